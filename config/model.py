@@ -1,0 +1,108 @@
+"""The settings of one terminal, as they stand in its TOML file. Shapes only; `config.load` reads.
+
+Every struct forbids unknown keys. Durations are seconds unless the name says otherwise.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
+Port = Annotated[int, Meta(ge=1, le=65535)]
+Positive = Annotated[float, Meta(gt=0)]
+Options = dict[str, str | int | bool]
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base: what is not known is an error, not a surprise."""
+
+
+class Terminal(Settings, frozen=True, kw_only=True):
+    """Who and where this box is."""
+
+    id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
+    city: Annotated[str, Meta(pattern=r"^[0-9]{6}$")]  # region code of the city
+    language: Literal["zh", "en", "auto"] = "auto"  # auto: LANG
+    data: str = "/var/lib/onecard"
+    socket: str = "/run/onecard/agent.sock"
+    application: str = ""  # registered application code (应用目录)
+
+
+class Reader(Settings, frozen=True, kw_only=True):
+    """One slot: found by `match` on the system's name, called `name` everywhere else."""
+
+    name: Name
+    driver: str = "pcsc"
+    match: str
+    interface: Literal["contact", "contactless", "sam"]
+    options: Options = {}
+
+
+class Device(Settings, frozen=True, kw_only=True):
+    """A barrier or a prompt."""
+
+    name: Name
+    driver: str = "console"
+    options: Options = {}
+
+
+class Lane(Settings, frozen=True, kw_only=True):
+    """One way through: what belongs together."""
+
+    name: Name
+    direction: Literal["entry", "exit", "counter"]
+    readers: tuple[Name, ...]
+    barrier: Name | None = None
+    prompts: tuple[Name, ...] = ()
+
+
+class Scene(Settings, frozen=True, kw_only=True):
+    """What this terminal is for."""
+
+    kind: Literal["library-gate"]
+    repeat_window: Annotated[float, Meta(ge=0)] = 8.0  # same person again within: refused
+
+
+class Sync(Settings, frozen=True, kw_only=True):
+    """The way to the platform."""
+
+    host: str
+    port: Port = 8883
+    ca: str | None = None  # PEM file; without it no TLS
+    certificate: str | None = None
+    key: str | None = None
+    username: str | None = None
+    password_secret: str | None = None  # name in the key store
+    namespace: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$")] = "onecard/v1"
+    batch: Annotated[int, Meta(ge=1, le=50)] = 50
+    max_inflight: Annotated[int, Meta(ge=1, le=20)] = 4
+    keepalive: Annotated[int, Meta(ge=5, le=3600)] = 30
+    backoff_max: Positive = 30.0
+
+
+class Keys(Settings, frozen=True, kw_only=True):
+    """Where secrets live."""
+
+    store: Literal["file", "systemd"] = "file"
+    path: str = "/var/lib/onecard/keys"
+
+
+class Watchdog(Settings, frozen=True, kw_only=True):
+    """When a card that does not answer is given up."""
+
+    card_silent: Positive = 1.2  # prompt "take the card away" within 1.5 s
+
+
+class Agent(Settings, frozen=True, kw_only=True):
+    """One terminal's whole configuration."""
+
+    terminal: Terminal
+    scene: Scene
+    lanes: tuple[Lane, ...]
+    readers: tuple[Reader, ...]
+    barriers: tuple[Device, ...] = ()
+    prompts: tuple[Device, ...] = ()
+    sync: Sync | None = None
+    keys: Keys = msgspec.field(default_factory=Keys)
+    watchdog: Watchdog = msgspec.field(default_factory=Watchdog)

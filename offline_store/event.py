@@ -1,0 +1,86 @@
+"""One event of the journal: what is written once, hashed, sent and never changed.
+
+The body is the JSON text of `Event` (UTF-8, field order of this class, no spaces); its hash is
+SM3 over exactly these bytes, so that whoever holds the text can check it, in any language.
+Numbers are integers only.
+"""
+
+from typing import Literal
+
+import msgspec
+
+EventKind = Literal["tap", "intent", "payment-end", "passage", "recovery", "checkpoint", "alarm"]
+ClockQuality = Literal["synchronised", "holdover", "unset"]
+Verdict = Literal["accepted", "refused", "unknown"]
+Subject = Literal["holder", "card", "business"]
+
+
+class Authentication(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How the credential was authenticated (卡认证)."""
+
+    mode: Literal["psam", "hsm", "none"]
+    result: Literal["passed", "failed", "unfinished"]
+    generation: str = ""  # "1.0", "2.0", "3.0"
+    algorithm: str = ""  # "3DES", "SSF33", "SM4"
+    key: str = ""  # internal key id, two hex digits
+    terminal_number: str = ""  # 终端机编号 of the PSAM, 12 digits
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One answer of the status check (卡鉴权) and where it came from."""
+
+    subject: Subject
+    status: str  # "normal", "listed", "expired", "unknown" …
+    source: str  # "list:blacklist@7", "card", "platform" …
+    age_s: int = 0
+
+
+class Draft(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the deciding room hands in; the store adds chain, time-independent order and seals."""
+
+    kind: EventKind
+    time_ms: int  # wall clock, unix milliseconds
+    clock: ClockQuality
+    boot: str
+    lane: str = ""
+    scene: str = ""
+    credential: str = ""  # "card-contact", "card-contactless", "code", "id-card", ""
+    card: str = ""  # card reference: HMAC-SM3(city key, card id), 64 hex
+    person: str = ""  # person reference: HMAC-SM3(city key, social security number), 64 hex
+    verdict: Verdict | None = None
+    reason: str = ""
+    authentication: Authentication | None = None
+    checks: tuple[Check, ...] = ()
+    application: str = ""  # registered application code (应用目录)
+    amounts: dict[str, int] = {}  # fen
+    evidence: dict[str, str] = {}  # TAC …; hex
+    lists: dict[str, int] = {}  # list name → version used
+    state: dict[str, int | str] = {}  # what the decision read in its turn
+    stages_us: dict[str, int] = {}  # stage → microseconds, up to decide
+    refers: int | None = None  # the earlier seq this event is about
+    detail: dict[str, int | str] = {}
+
+
+class Event(Draft, frozen=True, kw_only=True, omit_defaults=True):
+    """A draft with its place in the chain."""
+
+    v: int = 1
+    terminal: str
+    epoch: str  # 32 hex
+    seq: int  # 1, 2, 3 … gapless within the epoch
+    prev: str  # hash of the event before, 64 hex
+    sealed: str = ""  # SM3 of the sealed identity's bytes, empty when there is none
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """A stored row: the event's exact text, its hash and its MAC under the forward key of `seq`."""
+
+    epoch: str
+    seq: int
+    body: str
+    hash: str
+    mac: str
+
+    def event(self) -> Event:
+        """The decoded body. Raises `msgspec.ValidationError` when it is not an event."""
+        return msgspec.json.decode(self.body, type=Event)

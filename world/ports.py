@@ -1,0 +1,133 @@
+"""What a `World` offers. Every method that can wait is a place where a simulation may switch."""
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Generic, Protocol, TypeVar
+
+T = TypeVar("T")
+
+Database = sqlite3.Connection
+
+
+class QueueEmpty(Exception):
+    """`Queue.get` waited as long as it was told to and nothing came."""
+
+
+class Task(Protocol):
+    """A running thread of work."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def alive(self) -> bool: ...
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Wait for the task's end, at most `timeout` seconds. True when it has ended."""
+        ...
+
+
+class Queue(Protocol, Generic[T]):
+    """Unbounded, any number of writers and readers; lower priority numbers first, then arrival."""
+
+    def put(self, item: T, priority: int = 0) -> None: ...
+
+    def get(self, timeout: float | None = None) -> T:
+        """The next item. Raises `QueueEmpty` after `timeout` seconds; None waits for ever."""
+        ...
+
+    def __len__(self) -> int: ...
+
+
+class Event(Protocol):
+    """A flag that tasks can wait for."""
+
+    def set(self) -> None: ...
+
+    def clear(self) -> None: ...
+
+    def is_set(self) -> bool: ...
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """True when the flag is set, False when `timeout` seconds went by first."""
+        ...
+
+
+class Lock(Protocol):
+    """Mutual exclusion; not re-entrant."""
+
+    def acquire(self, timeout: float | None = None) -> bool: ...
+
+    def release(self) -> None: ...
+
+    def __enter__(self) -> bool: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+class Stream(Protocol):
+    """A connected byte stream (TCP or Unix socket)."""
+
+    def recv(self, size: int) -> bytes:
+        """At most `size` bytes; empty at the end. Raises `TimeoutError`, `ConnectionError`."""
+        ...
+
+    def sendall(self, data: bytes) -> None: ...
+
+    def settimeout(self, seconds: float | None) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class World(Protocol):
+    """Time, chance, threads, files, network. Seconds are floats; sizes are bytes."""
+
+    def now(self) -> float:
+        """Wall clock, unix seconds. May jump: never use it to measure."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never jump, sub-microsecond resolution: deadlines and stage times."""
+        ...
+
+    def random(self, size: int) -> bytes:
+        """`size` bytes fit for keys and nonces (in a simulation: seeded)."""
+        ...
+
+    def wait(self, seconds: float) -> None:
+        """Let `seconds` pass."""
+        ...
+
+    def spawn(self, target: Callable[[], None], *, name: str) -> Task:
+        """Run `target` on a thread of its own that does not keep the process alive.
+
+        An exception that `target` lets out is a defect: it is reported by
+        `threading.excepthook`, in a simulation it ends the run.
+        """
+        ...
+
+    def queue(self) -> "Queue[T]": ...
+
+    def event(self) -> Event: ...
+
+    def lock(self) -> Lock: ...
+
+    def open(self, path: Path, mode: str) -> IO[bytes]:
+        """A binary file: mode `rb`, `wb`, `xb`, `ab` or `r+b`. Raises `OSError`."""
+        ...
+
+    def database(self, path: Path) -> Database:
+        """An SQLite connection in autocommit mode (`isolation_level=None`), usable by one thread
+        at a time. Raises `sqlite3.Error`."""
+        ...
+
+    def connect(self, address: tuple[str, int] | str, timeout: float) -> Stream:
+        """Connect to `(host, port)` or to a Unix socket's path. Raises `OSError`."""
+        ...

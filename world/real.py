@@ -1,0 +1,128 @@
+"""The machine as a `World`: the only product module that imports threads, clocks and chance."""
+
+import heapq
+import itertools
+import os
+import socket
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Generic, TypeVar, cast
+
+from world.ports import Database, Event, Lock, Queue, QueueEmpty, Stream, Task
+
+T = TypeVar("T")
+
+
+class RealTask:
+    """A daemon thread."""
+
+    def __init__(self, target: Callable[[], None], name: str) -> None:
+        self._thread = threading.Thread(target=target, name=name, daemon=True)
+        self._thread.start()
+
+    @property
+    def name(self) -> str:
+        return self._thread.name
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def join(self, timeout: float | None = None) -> bool:
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+
+class RealQueue(Generic[T]):
+    """A heap behind a condition; `queue.PriorityQueue` would also compare the items themselves."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[int, int, T]] = []
+        self._arrival = itertools.count()
+        self._ready = threading.Condition(threading.Lock())
+
+    def put(self, item: T, priority: int = 0) -> None:
+        with self._ready:
+            heapq.heappush(self._heap, (priority, next(self._arrival), item))
+            self._ready.notify()
+
+    def get(self, timeout: float | None = None) -> T:
+        with self._ready:
+            if not self._ready.wait_for(lambda: self._heap, timeout):
+                raise QueueEmpty
+            return heapq.heappop(self._heap)[2]
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+
+class RealLock:
+    """`threading.Lock` with an optional time limit in the World's terms."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def acquire(self, timeout: float | None = None) -> bool:
+        return self._lock.acquire(timeout=-1 if timeout is None else timeout)
+
+    def release(self) -> None:
+        self._lock.release()
+
+    def __enter__(self) -> bool:
+        return self._lock.acquire()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._lock.release()
+
+
+class RealWorld:
+    """See `world.ports.World`."""
+
+    def now(self) -> float:
+        return time.time()
+
+    def monotonic(self) -> float:
+        return time.perf_counter()
+
+    def random(self, size: int) -> bytes:
+        return os.urandom(size)
+
+    def wait(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def spawn(self, target: Callable[[], None], *, name: str) -> Task:
+        return RealTask(target, name)
+
+    def queue(self) -> Queue[T]:
+        return RealQueue()
+
+    def event(self) -> Event:
+        return threading.Event()
+
+    def lock(self) -> Lock:
+        return RealLock()
+
+    def open(self, path: Path, mode: str) -> IO[bytes]:
+        if "b" not in mode:
+            raise ValueError(f"World.open is for bytes, not mode {mode!r}")
+        return cast(IO[bytes], open(path, mode))
+
+    def database(self, path: Path) -> Database:
+        return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+
+    def connect(self, address: tuple[str, int] | str, timeout: float) -> Stream:
+        if isinstance(address, str):
+            stream = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            stream.settimeout(timeout)
+            stream.connect(address)
+            return stream
+        return socket.create_connection(address, timeout)
