@@ -64,7 +64,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Event(Draft, frozen=True, kw_only=True, omit_defaults=True):
     """A draft with its place in the chain."""
 
-    v: int = 1
+    v: int  # version of this shape: 1
     terminal: str
     epoch: str  # 32 hex
     seq: int  # 1, 2, 3 … gapless within the epoch

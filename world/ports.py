@@ -1,7 +1,7 @@
 """What a `World` offers. Every method that can wait is a place where a simulation may switch."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Generic, Protocol, TypeVar
@@ -130,4 +130,11 @@ class World(Protocol):
 
     def connect(self, address: tuple[str, int] | str, timeout: float) -> Stream:
         """Connect to `(host, port)` or to a Unix socket's path. Raises `OSError`."""
+        ...
+
+    def run(self, argv: Sequence[str], *, nice: int = 0, timeout: float | None = None) -> int:
+        """Run a child process to its end, `nice` steps politer than this one; its exit status.
+
+        It is killed after `timeout` seconds, which gives a negative status. Raises `OSError`.
+        """
         ...

@@ -5,9 +5,10 @@ import itertools
 import os
 import socket
 import sqlite3
+import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Generic, TypeVar, cast
@@ -126,3 +127,11 @@ class RealWorld:
             stream.connect(address)
             return stream
         return socket.create_connection(address, timeout)
+
+    def run(self, argv: Sequence[str], *, nice: int = 0, timeout: float | None = None) -> int:
+        # `nice` as a command, because preexec_fn is not safe in a process with threads.
+        command = ["nice", "-n", str(nice), *argv] if nice else list(argv)
+        try:
+            return subprocess.run(command, timeout=timeout, check=False).returncode
+        except subprocess.TimeoutExpired:
+            return -9
