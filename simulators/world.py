@@ -139,6 +139,7 @@ class SimWorld(RealWorld):
         self._failure: BaseException | None = None
         self._over = False
         self._servers: dict[tuple[str, int] | str, Callable[[], Stream]] = {}
+        self.synchronised = True
         self.log: list[str] = []
 
     def play(self, main: Callable[[], T]) -> T:
@@ -170,6 +171,9 @@ class SimWorld(RealWorld):
 
     def now(self) -> float:
         return self._wall_offset + self._time
+
+    def clock_synchronised(self) -> bool:
+        return self.synchronised
 
     def monotonic(self) -> float:
         return self._time

@@ -93,6 +93,10 @@ class World(Protocol):
         """Wall clock, unix seconds. May jump: never use it to measure."""
         ...
 
+    def clock_synchronised(self) -> bool:
+        """True while the kernel says that a time source disciplines the wall clock."""
+        ...
+
     def monotonic(self) -> float:
         """Seconds that never jump, sub-microsecond resolution: deadlines and stage times."""
         ...
@@ -121,6 +125,37 @@ class World(Protocol):
 
     def open(self, path: Path, mode: str) -> IO[bytes]:
         """A binary file: mode `rb`, `wb`, `xb`, `ab` or `r+b`. Raises `OSError`."""
+        ...
+
+    def make_folder(self, path: Path, permissions: int = 0o700) -> None:
+        """Make the folder with exactly these permissions; one that exists is left as it is.
+
+        Raises `OSError`, also when its parent is missing.
+        """
+        ...
+
+    def list_folder(self, path: Path) -> Sequence[str]:
+        """The names in the folder, sorted. Raises `OSError`."""
+        ...
+
+    def file_mode(self, path: Path) -> int:
+        """Type and permission bits (`st_mode`) of the path itself; a link is not followed.
+
+        Raises `OSError`.
+        """
+        ...
+
+    def replace_file(self, path: Path, data: bytes, permissions: int = 0o600) -> None:
+        """Put `data` in place of the file, all of it or nothing, and durable on return.
+
+        Written beside as `.<name>.new`, synced, renamed, folder synced; one writer per path at a
+        time. After an error the old file stands (only when the last sync fails, maybe the new).
+        Raises `OSError`.
+        """
+        ...
+
+    def remove_file(self, path: Path) -> None:
+        """Take the file away, durably. Raises `OSError`, `FileNotFoundError` among them."""
         ...
 
     def database(self, path: Path) -> Database:

@@ -1,5 +1,6 @@
 """The machine as a `World`: the only product module that imports threads, clocks and chance."""
 
+import ctypes
 import heapq
 import itertools
 import os
@@ -16,6 +17,9 @@ from typing import IO, Generic, TypeVar, cast
 from world.ports import Database, Event, Lock, Queue, QueueEmpty, Stream, Task
 
 T = TypeVar("T")
+
+_TIMEX_SIZE = 512  # struct timex is 208 bytes on 64-bit Linux; room to spare
+_TIME_ERROR = 5
 
 
 class RealTask:
@@ -91,6 +95,11 @@ class RealWorld:
     def now(self) -> float:
         return time.time()
 
+    def clock_synchronised(self) -> bool:
+        # adjtimex(2) with modes = 0 only reads; TIME_ERROR means "clock not synchronised".
+        timex = ctypes.create_string_buffer(_TIMEX_SIZE)
+        return ctypes.CDLL(None, use_errno=True).adjtimex(timex) not in (-1, _TIME_ERROR)
+
     def monotonic(self) -> float:
         return time.perf_counter()
 
@@ -117,6 +126,34 @@ class RealWorld:
             raise ValueError(f"World.open is for bytes, not mode {mode!r}")
         return cast(IO[bytes], open(path, mode))
 
+    def make_folder(self, path: Path, permissions: int = 0o700) -> None:
+        try:
+            os.mkdir(path, permissions)
+        except FileExistsError:
+            return
+        os.chmod(path, permissions)  # mkdir's mode has passed through the umask
+
+    def list_folder(self, path: Path) -> Sequence[str]:
+        return sorted(os.listdir(path))
+
+    def file_mode(self, path: Path) -> int:
+        return os.lstat(path).st_mode
+
+    def replace_file(self, path: Path, data: bytes, permissions: int = 0o600) -> None:
+        beside = path.with_name(f".{path.name}.new")
+        beside.unlink(missing_ok=True)  # of a write that a power cut ended
+        with open(beside, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+            os.fchmod(file.fileno(), permissions)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+        _sync_folder(path.parent)
+
+    def remove_file(self, path: Path) -> None:
+        os.unlink(path)
+        _sync_folder(path.parent)
+
     def database(self, path: Path) -> Database:
         return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
 
@@ -135,3 +172,12 @@ class RealWorld:
             return subprocess.run(command, timeout=timeout, check=False).returncode
         except subprocess.TimeoutExpired:
             return -9
+
+
+def _sync_folder(path: Path) -> None:
+    """A rename or unlink is durable only once its folder is."""
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
