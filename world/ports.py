@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from socket import socket
 from types import TracebackType
 from typing import IO, Generic, Protocol, TypeVar
 
@@ -165,6 +166,14 @@ class World(Protocol):
 
     def connect(self, address: tuple[str, int] | str, timeout: float) -> Stream:
         """Connect to `(host, port)` or to a Unix socket's path. Raises `OSError`."""
+        ...
+
+    def listen(self, path: Path, *, mode: int, group: str) -> socket:
+        """A listening Unix socket at `path` with `mode`, owned by `group` if there is such a
+        group and we may give it away; nobody can connect before the mode is set.
+
+        Raises `OSError`.
+        """
         ...
 
     def run(self, argv: Sequence[str], *, nice: int = 0, timeout: float | None = None) -> int:

@@ -1,6 +1,7 @@
 """The machine as a `World`: the only product module that imports threads, clocks and chance."""
 
 import ctypes
+import grp
 import heapq
 import itertools
 import os
@@ -164,6 +165,20 @@ class RealWorld:
             stream.connect(address)
             return stream
         return socket.create_connection(address, timeout)
+
+    def listen(self, path: Path, *, mode: int, group: str) -> socket.socket:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        # Bound under another name first: under its own name it never has wider permissions.
+        fresh = path.with_name(f".{path.name}.{os.getpid()}")
+        fresh.unlink(missing_ok=True)
+        listener.bind(str(fresh))
+        os.chmod(fresh, mode)
+        if os.geteuid() == 0 and group in {entry.gr_name for entry in grp.getgrall()}:
+            os.chown(fresh, -1, grp.getgrnam(group).gr_gid)
+        listener.listen()
+        os.replace(fresh, path)
+        return listener
 
     def run(self, argv: Sequence[str], *, nice: int = 0, timeout: float | None = None) -> int:
         # `nice` as a command, because preexec_fn is not safe in a process with threads.

@@ -1,0 +1,109 @@
+"""Routes of the local API. Every answer is a JSON object with `version`; nothing changes by GET.
+
+The journal and the status are read in the store's own thread between taps, so no endpoint opens
+the database file. Identities are never handed out here.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any, Protocol
+
+import msgspec
+from anyio import to_thread
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from agent.api.feed import Feed
+from offline_store.event import Record
+from world import Fault
+
+VERSION = 1
+PAGE = 200  # records in one answer
+
+
+class Daemon(Protocol):
+    """What the API needs of the agent. All of these may wait some milliseconds for the store."""
+
+    feed: Feed
+
+    def status(self) -> dict[str, Any]: ...
+
+    def readers(self) -> list[dict[str, Any]]: ...
+
+    def records(self, epoch: str | None, after: int, limit: int) -> Sequence[Record]: ...
+
+    def verify(self) -> dict[str, Any]: ...
+
+    def sentence(self, fault: Fault) -> str: ...
+
+
+def application(daemon: Daemon) -> Starlette:
+    """The ASGI application for one daemon."""
+
+    def endpoint(answer: Callable[[Request], dict[str, Any]]) -> Callable[..., Awaitable[Response]]:
+        async def respond(request: Request) -> Response:
+            try:
+                return _json(await to_thread.run_sync(answer, request))
+            except Fault as fault:
+                return _json(_error(daemon, fault), 503)
+
+        return respond
+
+    def status(request: Request) -> dict[str, Any]:
+        return daemon.status()
+
+    def readers(request: Request) -> dict[str, Any]:
+        return {"readers": daemon.readers()}
+
+    def journal(request: Request) -> dict[str, Any]:
+        query = request.query_params
+        after = _whole_number(query.get("after", "0"))
+        limit = min(PAGE, _whole_number(query.get("limit", str(PAGE))))
+        records = daemon.records(query.get("epoch"), after, limit)
+        return {"records": [msgspec.to_builtins(record) for record in records]}
+
+    def verify(request: Request) -> dict[str, Any]:
+        return daemon.verify()
+
+    async def taps(request: Request) -> Response:
+        return StreamingResponse(_lines(daemon.feed), media_type="application/x-ndjson")
+
+    return Starlette(
+        routes=[
+            Route("/v1/status", endpoint(status)),
+            Route("/v1/readers", endpoint(readers)),
+            Route("/v1/journal", endpoint(journal)),
+            Route("/v1/journal/verify", endpoint(verify)),
+            Route("/v1/taps", taps),
+        ]
+    )
+
+
+class BadQuery(Fault):
+    """A query parameter that is no whole number from 0 on."""
+
+    code = "api.bad-query"
+
+
+def _whole_number(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise BadQuery(found=text[:20])
+    return int(text)
+
+
+def _json(body: dict[str, Any], status: int = 200) -> Response:
+    content = msgspec.json.encode({"version": VERSION, **body})
+    return Response(content, status_code=status, media_type="application/json")
+
+
+def _error(daemon: Daemon, fault: Fault) -> dict[str, Any]:
+    return {"error": fault.code, "facts": dict(fault.facts), "sentence": daemon.sentence(fault)}
+
+
+async def _lines(feed: Feed) -> AsyncIterator[bytes]:
+    """One line per tap from now on, until the caller hangs up."""
+    with feed.listen() as reports:
+        yield b"\n"  # the headers go out at once, so that the caller knows that we listen
+        while True:
+            yield await reports.get() + b"\n"

@@ -1,0 +1,44 @@
+"""Tap reports on their way from reader threads to listeners on the event loop: one hop per tap."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+
+BACKLOG = 256  # reports a slow listener may lag behind before it loses the oldest
+
+
+class Feed:
+    """`publish` from any thread; `listen` on the event loop."""
+
+    def __init__(self) -> None:
+        self._listeners: list[tuple[asyncio.AbstractEventLoop, asyncio.Queue[bytes]]] = []
+
+    def publish(self, report: dict[str, Any]) -> None:
+        """Hand one report to all listeners; returns at once, whoever listens or not."""
+        if not self._listeners:
+            return
+        line = msgspec.json.encode(report)
+        for loop, queue in list(self._listeners):
+            try:
+                loop.call_soon_threadsafe(_offer, queue, line)
+            except RuntimeError:  # the loop has closed: that listener is gone
+                continue
+
+    @contextmanager
+    def listen(self) -> Iterator[asyncio.Queue[bytes]]:
+        queue: asyncio.Queue[bytes] = asyncio.Queue(BACKLOG)
+        listener = (asyncio.get_running_loop(), queue)
+        self._listeners.append(listener)
+        try:
+            yield queue
+        finally:
+            self._listeners.remove(listener)
+
+
+def _offer(queue: asyncio.Queue[bytes], line: bytes) -> None:
+    if queue.full():
+        queue.get_nowait()
+    queue.put_nowait(line)

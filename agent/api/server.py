@@ -1,0 +1,55 @@
+"""Serves the local API on the agent's Unix socket, on a thread of its own.
+
+uvicorn wakes ten times a second by itself: the stated exception to "no polling" (design.md).
+The socket belongs to the group `onecard`, where there is one, and to nobody else.
+"""
+
+from pathlib import Path
+
+import uvicorn
+
+from agent.api.app import Daemon, application
+from world import Fault, Task, World
+
+GROUP = "onecard"
+OWNER_AND_GROUP = 0o660
+
+
+class SocketUnusable(Fault):
+    """The API's socket cannot be made: its folder is missing or may not be written."""
+
+    code = "api.socket"
+
+
+class ApiServer:
+    """After `start` callers can connect; they are served as soon as the event loop runs."""
+
+    def __init__(self, world: World, daemon: Daemon, path: Path) -> None:
+        self._world = world
+        self._path = path
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                application(daemon),
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                timeout_graceful_shutdown=1,
+            )
+        )
+        self._task: Task | None = None
+
+    def start(self) -> None:
+        """Raises `SocketUnusable`."""
+        try:
+            listener = self._world.listen(self._path, mode=OWNER_AND_GROUP, group=GROUP)
+        except OSError as error:
+            raise SocketUnusable(path=str(self._path), cause=error.strerror or "") from error
+        self._task = self._world.spawn(
+            lambda: self._server.run(sockets=[listener]), name="local api"
+        )
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        if self._task is not None:
+            self._task.join(3)
+        self._world.remove_file(self._path)

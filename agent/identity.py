@@ -1,0 +1,33 @@
+"""Who stands there, as far as known: references instead of numbers, dates, how it was proved."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from agent.reasons import Reason
+from offline_store.event import Authentication
+
+
+@dataclass(frozen=True)
+class Identity:
+    """An authenticated credential, with nothing in it that names the person."""
+
+    credential: str  # "card-contact", "card-contactless"
+    card: str  # card reference
+    number: str  # card number's reference
+    person: str  # person reference; a card that holds no number stands for its person
+    issued: date | None
+    expires: date | None
+    authentication: Authentication
+
+
+@dataclass(frozen=True)
+class Unidentified:
+    """A person stood there, but the credential gave no identity: why, and how far it came."""
+
+    credential: str
+    reason: Reason
+    authentication: Authentication | None = None
+    detail: str = ""  # code of the fault behind the reason
+
+
+Presented = Identity | Unidentified

@@ -1,0 +1,40 @@
+"""How long each stage of a tap took: detect, select, authenticate, read, decide, commit, act."""
+
+from collections.abc import Mapping
+
+from world import World
+
+STAGES = ("detect", "open", "select", "authenticate", "read", "decide", "commit", "act")
+
+
+class Stages:
+    """A stopwatch with laps. `begin` ends the lap before."""
+
+    def __init__(self, world: World, presented_at: float) -> None:
+        self._world = world
+        self._started = presented_at
+        self._current = "detect"
+        self._since = presented_at
+        self._microseconds: dict[str, int] = {}
+
+    def begin(self, stage: str) -> None:
+        """End the running stage and start `stage`; a stage that comes twice adds up."""
+        now = self._world.monotonic()
+        self._add(self._current, now - self._since)
+        self._current, self._since = stage, now
+
+    def end(self) -> None:
+        """End the running stage; the time until the next `begin` belongs to nobody."""
+        self.begin("")
+
+    def so_far(self) -> Mapping[str, int]:
+        """Microseconds of the stages that have ended."""
+        return dict(self._microseconds)
+
+    def total_us(self) -> int:
+        """Microseconds from presence to the end of the last ended stage."""
+        return round((self._since - self._started) * 1e6)
+
+    def _add(self, stage: str, seconds: float) -> None:
+        if stage:
+            self._microseconds[stage] = self._microseconds.get(stage, 0) + round(seconds * 1e6)

@@ -1,0 +1,234 @@
+"""A tap, top to bottom: present → open → authenticate and read → decide in the store's turn → act.
+
+Runs on the reader's own thread. The decision is durable before anything opens; what cannot be
+stored is refused. An exit lane opens first and records afterwards: leaving never waits.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from agent.clock import Clock
+from agent.failures import unidentified
+from agent.identity import Identity, Presented, Unidentified
+from agent.lanes import Lane
+from agent.reading import CardDesk
+from agent.reasons import Reason
+from agent.results import Results
+from agent.scenes import Decision, Scene, State
+from agent.stages import Stages
+from agent.watchdog import Watch, Watchdog
+from drivers.contract import CardHandle, CardReader, DeviceFault, Interface, Presence
+from offline_store.event import Draft, Record
+from offline_store.store import Entry, Store, Turn, Unstored
+from world import Fault, World
+
+
+@dataclass(frozen=True)
+class TapReport:
+    """What a tap came to, for the screen, the CLI and metrics; no identity in clear."""
+
+    reader: str
+    lane: str
+    reason: Reason
+    accepted: bool
+    stages_us: Mapping[str, int]
+    record: Record | None  # None when it could not be stored
+
+
+class Taps:
+    """Carries taps of all lanes through; one instance per agent, called by many reader threads."""
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        clock: Clock,
+        store: Store,
+        scene: Scene,
+        results: Results,
+        desk: CardDesk,
+        watchdog: Watchdog,
+        application: str,
+        report: Callable[[TapReport], None],
+    ) -> None:
+        self._world = world
+        self._clock = clock
+        self._store = store
+        self._scene = scene
+        self._results = results
+        self._desk = desk
+        self._watchdog = watchdog
+        self._application = application
+        self._report = report
+        self._unstored = 0  # taps and alarms that no event tells of yet
+
+    def handle(self, lane: Lane, reader: CardReader, presence: Presence) -> TapReport:
+        """One presence to its end. Never raises a `Fault`: whatever fails becomes a reason."""
+        stages = Stages(self._world, presence.at)
+        leaving = lane.direction == "exit"
+        if leaving:
+            self._open(lane)
+        with (
+            self._watchdog.watch(reader, lambda: self._silent(lane, reader)) as watch,
+            PoweredCard(reader, watch) as card,  # powered down on every way out
+        ):
+            presented = self._read(card, presence, watch, stages)
+            report = self._settle(lane, reader, presented, stages, leaving=leaving)
+        self._report(report)
+        return report
+
+    def _read(
+        self, card: "PoweredCard", presence: Presence, watch: Watch, stages: Stages
+    ) -> Presented:
+        """The identity, or the reason why there is none."""
+        contact = presence.interface is Interface.CONTACT
+        credential = "card-contact" if contact else "card-contactless"
+        stages.begin("open")
+        try:
+            return self._desk.read(card.open(), credential, stages)
+        except Fault as fault:
+            return unidentified(credential, fault, gave_up=watch.gave_up)
+
+    def _settle(
+        self,
+        lane: Lane,
+        reader: CardReader,
+        presented: Presented,
+        stages: Stages,
+        *,
+        leaving: bool,
+    ) -> TapReport:
+        """Decide, make it durable, and only then act."""
+        stages.begin("decide")
+        missed = self._unstored
+        try:
+            record = self._store.turn(
+                lambda turn: self._decide(turn, lane, presented, stages, missed, leaving=leaving)
+            )
+        except Unstored:
+            self._unstored += 1
+            record, reason = None, Reason.NOT_STORED
+        else:
+            self._unstored -= missed
+            reason = Reason(record.event().reason)
+        stages.begin("act")
+        accepted = record is not None and self._results.accepted(reason)
+        if accepted and not leaving and not self._open(lane):
+            reason = Reason.OUT_OF_SERVICE
+        lane.show(self._results.prompt(reason))
+        stages.end()
+        return TapReport(
+            reader=reader.name,
+            lane=lane.name,
+            reason=reason,
+            accepted=accepted,
+            stages_us=stages.so_far(),
+            record=record,
+        )
+
+    def _decide(
+        self,
+        turn: Turn,
+        lane: Lane,
+        presented: Presented,
+        stages: Stages,
+        missed: int,
+        *,
+        leaving: bool,
+    ) -> Entry:
+        """Runs in the store's writer turn: state → scene → event."""
+        clock = self._clock.read()
+        state: State = {}
+        if isinstance(presented, Unidentified):
+            decision = Decision("refused", presented.reason)
+        elif leaving:
+            decision = Decision("accepted", Reason.ACCEPTED_EXIT)
+        else:
+            state = self._scene.look(turn, presented, lane.name, clock)
+            decision = self._scene.decide(presented, turn.lists, state, clock)
+        stages.begin("commit")
+        draft = Draft(
+            kind="tap",
+            time_ms=clock.time_ms,
+            clock=clock.quality,
+            boot=clock.boot,
+            lane=lane.name,
+            scene=self._scene.kind,
+            credential=presented.credential,
+            card=presented.card if isinstance(presented, Identity) else "",
+            person=presented.person if isinstance(presented, Identity) else "",
+            verdict=decision.verdict,
+            reason=decision.reason.value,
+            authentication=presented.authentication,
+            checks=decision.checks,
+            application=self._application,
+            lists=dict(turn.lists.versions()),
+            state=dict(state),
+            stages_us=dict(stages.so_far()),
+            detail=_detail(presented, missed, leaving=leaving),
+        )
+        return Entry(draft)
+
+    def _open(self, lane: Lane) -> bool:
+        """Let the person through; a barrier that does not take it is reported, not raised."""
+        try:
+            lane.open()
+        except DeviceFault as fault:
+            self.alarm(lane.name, fault.code)
+            return False
+        return True
+
+    def _silent(self, lane: Lane, reader: CardReader) -> None:
+        """The watchdog's word while the reader's own thread hangs: tell the person, note it."""
+        lane.show(self._results.prompt(Reason.TAKE_CARD_AWAY))
+        self.alarm(lane.name, Reason.TAKE_CARD_AWAY.value, reader=reader.name)
+
+    def alarm(self, lane: str, reason: str, **detail: str | int) -> None:
+        """An event for the operator, that no tap waits for."""
+        clock = self._clock.read()
+        draft = Draft(
+            kind="alarm",
+            time_ms=clock.time_ms,
+            clock=clock.quality,
+            boot=clock.boot,
+            lane=lane,
+            scene=self._scene.kind,
+            reason=reason,
+            detail=detail,
+        )
+        try:
+            self._store.turn(lambda turn: Entry(draft))
+        except Unstored:
+            self._unstored += 1
+
+
+class PoweredCard:
+    """The card of one tap: opened once under the watch, powered down on every way out."""
+
+    def __init__(self, reader: CardReader, watch: Watch) -> None:
+        self._reader = reader
+        self._watch = watch
+        self._handle: CardHandle | None = None
+
+    def __enter__(self) -> "PoweredCard":
+        return self
+
+    def open(self) -> CardHandle:
+        """Power the card. Raises `apdu.channel` faults and `DeviceFault`."""
+        self._handle = self._watch.opening(self._reader.open)
+        return self._handle
+
+    def __exit__(self, *exception: object) -> None:
+        if self._handle is not None:
+            self._handle.close()
+
+
+def _detail(presented: Presented, missed: int, *, leaving: bool) -> dict[str, int | str]:
+    detail: dict[str, int | str] = {}
+    if isinstance(presented, Unidentified) and presented.detail:
+        detail["fault"] = presented.detail
+    if missed:
+        detail["unstored_before"] = missed
+    if leaving:
+        detail["opened_first"] = 1
+    return detail

@@ -1,0 +1,123 @@
+"""Notices a card that keeps a reader waiting, while the reader's own thread cannot.
+
+Each tap runs under a `Watch`: the reader's thread notes when it hands an APDU to the reader and
+when the answer comes; the watchdog's thread sees a note that is too old, gives the reader up and
+calls `on_silent` once per tap. The hanging handle itself is never touched (design.md, Devices).
+"""
+
+from collections.abc import Callable
+
+from apdu.channel import Transport
+from drivers.contract import CardHandle, CardReader
+from world import Event, World
+
+LOOKS = 8  # how often within the time limit a running tap is looked at
+
+
+class Watch:
+    """One tap's notes. Plain attributes: no lock and no hop on the way of an APDU."""
+
+    def __init__(self, dog: "Watchdog", reader: CardReader, on_silent: Callable[[], None]) -> None:
+        self._dog = dog
+        self.reader = reader
+        self.on_silent = on_silent
+        self.waiting_since: float | None = None
+        self.gave_up = False
+
+    def __enter__(self) -> "Watch":
+        self._dog.begin(self)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._dog.end(self)
+
+    def opening(self, power: Callable[[], CardHandle]) -> CardHandle:
+        """The handle that `power` gives, with notes taken around that and every later transmit."""
+        self.waiting_since = self._dog.now()
+        try:
+            return _Watched(self._dog.now, power(), self)
+        finally:
+            self.waiting_since = None
+
+
+class _Watched:
+    """See `drivers.contract.CardHandle`."""
+
+    def __init__(self, now: Callable[[], float], handle: CardHandle, watch: Watch) -> None:
+        self._now = now
+        self._handle = handle
+        self._watch = watch
+
+    @property
+    def transport(self) -> Transport:
+        return self._handle.transport
+
+    @property
+    def atr(self) -> bytes:
+        return self._handle.atr
+
+    def transmit(self, command: bytes) -> bytes:
+        self._watch.waiting_since = self._now()
+        try:
+            return self._handle.transmit(command)
+        finally:
+            self._watch.waiting_since = None
+
+    def present(self) -> bool:
+        return self._handle.present()
+
+    def close(self) -> None:
+        self._watch.waiting_since = self._now()
+        try:
+            self._handle.close()
+        finally:
+            self._watch.waiting_since = None
+
+
+class Watchdog:
+    """One thread for all readers; asleep while nobody taps."""
+
+    def __init__(self, world: World, silent: float) -> None:
+        self._world = world
+        self.now = world.monotonic
+        self._silent = silent
+        self._watches: list[Watch] = []
+        self._changed: Event = world.event()
+        self._stopped = False
+
+    def start(self) -> None:
+        self._world.spawn(self._run, name="watchdog")
+
+    def stop(self) -> None:
+        self._stopped = True
+        self._changed.set()
+
+    def watch(self, reader: CardReader, on_silent: Callable[[], None]) -> Watch:
+        """Notes for one tap, to be used as a context manager."""
+        return Watch(self, reader, on_silent)
+
+    def begin(self, watch: Watch) -> None:
+        self._watches.append(watch)
+        self._changed.set()
+
+    def end(self, watch: Watch) -> None:
+        self._watches.remove(watch)
+
+    def _run(self) -> None:
+        while not self._stopped:
+            waiting = [watch for watch in list(self._watches) if not watch.gave_up]
+            if not waiting:
+                self._changed.wait()
+                self._changed.clear()
+                continue
+            self._check(waiting)
+            self._world.wait(self._silent / LOOKS)
+
+    def _check(self, watches: list[Watch]) -> None:
+        now = self._world.monotonic()
+        for watch in watches:
+            since = watch.waiting_since
+            if since is not None and now - since >= self._silent:
+                watch.gave_up = True
+                watch.reader.give_up()
+                watch.on_silent()
