@@ -1,6 +1,7 @@
 """The settings of one terminal, as they stand in its TOML file. Shapes only; `config.load` reads.
 
-Every struct forbids unknown keys. Durations are seconds unless the name says otherwise.
+Every struct forbids unknown keys. Durations are seconds unless the name says otherwise. The
+`description` beside a pattern is what an error shows as allowed, so it is written in signs.
 """
 
 from typing import Annotated, Literal
@@ -8,9 +9,12 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,31}\Z", description='"a-z 0-9 -" ≤ 32')]
+Path = Annotated[str, Meta(pattern=r"^/[^\x00]*\Z", description='"/…"')]
+# sockaddr_un.sun_path holds 108 bytes with its closing zero (unix(7)).
+SocketPath = Annotated[str, Meta(pattern=r"^/[!-~]{1,106}\Z", description='"/…" ASCII ≤ 107')]
 Port = Annotated[int, Meta(ge=1, le=65535)]
-Positive = Annotated[float, Meta(gt=0)]
+Seconds = Annotated[float, Meta(gt=0, le=3600)]
 Options = dict[str, str | int | bool]
 
 
@@ -21,11 +25,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class Terminal(Settings, frozen=True, kw_only=True):
     """Who and where this box is."""
 
-    id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
-    city: Annotated[str, Meta(pattern=r"^[0-9]{6}$")]  # region code of the city
+    id: Annotated[
+        str, Meta(pattern=r"^[A-Za-z0-9_-]{1,32}\Z", description='"A-Z a-z 0-9 _ -" ≤ 32')
+    ]
+    city: Annotated[str, Meta(pattern=r"^[0-9]{6}\Z", description='"000000" … "999999"')]  # region
     language: Literal["zh", "en", "auto"] = "auto"  # auto: LANG
-    data: str = "/var/lib/onecard"
-    socket: str = "/run/onecard/agent.sock"
+    data: Path = "/var/lib/onecard"
+    socket: SocketPath = "/run/onecard/agent.sock"
     application: str = ""  # registered application code (应用目录)
 
 
@@ -34,7 +40,7 @@ class Reader(Settings, frozen=True, kw_only=True):
 
     name: Name
     driver: str = "pcsc"
-    match: str
+    match: Annotated[str, Meta(min_length=1)]
     interface: Literal["contact", "contactless", "sam"]
     options: Options = {}
 
@@ -52,7 +58,7 @@ class Lane(Settings, frozen=True, kw_only=True):
 
     name: Name
     direction: Literal["entry", "exit", "counter"]
-    readers: tuple[Name, ...]
+    readers: Annotated[tuple[Name, ...], Meta(min_length=1)]
     barrier: Name | None = None
     prompts: tuple[Name, ...] = ()
 
@@ -61,45 +67,53 @@ class Scene(Settings, frozen=True, kw_only=True):
     """What this terminal is for."""
 
     kind: Literal["library-gate"]
-    repeat_window: Annotated[float, Meta(ge=0)] = 8.0  # same person again within: refused
+    repeat_window: Annotated[float, Meta(ge=0, le=3600)] = 8.0  # same person again within: refused
 
 
 class Sync(Settings, frozen=True, kw_only=True):
     """The way to the platform."""
 
-    host: str
+    host: Annotated[
+        str, Meta(pattern=r"^[A-Za-z0-9.:-]{1,253}\Z", description="host · IPv4 · IPv6")
+    ]
     port: Port = 8883
-    ca: str | None = None  # PEM file; without it no TLS
-    certificate: str | None = None
-    key: str | None = None
+    ca: Path | None = None  # PEM file; without it no TLS, and no host but this one
+    certificate: Path | None = None
+    key: Path | None = None
     username: str | None = None
-    password_secret: str | None = None  # name in the key store
-    namespace: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$")] = "onecard/v1"
+    password_secret: Name | None = None  # name in the key store
+    namespace: Annotated[
+        str,
+        Meta(
+            pattern=r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*\Z", description='"A-Z a-z 0-9 _ - /" a/b/c'
+        ),
+    ] = "onecard/v1"
     batch: Annotated[int, Meta(ge=1, le=50)] = 50
     max_inflight: Annotated[int, Meta(ge=1, le=20)] = 4
     keepalive: Annotated[int, Meta(ge=5, le=3600)] = 30
-    backoff_max: Positive = 30.0
+    backoff_max: Seconds = 30.0
 
 
 class Keys(Settings, frozen=True, kw_only=True):
     """Where secrets live."""
 
     store: Literal["file", "systemd"] = "file"
-    path: str = "/var/lib/onecard/keys"
+    path: Path = "/var/lib/onecard/keys"
 
 
 class Watchdog(Settings, frozen=True, kw_only=True):
     """When a card that does not answer is given up."""
 
-    card_silent: Positive = 1.2  # prompt "take the card away" within 1.5 s
+    card_silent: Seconds = 1.2  # prompt "take the card away" within 1.5 s
 
 
 class Agent(Settings, frozen=True, kw_only=True):
     """One terminal's whole configuration."""
 
+    profile: Name | None = None  # the file under this one, from config/profiles
     terminal: Terminal
     scene: Scene
-    lanes: tuple[Lane, ...]
+    lanes: Annotated[tuple[Lane, ...], Meta(min_length=1)]
     readers: tuple[Reader, ...]
     barriers: tuple[Device, ...] = ()
     prompts: tuple[Device, ...] = ()

@@ -1,0 +1,122 @@
+"""What can be wrong with a configuration. Facts: file, key (dotted, tables by their name), found,
+allowed. A `found` never comes from a key that may hold a secret.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from world import Fault
+
+
+class ConfigFault(Fault):
+    """The configuration cannot be used. `problems` are the single ones, at least one."""
+
+    code: ClassVar[str] = "config.fault"
+
+    @property
+    def problems(self) -> "Sequence[ConfigFault]":
+        return (self,)
+
+
+class ConfigAbsent(ConfigFault):
+    """There is no such file. Facts: file."""
+
+    code = "config.absent"
+
+
+class ConfigUnreadable(ConfigFault):
+    """The file is there but cannot be read. Facts: file, cause."""
+
+    code = "config.unreadable"
+
+
+class ConfigTooLarge(ConfigFault):
+    """More bytes than any configuration has. Facts: file, allowed (bytes)."""
+
+    code = "config.too-large"
+
+
+class ConfigSyntax(ConfigFault):
+    """Not TOML. Facts: file, line and column (from 1), cause."""
+
+    code = "config.syntax"
+
+
+class UnknownProfile(ConfigFault):
+    """`profile` names none that is shipped. Facts: file, key, found, allowed."""
+
+    code = "config.unknown-profile"
+
+
+class UnknownKey(ConfigFault):
+    """A key that no setting has. Facts: file, key, nearest, allowed (the keys known there)."""
+
+    code = "config.unknown-key"
+
+
+class MissingKey(ConfigFault):
+    """A key that must be there is not. Facts: file, key, allowed."""
+
+    code = "config.missing-key"
+
+
+class WrongValue(ConfigFault):
+    """The value's type, range or form. Facts: file, key, found, allowed."""
+
+    code = "config.wrong-value"
+
+
+class DuplicateName(ConfigFault):
+    """Two tables of one list have the same name. Facts: file, key, found."""
+
+    code = "config.duplicate-name"
+
+
+class UnknownName(ConfigFault):
+    """A lane names a device that is not there. Facts: file, key, found, allowed."""
+
+    code = "config.unknown-name"
+
+
+class ReaderWithoutLane(ConfigFault):
+    """Nobody would look at this reader. Facts: file, key, found, allowed (the lanes)."""
+
+    code = "config.reader-without-lane"
+
+
+class ReaderInTwoLanes(ConfigFault):
+    """A tap must belong to one lane. Facts: file, key, found (reader), lanes."""
+
+    code = "config.reader-in-two-lanes"
+
+
+class SamInLane(ConfigFault):
+    """People tap no PSAM: a slot of interface "sam" is in no lane. Facts: file, key, found."""
+
+    code = "config.sam-in-lane"
+
+
+class NeedsKey(ConfigFault):
+    """One setting makes sense only with another. Facts: file, key, allowed (the missing key)."""
+
+    code = "config.needs-key"
+
+
+class PlainLink(ConfigFault):
+    """Records of people would travel unencrypted. Facts: file, key, found (host), allowed."""
+
+    code = "config.plain-link"
+
+
+class ConfigInvalid(ConfigFault):
+    """Several problems at once. Facts: file, count."""
+
+    code = "config.invalid"
+
+    def __init__(self, file: str, problems: Sequence[ConfigFault]) -> None:
+        super().__init__(file=file, count=len(problems))
+        self._problems = tuple(problems)
+
+    @property
+    def problems(self) -> Sequence[ConfigFault]:
+        return self._problems

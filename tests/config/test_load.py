@@ -1,0 +1,333 @@
+"""A wrong configuration names file, key, what was found and what is allowed; all at once."""
+
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from config import faults
+from config.faults import ConfigFault
+from config.load import MAX_BYTES, load, merge, parse, profiles, settle
+from config.model import Agent
+from world.real import RealWorld
+
+EXAMPLE = Path(__file__).parents[2] / "packaging" / "onecard.toml"
+
+WHOLE = """
+[terminal]
+id = "t1"
+city = "519900"
+[scene]
+kind = "library-gate"
+[[readers]]
+name = "door"
+match = "*PICC*"
+interface = "contactless"
+[[readers]]
+name = "psam"
+match = "*SAM*"
+interface = "sam"
+[[barriers]]
+name = "gate"
+[[prompts]]
+name = "panel"
+[[lanes]]
+name = "entry"
+direction = "entry"
+readers = ["door"]
+barrier = "gate"
+prompts = ["panel"]
+"""
+
+
+def problems(text: str) -> list[ConfigFault]:
+    with pytest.raises(ConfigFault) as caught:
+        parse(text.encode(), "box.toml")
+    assert all(problem.facts["file"] == "box.toml" for problem in caught.value.problems)
+    return list(caught.value.problems)
+
+
+def only(text: str) -> ConfigFault:
+    found = problems(text)
+    assert len(found) == 1, found
+    return found[0]
+
+
+def changed(old: str, new: str) -> str:
+    assert WHOLE.count(old) == 1, old
+    return WHOLE.replace(old, new)
+
+
+def test_a_whole_file_becomes_settings() -> None:
+    agent = parse(WHOLE.encode(), "box.toml")
+    assert agent.terminal.id == "t1"
+    assert agent.lanes[0].readers == ("door",)
+    assert agent.sync is None
+
+
+def test_the_shipped_example_is_valid() -> None:
+    agent = load(RealWorld(), EXAMPLE)
+    assert agent.profile == "library-gate"
+    assert agent.sync is not None
+
+
+def test_the_shipped_example_shows_every_key() -> None:
+    def keys(shape: type[msgspec.Struct]) -> set[str]:
+        return {field.name for field in msgspec.structs.fields(shape)}
+
+    text = EXAMPLE.read_text(encoding="utf-8")
+    shapes = [Agent, *(s for s in Agent.__annotations__.values() if isinstance(s, type))]
+    for key in set().union(*(keys(s) for s in shapes if issubclass(s, msgspec.Struct))):
+        if key not in {"barriers", "prompts"}:  # from the profile
+            assert f"{key} =" in text or f"[{key}]" in text or f"[[{key}]]" in text, key
+
+
+def test_several_problems_leave_as_one_fault() -> None:
+    text = changed('city = "519900"', "city = 519900\ncolour = 1") + "[sync]\nport = 0\n"
+    codes = sorted(f"{p.code} {p.facts['key']}" for p in problems(text))
+    assert codes == [
+        "config.missing-key sync.host",
+        "config.unknown-key terminal.colour",
+        "config.wrong-value sync.port",
+        "config.wrong-value terminal.city",
+    ]
+    with pytest.raises(faults.ConfigInvalid) as caught:
+        parse(text.encode(), "box.toml")
+    assert caught.value.facts["count"] == 4
+
+
+def test_an_unknown_key_suggests_the_nearest() -> None:
+    problem = only(changed('match = "*PICC*"', 'match = "*PICC*"\noption = {}'))
+    assert isinstance(problem, faults.UnknownKey)
+    assert problem.facts["key"] == "readers[door].option"
+    assert problem.facts["nearest"] == "options"
+    assert "interface" in str(problem.facts["allowed"])
+
+
+def test_an_unknown_keys_value_is_not_repeated() -> None:
+    problem = only(WHOLE + '[sync]\nhost = "localhost"\npassword = "correct-horse"\n')
+    assert "correct-horse" not in f"{problem} {problem!r}"
+
+
+@pytest.mark.parametrize("key", ["key", "password_secret"])
+def test_a_pasted_secret_is_not_repeated(key: str) -> None:
+    text = WHOLE + f'[sync]\nhost = "localhost"\n{key} = "-----CORRECT HORSE"\n'
+    wrong = [p for p in problems(text) if p.code == "config.wrong-value"]
+    assert [p.facts["found"] for p in wrong] == ["str"]
+
+
+def test_a_wrong_value_shows_found_and_allowed() -> None:
+    problem = only(changed('interface = "contactless"', 'interface = "nfc"'))
+    assert problem.facts == {
+        "file": "box.toml",
+        "key": "readers[door].interface",
+        "found": '"nfc"',
+        "allowed": '"contact" | "contactless" | "sam"',
+    }
+
+
+def test_a_table_without_name_is_named_by_its_place() -> None:
+    text = WHOLE + '[[prompts]]\ndriver = "console"\n'
+    assert only(text).facts["key"] == "prompts[#2].name"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ('id = "t1"', 'id = "t1\\n"', "terminal.id"),
+        ('id = "t1"', 'id = "t1"\ndata = "var"', "terminal.data"),
+        ('id = "t1"', f'id = "t1"\nsocket = "/{"s" * 107}"', "terminal.socket"),
+        ('id = "t1"', "id = 1979-05-27", "terminal.id"),
+        ('kind = "library-gate"', 'kind = "library-gate"\nrepeat_window = nan', "scene"),
+        ('kind = "library-gate"', 'kind = "library-gate"\nrepeat_window = inf', "scene"),
+        ('readers = ["door"]', "readers = []", "lanes[entry].readers"),
+        ('readers = ["door"]', 'readers = "door"', "lanes[entry].readers"),
+        ('match = "*PICC*"', 'match = ""', "readers[door].match"),
+        ('match = "*PICC*"', 'match = "x"\noptions = {a = 1.5}', "readers[door].options.a"),
+    ],
+)
+def test_a_value_out_of_its_type_is_refused(old: str, new: str, key: str) -> None:
+    problem = only(changed(old, new))
+    assert isinstance(problem, faults.WrongValue)
+    assert str(problem.facts["key"]).startswith(key)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault", "key"),
+    [
+        ('name = "psam"', 'name = "door"', faults.DuplicateName, "readers"),
+        ('barrier = "gate"', 'barrier = "gte"', faults.UnknownName, "lanes[entry].barrier"),
+        ('prompts = ["panel"]', 'prompts = ["x"]', faults.UnknownName, "lanes[entry].prompts"),
+        ('interface = "sam"', 'interface = "contact"', faults.ReaderWithoutLane, "readers[psam]"),
+        ('["door"]', '["door", "psam"]', faults.SamInLane, "lanes[entry].readers"),
+        ('["door"]', '["door", "door"]', faults.ReaderInTwoLanes, "readers[door]"),
+        ('["door"]', '["door", "slot"]', faults.UnknownName, "lanes[entry].readers"),
+    ],
+)
+def test_lanes_and_devices_fit_together(
+    old: str, new: str, fault: type[ConfigFault], key: str
+) -> None:
+    matching = [p for p in problems(changed(old, new)) if isinstance(p, fault)]
+    assert [p.facts["key"] for p in matching] == [key]
+
+
+def test_no_lane_is_refused() -> None:
+    text = "lanes = []\n" + WHOLE[: WHOLE.index("[[lanes]]")]
+    assert {p.facts["key"] for p in problems(text)} == {"lanes"}
+
+
+@pytest.mark.parametrize(
+    ("sync", "code", "key"),
+    [
+        ('host = "localhost"\nkey = "/k"', "config.needs-key", "sync.key"),
+        ('host = "::1"\nca = "/a"\ncertificate = "/c"', "config.needs-key", "sync.certificate"),
+        ('host = "127.0.0.1"\npassword_secret = "p"', "config.needs-key", "sync.password_secret"),
+        ('host = "mqtt.city.example"', "config.plain-link", "sync.host"),
+        ('host = "mqtts://city.example"\nca = "/a"', "config.wrong-value", "sync.host"),
+    ],
+)
+def test_the_links_settings_fit_together(sync: str, code: str, key: str) -> None:
+    problem = only(f"{WHOLE}[sync]\n{sync}\n")
+    assert (problem.code, problem.facts["key"]) == (code, key)
+
+
+@pytest.mark.parametrize(
+    ("raw", "line", "column"),
+    [
+        (b"a = 1\nb = = 2\n", 2, 5),
+        (b"a = 1\nb = {", 2, 6),
+        (b"a = 1\n\n# \xff", 3, 3),
+        (b"a = " + b"1" * 5000, 1, 1),
+        (b"a = " + b"[" * 5000, 1, 1),
+    ],
+)
+def test_a_syntax_error_names_line_and_column(raw: bytes, line: int, column: int) -> None:
+    with pytest.raises(faults.ConfigSyntax) as caught:
+        parse(raw, "box.toml")
+    assert (caught.value.facts["line"], caught.value.facts["column"]) == (line, column)
+
+
+def test_an_absent_file_says_so(tmp_path: Path) -> None:
+    with pytest.raises(faults.ConfigAbsent) as caught:
+        load(RealWorld(), tmp_path / "none.toml")
+    assert caught.value.facts["file"] == str(tmp_path / "none.toml")
+
+
+def test_an_unreadable_file_says_why(tmp_path: Path) -> None:
+    class Denied(RealWorld):
+        def open(self, path: Path, mode: str) -> IO[bytes]:
+            raise PermissionError(13, "Permission denied", str(path))
+
+    with pytest.raises(faults.ConfigUnreadable) as caught:
+        load(Denied(), tmp_path / "box.toml")
+    assert caught.value.facts["cause"] == "Permission denied"
+    with pytest.raises(faults.ConfigUnreadable):
+        load(RealWorld(), tmp_path)
+
+
+def test_a_file_without_end_is_not_read_to_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "box.toml"
+    path.write_bytes(b"#" * (MAX_BYTES + 1))
+    with pytest.raises(faults.ConfigTooLarge):
+        load(RealWorld(), path)
+
+
+def test_the_own_file_wins_over_its_profile() -> None:
+    base = {"a": {"x": 1, "y": [1, 2]}, "l": [{"name": "p", "x": 1, "y": 1}, {"name": "q"}]}
+    over = {"a": {"y": [3]}, "l": [{"name": "r"}, {"name": "p", "y": 2}]}
+    assert merge(base, over) == {
+        "a": {"x": 1, "y": [3]},
+        "l": [{"name": "p", "x": 1, "y": 2}, {"name": "q"}, {"name": "r"}],
+    }
+
+
+def test_merging_hides_no_duplicate() -> None:
+    base = {"l": [{"name": "p"}]}
+    merged = merge(base, {"l": [{"name": "p", "x": 1}, {"name": "p", "x": 2}]})
+    assert merged == {"l": [{"name": "p", "x": 1}, {"name": "p", "x": 2}]}
+
+
+def test_an_unknown_profile_lists_those_that_exist() -> None:
+    problem = only('profile = "libary-gate"\n' + WHOLE)
+    assert isinstance(problem, faults.UnknownProfile)
+    assert problem.facts["allowed"] == "library-gate"
+
+
+@pytest.mark.parametrize("name", profiles())
+def test_a_profile_needs_only_terminal_and_readers(name: str) -> None:
+    text = f"""
+        profile = "{name}"
+        [terminal]
+        id = "t1"
+        city = "519900"
+        [[readers]]
+        name = "door"
+        match = "*"
+        interface = "contactless"
+        """
+    assert parse(text.encode(), "box.toml").profile == name
+
+
+# What people and accidents make of a file: never anything but settings or a ConfigFault.
+
+_TABLES = "terminal scene readers lanes barriers prompts sync keys profile".split()
+_NAMES = "id city kind name match interface direction host options 键".split()
+_KEYS = st.sampled_from([*_TABLES, *_NAMES, ""])
+_LEAVES = st.one_of(
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text("a0-/\n键", max_size=8),
+    st.sampled_from(["door", "entry", "sam", "contactless", "519900", "/x", "library-gate"]),
+    st.dates(),
+    st.datetimes(),
+    st.times(),
+)
+_VALUES = st.recursive(
+    _LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_KEYS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def settings_or_fault(attempt: Callable[[], Agent]) -> None:
+    try:
+        agent = attempt()
+    except ConfigFault as fault:
+        if not fault.problems:
+            pytest.fail(f"{fault!r} names no problem")
+    else:
+        assert isinstance(agent, Agent)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_settings_or_a_config_fault(raw: bytes) -> None:
+    settings_or_fault(lambda: parse(raw, "box.toml"))
+
+
+@given(st.dictionaries(_KEYS, _VALUES, max_size=6))
+def test_any_document_is_settings_or_a_config_fault(document: dict[str, object]) -> None:
+    settings_or_fault(lambda: settle(document, "box.toml"))
+
+
+@given(st.lists(_KEYS, min_size=1, max_size=3), _VALUES)
+def test_any_single_change_is_settings_or_a_config_fault(way: list[str], value: object) -> None:
+    document = tomllib.loads(WHOLE)
+    table: object = document
+    for key in way[:-1]:
+        table = table.get(key, table) if isinstance(table, dict) else table
+        table = table[0] if isinstance(table, list) else table
+    if isinstance(table, dict):
+        table[way[-1]] = value
+    settings_or_fault(lambda: settle(document, "box.toml"))
+
+
+@given(st.integers(0, len(WHOLE)), st.integers(0, 12), st.text("[]{}=\"'\n#.,a1-", max_size=4))
+def test_any_slip_of_the_pen_is_settings_or_a_config_fault(at: int, cut: int, put: str) -> None:
+    text = WHOLE[:at] + put + WHOLE[at + cut :]
+    settings_or_fault(lambda: parse(text.encode(), "box.toml"))
