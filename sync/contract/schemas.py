@@ -1,0 +1,62 @@
+"""JSON Schemas (draft 2020-12) of every message and of the event body, made from the structs.
+
+They are kept as files in `schemas/` for whoever implements the other end without Python; a test
+compares them with the structs. `python -m sync.contract.schemas` writes them anew.
+"""
+
+import inspect
+import sys
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from offline_store.event import Event
+from sync.contract import messages
+from world import World
+from world.real import RealWorld
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+# File name → (type, title). `items` is the inflated second part of an event batch.
+SHAPES: Mapping[str, tuple[Any, str]] = {
+    "event": (Event, "Body of one journal event"),
+    "batch-header": (messages.BatchHeader, "First line of an event batch"),
+    "items": (tuple[messages.Item, ...], "Inflated items of an event batch"),
+    "receipt": (messages.Receipt, "Payload of a receipt envelope"),
+    "state": (messages.State, "Birth, farewell or will of a terminal"),
+    "applied": (messages.Applied, "What became of an envelope"),
+}
+
+
+def generate() -> dict[str, dict[str, Any]]:
+    """Name → schema."""
+    return {name: _schema(name, shape, title) for name, (shape, title) in SHAPES.items()}
+
+
+def _schema(name: str, shape: Any, title: str) -> dict[str, Any]:
+    made = msgspec.json.schema(shape)
+    if name == "items":
+        made |= {"minItems": 1, "maxItems": messages.MAX_ITEMS}
+    for part in made.get("$defs", {}).values():
+        part["description"] = inspect.cleandoc(part["description"])
+    return {"$schema": DIALECT, "$id": f"{name}.json", "title": title, **made}
+
+
+def write(world: World, folder: Path) -> None:
+    """Put all schemas into the folder."""
+    for name, schema in generate().items():
+        text = msgspec.json.format(msgspec.json.encode(schema), indent=2) + b"\n"
+        world.replace_file(folder / f"{name}.json", text, permissions=0o644)
+
+
+def main() -> int:
+    with resources.as_file(resources.files("sync.contract") / "schemas") as folder:
+        write(RealWorld(), folder)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

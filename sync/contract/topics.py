@@ -1,0 +1,73 @@
+"""The topic tree: `<namespace>/<city>/<terminal>/up|down/…`, one tree per terminal.
+
+Who sends is read from the topic, because the broker's access list vouches for it; what a payload
+says of its sender is checked against it. `@all` is no terminal's id: what is published there goes
+to every terminal of the city.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from sync.faults import MessageMalformed
+
+Up = Literal["events", "state", "applied"]
+Down = Literal["receipt", "list", "config", "keys", "command"]
+
+EVERYBODY = "@all"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which terminal of which city."""
+
+    namespace: str  # may hold slashes
+    city: str
+    terminal: str
+
+    def up(self, channel: Up) -> str:
+        return f"{self.namespace}/{self.city}/{self.terminal}/up/{channel}"
+
+    def down(self, kind: Down, name: str = "") -> str:
+        """`…/down/receipt`; every other kind has a name: `…/down/list/blacklist`."""
+        tail = f"{kind}/{name}" if name else kind
+        return f"{self.namespace}/{self.city}/{self.terminal}/down/{tail}"
+
+    def listens(self) -> tuple[str, str]:
+        """The filters a terminal subscribes to: its own tree and the city's."""
+        everybody = Place(self.namespace, self.city, EVERYBODY)
+        return self.down_filter(), everybody.down_filter()
+
+    def down_filter(self) -> str:
+        return f"{self.namespace}/{self.city}/{self.terminal}/down/#"
+
+
+def up_filter(namespace: str, channel: Up) -> str:
+    """All terminals of all cities, for the platform."""
+    return f"{namespace}/+/+/up/{channel}"
+
+
+def shared(group: str, topic_filter: str) -> str:
+    """A shared subscription (MQTT 5, 4.8.2): each message goes to one of the group's workers."""
+    return f"$share/{group}/{topic_filter}"
+
+
+def sender(namespace: str, topic: str) -> Place:
+    """Who published on an `up` topic. Raises `MessageMalformed`."""
+    parts = _below(namespace, topic)
+    if len(parts) != 4 or parts[2] != "up" or not parts[0] or not parts[1]:
+        raise MessageMalformed(message="topic", cause="not <city>/<terminal>/up/<channel>")
+    return Place(namespace, parts[0], parts[1])
+
+
+def envelope_name(namespace: str, topic: str) -> tuple[str, str]:
+    """Kind and name that a `down` topic promises; a receipt has no name. Raises likewise."""
+    parts = _below(namespace, topic)
+    if len(parts) not in (4, 5) or parts[2] != "down":
+        raise MessageMalformed(message="topic", cause="not <city>/<terminal>/down/<kind>[/<name>]")
+    return parts[3], parts[4] if len(parts) == 5 else ""
+
+
+def _below(namespace: str, topic: str) -> list[str]:
+    if not topic.startswith(f"{namespace}/"):
+        raise MessageMalformed(message="topic", cause="outside the namespace")
+    return topic[len(namespace) + 1 :].split("/")
