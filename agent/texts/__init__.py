@@ -1,0 +1,109 @@
+"""All words that people read, in Chinese and English: catalogues are data, code asks by key.
+
+A sentence says what is wrong, where, and what to do now. A text that is missing in the field falls
+back to English and then to its own key, so that nobody meets a traceback for want of a word; tests
+find the gap before that.
+"""
+
+import string
+import tomllib
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Literal
+
+from config.faults import ConfigInvalid
+from world import Fault
+
+Language = Literal["zh", "en"]
+Section = Mapping[str, str]
+Catalogue = Mapping[str, Section]
+
+LANGUAGES: tuple[Language, ...] = ("zh", "en")
+_FALLBACK: Language = "en"
+_TRANSLATED = ("side", "state")  # facts whose values are words of the section with that name
+
+
+def catalogue(language: Language) -> Catalogue:
+    """Section → key → text, as shipped in `<language>.toml`."""
+    text = (files("agent.texts") / f"{language}.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
+
+
+def language_of(setting: str, locale: str) -> Language:
+    """`setting` is `terminal.language`, `locale` the value of LANG (`zh_CN.UTF-8`).
+
+    "auto" follows LANG; a box without a locale (empty, C, POSIX) speaks Chinese, which its
+    people read; any other foreign locale gets English.
+    """
+    if setting != "auto":
+        return "en" if setting == "en" else "zh"
+    word = locale.partition(".")[0].partition("_")[0].lower()
+    return "zh" if word in ("zh", "", "c", "posix") else "en"
+
+
+class Texts:
+    """The words of one language."""
+
+    def __init__(self, language: Language) -> None:
+        self.language = language
+        self._catalogues = (catalogue(language), catalogue(_FALLBACK))
+
+    def prompt(self, key: str) -> str:
+        """A few words for the person in the lane."""
+        return self._text("prompt", key)
+
+    def reason(self, code: str) -> str:
+        """What a reason code means, for staff."""
+        return self._text("reason", code)
+
+    def remedy(self, code: str) -> str:
+        """What to do now about a reason code or a device state."""
+        return self._text("remedy", code)
+
+    def state(self, state: str) -> str:
+        """A device state in words."""
+        return self._text("state", state)
+
+    def stage(self, name: str) -> str:
+        """A stage of the tap in words."""
+        return self._text("stage", name)
+
+    def ui(self, key: str, **facts: str | int) -> str:
+        """A text of screen or command line."""
+        return self._filled(self._text("ui", key), facts)
+
+    def fault(self, fault: Fault) -> str:
+        """What, where, what now. Several problems at once take a line each."""
+        sentence = self._filled(self._text("fault", fault.code), fault.facts)
+        if isinstance(fault, ConfigInvalid):
+            return "\n".join([sentence, *(self.fault(problem) for problem in fault.problems)])
+        return sentence
+
+    def _text(self, section: str, key: str) -> str:
+        for words in self._catalogues:
+            text = words.get(section, {}).get(key)
+            if text is not None:
+                return text
+        return key
+
+    def _filled(self, text: str, facts: Mapping[str, str | int]) -> str:
+        words = {name: self._word(name, value) for name, value in facts.items()}
+        return _FORMATTER.vformat(text, (), words)
+
+    def _word(self, name: str, value: str | int) -> str:
+        return self._text(name, str(value)) if name in _TRANSLATED else str(value)
+
+
+class _Formatter(string.Formatter):
+    """Blanks by name only; one that no fact fills, or an empty one, shows as a dash."""
+
+    def get_field(self, field_name: str, args: object, kwargs: Mapping[str, str]) -> object:
+        return kwargs.get(field_name) or "–", field_name
+
+
+_FORMATTER = _Formatter()
+
+
+def blanks(text: str) -> frozenset[str]:
+    """The names of the facts that a text asks for."""
+    return frozenset(name for _, name, _, _ in _FORMATTER.parse(text) if name)
