@@ -75,13 +75,13 @@ class IssuerKeys:
 
 @dataclass(frozen=True)
 class CardOrder:
-    """What a card is to be. `serial` is 8 hex digits; `eight` the card number without its check."""
+    """What a card is to be. `serial` is 8 hex digits, `card_number` 9 characters."""
 
     holder: Holder
     generation: Generation
     algorithm: Algorithm
     serial: str
-    eight: str
+    card_number: str
     issued: str = "20200101"
     expires: str = "20991231"
     card_type: str = "3"
@@ -177,7 +177,7 @@ class City:
         return CardData(
             card_id=self.card_id(order.serial),
             version=f"{order.generation.value}0" if order.version is None else order.version,
-            card_number=card_number(order.eight),
+            card_number=order.card_number,
             holder=order.holder,
             issued=order.issued,
             expires=order.expires,
