@@ -60,6 +60,20 @@ class DeviceDenied(DeviceFault):
     state = DeviceState.NO_PERMISSION
 
 
+class DeviceStuck(DeviceFault):
+    """The device was given up while it owed an answer, and it still owes it."""
+
+    code = "device.no-answer"
+    state = DeviceState.NO_ANSWER
+
+
+class DeviceProtocol(DeviceFault):
+    """The device or its service answered what its contract does not know."""
+
+    code = "device.protocol"
+    state = DeviceState.PROTOCOL_ERROR
+
+
 @dataclass(frozen=True)
 class DeviceStatus:
     """What `onecard readers` and `doctor` show of one device."""
@@ -115,14 +129,18 @@ class CardReader(Protocol):
     def events(self) -> Queue[Presence | Absence]: ...
 
     def open(self) -> CardHandle:
-        """Power the card that is there. Raises `apdu.channel` faults and `DeviceFault`."""
+        """Power the card that is there and hold it exclusively; one handle at a time.
+
+        Raises `CardGone`, `CardMute`, `ReaderGone`, `DeviceAbsent`, `DeviceBusy`, `DeviceDenied`,
+        `DeviceStuck`, `DeviceProtocol`.
+        """
         ...
 
     def status(self) -> DeviceStatus: ...
 
     def give_up(self) -> None:
-        """The watchdog's word: the open handle hangs in a transmit. The reader is marked
-        `no-answer` until that transmit returns; the handle itself is not touched (design.md)."""
+        """The watchdog's word: a call to the device (open, transmit, close) hangs. The reader is
+        marked `no-answer` until that call returns; the handle itself is not touched (design.md)."""
         ...
 
 
@@ -131,7 +149,7 @@ class SlotBinding:
     """One `[[readers]]` entry: a name of ours for a slot found by pattern."""
 
     name: str
-    match: str  # shell pattern on the system's name for the slot
+    match: str  # shell pattern on the system's name for the slot; `|` between alternatives
     interface: Interface
     options: Mapping[str, str | int | bool] = field(default_factory=dict)
 

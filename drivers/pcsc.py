@@ -1,0 +1,169 @@
+"""PC/SC readers: one thread watches all slots through pcscd and tells each reader what happened.
+
+pcscd may be late, restarted or killed, and readers may come and go: the watcher's context is
+rebuilt and the slots are bound again by name pattern, without a word from anybody.
+"""
+
+import logging
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from typing import Final
+
+from smartcard import scard
+
+from drivers.contract import Interface, SlotBinding
+from drivers.pcsc_card import DENIED, EVENTS, PcscReader
+from world import Task, World
+
+LOG = logging.getLogger("onecard.pcsc")
+
+PLUG_AND_PLAY: Final = "\\\\?PnP?\\Notification"
+SERVICE_RETRY: Final = 0.5  # seconds; nothing wakes us when pcscd appears
+STOP_WITHIN: Final = 2.0  # seconds
+CANCEL_AGAIN: Final = 0.02  # seconds; SCardCancel has no effect before the wait has begun
+# How long one wait may last, in milliseconds. pcscd wakes us long before, except where pcsc-lite
+# 1.9 can miss a change: a reader that appears between listing and waiting (it counts readers when
+# the wait begins), and a swap of the card that lay there when pcscd started (a counter of 0 is not
+# compared; winscard_clnt.c, SCardGetStatusChange).
+WAIT: Final = 30_000
+WAIT_UNCOUNTED: Final = 1_000
+
+
+class ServiceLost(Exception):
+    """pcscd does not answer this context any more; the error number says how."""
+
+    def __init__(self, error: int) -> None:
+        super().__init__(scard.SCardGetErrorMessage(error))
+        self.error = error
+
+
+class PcscReaders:
+    """All PC/SC slots of one terminal; see `drivers.contract.ReaderDriver`."""
+
+    def __init__(self, world: World, bindings: Sequence[SlotBinding]) -> None:
+        self._world = world
+        self._readers = tuple(PcscReader(world, binding) for binding in bindings)
+        self._attached: tuple[str, ...] = ()
+        self._stopping = world.event()
+        self._context: int | None = None
+        self._task: Task | None = None
+        self._service_lost = False
+
+    def readers(self) -> Sequence[PcscReader]:
+        return self._readers
+
+    def attached(self) -> Sequence[str]:
+        """The system's names of all slots that are there now, bound or not."""
+        return self._attached
+
+    def start(self) -> None:
+        self._task = self._world.spawn(self._watch, name="pcsc watcher")
+
+    def stop(self) -> None:
+        deadline = self._world.monotonic() + STOP_WITHIN
+        self._stopping.set()
+        while self._task is not None and not self._task.join(CANCEL_AGAIN):
+            if self._world.monotonic() > deadline:
+                LOG.warning("pcscd does not let go of the watcher")
+                break
+            if self._context is not None:
+                scard.SCardCancel(self._context)
+        for reader in self._readers:
+            if not reader.shut(max(0.0, deadline - self._world.monotonic())):
+                LOG.warning("reader %s: hangs, left as it is", reader.name)
+
+    # The watcher's thread
+
+    def _watch(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._follow_service()
+            except ServiceLost as lost:
+                self._lose_service(lost)
+                self._stopping.wait(SERVICE_RETRY)
+            finally:
+                self._release()
+
+    def _follow_service(self) -> None:
+        """Watch one pcscd until it goes away or we are stopped."""
+        error, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
+        _check(error)
+        self._context = context
+        if self._service_lost:
+            self._service_lost = False
+            LOG.info("pcscd is back")
+        while not self._stopping.is_set():
+            self._bind(self._list(context))
+            self._wait(context)
+
+    def _lose_service(self, lost: ServiceLost) -> None:
+        if not self._service_lost:
+            self._service_lost = True
+            LOG.warning("pcscd lost: %s", lost)
+        self._attached = ()
+        for reader in self._readers:
+            reader.detach(denied=lost.error in DENIED)
+
+    def _release(self) -> None:
+        if self._context is not None:
+            context, self._context = self._context, None
+            scard.SCardReleaseContext(context)
+
+    def _list(self, context: int) -> tuple[str, ...]:
+        error, names = scard.SCardListReaders(context, [])
+        if error == scard.SCARD_E_NO_READERS_AVAILABLE:
+            return ()
+        _check(error)
+        return tuple(sorted(names))
+
+    def _bind(self, attached: tuple[str, ...]) -> None:
+        """Give slots to bindings: who has one keeps it; then, in the order of the settings, the
+        first alternative that matches a free slot, slots by name."""
+        self._attached = attached
+        for reader in self._readers:
+            if reader.seen.attached not in attached:
+                reader.detach()
+        free = [name for name in attached if name not in {r.seen.attached for r in self._readers}]
+        for reader in self._readers:
+            if not reader.seen.attached:
+                slot = first_match(reader.match, free)
+                if slot is not None:
+                    free.remove(slot)
+                    reader.attach(slot)
+
+    def _wait(self, context: int) -> None:
+        """Wait until something changes and tell the readers. A first look returns at once."""
+        bound = {reader.seen.attached: reader for reader in self._readers if reader.seen.attached}
+        states = [(name, reader.seen.state) for name, reader in bound.items()]
+        # Later pcsc-lite compares the number of readers that we know, in the high half.
+        states.append((PLUG_AND_PLAY, len(self._attached) << EVENTS))
+        uncounted = any(map(_uncounted, bound.values()))
+        error, changed = scard.SCardGetStatusChange(
+            context, WAIT_UNCOUNTED if uncounted else WAIT, states
+        )
+        if error in (scard.SCARD_E_TIMEOUT, scard.SCARD_E_CANCELLED, scard.SCARD_E_UNKNOWN_READER):
+            return
+        _check(error)
+        for name, state, atr in changed:
+            if name in bound:
+                bound[name].see(state, bytes(atr))
+
+
+def first_match(match: str, slots: Sequence[str]) -> str | None:
+    """The first of the sorted `slots` that the first fitting alternative of `match` names."""
+    for pattern in match.split("|"):
+        for slot in slots:
+            if fnmatchcase(slot, pattern.strip()):
+                return slot
+    return None
+
+
+def _uncounted(reader: PcscReader) -> bool:
+    """A card that has lain there since before pcscd; a PSAM stays, so nobody need look after it."""
+    seen = reader.seen
+    return seen.present and not seen.state >> EVENTS and reader.interface is not Interface.SAM
+
+
+def _check(error: int) -> None:
+    if error != scard.SCARD_S_SUCCESS:
+        raise ServiceLost(error)

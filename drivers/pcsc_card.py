@@ -1,0 +1,380 @@
+"""One PC/SC slot and the card in it: what the watcher saw goes in, presences and APDUs come out.
+
+The thread that opens a card uses it and closes it. A call that hangs is left alone by everybody:
+SCardDisconnect or SCardReleaseContext on it would freeze every PC/SC call of the process, because
+libpcsclite waits for the context's mutex while it holds the library's (winscard_clnt.c,
+SCardGetContextChannelAndLockFromHandle).
+"""
+
+import logging
+from dataclasses import dataclass
+from typing import Final
+
+from smartcard import scard
+
+from apdu.channel import CardGone, CardMute, ReaderGone, Transport
+from drivers.contract import (
+    Absence,
+    DeviceAbsent,
+    DeviceBusy,
+    DeviceDenied,
+    DeviceFault,
+    DeviceProtocol,
+    DeviceState,
+    DeviceStatus,
+    DeviceStuck,
+    Interface,
+    Presence,
+    SlotBinding,
+)
+from drivers.pcsc_users import users_of_pcsc
+from world import Fault, Queue, World
+
+LOG = logging.getLogger("onecard.pcsc")
+
+EVENTS: Final = 16  # the high half of an event state counts insertions and removals
+LOW_HALF: Final = 0xFFFF
+
+# What pcsc-lite answers, by what it means to us.
+CARD_LEFT: Final = frozenset(
+    {
+        scard.SCARD_W_REMOVED_CARD,
+        scard.SCARD_E_NO_SMARTCARD,
+        scard.SCARD_W_RESET_CARD,
+        scard.SCARD_W_UNPOWERED_CARD,
+    }
+)
+CARD_SILENT: Final = frozenset(
+    {scard.SCARD_W_UNRESPONSIVE_CARD, scard.SCARD_E_PROTO_MISMATCH, scard.SCARD_W_UNSUPPORTED_CARD}
+)
+READER_LEFT: Final = frozenset({scard.SCARD_E_READER_UNAVAILABLE, scard.SCARD_E_UNKNOWN_READER})
+SERVICE_LEFT: Final = frozenset(
+    {
+        scard.SCARD_E_NO_SERVICE,
+        scard.SCARD_E_SERVICE_STOPPED,
+        scard.SCARD_E_INVALID_HANDLE,
+        scard.SCARD_F_COMM_ERROR,
+        scard.SCARD_F_INTERNAL_ERROR,
+    }
+)
+DENIED: Final = frozenset({scard.SCARD_E_NO_ACCESS, scard.SCARD_W_SECURITY_VIOLATION})
+
+PROTOCOLS: Final = scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the watcher saw last of this slot. Replaced as a whole, so any thread may read it."""
+
+    attached: str = ""  # the system's name, empty while no reader is bound
+    state: int = 0  # dwEventState as pcscd gave it
+    atr: bytes = b""
+    count: int = 0  # insertions since the agent started
+
+    @property
+    def present(self) -> bool:
+        return bool(self.state & scard.SCARD_STATE_PRESENT)
+
+    @property
+    def available(self) -> bool:
+        return not self.state & (scard.SCARD_STATE_UNAVAILABLE | scard.SCARD_STATE_UNKNOWN)
+
+
+def insertions(before: Seen, state: int) -> int:
+    """How many cards have been put in between two event states of one pcscd.
+
+    The counter wraps at 16 bits and counts removals too (eventhandler.c); a state without a reader
+    carries none, so a card that is there afterwards is one new card.
+    """
+    present = bool(state & scard.SCARD_STATE_PRESENT)
+    if not before.state or not before.available:
+        return int(present)
+    moved = (state >> EVENTS) - (before.state >> EVENTS) & LOW_HALF
+    if present and not before.present:
+        return max(1, (moved + 1) // 2)
+    return moved // 2
+
+
+class Flight:
+    """The one call that may be under way on a reader's context, and whether it was given up."""
+
+    def __init__(self, world: World) -> None:
+        self._lock = world.lock()
+        self._under_way = False
+        self._given_up = False
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        self._given_up = False
+        self._under_way = True
+
+    def __exit__(self, *exception: object) -> None:
+        self._under_way = False
+        self._lock.release()
+
+    def give_up(self) -> None:
+        self._given_up = self._under_way
+
+    @property
+    def hangs(self) -> bool:
+        return self._under_way and self._given_up
+
+    def land(self, timeout: float) -> bool:
+        """Wait for the call to return and let nobody start another. False when it hangs."""
+        return self._lock.acquire(timeout)
+
+    def take_off(self) -> None:
+        """Calls may be made again, after `land`."""
+        self._lock.release()
+
+
+class PcscCard:
+    """A card held exclusively; see `drivers.contract.CardHandle`."""
+
+    def __init__(self, reader: "PcscReader", handle: int, protocol: int, seen: Seen) -> None:
+        self._reader = reader
+        self._flight = reader.flight
+        self._handle = handle
+        self._protocol = protocol
+        self._seen = seen
+        self._open = True
+
+    @property
+    def transport(self) -> Transport:
+        return Transport.T0 if self._protocol == scard.SCARD_PROTOCOL_T0 else Transport.T1
+
+    @property
+    def atr(self) -> bytes:
+        return self._seen.atr
+
+    def transmit(self, command: bytes) -> bytes:
+        """See `apdu.channel.Channel`. After a fault the card is powered down and stays so."""
+        if not self._open:
+            raise CardGone(reader=self._reader.name)
+        with self._flight:
+            error, answer = scard.SCardTransmit(self._handle, self._protocol, list(command))
+        if error == scard.SCARD_S_SUCCESS and len(answer) >= 2:
+            return bytes(answer)
+        raise self._failed(error)
+
+    def present(self) -> bool:
+        now = self._reader.seen
+        return self._open and now.present and now.count == self._seen.count
+
+    def close(self) -> None:
+        if self._open:
+            with self._flight:
+                self.power_down()
+
+    def power_down(self) -> int:
+        """With no call under way. The handle is gone afterwards whatever pcscd says."""
+        self._open = False
+        error: int = scard.SCardDisconnect(self._handle, scard.SCARD_UNPOWER_CARD)
+        return error
+
+    def _failed(self, error: int) -> Fault:
+        """What a transmit's error means, with the card powered down.
+
+        pcscd says NOT_TRANSACTED for a card that left and for one that is mute, but the
+        power-down makes it look, so that the slot's state tells which it was.
+        """
+        name = self._reader.name
+        with self._flight:
+            down = self.power_down()
+        if error in SERVICE_LEFT or down in SERVICE_LEFT:
+            self._reader.drop_context()
+            return ReaderGone(reader=name)
+        if error in READER_LEFT or not self._reader.seen.attached:
+            return ReaderGone(reader=name)
+        if error in CARD_LEFT or not self._reader.holds_a_card(self._seen.attached):
+            return CardGone(reader=name)
+        return CardMute(reader=name)
+
+
+class PcscReader:
+    """One `[[readers]]` entry; see `drivers.contract.CardReader`."""
+
+    def __init__(self, world: World, binding: SlotBinding) -> None:
+        self.flight = Flight(world)
+        self.seen = Seen()
+        self._world = world
+        self._binding = binding
+        self._events: Queue[Presence | Absence] = world.queue()
+        self._context: int | None = None
+        self._card: PcscCard | None = None
+        self._denied = False
+        self._fault: DeviceFault | None = None
+        self._last_fault = ""
+        self._lost = 0
+
+    @property
+    def name(self) -> str:
+        return self._binding.name
+
+    @property
+    def interface(self) -> Interface:
+        return self._binding.interface
+
+    @property
+    def events(self) -> Queue[Presence | Absence]:
+        return self._events
+
+    # The lane's thread
+
+    def open(self) -> PcscCard:
+        """See `drivers.contract.CardReader`."""
+        if self.flight.hangs:
+            raise DeviceStuck(reader=self.name)
+        seen = self.seen
+        try:
+            if not seen.attached:
+                raise DeviceAbsent(reader=self.name, match=self._binding.match)
+            handle, protocol = self._connect(seen.attached)
+        except Fault as fault:
+            self._fault = fault if isinstance(fault, DeviceFault) else None
+            self._last_fault = fault.code
+            raise
+        self._fault = None
+        self._card = PcscCard(self, handle, protocol, seen)
+        return self._card
+
+    def _connect(self, attached: str) -> tuple[int, int]:
+        """A handle and its protocol. A context that died with its pcscd is replaced once."""
+        fresh = self._context is None
+        with self.flight:
+            error, handle, protocol = self._attempt(attached)
+            if error in SERVICE_LEFT and not fresh:
+                self._release()
+                error, handle, protocol = self._attempt(attached)
+            if error in SERVICE_LEFT:
+                self._release()
+        if error != scard.SCARD_S_SUCCESS:
+            raise self._refused(error, attached)
+        return handle, protocol
+
+    def _attempt(self, attached: str) -> tuple[int, int, int]:
+        if self._context is None:
+            error, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
+            if error != scard.SCARD_S_SUCCESS:
+                return error, 0, 0
+            self._context = context
+        error, handle, protocol = scard.SCardConnect(
+            self._context, attached, scard.SCARD_SHARE_EXCLUSIVE, PROTOCOLS
+        )
+        return error, handle, protocol
+
+    def _refused(self, error: int, attached: str) -> Fault:
+        name = self.name
+        if error in SERVICE_LEFT or error in READER_LEFT:
+            return ReaderGone(reader=name)
+        if error == scard.SCARD_E_SHARING_VIOLATION:
+            return DeviceBusy(reader=name, holder=users_of_pcsc(self._world))
+        if error in DENIED:
+            return DeviceDenied(reader=name)
+        # A card that is there and takes no power is silent, not gone.
+        if error in CARD_SILENT or (error in CARD_LEFT and self.holds_a_card(attached)):
+            return CardMute(reader=name)
+        if error in CARD_LEFT:
+            return CardGone(reader=name)
+        return DeviceProtocol(reader=name, error=f"{error:08X}")
+
+    def holds_a_card(self, attached: str) -> bool:
+        """What pcscd says now, without waiting. For use on a context with no call under way."""
+        with self.flight:
+            if self._context is None:
+                return False
+            error, states = scard.SCardGetStatusChange(
+                self._context, 0, [(attached, scard.SCARD_STATE_UNAWARE)]
+            )
+        return error == scard.SCARD_S_SUCCESS and bool(states[0][1] & scard.SCARD_STATE_PRESENT)
+
+    def drop_context(self) -> None:
+        """The context's pcscd is gone: the next `open` makes a new one."""
+        with self.flight:
+            self._release()
+
+    def _release(self) -> None:
+        if self._context is not None:
+            scard.SCardReleaseContext(self._context)
+            self._context = None
+
+    # The watchdog and the agent
+
+    def give_up(self) -> None:
+        """See `drivers.contract.CardReader`."""
+        self.flight.give_up()
+        if self.flight.hangs:
+            LOG.warning("reader %s: the card does not answer, given up", self.name)
+
+    def shut(self, timeout: float) -> bool:
+        """Power the card down and release the context. False when a call hangs for `timeout`
+        seconds: then neither is touched."""
+        self.seen = Seen(count=self.seen.count)
+        if not self.flight.land(timeout):
+            return False
+        if self._card is not None:
+            self._card.power_down()
+        self._release()
+        self.flight.take_off()
+        return True
+
+    def status(self) -> DeviceStatus:
+        return DeviceStatus(
+            self.name,
+            self._state(),
+            attached=self.seen.attached,
+            fault=self._last_fault,
+            lost=self._lost,
+            presented=self.seen.count,
+        )
+
+    def _state(self) -> DeviceState:
+        if self.flight.hangs:
+            return DeviceState.NO_ANSWER
+        if self._denied:
+            return DeviceState.NO_PERMISSION
+        if not self.seen.attached:
+            return DeviceState.ABSENT
+        if not self.seen.available:
+            return DeviceState.NO_ANSWER
+        return self._fault.state if self._fault is not None else DeviceState.READY
+
+    # The watcher's thread
+
+    @property
+    def match(self) -> str:
+        return self._binding.match
+
+    def attach(self, attached: str) -> None:
+        """This slot is ours from now on. Its cards are told by the first `see`."""
+        self.seen = Seen(attached, count=self.seen.count)
+        self._fault = None
+        self._denied = False
+        LOG.info("reader %s: %s as %r", self.name, "back" if self._lost else "found", attached)
+
+    def detach(self, *, denied: bool = False) -> None:
+        """The reader or its service has gone, and any card with it."""
+        self._denied = denied
+        if not self.seen.attached:
+            return
+        self._leave()
+        self._lost += 1
+        LOG.warning("reader %s: lost (%r)", self.name, self.seen.attached)
+        self.seen = Seen(count=self.seen.count)
+
+    def see(self, state: int, atr: bytes) -> None:
+        """A new event state of the slot: put what happened into `events`."""
+        state &= ~scard.SCARD_STATE_CHANGED
+        came = insertions(self.seen, state)
+        present = bool(state & scard.SCARD_STATE_PRESENT)
+        if self.seen.present and (came or not present):
+            self._leave()
+        self.seen = Seen(self.seen.attached, state, atr, self.seen.count + came)
+        if came and present:
+            self._fault = None
+            now = self._world.monotonic()
+            self._events.put(Presence(self.name, self.interface, atr, self.seen.count, now))
+
+    def _leave(self) -> None:
+        if self.seen.present:
+            self._events.put(Absence(self.name, self.seen.count, self._world.monotonic()))
