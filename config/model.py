@@ -14,7 +14,7 @@ Path = Annotated[str, Meta(pattern=r"^/[^\x00]*\Z", description='"/…"')]
 # sockaddr_un.sun_path holds 108 bytes with its closing zero (unix(7)).
 SocketPath = Annotated[str, Meta(pattern=r"^/[!-~]{1,106}\Z", description='"/…" ASCII ≤ 107')]
 Port = Annotated[int, Meta(ge=1, le=65535)]
-Seconds = Annotated[float, Meta(gt=0, le=3600)]
+Positive = Annotated[float, Meta(gt=0, le=3600)]
 Options = dict[str, str | int | bool]
 
 
@@ -91,7 +91,7 @@ class Sync(Settings, frozen=True, kw_only=True):
     batch: Annotated[int, Meta(ge=1, le=50)] = 50
     max_inflight: Annotated[int, Meta(ge=1, le=20)] = 4
     keepalive: Annotated[int, Meta(ge=5, le=3600)] = 30
-    backoff_max: Seconds = 30.0
+    backoff_max: Positive = 30.0
 
 
 class Keys(Settings, frozen=True, kw_only=True):
@@ -104,7 +104,7 @@ class Keys(Settings, frozen=True, kw_only=True):
 class Watchdog(Settings, frozen=True, kw_only=True):
     """When a card that does not answer is given up."""
 
-    card_silent: Seconds = 1.2  # prompt "take the card away" within 1.5 s
+    card_silent: Positive = 1.2  # prompt "take the card away" within 1.5 s
 
 
 class Agent(Settings, frozen=True, kw_only=True):
