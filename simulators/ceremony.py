@@ -6,6 +6,7 @@ Key tree root → province → city → card: spec social-security-card.md, Cryp
 
 import hashlib
 import hmac
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -52,14 +53,13 @@ def card_number(first_eight: str) -> str:
 
 def seeded(seed: bytes) -> RandomSource:
     """A source of chance that a seed repeats (SHA-256 in counter mode)."""
-    state = {"count": 0}
+    counter = itertools.count()
+
+    def block() -> bytes:
+        return hashlib.sha256(seed + next(counter).to_bytes(8, "big")).digest()
 
     def random(size: int) -> bytes:
-        blocks = []
-        for _ in range(0, size, 32):
-            blocks.append(hashlib.sha256(seed + state["count"].to_bytes(8, "big")).digest())
-            state["count"] += 1
-        return b"".join(blocks)[:size]
+        return b"".join(block() for _ in range(0, size, 32))[:size]
 
     return random
 
