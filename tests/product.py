@@ -28,6 +28,15 @@ def module_name(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+def meaning(path: Path, name: ast.expr) -> object:
+    """What `a.b.c` stands for at the top level of that file; None when it stands for nothing."""
+    head, *rest = ast.unparse(name).split(".")
+    found = getattr(importlib.import_module(module_name(path)), head, None)
+    for part in rest:
+        found = getattr(found, part, None)
+    return found
+
+
 @cache
 def faults() -> tuple[type[Fault], ...]:
     """`Fault` and every class below it, in the order of their codes, after importing all rooms."""

@@ -1,8 +1,11 @@
 """All that people read is in the catalogues, in every language, and its blanks get filled."""
 
 import ast
+import inspect
+import textwrap
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import pytest
 
@@ -76,52 +79,52 @@ def test_no_text_is_empty_or_untidy() -> None:
                     assert any("\u4e00" <= char <= "\u9fff" for char in text), place
 
 
-def _calls(name: str) -> Iterator[tuple[str, ast.Call]]:
+def _calls() -> Iterator[tuple[Path, ast.Call]]:
     for path in product.sources():
         for node in ast.walk(product.tree(path)):
             if isinstance(node, ast.Call):
-                called = node.func.attr if isinstance(node.func, ast.Attribute) else None
-                called = node.func.id if isinstance(node.func, ast.Name) else called
-                if called == name:
-                    yield f"{path.relative_to(product.ROOT)}:{node.lineno}", node
+                yield path, node
+
+
+def _place(path: Path, node: ast.Call) -> str:
+    return f"{path.relative_to(product.ROOT)}:{node.lineno}"
 
 
 def test_the_facts_that_a_sentence_asks_for_are_given() -> None:
     """Each place that makes a fault names the sentence's blanks."""
     sentences = catalogue("en")["fault"]
     lacking = []
-    for kind in product.faults():
-        asked = blanks(sentences.get(kind.code, ""))
-        for place, call in _makers(kind):
+    for path, call in _calls():
+        kind = product.meaning(path, call.func)
+        if isinstance(kind, type) and issubclass(kind, Fault):
+            asked = blanks(sentences.get(kind.code, "")) - _own_facts(kind)
             given = {keyword.arg for keyword in call.keywords}
             if None not in given and not asked <= given:  # `**facts` cannot be read here
-                lacking.append(f"{place}: {kind.code} lacks {sorted(asked - given)}")
+                lacking.append(f"{_place(path, call)}: {kind.code} lacks {sorted(asked - given)}")
     assert not lacking, "\n".join(lacking)
 
 
-def _makers(kind: type[Fault]) -> Iterator[tuple[str, ast.Call]]:
-    """Where faults of this class get their facts: its calls, or its constructor's `super()`."""
-    owner = next(c for c in kind.__mro__ if "__init__" in vars(c))
-    return _calls(kind.__name__) if owner is Fault else _super_calls(owner.__name__)
-
-
-def _super_calls(owner: str) -> Iterator[tuple[str, ast.Call]]:
-    for path in product.sources():
-        for node in ast.walk(product.tree(path)):
-            if isinstance(node, ast.ClassDef) and node.name == owner:
-                for call in ast.walk(node):
-                    if isinstance(call, ast.Call) and ast.unparse(call.func) == "super().__init__":
-                        yield f"{path.relative_to(product.ROOT)}:{call.lineno}", call
+def _own_facts(kind: type[Fault]) -> set[str]:
+    """The facts that the constructors of a class and its bases add by themselves."""
+    facts = set()
+    for owner in kind.__mro__[: kind.__mro__.index(Fault)]:
+        if "__init__" in vars(owner):
+            body = ast.parse(textwrap.dedent(inspect.getsource(vars(owner)["__init__"])))
+            for call in ast.walk(body):
+                if isinstance(call, ast.Call) and ast.unparse(call.func) == "super().__init__":
+                    facts |= {keyword.arg for keyword in call.keywords if keyword.arg}
+    return facts
 
 
 def test_every_text_that_code_asks_for_is_there() -> None:
     words = catalogue("en")
     missing = []
     for method, section in {"ui": "ui", "stage": "stage", "remedy": "remedy"}.items():
-        for place, call in _calls(method):
-            for key in _literals(call.args[0]) if call.args else ():
+        for path, call in _calls():
+            name = ast.unparse(call.func).rpartition(".")[2]
+            for key in _literals(call.args[0]) if name == method and call.args else ():
                 if key not in words[section]:
-                    missing.append(f"{place}: [{section}] {key}")
+                    missing.append(f"{_place(path, call)}: [{section}] {key}")
     assert not missing, f"add to agent/texts/*.toml: {missing}"
 
 

@@ -1,0 +1,278 @@
+"""The rules of docs/architecture.md and design.md that can be read off the source.
+
+Each rule is a function from a file's place and tree to its violations; the control beside each
+shows that it bites.
+"""
+
+import ast
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import product
+
+Rule = Callable[[Path, ast.Module], Iterator[str]]
+
+FLOOR = {"world", "trust"}
+CARDS_AND_SETTINGS = FLOOR | {"apdu", "config"}
+MAY_IMPORT = {
+    "world": {"world"},
+    "trust": FLOOR,
+    "apdu": FLOOR | {"apdu"},
+    "config": FLOOR | {"config"},
+    "drivers": CARDS_AND_SETTINGS | {"drivers"},
+    "offline_store": CARDS_AND_SETTINGS | {"offline_store"},
+    "sync": FLOOR | {"config", "offline_store", "sync"},
+    "agent": set(product.ROOMS),
+}
+HOUSE = {*product.ROOMS, "simulators", "benchmarks", "tests"}
+
+# The commands that bring simulated devices along, and what they may bring.
+WITH_SIMULATORS = {Path("agent/cli/proving.py"): {"simulators", "benchmarks"}}
+
+# Where a process begins, so somebody has to say which World it lives in.
+MAKES_THE_WORLD = {
+    Path("agent/__main__.py"): "the daemon",
+    Path("agent/cli/context.py"): "the command line",
+    Path("sync/platform/__main__.py"): "the platform",
+    Path("sync/contract/schemas.py"): "writes the contract's schemas, for developers",
+    Path("offline_store/load_list.py"): "child process of the lists",
+}
+
+OUTSIDE_MODULES = {
+    "threading", "_thread", "time", "secrets", "random", "queue", "sched", "socket", "select",
+    "selectors", "socketserver", "subprocess", "multiprocessing", "concurrent", "uuid", "tempfile",
+    "shutil", "glob",
+}  # fmt: skip
+OUTSIDE_CALLS = {
+    "asyncio.sleep", "asyncio.to_thread", "asyncio.open_connection", "asyncio.start_server",
+    "datetime.now", "datetime.today", "datetime.utcnow", "date.today", "datetime.datetime.now",
+    "datetime.datetime.today", "datetime.datetime.utcnow", "datetime.date.today",
+    "io.open", "open", "sqlite3.connect",
+    "os.chmod", "os.fork", "os.fsync", "os.getrandom", "os.kill", "os.listdir", "os.makedirs",
+    "os.mkdir", "os.open", "os.popen", "os.remove", "os.rename", "os.replace", "os.scandir",
+    "os.stat", "os.system", "os.unlink", "os.urandom", "os.walk",
+    "Path.cwd", "Path.home",
+}  # fmt: skip
+# `Path` methods that touch the disk and that nothing else in the house is called like.
+DISK_METHODS = {
+    "chmod", "exists", "glob", "is_dir", "is_file", "iterdir", "lstat", "mkdir", "read_bytes",
+    "read_text", "rglob", "rmdir", "stat", "symlink_to", "touch", "unlink", "write_bytes",
+    "write_text",
+}  # fmt: skip
+PACKAGE_DATA = re.compile(r"\bfiles\(|_folder\(\)|^entry$")  # importlib.resources: what is shipped
+
+ALLOWED_OUTSIDE: dict[tuple[str, str], str] = {
+    ("world/real.py", "*"): "the one door",
+    ("world/ports.py", "socket"): "the type of a listening socket, which uvicorn wants",
+}
+
+
+def rooms_import_one_way(path: Path, tree: ast.Module) -> Iterator[str]:
+    room = path.parts[0]
+    allowed = MAY_IMPORT[room] | WITH_SIMULATORS.get(path, set())
+    for line, module in imports(path, tree):
+        target = module.partition(".")[0]
+        if target in HOUSE and target not in allowed:
+            yield f"{path}:{line}: {room} imports {module}"
+
+
+def only_entries_make_the_world(path: Path, tree: ast.Module) -> Iterator[str]:
+    for line, module in imports(path, tree):
+        if module.startswith("world.real") and path not in MAKES_THE_WORLD:
+            yield f"{path}:{line}: imports {module}; be handed a World instead"
+
+
+def outside_only_by_the_world(path: Path, tree: ast.Module) -> Iterator[str]:
+    for line, what in [*_outside_imports(path, tree), *_outside_calls(tree)]:
+        allowed = {(path.as_posix(), "*"), (path.as_posix(), what)} & ALLOWED_OUTSIDE.keys()
+        if not allowed:
+            yield f"{path}:{line}: {what} goes around the World"
+
+
+def nothing_is_swallowed(path: Path, tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.ExceptHandler)
+            and (node.type is None or _broad(node.type))
+            and ast.unparse(node.body[-1]) != "raise"  # tidying up on the way out is fine
+        ):
+            yield f"{path}:{node.lineno}: broad except"
+        if (
+            isinstance(node, ast.Call)
+            and ast.unparse(node.func).endswith("suppress")
+            and any(_broad(argument) for argument in node.args)
+        ):
+            yield f"{path}:{node.lineno}: broad suppress"
+
+
+def files_are_short(path: Path, tree: ast.Module) -> Iterator[str]:
+    last = max((getattr(node, "end_lineno", 0) or 0 for node in tree.body), default=0)
+    if last > 500:
+        yield f"{path}: {last} lines; two rooms want to be made of it"
+
+
+def imports(path: Path, tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """(line, absolute module) of every import, relative and by `importlib` too."""
+    package = product.module_name(product.ROOT / path).split(".")
+    package = package if path.name == "__init__.py" else package[:-1]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*above, *([node.module] if node.module else [])])
+            yield from ((node.lineno, f"{module}.{alias.name}") for alias in node.names)
+        elif isinstance(node, ast.Call) and _name(node.func).endswith(
+            ("import_module", "__import__")
+        ):
+            for constant in ast.walk(node):
+                if isinstance(constant, ast.Constant) and isinstance(constant.value, str):
+                    yield node.lineno, constant.value
+
+
+def _outside_imports(path: Path, tree: ast.Module) -> Iterator[tuple[int, str]]:
+    for line, module in imports(path, tree):
+        if module.partition(".")[0] in OUTSIDE_MODULES:
+            yield line, module.partition(".")[0]
+
+
+def _outside_calls(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    paths = _paths(tree)
+    for node in ast.walk(tree):
+        # A mere reference counts too: `reader = open` or `map(os.remove, …)` is a call elsewhere.
+        if isinstance(node, ast.Attribute) and _name(node) in OUTSIDE_CALLS:
+            yield node.lineno, _name(node)
+        elif isinstance(node, ast.Name) and node.id in OUTSIDE_CALLS:
+            yield node.lineno, node.id
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            for alias in node.names:
+                if f"{node.module}.{alias.name}" in OUTSIDE_CALLS:
+                    yield node.lineno, f"{node.module}.{alias.name}"
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            method, owner = node.func.attr, ast.unparse(node.func.value)
+            on_disk = method in DISK_METHODS or (
+                method in ("open", "rename", "replace") and owner in paths
+            )
+            if on_disk and not PACKAGE_DATA.search(owner):
+                yield node.lineno, f".{method}()"
+
+
+def _paths(tree: ast.Module) -> set[str]:
+    """Expressions that hold a `Path`: annotated so, or assigned from `Path(…)` or `… / …`."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.arg | ast.AnnAssign) and node.annotation:
+            target = node.arg if isinstance(node, ast.arg) else ast.unparse(node.target)
+            if re.fullmatch(r"(pathlib\.)?Path( \| None)?", ast.unparse(node.annotation)):
+                found |= {target, f"self.{target}", f"self._{target}"}
+        elif isinstance(node, ast.Assign) and re.match(
+            r"(pathlib\.)?Path\(|.* / ", ast.unparse(node.value)
+        ):
+            found |= {ast.unparse(target) for target in node.targets}
+        elif isinstance(node, ast.Call) and _name(node.func) in ("Path", "pathlib.Path"):
+            found.add(ast.unparse(node))
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+            found |= {ast.unparse(node), f"({ast.unparse(node)})"}
+    return found
+
+
+def _name(node: ast.expr) -> str:
+    return ast.unparse(node) if isinstance(node, ast.Name | ast.Attribute) else ""
+
+
+def _broad(node: ast.expr) -> bool:
+    kinds = node.elts if isinstance(node, ast.Tuple) else [node]
+    return any(_name(kind).rpartition(".")[2] in ("Exception", "BaseException") for kind in kinds)
+
+
+RULES = [
+    rooms_import_one_way,
+    only_entries_make_the_world,
+    outside_only_by_the_world,
+    nothing_is_swallowed,
+    files_are_short,
+]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_product_keeps(rule: Rule) -> None:
+    broken = [
+        violation
+        for path in product.sources()
+        for violation in rule(path.relative_to(product.ROOT), product.tree(path))
+    ]
+    assert not broken, "\n" + "\n".join(broken)
+
+
+@pytest.mark.parametrize(
+    ("rule", "place", "source"),
+    [
+        (rooms_import_one_way, "world/x.py", "import trust.sm3"),
+        (rooms_import_one_way, "trust/x.py", "from apdu.channel import Channel"),
+        (rooms_import_one_way, "apdu/x.py", "def f() -> None:\n    import drivers.contract"),
+        (rooms_import_one_way, "config/x.py", "from offline_store import event"),
+        (rooms_import_one_way, "drivers/x.py", "from ..sync import link"),
+        (rooms_import_one_way, "offline_store/x.py", "import agent"),
+        (rooms_import_one_way, "sync/x.py", "from drivers import contract"),
+        (rooms_import_one_way, "sync/x.py", "import_module('agent.tap')"),
+        (rooms_import_one_way, "agent/tap.py", "import simulators.cards"),
+        (rooms_import_one_way, "agent/cli/tap.py", "importlib.import_module('simulators.demo')"),
+        (rooms_import_one_way, "agent/cli/proving.py", "from tests import product"),
+        (only_entries_make_the_world, "agent/tap.py", "from world.real import RealWorld"),
+        (only_entries_make_the_world, "sync/x.py", "from world import real"),
+        (outside_only_by_the_world, "sync/x.py", "import threading"),
+        (outside_only_by_the_world, "sync/x.py", "from concurrent.futures import Future"),
+        (outside_only_by_the_world, "sync/x.py", "from time import monotonic as m"),
+        (outside_only_by_the_world, "agent/x.py", "await asyncio.sleep(1)"),
+        (outside_only_by_the_world, "agent/x.py", "from asyncio import sleep"),
+        (outside_only_by_the_world, "agent/x.py", "x = os.urandom(8)"),
+        (outside_only_by_the_world, "agent/x.py", "from os import urandom"),
+        (outside_only_by_the_world, "agent/x.py", "x = datetime.now(UTC)"),
+        (outside_only_by_the_world, "agent/x.py", "x = datetime.datetime.utcnow()"),
+        (outside_only_by_the_world, "agent/x.py", "x = date.today()"),
+        (outside_only_by_the_world, "agent/x.py", "open('x')"),
+        (outside_only_by_the_world, "agent/x.py", "reader = open"),
+        (outside_only_by_the_world, "agent/x.py", "Path('x').open()"),
+        (outside_only_by_the_world, "agent/x.py", "def f(p: Path): p.open('rb')"),
+        (outside_only_by_the_world, "agent/x.py", "(folder / 'x').open()"),
+        (outside_only_by_the_world, "agent/x.py", "(folder / 'x').read_text()"),
+        (outside_only_by_the_world, "agent/x.py", "path.write_bytes(b'')"),
+        (outside_only_by_the_world, "agent/x.py", "path.exists()"),
+        (outside_only_by_the_world, "agent/x.py", "sqlite3.connect('x')"),
+        (nothing_is_swallowed, "agent/x.py", "try: f()\nexcept: pass"),
+        (nothing_is_swallowed, "agent/x.py", "try: f()\nexcept Exception as e: log(e)"),
+        (nothing_is_swallowed, "agent/x.py", "try: f()\nexcept (OSError, BaseException): pass"),
+        (nothing_is_swallowed, "agent/x.py", "with contextlib.suppress(Exception): f()"),
+        (files_are_short, "agent/x.py", "x = 1\n" * 501),
+    ],
+)
+def test_control_a_violation_is_caught(rule: Rule, place: str, source: str) -> None:
+    assert list(rule(Path(place), ast.parse(source)))
+
+
+@pytest.mark.parametrize(
+    ("rule", "place", "source"),
+    [
+        (rooms_import_one_way, "agent/tap.py", "from sync import uplink\nimport timeit"),
+        (rooms_import_one_way, "agent/cli/proving.py", "import_module('simulators.demo')"),
+        (outside_only_by_the_world, "agent/x.py", "world.open(path, 'rb')\nnow = world.now()"),
+        (outside_only_by_the_world, "agent/x.py", "def f(reader: CardReader): reader.open()"),
+        (outside_only_by_the_world, "agent/x.py", "(files('agent') / 'x.toml').read_text()"),
+        (outside_only_by_the_world, "agent/x.py", "text.replace('a', 'b')"),
+        (outside_only_by_the_world, "world/real.py", "import threading\nopen('x')"),
+        (nothing_is_swallowed, "agent/x.py", "try: f()\nexcept OSError as e: raise F() from e"),
+        (nothing_is_swallowed, "agent/x.py", "try: f()\nexcept BaseException:\n  undo()\n  raise"),
+        (files_are_short, "agent/x.py", "x = 1\n" * 500),
+    ],
+)
+def test_control_what_is_right_passes(rule: Rule, place: str, source: str) -> None:
+    assert not list(rule(Path(place), ast.parse(source)))
+
+
+def test_every_exception_to_a_rule_is_still_needed() -> None:
+    named = {*WITH_SIMULATORS, *MAKES_THE_WORLD, *(Path(path) for path, _ in ALLOWED_OUTSIDE)}
+    gone = [str(path) for path in named if not (product.ROOT / path).exists()]
+    assert not gone, f"take these out of this file: {gone}"
