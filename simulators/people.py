@@ -68,6 +68,7 @@ class PersonsCard(_Row, frozen=True, kw_only=True):
     algorithm_in_fci: bool = True
     forged: bool = False  # right in all but its keys
     blacklisted: Literal["", "card", "number"] = ""  # which of its two names the list has
+    blocked: Literal["", "application", "card"] = ""  # for good, by 841E or 8416
 
 
 class Tear(_Row, frozen=True, kw_only=True):
@@ -169,7 +170,10 @@ class Wallet:
         issuer = self._cast.issuer_of(card)
         forger = City(issuer.region, self._cast.forger.encode()) if card.forged else None
         spec = issuer.card_spec(self._order(card), keys_of=forger)
-        return operating_system(spec), spec.historical
+        inside = operating_system(spec)
+        inside.blocked = card.blocked == "card"
+        inside.application("SSSE").blocked = card.blocked == "application"
+        return inside, spec.historical
 
     def _order(self, card: PersonsCard) -> CardOrder:
         return CardOrder(

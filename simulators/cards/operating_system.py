@@ -6,7 +6,7 @@ application and with power. Source: spec social-security-card.md, Files and Comm
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from simulators.cards.base import OperatingSystem, require_parameters
@@ -52,7 +52,7 @@ class CardKey:
     name: str
     kid: int
     use: KeyUse
-    value: bytes
+    value: bytes = field(repr=False)
     tries: Tries
 
 
@@ -60,7 +60,7 @@ class CardKey:
 class Pin:
     """The holder's PIN: one for the whole card. No digits: no PIN was set."""
 
-    digits: str | None
+    digits: str | None = field(repr=False)
     tries: Tries
 
 

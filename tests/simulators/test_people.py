@@ -5,6 +5,7 @@ from collections import Counter
 
 import pytest
 
+from agent.reasons import Reason
 from simulators.cards import Interface
 from simulators.ceremony import card_number
 from simulators.people import FOREIGN, Person, Wallet, load_cast
@@ -89,6 +90,11 @@ def test_every_card_can_be_issued_and_answers() -> None:
         card.power_on()
         status = card.transmit(SELECT)[-2:]
         assert (status == b"\x6a\x82") == (visit.card == FOREIGN)
+        assert (status == b"\x93\x03") == (visit.reason == "card-blocked")
+
+
+def test_reasons_are_the_agents() -> None:
+    assert {visit.reason for visit in CAST.visits} <= set(Reason)
 
 
 def test_a_card_that_comes_twice_is_the_same_card() -> None:
