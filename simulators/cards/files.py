@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 
 from simulators.cards.layout import Condition
 
-MAX_RECORD = 255
-
 
 class Refused(Exception):
     """The command ends here with this status word and no data."""
@@ -156,10 +154,10 @@ class FileSystem:
         self.file = None
 
     def select_file(self, fid: int) -> None:
-        self.file = self._only([one for one in self._files() if one.fid == fid])
+        self.file = _first([one for one in self._files() if one.fid == fid])
 
     def select_sfi(self, sfi: int) -> ElementaryFile:
-        self.file = self._only([one for one in self._files() if one.sfi == sfi])
+        self.file = _first([one for one in self._files() if one.sfi == sfi])
         return self.file
 
     def current_file(self) -> ElementaryFile:
@@ -170,12 +168,13 @@ class FileSystem:
     def _files(self) -> Sequence[ElementaryFile]:
         return self.application.files if self.application else ()
 
-    def _only(self, found: Sequence[ElementaryFile]) -> ElementaryFile:
-        if not found:
-            raise Refused(0x6A82)
-        return found[0]
-
     def _environment(self) -> Application | None:
         if self.application is None:
             return None
         return self.application.parent or self.application
+
+
+def _first(found: Sequence[ElementaryFile]) -> ElementaryFile:
+    if not found:
+        raise Refused(0x6A82)
+    return found[0]

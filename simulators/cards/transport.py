@@ -119,7 +119,8 @@ def _parse(command: bytes) -> Apdu | None:
     if not rest:
         return Apdu(cla, ins, p1, p2)
     if len(rest) == 1:
-        # One byte is Le, except that `0020 00 00 00` asks for the tries left with Lc 00.
+        # One byte is Le. Where it was meant as Lc 00 (the PIN query `0020000000`) there is no data
+        # either way.
         return Apdu(cla, ins, p1, p2, le=rest[0] or MAX_ANSWER)
     lc = rest[0]
     if not lc or len(rest) not in (1 + lc, 2 + lc):
