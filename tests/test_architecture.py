@@ -53,6 +53,7 @@ OUTSIDE_CALLS = {
     "io.open", "open", "sqlite3.connect",
     "os.chmod", "os.fork", "os.fsync", "os.getrandom", "os.kill", "os.listdir", "os.makedirs",
     "os.mkdir", "os.open", "os.popen", "os.remove", "os.rename", "os.replace", "os.scandir",
+    "os.path.getmtime", "os.path.getsize", "os.path.isdir", "os.path.isfile",
     "os.stat", "os.system", "os.unlink", "os.urandom", "os.walk",
     "Path.cwd", "Path.home",
 }  # fmt: skip
