@@ -1,0 +1,43 @@
+"""What a library must offer to stand behind `trust.sm2`, and how it fails.
+
+An engine gets only what `trust.curve` has checked, and speaks DER, as the libraries do.
+"""
+
+from typing import Protocol
+
+from world import Fault
+
+
+class Sm2Unavailable(Fault):
+    """The library for SM2 is missing, too old, or fails its self-test. Facts: library, cause."""
+
+    code = "sm2.unavailable"
+
+
+class Sm2Failed(Fault):
+    """The library failed on sound input, as when memory has run out. Facts: library, call."""
+
+    code = "sm2.failed"
+
+
+class BadKey(Fault):
+    """Not an SM2 key: wrong length, out of range, or off the curve. Facts: key (which kind)."""
+
+    code = "sm2.bad-key"
+
+
+class Engine(Protocol):
+    """One library. Keys are 32 and 64 bytes, in range and on the curve; the identity is not empty.
+
+    Safe to use from several threads at once. Raises `Sm2Failed`.
+    """
+
+    def sign(self, private: bytes, public: bytes, message: bytes, identity: bytes) -> bytes:
+        """A DER signature over SM3(ZA ‖ message), the nonce from the library's own generator."""
+        ...
+
+    def verify(self, public: bytes, message: bytes, der: bytes, identity: bytes) -> bool: ...
+
+    def public(self, private: bytes) -> bytes:
+        """X‖Y of d·G."""
+        ...

@@ -1,0 +1,98 @@
+"""Keys, messages and signatures in the field's raw forms: 32, 64 (X‖Y) and 64 (r‖s) bytes.
+
+Strict on what arrives, whichever library computes. Source: GB/T 32918.2-2016 (signature, ZA),
+GB/T 32918.5-2017 (curve); spec transit-qr.md, "SM2 care".
+"""
+
+from typing import Protocol
+
+from trust import curve
+from trust.engine import BadKey, Engine, Sm2Unavailable
+from trust.libcrypto import Libcrypto
+
+ID = b"1234567812345678"  # GM/T 0009-2012, 10: the identity where none is agreed
+
+
+class Sm2(Protocol):
+    """SM2 signatures with SM3. Safe to use from several threads at once."""
+
+    def sign(self, private: bytes, message: bytes, *, identity: bytes = ID) -> bytes:
+        """64 bytes r‖s; another one each time. Raises `BadKey`; ValueError for the identity."""
+        ...
+
+    def verify(
+        self, public: bytes, message: bytes, signature: bytes, *, identity: bytes = ID
+    ) -> bool:
+        """True only for a signature that the standard accepts; whatever the bytes, never an error
+        of theirs."""
+        ...
+
+    def public(self, private: bytes) -> bytes:
+        """64 bytes X‖Y. Raises `BadKey`."""
+        ...
+
+    def decompress(self, public: bytes) -> bytes:
+        """64 bytes X‖Y of the 33-byte form. Raises `BadKey`."""
+        ...
+
+
+class StrictSm2:
+    """`Sm2` over an engine, which sees only what is in range, on the curve and canonical.
+
+    Raises `Sm2Unavailable` when the engine does not know a good signature from a bad one.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        if not self._passes_self_test():
+            raise Sm2Unavailable(library=type(engine).__name__, cause="self-test")
+
+    def sign(self, private: bytes, message: bytes, *, identity: bytes = ID) -> bytes:
+        if not curve.is_identity(identity):
+            raise ValueError(f"an SM2 identity has 1 to {curve.LONGEST_IDENTITY} bytes")
+        public = self.public(private)  # ZA hashes it
+        return curve.signature_raw(self._engine.sign(private, public, message, identity))
+
+    def verify(
+        self, public: bytes, message: bytes, signature: bytes, *, identity: bytes = ID
+    ) -> bool:
+        der = curve.signature_der(signature)
+        if der is None or not curve.is_identity(identity) or not curve.is_public(public):
+            return False
+        return self._engine.verify(public, message, der, identity)
+
+    def public(self, private: bytes) -> bytes:
+        if not curve.is_private(private):
+            raise BadKey(key="private")
+        return self._engine.public(private)
+
+    def decompress(self, public: bytes) -> bytes:
+        point = curve.decompressed(public)
+        if point is None:
+            raise BadKey(key="public")
+        return point
+
+    def _passes_self_test(self) -> bool:
+        """The standard's example is accepted, and refused for another message."""
+        return self.verify(EXAMPLE_PUBLIC, EXAMPLE_MESSAGE, EXAMPLE_SIGNATURE) and not self.verify(
+            EXAMPLE_PUBLIC, EXAMPLE_MESSAGE + b"?", EXAMPLE_SIGNATURE
+        )
+
+
+def sm2() -> Sm2:
+    """The chosen backend: the system's libcrypto (docs/decisions.md). Raises `Sm2Unavailable`."""
+    return StrictSm2(Libcrypto())
+
+
+# GB/T 32918.5-2017 A.2, with `ID` as the signer's identity.
+EXAMPLE_PRIVATE = bytes.fromhex("3945208F7B2144B13F36E38AC6D39F95889393692860B51A42FB81EF4DF7C5B8")
+EXAMPLE_PUBLIC = bytes.fromhex(
+    "09F9DF311E5421A150DD7D161E4BC5C672179FAD1833FC076BB08FF356F35020"
+    "CCEA490CE26775A52DC6EA718CC1AA600AED05FBF35E084A6632F6072DA9AD13"
+)
+EXAMPLE_MESSAGE = b"message digest"
+EXAMPLE_NONCE = bytes.fromhex("59276E27D506861A16680F3AD9C02DCCEF3CC1FA3CDBE4CE6D54B80DEAC1BC21")
+EXAMPLE_SIGNATURE = bytes.fromhex(
+    "F5A03B0648D2C4630EEAC513E1BB81A15944DA3827D5B74143AC7EACEEE720B3"
+    "B1B6AA29DF212FD8763182BC0D421CA1BB9038FD1F7F42D4840B69C485BBC1AA"
+)
