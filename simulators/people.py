@@ -88,6 +88,7 @@ class Visit(_Row, frozen=True, kw_only=True):
     card: str  # a card's key, or "foreign"
     person: str
     interface: Literal["contact", "contactless"]
+    lane: Literal["entry", "exit"] = "entry"
     verdict: Literal["accepted", "refused", "unknown"]
     reason: str  # the agent's reason code
     tear: Tear | None = None

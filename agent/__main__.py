@@ -1,0 +1,53 @@
+"""The daemon: `python -m agent --config FILE`. SIGTERM drains and ends, SIGHUP reloads.
+
+Kept apart from the CLI so that a terminal's memory holds nothing that only people's commands need.
+"""
+
+import argparse
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+
+from agent.daemon import Agent
+from agent.texts import Texts, language_of
+from config.load import load
+from world import Fault
+from world.real import RealWorld
+
+SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+LOG = logging.getLogger("onecard")
+
+
+def main() -> int:
+    """Exit status: 0 after SIGTERM, 78 (EX_CONFIG) when it could not start."""
+    arguments = argparse.ArgumentParser(prog="onecard run")
+    arguments.add_argument("--config", type=Path, required=True)
+    path: Path = arguments.parse_args().config
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.INFO)
+    # Blocked before any thread starts, so that only `sigwait` below ever sees them.
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    world = RealWorld()
+    texts = Texts(language_of("auto", os.environ.get("LANG", "")))
+    try:
+        settings = load(world, path)
+        texts = Texts(language_of(settings.terminal.language, os.environ.get("LANG", "")))
+        agent = Agent(world, settings, texts)
+        agent.start()
+    except Fault as fault:
+        print(texts.fault(fault), file=sys.stderr)  # noqa: T201 - the person who started it
+        return 78
+    while True:
+        if signal.sigwait(SIGNALS) is not signal.SIGHUP:
+            agent.stop()
+            return 0
+        try:
+            agent.reload(load(world, path))
+            LOG.info("%s", texts.ui("reloaded"))
+        except Fault as fault:
+            LOG.error("%s", texts.fault(fault))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+"""Asks the running daemon over its Unix socket: HTTP without a network."""
+
+import http.client
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+from urllib.parse import urlencode
+
+import msgspec
+
+from world import Fault, World
+
+PATIENCE = 10.0  # seconds; the daemon answers in milliseconds when it is well
+
+
+class DaemonAbsent(Fault):
+    """Nobody listens at the socket: the daemon does not run, or another configuration is meant."""
+
+    code = "daemon.absent"
+
+
+class DaemonDenied(Fault):
+    """This user may not use the socket."""
+
+    code = "daemon.denied"
+
+
+class DaemonRefused(Fault):
+    """The daemon answered with an error; its own sentence is shown."""
+
+    code = "daemon.refused"
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    """HTTP over a stream that the World connects."""
+
+    def __init__(self, world: World, path: str, patience: float) -> None:
+        super().__init__("onecard", timeout=patience)
+        self._world = world
+        self._path = path
+        self._patience = patience
+
+    def connect(self) -> None:
+        self.sock = cast(Any, self._world.connect(self._path, self._patience))
+
+
+class Client:
+    """One daemon, named by its socket's path."""
+
+    def __init__(self, world: World, path: str) -> None:
+        self._world = world
+        self._path = path
+
+    def get(self, route: str, query: Mapping[str, str | int] | None = None) -> dict[str, Any]:
+        """The JSON answer of a route. Raises `DaemonAbsent`, `DaemonDenied`, `DaemonRefused`."""
+        response = self._request(f"{route}?{urlencode(query)}" if query else route, PATIENCE)
+        body = cast(dict[str, Any], msgspec.json.decode(response.read()))
+        if response.status != 200:
+            raise DaemonRefused(error=str(body.get("sentence") or body.get("error")))
+        return body
+
+    def stream(self, route: str, patience: float) -> Iterator[dict[str, Any]]:
+        """JSON lines as they come; ends after `patience` seconds without one.
+
+        The first thing yielded is an empty object: from then on nothing is missed.
+        """
+        response = self._request(route, patience)
+        while True:
+            try:
+                line = response.readline()
+            except TimeoutError:
+                return
+            if not line:
+                return
+            yield msgspec.json.decode(line) if line.strip() else {}
+
+    def _request(self, route: str, patience: float) -> http.client.HTTPResponse:
+        connection = _UnixConnection(self._world, self._path, patience)
+        try:
+            connection.request("GET", route)
+            return connection.getresponse()
+        except PermissionError as error:
+            raise DaemonDenied(socket=self._path) from error
+        except (OSError, http.client.HTTPException) as error:
+            raise DaemonAbsent(socket=self._path) from error

@@ -1,0 +1,72 @@
+"""`onecard demo`, `bench` and `prove`: the commands that bring simulated devices along.
+
+Only these import `simulators` and `benchmarks` (design.md, Rooms).
+"""
+
+import importlib
+import sys
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from agent.cli.context import Context, Json
+from world import Fault
+
+BENCHES = ("tap", "footprint", "sm2")
+PROOFS = ("tear", "power")
+ANY = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+class UnknownName(Fault):
+    """There is no bench or proof of that name."""
+
+    code = "cli.unknown-name"
+
+
+def add_to(app: typer.Typer, context: Context) -> None:
+    """Add the commands."""
+    ui = context.texts.ui
+
+    @app.command(help=ui("help-demo"))
+    def demo(
+        in_process: Annotated[bool, typer.Option(help=ui("help-in-process"))] = False,
+        as_json: Json = False,
+    ) -> None:
+        context.as_json = as_json
+        module = importlib.import_module("simulators.demo")
+        raise typer.Exit(module.run(context, in_process=in_process))
+
+    @app.command(help=ui("help-bench"), context_settings=ANY)
+    def bench(
+        call: typer.Context, name: Annotated[str, typer.Argument()], as_json: Json = False
+    ) -> None:
+        _run(context, "benchmarks", BENCHES, name, call.args, as_json=as_json)
+
+    @app.command(help=ui("help-prove"), context_settings=ANY)
+    def prove(
+        call: typer.Context, name: Annotated[str, typer.Argument()], as_json: Json = False
+    ) -> None:
+        _run(context, "simulators.proofs", PROOFS, name, call.args, as_json=as_json)
+
+
+def _run(
+    context: Context,
+    package: str,
+    names: tuple[str, ...],
+    name: str,
+    arguments: list[str],
+    *,
+    as_json: bool,
+) -> None:
+    """Figures come as one flat JSON line; a proof or bench that does not hold exits with 1."""
+    if name not in names:
+        raise UnknownName(found=name, allowed=", ".join(names))
+    figures: dict[str, Any] = importlib.import_module(f"{package}.{name}").run(arguments)
+    if as_json:
+        sys.stdout.write(msgspec.json.encode(figures).decode() + "\n")
+    else:
+        for key, value in figures.items():
+            context.console.print(f"{key}: {value}", markup=False, highlight=False)
+    if not figures["holds"]:
+        raise typer.Exit(1)

@@ -1,0 +1,33 @@
+"""Statuses as JSON objects: what the API answers and `--json` prints."""
+
+from typing import Any
+
+import msgspec
+
+from agent.tap import TapReport
+from drivers.contract import DeviceStatus
+
+
+def device_status(status: DeviceStatus) -> dict[str, Any]:
+    """A device: name, state, attached, fault, lost, presented."""
+    return {
+        "name": status.name,
+        "state": status.state.value,
+        "attached": status.attached,
+        "fault": status.fault,
+        "lost": status.lost,
+        "presented": status.presented,
+    }
+
+
+def tap_status(report: TapReport) -> dict[str, Any]:
+    """A finished tap: no identity, only where it stands in the journal."""
+    record = report.record
+    return {
+        "reader": report.reader,
+        "lane": report.lane,
+        "reason": report.reason.value,
+        "accepted": report.accepted,
+        "stages_us": dict(report.stages_us),
+        "record": msgspec.to_builtins(record) if record else None,
+    }

@@ -1,0 +1,251 @@
+"""The morning itself: people come one after another, things break in between, all is compared.
+
+What came of a visit is read from the journal that the agent wrote, never from what we expect; at
+the end the platform's rows are compared with the journal's, hash by hash.
+"""
+
+import queue
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import msgspec
+
+from agent.cli.client import DaemonAbsent
+from offline_store.event import Record
+from simulators.people import Visit, Wallet
+from simulators.site import DOOR, DOOR_OUT, DOOR_SLOT, PSAM, TERMINAL, Site, until
+from simulators.vpcd import Faults, Moment, Slot, TearAtApdu
+
+TAP_SECONDS = 10.0
+DRAIN_SECONDS = 30.0
+KILLED_AFTER = 5  # APDUs of a tap, when the agent is killed in the middle
+LISTEN = 60.0  # seconds without a line after which the feed is opened again
+
+
+@dataclass(frozen=True)
+class Row:
+    """One visit: what was expected and what the journal says."""
+
+    visit: Visit
+    person: str
+    verdict: str
+    reason: str
+    milliseconds: float
+    record: Record | None
+
+    @property
+    def agrees(self) -> bool:
+        return (self.verdict, self.reason) == (self.visit.verdict, self.visit.reason)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The whole morning."""
+
+    rows: list[Row]
+    journal: list[Record]
+    platform: Mapping[tuple[str, int], str]  # (epoch, seq) → hash, as the platform has it
+    alarms: int
+    reader_stack: str
+    broker_pid: int
+    broker_starts: int
+    whole: bool  # the chain verifies
+
+    def at_platform(self, record: Record | None) -> bool:
+        return record is not None and self.platform.get((record.epoch, record.seq)) == record.hash
+
+    @property
+    def same(self) -> bool:
+        """The platform's rows are the journal's rows."""
+        return self.platform == {(r.epoch, r.seq): r.hash for r in self.journal}
+
+    @property
+    def good(self) -> bool:
+        return (
+            all(row.agrees and self.at_platform(row.record) for row in self.rows)
+            and self.same
+            and self.whole
+            and not self.alarms
+            and bool(self.reader_stack)
+            and self.broker_pid > 0
+        )
+
+
+class Audience(Protocol):
+    """Who watches."""
+
+    def incident(self, name: str) -> None: ...
+
+    def visit(self, row: Row) -> None: ...
+
+
+class Feed:
+    """The agent's tap reports as they come, across restarts of the agent."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._reports: queue.Queue[dict[str, Any]] = queue.Queue()
+        self._listening = threading.Event()
+
+    def listen(self) -> None:
+        """Begin to listen to the agent that runs now; returns when nothing is missed any more."""
+        self._listening.clear()
+        threading.Thread(target=self._listen, name="feed", daemon=True).start()
+        if not self._listening.wait(TAP_SECONDS):
+            raise TimeoutError("the agent's feed does not open")
+
+    def next(self, reader: str) -> dict[str, Any]:
+        """The next report of that reader. Raises `queue.Empty`."""
+        while True:
+            report = self._reports.get(timeout=TAP_SECONDS)
+            if report["reader"] == reader:
+                return report
+
+    def _listen(self) -> None:
+        try:
+            for report in self._site.agent.client.stream("/v1/taps", LISTEN):
+                if report:
+                    self._reports.put(report)
+                else:
+                    self._listening.set()
+        except DaemonAbsent:
+            return  # killed: `listen` is called again after the restart
+
+
+class Morning:
+    """Plays the cast's visits at a site."""
+
+    def __init__(self, site: Site, audience: Audience) -> None:
+        self._site = site
+        self._audience = audience
+        self._feed = Feed(site)
+        self._wallet = Wallet(site.cast)
+
+    def play(self) -> Outcome:
+        """Everything from the first start to the comparison."""
+        site = self._site
+        site.slots[PSAM].insert(site.cast.psam())
+        site.agent.start()
+        self._feed.listen()
+        site.publish_blacklist()
+        until(self._blacklist_in_force, "the blacklist is not in force")
+        rows = [self._visit(visit) for visit in site.cast.visits]
+        return self._compare(rows)
+
+    def _visit(self, visit: Visit) -> Row:
+        if visit.incident is not None:
+            self._audience.incident(visit.incident)
+            self._incidents()[visit.incident](visit)
+        slot = self._slot(visit)
+        insertion = slot.insert(self._wallet.bring(visit), _faults(visit))
+        if visit.mute_from is not None:
+            until(insertion.muted.is_set, "the card is not mute")
+            until(self._told_to_take_away, "nobody was told to take the card away")
+        elif visit.tear is not None:
+            until(insertion.left.is_set, "the card was not pulled out")
+        if visit.mute_from is not None:
+            slot.remove()
+        row = self._row(visit, self._feed.next(self._reader(visit)))
+        slot.remove()
+        if visit.incident == "broker-killed":
+            self._site.broker.start()
+        self._audience.visit(row)
+        return row
+
+    def _row(self, visit: Visit, report: Mapping[str, Any]) -> Row:
+        record = msgspec.convert(report["record"], Record | None)
+        event = record.event() if record else None
+        return Row(
+            visit=visit,
+            person=self._site.cast.person(visit.person).name,
+            verdict=(event.verdict or "") if event else "refused",
+            reason=event.reason if event else str(report["reason"]),
+            milliseconds=sum(report["stages_us"].values()) / 1000,
+            record=record,
+        )
+
+    # What goes wrong in between
+
+    def _incidents(self) -> Mapping[str, Callable[[Visit], None]]:
+        return {
+            "reader-unplugged": self._unplug_reader,
+            "pcscd-restarted": self._restart_pcscd,
+            "broker-killed": lambda visit: self._site.broker.kill(),
+            "agent-killed": self._kill_agent,
+        }
+
+    def _unplug_reader(self, visit: Visit) -> None:
+        slot, name = self._slot(visit), self._reader(visit)
+        slot.unplug()
+        until(lambda: self._state(name) == "absent", f"{name} is still there")
+        slot.plug()
+        until(lambda: self._state(name) == "ready", f"{name} is not back")
+
+    def _restart_pcscd(self, visit: Visit) -> None:
+        lost = self._status(self._reader(visit))["lost"]
+        self._site.pcscd.restart()
+        until(lambda: self._status(self._reader(visit))["lost"] > lost, "pcscd was not missed")
+        until(lambda: self._state(self._reader(visit)) == "ready", "pcscd is not back")
+
+    def _kill_agent(self, visit: Visit) -> None:
+        """SIGKILL in the middle of a tap; the person comes again afterwards."""
+        slot = self._slot(visit)
+        insertion = slot.insert(self._wallet.bring(visit))
+        insertion.wait_for(KILLED_AFTER)
+        self._site.agent.kill()
+        slot.remove()
+        self._site.agent.start()
+        self._feed.listen()
+
+    # Looking
+
+    def _slot(self, visit: Visit) -> Slot:
+        if visit.lane == "exit":
+            return self._site.slots[DOOR_OUT]
+        return self._site.slots[DOOR if visit.interface == "contactless" else DOOR_SLOT]
+
+    def _reader(self, visit: Visit) -> str:
+        if visit.lane == "exit":
+            return "door-out"
+        return "door" if visit.interface == "contactless" else "door-slot"
+
+    def _status(self, reader: str) -> dict[str, Any]:
+        found = self._site.agent.client.get("/v1/readers")["readers"]
+        return next(status for status in found if status["name"] == reader)
+
+    def _state(self, reader: str) -> str:
+        return str(self._status(reader)["state"])
+
+    def _told_to_take_away(self) -> bool:
+        return any(record.event().kind == "alarm" for record in self._site.agent.records())
+
+    def _blacklist_in_force(self) -> bool:
+        return bool(self._site.agent.status()["lists"].get("blacklist"))
+
+    def _compare(self, rows: list[Row]) -> Outcome:
+        site = self._site
+        until(
+            lambda: site.agent.status()["store"]["unreceipted"] == 0,
+            "the platform has not receipted everything",
+            DRAIN_SECONDS,
+        )
+        return Outcome(
+            rows=rows,
+            journal=site.agent.records(),
+            platform={(r.epoch, r.seq): r.hash for r in site.platform.ledger.rows(TERMINAL)},
+            alarms=len(site.platform.ledger.alarms(TERMINAL)),
+            reader_stack=site.pcscd.version,
+            broker_pid=site.broker.pid,
+            broker_starts=site.broker.starts,
+            whole=bool(site.agent.client.get("/v1/journal/verify")["whole"]),
+        )
+
+
+def _faults(visit: Visit) -> Faults:
+    tear = visit.tear
+    return Faults(
+        tear=TearAtApdu(tear.apdu, Moment(tear.moment)) if tear else None,
+        mute_from=visit.mute_from,
+    )

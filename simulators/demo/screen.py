@@ -1,0 +1,104 @@
+"""Shows the morning in the terminal: one line per visit while it goes on, one table at the end."""
+
+from rich.table import Table
+
+from agent.cli.context import Context
+from simulators.demo.morning import Outcome, Row
+from simulators.site import Site
+
+
+class Screen:
+    """See `simulators.demo.morning.Audience`; with `--json` it keeps silent until the end."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._texts = context.texts
+        self._print = context.console.print
+        self._silent = context.as_json
+
+    def parts(self, site: Site) -> None:
+        """Which real parts are running."""
+        if not self._silent:
+            self._print(
+                self._texts.ui(
+                    "demo-parts",
+                    stack=site.pcscd.version,
+                    pcscd=site.pcscd.pid,
+                    broker=site.broker.pid,
+                    port=site.broker.port,
+                ),
+                highlight=False,
+            )
+
+    def incident(self, name: str) -> None:
+        if not self._silent:
+            self._print(f"[yellow]⚡ {self._texts.ui('demo-' + name)}[/]")
+
+    def visit(self, row: Row) -> None:
+        if not self._silent:
+            lamp = "green" if row.verdict == "accepted" else "red"
+            self._print(
+                f"{row.visit.at}  [{lamp}]●[/]  {row.person}  {self._texts.reason(row.reason)}"
+                f"  [dim]{row.milliseconds:.1f} ms[/]",
+                highlight=False,
+            )
+
+    def outcome(self, outcome: Outcome) -> None:
+        """The table and the last line."""
+        data = {
+            "rows": [_data(outcome, row) for row in outcome.rows],
+            "taps": len(outcome.rows),
+            "journal_rows": len(outcome.journal),
+            "platform_rows": len(outcome.platform),
+            "equal_hashes": outcome.same,
+            "chain_whole": outcome.whole,
+            "reader_stack": outcome.reader_stack,
+            "broker_pid": outcome.broker_pid,
+            "good": outcome.good,
+        }
+        self._context.show(data, lambda console: self._tables(outcome))
+
+    def _tables(self, outcome: Outcome) -> None:
+        ui = self._texts.ui
+        table = Table(
+            *(ui(key) for key in ("person", "card", "expected", "decided", "took", "at-platform"))
+        )
+        for row in outcome.rows:
+            decided = self._texts.reason(row.reason)
+            table.add_row(
+                row.person,
+                row.visit.interface if row.visit.lane == "entry" else row.visit.lane,
+                self._texts.reason(row.visit.reason),
+                decided if row.agrees else f"[red]{decided}[/]",
+                f"{row.milliseconds:.1f} ms",
+                "✓" if outcome.at_platform(row.record) else "[red]✗[/]",
+            )
+        self._print(table)
+        self._print(
+            ui(
+                "demo-same" if outcome.same else "demo-differs",
+                journal=len(outcome.journal),
+                platform=len(outcome.platform),
+            )
+        )
+        self._print(
+            ui(
+                "demo-last",
+                stack=outcome.reader_stack,
+                broker=outcome.broker_pid,
+                taps=len(outcome.rows),
+                verdict=ui("demo-good" if outcome.good else "demo-bad"),
+            ),
+            highlight=False,
+        )
+
+
+def _data(outcome: Outcome, row: Row) -> dict[str, object]:
+    return {
+        "person": row.person,
+        "expected": row.visit.reason,
+        "decided": row.reason,
+        "milliseconds": round(row.milliseconds, 1),
+        "at_platform": outcome.at_platform(row.record),
+        "agrees": row.agrees,
+    }

@@ -1,0 +1,255 @@
+"""A whole terminal and its city in one folder: broker, platform, pcscd, and the agent's process.
+
+Demo, journeys and benchmarks stand on it. The agent is the real daemon (`python -m agent`), reached
+over its socket and ended by signals only; all else is what a city and a gate would have around it.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Self
+
+from agent.cli.client import Client, DaemonAbsent
+from config.model import Sync
+from offline_store.event import Record
+from simulators.broker import Broker
+from simulators.certificates import Authority
+from simulators.pcscd import FOUR_READERS, Pcscd
+from simulators.people import Cast, load_cast
+from simulators.vpcd import Slot
+from sync.platform.platform import Platform
+from sync.platform.settings import PlatformSettings
+from trust.keystore import FileKeyStore
+from trust.references import References
+from trust.sm2 import sm2
+from world.real import RealWorld
+
+TERMINAL = "library-gate-1"
+ISSUER = "city-1"
+READY_SECONDS = 15.0
+PROMPT = 0.01  # seconds between looks at something that cannot wake us
+
+DOOR, DOOR_OUT, DOOR_SLOT, PSAM = FOUR_READERS
+READERS = {
+    DOOR: ("door", "contactless"),
+    DOOR_OUT: ("door-out", "contactless"),
+    DOOR_SLOT: ("door-slot", "contact"),
+    PSAM: ("psam", "sam"),
+}
+
+
+class NotInTime(Exception):
+    """Something that had to happen did not happen in time; the text says what."""
+
+
+def until(happened: Callable[[], bool], what: str, seconds: float = READY_SECONDS) -> None:
+    """Look until it is so. Raises `NotInTime`."""
+    end = time.monotonic() + seconds
+    while not happened():
+        if time.monotonic() > end:
+            raise NotInTime(what)
+        time.sleep(PROMPT)
+
+
+class AgentProcess:
+    """The daemon. What it prints goes to `output`."""
+
+    def __init__(self, folder: Path, config: Path, environment: Mapping[str, str]) -> None:
+        self.output = folder / "agent.log"
+        self._config = config
+        self._environment = {**os.environ, **environment, "PYTHONUNBUFFERED": "1"}
+        self._process: subprocess.Popen[bytes] | None = None
+        self.client = Client(RealWorld(), str(folder / "agent.sock"))
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid if self._process else 0
+
+    def start(self) -> float:
+        """Start it and wait until it serves; seconds that took. Raises `NotInTime`."""
+        began = time.perf_counter()
+        with self.output.open("ab") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "agent", "--config", str(self._config)],
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
+        until(self.ready, f"the agent is not ready:\n{self.printed()[-2000:]}")
+        return time.perf_counter() - began
+
+    def ready(self) -> bool:
+        """All configured readers that are attached are ready, and the API answers."""
+        try:
+            return bool(self.client.get("/v1/status")["ready"])
+        except DaemonAbsent:
+            assert self._process is not None
+            if self._process.poll() is not None:
+                raise NotInTime(f"the agent ended:\n{self.printed()[-2000:]}") from None
+            return False
+
+    def kill(self) -> None:
+        """SIGKILL, as a power cut would."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> int:
+        """SIGTERM; its exit status. Raises `subprocess.TimeoutExpired` when it does not end."""
+        return self._end(signal.SIGTERM)
+
+    def reload(self) -> None:
+        """SIGHUP."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGHUP)
+
+    def printed(self) -> str:
+        return self.output.read_text(errors="replace")
+
+    def status(self) -> dict[str, Any]:
+        return self.client.get("/v1/status")
+
+    def records(self) -> list[Record]:
+        """The whole journal, all epochs."""
+        from agent.cli.journal import DaemonSource, every
+
+        return list(every(DaemonSource(self.client)))
+
+    def _end(self, number: signal.Signals) -> int:
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(number)
+        return process.wait(READY_SECONDS)
+
+
+class Site:
+    """City, platform, broker, pcscd and agent; a context manager that stops all of them."""
+
+    def __init__(self, cast: Cast | None = None, *, language: str = "auto") -> None:
+        self.cast = cast or load_cast()
+        self._language = language
+        self._stack = ExitStack()
+        self._world = RealWorld()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="onecard-site-"))
+            self.folder = Path(folder)
+            self._authority = Authority(self.folder / "ca")
+            self.broker = stack.enter_context(self._broker())
+            self.platform = self._platform()
+            stack.callback(self.platform.stop)
+            self.pcscd = stack.enter_context(Pcscd(FOUR_READERS))
+            self.slots = {reader: Slot(self.pcscd, reader) for reader in READERS}
+            for slot in self.slots.values():
+                stack.callback(slot.remove)
+            self._write_keys()
+            self.config = self.folder / "onecard.toml"
+            self.config.write_text(self.configuration())
+            self.agent = AgentProcess(self.folder, self.config, self.pcscd.environment)
+            stack.callback(self.agent.kill)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stack.close()
+
+    def publish_blacklist(self) -> None:
+        """Give the city's blacklist out to all terminals: cards by id, one by its number."""
+        references = self.references()
+        entries = [
+            {"card": references.card(bytes.fromhex(card_id))}
+            for card_id in self.cast.blacklist("card")
+        ] + [{"number": references.number(number)} for number in self.cast.blacklist("number")]
+        self.platform.publish("list", "blacklist", blacklist_payload(entries), audience="*")
+
+    def references(self) -> References:
+        return References(self.cast.city.terminal_secrets(TERMINAL)["city-reference"])
+
+    def configuration(self) -> str:
+        """The terminal's TOML, as a technician would write it."""
+        certificate = self._authority.issue(TERMINAL)
+        readers = "\n".join(
+            f'[[readers]]\nname = "{name}"\nmatch = "{system}*"\ninterface = "{interface}"\n'
+            for system, (name, interface) in READERS.items()
+        )
+        return f"""profile = "library-gate"
+
+[terminal]
+id = "{TERMINAL}"
+city = "{self.cast.region}"
+language = "{self._language}"
+data = "{self.folder / "data"}"
+socket = "{self.folder / "agent.sock"}"
+
+[keys]
+path = "{self.folder / "keys"}"
+
+{readers}
+[[lanes]]
+name = "entry"
+direction = "entry"
+readers = ["door", "door-slot"]
+
+[[lanes]]
+name = "exit"
+direction = "exit"
+readers = ["door-out"]
+barrier = "gate"
+prompts = ["panel"]
+
+[sync]
+host = "{self.broker.host}"
+port = {self.broker.port}
+ca = "{self._authority.certificate}"
+certificate = "{certificate.certificate}"
+key = "{certificate.key}"
+backoff_max = 2.0
+"""
+
+    def _broker(self) -> Broker:
+        return Broker(
+            self.folder / "broker",
+            city=self.cast.region,
+            terminals={TERMINAL: "by certificate"},
+            authority=self._authority,
+        )
+
+    def _platform(self) -> Platform:
+        keys = FileKeyStore(self._world, self.folder / "platform-keys")
+        secrets = self.cast.city.terminal_secrets(TERMINAL)
+        keys.write(f"issuer-{ISSUER}.key", self.cast.city.issuer_private())
+        keys.write(f"journal-seed-{TERMINAL}", secrets["journal-seed"])
+        certificate = self._authority.issue("platform")
+        settings = PlatformSettings(
+            broker=Sync(
+                host=self.broker.host,
+                port=self.broker.port,
+                ca=str(self._authority.certificate),
+                certificate=str(certificate.certificate),
+                key=str(certificate.key),
+            ),
+            database=str(self.folder / "platform.db"),
+            keys=str(self.folder / "platform-keys"),
+            issuer=ISSUER,
+        )
+        platform = Platform(self._world, settings, keys)
+        platform.start()
+        if not platform.wait_ready(READY_SECONDS):
+            raise NotInTime(f"the platform does not reach the broker: {platform.faults()}")
+        return platform
+
+    def _write_keys(self) -> None:
+        """What enrolment leaves in a terminal's key store."""
+        keys = FileKeyStore(self._world, self.folder / "keys")
+        for name, secret in self.cast.city.terminal_secrets(TERMINAL).items():
+            keys.write(name, secret)
+        keys.write(f"issuer-{ISSUER}.pub", sm2().public(self.cast.city.issuer_private()))
