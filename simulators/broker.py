@@ -10,6 +10,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 
@@ -19,7 +20,7 @@ START_SECONDS = 5.0
 
 # mosquitto ends when the pipe to its shell does, so also when we are killed. (PDEATHSIG would tie
 # it to the one thread that started it.)
-_SHELL = 'mosquitto -c "$1" </dev/null & echo $!; read -r _; kill -9 $! 2>/dev/null'
+_SHELL = 'mosquitto -c "$1" </dev/null & echo $!; read -r _; kill -9 $! 2>/dev/null; wait $!'
 
 
 class Broker:
@@ -27,6 +28,7 @@ class Broker:
 
     Without `terminals` everybody may do everything, without names. With an `authority` the
     listener speaks TLS and wants client certificates whose common name is the user name.
+    `extra` goes into mosquitto.conf as it stands.
     """
 
     def __init__(
@@ -38,7 +40,8 @@ class Broker:
         terminals: Mapping[str, str] | None = None,
         platform_password: str = "platform",
         authority: Authority | None = None,
-        receive_maximum: int = 0,
+        certificate_starts: timedelta = timedelta(days=-60),
+        certificate_valid: timedelta = timedelta(days=30),
         extra: str = "",
     ) -> None:
         self._directory = directory
@@ -47,7 +50,8 @@ class Broker:
         self._terminals = terminals
         self._platform_password = platform_password
         self._authority = authority
-        self._receive_maximum = receive_maximum
+        self._certificate_starts = certificate_starts
+        self._certificate_valid = certificate_valid
         self._extra = extra
         self._shell: subprocess.Popen[bytes] | None = None
         self.host = "127.0.0.1" if authority is None else "localhost"
@@ -107,16 +111,15 @@ class Broker:
         lines = [
             f"listener {self.port} 127.0.0.1",
             "persistence false",
+            "set_tcp_nodelay true",
             f"log_dest file {self._directory / 'mosquitto.log'}",
             "log_type error",
             "log_type warning",
             "log_type notice",
-            "max_queued_messages 0",
+            "max_queued_messages 100000",
         ]
         if os.geteuid() == 0:
             lines.append("user root")  # else it becomes `mosquitto`, who cannot read our folder
-        if self._receive_maximum:
-            lines.append(f"max_inflight_messages {self._receive_maximum}")
         if self._terminals is not None:
             lines += self._access(self._terminals)
         if self._authority is not None:
@@ -130,7 +133,9 @@ class Broker:
         return configuration
 
     def _tls(self, authority: Authority) -> list[str]:
-        issued = authority.issue(self.host)
+        issued = authority.issue(
+            self.host, starts=self._certificate_starts, valid=self._certificate_valid
+        )
         return [
             f"cafile {authority.certificate}",
             f"certfile {issued.certificate}",

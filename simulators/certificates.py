@@ -29,14 +29,22 @@ class Authority:
         self._count = 0
         self.certificate = directory / "ca.pem"
         usage = x509.BasicConstraints(ca=True, path_length=0)
-        made = _builder(self._name, self._name, self._key.public_key(), timedelta(days=30))
+        made = _builder(
+            self._name, self._name, self._key.public_key(), timedelta(days=-60), timedelta(days=30)
+        )
         signed = made.add_extension(usage, critical=True).sign(self._key, hashes.SHA256())
         self.certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, name: str, *, valid: timedelta = timedelta(days=30)) -> Issued:
-        """A certificate for a host or a terminal; with a negative `valid` it has expired."""
+    def issue(
+        self,
+        name: str,
+        *,
+        starts: timedelta = timedelta(days=-60),
+        valid: timedelta = timedelta(days=30),
+    ) -> Issued:
+        """A certificate for a host or a terminal, good from `starts` to `valid` from now."""
         key = ec.generate_private_key(ec.SECP256R1())
-        made = _builder(_name(name), self._name, key.public_key(), valid)
+        made = _builder(_name(name), self._name, key.public_key(), starts, valid)
         alternative = x509.SubjectAlternativeName([x509.DNSName(name)])
         signed = made.add_extension(alternative, critical=False).sign(self._key, hashes.SHA256())
         self._count += 1
@@ -64,6 +72,7 @@ def _builder(
     subject: x509.Name,
     issuer: x509.Name,
     key: ec.EllipticCurvePublicKey,
+    starts: timedelta,
     valid: timedelta,
 ) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
@@ -73,6 +82,6 @@ def _builder(
         .issuer_name(issuer)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=60))
-        .not_valid_after(now + valid)
+        .not_valid_before(now + starts)
+        .not_valid_after(now + max(valid, starts + timedelta(days=1)))
     )

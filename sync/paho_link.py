@@ -47,6 +47,7 @@ class _Connection:
         self.wake = wake
         self.signals: Queue[Message | _Puback | Lost] = world.queue()
         self.answered = world.event()  # CONNACK, SUBACK or the end
+        self.begun = False  # CONNACK said yes
         self.open = False
         self.leaving = False
         self.room_limit = 0
@@ -88,7 +89,7 @@ class PahoLink:
         self._open_socket(connection.client)
         self._connection = connection
         self._world.spawn(lambda: self._run(connection), name=f"mqtt-{self._client_id}")
-        self._await(connection, lambda: connection.open)
+        self._await(connection, lambda: connection.begun)
 
     def _client(self, will: Will | None) -> Client:
         client = Client(
@@ -138,11 +139,11 @@ class PahoLink:
         """Wait until the network task reports what `there` looks for, or an end of it all."""
         end = self._world.monotonic() + ANSWER_SECONDS
         while True:
+            if there():
+                return
             if connection.fault is not None:
                 self.disconnect()
                 raise connection.fault
-            if there():
-                return
             if not connection.answered.wait(end - self._world.monotonic()):
                 self.disconnect()
                 raise faults.NoAnswer(
@@ -182,7 +183,7 @@ class PahoLink:
             else:
                 theirs = getattr(properties, "ReceiveMaximum", 65535)
                 connection.room_limit = min(self._settings.max_inflight, theirs)
-                connection.open = True
+                connection.begun = connection.open = True
             connection.answered.set()
 
         def on_disconnect(

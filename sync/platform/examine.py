@@ -1,0 +1,74 @@
+"""One batch, row by row: what is an event of this terminal, and what is not and why.
+
+Nothing here touches the database. A poisoned row does not hold back its neighbours; of a batch
+that cannot be read at all the header still names the rows, and of one without even that only the
+sender is known.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+
+from offline_store.event import Event
+from sync.contract import messages
+from sync.contract.messages import Item
+from sync.contract.topics import Place
+from trust.sm3 import sm3
+from world import Fault
+
+Reason = Literal["oversized", "hash", "event", "foreign", "place", "unreadable", "conflict"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """A row whose text has its hash and says of itself what topic and header say."""
+
+    item: Item
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Poisoned:
+    """A row that goes to quarantine; `raw` is what came in for it."""
+
+    seq: int
+    reason: Reason
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """All rows of one batch."""
+
+    epoch: str
+    rows: tuple[Sound | Poisoned, ...]
+
+
+def examine(place: Place, payload: bytes) -> Examined:
+    """Raises `MessageMalformed` when not even the header can be read."""
+    header = messages.decode_header(payload)
+    try:
+        batch = messages.decode_batch(payload)
+    except Fault:
+        seqs = range(header.first, header.last + 1)
+        return Examined(header.epoch, tuple(Poisoned(seq, "unreadable", payload) for seq in seqs))
+    rows = tuple(_row(place, header.epoch, item) for item in batch.items)
+    return Examined(header.epoch, rows)
+
+
+def _row(place: Place, epoch: str, item: Item) -> Sound | Poisoned:
+    raw = msgspec.json.encode(item)
+    if not item.body:
+        return Poisoned(item.seq, "oversized", raw)
+    if sm3(item.body.encode()).hex() != item.hash:
+        return Poisoned(item.seq, "hash", raw)
+    try:
+        event = msgspec.json.decode(item.body, type=Event)
+    except (msgspec.MsgspecError, RecursionError):
+        return Poisoned(item.seq, "event", raw)
+    if event.terminal != place.terminal:
+        return Poisoned(item.seq, "foreign", raw)
+    if (event.epoch, event.seq) != (epoch, item.seq):
+        return Poisoned(item.seq, "place", raw)
+    return Sound(item, event)

@@ -1,0 +1,133 @@
+"""The platform as one object: workers that take in batches, a desk that knows the terminals.
+
+Workers share the batches of all terminals among them. The desk has a subscription of its own, so
+that it also hears the births that the broker kept while no platform was there.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from sync.contract import messages
+from sync.contract.topics import Down, Place, sender, shared, up_filter
+from sync.faults import MessageMalformed, MessageTooLarge
+from sync.link import Message
+from sync.paho_link import PahoLink
+from sync.platform.examine import examine
+from sync.platform.ledger import Ledger
+from sync.platform.macs import Macs
+from sync.platform.publisher import Publisher
+from sync.platform.settings import PlatformSettings
+from sync.platform.station import Letter, Station
+from trust.keystore import KeyStore
+from trust.sm2 import sm2
+from world import Fault, World
+
+
+class Platform:
+    """`keys` holds `issuer-<key id>.key` (SM2, 32 bytes) and, where rows' MACs are to be checked,
+    `journal-seed-<terminal>`."""
+
+    def __init__(self, world: World, settings: PlatformSettings, keys: KeyStore) -> None:
+        self._world = world
+        self._settings = settings
+        self._keys = keys
+        self._namespace = settings.broker.namespace
+        self.ledger = Ledger(world, Path(settings.database), Macs(keys))
+        self._publisher = Publisher(
+            world,
+            self.ledger,
+            self._namespace,
+            issuer=settings.issuer,
+            sm2=sm2(),
+            private=keys.read(f"issuer-{settings.issuer}.key"),
+        )
+        batches = [shared(settings.group, up_filter(self._namespace, "events"))]
+        self._workers = [
+            self._station(f"worker-{number}", batches, self._take_batch)
+            for number in range(1, settings.workers + 1)
+        ]
+        news = [up_filter(self._namespace, "state"), up_filter(self._namespace, "applied")]
+        self._desk = self._station("desk", news, self._take_news)
+
+    def start(self) -> None:
+        """Begin; returns at once, with or without a broker."""
+        for station in self._stations:
+            station.start()
+
+    def wait_ready(self, timeout: float) -> bool:
+        """True once all subscriptions stand."""
+        return all(station.ready.wait(timeout) for station in self._stations)
+
+    def stop(self) -> None:
+        for station in self._stations:
+            station.stop()
+        self.ledger.close()
+
+    def faults(self) -> dict[str, Fault]:
+        """Station → what last ended its connection."""
+        found = {station.name: station.fault for station in self._stations}
+        return {name: fault for name, fault in found.items() if fault is not None}
+
+    def publish(
+        self,
+        kind: Down,
+        name: str,
+        payload: bytes,
+        *,
+        audience: str = "*",
+        revoked: Iterable[str] = (),
+    ) -> None:
+        """Give out a new version of a list, a configuration, keys or a command.
+
+        `revoked`: references of cards and persons that this list blocks; rows accepted without
+        knowing it are flagged when they come in.
+        """
+        self.ledger.block(name, revoked)
+        for letter in self._publisher.publish(kind, name, audience, payload):
+            self._desk.send(letter)
+
+    @property
+    def _stations(self) -> Sequence[Station]:
+        return [self._desk, *self._workers]
+
+    def _station(
+        self, name: str, filters: Sequence[str], handle: Callable[[Message], Sequence[Letter]]
+    ) -> Station:
+        broker = self._settings.broker
+        secret = broker.password_secret
+        link = PahoLink(
+            self._world,
+            broker,
+            f"{self._settings.group}-{name}",
+            username=broker.username,
+            password=None if secret is None else self._keys.read(secret).decode(),
+        )
+        return Station(self._world, link, filters, handle, name=name, retry=self._settings.retry)
+
+    def _take_batch(self, message: Message) -> Sequence[Letter]:
+        place = sender(self._namespace, message.topic)
+        try:
+            batch = examine(place, message.payload)
+        except (MessageMalformed, MessageTooLarge):
+            self.ledger.keep_unaddressed(place, message.payload)
+            return []
+        receipt = self.ledger.ingest(place, batch)
+        return [self._publisher.receipt(place, receipt)]
+
+    def _take_news(self, message: Message) -> Sequence[Letter]:
+        place = sender(self._namespace, message.topic)
+        try:
+            if message.topic == place.up("state"):
+                return self._take_state(place, messages.decode_state(message.payload))
+            self._publisher.applied(place, messages.decode_applied(message.payload))
+        except (MessageMalformed, MessageTooLarge):
+            self.ledger.keep_unaddressed(place, message.payload)
+        return []
+
+    def _take_state(self, place: Place, state: messages.State) -> Sequence[Letter]:
+        self._publisher.state(place, state)
+        if state.state == "offline":
+            return []
+        receipts = self.ledger.receipts(place.terminal)
+        lacking = self._publisher.lacking(place, state.held)
+        return [*(self._publisher.receipt(place, receipt) for receipt in receipts), *lacking]

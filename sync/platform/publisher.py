@@ -1,0 +1,151 @@
+"""Lists, configuration, keys and commands: signed, numbered, kept, and sent to who lacks them.
+
+A new version goes out at once to everybody it is for; who was away gets it after the birth, which
+says what the terminal holds. So no broker needs to remember anything.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from sync.contract.messages import Applied, Receipt, State, encode
+from sync.contract.topics import EVERYBODY, Down, Place
+from sync.platform.ledger import Ledger
+from sync.platform.station import Letter
+from trust.envelope import Manifest, seal
+from trust.sm2 import Sm2
+from world import Database, World
+
+
+class Publisher:
+    """`private` is the issuer's SM2 key, 32 bytes; `issuer` its id in the terminals' key stores."""
+
+    def __init__(
+        self, world: World, ledger: Ledger, namespace: str, *, issuer: str, sm2: Sm2, private: bytes
+    ) -> None:
+        self._world = world
+        self._ledger = ledger
+        self._namespace = namespace
+        self._issuer = issuer
+        self._sm2 = sm2
+        self._private = private
+
+    def receipt(self, place: Place, receipt: Receipt) -> Letter:
+        """A receipt as a signed envelope; call after the commit it speaks of."""
+        version = int(self._world.now() * 1000)
+        payload = encode(receipt)
+        envelope = self._seal("receipt", receipt.epoch, version, place.terminal, payload)
+        return Letter(place.down("receipt"), envelope)
+
+    def publish(self, kind: Down, name: str, audience: str, payload: bytes) -> list[Letter]:
+        """Number, sign and keep a new version. `audience`: a terminal, a city code, or `*`."""
+
+        def work(db: Database) -> list[Letter]:
+            (newest,) = db.execute(
+                "SELECT max(version) FROM publications WHERE kind = ? AND name = ?", (kind, name)
+            ).fetchone()
+            version = (newest or 0) + 1
+            envelope = self._seal(kind, name, version, audience, payload)
+            db.execute(
+                "INSERT OR REPLACE INTO publications VALUES (?, ?, ?, ?, ?, ?)",
+                (kind, name, audience, version, envelope, int(self._world.now() * 1000)),
+            )
+            places = _places(db, self._namespace, audience)
+            return [Letter(place.down(kind, name), envelope) for place in places]
+
+        return self._ledger.transaction(work)
+
+    def lacking(self, place: Place, held: dict[str, int]) -> list[Letter]:
+        """The newest version of everything for this terminal that it does not hold."""
+
+        def work(db: Database) -> list[Letter]:
+            rows = db.execute(
+                "SELECT kind, name, max(version), envelope FROM publications"
+                " WHERE audience IN (?, ?, '*') GROUP BY kind, name",
+                (place.terminal, place.city),
+            ).fetchall()
+            answered = _answered(db, place.terminal)
+            return [
+                Letter(place.down(kind, name), envelope)
+                for kind, name, version, envelope in rows
+                if version > max(held.get(f"{kind}/{name}", 0), answered.get((kind, name), 0))
+            ]
+
+        return self._ledger.transaction(work)
+
+    def state(self, place: Place, state: State) -> None:
+        """Keep a birth; keep a farewell or will only when it is of the session we know."""
+
+        def work(db: Database) -> None:
+            now = int(self._world.now() * 1000)
+            if state.state == "online":
+                db.execute(
+                    "INSERT OR REPLACE INTO terminals VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        place.terminal,
+                        place.city,
+                        state.session,
+                        state.state,
+                        state.version,
+                        msgspec.json.encode(state.held).decode(),
+                        now,
+                    ),
+                )
+            else:
+                db.execute(
+                    "UPDATE terminals SET state = ?, changed_ms = ?"
+                    " WHERE terminal = ? AND session = ?",
+                    (state.state, now, place.terminal, state.session),
+                )
+
+        self._ledger.transaction(work)
+
+    def applied(self, place: Place, answer: Applied) -> None:
+        """Keep what became of an envelope at a terminal."""
+        row = (
+            place.terminal,
+            answer.kind,
+            answer.name,
+            answer.version,
+            answer.result,
+            answer.code,
+            int(self._world.now() * 1000),
+        )
+        self._ledger.transaction(
+            lambda db: db.execute(
+                "INSERT OR REPLACE INTO applied VALUES (?, ?, ?, ?, ?, ?, ?)", row
+            )
+        )
+
+    def _seal(self, kind: Down, name: str, version: int, audience: str, payload: bytes) -> bytes:
+        manifest = Manifest(
+            kind=kind,
+            name=name,
+            version=version,
+            audience=audience,
+            issuer=self._issuer,
+            created=int(self._world.now()),
+        )
+        return seal(manifest, payload, self._sm2, self._private)
+
+
+def _answered(db: Database, terminal: str) -> dict[tuple[str, str], int]:
+    """(kind, name) → newest version that the terminal has answered as in force."""
+    rows = db.execute(
+        "SELECT kind, name, max(version) FROM applied"
+        " WHERE terminal = ? AND result <> 'refused' GROUP BY kind, name",
+        (terminal,),
+    ).fetchall()
+    return {(kind, name): version for kind, name, version in rows}
+
+
+def _places(db: Database, namespace: str, audience: str) -> Sequence[Place]:
+    """Where to publish for an audience: one terminal's tree, or the tree of whole cities."""
+    if audience != "*":
+        known = db.execute("SELECT city FROM terminals WHERE terminal = ?", (audience,)).fetchone()
+        if known is not None:
+            return [Place(namespace, known[0], audience)]
+    cities = db.execute(
+        "SELECT DISTINCT city FROM terminals WHERE ? IN (city, '*')", (audience,)
+    ).fetchall()
+    return [Place(namespace, city, EVERYBODY) for (city,) in cities]

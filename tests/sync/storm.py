@@ -1,0 +1,153 @@
+"""A network, a broker and a platform inside a seeded World: everything that can go astray does.
+
+The platform is the real one behind its links: real batches, real ledger, real signed receipts.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from simulators.world import SimWorld
+from sync import faults
+from sync.contract.topics import Place
+from sync.link import Acknowledged, Lost, Message, Signal, Will
+from sync.platform.examine import examine
+from sync.platform.ledger import Ledger
+from sync.platform.macs import Macs
+from sync.platform.publisher import Publisher
+from tests.sync.site import CITY, ISSUER, PRIVATE
+from trust.sm2 import sm2
+from world import Event, Queue, QueueEmpty
+
+GATE = Place("onecard/v1", CITY, "gate-1")
+
+
+@dataclass(frozen=True)
+class Weather:
+    """Chances from 0 to 1, and seconds."""
+
+    lost: float = 0.0  # a batch after its PUBACK, or a receipt
+    doubled: float = 0.0
+    delay: float = 0.0  # at most; more than the gaps between messages means reordering
+    refused: float = 0.0  # a connection attempt
+    cut: float = 0.0  # the connection, with each message
+
+
+class NoKeys:
+    """A key store of a platform that knows no terminal's seed."""
+
+    def names(self) -> list[str]:
+        return []
+
+    def read(self, name: str) -> bytes:
+        raise KeyError(name)
+
+
+class Storm:
+    """One terminal's way to the platform and back."""
+
+    def __init__(self, world: SimWorld, weather: Weather) -> None:
+        self.world = world
+        self.weather = weather
+        self.ledger = Ledger(world, Path(":memory:"), Macs(NoKeys()))  # type: ignore[arg-type]
+        self._publisher = Publisher(
+            world, self.ledger, GATE.namespace, issuer=ISSUER, sm2=sm2(), private=PRIVATE
+        )
+        self.up = True  # the platform takes part
+        self.connections = 0
+        self.batches = 0
+        self.link = StormLink(self)
+
+    def chance(self, probability: float) -> bool:
+        return int.from_bytes(self.world.random(4), "big") < probability * 2**32
+
+    def carry(self, effect: Callable[[], None]) -> None:
+        """Once, twice or not at all, now or later."""
+        if self.chance(self.weather.lost):
+            return
+        for _ in range(2 if self.chance(self.weather.doubled) else 1):
+            seconds = self.weather.delay * int.from_bytes(self.world.random(2), "big") / 65535
+            self.world.spawn(lambda s=seconds: self._later(s, effect), name="carrier")  # type: ignore[misc]
+
+    def _later(self, seconds: float, effect: Callable[[], None]) -> None:
+        if seconds:
+            self.world.wait(seconds)
+        effect()
+
+    def published(self, topic: str, payload: bytes) -> None:
+        if topic == GATE.up("events"):
+            self.batches += 1
+            self.carry(lambda: self._ingest(payload))
+
+    def _ingest(self, payload: bytes) -> None:
+        if not self.up:
+            return
+        receipt = self.ledger.ingest(GATE, examine(GATE, payload))
+        letter = self._publisher.receipt(GATE, receipt)
+        self.carry(lambda: self.link.bring(letter.topic, letter.payload))
+
+
+class StormLink:
+    """See `sync.link.Link`."""
+
+    def __init__(self, storm: Storm) -> None:
+        self._storm = storm
+        self._signals: Queue[Signal] | None = None
+        self._wake: Event | None = None
+        self._handles = 0
+        self._unacknowledged = 0
+
+    @property
+    def room(self) -> int:
+        return 0 if self._signals is None else 4 - self._unacknowledged
+
+    def connect(self, will: Will | None, wake: Event) -> None:
+        self.disconnect()
+        if self._storm.chance(self._storm.weather.refused):
+            raise faults.Unreachable(host="storm", port=1, cause="refused")
+        self._signals, self._wake = self._storm.world.queue(), wake
+        self._unacknowledged = 0
+        self._storm.connections += 1
+
+    def subscribe(self, *filters: str) -> None:
+        if self._signals is None:
+            raise faults.NotConnected
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> int:
+        if self.room <= 0:
+            raise faults.NotConnected
+        self._handles += 1
+        self._unacknowledged += 1
+        self._signal(Acknowledged(self._handles))
+        self._storm.published(topic, payload)
+        if self._storm.chance(self._storm.weather.cut):
+            self.cut()
+        return self._handles
+
+    def cut(self) -> None:
+        self._signal(Lost(faults.ConnectionLost(host="storm", reason="cut")))
+
+    def bring(self, topic: str, payload: bytes) -> None:
+        self._signal(Message(topic, payload, False, self._storm.connections, 1))
+
+    def _signal(self, signal: Signal) -> None:
+        if self._signals is not None and self._wake is not None:
+            self._signals.put(signal)
+            self._wake.set()
+
+    def take(self) -> Signal | None:
+        if self._signals is None:
+            return None
+        try:
+            signal = self._signals.get(timeout=0)
+        except QueueEmpty:
+            return None
+        if isinstance(signal, Acknowledged):
+            self._unacknowledged -= 1
+        return signal
+
+    def acknowledge(self, message: Message) -> None:
+        """Nothing in this weather depends on it."""
+
+    def disconnect(self) -> None:
+        self._signals = None
