@@ -1,0 +1,389 @@
+"""The one authentication flow and the basic read (spec social-security-card.md, The two modes).
+
+Card and key server work side by side: what the card must prove is computed by an `Authenticator`
+(PSAM now, HSM by the same port) while the card goes on answering; the proof is compared before
+this terminal proves itself and before anything of the holder is used.
+"""
+
+import hmac
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import ClassVar, Literal, Protocol, TypeVar
+
+from apdu.channel import Channel
+from apdu.crypto import FACTOR, Algorithm, LevelFactors
+from apdu.files import (
+    BIRTH_DATE,
+    BIRTHPLACE,
+    CARD_ID,
+    CARD_NUMBER,
+    EXPIRY_DATE,
+    ISSUE_DATE,
+    KIDS,
+    NATION,
+    SEX,
+    SOCIAL_SECURITY_NUMBER,
+    Generation,
+)
+from apdu.processors import Observer
+from apdu.psam import Psam, PsamKey
+from apdu.quirks import STANDARD, Quirks
+from apdu.records import CardIdentificationCode, CardNumber, IdNumber
+from apdu.social_security import SocialSecurityCard, algorithm_of
+from apdu.tlv import Fci
+from world import Fault
+
+T_co = TypeVar("T_co", covariant=True)
+
+Mode = Literal["psam", "hsm"]
+Stage = Literal["select", "authenticate", "read"]
+NO_TERMINAL_NUMBER = "000000000000"  # spec sscard-interface.md: no PSAM
+
+
+class AuthenticationFailed(Fault):
+    """The card's proof is not what a genuine card answers. (National interface: -21.)
+
+    Facts: `algorithm`, `generation`, `mode`.
+    """
+
+    code = "card.authentication-failed"
+
+
+class Pending(Protocol[T_co]):
+    """A value that is being computed elsewhere."""
+
+    def result(self) -> T_co:
+        """Wait for it. Raises the fault that came instead."""
+        ...
+
+
+@dataclass(frozen=True, repr=False)
+class CardParameters:
+    """What a key server must know of a card (the first four of the eight fields for the HSM)."""
+
+    algorithm: Algorithm
+    region: str
+    historical_bytes: bytes
+    card_id: str  # 32 hex digits
+
+    @property
+    def factors(self) -> LevelFactors:
+        return LevelFactors.of(self.region, self.historical_bytes)
+
+
+class Authenticator(Protocol):
+    """Who holds the keys. Only `result()` raises, so the card is never kept waiting by a fault.
+
+    One authenticator serves one flow. `internal` is called first, then, on 3.0 and before the
+    first `result()`, `external`: an HSM can answer both at once.
+    """
+
+    @property
+    def mode(self) -> Mode: ...
+
+    @property
+    def terminal_number(self) -> str:
+        """12 digits, or empty where there is no PSAM."""
+        ...
+
+    def internal(self, card: CardParameters, factor: bytes, original: bytes) -> Pending[bytes]:
+        """The 8 bytes that a genuine card answers to 0088 (key IRK)."""
+        ...
+
+    def external(self, card: CardParameters, factor: bytes, original: bytes) -> Pending[bytes]:
+        """The 8 bytes that open the holder's file by 0082 (key RKSSSE)."""
+        ...
+
+    def release(self) -> None:
+        """The flow needs no more keys; results not fetched by now are not wanted."""
+        ...
+
+
+@dataclass(frozen=True)
+class Computed:
+    """A `Pending` that is done: a value or the fault that came instead."""
+
+    value: bytes = field(default=b"", repr=False)
+    fault: Fault | None = None
+
+    def result(self) -> bytes:
+        if self.fault is not None:
+            raise self.fault
+        return self.value
+
+
+class PsamAuthenticator:
+    """Computes on the caller's thread, at once. `on_release` gives the PSAM's lease back."""
+
+    mode: ClassVar[Mode] = "psam"
+
+    def __init__(self, psam: Psam, on_release: Callable[[], None] | None = None) -> None:
+        self._psam = psam
+        self._on_release = on_release
+
+    @property
+    def terminal_number(self) -> str:
+        return self._psam.terminal_number
+
+    def internal(self, card: CardParameters, factor: bytes, original: bytes) -> Pending[bytes]:
+        return self._compute(PsamKey.IRK, card, factor, original)
+
+    def external(self, card: CardParameters, factor: bytes, original: bytes) -> Pending[bytes]:
+        return self._compute(PsamKey.RKSSSE, card, factor, original)
+
+    def release(self) -> None:
+        if self._on_release is not None:
+            self._on_release()
+
+    def _compute(
+        self, key: PsamKey, card: CardParameters, factor: bytes, original: bytes
+    ) -> Computed:
+        try:
+            return Computed(self._psam.compute(card.algorithm, key, card.factors, factor, original))
+        except Fault as fault:
+            return Computed(fault=fault)
+
+
+class Doubt(Enum):
+    """What is odd about a card's data and yet no reason to refuse it."""
+
+    CARD_NUMBER_CHECK = "card-number-check"
+    ID_NUMBER_CHECK = "id-number-check"
+
+
+@dataclass(frozen=True, repr=False)
+class Holder:
+    """EF06. The last four are empty unless they were asked for."""
+
+    social_security_number: str
+    name: str
+    sex: str = ""  # 1 male, 2 female, 9 not stated
+    nation: str = ""  # two digits
+    birthplace: str = ""  # six digits
+    birth_date: str = ""  # YYYYMMDD
+
+
+@dataclass(frozen=True)
+class Authenticated:
+    """How the card proved itself. Key ids are the card's (KID), two hex digits."""
+
+    mode: Mode
+    algorithm: Algorithm
+    key: str
+    read_key: str  # of the external authentication; empty on 1.0 and 2.0
+    terminal_number: str
+
+
+@dataclass(frozen=True, repr=False)
+class BasicRead:
+    """An authenticated card's basic data. Dates are YYYYMMDD; empty fields stay empty."""
+
+    generation: Generation
+    algorithm: Algorithm
+    region: str
+    card_id: str  # 32 hex digits
+    card_number: str
+    historical_bytes: bytes
+    version: str
+    issue_date: str
+    expiry_date: str
+    holder: Holder
+    authenticated: Authenticated
+    stages: Mapping[Stage, int]  # microseconds
+    doubts: tuple[Doubt, ...] = ()
+
+    def interface_fields(self, device_number: str = "") -> tuple[str, ...]:
+        """The 11 fields of iReadCardBas, in order (spec sscard-interface.md)."""
+        return (
+            self.region,
+            self.holder.social_security_number,
+            self.card_number,
+            self.card_id,
+            self.holder.name,
+            self.historical_bytes.hex().upper(),
+            self.version,
+            self.issue_date,
+            self.expiry_date,
+            self.authenticated.terminal_number or NO_TERMINAL_NUMBER,
+            device_number,
+        )
+
+    def __repr__(self) -> str:
+        return f"<BasicRead {self.generation.value} {self.algorithm.value}>"
+
+
+def read_basic(
+    card_channel: Channel,
+    authenticator: Authenticator,
+    *,
+    clock: Callable[[], float],
+    stage: Callable[[Stage], None],
+    details: bool = False,
+    quirks: Quirks = STANDARD,
+    observer: Observer | None = None,
+) -> BasicRead:
+    """Authenticate the card and read its basic data; `details` adds sex, nation and birth.
+
+    `clock` is `World.monotonic`; `stage` is told each stage as it begins. The authenticator is
+    released on every exit, powering the card down is the caller's. Raises the channel's faults,
+    `NotSocialSecurityCard`, `AuthenticationFailed`, `CardBlocked`, `StatusFault`, `RecordFault`,
+    `TlvFault`, `ChainFault`, the other faults of `apdu.records` and `apdu.social_security`, and
+    whatever the authenticator's results raise.
+    """
+    stages = _Stages(clock, stage)
+    card = SocialSecurityCard(card_channel, quirks=quirks, observer=observer)
+    try:
+        stages.enter("select")
+        fci = card.select()
+        stages.enter("authenticate")
+        proven = _authenticate(card, fci, authenticator, details)
+    finally:
+        authenticator.release()
+    if proven.opening is not None:
+        card.external_authenticate(KIDS["RKSSSE"], *proven.opening)
+    stages.enter("read")
+    holder = proven.holder or _read_holder(card, details)
+    return BasicRead(
+        generation=card.generation,
+        algorithm=proven.parameters.algorithm,
+        region=proven.parameters.region,
+        card_id=proven.parameters.card_id,
+        card_number=proven.issuer.card_number,
+        historical_bytes=proven.parameters.historical_bytes,
+        version=proven.issuer.version,
+        issue_date=proven.issuer.issue_date,
+        expiry_date=proven.issuer.expiry_date,
+        holder=holder,
+        authenticated=proven.authenticated,
+        stages=stages.durations(),
+        doubts=tuple(_doubts(proven.issuer, holder)),
+    )
+
+
+@dataclass(frozen=True, repr=False)
+class _Issuer:
+    """EF05, as far as the basic read needs it."""
+
+    version: str
+    card_number: str
+    issue_date: str
+    expiry_date: str
+
+
+@dataclass(frozen=True, repr=False)
+class _Proven:
+    """A card that proved itself. On 3.0 the holder is still shut behind `opening`."""
+
+    parameters: CardParameters
+    issuer: _Issuer
+    authenticated: Authenticated
+    holder: Holder | None
+    opening: tuple[bytes, bytes] | None  # cryptogram and original of 0082
+
+
+def _authenticate(
+    card: SocialSecurityCard, fci: Fci, authenticator: Authenticator, details: bool
+) -> _Proven:
+    """The card's proof, compared; beside it everything that may be read while it is computed.
+
+    3.0: between challenge D and the 0082 that follows this function nothing goes to the card.
+    """
+    parameters = _parameters(card, fci)
+    original, factor = card.challenge(), card.challenge()  # A, B
+    expected = authenticator.internal(parameters, factor, original)
+    proof = card.internal_authenticate(factor, original)
+    issuer = _read_issuer(card)
+    third = card.generation is Generation.V3
+    holder: Holder | None = None
+    external: Pending[bytes] | None = None
+    if third:
+        original, factor = card.challenge(), card.challenge()  # C, D
+        external = authenticator.external(parameters, factor, original)
+    else:
+        holder = _read_holder(card, details)
+    _compare(proof, expected.result(), parameters, card.generation, authenticator.mode)
+    return _Proven(
+        parameters,
+        issuer,
+        Authenticated(
+            mode=authenticator.mode,
+            algorithm=parameters.algorithm,
+            key=f"{KIDS['IRK']:02X}",
+            read_key=f"{KIDS['RKSSSE']:02X}" if third else "",
+            terminal_number=authenticator.terminal_number,
+        ),
+        holder,
+        None if external is None else (external.result(), original),
+    )
+
+
+def _parameters(card: SocialSecurityCard, fci: Fci) -> CardParameters:
+    code = CardIdentificationCode.of(card.read_value(CARD_ID))
+    return CardParameters(
+        algorithm=algorithm_of(fci, code.region),
+        region=code.region,
+        historical_bytes=card.historical_bytes,
+        card_id=code.hex,
+    )
+
+
+def _compare(
+    proof: bytes, expected: bytes, parameters: CardParameters, generation: Generation, mode: Mode
+) -> None:
+    # The length too: two empty answers would be equal.
+    if len(expected) != FACTOR or not hmac.compare_digest(proof, expected):
+        raise AuthenticationFailed(
+            algorithm=parameters.algorithm.value, generation=generation.value, mode=mode
+        )
+
+
+def _read_issuer(card: SocialSecurityCard) -> _Issuer:
+    return _Issuer(
+        version=card.read_version(),
+        card_number=card.read(CARD_NUMBER),
+        issue_date=card.read(ISSUE_DATE),
+        expiry_date=card.read(EXPIRY_DATE),
+    )
+
+
+def _read_holder(card: SocialSecurityCard, details: bool) -> Holder:
+    number, name = card.read(SOCIAL_SECURITY_NUMBER), card.read_name()
+    if not details:
+        return Holder(number, name)
+    return Holder(
+        number,
+        name,
+        sex=card.read(SEX),
+        nation=card.read(NATION),
+        birthplace=card.read(BIRTHPLACE),
+        birth_date=card.read(BIRTH_DATE),
+    )
+
+
+def _doubts(issuer: _Issuer, holder: Holder) -> Iterator[Doubt]:
+    if issuer.card_number and not CardNumber.holds(issuer.card_number):
+        yield Doubt.CARD_NUMBER_CHECK
+    if holder.social_security_number and not IdNumber.holds(holder.social_security_number):
+        yield Doubt.ID_NUMBER_CHECK
+
+
+class _Stages:
+    """Tells the caller where the flow is and measures how long each stage took."""
+
+    def __init__(self, clock: Callable[[], float], tell: Callable[[Stage], None]) -> None:
+        self._clock = clock
+        self._tell = tell
+        self._began: list[tuple[Stage, float]] = []
+
+    def enter(self, name: Stage) -> None:
+        self._began.append((name, self._clock()))
+        self._tell(name)
+
+    def durations(self) -> dict[Stage, int]:
+        """Microseconds per stage; the last one ends now."""
+        ends = [at for _, at in self._began[1:]] + [self._clock()]
+        return {
+            name: round((end - at) * 1_000_000)
+            for (name, at), end in zip(self._began, ends, strict=True)
+        }

@@ -1,0 +1,201 @@
+"""A social security card as a session: each command of the specification is one method.
+
+Source: spec social-security-card.md, Commands. The order in which they make an authenticated read
+is in `apdu.authentication`.
+"""
+
+from apdu import status
+from apdu.channel import Channel
+from apdu.command import Command
+from apdu.crypto import FACTOR, Algorithm
+from apdu.files import (
+    NAME,
+    NAME_EXTENSION,
+    SSSE,
+    VERSION,
+    Generation,
+    Record,
+    has,
+    record_number,
+)
+from apdu.processors import Observer, chain
+from apdu.quirks import STANDARD, Addressing, Quirks
+from apdu.records import (
+    HistoricalBytes,
+    decode,
+    generation_of,
+    text,
+    unpadded,
+    value_of,
+)
+from apdu.status import CardBlocked, StatusFault
+from apdu.tlv import Fci, parse_fci
+from world import Fault
+
+# Answers to READ RECORD that may mean "not addressed in that way" (ISO/IEC 7816-4, 5.6).
+ADDRESSING_REFUSED = frozenset({0x6981, 0x6986, 0x6A81, 0x6A82, 0x6A83, 0x6A86, 0x6B00})
+ABSENT = frozenset({status.FILE_NOT_FOUND, status.RECORD_NOT_FOUND})
+
+
+class NotSocialSecurityCard(Fault):
+    """SELECT SSSE was refused, or another application answered. Fact: `sw`, hex."""
+
+    code = "card.not-social-security"
+
+
+class AlgorithmFault(Fault):
+    """The card names an algorithm that is not in the table. Fact: `value`, hex."""
+
+    code = "card.algorithm"
+
+
+class LengthFault(Fault):
+    """A challenge or a proof is not 8 bytes. Facts: `command` (header, hex), `length`."""
+
+    code = "card.length"
+
+
+class SocialSecurityCard:
+    """The SSSE environment of one powered card.
+
+    Every method raises the channel's faults, `ChainFault` and `StatusFault` beside its own.
+    """
+
+    def __init__(
+        self, channel: Channel, *, quirks: Quirks = STANDARD, observer: Observer | None = None
+    ) -> None:
+        self._atr = channel.atr
+        self._card = chain(channel, quirks=quirks, observer=observer)
+        self._key_version = quirks.internal_key_version
+        self._addressings = quirks.addressing
+        self._addressing: Addressing | None = None  # settled by the first record
+        self._file: int | None = None  # SFI of the selected EF, where EFs are selected
+        self.generation = Generation.V1  # until record 03 says otherwise
+
+    @property
+    def historical_bytes(self) -> bytes:
+        """The 13 bytes of either ATR. Raises `AtrFault`."""
+        return HistoricalBytes.of(self._atr)
+
+    def select(self) -> Fci:
+        """Enter the SSSE. Raises `NotSocialSecurityCard`, `CardBlocked`, `TlvFault`."""
+        command = Command(0x00, 0xA4, 0x04, 0x00, SSSE, expected=256)
+        answer = self._card.send(command)
+        if answer.sw in status.LOCKED_ON_SELECT:
+            raise CardBlocked(command, answer.sw)
+        if not answer.ok:
+            raise NotSocialSecurityCard(sw=f"{answer.sw:04X}")
+        fci = parse_fci(answer.data)
+        if fci.name is not None and fci.name != SSSE:
+            raise NotSocialSecurityCard(sw=f"{answer.sw:04X}")
+        return fci
+
+    def read_value(self, record: Record) -> bytes:
+        """A record's value, undecoded. Raises `RecordFault`."""
+        return value_of(record, self._read_raw(record))
+
+    def read(self, record: Record) -> str:
+        """A record's value as text, empty when it is all padding. Raises `RecordFault`."""
+        return decode(record, self.read_value(record), self.generation)
+
+    def read_version(self) -> str:
+        """Record 03, which also settles `generation`. Raises `RecordFault`, `GenerationFault`.
+
+        A card without it is like one whose record is empty: 1.0.
+        """
+        version = decode(VERSION, self._read_optional(VERSION), self.generation)
+        self.generation = generation_of(version)
+        return version
+
+    def read_name(self) -> str:
+        """Record 09 and, on 2.0 and 3.0, its extension 4E behind it. Raises `RecordFault`."""
+        name = unpadded(self.read_value(NAME))
+        if has(NAME_EXTENSION, self.generation):
+            name += unpadded(self._read_optional(NAME_EXTENSION))
+        return text(NAME, name)  # together, because a character may lie across the border
+
+    def challenge(self) -> bytes:
+        """GET CHALLENGE, 8 bytes; the card takes its last one as the factor of 0082.
+
+        Raises `LengthFault` when it is not 8 bytes.
+        """
+        return self._eight_bytes(Command(0x00, 0x84, 0x00, 0x00, expected=FACTOR))
+
+    def internal_authenticate(self, factor: bytes, original: bytes) -> bytes:
+        """The card's proof (key IRK), 8 bytes. Raises `LengthFault` when it is not."""
+        data = factor + original
+        if self._key_version is not None:
+            data += bytes((self._key_version,))
+        return self._eight_bytes(Command(0x00, 0x88, 0x00, 0x00, data, expected=FACTOR))
+
+    def external_authenticate(self, kid: int, cryptogram: bytes, original: bytes) -> None:
+        """This terminal's proof for the key `kid`; the last challenge was its factor.
+
+        A refusal costs one of few tries: never send it twice. Raises
+        `ExternalAuthenticationRefused`, `CardBlocked`.
+        """
+        self._do(Command(0x00, 0x82, 0x00, kid, cryptogram + original))
+
+    def _do(self, command: Command) -> bytes:
+        return status.data_of(command, self._card.send(command))
+
+    def _eight_bytes(self, command: Command) -> bytes:
+        data = self._do(command)
+        if len(data) != FACTOR:
+            raise LengthFault(command=command.header.hex().upper(), length=len(data))
+        return data
+
+    def _read_optional(self, record: Record) -> bytes:
+        try:
+            return self.read_value(record)
+        except StatusFault as fault:
+            if fault.sw in ABSENT:
+                return b""
+            raise
+
+    def _read_raw(self, record: Record) -> bytes:
+        if self._addressing is not None:
+            return self._read_addressed(record, self._addressing)
+        *others, last = self._addressings
+        for addressing in others:
+            try:
+                return self._settled(record, addressing)
+            except StatusFault as fault:
+                if fault.sw not in ADDRESSING_REFUSED:
+                    raise
+        return self._settled(record, last)
+
+    def _settled(self, record: Record, addressing: Addressing) -> bytes:
+        raw = self._read_addressed(record, addressing)
+        self._addressing = addressing
+        return raw
+
+    def _read_addressed(self, record: Record, addressing: Addressing) -> bytes:
+        p1, p2 = record.tag, record.sfi << 3
+        match addressing:
+            case Addressing.SELECT_AND_TAG:
+                self._select_file(record.sfi)
+                p2 = 0x00
+            case Addressing.SFI_AND_NUMBER:
+                p1, p2 = record_number(record, self.generation), p2 | 0x04
+            case Addressing.SFI_AND_TAG:
+                pass
+        return self._do(Command(0x00, 0xB2, p1, p2, expected=record.size + 2))
+
+    def _select_file(self, sfi: int) -> None:
+        if self._file != sfi:
+            self._do(Command(0x00, 0xA4, 0x02, 0x00, bytes((0xEF, sfi)), expected=256))
+            self._file = sfi
+
+
+def algorithm_of(fci: Fci, region: str) -> Algorithm:
+    """From the FCI's tag 86; without it, from the region: 11 is SSF33, the others 3DES.
+
+    Raises `AlgorithmFault`.
+    """
+    if fci.algorithm is None:
+        return Algorithm.SSF33 if region.startswith("11") else Algorithm.TDES
+    for algorithm in Algorithm:
+        if int(algorithm.code) == fci.algorithm:
+            return algorithm
+    raise AlgorithmFault(value=f"{fci.algorithm:02X}")
