@@ -17,13 +17,13 @@ from world import Event, Fault, Queue, QueueEmpty, World
 
 
 class Handler(Protocol):
-    """Who uses the envelopes of one kind."""
+    """Who uses the envelopes of one kind; `offline_store.lists.Lists` is one."""
 
-    def held(self) -> Mapping[str, int]:
+    def versions(self) -> Mapping[str, int]:
         """Name → version in force; it survives a restart, so that no older one comes back."""
         ...
 
-    def apply(self, envelope: Envelope) -> None:
+    def install(self, envelope: Envelope) -> object:
         """Bring it into force, durable on return. Raises a Fault and leaves all as it was."""
         ...
 
@@ -81,7 +81,7 @@ class Applier:
         return {
             f"{kind}/{name}": version
             for kind, handler in self._handlers.items()
-            for name, version in handler.held().items()
+            for name, version in handler.versions().items()
         }
 
     def _run(self) -> None:
@@ -109,7 +109,7 @@ class Applier:
     def _open(self, message: Message, kind: str, name: str) -> Envelope:
         if kind not in self._handlers:
             raise faults.Unhandled(kind=kind)
-        held = self._handlers[kind].held().get(name, 0)
+        held = self._handlers[kind].versions().get(name, 0)
         envelope = self._opener.open(
             message.payload,
             kind=kind,
@@ -123,7 +123,7 @@ class Applier:
 
     def _apply(self, kind: str, name: str, envelope: Envelope) -> Literal["held", "applied"]:
         handler = self._handlers[kind]
-        if envelope.manifest.version == handler.held().get(name, 0):
+        if envelope.manifest.version == handler.versions().get(name, 0):
             return "held"
-        handler.apply(envelope)
+        handler.install(envelope)
         return "applied"

@@ -20,6 +20,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from config.model import Sync
 from sync import faults, tls
 from sync.link import Acknowledged, Lost, Message, Signal, Will
+from trust.keystore import KeyStore
 from world import Event, Fault, Queue, QueueEmpty, World
 
 ANSWER_SECONDS = 10.0  # for TCP, TLS, CONNACK and SUBACK each
@@ -295,3 +296,13 @@ def _unsent(topic: str, puback: _Puback) -> Fault | None:
     if puback.reason >= _ERROR:
         return faults.PublishRefused(topic=topic, reason=puback.name)
     return None
+
+
+def open_link(world: World, settings: Sync, client_id: str, keys: KeyStore) -> PahoLink:
+    """A link as the settings say, with the password from the key store.
+
+    Raises `keystore.*` when there is none. Nothing is connected yet.
+    """
+    secret = settings.password_secret
+    password = None if secret is None else keys.read(secret).decode()
+    return PahoLink(world, settings, client_id, username=settings.username, password=password)

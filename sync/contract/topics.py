@@ -5,6 +5,7 @@ says of its sender is checked against it. `@all` is no terminal's id: what is pu
 to every terminal of the city.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,6 +15,9 @@ Up = Literal["events", "state", "applied"]
 Down = Literal["receipt", "list", "config", "keys", "command"]
 
 EVERYBODY = "@all"
+
+_CITY = re.compile(r"[0-9]{6}", re.ASCII)
+_TERMINAL = re.compile(r"[A-Za-z0-9_-]{1,32}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +58,12 @@ def shared(group: str, topic_filter: str) -> str:
 def sender(namespace: str, topic: str) -> Place:
     """Who published on an `up` topic. Raises `MessageMalformed`."""
     parts = _below(namespace, topic)
-    if len(parts) != 4 or parts[2] != "up" or not parts[0] or not parts[1]:
+    if len(parts) != 4 or parts[2] != "up":
         raise MessageMalformed(message="topic", cause="not <city>/<terminal>/up/<channel>")
-    return Place(namespace, parts[0], parts[1])
+    city, terminal = parts[:2]
+    if not _CITY.fullmatch(city) or not _TERMINAL.fullmatch(terminal):
+        raise MessageMalformed(message="topic", cause="not a city and a terminal")
+    return Place(namespace, city, terminal)
 
 
 def envelope_name(namespace: str, topic: str) -> tuple[str, str]:

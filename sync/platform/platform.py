@@ -11,7 +11,7 @@ from sync.contract import messages
 from sync.contract.topics import Down, Place, sender, shared, up_filter
 from sync.faults import MessageMalformed, MessageTooLarge
 from sync.link import Message
-from sync.paho_link import PahoLink
+from sync.paho_link import open_link
 from sync.platform.examine import examine
 from sync.platform.ledger import Ledger
 from sync.platform.macs import Macs
@@ -91,21 +91,32 @@ class Platform:
         return [self._desk, *self._workers]
 
     def _station(
-        self, name: str, filters: Sequence[str], handle: Callable[[Message], Sequence[Letter]]
+        self,
+        name: str,
+        filters: Sequence[str],
+        handle: Callable[[Place, Message], Sequence[Letter]],
     ) -> Station:
-        broker = self._settings.broker
-        secret = broker.password_secret
-        link = PahoLink(
+        client_id = f"{self._settings.group}-{name}"
+        link = open_link(self._world, self._settings.broker, client_id, self._keys)
+        return Station(
             self._world,
-            broker,
-            f"{self._settings.group}-{name}",
-            username=broker.username,
-            password=None if secret is None else self._keys.read(secret).decode(),
+            link,
+            filters,
+            lambda message: self._placed(message, handle),
+            name=name,
+            retry=self._settings.retry,
         )
-        return Station(self._world, link, filters, handle, name=name, retry=self._settings.retry)
 
-    def _take_batch(self, message: Message) -> Sequence[Letter]:
-        place = sender(self._namespace, message.topic)
+    def _placed(
+        self, message: Message, handle: Callable[[Place, Message], Sequence[Letter]]
+    ) -> Sequence[Letter]:
+        try:
+            place = sender(self._namespace, message.topic)
+        except MessageMalformed:
+            return []  # of no terminal: there is nobody to keep it for or to answer
+        return handle(place, message)
+
+    def _take_batch(self, place: Place, message: Message) -> Sequence[Letter]:
         try:
             batch = examine(place, message.payload)
         except (MessageMalformed, MessageTooLarge):
@@ -114,8 +125,7 @@ class Platform:
         receipt = self.ledger.ingest(place, batch)
         return [self._publisher.receipt(place, receipt)]
 
-    def _take_news(self, message: Message) -> Sequence[Letter]:
-        place = sender(self._namespace, message.topic)
+    def _take_news(self, place: Place, message: Message) -> Sequence[Letter]:
         try:
             if message.topic == place.up("state"):
                 return self._take_state(place, messages.decode_state(message.payload))

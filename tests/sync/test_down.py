@@ -33,22 +33,22 @@ class Shelf:
 
     def __init__(self) -> None:
         self.payloads: dict[str, bytes] = {}
-        self.versions: dict[str, int] = {}
+        self.kept: dict[str, int] = {}
         self.applied = 0
         self.broken = False
         self.gate = threading.Event()
         self.gate.set()
 
-    def held(self) -> Mapping[str, int]:
-        return dict(self.versions)
+    def versions(self) -> Mapping[str, int]:
+        return dict(self.kept)
 
-    def apply(self, envelope: Envelope) -> None:
+    def install(self, envelope: Envelope) -> None:
         self.gate.wait()
         if self.broken:
             raise Broken
         self.applied += 1
         self.payloads[envelope.manifest.name] = envelope.payload
-        self.versions[envelope.manifest.name] = envelope.manifest.version
+        self.kept[envelope.manifest.name] = envelope.manifest.version
 
 
 @pytest.fixture
@@ -222,7 +222,7 @@ RIGHT = bytes(range(1, 33))
 def test_what_is_not_right_is_refused_with_its_code(
     site: Site, platform: Platform, shelf: Shelf, raw: bytes, topic: str, code: str
 ) -> None:
-    shelf.versions = {"blacklist": 4}
+    shelf.kept = {"blacklist": 4}
     site.uplink(MemoryJournal("gate-1"), {"list": shelf})
     until(lambda: state(platform) == "online")
     link = PahoLink(site.world, site.settings(), "stranger")
@@ -231,7 +231,7 @@ def test_what_is_not_right_is_refused_with_its_code(
     until(lambda: len(answers(platform)) == 1)
     link.disconnect()
     assert answers(platform)[0][3:] == ("refused", code)
-    assert shelf.versions == {"blacklist": 4}
+    assert shelf.kept == {"blacklist": 4}
 
 
 def test_the_same_version_twice_is_applied_once_and_answered_twice(

@@ -238,3 +238,18 @@ def test_who_sends_stands_in_the_topic_never_in_the_payload(
     assert platform.ledger.rows("gate-2") == []
     reasons = {reason for _, _, reason, _ in platform.ledger.quarantined("gate-2")}
     assert reasons == {"foreign"}
+
+
+def test_messages_of_nobody_do_not_disturb_the_workers(site: Site, journal: MemoryJournal) -> None:
+    platform = site.platform()
+    assert platform.wait_ready(5)
+    link = PahoLink(site.world, site.settings(), "stranger")
+    link.connect(None, site.world.event())
+    link.publish("onecard/v1//gate 1/up/events", b"x")
+    link.publish("onecard/v1/990100//up/state", b"x")
+    link.disconnect()
+    journal.add(100)
+    site.uplink(journal)
+    assert journal.wait_receipted(100)
+    assert_equal(platform, journal)
+    assert platform.faults() == {}

@@ -41,7 +41,14 @@ def test_a_foreign_topic_is_refused(topic: str) -> None:
 
 @pytest.mark.parametrize(
     "topic",
-    ["onecard/v1/990100/gate-1/down/events", "onecard/v1/a/b/c/up/events", "onecard/v1//t/up/x"],
+    [
+        "onecard/v1/990100/gate-1/down/events",
+        "onecard/v1/a/b/c/up/events",
+        "onecard/v1//gate-1/up/events",
+        "onecard/v1/990100//up/events",
+        "onecard/v1/990100/@all/up/events",
+        "onecard/v1/990100/gate 1/up/events",
+    ],
 )
 def test_nobody_sends_outside_the_tree(topic: str) -> None:
     with pytest.raises(MessageMalformed):
