@@ -78,7 +78,8 @@ class Ledger:
             except sqlite3.Error as error:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
-                raise LedgerFailed(cause=error.sqlite_errorname) from error
+                cause = getattr(error, "sqlite_errorname", type(error).__name__)
+                raise LedgerFailed(cause=cause) from error
             return done
 
     # Coming in

@@ -59,8 +59,9 @@ class Platform:
         return all(station.ready.wait(timeout) for station in self._stations)
 
     def stop(self) -> None:
-        for station in self._stations:
-            station.stop()
+        for seconds in (0, None):  # tell all, then wait for each
+            for station in self._stations:
+                station.stop(seconds)
         self.ledger.close()
 
     def faults(self) -> dict[str, Fault]:

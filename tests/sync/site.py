@@ -4,10 +4,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 
-from trust.envelope import Opener
-from trust.keystore import FileKeyStore
-from trust.sm2 import sm2
-
 from config.model import Sync
 from simulators.broker import Broker
 from sync.applier import Handler
@@ -18,6 +14,9 @@ from sync.platform import Platform, PlatformSettings
 from sync.uplink import Status, Uplink
 from sync.window import Patience
 from tests.sync.journal import SEED
+from trust.envelope import Opener
+from trust.keystore import FileKeyStore
+from trust.sm2 import sm2
 from world.real import RealWorld
 
 CITY = "990100"
@@ -58,11 +57,14 @@ class Site:
             }  # type: ignore[arg-type]
         )
 
-    def platform(self, **changes: object) -> Platform:
+    def platform_keys(self) -> FileKeyStore:
         keys = FileKeyStore(self.world, self.folder / "platform-keys")
         keys.write(f"issuer-{ISSUER}.key", PRIVATE)
         keys.write("journal-seed-gate-1", SEED)
-        keys.write("password", b"platform")
+        return keys
+
+    def platform(self, **changes: object) -> Platform:
+        keys = self.platform_keys()
         settings = PlatformSettings(
             broker=self.settings(max_inflight=20, **changes),
             database=str(self.folder / "platform.db"),

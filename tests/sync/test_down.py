@@ -12,6 +12,8 @@ from simulators.broker import Broker
 from sync.contract.topics import EVERYBODY, Place
 from sync.paho_link import PahoLink
 from sync.platform import Platform
+from sync.platform.ledger import Ledger
+from sync.platform.macs import Macs
 from tests.sync.journal import MemoryJournal
 from tests.sync.site import CITY, ISSUER, Site
 from tests.sync.test_exactly_once import assert_equal, until
@@ -294,17 +296,28 @@ def test_a_terminal_that_dies_is_reported_by_its_will(site: Site, platform: Plat
 # The platform as a process
 
 
-def test_the_platform_runs_as_a_program(site: Site) -> None:
-    platform = site.platform()  # makes the key store; the program is a second one beside it
-    platform.stop()
-    config = site.folder / "platform.toml"
-    config.write_text(
-        f'database = "{site.folder}/program.db"\nkeys = "{site.folder}/platform-keys"\n'
-        f'issuer = "{ISSUER}"\n[broker]\nhost = "127.0.0.1"\nport = {site.broker.port}\n'
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-m", "sync.platform", "--config", str(config)], stderr=subprocess.PIPE
-    )
+class Program:
+    """`python -m sync.platform` on the site's broker, with a database of its own."""
+
+    def __init__(self, site: Site) -> None:
+        site.platform_keys()
+        self.database = site.folder / "program.db"
+        self._config = site.folder / "platform.toml"
+        self._config.write_text(
+            f'database = "{self.database}"\nkeys = "{site.folder}/platform-keys"\n'
+            f'issuer = "{ISSUER}"\n'
+            f'[broker]\nhost = "{site.broker.host}"\nport = {site.broker.port}\n'
+        )
+
+    def start(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "sync.platform", "--config", str(self._config)],
+            stderr=subprocess.PIPE,
+        )
+
+
+def test_the_platform_runs_and_ends_as_a_program(site: Site) -> None:
+    process = Program(site).start()
     try:
         journal = MemoryJournal("gate-1")
         journal.add(70)
@@ -314,6 +327,30 @@ def test_the_platform_runs_as_a_program(site: Site) -> None:
         process.terminate()
         _, said = process.communicate(timeout=10)
     assert (process.returncode, said) == (0, b"")
+
+
+def test_what_a_killed_platform_has_receipted_it_holds(site: Site) -> None:
+    program = Program(site)
+    journal = MemoryJournal("gate-1")
+    journal.add(3000)
+    site.uplink(journal)
+    for receipted in (300, 1200, 2100):
+        process = program.start()
+        try:
+            assert journal.wait_receipted(receipted)
+        finally:
+            process.kill()
+            process.communicate()
+        ledger = Ledger(site.world, program.database, Macs(site.platform_keys()))
+        held = {row.seq for row in ledger.rows("gate-1")}
+        ledger.close()
+        assert held >= set(range(1, journal.receipted + 1))
+    process = program.start()
+    try:
+        assert journal.wait_receipted(3000)
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_a_platform_with_a_wrong_configuration_says_which_key(tmp_path: Path) -> None:

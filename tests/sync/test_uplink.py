@@ -12,7 +12,7 @@ from sync.uplink import Status, Uplink
 from sync.window import Patience
 from tests.sync.journal import EPOCH, MemoryJournal
 from tests.sync.site import ISSUER, PRIVATE, opener
-from tests.sync.storm import GATE, Storm, StormLink, Weather
+from tests.sync.storm import GATE, Storm, Weather
 from trust.envelope import Manifest, seal
 from trust.sm2 import sm2
 
@@ -23,14 +23,18 @@ STORM = Weather(lost=0.2, doubled=0.2, delay=3.0, refused=0.3, cut=0.05)
 class Scene:
     """One history: a journal, the uplink, the storm."""
 
-    def __init__(self, world: SimWorld, weather: Weather, link: StormLink | None = None) -> None:
+    def __init__(self, world: SimWorld, weather: Weather) -> None:
         self.world = world
         self.storm = Storm(world, weather)
         self.journal = MemoryJournal("gate-1")
         self.news: list[Status] = []
-        self.uplink = Uplink(
-            world,
-            link or self.storm.link,
+        self.uplink = self.another()
+
+    def another(self) -> Uplink:
+        """As after a restart: it knows nothing but what the journal says."""
+        return Uplink(
+            self.world,
+            self.storm.link,
             self.journal,
             {},
             opener(),
@@ -70,6 +74,22 @@ def test_in_any_weather_each_row_arrives_once(seed: int) -> None:
         scene.until(lambda: scene.journal.receipted == len(scene.journal.rows))
         assert scene.equal(), f"seed {seed}"
         assert scene.storm.ledger.alarms("gate-1") == []
+
+    play(STORM, history, seed)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_an_agent_that_restarts_again_and_again_loses_and_doubles_nothing(seed: int) -> None:
+    def history(scene: Scene) -> None:
+        for _ in range(8):
+            scene.journal.add(60)
+            scene.uplink.start()
+            scene.world.wait(4.0)
+            assert scene.uplink.stop(30)
+            scene.uplink = scene.another()
+        scene.uplink.start()
+        scene.until(lambda: scene.journal.receipted == 480)
+        assert scene.equal(), f"seed {seed}"
 
     play(STORM, history, seed)
 
