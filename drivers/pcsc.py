@@ -6,14 +6,16 @@ rebuilt and the slots are bound again by name pattern, without a word from anybo
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Final
 
 from smartcard import scard
 
 from drivers.contract import Interface, SlotBinding
-from drivers.pcsc_card import DENIED, EVENTS, PcscReader
-from world import Task, World
+from drivers.pcsc_card import DENIED, EVENTS, PcscReader, Seen
+from world import Event, Task, World
 
 LOG = logging.getLogger("onecard.pcsc")
 
@@ -26,7 +28,12 @@ CANCEL_AGAIN: Final = 0.02  # seconds; SCardCancel has no effect before the wait
 # the wait begins), and a swap of the card that lay there when pcscd started (a counter of 0 is not
 # compared; winscard_clnt.c, SCardGetStatusChange).
 WAIT: Final = 30_000
-WAIT_UNCOUNTED: Final = 1_000
+WAIT_UNSURE: Final = 1_000
+
+
+NOTHING_NEW: Final = frozenset(
+    {scard.SCARD_E_TIMEOUT, scard.SCARD_E_CANCELLED, scard.SCARD_E_UNKNOWN_READER}
+)
 
 
 class ServiceLost(Exception):
@@ -35,6 +42,14 @@ class ServiceLost(Exception):
     def __init__(self, error: int) -> None:
         super().__init__(scard.SCardGetErrorMessage(error))
         self.error = error
+
+
+@dataclass(frozen=True)
+class Aside:
+    """A reader that is watched on a thread of its own: over there, and noticed by the watcher."""
+
+    over: Event
+    noticed: Event
 
 
 class PcscReaders:
@@ -47,6 +62,7 @@ class PcscReaders:
         self._stopping = world.event()
         self._context: int | None = None
         self._task: Task | None = None
+        self._aside: dict[PcscReader, Aside] = {}
         self._service_lost = False
 
     def readers(self) -> Sequence[PcscReader]:
@@ -66,8 +82,7 @@ class PcscReaders:
             if self._world.monotonic() > deadline:
                 LOG.warning("pcscd does not let go of the watcher")
                 break
-            if self._context is not None:
-                scard.SCardCancel(self._context)
+            self._wake()
         for reader in self._readers:
             if not reader.shut(max(0.0, deadline - self._world.monotonic())):
                 LOG.warning("reader %s: hangs, left as it is", reader.name)
@@ -80,9 +95,10 @@ class PcscReaders:
                 self._follow_service()
             except ServiceLost as lost:
                 self._lose_service(lost)
-                self._stopping.wait(SERVICE_RETRY)
             finally:
                 self._release()
+            if self._service_lost:
+                self._stopping.wait(SERVICE_RETRY)
 
     def _follow_service(self) -> None:
         """Watch one pcscd until it goes away or we are stopped."""
@@ -101,6 +117,9 @@ class PcscReaders:
             self._service_lost = True
             LOG.warning("pcscd lost: %s", lost)
         self._attached = ()
+        for aside in self._aside.values():
+            aside.noticed.set()
+        self._aside.clear()
         for reader in self._readers:
             reader.detach(denied=lost.error in DENIED)
 
@@ -133,20 +152,61 @@ class PcscReaders:
 
     def _wait(self, context: int) -> None:
         """Wait until something changes and tell the readers. A first look returns at once."""
-        bound = {reader.seen.attached: reader for reader in self._readers if reader.seen.attached}
+        self._set_aside(self._take_back())
+        bound = {
+            reader.seen.attached: reader
+            for reader in self._readers
+            if reader.seen.attached and reader not in self._aside
+        }
         states = [(name, reader.seen.state) for name, reader in bound.items()]
         # Later pcsc-lite compares the number of readers that we know, in the high half.
         states.append((PLUG_AND_PLAY, len(self._attached) << EVENTS))
-        uncounted = any(map(_uncounted, bound.values()))
+        unsure = any(map(_uncounted, bound.values()))
         error, changed = scard.SCardGetStatusChange(
-            context, WAIT_UNCOUNTED if uncounted else WAIT, states
+            context, WAIT_UNSURE if unsure else WAIT, states
         )
-        if error in (scard.SCARD_E_TIMEOUT, scard.SCARD_E_CANCELLED, scard.SCARD_E_UNKNOWN_READER):
+        if error in NOTHING_NEW:
             return
         _check(error)
         for name, state, atr in changed:
             if name in bound:
                 bound[name].see(state, bytes(atr))
+
+    def _take_back(self) -> Sequence[PcscReader]:
+        """Readers that were watched aside and are to be looked at here again."""
+        back = [reader for reader, aside in self._aside.items() if aside.over.is_set()]
+        for reader in back:
+            self._aside.pop(reader).noticed.set()
+        return back
+
+    def _set_aside(self, back: Sequence[PcscReader]) -> None:
+        """Let readers whose card gave no ATR be watched on a thread of their own: pcsc-lite sleeps
+        0.4 s each time it looks at one, and all readers would wait with it (winscard_clnt.c,
+        "Allow the status thread to convey information")."""
+        for reader in self._readers:
+            if reader.seen.silent and reader not in self._aside and reader not in back:
+                aside = self._aside[reader] = Aside(self._world.event(), self._world.event())
+                watch = partial(self._watch_silent, reader.seen, aside)
+                self._world.spawn(watch, name=f"pcsc watcher of {reader.name}")
+
+    def _watch_silent(self, seen: Seen, aside: Aside) -> None:
+        """Wait until the silent card or its reader has left; the watcher then looks for itself."""
+        error, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
+        if error == scard.SCARD_S_SUCCESS:
+            error = scard.SCARD_E_TIMEOUT
+            while error == scard.SCARD_E_TIMEOUT and not self._stopping.is_set():
+                states = [(seen.attached, seen.state)]
+                error, _ = scard.SCardGetStatusChange(context, WAIT_UNSURE, states)
+            scard.SCardReleaseContext(context)
+        aside.over.set()
+        while not aside.noticed.wait(CANCEL_AGAIN) and not self._stopping.is_set():
+            self._wake()
+
+    def _wake(self) -> None:
+        """Make the watcher's wait return, when it waits."""
+        context = self._context
+        if context is not None:
+            scard.SCardCancel(context)
 
 
 def first_match(match: str, slots: Sequence[str]) -> str | None:

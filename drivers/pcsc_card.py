@@ -34,6 +34,7 @@ LOG = logging.getLogger("onecard.pcsc")
 
 EVENTS: Final = 16  # the high half of an event state counts insertions and removals
 LOW_HALF: Final = 0xFFFF
+SECOND_LOOKS: Final = 2  # each takes some 0.1 ms, pcscd's moment a few microseconds
 
 # What pcsc-lite answers, by what it means to us.
 CARD_LEFT: Final = frozenset(
@@ -47,7 +48,10 @@ CARD_LEFT: Final = frozenset(
 CARD_SILENT: Final = frozenset(
     {scard.SCARD_W_UNRESPONSIVE_CARD, scard.SCARD_E_PROTO_MISMATCH, scard.SCARD_W_UNSUPPORTED_CARD}
 )
-READER_LEFT: Final = frozenset({scard.SCARD_E_READER_UNAVAILABLE, scard.SCARD_E_UNKNOWN_READER})
+# INVALID_VALUE is the answer to a handle whose reader is not there any more (RFReaderInfoById).
+READER_LEFT: Final = frozenset(
+    {scard.SCARD_E_READER_UNAVAILABLE, scard.SCARD_E_UNKNOWN_READER, scard.SCARD_E_INVALID_VALUE}
+)
 SERVICE_LEFT: Final = frozenset(
     {
         scard.SCARD_E_NO_SERVICE,
@@ -76,23 +80,43 @@ class Seen:
         return bool(self.state & scard.SCARD_STATE_PRESENT)
 
     @property
+    def silent(self) -> bool:
+        """A card that gave no ATR at power-up."""
+        return self.present and not self.atr
+
+    @property
     def available(self) -> bool:
         return not self.state & (scard.SCARD_STATE_UNAVAILABLE | scard.SCARD_STATE_UNKNOWN)
 
 
-def insertions(before: Seen, state: int) -> int:
-    """How many cards have been put in between two event states of one pcscd.
+def moves(before: Seen, state: int) -> int:
+    """How often cards came or left between two event states of one pcscd; the counter wraps."""
+    return (state >> EVENTS) - (before.state >> EVENTS) & LOW_HALF
 
-    The counter wraps at 16 bits and counts removals too (eventhandler.c); a state without a reader
-    carries none, so a card that is there afterwards is one new card.
+
+def insertions(before: Seen, state: int) -> int:
+    """How many cards were put in between two event states of one pcscd.
+
+    pcscd changes the presence first and the counter a moment later (eventhandler.c,
+    EHStatusHandlerThread), so `before` may lack its last move. A state without a reader carries no
+    counter: a card that is there afterwards is one new card.
     """
     present = bool(state & scard.SCARD_STATE_PRESENT)
     if not before.state or not before.available:
         return int(present)
-    moved = (state >> EVENTS) - (before.state >> EVENTS) & LOW_HALF
+    moved = moves(before, state)
+    if before.present and not present:
+        return max(0, moved - 1) // 2
     if present and not before.present:
         return max(1, (moved + 1) // 2)
     return moved // 2
+
+
+def half_told(before: Seen, state: int) -> bool:
+    """A card then and a card now, and an odd number of moves: one of the two states lacks its last
+    move. If it is the new one, the card was swapped, and another look will tell."""
+    present = bool(state & before.state & scard.SCARD_STATE_PRESENT)
+    return present and moves(before, state) % 2 == 1
 
 
 class Flight:
@@ -205,6 +229,7 @@ class PcscReader:
         self._denied = False
         self._fault: DeviceFault | None = None
         self._last_fault = ""
+        self._second_looks = 0
         self._lost = 0
 
     @property
@@ -363,8 +388,13 @@ class PcscReader:
         self.seen = Seen(count=self.seen.count)
 
     def see(self, state: int, atr: bytes) -> None:
-        """A new event state of the slot: put what happened into `events`."""
+        """A new event state of the slot: put what happened into `events`. A state that is not taken
+        over makes the watcher's next wait return at once."""
         state &= ~scard.SCARD_STATE_CHANGED
+        if half_told(self.seen, state) and self._second_looks < SECOND_LOOKS:
+            self._second_looks += 1
+            return
+        self._second_looks = 0
         came = insertions(self.seen, state)
         present = bool(state & scard.SCARD_STATE_PRESENT)
         if self.seen.present and (came or not present):

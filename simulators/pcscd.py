@@ -7,6 +7,7 @@ is vsmartcard's vpcd behind a thin shim (usb_reader.c) that adds what CCID hardw
 """
 
 import contextlib
+import errno
 import os
 import shutil
 import signal
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +25,7 @@ from typing import Self
 
 FIRST_PORT = 35963  # also in usb_bus.c
 VPCD = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
+BUS_WITHIN = 5.0  # seconds
 MOST_READERS = 16  # PCSCLITE_MAX_READERS_CONTEXTS
 HERE = Path(__file__).parent
 
@@ -82,22 +85,18 @@ class Port:
     def tcp(self) -> int:
         return FIRST_PORT + self.number
 
-    def ring(self) -> None:
-        """Tell pcscd that a card has come or gone, as a reader's interrupt pipe does."""
-        # ENXIO: nobody reads, so the reader is unplugged or pcscd is down.
-        with contextlib.suppress(OSError):
-            fifo = os.open(self.bundle / "events", os.O_WRONLY | os.O_NONBLOCK)
-            try:
-                os.write(fifo, b"!")
-            finally:
-                os.close(fifo)
+    def ring(self) -> bool:
+        """Tell pcscd that a card has come or gone, as a reader's interrupt pipe does. False when
+        nobody listens: pcscd is down or does not know the reader."""
+        return _tell(self.bundle / "events", b"!")
 
-    def dead(self, dead: bool) -> None:
-        """Whether the card in this slot stays silent at power-up."""
-        if dead:
-            (self.bundle / "dead").touch()
-        else:
-            (self.bundle / "dead").unlink(missing_ok=True)
+    def mark(self, *, dead: bool | None = None, unplugged: bool | None = None) -> None:
+        """Say of the card in this slot that it is dead (no ATR), of the reader that it is out."""
+        for file, marked in (("dead", dead), ("unplugged", unplugged)):
+            if marked:
+                (self.bundle / file).touch()
+            elif marked is not None:
+                (self.bundle / file).unlink(missing_ok=True)
 
 
 class Pcscd:
@@ -119,7 +118,7 @@ class Pcscd:
             name: Port(name, number, self._bundle(number) / "Contents/Linux")
             for number, name in enumerate(readers)
         }
-        self._plugged = readers if plugged is None else plugged
+        self._plugged = set(readers if plugged is None else plugged)
         self._started = started
         self._lines: dict[str, socket.socket] = {}
         self._lock = threading.Lock()
@@ -194,27 +193,36 @@ class Pcscd:
         self.start()
 
     def plug(self, reader: str) -> None:
-        """Plug a reader in; pcscd adds it a moment later."""
+        """Plug a reader in; returns when a running pcscd has it."""
         number = f"{self.ports[reader].number:02X}"
         (self._folder / "bus" / number).touch()
-        self._bus_event(f"+{number}")
+        self._plugged.add(reader)
+        self.ports[reader].mark(unplugged=False)
+        if _tell(self._folder / "bus" / "events", f"+{number}".encode()):
+            self._await(reader, running=True)
 
     def unplug(self, reader: str) -> None:
-        """Pull a reader out: its card loses power at once; pcscd removes it a moment later."""
+        """Pull a reader out, its card loses power; returns when a running pcscd has removed it."""
         number = f"{self.ports[reader].number:02X}"
         (self._folder / "bus" / number).unlink()
-        line = self._lines.pop(reader, None)
-        if line is not None:
-            with contextlib.suppress(OSError):  # the card may have left already
-                line.shutdown(socket.SHUT_RDWR)
-        self._bus_event(f"-{number}")
+        with self._lock:
+            self._plugged.discard(reader)
+            self.ports[reader].mark(unplugged=True)
+            line = self._lines.pop(reader, None)
+            if line is not None:
+                with contextlib.suppress(OSError):  # the card may have left already
+                    line.shutdown(socket.SHUT_RDWR)
+        if _tell(self._folder / "bus" / "events", f"-{number}".encode()):
+            self._await(reader, running=False)
 
     def dial(self, reader: str) -> socket.socket:
         """A connection into the slot, for a card. Raises `ConnectionError` while the reader is
         unplugged or pcscd is down."""
-        _, fds = self._order(f"dial {self.ports[reader].tcp}")
-        line = socket.socket(fileno=fds[0])
-        self._lines[reader] = line
+        with self._lock:
+            if reader not in self._plugged:
+                raise ConnectionError(f"{reader} is unplugged")
+            _, fds = self._exchange(f"dial {self.ports[reader].tcp}")
+            self._lines[reader] = line = socket.socket(fileno=fds[0])
         return line
 
     def close(self) -> None:
@@ -275,25 +283,45 @@ class Pcscd:
 
     def _order(self, order: str) -> tuple[str, list[int]]:
         with self._lock:
-            if self._orders is None:
-                raise PcscdClosed("pcscd's namespaces are not open")
-            self._orders.send(order.encode())
-            message, fds, _, _ = socket.recv_fds(self._orders, 4096, 1)
+            return self._exchange(order)
+
+    def _exchange(self, order: str) -> tuple[str, list[int]]:
+        """With the lock held."""
+        if self._orders is None:
+            raise PcscdClosed("pcscd's namespaces are not open")
+        self._orders.send(order.encode())
+        message, fds, _, _ = socket.recv_fds(self._orders, 4096, 1)
         said = message.decode()
         if said.startswith("ok "):
             return said[3:], fds
-        if said.startswith("ConnectionRefusedError"):
-            raise ConnectionRefusedError(said)
+        if said.startswith(("Connection", "TimeoutError")):  # names of OSError's children
+            raise ConnectionError(said)
         raise PcscdFailed(f"{said or 'the holder of the namespaces ended'}; {self.log[-2000:]}")
 
-    def _bus_event(self, event: str) -> None:
-        # ENXIO: pcscd is down and will look at the bus when it starts.
-        with contextlib.suppress(OSError):
-            fifo = os.open(self._folder / "bus" / "events", os.O_WRONLY | os.O_NONBLOCK)
-            try:
-                os.write(fifo, event.encode())
-            finally:
-                os.close(fifo)
+    def _await(self, reader: str, *, running: bool) -> None:
+        deadline = time.monotonic() + BUS_WITHIN
+        while self.ports[reader].ring() is not running:
+            if time.monotonic() > deadline:
+                raise PcscdFailed(f"pcscd did not follow the bus within {BUS_WITHIN:g} s")
+            time.sleep(0.001)
+
+
+def _tell(fifo: Path, message: bytes) -> bool:
+    """Write to a FIFO; False when nobody has it open."""
+    try:
+        end = os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno != errno.ENXIO:
+            raise
+        return False
+    try:
+        with contextlib.suppress(BlockingIOError):  # full: the reader is awake anyhow
+            os.write(end, message)
+    except BrokenPipeError:
+        return False
+    finally:
+        os.close(end)
+    return True
 
 
 def _compile(source: str, target: Path, *options: str) -> None:

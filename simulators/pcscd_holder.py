@@ -99,8 +99,9 @@ class Daemon:
 
 
 def dial(port: int) -> socket.socket:
-    """A connection to vpcd, which takes the place of a card in the slot."""
-    sock = socket.create_connection(("127.0.0.1", port), 1.0)
+    """A connection to vpcd, which takes the place of a card in the slot. vpcd lets one wait; one
+    more gets no answer until the first has been let in, or has been found to have left again."""
+    sock = socket.create_connection(("127.0.0.1", port), 0.05)
     sock.settimeout(None)
     return sock
 

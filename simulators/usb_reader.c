@@ -46,6 +46,13 @@ static void beside(char *path, size_t size, const char *file)
 	snprintf(strrchr(path, '/') + 1, size - (strrchr(path, '/') + 1 - path), "%s", file);
 }
 
+static int marked(const char *file)
+{
+	char path[PATH_MAX];
+	beside(path, sizeof path, file);
+	return access(path, F_OK) == 0;
+}
+
 static void ring(void)
 {
 	if (write(events, "!", 1) < 0)
@@ -54,10 +61,13 @@ static void ring(void)
 
 /* The card left in the middle of something: pcscd's status thread has to hear of it before the
  * next card is let in, as a CCID slot-change interrupt makes sure. */
-static void card_lost(void)
+static RESPONSECODE card_lost(void)
 {
+	if (marked("unplugged"))
+		return IFD_NO_SUCH_DEVICE;
 	lost = 1;
 	ring();
+	return IFD_COMMUNICATION_ERROR;
 }
 
 static RESPONSECODE wait_for_change(DWORD lun, int timeout)
@@ -158,18 +168,14 @@ RESPONSECODE IFDHSetProtocolParameters(DWORD lun, DWORD protocol, UCHAR flags, U
 
 RESPONSECODE IFDHPowerICC(DWORD lun, DWORD action, PUCHAR atr, PDWORD length)
 {
-	char dead[PATH_MAX];
 	RESPONSECODE result;
 	(void)lun;
-	beside(dead, sizeof dead, "dead");
-	if (action != IFD_POWER_DOWN && access(dead, F_OK) == 0) {
+	if (action != IFD_POWER_DOWN && marked("dead")) {
 		*length = 0;
 		return IFD_ERROR_POWER_ACTION;
 	}
 	result = vpcd.power(SLOT, action, atr, length);
-	if (result != IFD_SUCCESS)
-		card_lost();
-	return result;
+	return result == IFD_SUCCESS ? result : card_lost();
 }
 
 RESPONSECODE IFDHTransmitToICC(DWORD lun, SCARD_IO_HEADER send, PUCHAR command, DWORD size, PUCHAR response,
@@ -181,8 +187,7 @@ RESPONSECODE IFDHTransmitToICC(DWORD lun, SCARD_IO_HEADER send, PUCHAR command, 
 	if (result == IFD_SUCCESS && *length >= 2)
 		return IFD_SUCCESS;
 	*length = 0;
-	card_lost();
-	return IFD_COMMUNICATION_ERROR;
+	return card_lost();
 }
 
 RESPONSECODE IFDHICCPresence(DWORD lun)
@@ -190,6 +195,8 @@ RESPONSECODE IFDHICCPresence(DWORD lun)
 	int told = watched && pthread_equal(pthread_self(), watcher);
 	RESPONSECODE result;
 	(void)lun;
+	if (marked("unplugged"))
+		return IFD_NO_SUCH_DEVICE;
 	result = lost ? IFD_ICC_NOT_PRESENT : vpcd.presence(SLOT);
 	if (result == IFD_ICC_PRESENT) {
 		present = 1;

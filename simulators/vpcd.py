@@ -16,6 +16,9 @@ from simulators.cards.contract import NO_ANSWER, Card
 from simulators.pcscd import Pcscd, PcscdClosed
 
 POWER_OFF, POWER_ON, RESET, GET_ATR = 0, 1, 2, 4  # vpcd.h
+# Seconds in which vpcd asks a new card for its ATR, else it has been forgotten: Linux drops
+# connections without a word that were not accepted when the reader was closed.
+GREETING = 1.0
 REDIAL = 0.02  # seconds between attempts while the reader or pcscd is away
 SPIN = 0.0003  # seconds before a deadline that are not slept: a sleep wakes up to that late
 
@@ -108,7 +111,7 @@ class Insertion:
             return self._grown.wait_for(lambda: len(self.trace) >= exchanges, timeout)
 
     def start(self) -> None:
-        self._slot.port.dead(self.faults.dead)
+        self._slot.port.mark(dead=self.faults.dead)
         self._thread.start()
 
     def pull(self) -> None:
@@ -123,7 +126,7 @@ class Insertion:
             line = self._dial()
             if line is None:
                 continue
-            with line, contextlib.suppress(ConnectionError):
+            with line, contextlib.suppress(ConnectionError, TimeoutError):
                 self._serve(line)
             # The reader went away or took the power; the card may still be lying there.
             self.card.power_off()
@@ -156,6 +159,10 @@ class Insertion:
 
     def _serve(self, line: socket.socket) -> None:
         """Answer pcscd until the connection ends or the card leaves."""
+        line.settimeout(GREETING)
+        if not line.recv(1, socket.MSG_PEEK):
+            return
+        line.settimeout(None)
         while (message := _receive(line)) is not None:
             if len(message) != 1:
                 try:

@@ -1,0 +1,38 @@
+"""PC/SC readers for a test, stopped afterwards."""
+
+from collections.abc import Callable, Iterator, Mapping
+
+import pytest
+
+from drivers.contract import CardReader, DeviceState, Interface, SlotBinding
+from drivers.pcsc import PcscReaders
+from tests.drivers.contract.reader import until
+from world.real import RealWorld
+
+WORLD = RealWorld()
+GATE = (
+    SlotBinding("air-a", "*Contactless A*", Interface.CONTACTLESS),
+    SlotBinding("air-b", "*Contactless B*", Interface.CONTACTLESS),
+    SlotBinding("contact", "Onecard Contact 0*", Interface.CONTACT),
+    SlotBinding("sam", "*SAM*", Interface.SAM),
+)
+MakeReaders = Callable[..., Mapping[str, CardReader]]
+
+
+@pytest.fixture
+def make_readers() -> Iterator[MakeReaders]:
+    """Starts a driver with bindings (default: the gate's four); its readers by name."""
+    drivers: list[PcscReaders] = []
+
+    def make(*bindings: SlotBinding, bound: bool = True) -> Mapping[str, CardReader]:
+        driver = PcscReaders(WORLD, bindings or GATE)
+        drivers.append(driver)
+        driver.start()
+        readers = driver.readers()
+        if bound:
+            until(lambda: all(r.status().state is DeviceState.READY for r in readers))
+        return {reader.name: reader for reader in readers}
+
+    yield make
+    for driver in drivers:
+        driver.stop()
