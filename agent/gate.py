@@ -49,6 +49,11 @@ class Gate:
         self.sams = SamDesk(world, sams)
         self._threads: list[ReaderThread] = []
 
+    def look(self) -> None:
+        """Only find out what is attached; no card is touched."""
+        for driver in self._drivers.values():
+            driver.start()
+
     def start(self, handle: Handler) -> None:
         """Serve every lane's readers; each tap goes to `handle`."""
         self.sams.start()
@@ -56,8 +61,7 @@ class Gate:
             thread = ReaderThread(self._world, self.lanes[lane], self._readers[name], handle)
             thread.start()
             self._threads.append(thread)
-        for driver in self._drivers.values():
-            driver.start()
+        self.look()
 
     def stop(self) -> bool:
         """False when a reader hangs and its thread was left behind."""
@@ -75,7 +79,8 @@ class Gate:
 
     def devices(self) -> Sequence[DeviceStatus]:
         """Barriers and prompts."""
-        return [device.status() for device in (*self._barriers.values(), *self._prompts.values())]
+        devices: list[Barrier | Prompts] = [*self._barriers.values(), *self._prompts.values()]
+        return [device.status() for device in devices]
 
     def interface(self, reader: str) -> Interface:
         return self._readers[reader].interface

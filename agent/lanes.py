@@ -26,7 +26,6 @@ class Lane:
             prompts.show(prompt)
 
 
-
 class ReaderThread:
     """Takes a reader's presences one after another and carries each tap to its end."""
 

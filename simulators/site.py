@@ -154,7 +154,7 @@ class Site:
             self._write_keys()
             self.config = self.folder / "onecard.toml"
             self.config.write_text(self.configuration())
-            self.agent = AgentProcess(self.folder, self.config, self.pcscd.environment)
+            self.agent = AgentProcess(self.folder, self.config, self.pcscd.environment())
             stack.callback(self.agent.kill)
             self._stack = stack.pop_all()
         return self

@@ -31,7 +31,7 @@ def look(context: Context, settings: Settings) -> dict[str, Any]:
         return context.client(settings).get("/v1/readers")
     except DaemonAbsent:
         gate = Gate(context.world, settings)
-        gate.watch_only()
+        gate.look()
         context.world.wait(SETTLE)
         seen = {
             "readers": [device_status(status) for status in gate.readers()],

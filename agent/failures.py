@@ -1,0 +1,60 @@
+"""Faults on the way to an identity, as reasons: one table, most particular first."""
+
+from collections.abc import Sequence
+
+from agent.identity import Unidentified
+from agent.reasons import Reason
+from apdu.authentication import AuthenticationFailed
+from apdu.channel import CardGone, CardMute, ReaderGone
+from apdu.psam import PsamBusy, PsamMalformed, PsamMissing, PsamStatus, PsamUnable
+from apdu.records import AtrFault
+from apdu.social_security import NotSocialSecurityCard
+from apdu.status import CardBlocked, ExternalAuthenticationRefused
+from drivers.contract import DeviceFault
+from offline_store.event import Authentication
+from world import Fault
+
+REASONS: Sequence[tuple[type[Fault], Reason]] = (
+    (AuthenticationFailed, Reason.AUTHENTICATION_FAILED),
+    (NotSocialSecurityCard, Reason.UNKNOWN_CARD),
+    (AtrFault, Reason.UNKNOWN_CARD),
+    (CardBlocked, Reason.CARD_BLOCKED),
+    (CardGone, Reason.CARD_GONE),
+    (CardMute, Reason.CARD_MUTE),
+    (PsamMissing, Reason.PSAM_MISSING),
+    (PsamBusy, Reason.PSAM_MISSING),
+    (PsamUnable, Reason.PSAM_UNSUITABLE),
+    (PsamStatus, Reason.PSAM_UNSUITABLE),
+    (PsamMalformed, Reason.PSAM_UNSUITABLE),
+    # The card did not believe this terminal: its PSAM is not this city's.
+    (ExternalAuthenticationRefused, Reason.PSAM_UNSUITABLE),
+    (ReaderGone, Reason.READER_GONE),
+    (DeviceFault, Reason.READER_GONE),
+    (Fault, Reason.CARD_UNREADABLE),  # TLV, records, lengths, status words, endless chains
+)
+
+
+def reason_of(fault: Fault) -> Reason:
+    """The reason that people are told."""
+    return next(reason for kind, reason in REASONS if isinstance(fault, kind))
+
+
+def unidentified(credential: str, fault: Fault, *, gave_up: bool) -> Unidentified:
+    """What is recorded of a person whose card gave no identity.
+
+    A card that the watchdog gave up stays mute in the journal, however its transmit ended.
+    """
+    reason = Reason.CARD_MUTE if gave_up else reason_of(fault)
+    return Unidentified(credential, reason, _authentication(fault), fault.code)
+
+
+def _authentication(fault: Fault) -> Authentication | None:
+    if not isinstance(fault, AuthenticationFailed):
+        return None
+    facts = {name: str(value) for name, value in fault.facts.items()}
+    return Authentication(
+        mode="psam",
+        result="failed",
+        generation=facts["generation"],
+        algorithm=facts["algorithm"],
+    )

@@ -1,0 +1,68 @@
+"""From a powered card to an identity: authenticated read, then references instead of numbers."""
+
+from datetime import date, datetime
+
+from agent.identity import Identity
+from agent.sam import SamDesk
+from agent.stages import Stages
+from apdu.authentication import BasicRead, read_basic
+from drivers.contract import CardHandle
+from offline_store.event import Authentication
+from trust.references import References
+from world import Fault, World
+
+
+class CardDateFault(Fault):
+    """An issue or expiry date on the card is no day of the calendar. Fact: `field`."""
+
+    code = "card.date"
+
+
+class CardDesk:
+    """Reads cards with the terminal's PSAMs."""
+
+    def __init__(self, world: World, sams: SamDesk, references: References) -> None:
+        self._world = world
+        self._sams = sams
+        self._references = references
+
+    def read(self, handle: CardHandle, credential: str, stages: Stages) -> Identity:
+        """Raises the faults of `apdu.authentication.read_basic` and `CardDateFault`."""
+        return identity_of(self.read_in_clear(handle, stages), credential, self._references)
+
+    def read_in_clear(self, handle: CardHandle, stages: Stages) -> BasicRead:
+        """The basic read itself, for whoever may see it."""
+        return read_basic(
+            handle, self._sams.authenticator(), clock=self._world.monotonic, stage=stages.begin
+        )
+
+
+def identity_of(read: BasicRead, credential: str, references: References) -> Identity:
+    """Raises `CardDateFault`."""
+    card = references.card(bytes.fromhex(read.card_id))
+    return Identity(
+        credential=credential,
+        card=card,
+        number=references.number(read.card_number),
+        person=references.person(read.holder.social_security_number) or card,
+        issued=_day("issued", read.issue_date),
+        expires=_day("expires", read.expiry_date),
+        authentication=Authentication(
+            mode=read.authenticated.mode,
+            result="passed",
+            generation=read.generation.value,
+            algorithm=read.algorithm.value,
+            key=read.authenticated.key,
+            terminal_number=read.authenticated.terminal_number,
+        ),
+    )
+
+
+def _day(field: str, digits: str) -> date | None:
+    """YYYYMMDD; empty where the card says nothing."""
+    if not digits:
+        return None
+    try:
+        return datetime.strptime(digits, "%Y%m%d").date()
+    except ValueError as error:
+        raise CardDateFault(field=field) from error

@@ -1,0 +1,227 @@
+"""The terminal's PSAMs: each works on a thread of its own, so that it and the card work together.
+
+A flow leases a PSAM whole at its first question and gives it back when all its answers are in;
+answers come as `Pending`, while the caller goes on talking to the card.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from apdu.authentication import CardParameters, Computed, Mode, Pending
+from apdu.crypto import Algorithm
+from apdu.psam import Psam, PsamBusy, PsamKey, PsamLacksAlgorithm, PsamMissing
+from drivers.contract import CardHandle, CardReader
+from world import Event, Fault, Lock, Queue, Task, World
+
+LOG = logging.getLogger("onecard.psam")
+
+LEASE = 3.0  # seconds that a flow waits for another one's PSAM
+ANSWER = 3.0  # seconds after which a PSAM that does not answer counts as missing
+
+Work = Callable[[Psam], bytes]
+
+
+@dataclass(frozen=True)
+class SamStatus:
+    """What `readers` and `doctor` show of one PSAM."""
+
+    reader: str
+    terminal_number: str  # empty while it could not be read
+    algorithms: tuple[str, ...]
+    fault: str  # code of what is wrong now
+
+
+class Answer:
+    """A `Pending` that the PSAM's thread fulfils."""
+
+    def __init__(self, slot: "SamSlot", done: Event) -> None:
+        self._slot = slot
+        self._done = done
+        self._computed = Computed()
+
+    def fulfil(self, computed: Computed) -> None:
+        self._computed = computed
+        self._done.set()
+
+    def result(self) -> bytes:
+        """Raises the PSAM's faults; `PsamMissing` when it does not answer in time."""
+        if not self._done.wait(ANSWER):
+            self._slot.give_up()
+            raise PsamMissing(reason="silent")
+        return self._computed.result()
+
+
+class SamSlot:
+    """One SAM slot and its thread, the only one that touches the PSAM."""
+
+    def __init__(self, world: World, reader: CardReader) -> None:
+        self._world = world
+        self._reader = reader
+        self._jobs: Queue[Callable[[], None] | None] = world.queue()
+        self._handle: CardHandle | None = None
+        self._psam: Psam | None = None
+        self._silent = False
+        self._task: Task | None = None
+        self.lease: Lock = world.lock()
+        self.algorithms: tuple[Algorithm, ...] = ()
+        self.terminal_number = ""
+        self.fault = ""
+
+    @property
+    def usable(self) -> bool:
+        """False while it owes an answer that nobody waits for any more."""
+        return not self._silent
+
+    def start(self) -> None:
+        self._task = self._world.spawn(self._run, name=f"psam {self._reader.name}")
+        self.ask(_nothing)  # powered and probed before the first card comes
+
+    def stop(self) -> None:
+        self._jobs.put(None, priority=1)
+        if self._task is not None:
+            self._task.join(1.0)
+
+    def ask(self, work: Work) -> Pending[bytes]:
+        """Let the PSAM do `work` after what it was asked before."""
+        answer = Answer(self, self._world.event())
+        self._jobs.put(lambda: answer.fulfil(self._attempt(work)))
+        return answer
+
+    def give_back(self) -> None:
+        """End the lease once everything asked so far is done."""
+        self._jobs.put(self.lease.release)
+
+    def give_up(self) -> None:
+        """It hangs: its thread stays with it, flows get `PsamMissing` until it answers."""
+        self._silent = True
+        self._reader.give_up()
+        LOG.warning("psam %s: does not answer", self._reader.name)
+
+    def status(self) -> SamStatus:
+        algorithms = tuple(algorithm.value for algorithm in self.algorithms)
+        return SamStatus(self._reader.name, self.terminal_number, algorithms, self.fault)
+
+    # The PSAM's thread
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            job()
+            self._silent = False
+        self._close()
+
+    def _attempt(self, work: Work) -> Computed:
+        """A PSAM that went with its reader service is powered again, once: no try is spent."""
+        stale = self._psam is not None
+        computed = self._once(work)
+        if stale and isinstance(computed.fault, PsamMissing):
+            computed = self._once(work)
+        self.fault = computed.fault.code if computed.fault else ""
+        return computed
+
+    def _once(self, work: Work) -> Computed:
+        try:
+            return Computed(work(self._psam or self._open()))
+        except PsamMissing as fault:
+            self._close()
+            return Computed(fault=fault)
+        except Fault as fault:
+            return Computed(fault=fault)
+
+    def _open(self) -> Psam:
+        try:
+            self._handle = self._reader.open()
+        except Fault as fault:
+            raise PsamMissing(reason=fault.code) from fault
+        psam = Psam(self._handle)
+        self.algorithms = psam.probe()
+        self.terminal_number = psam.terminal_number
+        self._psam = psam
+        return psam
+
+    def _close(self) -> None:
+        if self._handle is not None:
+            self._handle.close()
+        self._handle = self._psam = None
+
+
+class SamDesk:
+    """All PSAMs of the terminal; hands out one authenticator per flow."""
+
+    def __init__(self, world: World, readers: Sequence[CardReader]) -> None:
+        self._slots = [SamSlot(world, reader) for reader in readers]
+
+    def start(self) -> None:
+        for slot in self._slots:
+            slot.start()
+
+    def stop(self) -> None:
+        for slot in self._slots:
+            slot.stop()
+
+    def authenticator(self) -> "LeasingAuthenticator":
+        """For one flow; it takes a PSAM only when it is asked for a key."""
+        return LeasingAuthenticator(self)
+
+    def status(self) -> Sequence[SamStatus]:
+        return [slot.status() for slot in self._slots]
+
+    def lease(self, algorithm: Algorithm) -> SamSlot:
+        """A PSAM with that algorithm, for one flow.
+
+        Raises `PsamMissing`, `PsamLacksAlgorithm`, `PsamBusy`.
+        """
+        able = [slot for slot in self._slots if slot.usable]
+        if not able:
+            raise PsamMissing(reason="silent" if self._slots else "no-slot")
+        # A slot that has not been probed yet may have it.
+        able = [s for s in able if not s.algorithms or algorithm in s.algorithms]
+        if not able:
+            raise PsamLacksAlgorithm(algorithm=algorithm.value)
+        for slot in able:
+            if slot.lease.acquire(0):
+                return slot
+        if not able[0].lease.acquire(LEASE):
+            raise PsamBusy
+        return able[0]
+
+
+class LeasingAuthenticator:
+    """See `apdu.authentication.Authenticator`."""
+
+    mode: ClassVar[Mode] = "psam"
+
+    def __init__(self, desk: SamDesk) -> None:
+        self._desk = desk
+        self._slot: SamSlot | None = None
+
+    @property
+    def terminal_number(self) -> str:
+        return self._slot.terminal_number if self._slot else ""
+
+    def internal(self, card: CardParameters, factor: bytes, original: bytes) -> Pending[bytes]:
+        return self._ask(PsamKey.IRK, card, factor, original)
+
+    def external(self, card: CardParameters, factor: bytes, original: bytes) -> Pending[bytes]:
+        return self._ask(PsamKey.RKSSSE, card, factor, original)
+
+    def release(self) -> None:
+        if self._slot is not None:
+            self._slot.give_back()
+
+    def _ask(
+        self, key: PsamKey, card: CardParameters, factor: bytes, original: bytes
+    ) -> Pending[bytes]:
+        try:
+            if self._slot is None:
+                self._slot = self._desk.lease(card.algorithm)
+        except Fault as fault:
+            return Computed(fault=fault)
+        return self._slot.ask(
+            lambda psam: psam.compute(card.algorithm, key, card.factors, factor, original)
+        )
+
+
+def _nothing(psam: Psam) -> bytes:
+    return b""
