@@ -24,7 +24,9 @@ from trust.envelope import Opener
 from world import Fault, Task, World
 
 FAREWELL_SECONDS = 2.0
-STEADY_SECONDS = 60.0  # a connection that lasted so long forgives the attempts before it
+# A connection that lasted so long forgives the attempts before it; nothing less does, because two
+# boxes under one name throw each other out right after the first receipt, for ever.
+STEADY_SECONDS = 60.0
 
 
 class Trouble(msgspec.Struct, frozen=True, kw_only=True):
@@ -163,8 +165,10 @@ class Uplink:
     # One connection
 
     def _serve(self, session: str) -> None:
-        while not self._stopping.is_set():
-            self._wake.clear()  # before looking, so that nothing falls between
+        while True:
+            self._wake.clear()  # before looking at anything, so that nothing falls between
+            if self._stopping.is_set():
+                return self._leave(session)
             self._hear()
             self._answer()
             self._mind_the_missed()
@@ -172,7 +176,6 @@ class Uplink:
             deadline = self._window.deadline
             now = self._world.monotonic()
             self._wake.wait(None if deadline is None else max(0.0, deadline - now))
-        self._leave(session)
 
     def _hear(self) -> None:
         while (signal := self._link.take()) is not None:
@@ -199,7 +202,6 @@ class Uplink:
         else:
             self._outbox.receipt(receipt)
             self._window.receipted(receipt, self._world.monotonic())
-            self._backoff.reset()
             self._change("online", last_receipt=self._world.now())
         self._link.acknowledge(message)
 

@@ -74,8 +74,10 @@ class Station:
             self._link.disconnect()
 
     def _serve(self) -> None:
-        while not self._stopping.is_set():
-            self._wake.clear()
+        while True:
+            self._wake.clear()  # before looking at anything, so that nothing falls between
+            if self._stopping.is_set():
+                return
             while (signal := self._link.take()) is not None:
                 if isinstance(signal, Message):
                     for letter in self._handle(signal):
