@@ -63,8 +63,6 @@ static void ring(void)
  * next card is let in, as a CCID slot-change interrupt makes sure. */
 static RESPONSECODE card_lost(void)
 {
-	if (marked("unplugged"))
-		return IFD_NO_SUCH_DEVICE;
 	lost = 1;
 	ring();
 	return IFD_COMMUNICATION_ERROR;
@@ -195,8 +193,8 @@ RESPONSECODE IFDHICCPresence(DWORD lun)
 	int told = watched && pthread_equal(pthread_self(), watcher);
 	RESPONSECODE result;
 	(void)lun;
-	if (marked("unplugged"))
-		return IFD_NO_SUCH_DEVICE;
+	if (marked("unplugged")) /* IFD_NO_SUCH_DEVICE would make pcscd sleep for a second */
+		return IFD_COMMUNICATION_ERROR;
 	result = lost ? IFD_ICC_NOT_PRESENT : vpcd.presence(SLOT);
 	if (result == IFD_ICC_PRESENT) {
 		present = 1;
