@@ -1,5 +1,7 @@
 """The machine as a World: what the ports promise."""
 
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -44,6 +46,53 @@ def test_files_are_bytes_only(tmp_path: Path) -> None:
         file.write(b"\x00\xff")
     with world.open(tmp_path / "x", "rb") as file:
         assert file.read() == b"\x00\xff"
+
+
+def test_a_replaced_file_is_whole_private_and_leaves_nothing_beside(tmp_path: Path) -> None:
+    world, path = RealWorld(), tmp_path / "secret"
+    (tmp_path / ".secret.new").write_bytes(b"of a write that a power cut ended")
+    world.replace_file(path, b"one")
+    world.replace_file(path, b"two", 0o640)
+    assert path.read_bytes() == b"two"
+    assert stat.S_IMODE(world.file_mode(path)) == 0o640
+    assert world.list_folder(tmp_path) == ["secret"]
+    world.remove_file(path)
+    assert world.list_folder(tmp_path) == []
+    with pytest.raises(FileNotFoundError):
+        world.remove_file(path)
+
+
+def test_a_file_is_replaced_only_after_its_bytes_are_durable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    fsync, replace = os.fsync, os.replace
+
+    def noted_fsync(file: int) -> None:
+        done.append("fsync")
+        fsync(file)
+
+    def noted_replace(old: Path, new: Path) -> None:
+        done.append("replace")
+        replace(old, new)
+
+    monkeypatch.setattr(os, "fsync", noted_fsync)
+    monkeypatch.setattr(os, "replace", noted_replace)
+    RealWorld().replace_file(tmp_path / "x", b"data")
+    assert done == ["fsync", "replace", "fsync"]
+
+
+def test_a_folder_gets_its_permissions_once_and_links_are_not_followed(tmp_path: Path) -> None:
+    world, folder = RealWorld(), tmp_path / "keys"
+    world.make_folder(folder)
+    assert stat.S_IMODE(world.file_mode(folder)) == 0o700
+    folder.chmod(0o750)
+    world.make_folder(folder)
+    assert stat.S_IMODE(world.file_mode(folder)) == 0o750
+    (tmp_path / "link").symlink_to(folder)
+    assert stat.S_ISLNK(world.file_mode(tmp_path / "link"))
+    with pytest.raises(FileNotFoundError):
+        world.make_folder(tmp_path / "no" / "parent")
 
 
 def test_a_child_that_does_not_end_is_killed() -> None:
