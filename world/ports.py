@@ -155,6 +155,11 @@ class World(Protocol):
         """
         ...
 
+    def rename_file(self, path: Path, to: Path) -> None:
+        """Give the file another name in its folder, in place of what has that name; durable on
+        return. What is in the file must be synced before. Raises `OSError`."""
+        ...
+
     def remove_file(self, path: Path) -> None:
         """Take the file away, durably. Raises `OSError`, `FileNotFoundError` among them."""
         ...

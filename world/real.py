@@ -151,6 +151,10 @@ class RealWorld:
         os.replace(beside, path)
         _sync_folder(path.parent)
 
+    def rename_file(self, path: Path, to: Path) -> None:
+        os.replace(path, to)
+        _sync_folder(to.parent)
+
     def remove_file(self, path: Path) -> None:
         os.unlink(path)
         _sync_folder(path.parent)
