@@ -78,6 +78,7 @@ class PcscReaders:
     def stop(self) -> None:
         deadline = self._world.monotonic() + STOP_WITHIN
         self._stopping.set()
+        self._wake()
         while self._task is not None and not self._task.join(CANCEL_AGAIN):
             if self._world.monotonic() > deadline:
                 LOG.warning("pcscd does not let go of the watcher")

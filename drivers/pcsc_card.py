@@ -252,6 +252,8 @@ class PcscReader:
             raise DeviceStuck(reader=self.name)
         seen = self.seen
         try:
+            if self._denied:
+                raise DeviceDenied(reader=self.name)
             if not seen.attached:
                 raise DeviceAbsent(reader=self.name, match=self._binding.match)
             handle, protocol = self._connect(seen.attached)

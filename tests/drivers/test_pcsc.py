@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pytest
+from smartcard import scard
 
 from apdu.channel import CardGone, CardMute, ReaderGone, Transport
 from drivers.contract import (
@@ -14,6 +15,8 @@ from drivers.contract import (
     CardReader,
     DeviceAbsent,
     DeviceBusy,
+    DeviceDenied,
+    DeviceProtocol,
     DeviceState,
     Interface,
     Presence,
@@ -294,3 +297,26 @@ def test_binding_without_a_reader_is_absent(pcscd: Pcscd, make_readers: MakeRead
     with pytest.raises(DeviceAbsent) as caught:
         reader.open()
     assert caught.value.facts == {"reader": "window", "match": "*Decard*"}
+
+
+def test_service_that_refuses_this_user_is_denied(
+    pcscd: Pcscd, make_readers: MakeReaders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # pcscd 1.9 refuses nobody; from 2.0 polkit does, with this number.
+    refused = (scard.SCARD_W_SECURITY_VIOLATION, 0)
+    monkeypatch.setattr(scard, "SCardEstablishContext", lambda scope: refused)
+    reader = make_readers(GATE[0], bound=False)["air-a"]
+    until(lambda: reader.status().state is DeviceState.NO_PERMISSION)
+    with pytest.raises(DeviceDenied):
+        reader.open()
+
+
+def test_answer_that_pcsc_does_not_define_is_a_protocol_error(
+    slots: Mapping[str, Slot], make_readers: MakeReaders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = make_readers(GATE[0])["air-a"]
+    monkeypatch.setattr(scard, "SCardConnect", lambda *_: (scard.SCARD_E_UNEXPECTED, 0, 0))
+    with pytest.raises(DeviceProtocol) as caught:
+        reader.open()
+    assert caught.value.facts["error"] == f"{scard.SCARD_E_UNEXPECTED:08X}"
+    assert reader.status().state is DeviceState.PROTOCOL_ERROR

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping
 import pytest
 from smartcard import scard
 
+from simulators.cards import Generation, Interface
 from simulators.pcscd import Pcscd
 from simulators.vpcd import Exchange, Faults, Moment, Slot, TearAtApdu, TearAtByte
 from tests.drivers.contract.reader import COMMAND, until
 from tests.drivers.echo import CONTACT_ATR, EchoCard
+from tests.simulators.cards.terminal import CITY, SERIAL, SSSE, order
 from world.real import RealWorld
 
 WORLD = RealWorld()
@@ -187,13 +189,20 @@ def test_card_stays_when_its_reader_is_replugged(slot: Slot, client: RawClient) 
     assert client.transmit() == ECHO
 
 
-def test_third_party_client_talks_to_the_card(slot: Slot, pcscd: Pcscd, client: RawClient) -> None:
-    slot.insert(EchoCard(CONTACT_ATR))
+@pytest.mark.parametrize("interface", [Interface.CONTACT, Interface.CONTACTLESS])
+def test_third_party_client_reads_a_social_security_card(
+    interface: Interface, slot: Slot, pcscd: Pcscd, client: RawClient
+) -> None:
+    slot.insert(CITY.card(order(Generation.V3), interface))
     until(lambda: bool(client.state() & scard.SCARD_STATE_PRESENT))
-    tool = ["opensc-tool", "--reader", slot.attached, "--send-apdu", "00B0950A08"]
+    le = "" if interface is Interface.CONTACT else "00"
+    tool = ["opensc-tool", "--reader", slot.attached]
+    tool += ["--send-apdu", f"00A404000F{SSSE}{le}", "--send-apdu", "00A4020002EF05"]
+    tool += ["--send-apdu", "00B2010412" if interface is Interface.CONTACT else "00B2010400"]
     said = subprocess.run(tool, env=pcscd.environment(), capture_output=True, text=True, check=True)
-    assert "Received (SW1=0x90, SW2=0x00)" in said.stdout
-    assert "00 B0 95 0A 08" in said.stdout
+    assert said.stdout.count("Received (SW1=0x90, SW2=0x00)") == 3, said.stdout
+    card_id = bytes.fromhex(CITY.card_id(SERIAL))
+    assert (b"\x01\x10" + card_id[:12]).hex(" ") in said.stdout.lower()
 
 
 def test_pcsc_scan_sees_the_card(slot: Slot, pcscd: Pcscd, client: RawClient) -> None:
