@@ -82,8 +82,9 @@ class Gate:
         devices: list[Barrier | Prompts] = [*self._barriers.values(), *self._prompts.values()]
         return [device.status() for device in devices]
 
-    def interface(self, reader: str) -> Interface:
-        return self._readers[reader].interface
+    def lane_readers(self) -> Sequence[CardReader]:
+        """The readers where people tap."""
+        return [self._readers[name] for name in self._lane_of]
 
     def attached(self) -> Sequence[str]:
         """The system's names of all slots, bound or not."""

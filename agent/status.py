@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from agent.sam import SamStatus
 from agent.tap import TapReport
 from drivers.contract import DeviceStatus
 
@@ -17,6 +18,16 @@ def device_status(status: DeviceStatus) -> dict[str, Any]:
         "fault": status.fault,
         "lost": status.lost,
         "presented": status.presented,
+    }
+
+
+def sam_status(status: SamStatus) -> dict[str, Any]:
+    """A PSAM: reader, terminal_number, algorithms, fault."""
+    return {
+        "reader": status.reader,
+        "terminal_number": status.terminal_number,
+        "algorithms": list(status.algorithms),
+        "fault": status.fault,
     }
 
 

@@ -164,6 +164,10 @@ class World(Protocol):
         """Take the file away, durably. Raises `OSError`, `FileNotFoundError` among them."""
         ...
 
+    def free_space(self, path: Path) -> int:
+        """Bytes that an ordinary user may still write where `path` lies. Raises `OSError`."""
+        ...
+
     def database(self, path: Path) -> Database:
         """An SQLite connection in autocommit mode (`isolation_level=None`), usable by one thread
         at a time. Raises `sqlite3.Error`."""

@@ -159,6 +159,10 @@ class RealWorld:
         os.unlink(path)
         _sync_folder(path.parent)
 
+    def free_space(self, path: Path) -> int:
+        found = os.statvfs(path)
+        return found.f_bavail * found.f_frsize
+
     def database(self, path: Path) -> Database:
         return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
 

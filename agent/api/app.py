@@ -31,6 +31,8 @@ class Daemon(Protocol):
 
     def readers(self) -> list[dict[str, Any]]: ...
 
+    def attached(self) -> Sequence[str]: ...
+
     def records(self, epoch: str | None, after: int, limit: int) -> Sequence[Record]: ...
 
     def verify(self) -> dict[str, Any]: ...
@@ -54,7 +56,7 @@ def application(daemon: Daemon) -> Starlette:
         return daemon.status()
 
     def readers(request: Request) -> dict[str, Any]:
-        return {"readers": daemon.readers()}
+        return {"readers": daemon.readers(), "attached": list(daemon.attached())}
 
     def journal(request: Request) -> dict[str, Any]:
         query = request.query_params

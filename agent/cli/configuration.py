@@ -22,7 +22,7 @@ def add_to(app: typer.Typer, context: Context) -> None:
         context.as_json = as_json
         path = file or config
         settings = context.settings(path)
-        facts = {
+        facts: dict[str, str | int] = {
             "file": str(path),
             "terminal": settings.terminal.id,
             "scene": settings.scene.kind,

@@ -68,6 +68,14 @@ class Texts:
         """A stage of the tap in words."""
         return self._text("stage", name)
 
+    def finding(self, key: str, **facts: str | int) -> str:
+        """What `doctor` found, and what to do when it is not well."""
+        return self._filled(self._text("finding", key), facts)
+
+    def word(self, section: Literal["kind", "verdict", "field"], key: str) -> str:
+        """One word for a value: event kind, verdict, card field."""
+        return self._text(section, key)
+
     def ui(self, key: str, **facts: str | int) -> str:
         """A text of screen or command line."""
         return self._filled(self._text("ui", key), facts)

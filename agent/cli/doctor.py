@@ -1,0 +1,63 @@
+"""`onecard doctor`: one line per finding; what is wrong comes with what to do."""
+
+import os
+from typing import Any
+
+import typer
+from rich.console import Console
+
+from agent.cli.client import DaemonAbsent
+from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
+from agent.cli.readers import look
+from agent.daemon import key_store
+from agent.doctor import PCSCD_SOCKET, Doctor, Finding
+
+
+def add_to(app: typer.Typer, context: Context) -> None:
+    """Add the command."""
+
+    @app.command(help=context.texts.ui("help-doctor"))
+    def doctor(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
+        context.as_json = as_json
+        findings = list(_doctor(context, config).examine())
+        data = {
+            "well": all(finding.well for finding in findings),
+            "findings": [_data(context, finding) for finding in findings],
+        }
+        context.show(data, lambda console: _print(context, console, findings))
+        if not data["well"]:
+            raise typer.Exit(1)
+
+
+def _doctor(context: Context, config: Config) -> Doctor:
+    settings = context.settings(config)
+    status: dict[str, Any] | None
+    try:
+        status = context.client(settings).get("/v1/status")
+    except DaemonAbsent:
+        status = None
+    return Doctor(
+        context.world,
+        settings,
+        key_store(context.world, settings.keys),
+        pcscd_socket=os.environ.get("PCSCLITE_CSOCK_NAME", PCSCD_SOCKET),
+        status=status,
+        readers=status or look(context, settings),
+    )
+
+
+def _data(context: Context, finding: Finding) -> dict[str, Any]:
+    return {
+        "id": finding.id,
+        "well": finding.well,
+        "facts": dict(finding.facts),
+        "sentence": context.texts.finding(finding.id, **finding.facts),
+    }
+
+
+def _print(context: Context, console: Console, findings: list[Finding]) -> None:
+    for finding in findings:
+        mark = "[green]✓[/]" if finding.well else "[red]✗[/]"
+        console.print(mark, end=" ")
+        sentence = context.texts.finding(finding.id, **finding.facts)
+        console.print(sentence, markup=False, highlight=False)

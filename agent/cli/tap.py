@@ -1,0 +1,155 @@
+"""`onecard tap`: one card, all its stages and times.
+
+With a daemon running the next tap is watched as it happens; without one a reader is opened here,
+which alone can show the holder's data: the daemon hands identities to nobody.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from agent.cli.client import DaemonAbsent
+from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
+from agent.failures import reason_of
+from agent.gate import Gate
+from agent.reading import CardDesk
+from agent.reasons import Reason
+from agent.results import Results
+from agent.stages import STAGES, Stages
+from config.model import Agent as Settings
+from drivers.contract import Absence, CardReader, Presence
+from trust.references import References
+from world import Fault, Queue, QueueEmpty
+
+NO_CITY = bytes(32)  # references made here are shown to nobody
+FIELDS = (
+    "region", "social-security-number", "card-number", "card-id", "name", "historical-bytes",
+    "version", "issued", "expires", "terminal-number", "device-number",
+)  # fmt: skip
+
+
+class NobodyTapped(Fault):
+    """No card came in time. Fact: `seconds`."""
+
+    code = "tap.nobody"
+
+
+class NotWhileDaemonRuns(Fault):
+    """`--show` needs the reader for itself."""
+
+    code = "tap.daemon-runs"
+
+
+def add_to(app: typer.Typer, context: Context) -> None:
+    """Add the command."""
+    ui = context.texts.ui
+
+    @app.command(help=ui("help-tap"))
+    def tap(
+        show: Annotated[bool, typer.Option("--show", help=ui("help-show"))] = False,
+        wait: Annotated[float, typer.Option(min=1, help=ui("help-wait"))] = 30.0,
+        config: Config = DEFAULT_CONFIG,
+        as_json: Json = False,
+    ) -> None:
+        context.as_json = as_json
+        settings = context.settings(config)
+        try:
+            found = _watch(context, settings, wait, show=show)
+        except DaemonAbsent:
+            found = _read(context, settings, wait, show=show)
+        context.show(found, lambda console: _print(context, console, found))
+        raise typer.Exit(Results(context.texts).exit_status(Reason(found["reason"])))
+
+
+def _watch(context: Context, settings: Settings, wait: float, *, show: bool) -> dict[str, Any]:
+    """The next tap at the running daemon."""
+    for report in context.client(settings).stream("/v1/taps", wait):
+        if show:
+            raise NotWhileDaemonRuns
+        if report:
+            return report
+        if not context.as_json:
+            context.console.print(context.texts.ui("tap-now"))
+    raise NobodyTapped(seconds=int(wait))
+
+
+def _read(context: Context, settings: Settings, wait: float, *, show: bool) -> dict[str, Any]:
+    """Read one card here, without deciding or recording anything."""
+    world = context.world
+    gate = Gate(world, settings)
+    gate.look()
+    gate.sams.start()
+    try:
+        if not context.as_json:
+            context.console.print(context.texts.ui("tap-now"))
+        reader, presence = _first(context, gate, wait)
+        return _one(context, gate, reader, presence, show=show)
+    finally:
+        gate.stop()
+
+
+def _first(context: Context, gate: Gate, wait: float) -> tuple[CardReader, Presence]:
+    """The first card at any reader of a lane."""
+    came: Queue[tuple[CardReader, Presence | Absence]] = context.world.queue()
+    for reader in gate.lane_readers():
+        _forward(context, reader, came)
+    end = context.world.monotonic() + wait
+    while True:
+        try:
+            reader, event = came.get(max(0.0, end - context.world.monotonic()))
+        except QueueEmpty:
+            raise NobodyTapped(seconds=int(wait)) from None
+        if isinstance(event, Presence):
+            return reader, event
+
+
+def _forward(
+    context: Context, reader: CardReader, to: Queue[tuple[CardReader, Presence | Absence]]
+) -> None:
+    def run() -> None:
+        while True:
+            to.put((reader, reader.events.get()))
+
+    context.world.spawn(run, name=f"reader {reader.name}")
+
+
+def _one(
+    context: Context, gate: Gate, reader: CardReader, presence: Presence, *, show: bool
+) -> dict[str, Any]:
+    stages = Stages(context.world, presence.at)
+    desk = CardDesk(context.world, gate.sams, References(NO_CITY))
+    found: dict[str, Any] = {"reader": reader.name, "reason": Reason.ACCEPTED.value}
+    stages.begin("open")
+    try:
+        handle = reader.open()
+        try:
+            read = desk.read_in_clear(handle, stages)
+        finally:
+            handle.close()
+    except Fault as fault:
+        found["reason"] = reason_of(fault).value
+        found["fault"] = fault.code
+    else:
+        found["generation"] = read.generation.value
+        found["algorithm"] = read.algorithm.value
+        found["doubts"] = [doubt.value for doubt in read.doubts]
+        if show:
+            found["fields"] = dict(zip(FIELDS, read.interface_fields(), strict=True))
+    stages.end()
+    found["stages_us"] = dict(stages.so_far())
+    return found
+
+
+def _print(context: Context, console: Console, found: Mapping[str, Any]) -> None:
+    texts = context.texts
+    table = Table(texts.ui("stage"), texts.ui("milliseconds"))
+    for stage in STAGES:
+        if stage in found["stages_us"]:
+            table.add_row(texts.stage(stage), f"{found['stages_us'][stage] / 1000:.2f}")
+    console.print(table)
+    for field, value in found.get("fields", {}).items():
+        console.print(f"{texts.word('field', field)}: {value}", markup=False, highlight=False)
+    console.print(texts.reason(found["reason"]), markup=False)

@@ -1,0 +1,206 @@
+"""The agent of one terminal: store and link live as long as it does, the gate as long as settings.
+
+Start: keys → store → gate → local API → link. Stop runs the other way, and lets taps under way end.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from agent.api.feed import Feed
+from agent.api.server import ApiServer
+from agent.clock import Clock
+from agent.gate import Gate
+from agent.reading import CardDesk
+from agent.results import Results
+from agent.scenes import scene_for
+from agent.status import device_status, sam_status, tap_status
+from agent.tap import TapReport, Taps
+from agent.texts import Texts
+from agent.uplink import make_uplink
+from agent.watchdog import Watchdog
+from config.model import Agent as Settings
+from config.model import Keys
+from drivers.contract import DeviceState
+from offline_store.event import Record
+from offline_store.store import Store
+from sync.uplink import Status, Uplink
+from trust.keystore import FileKeyStore, KeyStore
+from trust.references import References
+from world import Fault, World
+
+LOG = logging.getLogger("onecard")
+FAREWELL = 3.0  # seconds that the link gets to say goodbye
+
+
+class NeedsRestart(Fault):
+    """A setting that cannot change while the agent runs. Facts: `keys`."""
+
+    code = "config.needs-restart"
+
+
+class Agent:
+    """One terminal. `start` raises the `Fault` that keeps it from serving people."""
+
+    def __init__(self, world: World, settings: Settings, texts: Texts) -> None:
+        self._world = world
+        self._settings = settings
+        self._texts = texts
+        self._clock = Clock(world)
+        self._keys = key_store(world, settings.keys)
+        self._store = Store(
+            world,
+            Path(settings.terminal.data),
+            terminal=settings.terminal.id,
+            boot=self._clock.read().boot,
+            keys=self._keys,
+        )
+        self.feed = Feed()
+        self._gate = Gate(world, settings)
+        self._watchdog = Watchdog(world, settings.watchdog.card_silent)
+        self._api = ApiServer(world, self, Path(settings.terminal.socket))
+        self._uplink: Uplink | None = None
+        self._ready = False
+
+    def start(self) -> None:
+        """Serve. A missing reader, card service or network is no reason not to start."""
+        self._store.start()
+        self._open_gate()
+        self._api.start()
+        self._connect()
+        self._ready = True
+        LOG.info("%s", self._texts.ui("started", terminal=self._settings.terminal.id))
+
+    def stop(self) -> None:
+        """Drain: taps under way end and are recorded, the platform hears a farewell."""
+        self._ready = False
+        self._close_gate()
+        if self._uplink is not None:
+            self._uplink.stop(FAREWELL)
+        self._api.stop()
+        self._store.close()
+        LOG.info("%s", self._texts.ui("stopped"))
+
+    def reload(self, settings: Settings) -> None:
+        """Take new settings; people at the lanes notice a moment without readers.
+
+        Raises `NeedsRestart` and driver faults; then the old settings are in force.
+        """
+        before, after = _fixed(self._settings), _fixed(settings)
+        changed = [key for key in before if before[key] != after[key]]
+        if changed:
+            raise NeedsRestart(keys=", ".join(changed))
+        gate = Gate(self._world, settings)  # what is wrong shows here, before anything stops
+        old, self._settings = self._settings, settings
+        self._close_gate()
+        self._gate = gate
+        self._watchdog = Watchdog(self._world, settings.watchdog.card_silent)
+        self._open_gate()
+        if settings.sync != old.sync:
+            if self._uplink is not None:
+                self._uplink.stop(FAREWELL)
+            self._connect()
+
+    # What the local API asks
+
+    def status(self) -> dict[str, Any]:
+        """See docs/architecture.md, local API."""
+        clock = self._clock.read()
+        return {
+            "ready": self._ready and self._settled(),
+            "terminal": self._settings.terminal.id,
+            "agent": version("onecard-agent"),
+            "scene": self._settings.scene.kind,
+            "clock": {"time_ms": clock.time_ms, "quality": clock.quality},
+            "readers": self.readers(),
+            "attached": list(self._gate.attached()),
+            "devices": [device_status(status) for status in self._gate.devices()],
+            "sams": [sam_status(status) for status in self._gate.sams.status()],
+            "store": msgspec.to_builtins(self._store.status()),
+            "lists": dict(self._store.lists.versions()),
+            "sync": msgspec.to_builtins(self._uplink.status()) if self._uplink else None,
+        }
+
+    def readers(self) -> list[dict[str, Any]]:
+        return [device_status(status) for status in self._gate.readers()]
+
+    def attached(self) -> Sequence[str]:
+        return self._gate.attached()
+
+    def records(self, epoch: str | None, after: int, limit: int) -> Sequence[Record]:
+        return self._store.records(epoch, after, limit)
+
+    def verify(self) -> dict[str, Any]:
+        found: dict[str, Any] = msgspec.to_builtins(self._store.verify())
+        return found
+
+    def sentence(self, fault: Fault) -> str:
+        return self._texts.fault(fault)
+
+    # Parts
+
+    def _settled(self) -> bool:
+        """Every slot has been looked at once: it is ready, or it is known why not."""
+        states = {status.state for status in self._gate.readers()}
+        return DeviceState.ABSENT not in states or not self._gate.attached()
+
+    def _open_gate(self) -> None:
+        settings = self._settings
+        self._watchdog.start()
+        taps = Taps(
+            self._world,
+            clock=self._clock,
+            store=self._store,
+            scene=scene_for(settings.scene),
+            results=Results(self._texts),
+            desk=CardDesk(
+                self._world, self._gate.sams, References(self._keys.read("city-reference"))
+            ),
+            watchdog=self._watchdog,
+            application=settings.terminal.application,
+            report=self._publish,
+        )
+        self._gate.start(taps.handle)
+
+    def _close_gate(self) -> None:
+        if not self._gate.stop():
+            LOG.warning("%s", self._texts.ui("reader-left-hanging"))
+        self._watchdog.stop()
+
+    def _connect(self) -> None:
+        if self._settings.sync is None:
+            self._uplink = None
+            return
+        self._uplink = make_uplink(
+            self._world, self._settings, self._store, self._keys, report=self._tell_link
+        )
+        self._uplink.start()
+
+    def _publish(self, report: TapReport) -> None:
+        self.feed.publish(tap_status(report))
+
+    def _tell_link(self, status: Status) -> None:
+        trouble = status.last_fault
+        cause = f" ({trouble.code})" if trouble and status.state == "offline" else ""
+        LOG.info("%s%s", self._texts.ui(f"link-{status.state}"), cause)
+
+
+def _fixed(settings: Settings) -> Mapping[str, object]:
+    """What store and API were made from."""
+    terminal = settings.terminal
+    return {
+        "terminal.id": terminal.id,
+        "terminal.city": terminal.city,
+        "terminal.data": terminal.data,
+        "terminal.socket": terminal.socket,
+        "keys": settings.keys,
+    }
+
+
+def key_store(world: World, settings: Keys) -> KeyStore:
+    """The key store that the settings name."""
+    return FileKeyStore(world, Path(settings.path))

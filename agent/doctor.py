@@ -1,0 +1,190 @@
+"""Looks at every part of a terminal and says what is wrong, and what to do, in words.
+
+Each check gives findings: an id, whether it is well, and the facts of its sentence. A running
+daemon is asked for what it knows; what it cannot know is looked at here.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+
+from agent.clock import Clock
+from config.model import Agent as Settings
+from trust.keystore import KeyStore
+from world import Fault, World
+
+PCSCD_SOCKET = "/run/pcscd/pcscd.comm"
+ENOUGH_SPACE = 200 * 1024 * 1024  # bytes: a month of taps and a list beside it
+RENEW = timedelta(days=30)
+SECRETS = ("city-reference", "journal-seed")
+
+
+Facts = Mapping[str, str | int]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at. `id` is stable; its sentence is in the texts' section `finding`."""
+
+    id: str
+    well: bool
+    facts: Facts = field(default_factory=dict)
+
+
+class Doctor:
+    """`status` is what the daemon answered at /v1/status, None when none runs; `attached` the
+    slots that the system has."""
+
+    def __init__(
+        self,
+        world: World,
+        settings: Settings,
+        keys: KeyStore,
+        *,
+        pcscd_socket: str,
+        status: Mapping[str, Any] | None,
+        readers: Mapping[str, Any],
+    ) -> None:
+        self._world = world
+        self._settings = settings
+        self._keys = keys
+        self._pcscd_socket = pcscd_socket
+        self._status = status
+        self._readers = readers
+
+    def examine(self) -> Iterator[Finding]:
+        """All findings, good ones too, in the order in which a technician mends."""
+        checks: tuple[Callable[[], Iterator[Finding]], ...] = (
+            self._daemon,
+            self._reader_service,
+            self._slots,
+            self._psams,
+            self._secrets,
+            self._clock,
+            self._space,
+            self._certificates,
+            self._journal,
+            self._platform,
+        )
+        for check in checks:
+            yield from check()
+
+    def _daemon(self) -> Iterator[Finding]:
+        if self._status is None:
+            yield Finding("daemon-absent", False, {"socket": self._settings.terminal.socket})
+        else:
+            yield Finding("daemon-runs", True, {"version": str(self._status["agent"])})
+
+    def _reader_service(self) -> Iterator[Finding]:
+        if not any(reader.driver == "pcsc" for reader in self._settings.readers):
+            return
+        try:
+            self._world.connect(self._pcscd_socket, 1.0).close()
+        except PermissionError:
+            yield Finding("pcscd-denied", False, {"socket": self._pcscd_socket})
+        except OSError:
+            yield Finding("pcscd-down", False, {"socket": self._pcscd_socket})
+        else:
+            yield Finding("pcscd-runs", True)
+
+    def _slots(self) -> Iterator[Finding]:
+        attached = ", ".join(self._readers["attached"]) or "–"
+        for reader in self._settings.readers:
+            found = next(r for r in self._readers["readers"] if r["name"] == reader.name)
+            facts = {"reader": reader.name, "match": reader.match, "attached": found["attached"]}
+            state = found["state"]
+            if state == "ready":
+                yield Finding("reader-ready", True, facts)
+            else:
+                yield Finding(f"reader-{state}", False, {**facts, "there": attached})
+
+    def _psams(self) -> Iterator[Finding]:
+        if self._status is None:
+            return
+        for sam in self._status["sams"]:
+            algorithms = ", ".join(sam["algorithms"])
+            facts = {"reader": sam["reader"], "number": sam["terminal_number"]}
+            if sam["fault"] or not algorithms:
+                yield Finding("psam-silent", False, {**facts, "fault": sam["fault"]})
+            else:
+                yield Finding("psam-answers", True, {**facts, "algorithms": algorithms})
+        if not self._status["sams"]:
+            yield Finding("psam-none", False)
+
+    def _secrets(self) -> Iterator[Finding]:
+        for name in SECRETS:
+            try:
+                self._keys.read(name)
+            except Fault as fault:
+                facts = {"name": name, "path": str(self._settings.keys.path), "cause": fault.code}
+                yield Finding("secret-unusable", False, facts)
+                return
+        yield Finding("secrets-there", True)
+        # A file is readable by whoever takes the disk along; nothing here protects against that.
+        yield Finding("keys-copyable", True, {"path": str(self._settings.keys.path)})
+
+    def _clock(self) -> Iterator[Finding]:
+        quality = Clock(self._world).read().quality
+        yield Finding(f"clock-{quality}", quality == "synchronised")
+
+    def _space(self) -> Iterator[Finding]:
+        data = Path(self._settings.terminal.data)
+        try:
+            free = self._world.free_space(data)
+        except OSError as error:
+            cause = error.strerror or ""
+            yield Finding("data-unusable", False, {"path": str(data), "cause": cause})
+        else:
+            facts: Facts = {"path": str(data), "megabytes": free // (1024 * 1024)}
+            yield Finding(
+                "space" if free >= ENOUGH_SPACE else "space-low", free >= ENOUGH_SPACE, facts
+            )
+
+    def _certificates(self) -> Iterator[Finding]:
+        sync = self._settings.sync
+        for path in (sync.ca, sync.certificate) if sync else ():
+            if path is not None:
+                yield self._certificate(Path(path))
+
+    def _certificate(self, path: Path) -> Finding:
+        try:
+            with self._world.open(path, "rb") as file:
+                certificate = x509.load_pem_x509_certificate(file.read())
+        except (OSError, ValueError):
+            return Finding("certificate-unreadable", False, {"path": str(path)})
+        ends = certificate.not_valid_after_utc
+        now = datetime.fromtimestamp(self._world.now(), UTC)
+        facts = {"path": str(path), "until": ends.date().isoformat()}
+        if ends < now:
+            return Finding("certificate-expired", False, facts)
+        if ends < now + RENEW:
+            return Finding("certificate-ends-soon", True, facts)
+        return Finding("certificate-valid", True, facts)
+
+    def _journal(self) -> Iterator[Finding]:
+        if self._status is None:
+            return
+        store = self._status["store"]
+        fault = store["last_fault"]
+        if fault:
+            yield Finding("journal-fault", False, {"cause": str(fault)})
+        else:
+            yield Finding("journal-well", True, {"count": int(store["unreceipted"])})
+
+    def _platform(self) -> Iterator[Finding]:
+        if self._settings.sync is None:
+            yield Finding("platform-none", True)
+            return
+        if self._status is None:
+            return
+        link = self._status["sync"]
+        facts: Facts = {"host": self._settings.sync.host, "port": self._settings.sync.port}
+        if link["state"] == "online":
+            yield Finding("platform-online", True, facts)
+        else:
+            trouble = link["last_fault"] or {}
+            yield Finding("platform-offline", False, {**facts, "cause": trouble.get("code", "")})
