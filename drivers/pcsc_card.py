@@ -91,7 +91,7 @@ class Seen:
 
 def moves(before: Seen, state: int) -> int:
     """How often cards came or left between two event states of one pcscd; the counter wraps."""
-    return (state >> EVENTS) - (before.state >> EVENTS) & LOW_HALF
+    return ((state >> EVENTS) - (before.state >> EVENTS)) & LOW_HALF
 
 
 def insertions(before: Seen, state: int) -> int:
@@ -192,6 +192,8 @@ class PcscCard:
 
     def power_down(self) -> int:
         """With no call under way. The handle is gone afterwards whatever pcscd says."""
+        if not self._open:
+            return scard.SCARD_S_SUCCESS  # type: ignore[no-any-return]
         self._open = False
         error: int = scard.SCardDisconnect(self._handle, scard.SCARD_UNPOWER_CARD)
         return error

@@ -181,11 +181,13 @@ RESPONSECODE IFDHTransmitToICC(DWORD lun, SCARD_IO_HEADER send, PUCHAR command, 
 {
 	RESPONSECODE result = vpcd.transmit(SLOT, send, command, size, response, length, receive);
 	(void)lun;
-	/* libifdvpcd takes a closed connection for an empty answer. */
 	if (result == IFD_SUCCESS && *length >= 2)
 		return IFD_SUCCESS;
+	/* One byte: the card is there and silent, and the reader's patience is over. No byte: libifdvpcd
+	 * takes a closed connection for an empty answer. */
+	result = result == IFD_SUCCESS && *length == 1 ? IFD_RESPONSE_TIMEOUT : card_lost();
 	*length = 0;
-	return card_lost();
+	return result;
 }
 
 RESPONSECODE IFDHICCPresence(DWORD lun)

@@ -19,6 +19,7 @@ POWER_OFF, POWER_ON, RESET, GET_ATR = 0, 1, 2, 4  # vpcd.h
 # Seconds in which vpcd asks a new card for its ATR, else it has been forgotten: Linux drops
 # connections without a word that were not accepted when the reader was closed.
 GREETING = 1.0
+TIMED_OUT = b"\0"  # our word to usb_reader.c; no card answers less than two bytes
 REDIAL = 0.02  # seconds between attempts while the reader or pcscd is away
 SPIN = 0.0003  # seconds before a deadline that are not slept: a sleep wakes up to that late
 
@@ -61,7 +62,8 @@ class Faults:
     """What is wrong with this insertion."""
 
     tear: TearAtApdu | TearAtByte | None = None
-    mute_from: int | None = None  # no answer from this APDU on, counted from 0
+    mute_from: int | None = None  # no answer from this APDU on, counted from 0; the transmit hangs
+    timeout_from: int | None = None  # the same, on a reader that waits no longer and says so
     slow: float = 0.0  # seconds more for each APDU
     dead: bool = False  # no ATR at power-up
 
@@ -193,7 +195,10 @@ class Insertion:
         self._bytes += len(command)
         if self._tears(Moment.BEFORE) or self._past_tear():
             self._lose(command, started)
-        mute = faults.mute_from is not None and len(self.trace) >= faults.mute_from
+        if self._reached(faults.timeout_from):
+            self._record(Exchange(command, None, started, 0.0))
+            return TIMED_OUT
+        mute = self._reached(faults.mute_from)
         response = NO_ANSWER if mute else self.card.transmit(command)
         if response == NO_ANSWER:
             self.muted.set()
@@ -209,6 +214,9 @@ class Insertion:
             self._lose(command, started)
         self._record(Exchange(command, response, started, time.perf_counter() - started))
         return response
+
+    def _reached(self, apdu: int | None) -> bool:
+        return apdu is not None and len(self.trace) >= apdu
 
     def _tears(self, moment: Moment) -> bool:
         """BEFORE and DURING are asked before the exchange is in the trace, AFTER when it is."""

@@ -137,6 +137,22 @@ def test_card_pulled_before_the_command_reaches_it_is_gone(
     expect(reader, Absence)
 
 
+def test_card_that_the_reader_waits_for_in_vain_is_mute(
+    slots: Mapping[str, Slot], make_readers: MakeReaders
+) -> None:
+    reader = make_readers()["air-a"]
+    slots["Onecard Contactless A"].insert(EchoCard(), Faults(timeout_from=1))
+    expect(reader, Presence)
+    card = reader.open()
+    card.transmit(COMMAND)
+    with pytest.raises(CardMute):
+        card.transmit(COMMAND)
+    assert not card.present()
+    slots["Onecard Contactless A"].remove()
+    expect(reader, Absence)
+    assert reader.status().state is DeviceState.READY
+
+
 def test_card_without_an_atr_is_mute(slots: Mapping[str, Slot], make_readers: MakeReaders) -> None:
     reader = make_readers()["contact"]
     slots["Onecard Contact"].insert(EchoCard(), Faults(dead=True))
