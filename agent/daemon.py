@@ -4,6 +4,7 @@ Start: keys → store → gate → local API → link. Stop runs the other way, 
 """
 
 import logging
+import os
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -29,7 +30,7 @@ from drivers.contract import DeviceState
 from offline_store.event import Record
 from offline_store.store import Store
 from sync.uplink import Status, Uplink
-from trust.keystore import FileKeyStore, KeyStore
+from trust.keystore import FileKeyStore, KeyStore, Layered, SystemdCredentials
 from trust.references import References
 from world import Fault, World
 
@@ -202,5 +203,9 @@ def _fixed(settings: Settings) -> Mapping[str, object]:
 
 
 def key_store(world: World, settings: Keys) -> KeyStore:
-    """The key store that the settings name."""
-    return FileKeyStore(world, Path(settings.path))
+    """The key store that the settings name; `systemd` needs `$CREDENTIALS_DIRECTORY`."""
+    files = FileKeyStore(world, Path(settings.path))
+    if settings.store == "file":
+        return files
+    directory = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/run/credentials/onecard.service"))
+    return Layered(files, SystemdCredentials(world, directory))

@@ -1,7 +1,7 @@
 """Secrets by name: keys, seeds, passwords and the platform's public keys.
 
 `FileKeyStore` keeps one file per secret and refuses files that others may read; systemd hands its
-credentials to `SystemdCredentials`. Neither protects against somebody who takes the disk away:
+credentials to `SystemdCredentials`; `Layered` puts one over the other. None protects against somebody who takes the disk away:
 that needs a TPM or the PSAM (design.md, Secrets), and erasing on flash only takes the name away.
 """
 
@@ -177,6 +177,36 @@ class SystemdCredentials:
 
     def names(self) -> Sequence[str]:
         return _names(self._world, self._path)
+
+
+class Layered:
+    """Credentials of the service, with a folder of files for what the agent itself must change.
+
+    The journal's seed moves on with every epoch (design.md, The journal), so a file that was
+    written here comes before the credential of the same name.
+    """
+
+    def __init__(self, files: KeyStore, credentials: KeyStore) -> None:
+        self._files = files
+        self._credentials = credentials
+
+    def __repr__(self) -> str:
+        return f"Layered({self._files!r}, {self._credentials!r})"
+
+    def read(self, name: str) -> bytes:
+        try:
+            return self._files.read(name)
+        except SecretMissing:
+            return self._credentials.read(name)
+
+    def write(self, name: str, secret: bytes) -> None:
+        self._files.write(name, secret)
+
+    def erase(self, name: str) -> None:
+        self._files.erase(name)
+
+    def names(self) -> Sequence[str]:
+        return sorted({*self._files.names(), *self._credentials.names()})
 
 
 def _checked(name: str) -> str:

@@ -15,6 +15,7 @@ from trust.keystore import (
     KeyStore,
     KeyStoreReadOnly,
     KeyStoreUnusable,
+    Layered,
     SecretBadName,
     SecretExposed,
     SecretMissing,
@@ -211,3 +212,20 @@ def test_every_fault_of_the_store_has_its_own_code() -> None:
         SecretNotAFile,
     ]  # fmt: skip
     assert len({kind.code for kind in kinds}) == len(kinds)
+
+
+def test_what_the_agent_wrote_comes_before_the_credential_of_the_same_name(tmp_path: Path) -> None:
+    given = tmp_path / "credentials"
+    given.mkdir()
+    (given / "journal-seed").write_bytes(b"first")
+    (given / "city-reference").write_bytes(b"city")
+    world = RealWorld()
+    files, credentials = FileKeyStore(world, tmp_path / "keys"), SystemdCredentials(world, given)
+    store = Layered(files, credentials)
+    assert store.read("journal-seed") == b"first"
+    store.write("journal-seed", b"second")
+    assert store.read("journal-seed") == b"second"
+    assert store.read("city-reference") == b"city"
+    assert list(store.names()) == ["city-reference", "journal-seed"]
+    with pytest.raises(SecretMissing):
+        store.read("nobody")
