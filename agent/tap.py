@@ -144,7 +144,7 @@ class Taps:
         elif leaving:
             decision = Decision("accepted", Reason.ACCEPTED_EXIT)
         else:
-            state = self._scene.look(turn, presented, lane.name, clock)
+            state = self._scene.look(turn, presented, clock)
             decision = self._scene.decide(presented, turn.lists, state, clock)
         stages.begin("commit")
         draft = Draft(

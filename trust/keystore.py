@@ -1,8 +1,9 @@
 """Secrets by name: keys, seeds, passwords and the platform's public keys.
 
 `FileKeyStore` keeps one file per secret and refuses files that others may read; systemd hands its
-credentials to `SystemdCredentials`; `Layered` puts one over the other. None protects against somebody who takes the disk away:
-that needs a TPM or the PSAM (design.md, Secrets), and erasing on flash only takes the name away.
+credentials to `SystemdCredentials`; `Layered` puts one over the other. None protects against
+somebody who takes the disk away: that needs a TPM or the PSAM (design.md, Secrets), and erasing on
+flash only takes the name away.
 """
 
 import re

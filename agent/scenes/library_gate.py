@@ -18,14 +18,13 @@ class LibraryGate:
     def __init__(self, settings: SceneSettings) -> None:
         self._window_ms = int(settings.repeat_window * 1000)
 
-    def look(self, turn: Turn, identity: Identity, lane: str, clock: ClockReading) -> State:
-        seen = turn.last_accepted(
-            identity.person,
-            scene=self.kind,
-            lane=lane,
-            since_ms=clock.time_ms - self._window_ms,
-        )
-        return {LAST_ENTRY: seen.time_ms} if seen else {}
+    def look(self, turn: Turn, identity: Identity, clock: ClockReading) -> State:
+        """The last entry by any lane, unless the person has left since."""
+        since = clock.time_ms - self._window_ms
+        seen = turn.last_accepted(identity.person, scene=self.kind, since_ms=since)
+        if seen is None or seen.reason == Reason.ACCEPTED_EXIT:
+            return {}
+        return {LAST_ENTRY: seen.time_ms}
 
     def decide(
         self, identity: Identity, lists: Lists, state: State, clock: ClockReading

@@ -36,6 +36,9 @@ class Seen(Protocol):
     @property
     def time_ms(self) -> int: ...
 
+    @property
+    def reason(self) -> str: ...
+
 
 class Turn(Protocol):
     """What can be read inside the transaction that will insert the event."""
@@ -60,7 +63,7 @@ class Scene(Protocol):
     @property
     def kind(self) -> str: ...
 
-    def look(self, turn: Turn, identity: Identity, lane: str, clock: ClockReading) -> State: ...
+    def look(self, turn: Turn, identity: Identity, clock: ClockReading) -> State: ...
 
     def decide(
         self, identity: Identity, lists: Lists, state: State, clock: ClockReading
