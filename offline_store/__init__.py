@@ -1,0 +1,1 @@
+"""The journal of one terminal, its outbox, and the lists that decisions look into."""

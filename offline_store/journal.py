@@ -1,0 +1,361 @@
+"""The open journal: one connection, the tip of the chain in memory, rows that are only added.
+
+`open_journal` is the one start-up path, also after every error. All of it runs on the store's
+thread. Durable steps of a new epoch: (1) COMMIT of its row, its first key and its first event;
+(2) the key store's seed takes its step. Between the two the seed still stands where `mark` says
+it must not be, and the next opening takes the step before anything is stored.
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import msgspec
+
+from offline_store import chain
+from offline_store.event import ClockQuality, Draft, Event, Record
+from offline_store.faults import (
+    BadSeed,
+    JournalDamaged,
+    JournalForeign,
+    JournalNewer,
+    MigrationFailed,
+    by_code,
+)
+from offline_store.files import SCHEMA, generations, journal_file
+from offline_store.rows import read_records, row_id, seq_of
+from trust.keystore import KeyStore
+from trust.sm3 import sm3
+from world import Database, World
+
+SEED = "journal-seed"
+SALVAGED = "salvaged-from"  # meta: the damaged file's name, until an event has told of it
+TAIL = 64  # rows whose chain is checked at every opening
+EARLIEST = 1_767_225_600  # 2026-01-01: a clock before this was never set
+
+_STATUS_BASE = 100  # offline_store.migrate
+_MIGRATION_TIME = 600.0  # seconds
+
+
+@dataclass(frozen=True)
+class Tip:
+    """The last row, and the key of the next one."""
+
+    number: int
+    epoch: str
+    seq: int
+    hash: str  # of the last row; what the first row's `prev` is before there is one
+    key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where the journal lives and whose it is."""
+
+    world: World
+    directory: Path
+    terminal: str
+    boot: str
+    keys: KeyStore
+
+    def draft(self, kind: str, reason: str, **detail: int | str) -> Draft:
+        """An event of the store's own."""
+        now = self.world.now()
+        return msgspec.convert(
+            {
+                "kind": kind,
+                "time_ms": int(now * 1000),
+                "clock": self._clock(now),
+                "boot": self.boot,
+                "reason": reason,
+                "detail": detail,
+            },
+            Draft,
+        )
+
+    def _clock(self, now: float) -> ClockQuality:
+        if now < EARLIEST:
+            return "unset"
+        return "synchronised" if self.world.clock_synchronised() else "holdover"
+
+
+class Journal:
+    """Made by `open_journal`. After any `sqlite3.Error` it is only good for `close`."""
+
+    def __init__(self, setting: Setting, path: Path, db: Database) -> None:
+        self.setting = setting
+        self.path = path
+        self.db = db
+        self.tip = Tip(0, "", 0, "", b"")
+
+    # Transactions
+
+    def begin(self) -> None:
+        self.db.execute("BEGIN IMMEDIATE")
+
+    def commit(self, tip: Tip) -> None:
+        """Make it durable; only then does the tip in memory advance."""
+        if tip != self.tip:
+            self.db.execute(
+                "INSERT OR REPLACE INTO forward_key VALUES (1, ?, ?, ?)",
+                (tip.number, tip.seq, tip.key),
+            )
+        self.db.execute("COMMIT")
+        self.tip = tip
+
+    def insert(
+        self, tip: Tip, draft: Draft, sealed: bytes | None = None, *, refers: int | None = None
+    ) -> tuple[Record, Tip]:
+        """The row after `tip`, and the tip after it. `refers`: a row id, if not in this epoch."""
+        event = Event(
+            **{name: getattr(draft, name) for name in Draft.__struct_fields__},
+            v=1,
+            terminal=self.setting.terminal,
+            epoch=tip.epoch,
+            seq=tip.seq + 1,
+            prev=tip.hash,
+            sealed=sm3(sealed).hex() if sealed else "",
+        )
+        body = msgspec.json.encode(event).decode()
+        digest = chain.body_hash(body)
+        mac = chain.mac(tip.key, digest)
+        if refers is None and event.refers is not None:
+            refers = row_id(tip.number, event.refers)
+        self.db.execute(
+            "INSERT INTO events (id, kind, time_ms, person, scene, lane, verdict, refers,"
+            " body, hash, mac, sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                row_id(tip.number, event.seq),
+                event.kind,
+                event.time_ms,
+                event.person,
+                event.scene,
+                event.lane,
+                event.verdict,
+                refers,
+                body,
+                digest,
+                mac,
+                sealed,
+            ),
+        )
+        record = Record(epoch=tip.epoch, seq=event.seq, body=body, hash=digest, mac=mac)
+        return record, replace(tip, seq=event.seq, hash=digest, key=chain.next_key(tip.key))
+
+    # Epochs
+
+    def enter_epoch(self, cause: str, **detail: int | str) -> Tip:
+        """Begin an epoch in the open transaction; its first event tells why. After the COMMIT
+        comes `settle_seed`. Raises faults of the key store."""
+        seed = self._seed()
+        last = self.db.execute("SELECT number, epoch, step, mark FROM epochs ORDER BY number DESC")
+        before = last.fetchone() or (0, "", 0, "")
+        number, step = before[0] + 1, before[2] + 1 if before[3] == _mark(seed) else 0
+        head = self._last_hash()
+        epoch = self.setting.world.random(16).hex()
+        self.db.execute(
+            "INSERT INTO epochs (number, epoch, head, cause, step, mark) VALUES (?, ?, ?, ?, ?, ?)",
+            (number, epoch, head, cause, step, _mark(chain.next_seed(seed))),
+        )
+        prev = chain.first_prev(self.setting.terminal, epoch, head)
+        tip = Tip(number, epoch, 0, prev, chain.epoch_key(seed, epoch))
+        told: dict[str, int | str] = {"cause": cause, "step": step, "head": head, **detail}
+        if before[1]:
+            told["before"] = before[1]
+        draft = self.setting.draft("checkpoint", "epoch-begun", **told)
+        return self.insert(tip, draft)[1]
+
+    def settle_seed(self) -> bool:
+        """Take the seed's step if it is due. False when the seed is no child of the last epoch:
+        the terminal was enrolled (again). Raises faults of the key store."""
+        seed = self._seed()
+        row = self.db.execute("SELECT mark FROM epochs ORDER BY number DESC LIMIT 1").fetchone()
+        if row is None:
+            return False
+        stepped = chain.next_seed(seed)
+        if row[0] == _mark(stepped):
+            self.setting.keys.write(SEED, stepped)
+            return True
+        return bool(row[0] == _mark(seed))
+
+    def _seed(self) -> bytes:
+        seed = self.setting.keys.read(SEED)
+        if len(seed) != 32:
+            raise BadSeed(name=SEED)
+        return seed
+
+    def _last_hash(self) -> str:
+        row = self.db.execute("SELECT hash FROM events ORDER BY id DESC LIMIT 1").fetchone()
+        return row[0] if row else ""
+
+    # Upkeep
+
+    def checkpoint(self) -> None:
+        """Move the WAL into the file and empty it; with it go the forward keys of the past."""
+        self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+
+    def close(self) -> None:
+        self.db.close()
+
+
+def open_journal(setting: Setting, *, damaged: bool = False) -> Journal:
+    """The start-up path: file, tables, WAL folded in, owner, tail of the chain, seed, epoch.
+
+    `damaged`: give the newest file up first. Raises `JournalDamaged` (call again with `damaged`),
+    `sqlite3.Error`, `OSError`, faults of the key store, `JournalForeign`, `JournalNewer`,
+    `MigrationFailed`, `Unstored` by what stopped the migration.
+    """
+    path = _prepared(setting, damaged=damaged)
+    journal = Journal(setting, path, setting.world.database(path))
+    try:
+        _configure(journal.db)
+        if _version(journal) < SCHEMA:
+            journal.close()
+            _run_migration(setting, damaged=False)
+            journal.db = setting.world.database(path)
+            _configure(journal.db)
+        # What a failed fsync left in the page cache is written once more, and synced, before any
+        # row is added behind it.
+        journal.checkpoint()
+        _require_owner(journal)
+        _load_tip(journal)
+        _require_epoch(journal)
+    except BaseException:
+        journal.close()
+        raise
+    return journal
+
+
+def _prepared(setting: Setting, *, damaged: bool) -> Path:
+    known = generations(setting.world, setting.directory)
+    if damaged or not known:
+        setting.world.make_folder(setting.directory)
+        _run_migration(setting, damaged=damaged)
+        known = generations(setting.world, setting.directory)
+    return journal_file(setting.directory, known[-1])
+
+
+def _run_migration(setting: Setting, *, damaged: bool) -> None:
+    options = ["--damaged"] if damaged else []
+    command = [sys.executable, "-m", "offline_store.migrate", *options, str(setting.directory)]
+    status = setting.world.run(command, timeout=_MIGRATION_TIME)
+    if status > _STATUS_BASE:
+        raise by_code(status - _STATUS_BASE, "migration")
+    if status != 0:
+        raise MigrationFailed(status=status, path=str(setting.directory))
+
+
+def _configure(db: Database) -> None:
+    db.execute("PRAGMA busy_timeout = 2000")
+    db.execute("PRAGMA locking_mode = EXCLUSIVE")  # before WAL, so that there is no shared memory
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = FULL")
+    db.execute("PRAGMA wal_autocheckpoint = 0")
+    db.execute("PRAGMA secure_delete = ON")  # of the forward key's old page content
+    db.execute("PRAGMA recursive_triggers = ON")  # REPLACE may not go around the triggers
+
+
+def _version(journal: Journal) -> int:
+    (version,) = journal.db.execute("PRAGMA user_version").fetchone()
+    if version == 0:
+        raise JournalDamaged(cause="empty")  # a file gets its name with its tables (files.py)
+    if version > SCHEMA:
+        raise JournalNewer(found=version, known=SCHEMA, path=str(journal.path))
+    return int(version)
+
+
+def _require_owner(journal: Journal) -> None:
+    row = journal.db.execute("SELECT value FROM meta WHERE name = 'terminal'").fetchone()
+    if row is not None and row[0] != journal.setting.terminal:
+        raise JournalForeign(
+            found=row[0], configured=journal.setting.terminal, path=str(journal.path)
+        )
+
+
+def _load_tip(journal: Journal) -> None:
+    """Raises `JournalDamaged` when the end of the chain does not hold."""
+    key = journal.db.execute(
+        "SELECT f.epoch, e.epoch, f.seq, f.key FROM forward_key f"
+        " JOIN epochs e ON e.number = f.epoch"
+    ).fetchone()
+    top = journal.db.execute("SELECT id, hash FROM events ORDER BY id DESC LIMIT 1").fetchone()
+    if key is None and (top is None or _meta(journal, SALVAGED) is not None):
+        return  # a fresh file: an epoch is about to begin
+    if key is None or top is None or top[0] != row_id(key[0], key[2]):
+        raise JournalDamaged(cause="head")
+    number, epoch, seq, forward = key
+    first = row_id(number, max(1, seq - TAIL + 1))
+    tail = read_records(journal.db, first, top[0], TAIL)
+    if len(tail) != seq_of(top[0]) - seq_of(first) + 1 or chain.verify_chain(tail):
+        raise JournalDamaged(cause="chain")
+    journal.tip = Tip(number, epoch, seq, top[1], forward)
+
+
+def _require_epoch(journal: Journal) -> None:
+    """See that a seed's step is taken and that an epoch is there to add to."""
+    salvaged = _meta(journal, SALVAGED)
+    if journal.settle_seed() and salvaged is None:
+        return
+    journal.begin()
+    if salvaged is not None:
+        tip = _tell_damage(journal, salvaged)
+    else:
+        tip = journal.enter_epoch("enrolment")
+    journal.db.execute(
+        "INSERT OR REPLACE INTO meta VALUES ('terminal', ?)", (journal.setting.terminal,)
+    )
+    journal.commit(tip)
+    journal.settle_seed()
+
+
+def _tell_damage(journal: Journal, file: str) -> Tip:
+    """An epoch that begins with what could not be read."""
+    tip = journal.enter_epoch("damaged", file=file)
+    lost = journal.db.execute(
+        "SELECT e.epoch, d.first, d.last FROM damage d JOIN epochs e ON e.number = d.epoch"
+        " ORDER BY d.epoch, d.first"
+    ).fetchall()
+    for epoch, first, last in lost:
+        draft = journal.setting.draft(
+            "alarm", "journal-unreadable", epoch=epoch, first=first, last=last, file=file
+        )
+        _, tip = journal.insert(tip, draft)
+    if not lost:
+        _, tip = journal.insert(tip, journal.setting.draft("alarm", "journal-damaged", file=file))
+    journal.db.execute("DELETE FROM meta WHERE name = ?", (SALVAGED,))
+    return tip
+
+
+def tell_not_executed(journal: Journal, refused: Tip) -> Sequence[Record]:
+    """Events for rows after `refused` that are there although their COMMIT failed and their
+    callers were told so."""
+    rows = journal.db.execute(
+        "SELECT id FROM events WHERE id > ? AND id < ? ORDER BY id",
+        (row_id(refused.number, refused.seq), row_id(refused.number + 1, 0)),
+    ).fetchall()
+    if not rows:
+        return []
+    journal.begin()
+    tip, records = journal.tip, []
+    for (row,) in rows:
+        draft = journal.setting.draft("recovery", "not-executed")
+        if tip.number == refused.number:
+            draft = msgspec.structs.replace(draft, refers=seq_of(row))
+        else:
+            elsewhere: dict[str, int | str] = {"epoch": refused.epoch, "seq": seq_of(row)}
+            draft = msgspec.structs.replace(draft, detail=elsewhere)
+        record, tip = journal.insert(tip, draft, refers=row)
+        records.append(record)
+    journal.commit(tip)
+    return records
+
+
+def _meta(journal: Journal, name: str) -> str | None:
+    row = journal.db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+    return None if row is None else str(row[0])
+
+
+def _mark(seed: bytes) -> str:
+    """A fingerprint of the seed that tells nothing of it."""
+    return sm3(b"onecard journal seed\0" + seed).hex()

@@ -1,0 +1,87 @@
+"""Rows and where they stand: row ids, reading records in slices, ranges of sequence numbers.
+
+A row's id is its epoch's number (1, 2, 3 … on this disk) and its seq in one integer, so the
+primary key is the order of the journal, oldest epoch first, and no second index is written.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from offline_store.chain import body_hash
+from offline_store.event import Record
+from offline_store.faults import JournalDamaged
+from world import Database
+
+SEQ_BITS = 40
+MOST_SEQ = (1 << SEQ_BITS) - 1
+COLUMNS = "epochs.epoch, events.id, events.body, events.hash, events.mac"
+SOURCE = "events JOIN epochs ON epochs.number = events.id >> 40"
+
+
+class Span(NamedTuple):
+    """Sequence numbers of one epoch, both ends included."""
+
+    first: int
+    last: int
+
+
+def row_id(number: int, seq: int) -> int:
+    return number << SEQ_BITS | seq
+
+
+def seq_of(row: int) -> int:
+    return row & MOST_SEQ
+
+
+def read_records(
+    db: Database, first: int, last: int, limit: int, *, sound: bool = True
+) -> list[Record]:
+    """Rows with ids first … last, ascending; `sound`: each must have the hash that it says.
+
+    Raises `JournalDamaged`, `sqlite3.Error`.
+    """
+    rows = db.execute(
+        f"SELECT {COLUMNS} FROM {SOURCE} WHERE events.id BETWEEN ? AND ?"
+        " ORDER BY events.id LIMIT ?",
+        (first, last, limit),
+    ).fetchall()
+    records = [
+        Record(epoch=epoch, seq=seq_of(row), body=body, hash=digest, mac=mac)
+        for epoch, row, body, digest, mac in rows
+    ]
+    if sound and any(body_hash(record.body) != record.hash for record in records):
+        raise JournalDamaged(cause="hash")
+    return records
+
+
+def after(db: Database, epoch: str | None, seq: int) -> int | None:
+    """The id that stands before the rows wanted: see `Store.records`. None: no such epoch."""
+    if epoch is None and seq == 0:
+        return 0
+    query = "SELECT max(number) FROM epochs WHERE ?1 IS NULL OR epoch = ?1"
+    (number,) = db.execute(query, (epoch,)).fetchone()
+    return None if number is None else row_id(number, seq)
+
+
+def without(span: Span, holes: Iterable[Span]) -> Iterator[Span]:
+    """The parts of `span` that lie in none of `holes`."""
+    first = span.first
+    for hole in sorted(holes):
+        if hole.first > first:
+            part = Span(first, min(hole.first - 1, span.last))
+            if part.first <= part.last:
+                yield part
+        first = max(first, hole.last + 1)
+    if first <= span.last:
+        yield Span(first, span.last)
+
+
+def merged(numbers: Sequence[int]) -> list[Span]:
+    """Ascending numbers as spans."""
+    spans: list[Span] = []
+    for number in numbers:
+        if spans and spans[-1].last + 1 == number:
+            spans[-1] = Span(spans[-1].first, number)
+        else:
+            spans.append(Span(number, number))
+    return spans

@@ -1,0 +1,106 @@
+"""The journal's tables, made and migrated by numbered steps; runs in the child only (`migrate`).
+
+A step is never changed once released; a later form of the tables is a further step.
+"""
+
+from collections.abc import Callable
+
+from sqlite_utils import Database as Tables
+
+from offline_store.files import SCHEMA
+from world import Database
+
+_TRIGGERS = """
+CREATE TRIGGER events_are_not_updated BEFORE UPDATE ON events
+BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+CREATE TRIGGER events_are_not_deleted BEFORE DELETE ON events
+BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+"""
+
+
+def _journal(tables: Tables) -> None:
+    tables.create_table("meta", {"name": str, "value": str}, pk="name")
+    tables.create_table(
+        "epochs",
+        {
+            "number": int,
+            "epoch": str,
+            "head": str,  # last known head before it, empty when there was none
+            "cause": str,  # enrolment, damaged, platform-ahead, platform-conflict
+            "step": int,  # how often the seed had been stepped
+            "mark": str,  # fingerprint of the seed as it must be after the epoch has begun
+            "abandoned": int,  # 1: the platform holds other content; nothing more is sent of it
+            "reenter": int,  # next seq to be entered again in a later epoch; NULL: none
+        },
+        pk="number",
+        not_null={"epoch", "head", "cause", "step", "mark", "abandoned"},
+        defaults={"abandoned": 0},
+    )
+    tables.execute("CREATE UNIQUE INDEX epochs_epoch ON epochs (epoch)")
+    tables.create_table(
+        "events",
+        {
+            "id": int,  # epoch number << 40 | seq
+            "kind": str,
+            "time_ms": int,
+            "person": str,
+            "scene": str,
+            "lane": str,
+            "verdict": str,
+            "refers": int,  # id of the earlier event it is about
+            "body": str,
+            "hash": str,
+            "mac": str,
+            "sealed": bytes,  # offline_store.sealing
+        },
+        pk="id",
+        not_null={"kind", "time_ms", "person", "scene", "lane", "body", "hash", "mac"},
+    )
+    for name, shift in (("epoch", "id >> 40"), ("seq", "id & 1099511627775")):
+        tables.execute(
+            f"ALTER TABLE events ADD COLUMN {name} INTEGER GENERATED ALWAYS AS ({shift}) VIRTUAL"
+        )
+    tables.execute(
+        "CREATE INDEX events_accepted ON events (person, scene, time_ms)"
+        " WHERE verdict = 'accepted' AND person <> ''"
+    )
+    tables.execute("CREATE INDEX events_refers ON events (refers) WHERE refers IS NOT NULL")
+    for trigger in filter(str.strip, _TRIGGERS.split("END;")):
+        tables.execute(f"{trigger}END")
+    tables.create_table(
+        "receipts",
+        {"epoch": int, "seq": int, "gaps": str, "time_ms": int},
+        pk="epoch",
+        not_null={"seq", "gaps"},
+    )
+    tables.create_table("quarantined", {"id": int}, pk="id")
+    tables.create_table(
+        "damage",
+        {"epoch": int, "first": int, "last": int},
+        pk=("epoch", "first"),
+        not_null={"last"},
+    )
+    tables.create_table(
+        "forward_key",
+        {"one": int, "epoch": int, "seq": int, "key": bytes},
+        pk="one",
+        not_null={"key"},
+    )
+
+
+STEPS: tuple[Callable[[Tables], None], ...] = (_journal,)
+assert len(STEPS) == SCHEMA
+
+
+def migrate(db: Database) -> None:
+    """Bring the tables up to `SCHEMA`, each step whole or not at all.
+
+    `db` is in autocommit mode and no transaction is open.
+    """
+    tables = Tables(db)
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    for number, step in enumerate(STEPS[version:], start=version + 1):
+        db.execute("BEGIN IMMEDIATE")
+        step(tables)
+        db.execute(f"PRAGMA user_version = {number}")
+        db.execute("COMMIT")
