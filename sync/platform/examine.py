@@ -10,11 +10,11 @@ from typing import Literal
 
 import msgspec
 
+from offline_store.chain import body_hash
 from offline_store.event import Event
 from sync.contract import messages
 from sync.contract.messages import Item
 from sync.contract.topics import Place
-from trust.sm3 import sm3
 from world import Fault
 
 Reason = Literal["oversized", "hash", "event", "foreign", "place", "unreadable", "conflict"]
@@ -61,7 +61,7 @@ def _row(place: Place, epoch: str, item: Item) -> Sound | Poisoned:
     raw = msgspec.json.encode(item)
     if not item.body:
         return Poisoned(item.seq, "oversized", raw)
-    if sm3(item.body.encode()).hex() != item.hash:
+    if body_hash(item.body) != item.hash:
         return Poisoned(item.seq, "hash", raw)
     try:
         event = msgspec.json.decode(item.body, type=Event)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from offline_store import chain
+from offline_store.event import Event
 from sync.contract.messages import MAX_LISTED, Range, Receipt
 from sync.contract.topics import Place
 from sync.platform.examine import Examined, Poisoned, Sound
@@ -250,6 +252,8 @@ def _insert(db: Database, terminal: str, row: Sound, now: int) -> None:
             now,
         ),
     )
+    if event.seq == chain.FIRST_SEQ and not _begins_an_epoch(event):
+        _raise_alarm(db, Alarm(terminal, event.epoch, event.seq, "chain"), now)
     if event.verdict == "accepted":
         # Accepted offline, revoked since: it stays accepted, and somebody should know.
         db.execute(
@@ -257,6 +261,11 @@ def _insert(db: Database, terminal: str, row: Sound, now: int) -> None:
             " WHERE reference IN (?, ?) LIMIT 1",
             (terminal, event.epoch, item.seq, event.card, event.person),
         )
+
+
+def _begins_an_epoch(event: Event) -> bool:
+    head = str(event.detail.get("head", ""))
+    return event.prev == chain.first_prev(event.terminal, event.epoch, head)
 
 
 def _conflict(db: Database, terminal: str, row: Sound, now: int) -> None:

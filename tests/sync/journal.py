@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
-from trust.sm3 import hmac_sm3, sm3
 
+from offline_store import chain
 from offline_store.event import Event
 from sync.contract.messages import Receipt
 from world.ports import Event as WorldEvent
@@ -25,7 +25,7 @@ class Row:
 
 
 def row(seq: int, body: str = "{}", epoch: str = EPOCH) -> Row:
-    return Row(epoch, seq, body, sm3(body.encode()).hex(), "0" * 64)
+    return Row(epoch, seq, body, chain.body_hash(body), "0" * 64)
 
 
 class MemoryJournal:
@@ -38,8 +38,8 @@ class MemoryJournal:
         self.receipted = 0
         self.receipts: list[Receipt] = []
         self.asked = 0
-        self._prev = "0" * 64
-        self._key = hmac_sm3(seed, bytes.fromhex(epoch))
+        self._prev = chain.first_prev(terminal, epoch, "")
+        self._key = chain.epoch_key(seed, epoch)
         self._listeners: list[WorldEvent] = []
         self._changed = threading.Condition()
 
@@ -66,9 +66,9 @@ class MemoryJournal:
             }  # type: ignore[arg-type]
         )
         body = msgspec.json.encode(event).decode()
-        self._prev = sm3(body.encode()).hex()
-        mac = hmac_sm3(self._key, bytes.fromhex(self._prev)).hex()
-        self._key = sm3(self._key)
+        self._prev = chain.body_hash(body)
+        mac = chain.mac(self._key, self._prev)
+        self._key = chain.next_key(self._key)
         return Row(self.epoch, seq, body, self._prev, mac)
 
     def unreceipted(self, limit: int) -> Sequence[Row]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from offline_store import chain
 from offline_store.event import Event
 from sync.contract import messages
 from sync.contract.messages import Range, Receipt
@@ -16,7 +17,6 @@ from sync.platform.ledger import Alarm, Ledger, LedgerFailed
 from sync.platform.macs import Macs
 from tests.sync.journal import EPOCH, SEED, MemoryJournal, Row
 from trust.keystore import FileKeyStore
-from trust.sm3 import sm3
 from world import Database
 from world.real import RealWorld
 
@@ -54,7 +54,7 @@ def rewritten(row: Row, **changes: object) -> Row:
     """Another event under the right hash of its text."""
     event = msgspec.structs.replace(msgspec.json.decode(row.body, type=Event), **changes)
     body = msgspec.json.encode(event).decode()
-    return changed(row, body=body, hash=sm3(body.encode()).hex())
+    return changed(row, body=body, hash=chain.body_hash(body))
 
 
 def test_a_receipt_names_the_highest_contiguous_row(ledger: Ledger, journal: MemoryJournal) -> None:
@@ -109,7 +109,7 @@ def test_a_poisoned_row_is_kept_raw_and_does_not_hold_back_the_rest(
 
 
 def sealed(body: str) -> dict[str, str]:
-    return {"body": body, "hash": sm3(body.encode()).hex()}
+    return {"body": body, "hash": chain.body_hash(body)}
 
 
 def test_a_mended_row_leaves_quarantine(ledger: Ledger, journal: MemoryJournal) -> None:
@@ -153,6 +153,13 @@ def test_a_broken_chain_is_an_alarm(ledger: Ledger, journal: MemoryJournal) -> N
     assert kinds == [(3, "chain"), (3, "mac")]
 
 
+def test_an_epoch_that_does_not_begin_as_it_says_is_an_alarm(
+    ledger: Ledger, journal: MemoryJournal
+) -> None:
+    take(ledger, [rewritten(journal.rows[0], detail={"head": "a" * 64})])
+    assert Alarm("gate-1", EPOCH, 1, "chain") in ledger.alarms("gate-1")
+
+
 def test_a_row_that_the_terminal_did_not_seal_is_an_alarm(
     ledger: Ledger, journal: MemoryJournal
 ) -> None:
@@ -168,7 +175,7 @@ def test_macs_are_checked_again_after_a_restart_and_in_a_second_epoch(
     world = RealWorld()
     again = Ledger(world, tmp_path / "platform.db", Macs(FileKeyStore(world, tmp_path / "keys")))
     take(again, journal.rows[4:])
-    second = MemoryJournal("gate-1", epoch="f" * 32, seed=sm3(SEED))
+    second = MemoryJournal("gate-1", epoch="f" * 32, seed=chain.next_seed(SEED))
     second.add(3)
     take(again, second.rows)
     assert again.alarms("gate-1") == []
