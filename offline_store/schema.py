@@ -10,12 +10,11 @@ from sqlite_utils import Database as Tables
 from offline_store.files import SCHEMA
 from world import Database
 
-_TRIGGERS = """
-CREATE TRIGGER events_are_not_updated BEFORE UPDATE ON events
-BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
-CREATE TRIGGER events_are_not_deleted BEFORE DELETE ON events
-BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
-"""
+# A row of the journal is written once.
+_TRIGGER = (
+    "CREATE TRIGGER events_no_{act} BEFORE {act} ON events"
+    " BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END"
+)
 
 
 def _journal(tables: Tables) -> None:
@@ -65,8 +64,8 @@ def _journal(tables: Tables) -> None:
         " WHERE verdict = 'accepted' AND person <> ''"
     )
     tables.execute("CREATE INDEX events_refers ON events (refers) WHERE refers IS NOT NULL")
-    for trigger in filter(str.strip, _TRIGGERS.split("END;")):
-        tables.execute(f"{trigger}END")
+    for act in ("update", "delete"):
+        tables.execute(_TRIGGER.format(act=act))
     tables.create_table(
         "receipts",
         {"epoch": int, "seq": int, "gaps": str, "time_ms": int},
