@@ -33,6 +33,8 @@ REASONS: Sequence[tuple[type[Fault], Reason]] = (
     (Fault, Reason.CARD_UNREADABLE),  # TLV, records, lengths, status words, endless chains
 )
 
+ENDS_OF_A_HANGING_CALL = (Reason.CARD_GONE, Reason.READER_GONE)
+
 
 def reason_of(fault: Fault) -> Reason:
     """The reason that people are told."""
@@ -42,9 +44,12 @@ def reason_of(fault: Fault) -> Reason:
 def unidentified(credential: str, fault: Fault, *, gave_up: bool) -> Unidentified:
     """What is recorded of a person whose card gave no identity.
 
-    A card that the watchdog gave up stays mute in the journal, however its transmit ended.
+    A card that the watchdog gave up is mute, whichever way its hanging call ended; what it did
+    answer after all is judged as ever.
     """
-    reason = Reason.CARD_MUTE if gave_up else reason_of(fault)
+    reason = reason_of(fault)
+    if gave_up and reason in ENDS_OF_A_HANGING_CALL:
+        reason = Reason.CARD_MUTE
     return Unidentified(credential, reason, _authentication(fault), fault.code)
 
 
@@ -53,7 +58,7 @@ def _authentication(fault: Fault) -> Authentication | None:
         return None
     facts = {name: str(value) for name, value in fault.facts.items()}
     return Authentication(
-        mode="psam",
+        mode="hsm" if facts["mode"] == "hsm" else "psam",
         result="failed",
         generation=facts["generation"],
         algorithm=facts["algorithm"],

@@ -62,6 +62,8 @@ def _day(field: str, digits: str) -> date | None:
     """YYYYMMDD; empty where the card says nothing."""
     if not digits:
         return None
+    if len(digits) != 8:  # strptime would take 2026111 for some day
+        raise CardDateFault(field=field)
     try:
         return datetime.strptime(digits, "%Y%m%d").date()
     except ValueError as error:

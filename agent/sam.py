@@ -12,7 +12,7 @@ from typing import ClassVar
 from apdu.authentication import CardParameters, Computed, Mode, Pending
 from apdu.crypto import Algorithm
 from apdu.psam import Psam, PsamBusy, PsamKey, PsamLacksAlgorithm, PsamMissing
-from drivers.contract import CardHandle, CardReader
+from drivers.contract import Absence, CardHandle, CardReader
 from world import Event, Fault, Lock, Queue, Task, World
 
 LOG = logging.getLogger("onecard.psam")
@@ -54,7 +54,10 @@ class Answer:
 
 
 class SamSlot:
-    """One SAM slot and its thread, the only one that touches the PSAM."""
+    """One SAM slot and its thread, the only one that touches the PSAM.
+
+    A second thread only hears what comes and goes in the slot, and has the first one look.
+    """
 
     def __init__(self, world: World, reader: CardReader) -> None:
         self._world = world
@@ -63,11 +66,12 @@ class SamSlot:
         self._handle: CardHandle | None = None
         self._psam: Psam | None = None
         self._silent = False
-        self._task: Task | None = None
+        self._stopping = False
+        self._tasks: list[Task] = []
         self.lease: Lock = world.lock()
-        self.algorithms: tuple[Algorithm, ...] = ()
+        self.algorithms: tuple[Algorithm, ...] = ()  # of the PSAM that is there
         self.terminal_number = ""
-        self.fault = ""
+        self.fault: str = PsamMissing.code  # until one has answered
 
     @property
     def usable(self) -> bool:
@@ -75,13 +79,18 @@ class SamSlot:
         return not self._silent
 
     def start(self) -> None:
-        self._task = self._world.spawn(self._run, name=f"psam {self._reader.name}")
-        self.ask(_nothing)  # powered and probed before the first card comes
+        name = self._reader.name
+        self._tasks = [
+            self._world.spawn(self._run, name=f"psam {name}"),
+            self._world.spawn(self._hear, name=f"psam slot {name}"),
+        ]
 
     def stop(self) -> None:
+        self._stopping = True
+        self._reader.events.put(Absence(self._reader.name, 0, self._world.monotonic()))
         self._jobs.put(None, priority=1)
-        if self._task is not None:
-            self._task.join(1.0)
+        for task in self._tasks:
+            task.join(1.0)
 
     def ask(self, work: Work) -> Pending[bytes]:
         """Let the PSAM do `work` after what it was asked before."""
@@ -103,6 +112,13 @@ class SamSlot:
         algorithms = tuple(algorithm.value for algorithm in self.algorithms)
         return SamStatus(self._reader.name, self.terminal_number, algorithms, self.fault)
 
+    def _hear(self) -> None:
+        """A PSAM that comes is powered and probed before the next card needs it."""
+        while not self._stopping:
+            self._reader.events.get()
+            if not self._stopping:
+                self._jobs.put(self._renew)
+
     # The PSAM's thread
 
     def _run(self) -> None:
@@ -110,6 +126,15 @@ class SamSlot:
             job()
             self._silent = False
         self._close()
+
+    def _renew(self) -> None:
+        known = self.fault
+        self._close()
+        self._attempt(_nothing)
+        if self.fault and not known:
+            LOG.warning("psam %s: lost (%s)", self._reader.name, self.fault)
+        elif known and not self.fault:
+            LOG.info("psam %s: ready, number %s", self._reader.name, self.terminal_number)
 
     def _attempt(self, work: Work) -> Computed:
         """A PSAM that went with its reader service is powered again, once: no try is spent."""
@@ -125,6 +150,7 @@ class SamSlot:
             return Computed(work(self._psam or self._open()))
         except PsamMissing as fault:
             self._close()
+            self.algorithms, self.terminal_number = (), ""
             return Computed(fault=fault)
         except Fault as fault:
             return Computed(fault=fault)
@@ -135,7 +161,11 @@ class SamSlot:
         except Fault as fault:
             raise PsamMissing(reason=fault.code) from fault
         psam = Psam(self._handle)
-        self.algorithms = psam.probe()
+        try:
+            self.algorithms = psam.probe()
+        except Fault:
+            self._close()
+            raise
         self.terminal_number = psam.terminal_number
         self._psam = psam
         return psam
@@ -172,11 +202,13 @@ class SamDesk:
 
         Raises `PsamMissing`, `PsamLacksAlgorithm`, `PsamBusy`.
         """
-        able = [slot for slot in self._slots if slot.usable]
-        if not able:
+        usable = [slot for slot in self._slots if slot.usable]
+        if not usable:
             raise PsamMissing(reason="silent" if self._slots else "no-slot")
-        # A slot that has not been probed yet may have it.
-        able = [s for s in able if not s.algorithms or algorithm in s.algorithms]
+        # Where nothing has answered yet, the right one may be there by now.
+        able = [slot for slot in usable if algorithm in slot.algorithms] or [
+            slot for slot in usable if not slot.algorithms
+        ]
         if not able:
             raise PsamLacksAlgorithm(algorithm=algorithm.value)
         for slot in able:
@@ -207,8 +239,9 @@ class LeasingAuthenticator:
         return self._ask(PsamKey.RKSSSE, card, factor, original)
 
     def release(self) -> None:
-        if self._slot is not None:
-            self._slot.give_back()
+        slot, self._slot = self._slot, None
+        if slot is not None:
+            slot.give_back()
 
     def _ask(
         self, key: PsamKey, card: CardParameters, factor: bytes, original: bytes

@@ -6,6 +6,9 @@ stored is refused. An exit lane opens first and records afterwards: leaving neve
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal
+
+from msgspec.structs import replace
 
 from agent.clock import Clock
 from agent.failures import unidentified
@@ -22,6 +25,8 @@ from offline_store.event import Draft, Record
 from offline_store.store import Entry, Store, Turn, Unstored
 from world import Fault, World
 
+NOT_EXECUTED = "not-executed"  # reason of a recovery event: what it refers to did not take place
+
 
 @dataclass(frozen=True)
 class TapReport:
@@ -30,7 +35,7 @@ class TapReport:
     reader: str
     lane: str
     reason: Reason
-    accepted: bool
+    accepted: bool  # durable, and the barrier took it
     stages_us: Mapping[str, int]
     record: Record | None  # None when it could not be stored
 
@@ -60,20 +65,21 @@ class Taps:
         self._watchdog = watchdog
         self._application = application
         self._report = report
-        self._unstored = 0  # taps and alarms that no event tells of yet
+        self._missed = Missed(world)
 
     def handle(self, lane: Lane, reader: CardReader, presence: Presence) -> TapReport:
         """One presence to its end. Never raises a `Fault`: whatever fails becomes a reason."""
         stages = Stages(self._world, presence.at)
         leaving = lane.direction == "exit"
-        if leaving:
-            self._open(lane)
+        stuck = self._let_out(lane) if leaving else None
         with (
             self._watchdog.watch(reader, lambda: self._silent(lane, reader)) as watch,
             PoweredCard(reader, watch) as card,  # powered down on every way out
         ):
             presented = self._read(card, presence, watch, stages)
             report = self._settle(lane, reader, presented, stages, leaving=leaving)
+        if stuck is not None:
+            self.alarm(lane.name, stuck.code)
         self._report(report)
         return report
 
@@ -100,28 +106,30 @@ class Taps:
     ) -> TapReport:
         """Decide, make it durable, and only then act."""
         stages.begin("decide")
-        missed = self._unstored
+        missed = self._missed.take()
+        record: Record | None = None
         try:
             record = self._store.turn(
                 lambda turn: self._decide(turn, lane, presented, stages, missed, leaving=leaving)
             )
         except Unstored:
-            self._unstored += 1
-            record, reason = None, Reason.NOT_STORED
-        else:
-            self._unstored -= missed
-            reason = Reason(record.event().reason)
+            self._missed.add(missed + 1)
         stages.begin("act")
-        accepted = record is not None and self._results.accepted(reason)
-        if accepted and not leaving and not self._open(lane):
-            reason = Reason.OUT_OF_SERVICE
-        lane.show(self._results.prompt(reason))
+        reason = Reason(record.event().reason) if record else Reason.NOT_STORED
+        accepted = self._results.accepted(reason)
+        stuck: DeviceFault | None = None
+        if not leaving:  # who leaves has his answer
+            stuck = self._open(lane) if accepted else None
+            reason = Reason.OUT_OF_SERVICE if stuck else reason
+            lane.show(self._results.prompt(reason))
         stages.end()
+        if record is not None and stuck is not None:
+            self._not_let_in(lane, record, stuck)
         return TapReport(
             reader=reader.name,
             lane=lane.name,
             reason=reason,
-            accepted=accepted,
+            accepted=accepted and stuck is None,
             stages_us=stages.so_far(),
             record=record,
         )
@@ -169,37 +177,84 @@ class Taps:
         )
         return Entry(draft)
 
-    def _open(self, lane: Lane) -> bool:
-        """Let the person through; a barrier that does not take it is reported, not raised."""
+    def _open(self, lane: Lane) -> DeviceFault | None:
+        """Let the person through; what keeps the barrier from it is returned, not raised."""
         try:
             lane.open()
         except DeviceFault as fault:
-            self.alarm(lane.name, fault.code)
-            return False
-        return True
+            return fault
+        return None
+
+    def _let_out(self, lane: Lane) -> DeviceFault | None:
+        """Open at once and say so; nothing that comes later changes it."""
+        stuck = self._open(lane)
+        reason = Reason.OUT_OF_SERVICE if stuck else Reason.ACCEPTED_EXIT
+        lane.show(self._results.prompt(reason))
+        return stuck
+
+    def _not_let_in(self, lane: Lane, record: Record, stuck: DeviceFault) -> None:
+        """The record says accepted, the barrier did not open: the person may come again at once."""
+        draft = self._draft("recovery", lane.name, NOT_EXECUTED)
+
+        def decide(turn: Turn) -> Entry:
+            event = turn.event(record.seq)
+            if event is not None and event.epoch == record.epoch:
+                return Entry(replace(draft, refers=record.seq))
+            return Entry(replace(draft, detail={"epoch": record.epoch, "seq": record.seq}))
+
+        self._record(decide)
+        self.alarm(lane.name, stuck.code)
 
     def _silent(self, lane: Lane, reader: CardReader) -> None:
         """The watchdog's word while the reader's own thread hangs: tell the person, note it."""
         lane.show(self._results.prompt(Reason.TAKE_CARD_AWAY))
-        self.alarm(lane.name, Reason.TAKE_CARD_AWAY.value, reader=reader.name)
+        # Not on the watchdog's thread: a disk that hangs must not keep it from the other lanes.
+        self._world.spawn(
+            lambda: self.alarm(lane.name, Reason.TAKE_CARD_AWAY.value, reader=reader.name),
+            name=f"alarm {reader.name}",
+        )
 
     def alarm(self, lane: str, reason: str, **detail: str | int) -> None:
         """An event for the operator, that no tap waits for."""
+        draft = replace(self._draft("alarm", lane, reason), detail=detail)
+        self._record(lambda turn: Entry(draft))
+
+    def _record(self, decide: Callable[[Turn], Entry]) -> None:
+        """An event beside the taps; what cannot be stored is told by the next tap that can."""
+        try:
+            self._store.turn(decide)
+        except Unstored:
+            self._missed.add(1)
+
+    def _draft(self, kind: Literal["alarm", "recovery"], lane: str, reason: str) -> Draft:
         clock = self._clock.read()
-        draft = Draft(
-            kind="alarm",
+        return Draft(
+            kind=kind,
             time_ms=clock.time_ms,
             clock=clock.quality,
             boot=clock.boot,
             lane=lane,
             scene=self._scene.kind,
             reason=reason,
-            detail=detail,
         )
-        try:
-            self._store.turn(lambda turn: Entry(draft))
-        except Unstored:
-            self._unstored += 1
+
+
+class Missed:
+    """How many taps and alarms could not be stored since an event last told of it."""
+
+    def __init__(self, world: World) -> None:
+        self._changing = world.lock()
+        self._count = 0
+
+    def add(self, count: int) -> None:
+        with self._changing:
+            self._count += count
+
+    def take(self) -> int:
+        """All of them, for one event to tell; two taps at once never tell of the same ones."""
+        with self._changing:
+            count, self._count = self._count, 0
+            return count
 
 
 class PoweredCard:

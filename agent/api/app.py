@@ -1,4 +1,5 @@
-"""Routes of the local API. Every answer is a JSON object with `version`; nothing changes by GET.
+"""Routes of the local API. Every answer, errors too, is a JSON object with `version`; there is
+nothing but GET, and nothing changes by it.
 
 The journal and the status are read in the store's own thread between taps, so no endpoint opens
 the database file. Identities are never handed out here.
@@ -10,6 +11,7 @@ from typing import Any, Protocol
 import msgspec
 from anyio import to_thread
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
@@ -20,6 +22,7 @@ from world import Fault
 
 VERSION = 1
 PAGE = 200  # records in one answer
+LONGEST_ROUTE = 64  # characters of a wrong path that an error repeats
 
 
 class Daemon(Protocol):
@@ -43,14 +46,30 @@ class Daemon(Protocol):
 def application(daemon: Daemon) -> Starlette:
     """The ASGI application for one daemon."""
 
+    def respond_with(fault: Fault, status: int) -> Response:
+        facts = dict(fault.facts)
+        return _json(
+            {"error": fault.code, "facts": facts, "sentence": daemon.sentence(fault)}, status
+        )
+
     def endpoint(answer: Callable[[Request], dict[str, Any]]) -> Callable[..., Awaitable[Response]]:
         async def respond(request: Request) -> Response:
             try:
                 return _json(await to_thread.run_sync(answer, request))
+            except BadQuery as fault:
+                return respond_with(fault, 400)
             except Fault as fault:
-                return _json(_error(daemon, fault), 503)
+                return respond_with(fault, 503)
 
         return respond
+
+    async def refused(request: Request, error: Exception) -> Response:
+        """What the router itself refuses: 404 and 405."""
+        assert isinstance(error, HTTPException)
+        route = request.url.path[:LONGEST_ROUTE]
+        if error.status_code == 405:
+            return respond_with(OnlyGet(method=request.method, route=route), 405)
+        return respond_with(NoRoute(route=route), error.status_code)
 
     def status(request: Request) -> dict[str, Any]:
         return daemon.status()
@@ -78,7 +97,8 @@ def application(daemon: Daemon) -> Starlette:
             Route("/v1/journal", endpoint(journal)),
             Route("/v1/journal/verify", endpoint(verify)),
             Route("/v1/taps", taps),
-        ]
+        ],
+        exception_handlers={HTTPException: refused},
     )
 
 
@@ -86,6 +106,18 @@ class BadQuery(Fault):
     """A query parameter that is no whole number from 0 on."""
 
     code = "api.bad-query"
+
+
+class NoRoute(Fault):
+    """Nothing is offered under that path. Fact: `route`."""
+
+    code = "api.no-route"
+
+
+class OnlyGet(Fault):
+    """The local API changes nothing, so it takes GET alone. Facts: `method`, `route`."""
+
+    code = "api.only-get"
 
 
 def _whole_number(text: str) -> int:
@@ -97,10 +129,6 @@ def _whole_number(text: str) -> int:
 def _json(body: dict[str, Any], status: int = 200) -> Response:
     content = msgspec.json.encode({"version": VERSION, **body})
     return Response(content, status_code=status, media_type="application/json")
-
-
-def _error(daemon: Daemon, fault: Fault) -> dict[str, Any]:
-    return {"error": fault.code, "facts": dict(fault.facts), "sentence": daemon.sentence(fault)}
 
 
 async def _lines(feed: Feed) -> AsyncIterator[bytes]:

@@ -4,6 +4,7 @@ uvicorn wakes ten times a second by itself: the stated exception to "no polling"
 The socket belongs to the group `onecard`, where there is one, and to nobody else.
 """
 
+from contextlib import suppress
 from pathlib import Path
 
 import uvicorn
@@ -49,7 +50,10 @@ class ApiServer:
         )
 
     def stop(self) -> None:
+        """End what is being answered within a second, and take the socket away."""
+        if self._task is None:
+            return
         self._server.should_exit = True
-        if self._task is not None:
-            self._task.join(3)
-        self._world.remove_file(self._path)
+        self._task.join(3)
+        with suppress(FileNotFoundError):  # somebody tidied /run
+            self._world.remove_file(self._path)

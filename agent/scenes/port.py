@@ -43,9 +43,7 @@ class Seen(Protocol):
 class Turn(Protocol):
     """What can be read inside the transaction that will insert the event."""
 
-    def last_accepted(
-        self, person: str, *, scene: str, lane: str, since_ms: int
-    ) -> Seen | None: ...
+    def last_accepted(self, person: str, *, scene: str, since_ms: int) -> Seen | None: ...
 
 
 @dataclass(frozen=True)
