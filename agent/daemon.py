@@ -28,6 +28,7 @@ from config.model import Agent as Settings
 from config.model import Keys
 from drivers.contract import DeviceState
 from offline_store.event import Record
+from offline_store.lists import Lists
 from offline_store.store import Store
 from sync.uplink import Status, Uplink
 from trust.keystore import FileKeyStore, KeyStore, Layered, SystemdCredentials
@@ -53,12 +54,15 @@ class Agent:
         self._texts = texts
         self._clock = Clock(world)
         self._keys = key_store(world, settings.keys)
+        data = Path(settings.terminal.data)
+        self._lists = Lists(world, data)
         self._store = Store(
             world,
-            Path(settings.terminal.data),
+            data,
             terminal=settings.terminal.id,
             boot=self._clock.read().boot,
             keys=self._keys,
+            lists=self._lists,
         )
         self.feed = Feed()
         self._gate = Gate(world, settings)
@@ -122,7 +126,7 @@ class Agent:
             "devices": [device_status(status) for status in self._gate.devices()],
             "sams": [sam_status(status) for status in self._gate.sams.status()],
             "store": msgspec.to_builtins(self._store.status()),
-            "lists": dict(self._store.lists.versions()),
+            "lists": dict(self._lists.versions()),
             "sync": msgspec.to_builtins(self._uplink.status()) if self._uplink else None,
         }
 
@@ -177,7 +181,12 @@ class Agent:
             self._uplink = None
             return
         self._uplink = make_uplink(
-            self._world, self._settings, self._store, self._keys, report=self._tell_link
+            self._world,
+            self._settings,
+            self._store,
+            self._lists,
+            self._keys,
+            report=self._tell_link,
         )
         self._uplink.start()
 

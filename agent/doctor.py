@@ -169,7 +169,7 @@ class Doctor:
         if self._status is None:
             return
         store = self._status["store"]
-        fault = store["last_fault"]
+        fault = store["fault"]
         if fault:
             yield Finding("journal-fault", False, {"cause": str(fault)})
         else:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 
 from config.model import Agent as Settings
+from offline_store.lists import Lists
 from offline_store.store import Store
 from sync.contract.topics import Place
 from sync.paho_link import open_link
@@ -20,6 +21,7 @@ def make_uplink(
     world: World,
     settings: Settings,
     store: Store,
+    lists: Lists,
     keys: KeyStore,
     report: Callable[[Status], None],
 ) -> Uplink:
@@ -29,7 +31,7 @@ def make_uplink(
         world,
         open_link(world, settings.sync, settings.terminal.id, keys),
         store,
-        {"list": store.lists},
+        {"list": lists},
         Opener(sm2(), issuers(keys)),
         Place(settings.sync.namespace, settings.terminal.city, settings.terminal.id),
         settings.sync,

@@ -64,6 +64,7 @@ class Seen:
     epoch: str
     seq: int
     time_ms: int
+    reason: str
 
 
 class Turn:
@@ -86,7 +87,8 @@ class Turn:
         if not person:
             return None
         row = self._db.execute(
-            "SELECT (SELECT epoch FROM epochs WHERE number = e.id >> 40), e.seq, e.time_ms"
+            "SELECT (SELECT epoch FROM epochs WHERE number = e.id >> 40), e.seq, e.time_ms,"
+            " e.body ->> '$.reason'"
             " FROM events e WHERE person = ?1 AND person <> '' AND scene = ?2"
             " AND verdict = 'accepted' AND time_ms >= ?3 AND (?4 = '' OR lane = ?4)"
             " AND NOT EXISTS"

@@ -234,7 +234,8 @@ class Pcscd:
         if self._holder is not None:
             self._holder.wait()
             self._holder = None
-        shutil.rmtree(self._folder)
+        with contextlib.suppress(FileNotFoundError):  # the holder has removed it already
+            shutil.rmtree(self._folder)
 
     # How it is made
 

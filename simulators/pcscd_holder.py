@@ -2,14 +2,15 @@
 
 Started as a script by `unshare --mount --net`; takes orders over the socket that it inherits, one
 datagram each, and answers each with `ok` or the reason why not. When the other end closes, however
-that came about, it ends and pcscd with it. A socket made here stays in this network wherever it is
-used, so a card's connection is made here and handed out.
+that came about, it ends, and pcscd and the folder with it. A socket made here stays in this
+network wherever it is used, so a card's connection is made here and handed out.
 """
 
 import contextlib
 import ctypes
 import fcntl
 import os
+import shutil
 import signal
 import socket
 import struct
@@ -127,6 +128,7 @@ def serve(orders: socket.socket, folder: Path) -> None:
         for sock in handed:
             sock.close()
     daemon.end(signal.SIGKILL)
+    shutil.rmtree(folder)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ The file says what each card is; `Wallet` has the city issue it, once, so that a
 twice is the same card with the same counters.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from importlib import resources
 from typing import Annotated, Literal
@@ -22,6 +22,7 @@ from simulators.cards import (
     face,
     operating_system,
 )
+from simulators.cards.contract import Processor
 from simulators.cards.foreign import foreign_card
 from simulators.ceremony import CardOrder, City
 
@@ -158,14 +159,23 @@ class Wallet:
         """The card of a visit at the interface of the visit."""
         return self.at(visit.card, Interface(visit.interface))
 
-    def at(self, key: str, interface: Interface) -> Card:
-        """A card by its key (or `FOREIGN`) as a reader of that kind meets it."""
+    def at(
+        self,
+        key: str,
+        interface: Interface,
+        *,
+        wrong: Callable[[Processor], Processor] | None = None,
+    ) -> Card:
+        """A card by its key (or `FOREIGN`) as a reader of that kind meets it.
+
+        `wrong` is one of `simulators.cards.faults`, put around the card's inside.
+        """
         if key == FOREIGN:
             return foreign_card(interface)
         if key not in self._issued:
             self._issued[key] = self._issue(self._cast.card(key))
         inside, historical = self._issued[key]
-        return face(inside, historical, interface)
+        return face(wrong(inside) if wrong else inside, historical, interface)
 
     def _issue(self, card: PersonsCard) -> tuple[SocialSecurityCardOs, bytes]:
         issuer = self._cast.issuer_of(card)

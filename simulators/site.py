@@ -19,6 +19,7 @@ from typing import Any, Self
 from agent.cli.client import Client, DaemonAbsent
 from config.model import Sync
 from offline_store.event import Record
+from offline_store.lists import blacklist_payload
 from simulators.broker import Broker
 from simulators.certificates import Authority
 from simulators.pcscd import FOUR_READERS, Pcscd
@@ -161,6 +162,14 @@ class Site:
 
     def __exit__(self, *exception: object) -> None:
         self._stack.close()
+
+    @property
+    def reader_stack(self) -> str:
+        """What serves the readers, as it names itself; empty when it is not running."""
+        if not self.pcscd.pid or not Path(f"/proc/{self.pcscd.pid}").exists():
+            return ""
+        told = subprocess.run(["pcscd", "--version"], capture_output=True, text=True, check=True)
+        return told.stdout.splitlines()[0].replace("version ", "").rstrip(".") + " + vpcd"
 
     def publish_blacklist(self) -> None:
         """Give the city's blacklist out to all terminals: cards by id, one by its number."""

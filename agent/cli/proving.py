@@ -29,13 +29,9 @@ def add_to(app: typer.Typer, context: Context) -> None:
     ui = context.texts.ui
 
     @app.command(help=ui("help-demo"))
-    def demo(
-        in_process: Annotated[bool, typer.Option(help=ui("help-in-process"))] = False,
-        as_json: Json = False,
-    ) -> None:
+    def demo(as_json: Json = False) -> None:
         context.as_json = as_json
-        module = importlib.import_module("simulators.demo")
-        raise typer.Exit(module.run(context, in_process=in_process))
+        raise typer.Exit(importlib.import_module("simulators.demo").run(context))
 
     @app.command(help=ui("help-bench"), context_settings=ANY)
     def bench(

@@ -236,7 +236,7 @@ class Morning:
             journal=site.agent.records(),
             platform={(r.epoch, r.seq): r.hash for r in site.platform.ledger.rows(TERMINAL)},
             alarms=len(site.platform.ledger.alarms(TERMINAL)),
-            reader_stack=site.pcscd.version,
+            reader_stack=site.reader_stack,
             broker_pid=site.broker.pid,
             broker_starts=site.broker.starts,
             whole=bool(site.agent.client.get("/v1/journal/verify")["whole"]),

@@ -22,7 +22,7 @@ class Screen:
             self._print(
                 self._texts.ui(
                     "demo-parts",
-                    stack=site.pcscd.version,
+                    stack=site.reader_stack,
                     pcscd=site.pcscd.pid,
                     broker=site.broker.pid,
                     port=site.broker.port,

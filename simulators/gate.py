@@ -1,0 +1,221 @@
+"""The product's gate in this process, on a real pcscd: PSAM desk, `Taps` and a store on disk.
+
+Proofs and benchmarks stand on it where a whole agent would hide what they count or time; the parts
+between card and journal are the product's own and put together as `agent.daemon` does it.
+"""
+
+import os
+import queue
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from agent.clock import Clock
+from agent.gate import Gate
+from agent.lanes import Lane
+from agent.reading import CardDesk
+from agent.results import Results
+from agent.sam import SamDesk
+from agent.scenes import scene_for
+from agent.tap import TapReport, Taps
+from agent.texts import Texts
+from agent.watchdog import Watchdog
+from config.load import parse
+from drivers.console import ConsoleBarrier, ConsolePrompts
+from drivers.contract import CardReader, DeviceState, Presence
+from offline_store.event import Record
+from offline_store.lists import Lists
+from offline_store.store import Store
+from simulators.cards import Interface
+from simulators.people import Cast
+from simulators.pcscd import Pcscd
+from simulators.site import DOOR, DOOR_SLOT, PSAM, READERS, until
+from simulators.timing import TimeTable
+from simulators.vpcd import SOUND, Faults, Insertion, Slot
+from trust.keystore import FileKeyStore
+from trust.references import References
+from trust.sm2 import sm2
+from world.real import RealWorld
+
+TERMINAL = "local-gate"
+ENTRY = "entry"
+PAGE = 50  # records
+AT = {Interface.CONTACTLESS: DOOR, Interface.CONTACT: DOOR_SLOT}
+GATE_READERS = (DOOR, DOOR_SLOT, PSAM)
+
+MakeDesk = Callable[[RealWorld, SamDesk, References], CardDesk]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A tap that came to its end, card powered down, at `time.perf_counter()`."""
+
+    report: TapReport
+    at: float
+
+
+def become_client(pcscd: Pcscd) -> None:
+    """Lead this process to `pcscd`. libpcsclite reads the way once, so: before any PC/SC call."""
+    os.environ["PCSCLITE_CSOCK_NAME"] = pcscd.socket_path
+
+
+class LocalGate:
+    """One entry lane at the first contactless and the contact reader of `pcscd`, and its PSAM.
+
+    The same person may come again at once (window 0). `serve` puts the reader threads to work and
+    their taps into `ended`; without it the caller calls `taps.handle` himself. `desk` makes
+    another reader of cards than the product's.
+    """
+
+    def __init__(
+        self,
+        pcscd: Pcscd,
+        cast: Cast,
+        folder: Path,
+        *,
+        serve: bool = True,
+        desk: MakeDesk = CardDesk,
+        psam_time: TimeTable | None = None,
+    ) -> None:
+        self.slots = {reader: Slot(pcscd, reader) for reader in GATE_READERS}
+        self.ended: queue.Queue[Ended] = queue.Queue()
+        self._world = RealWorld()
+        self._cast = cast
+        self._serve = serve
+        self._psam_time = psam_time
+        keys = FileKeyStore(self._world, folder / "keys")
+        secrets = cast.city.terminal_secrets(TERMINAL)
+        for name, secret in secrets.items():
+            keys.write(name, secret)
+        settings = parse(_configuration(folder, cast.region), "local gate")
+        clock = Clock(self._world)
+        data = Path(settings.terminal.data)
+        self.store = Store(
+            self._world,
+            data,
+            terminal=TERMINAL,
+            boot=clock.read().boot,
+            keys=keys,
+            lists=Lists(self._world, data),
+        )
+        self.gate = Gate(self._world, settings)
+        self._watchdog = Watchdog(self._world, settings.watchdog.card_silent)
+        self.taps = Taps(
+            self._world,
+            clock=clock,
+            store=self.store,
+            scene=scene_for(settings.scene),
+            results=Results(Texts("en")),
+            desk=desk(self._world, self.gate.sams, References(secrets["city-reference"])),
+            watchdog=self._watchdog,
+            application="",
+            report=lambda report: None,
+        )
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            for slot in self.slots.values():
+                stack.callback(slot.remove)
+            self.store.start()
+            stack.callback(self.store.close)
+            self._watchdog.start()
+            stack.callback(self._watchdog.stop)
+            stack.callback(self.gate.stop)
+            for device in (self.barrier, *self.lane.prompts):
+                assert isinstance(device, ConsoleBarrier | ConsolePrompts)
+                device.listen(lambda line: None)
+            if self._serve:
+                self.gate.start(self._handle)
+            else:
+                self.gate.sams.start()
+                self.gate.look()
+            until(self._ready, "readers are not ready")
+            self.insert_psam()
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stack.close()
+
+    @property
+    def lane(self) -> Lane:
+        return self.gate.lanes[ENTRY]
+
+    @property
+    def barrier(self) -> ConsoleBarrier:
+        assert isinstance(self.lane.barrier, ConsoleBarrier)
+        return self.lane.barrier
+
+    def reader(self, interface: Interface) -> CardReader:
+        """The lane's reader for that kind of card."""
+        name = READERS[AT[interface]][0]
+        return next(r for r in self.gate.lane_readers() if r.name == name)
+
+    def slot(self, interface: Interface) -> Slot:
+        return self.slots[AT[interface]]
+
+    def insert_psam(self, faults: Faults = SOUND) -> Insertion:
+        """A fresh PSAM in its slot, in place of the one that is there; returns when it is seen."""
+        before = self._seen(PSAM)
+        timing = self._psam_time.at(Interface.SAM) if self._psam_time else None
+        inserted = self.slots[PSAM].insert(self._cast.psam(), faults, timing)
+        until(lambda: self._seen(PSAM) > before, "the PSAM is not seen")
+        return inserted
+
+    @property
+    def opened(self) -> int:
+        """How often the barrier has let somebody in."""
+        return self.barrier.opened.get("entry", 0)
+
+    def records_after(self, seq: int) -> Sequence[Record]:
+        """The journal behind row `seq`, as far as one page goes."""
+        return self.store.records(None, seq, PAGE)
+
+    def _seen(self, reader: str) -> int:
+        """How many cards the product has seen in that reader."""
+        name = READERS[reader][0]
+        return next(status.presented for status in self.gate.readers() if status.name == name)
+
+    def _handle(self, lane: Lane, reader: CardReader, presence: Presence) -> None:
+        report = self.taps.handle(lane, reader, presence)
+        self.ended.put(Ended(report, time.perf_counter()))
+
+    def _ready(self) -> bool:
+        return {status.state for status in self.gate.readers()} == {DeviceState.READY}
+
+
+def _configuration(folder: Path, region: str) -> bytes:
+    """TOML, as a technician would write it."""
+    readers = "".join(
+        f'[[readers]]\nname = "{name}"\nmatch = "{system}*"\ninterface = "{interface}"\n'
+        for system, (name, interface) in READERS.items()
+        if system in GATE_READERS
+    )
+    return f"""
+[terminal]
+id = "{TERMINAL}"
+city = "{region}"
+data = "{folder / "data"}"
+
+[scene]
+kind = "library-gate"
+repeat_window = 0
+
+{readers}
+[[lanes]]
+name = "{ENTRY}"
+direction = "entry"
+readers = {[READERS[reader][0] for reader in AT.values()]}
+barrier = "gate"
+prompts = ["panel"]
+
+[[barriers]]
+name = "gate"
+
+[[prompts]]
+name = "panel"
+""".encode()

@@ -1,0 +1,101 @@
+"""The control of `prove tear`: a desk that accepts a card before its proof was compared.
+
+The product's flow is left as it is; it is handed the card's own proof as the expected one, which
+is what a terminal that does not wait for its PSAM does.
+"""
+
+from typing import ClassVar
+
+from agent.reading import CardDesk
+from agent.sam import SamDesk
+from agent.stages import Stages
+from apdu.authentication import (
+    Authenticator,
+    BasicRead,
+    CardParameters,
+    Mode,
+    Pending,
+    read_basic,
+)
+from apdu.channel import Transport
+from drivers.contract import CardHandle
+from trust.references import References
+from world import World
+
+INTERNAL_AUTHENTICATE = b"\x00\x88"
+GET_RESPONSE = b"\x00\xc0"
+PROOF = 8  # bytes
+
+
+class Overheard:
+    """A channel that remembers what the card last answered to INTERNAL AUTHENTICATE."""
+
+    def __init__(self, card: CardHandle) -> None:
+        self._card = card
+        self._awaited = False
+        self.proof = b""
+
+    @property
+    def transport(self) -> Transport:
+        return self._card.transport
+
+    @property
+    def atr(self) -> bytes:
+        return self._card.atr
+
+    def transmit(self, command: bytes) -> bytes:
+        answer = self._card.transmit(command)
+        self._awaited = command.startswith(INTERNAL_AUTHENTICATE) or (
+            self._awaited and command.startswith(GET_RESPONSE)
+        )
+        if self._awaited and len(answer) == PROOF + 2:
+            self.proof = answer[:PROOF]
+        return answer
+
+
+class HastyAuthenticator:
+    """See `apdu.authentication.Authenticator`; asks the PSAM and does not look at what it says."""
+
+    mode: ClassVar[Mode] = "psam"
+
+    def __init__(self, inner: Authenticator, card: Overheard) -> None:
+        self._inner = inner
+        self._card = card
+
+    @property
+    def terminal_number(self) -> str:
+        return self._inner.terminal_number
+
+    def internal(self, card: CardParameters, factor: bytes, original: bytes) -> Pending[bytes]:
+        self._inner.internal(card, factor, original)
+        return Agreeable(self._card)
+
+    def external(self, card: CardParameters, factor: bytes, original: bytes) -> Pending[bytes]:
+        return self._inner.external(card, factor, original)
+
+    def release(self) -> None:
+        self._inner.release()
+
+
+class Agreeable:
+    """A `Pending` of whatever the card says."""
+
+    def __init__(self, card: Overheard) -> None:
+        self._card = card
+
+    def result(self) -> bytes:
+        return self._card.proof
+
+
+class HastyDesk(CardDesk):
+    """See `agent.reading.CardDesk`, which it breaks."""
+
+    def __init__(self, world: World, sams: SamDesk, references: References) -> None:
+        super().__init__(world, sams, references)
+        self._clock = world.monotonic
+        self._hasty_sams = sams
+
+    def read_in_clear(self, handle: CardHandle, stages: Stages) -> BasicRead:
+        card = Overheard(handle)
+        authenticator = HastyAuthenticator(self._hasty_sams.authenticator(), card)
+        return read_basic(card, authenticator, clock=self._clock, stage=stages.begin)
