@@ -28,16 +28,15 @@ from drivers.console import ConsoleBarrier, ConsolePrompts
 from drivers.contract import CardReader, DeviceState, Presence
 from offline_store.event import Record
 from offline_store.lists import Lists
-from offline_store.store import Store
+from offline_store.store import Head, Store
 from simulators.cards import Interface
-from simulators.people import Cast
 from simulators.pcscd import Pcscd
+from simulators.people import Cast
 from simulators.site import DOOR, DOOR_SLOT, PSAM, READERS, until
 from simulators.timing import TimeTable
 from simulators.vpcd import SOUND, Faults, Insertion, Slot
 from trust.keystore import FileKeyStore
 from trust.references import References
-from trust.sm2 import sm2
 from world.real import RealWorld
 
 TERMINAL = "local-gate"
@@ -171,9 +170,9 @@ class LocalGate:
         """How often the barrier has let somebody in."""
         return self.barrier.opened.get("entry", 0)
 
-    def records_after(self, seq: int) -> Sequence[Record]:
-        """The journal behind row `seq`, as far as one page goes."""
-        return self.store.records(None, seq, PAGE)
+    def journal_since(self, head: Head | None) -> Sequence[Record]:
+        """The rows after `head` (`store.head()`), as far as one page goes."""
+        return self.store.records(None, head.seq if head else 0, PAGE)
 
     def _seen(self, reader: str) -> int:
         """How many cards the product has seen in that reader."""

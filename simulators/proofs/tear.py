@@ -221,11 +221,11 @@ class Trial:
     def _visit(self, faults: Faults = SOUND, *, genuine: bool = True) -> Visit:
         """A tap, judged."""
         tally, gate = self._tally, self._gate
-        head, opened = gate.store.head().seq, gate.opened
+        head, opened = gate.store.head(), gate.opened
         visit = self._present(faults, genuine=genuine)
         tally.taps += 1
         tally.stuck += visit.ended is None
-        events = sum(record.event().kind == "tap" for record in gate.records_after(head))
+        events = sum(record.event().kind == "tap" for record in gate.journal_since(head))
         tally.missing_events += max(0, 1 - events)
         tally.extra_events += max(0, events - 1)
         if gate.opened > opened and not (genuine and visit.authenticated(self._later)):
