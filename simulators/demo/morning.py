@@ -14,7 +14,8 @@ import msgspec
 
 from agent.cli.client import DaemonAbsent
 from offline_store.event import Record
-from simulators.people import Visit, Wallet
+from simulators.cards import Algorithm
+from simulators.people import FOREIGN, Visit, Wallet
 from simulators.site import DOOR, DOOR_OUT, DOOR_SLOT, PSAM, TERMINAL, Site, until
 from simulators.vpcd import Faults, Moment, Slot, TearAtApdu
 
@@ -30,6 +31,7 @@ class Row:
 
     visit: Visit
     person: str
+    card: str  # what the person shows: generation, algorithm, interface
     verdict: str
     reason: str
     milliseconds: float
@@ -160,11 +162,19 @@ class Morning:
         return Row(
             visit=visit,
             person=self._site.cast.person(visit.person).name,
+            card=self._card(visit),
             verdict=(event.verdict or "") if event else "refused",
             reason=event.reason if event else str(report["reason"]),
             milliseconds=sum(report["stages_us"].values()) / 1000,
             record=record,
         )
+
+    def _card(self, visit: Visit) -> str:
+        if visit.card == FOREIGN:
+            return f"{visit.card} {visit.interface}"
+        card = self._site.cast.card(visit.card)
+        algorithm = Algorithm[card.algorithm].name.replace("DES3", "3DES")
+        return f"{card.generation} {algorithm} {visit.interface}"
 
     # What goes wrong in between
 

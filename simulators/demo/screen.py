@@ -1,10 +1,13 @@
 """Shows the morning in the terminal: one line per visit while it goes on, one table at the end."""
 
+from rich import box
 from rich.table import Table
 
 from agent.cli.context import Context
 from simulators.demo.morning import Outcome, Row
 from simulators.site import Site
+
+COLUMNS = ("person", "card", "expected", "decided", "took", "at-platform")
 
 
 class Screen:
@@ -60,16 +63,13 @@ class Screen:
 
     def _tables(self, outcome: Outcome) -> None:
         ui = self._texts.ui
-        table = Table(
-            *(ui(key) for key in ("person", "card", "expected", "decided", "took", "at-platform"))
-        )
+        table = Table(*(ui(key) for key in COLUMNS), box=box.SIMPLE_HEAD)
         for row in outcome.rows:
-            decided = self._texts.reason(row.reason)
             table.add_row(
                 row.person,
-                row.visit.interface if row.visit.lane == "entry" else row.visit.lane,
-                self._texts.reason(row.visit.reason),
-                decided if row.agrees else f"[red]{decided}[/]",
+                row.card,
+                row.visit.reason,
+                row.reason if row.agrees else f"[red]{row.reason}[/]",
                 f"{row.milliseconds:.1f} ms",
                 "✓" if outcome.at_platform(row.record) else "[red]✗[/]",
             )
