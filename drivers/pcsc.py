@@ -14,7 +14,8 @@ from typing import Final
 from smartcard import scard
 
 from drivers.contract import Interface, SlotBinding
-from drivers.pcsc_card import DENIED, EVENTS, PcscReader, Seen
+from drivers.pcsc_card import DENIED, PcscReader
+from drivers.pcsc_state import EVENTS, Seen
 from world import Event, Task, World
 
 LOG = logging.getLogger("onecard.pcsc")
@@ -24,9 +25,10 @@ SERVICE_RETRY: Final = 0.5  # seconds; nothing wakes us when pcscd appears
 STOP_WITHIN: Final = 2.0  # seconds
 CANCEL_AGAIN: Final = 0.02  # seconds; SCardCancel has no effect before the wait has begun
 # How long one wait may last, in milliseconds. pcscd wakes us long before, except where pcsc-lite
-# 1.9 can miss a change: a reader that appears between listing and waiting (it counts readers when
-# the wait begins), and a swap of the card that lay there when pcscd started (a counter of 0 is not
-# compared; winscard_clnt.c, SCardGetStatusChange).
+# 1.9 can miss a change (winscard_clnt.c, SCardGetStatusChange): a reader that appears between
+# listing and waiting, because it counts readers when the wait begins; and a swap of the card that
+# lay there when pcscd started, because a counter of 0 is not compared. So while a reader is missing
+# or a card uncounted, we look again after a second.
 WAIT: Final = 30_000
 WAIT_UNSURE: Final = 1_000
 
@@ -162,7 +164,7 @@ class PcscReaders:
         states = [(name, reader.seen.state) for name, reader in bound.items()]
         # Later pcsc-lite compares the number of readers that we know, in the high half.
         states.append((PLUG_AND_PLAY, len(self._attached) << EVENTS))
-        unsure = any(map(_uncounted, bound.values()))
+        unsure = any(_missing(reader) or _uncounted(reader) for reader in self._readers)
         error, changed = scard.SCardGetStatusChange(
             context, WAIT_UNSURE if unsure else WAIT, states
         )
@@ -217,6 +219,10 @@ def first_match(match: str, slots: Sequence[str]) -> str | None:
             if fnmatchcase(slot, pattern.strip()):
                 return slot
     return None
+
+
+def _missing(reader: PcscReader) -> bool:
+    return not reader.seen.attached
 
 
 def _uncounted(reader: PcscReader) -> bool:

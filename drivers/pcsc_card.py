@@ -7,7 +7,6 @@ SCardGetContextChannelAndLockFromHandle).
 """
 
 import logging
-from dataclasses import dataclass
 from typing import Final
 
 from smartcard import scard
@@ -27,13 +26,12 @@ from drivers.contract import (
     Presence,
     SlotBinding,
 )
+from drivers.pcsc_state import Seen, half_told, insertions
 from drivers.pcsc_users import users_of_pcsc
 from world import Fault, Queue, World
 
 LOG = logging.getLogger("onecard.pcsc")
 
-EVENTS: Final = 16  # the high half of an event state counts insertions and removals
-LOW_HALF: Final = 0xFFFF
 SECOND_LOOKS: Final = 2  # each takes some 0.1 ms, pcscd's moment a few microseconds
 
 # What pcsc-lite answers, by what it means to us.
@@ -63,60 +61,16 @@ SERVICE_LEFT: Final = frozenset(
 )
 DENIED: Final = frozenset({scard.SCARD_E_NO_ACCESS, scard.SCARD_W_SECURITY_VIOLATION})
 
+# What a slot shows after a power-down that did not succeed: pcscd calls the card "swallowed", which
+# is MUTE to us, or left our hold as it was, because the reader is being removed (winscard.c,
+# SCardDisconnect).
+READER_FAILS: Final = (
+    scard.SCARD_STATE_UNAVAILABLE
+    | scard.SCARD_STATE_UNKNOWN
+    | scard.SCARD_STATE_MUTE
+    | scard.SCARD_STATE_EXCLUSIVE
+)
 PROTOCOLS: Final = scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What the watcher saw last of this slot. Replaced as a whole, so any thread may read it."""
-
-    attached: str = ""  # the system's name, empty while no reader is bound
-    state: int = 0  # dwEventState as pcscd gave it
-    atr: bytes = b""
-    count: int = 0  # insertions since the agent started
-
-    @property
-    def present(self) -> bool:
-        return bool(self.state & scard.SCARD_STATE_PRESENT)
-
-    @property
-    def silent(self) -> bool:
-        """A card that gave no ATR at power-up."""
-        return self.present and not self.atr
-
-    @property
-    def available(self) -> bool:
-        return not self.state & (scard.SCARD_STATE_UNAVAILABLE | scard.SCARD_STATE_UNKNOWN)
-
-
-def moves(before: Seen, state: int) -> int:
-    """How often cards came or left between two event states of one pcscd; the counter wraps."""
-    return ((state >> EVENTS) - (before.state >> EVENTS)) & LOW_HALF
-
-
-def insertions(before: Seen, state: int) -> int:
-    """How many cards were put in between two event states of one pcscd.
-
-    pcscd changes the presence first and the counter a moment later (eventhandler.c,
-    EHStatusHandlerThread), so `before` may lack its last move. A state without a reader carries no
-    counter: a card that is there afterwards is one new card.
-    """
-    present = bool(state & scard.SCARD_STATE_PRESENT)
-    if not before.state or not before.available:
-        return int(present)
-    moved = moves(before, state)
-    if before.present and not present:
-        return max(0, moved - 1) // 2
-    if present and not before.present:
-        return max(1, (moved + 1) // 2)
-    return moved // 2
-
-
-def half_told(before: Seen, state: int) -> bool:
-    """A card then and a card now, and an odd number of moves: one of the two states lacks its last
-    move. If it is the new one, the card was swapped, and another look will tell."""
-    present = bool(state & before.state & scard.SCARD_STATE_PRESENT)
-    return present and moves(before, state) % 2 == 1
 
 
 class Flight:
@@ -201,8 +155,8 @@ class PcscCard:
     def _failed(self, error: int) -> Fault:
         """What a transmit's error means, with the card powered down.
 
-        pcscd says NOT_TRANSACTED for a card that left and for one that is mute, but the
-        power-down makes it look, so that the slot's state tells which it was.
+        pcscd says NOT_TRANSACTED for a card that left, for one that is mute and for a reader that
+        fails, but the power-down makes it look: then the slot's state tells which it was.
         """
         name = self._reader.name
         with self._flight:
@@ -212,9 +166,12 @@ class PcscCard:
             return ReaderGone(reader=name)
         if error in READER_LEFT or not self._reader.seen.attached:
             return ReaderGone(reader=name)
-        if error in CARD_LEFT or not self._reader.holds_a_card(self._seen.attached):
+        if error in CARD_LEFT:
             return CardGone(reader=name)
-        return CardMute(reader=name)
+        slot = self._reader.look(self._seen.attached)
+        if slot & READER_FAILS:
+            return ReaderGone(reader=name)
+        return CardMute(reader=name) if slot & scard.SCARD_STATE_PRESENT else CardGone(reader=name)
 
 
 class PcscReader:
@@ -301,21 +258,22 @@ class PcscReader:
         if error in DENIED:
             return DeviceDenied(reader=name)
         # A card that is there and takes no power is silent, not gone.
-        if error in CARD_SILENT or (error in CARD_LEFT and self.holds_a_card(attached)):
-            return CardMute(reader=name)
-        if error in CARD_LEFT:
+        if error in CARD_LEFT and not self.look(attached) & scard.SCARD_STATE_PRESENT:
             return CardGone(reader=name)
+        if error in CARD_LEFT or error in CARD_SILENT:
+            return CardMute(reader=name)
         return DeviceProtocol(reader=name, error=f"{error:08X}")
 
-    def holds_a_card(self, attached: str) -> bool:
-        """What pcscd says now, without waiting. For use on a context with no call under way."""
+    def look(self, attached: str) -> int:
+        """The slot's event state as pcscd has it now; 0 when it does not say. Needs a context with
+        no call under way."""
         with self.flight:
             if self._context is None:
-                return False
+                return 0
             error, states = scard.SCardGetStatusChange(
                 self._context, 0, [(attached, scard.SCARD_STATE_UNAWARE)]
             )
-        return error == scard.SCARD_S_SUCCESS and bool(states[0][1] & scard.SCARD_STATE_PRESENT)
+        return int(states[0][1]) if error == scard.SCARD_S_SUCCESS else 0
 
     def drop_context(self) -> None:
         """The context's pcscd is gone: the next `open` makes a new one."""

@@ -140,6 +140,19 @@ def test_reader_that_only_appears_later_is_found(
     _tap(readers["air-b"], Slot(pcscd, B))
 
 
+def test_reader_that_comes_back_while_others_are_busy_is_found(
+    own_pcscd: MakePcscd, make_readers: MakeReaders
+) -> None:
+    pcscd = own_pcscd(A, B)
+    readers = make_readers(*GATE[:2])
+    for _ in range(5):
+        pcscd.unplug(A)
+        until(lambda: _absent(readers["air-a"]), READY_WITHIN)
+        _tap(readers["air-b"], Slot(pcscd, B))
+        pcscd.plug(A)
+        until(lambda: _ready(readers["air-a"]), READY_WITHIN)
+
+
 def test_reader_unplugged_with_a_card_in_it_and_another_undisturbed(
     own_pcscd: MakePcscd, make_readers: MakeReaders
 ) -> None:
@@ -152,9 +165,7 @@ def test_reader_unplugged_with_a_card_in_it_and_another_undisturbed(
     card.transmit(COMMAND)
 
     def lane() -> None:
-        with pytest.raises(
-            (CardGone, ReaderGone)
-        ):  # it lost its power before the reader was missed
+        with pytest.raises((CardGone, ReaderGone)):  # the card has lost its power as well
             card.transmit(COMMAND)
 
     task = RealTask(lane, "lane")

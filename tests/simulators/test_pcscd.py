@@ -74,7 +74,7 @@ KILLED_OWNER = """
 import sys
 from simulators.pcscd import Pcscd
 pcscd = Pcscd().__enter__()
-print(pcscd.pid, flush=True)
+print(pcscd.pid, pcscd.ports["Onecard SAM"].bundle, flush=True)
 sys.stdin.read()
 """
 
@@ -85,7 +85,8 @@ def test_nothing_survives_a_killed_owner() -> None:
     )
     with owner:
         assert owner.stdout is not None
-        pcscd = Path("/proc") / owner.stdout.readline().decode().strip()
-        assert pcscd.exists()
+        pid, _, bundle = owner.stdout.readline().decode().strip().partition(" ")
+        left_behind = Path("/proc") / pid, Path(bundle)
+        assert all(path.exists() for path in left_behind)
         owner.send_signal(signal.SIGKILL)
-    until(lambda: not pcscd.exists())
+    until(lambda: not any(path.exists() for path in left_behind))

@@ -4,7 +4,7 @@ import hypothesis.strategies as st
 from hypothesis import given
 from smartcard import scard
 
-from drivers.pcsc_card import EVENTS, Seen, half_told, insertions
+from drivers.pcsc_state import EVENTS, Seen, half_told, insertions
 
 PRESENT, EMPTY = scard.SCARD_STATE_PRESENT, scard.SCARD_STATE_EMPTY
 

@@ -1,0 +1,64 @@
+"""What PC/SC's event states of a slot say: who is there, and how many cards came and went between two
+of them. Pure arithmetic on the flags and on the counter in the high half.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from smartcard import scard
+
+EVENTS: Final = 16  # the high half of an event state counts insertions and removals
+LOW_HALF: Final = 0xFFFF
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the watcher saw last of this slot. Replaced as a whole, so any thread may read it."""
+
+    attached: str = ""  # the system's name, empty while no reader is bound
+    state: int = 0  # dwEventState as pcscd gave it
+    atr: bytes = b""
+    count: int = 0  # insertions since the agent started
+
+    @property
+    def present(self) -> bool:
+        return bool(self.state & scard.SCARD_STATE_PRESENT)
+
+    @property
+    def silent(self) -> bool:
+        """A card that gave no ATR at power-up."""
+        return self.present and not self.atr
+
+    @property
+    def available(self) -> bool:
+        return not self.state & (scard.SCARD_STATE_UNAVAILABLE | scard.SCARD_STATE_UNKNOWN)
+
+
+def moves(before: Seen, state: int) -> int:
+    """How often cards came or left between two event states of one pcscd; the counter wraps."""
+    return ((state >> EVENTS) - (before.state >> EVENTS)) & LOW_HALF
+
+
+def insertions(before: Seen, state: int) -> int:
+    """How many cards were put in between two event states of one pcscd.
+
+    pcscd changes the presence first and the counter a moment later (eventhandler.c,
+    EHStatusHandlerThread), so `before` may lack its last move. A state without a reader carries no
+    counter: a card that is there afterwards is one new card.
+    """
+    present = bool(state & scard.SCARD_STATE_PRESENT)
+    if not before.state or not before.available:
+        return int(present)
+    moved = moves(before, state)
+    if before.present and not present:
+        return max(0, moved - 1) // 2
+    if present and not before.present:
+        return max(1, (moved + 1) // 2)
+    return moved // 2
+
+
+def half_told(before: Seen, state: int) -> bool:
+    """A card then and a card now, and an odd number of moves: one of the two states lacks its last
+    move. If it is the new one, the card was swapped, and another look will tell."""
+    present = bool(state & before.state & scard.SCARD_STATE_PRESENT)
+    return present and moves(before, state) % 2 == 1
