@@ -1,5 +1,5 @@
-"""What PC/SC's event states of a slot say: who is there, and how many cards came and went between two
-of them. Pure arithmetic on the flags and on the counter in the high half.
+"""What PC/SC's event states of a slot say: who is there, and how many cards came and went between
+two of them. Pure arithmetic on the flags and on the counter in the high half.
 """
 
 from dataclasses import dataclass
