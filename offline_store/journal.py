@@ -36,6 +36,7 @@ EARLIEST = 1_767_225_600  # 2026-01-01: a clock before this was never set
 
 _STATUS_BASE = 100  # offline_store.migrate
 _MIGRATION_TIME = 600.0  # seconds
+_LOCK_PATIENCE = 500  # ms: a reader from outside (`ReadOnlyJournal`) is quick
 
 
 @dataclass(frozen=True)
@@ -247,7 +248,7 @@ def _run_migration(setting: Setting, *, damaged: bool) -> None:
 
 
 def _configure(db: Database) -> None:
-    db.execute("PRAGMA busy_timeout = 2000")
+    db.execute(f"PRAGMA busy_timeout = {_LOCK_PATIENCE}")
     db.execute("PRAGMA locking_mode = EXCLUSIVE")  # before WAL, so that there is no shared memory
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")

@@ -90,6 +90,7 @@ class ReadOnlyJournal:
         try:
             db = self._world.database(path)
             try:
+                db.execute("PRAGMA busy_timeout = 100")  # ms; a daemon does not let go
                 db.execute("PRAGMA query_only = ON")
                 return read(db)
             finally:

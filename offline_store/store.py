@@ -94,9 +94,10 @@ class Store:
         others. What it raises is raised here and nothing is stored. Raises `Unstored`: not stored,
         and if it should be in the file after all, an event after it says "not executed".
         """
+        worker = self._worker()
         job: Job[Record] = Job(self._world)
         self._queue.put(Waiting(job, decide), _TAP)
-        return job.wait(self._patience, self._worker())
+        return job.wait(self._patience, worker)
 
     def receipt(self, receipt: Receipt) -> None:
         """Take the platform's receipt in; durable on return. Raises `Unstored`."""
@@ -157,7 +158,8 @@ class Store:
     # The thread
 
     def _ask(self, do: Callable[[Journal], T]) -> T:
-        return self._queued(do).wait(self._patience, self._worker())
+        worker = self._worker()
+        return self._queued(do).wait(self._patience, worker)
 
     def _queued(self, do: Callable[[Journal], T]) -> Job[T]:
         job: Job[T] = Job(self._world)
@@ -165,7 +167,7 @@ class Store:
         return job
 
     def _worker(self) -> Task:
-        if self._task is None:
+        if self._task is None or not self._task.alive:
             raise JournalStopped()
         return self._task
 
@@ -181,9 +183,8 @@ class Store:
 
     def _next(self) -> Waiting | _Work | None:
         while True:
-            wait = 0.0 if self._writer.pressing else QUIET if self._writer.unfolded else None
             try:
-                return self._queue.get(wait)
+                return self._queue.get(self._writer.until_upkeep(QUIET))
             except QueueEmpty:
                 self._writer.upkeep()
 

@@ -42,6 +42,7 @@ class Writer:
         self._damaged = False  # the next opening gives the file up first
         self._refused: Tip | None = None  # the tip before turns whose COMMIT failed
         self._commits = 0  # since the last checkpoint
+        self._committed_at = 0.0  # World.monotonic()
         self._more = False  # contested rows wait to be entered again
         self._unknown_receipts = 0
         self.listeners: tuple[Event, ...] = ()
@@ -79,6 +80,8 @@ class Writer:
 
     def _noted(self, journal: Journal) -> None:
         """After every commit."""
+        self._commits += 1
+        self._committed_at = self._setting.world.monotonic()
         tip = journal.tip
         self.head = Head(tip.epoch, tip.seq, tip.hash)
         for listener in self.listeners:
@@ -118,7 +121,6 @@ class Writer:
         for waiting, record in stored:
             waiting.job.finish(record)
         self._noted(journal)
-        self._commits += 1
         if self._commits % LOOK_AT_WAL == 0:
             self.work(Job(self._setting.world), self._limit_wal)
 
@@ -173,27 +175,26 @@ class Writer:
 
     # Upkeep, while nobody waits
 
-    @property
-    def pressing(self) -> bool:
-        """Something is to be done as soon as nobody waits."""
-        return self._more and self._journal is not None
-
-    @property
-    def unfolded(self) -> bool:
-        """Rows stand in the WAL alone."""
-        return self._commits > 0 and self._journal is not None
+    def until_upkeep(self, quiet: float) -> float | None:
+        """Seconds until there is something to do if nobody comes; None: there is nothing. The WAL
+        is folded in `quiet` seconds after the last commit."""
+        if self._journal is None:
+            return None
+        if self._more:
+            return 0.0
+        if not self._commits:
+            return None
+        return max(0.0, self._committed_at + quiet - self._setting.world.monotonic())
 
     def upkeep(self) -> None:
         """One slice."""
-        if self.pressing:
-            self.work(Job(self._setting.world), self._reenter)
-        elif self.unfolded:
-            self.work(Job(self._setting.world), self._checkpoint)
+        if self._journal is not None:
+            do = self._reenter if self._more else self._checkpoint
+            self.work(Job(self._setting.world), do)
 
     def _reenter(self, journal: Journal) -> None:
         self._more = reenter(journal)
         if self._more:
-            self._commits += 1
             self._noted(journal)
 
     def _limit_wal(self, journal: Journal) -> None:

@@ -1,0 +1,180 @@
+"""A store on a temporary folder, made-up keys, and a World whose disk fails when told to."""
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from offline_store.event import Draft, Record
+from offline_store.journal import SEED
+from offline_store.store import Entry, Store, Turn
+from trust.keystore import SecretMissing
+from world import Database
+from world.real import RealWorld
+
+TERMINAL = "gate-7"
+FIRST_SEED = b"made-up journal seed of 32 bytes"
+ANNA = "a1" * 32
+BO = "b0" * 32
+
+
+class MemoryKeys:
+    """A key store in memory; `fail_writes` makes it refuse."""
+
+    def __init__(self, **secrets: bytes) -> None:
+        self.secrets = {SEED: FIRST_SEED, **secrets}
+        self.fail_writes = False
+
+    def read(self, name: str) -> bytes:
+        if name not in self.secrets:
+            raise SecretMissing(name=name, path="memory")
+        return self.secrets[name]
+
+    def write(self, name: str, secret: bytes) -> None:
+        if self.fail_writes:
+            raise SecretMissing(name=name, path="memory")
+        self.secrets[name] = secret
+
+    def erase(self, name: str) -> None:
+        del self.secrets[name]
+
+    def names(self) -> Sequence[str]:
+        return sorted(self.secrets)
+
+
+def sqlite_error(code: int, name: str) -> sqlite3.OperationalError:
+    error = sqlite3.OperationalError(name)
+    error.sqlite_errorcode = code
+    error.sqlite_errorname = name
+    return error
+
+
+FULL = (sqlite3.SQLITE_FULL, "SQLITE_FULL")
+IOERR = (sqlite3.SQLITE_IOERR_FSYNC, "SQLITE_IOERR_FSYNC")
+
+
+@dataclass
+class Disk:
+    """What goes wrong: statements that start with a text fail, so many times, before or after
+    SQLite has carried them out."""
+
+    statement: str = ""
+    error: tuple[int, str] = FULL
+    times: int = 0
+    after: bool = False
+    pages: int = 0  # of the file at most, 0: no limit
+
+    def fail(
+        self, statement: str, error: tuple[int, str], *, times: int = 1, after: bool = False
+    ) -> None:
+        self.statement, self.error, self.times, self.after = statement, error, times, after
+
+    def due(self, statement: str) -> bool:
+        if self.times and statement.startswith(self.statement):
+            self.times -= 1
+            return True
+        return False
+
+
+class FailingWorld(RealWorld):
+    """The machine, but for `disk`."""
+
+    def __init__(self) -> None:
+        self.disk = Disk()
+        self.time: float | None = None
+
+    def now(self) -> float:
+        return super().now() if self.time is None else self.time
+
+    def database(self, path: Path) -> Database:
+        disk = self.disk
+
+        class Connection(sqlite3.Connection):
+            def execute(self, statement: str, *rest: object) -> sqlite3.Cursor:  # type: ignore[override]
+                due = disk.due(statement)
+                if due and not disk.after:
+                    raise sqlite_error(*disk.error)
+                cursor = super().execute(statement, *rest)  # type: ignore[arg-type]
+                if due:
+                    raise sqlite_error(*disk.error)
+                return cursor
+
+        db = sqlite3.connect(
+            path, isolation_level=None, check_same_thread=False, factory=Connection
+        )
+        if disk.pages:
+            db.execute(f"PRAGMA max_page_count = {disk.pages}")
+        return db
+
+
+@dataclass
+class Site:
+    """What a terminal has; `open` starts its store, as often as wanted."""
+
+    folder: Path
+    world: FailingWorld = field(default_factory=FailingWorld)
+    keys: MemoryKeys = field(default_factory=MemoryKeys)
+    terminal: str = TERMINAL
+
+    @contextmanager
+    def open(self, *, patience: float = 5.0) -> Iterator[Store]:
+        store = self.store(patience=patience)
+        store.start()
+        try:
+            yield store
+        finally:
+            store.close()
+
+    def store(self, *, patience: float = 5.0) -> Store:
+        return Store(
+            self.world,
+            self.folder,
+            terminal=self.terminal,
+            boot="boot-1",
+            keys=self.keys,
+            patience=patience,
+        )
+
+
+def draft(person: str = ANNA, *, time_ms: int = 1_790_000_000_000, **fields: object) -> Draft:
+    given = {
+        "kind": "tap",
+        "time_ms": time_ms,
+        "clock": "synchronised",
+        "boot": "boot-1",
+        "lane": "entry",
+        "scene": "library-gate",
+        "person": person,
+        "verdict": "accepted",
+        "reason": "accepted",
+    }
+    return Draft(**{**given, **fields})  # type: ignore[arg-type]
+
+
+def tap(person: str = ANNA, **fields: object) -> Callable[[Turn], Entry]:
+    return lambda turn: Entry(draft(person, **fields))  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Gap:
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class Receipt:
+    epoch: str
+    seq: int
+    hash: str = ""
+    gaps: tuple[Gap, ...] = ()
+    quarantined: tuple[int, ...] = ()
+    conflicts: tuple[int, ...] = ()
+
+
+def every_record(store: Store) -> list[Record]:
+    return store.records(None, 0, 1_000_000)
+
+
+def reasons(store: Store) -> list[str]:
+    return [record.event().reason for record in every_record(store)]
