@@ -28,7 +28,7 @@ Facts = Mapping[str, str | int]
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at. `id` is stable; its sentence is in the texts' section `finding`."""
+    """One thing that was looked at. `id` is stable; the texts' section `finding` has its words."""
 
     id: str
     well: bool

@@ -101,6 +101,7 @@ class Insertion:
         self._slot = slot
         self._timing = timing
         self._bytes = 0
+        self._powered = False
         self._grown = threading.Condition()
         self._line: socket.socket | None = None
         self._line_lock = threading.Lock()
@@ -131,7 +132,7 @@ class Insertion:
             with line, contextlib.suppress(ConnectionError, TimeoutError):
                 self._serve(line)
             # The reader went away or took the power; the card may still be lying there.
-            self.card.power_off()
+            self._power_off()
 
     def _dial(self) -> socket.socket | None:
         try:
@@ -178,16 +179,21 @@ class Insertion:
             elif message[0] == GET_ATR:
                 _send(line, self.card.atr)
             elif message[0] == POWER_OFF:
-                self.card.power_off()
+                self._power_off()
             else:  # power on and reset, neither is answered
                 self._activate()
 
     def _activate(self) -> None:
         started = time.perf_counter()
-        self.card.power_off()
+        self._power_off()
         self.card.power_on()
+        self._powered = True
         if self._timing is not None:
             self._until(started + self._timing.activation_seconds)
+
+    def _power_off(self) -> None:
+        self._powered = False
+        self.card.power_off()
 
     def _exchange(self, command: bytes) -> bytes:
         started = time.perf_counter()
@@ -195,7 +201,10 @@ class Insertion:
         self._bytes += len(command)
         if self._tears(Moment.BEFORE) or self._past_tear():
             self._lose(command, started)
-        if self._reached(faults.timeout_from):
+        # Readers do not wait for a card that they have not powered. pcscd 1.9 can lose count of that
+        # when a handle of the card before is closed while this one is powered up (winscard.c,
+        # SCardDisconnect; eventhandler.c, EHStatusHandlerThread).
+        if not self._powered or self._reached(faults.timeout_from):
             self._record(Exchange(command, None, started, 0.0))
             return TIMED_OUT
         mute = self._reached(faults.mute_from)

@@ -1,5 +1,6 @@
 """The command line as one typer application; its words come from the text catalogue."""
 
+import logging
 import os
 import sys
 
@@ -14,6 +15,9 @@ UNAVAILABLE = 69  # EX_UNAVAILABLE: something outside of this program has to be 
 
 def run() -> None:
     """Call the command; a fault becomes its sentence and an exit status."""
+    # What drivers log is for the daemon's journal; here a fault is told once, as a sentence.
+    logging.getLogger("onecard").addHandler(logging.NullHandler())
+    logging.getLogger("onecard").propagate = False
     context = Context()
     try:
         build(context)()

@@ -7,7 +7,7 @@ from agent.cli.context import Context
 from simulators.demo.morning import Outcome, Row
 from simulators.site import Site
 
-COLUMNS = ("person", "card", "expected", "decided", "took", "at-platform")
+COLUMNS = ("person", "expected", "decided", "took", "at-platform")
 
 
 class Screen:
@@ -41,8 +41,8 @@ class Screen:
         if not self._silent:
             lamp = "green" if row.verdict == "accepted" else "red"
             self._print(
-                f"{row.visit.at}  [{lamp}]●[/]  {row.person}  {self._texts.reason(row.reason)}"
-                f"  [dim]{row.milliseconds:.1f} ms[/]",
+                f"{row.visit.at} [{lamp}]●[/] {row.person} [dim]({row.card})[/] "
+                f"{self._texts.reason(row.reason)} [dim]{row.milliseconds:.1f} ms[/]",
                 highlight=False,
             )
 
@@ -63,11 +63,12 @@ class Screen:
 
     def _tables(self, outcome: Outcome) -> None:
         ui = self._texts.ui
-        table = Table(*(ui(key) for key in COLUMNS), box=box.SIMPLE_HEAD)
+        table = Table(box=box.SIMPLE_HEAD)
+        for column in COLUMNS:
+            table.add_column(ui(column), no_wrap=column != "person")
         for row in outcome.rows:
             table.add_row(
                 row.person,
-                row.card,
                 row.visit.reason,
                 row.reason if row.agrees else f"[red]{row.reason}[/]",
                 f"{row.milliseconds:.1f} ms",
