@@ -128,6 +128,8 @@ class SamSlot:
         self._close()
 
     def _renew(self) -> None:
+        if self._handle is not None and self._handle.present():
+            return  # what was heard is of the one before
         known = self.fault
         self._close()
         self._attempt(_nothing)

@@ -137,7 +137,7 @@ class PcscCard:
 
     def present(self) -> bool:
         now = self._reader.seen
-        return self._open and now.present and now.count == self._seen.count
+        return self._open and now.present and not self._replaced
 
     def close(self) -> None:
         if self._open:
@@ -149,8 +149,15 @@ class PcscCard:
         if not self._open:
             return scard.SCARD_S_SUCCESS  # type: ignore[no-any-return]
         self._open = False
-        error: int = scard.SCardDisconnect(self._handle, scard.SCARD_UNPOWER_CARD)
+        # pcscd would take the power from whatever lies there now (winscard.c, SCardDisconnect).
+        how = scard.SCARD_LEAVE_CARD if self._replaced else scard.SCARD_UNPOWER_CARD
+        error: int = scard.SCardDisconnect(self._handle, how)
         return error
+
+    @property
+    def _replaced(self) -> bool:
+        """Another card has come since ours."""
+        return self._reader.seen.count != self._seen.count
 
     def _failed(self, error: int) -> Fault:
         """What a transmit's error means, with the card powered down.
@@ -166,7 +173,7 @@ class PcscCard:
             return ReaderGone(reader=name)
         if error in READER_LEFT or not self._reader.seen.attached:
             return ReaderGone(reader=name)
-        if error in CARD_LEFT:
+        if error in CARD_LEFT or self._replaced:
             return CardGone(reader=name)
         slot = self._reader.look(self._seen.attached)
         if slot & READER_FAILS:

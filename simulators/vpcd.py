@@ -169,7 +169,10 @@ class Insertion:
         while (message := _receive(line)) is not None:
             if len(message) != 1:
                 try:
-                    response = self._exchange(message)
+                    # No reader waits for a card that it has not powered. pcscd 1.9 forgets to, when
+                    # the handle of the card before is closed while this one is powered up
+                    # (winscard.c, SCardDisconnect; eventhandler.c, EHStatusHandlerThread).
+                    response = self._exchange(message) if self._powered else TIMED_OUT
                 except _Left:
                     return
                 _send(line, response)
@@ -201,10 +204,7 @@ class Insertion:
         self._bytes += len(command)
         if self._tears(Moment.BEFORE) or self._past_tear():
             self._lose(command, started)
-        # Readers do not wait for a card that they have not powered. pcscd 1.9 can lose count of that
-        # when a handle of the card before is closed while this one is powered up (winscard.c,
-        # SCardDisconnect; eventhandler.c, EHStatusHandlerThread).
-        if not self._powered or self._reached(faults.timeout_from):
+        if self._reached(faults.timeout_from):
             self._record(Exchange(command, None, started, 0.0))
             return TIMED_OUT
         mute = self._reached(faults.mute_from)
