@@ -73,6 +73,7 @@ class Agent:
 
     def start(self) -> None:
         """Serve. A missing reader, card service or network is no reason not to start."""
+        self._api.require_free()
         self._store.start()
         self._open_gate()
         self._api.start()

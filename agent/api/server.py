@@ -22,6 +22,12 @@ class SocketUnusable(Fault):
     code = "api.socket"
 
 
+class AlreadyRuns(Fault):
+    """Another agent answers at this socket. Fact: `socket`."""
+
+    code = "daemon.already-runs"
+
+
 class ApiServer:
     """After `start` callers can connect; they are served as soon as the event loop runs."""
 
@@ -38,6 +44,14 @@ class ApiServer:
             )
         )
         self._task: Task | None = None
+
+    def require_free(self) -> None:
+        """Raises `AlreadyRuns` when somebody answers at the socket."""
+        try:
+            self._world.connect(str(self._path), 1.0).close()
+        except OSError:
+            return  # nobody, or what a killed agent left
+        raise AlreadyRuns(socket=str(self._path))
 
     def start(self) -> None:
         """Raises `SocketUnusable`."""
