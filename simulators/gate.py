@@ -158,11 +158,13 @@ class LocalGate:
         return self.slots[AT[interface]]
 
     def insert_psam(self, faults: Faults = SOUND) -> Insertion:
-        """A fresh PSAM in its slot, in place of the one that is there; returns when it is seen."""
-        before = self._seen(PSAM)
+        """A fresh PSAM in its slot, in place of the one that is there; returns when the product
+        has probed it, or it has left again."""
+        self.slots[PSAM].remove()
+        until(lambda: bool(self._sam_fault()), "the product does not miss its PSAM")
         timing = self._psam_time.at(Interface.SAM) if self._psam_time else None
         inserted = self.slots[PSAM].insert(self._cast.psam(), faults, timing)
-        until(lambda: self._seen(PSAM) > before, "the PSAM is not seen")
+        until(lambda: not self._sam_fault() or inserted.left.is_set(), "the product has no PSAM")
         return inserted
 
     @property
@@ -174,10 +176,9 @@ class LocalGate:
         """The rows after `head` (`store.head()`), as far as one page goes."""
         return self.store.records(None, head.seq if head else 0, PAGE)
 
-    def _seen(self, reader: str) -> int:
-        """How many cards the product has seen in that reader."""
-        name = READERS[reader][0]
-        return next(status.presented for status in self.gate.readers() if status.name == name)
+    def _sam_fault(self) -> str:
+        """Code of what is wrong with the PSAM; empty when it is ready."""
+        return next(status.fault for status in self.gate.sams.status())
 
     def _handle(self, lane: Lane, reader: CardReader, presence: Presence) -> None:
         report = self.taps.handle(lane, reader, presence)

@@ -166,8 +166,9 @@ class Trial:
         self._false = wallet.at(flow.card, flow.interface, wrong=wrong_cryptogram)
         self._tally = tally
         self._psam = gate.insert_psam()
-        self._first = self._measure()
-        self._later = self._measure()
+        self._measure()
+        self._psam_apdus = len(self._psam.trace)  # being probed and serving a first tap
+        self._whole = self._measure()
 
     def meet_false_card(self) -> None:
         """All is right with it but its proof."""
@@ -175,16 +176,16 @@ class Trial:
         self._slot.remove()
 
     def tear_card(self, every: int) -> None:
-        for tear in _tears(self._later.card, every):
+        for tear in _tears(self._whole.card, every):
             torn = self._visit(Faults(tear=tear))
             self._settle(torn.card, tear)
 
     def tear_psam(self, every: int) -> None:
-        """At each APDU of the first tap after it was put in, and of a later one."""
-        for tear in _tears(self._first.psam, every):
+        """At each APDU from its insertion to the end of the first tap, and of a later tap."""
+        for tear in _tears(self._psam_apdus, every):
             self._psam = self._gate.insert_psam(Faults(tear=tear))
             self._tear_psam_in_visit(tear)
-        for tear in _tears(self._later.psam, every):
+        for tear in _tears(self._whole.psam, every):
             apdu = len(self._psam.trace) + tear.apdu
             self._psam.faults = Faults(tear=TearAtApdu(apdu, tear.moment))
             self._tear_psam_in_visit(TearAtApdu(apdu, tear.moment))
@@ -196,7 +197,7 @@ class Trial:
         self._slot.remove()
         self._psam = self._gate.insert_psam()
         self._settle(torn, tear)
-        self._psam.wait_for(self._first.psam)
+        self._psam.wait_for(self._psam_apdus)
 
     def _settle(self, torn: Insertion, tear: TearAtApdu) -> None:
         """The reader is ready again when it lets the next good card through."""
@@ -228,7 +229,7 @@ class Trial:
         events = sum(record.event().kind == "tap" for record in gate.journal_since(head))
         tally.missing_events += max(0, 1 - events)
         tally.extra_events += max(0, events - 1)
-        if gate.opened > opened and not (genuine and visit.authenticated(self._later)):
+        if gate.opened > opened and not (genuine and visit.authenticated(self._whole)):
             tally.accepted_without_authentication += 1
         return visit
 
