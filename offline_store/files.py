@@ -7,9 +7,12 @@ its name only when it is complete (renamed from `.new`), so every one with a nam
 import re
 from pathlib import Path
 
-from world import World
+from trust.sm3 import sm3
+from world import Database, World
 
 SCHEMA = 1  # PRAGMA user_version of a file that this code can use
+
+TABLES_MARK = "tables"  # meta: `tables_hash` of the file as the child left it
 
 _NAME = re.compile(r"journal-(\d{4,})\.db")
 
@@ -33,3 +36,10 @@ def generations(world: World, directory: Path) -> list[int]:
     except FileNotFoundError:
         return []
     return sorted(int(found[1]) for name in names if (found := _NAME.fullmatch(name)))
+
+
+def tables_hash(db: Database) -> str:
+    """SM3 of the texts of all tables, indexes and triggers: they are read from the file too, and
+    a flipped bit in them makes SQLite misread or refuse the rest."""
+    texts = db.execute("SELECT coalesce(sql, name) FROM sqlite_master ORDER BY name").fetchall()
+    return sm3("\n".join(text for (text,) in texts).encode()).hex()

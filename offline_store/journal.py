@@ -6,6 +6,7 @@ thread. Durable steps of a new epoch: (1) COMMIT of its row, its first key and i
 it must not be, and the next opening takes the step before anything is stored.
 """
 
+import sqlite3
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -23,8 +24,8 @@ from offline_store.faults import (
     MigrationFailed,
     by_code,
 )
-from offline_store.files import SCHEMA, generations, journal_file
-from offline_store.rows import read_records, row_id, seq_of
+from offline_store.files import SCHEMA, TABLES_MARK, generations, journal_file, tables_hash
+from offline_store.rows import as_text, read_records, row_id, seq_of
 from trust.keystore import KeyStore
 from trust.sm3 import sm3
 from world import Database, World
@@ -216,11 +217,12 @@ def open_journal(setting: Setting, *, damaged: bool = False) -> Journal:
             _run_migration(setting, damaged=False)
             journal.db = setting.world.database(path)
             _configure(journal.db)
+        _require_tables(journal)
         # What a failed fsync left in the page cache is written once more, and synced, before any
         # row is added behind it.
         journal.checkpoint()
-        _require_owner(journal)
         _load_tip(journal)
+        _require_owner(journal)
         _require_epoch(journal)
     except BaseException:
         journal.close()
@@ -248,6 +250,7 @@ def _run_migration(setting: Setting, *, damaged: bool) -> None:
 
 
 def _configure(db: Database) -> None:
+    db.text_factory = as_text
     db.execute(f"PRAGMA busy_timeout = {_LOCK_PATIENCE}")
     db.execute("PRAGMA locking_mode = EXCLUSIVE")  # before WAL, so that there is no shared memory
     db.execute("PRAGMA journal_mode = WAL")
@@ -266,11 +269,26 @@ def _version(journal: Journal) -> int:
     return int(version)
 
 
+def _require_tables(journal: Journal) -> None:
+    try:
+        mark = _meta(journal, TABLES_MARK)
+    except sqlite3.OperationalError as error:
+        if getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_ERROR:
+            raise
+        raise JournalDamaged(cause="tables") from error  # not even the table is known
+    if mark != tables_hash(journal.db):
+        raise JournalDamaged(cause="tables")
+
+
 def _require_owner(journal: Journal) -> None:
-    row = journal.db.execute("SELECT value FROM meta WHERE name = 'terminal'").fetchone()
-    if row is not None and row[0] != journal.setting.terminal:
+    """By the last event; its text was checked when the tip was loaded or the row salvaged."""
+    row = journal.db.execute("SELECT body FROM events ORDER BY id DESC LIMIT 1").fetchone()
+    if row is None:
+        return
+    found = msgspec.json.decode(row[0], type=Event).terminal
+    if found != journal.setting.terminal:
         raise JournalForeign(
-            found=row[0], configured=journal.setting.terminal, path=str(journal.path)
+            found=found, configured=journal.setting.terminal, path=str(journal.path)
         )
 
 
@@ -303,9 +321,6 @@ def _require_epoch(journal: Journal) -> None:
         tip = _tell_damage(journal, salvaged)
     else:
         tip = journal.enter_epoch("enrolment")
-    journal.db.execute(
-        "INSERT OR REPLACE INTO meta VALUES ('terminal', ?)", (journal.setting.terminal,)
-    )
     journal.commit(tip)
     journal.settle_seed()
 

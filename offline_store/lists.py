@@ -75,18 +75,19 @@ class _Standing:
 class View:
     """The lists as they stood when it was given; what is swapped meanwhile does not show."""
 
-    def __init__(self, standing: Mapping[str, _Standing], wanted: Mapping[str, int]) -> None:
-        self._standing = standing
-        self._wanted = wanted
+    def __init__(self, standing: Mapping[str, _Standing], floor: Mapping[str, int]) -> None:
+        """`floor`: name → highest version that ever was in force."""
+        self.standing = standing
+        self.floor = floor
 
     def find_blacklisted(
         self, *, card: str = "", number: str = "", person: str = ""
     ) -> Entry | None:
         """The entry of one of these references (64 hex; empty: none). None also when no blacklist
         was ever installed. Raises `ListUnreadable` when the one in force cannot be read."""
-        standing = self._standing.get(BLACKLIST)
+        standing = self.standing.get(BLACKLIST)
         if standing is None:
-            if BLACKLIST in self._wanted:
+            if BLACKLIST in self.floor:
                 raise ListUnreadable(list=BLACKLIST, cause="missing")
             return None
         sought = {"card": card, "number": number, "person": person}
@@ -101,7 +102,7 @@ class View:
 
     def versions(self) -> dict[str, int]:
         """Name → version of the lists that can be looked into."""
-        return {name: standing.version for name, standing in self._standing.items()}
+        return {name: standing.version for name, standing in self.standing.items()}
 
 
 class Lists:
@@ -116,12 +117,11 @@ class Lists:
         world.make_folder(directory)
         world.make_folder(self._directory)
         self._installing = world.lock()
-        self._floor = self._read_floor()
-        self._standing = self._newest()
+        self._view = View(self._newest(), self._read_floor())  # replaced whole
 
     def view(self) -> View:
         """For one turn. Never raises: what is wrong with a list is raised by looking into it."""
-        return View(self._standing, self._floor)
+        return self._view
 
     def find_blacklisted(
         self, *, card: str = "", number: str = "", person: str = ""
@@ -143,18 +143,19 @@ class Lists:
         if name not in KNOWN:
             raise ListUnknown(list=name)
         with self._installing:
-            held = max(self._floor.get(name, 0), self.versions().get(name, 0))
+            before = self._view
+            held = max(before.floor.get(name, 0), before.versions().get(name, 0))
             if version < held:
                 raise ListRolledBack(list=name, version=version, held=held)
             try:
                 self._load(name, version, envelope.payload)
                 db = _open(self._world, self._file(name, version), name, version)
-                self._floor = {**self._floor, name: version}
-                floor = msgspec.json.encode(self._floor)
-                self._world.replace_file(self._directory / "versions.json", floor)
-                before = self.versions().get(name, version)
-                self._standing = {**self._standing, name: _Standing(version, db)}
-                self._clear(name, keep={version, before})
+                floor = {**before.floor, name: version}
+                self._world.replace_file(
+                    self._directory / "versions.json", msgspec.json.encode(floor)
+                )
+                self._view = View({**before.standing, name: _Standing(version, db)}, floor)
+                self._clear(name, keep={version, before.versions().get(name, version)})
             except (sqlite3.Error, OSError) as error:
                 raise ListNotLoaded(list=name, cause=type(error).__name__) from error
 
@@ -201,7 +202,7 @@ class Lists:
                 return msgspec.json.decode(file.read(), type=dict[str, int])
         except FileNotFoundError:
             return {}
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise ListUnreadable(list="versions.json", cause="damaged") from error
 
     def _file(self, name: str, version: int) -> Path:

@@ -50,7 +50,7 @@ def _header(source: IO[bytes], name: str) -> Header:
     line = source.readline(LONGEST_HEADER)
     try:
         header = msgspec.json.decode(line, type=Header)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise Malformed("header") from error
     if header.form != FORM or header.list != name or not line.endswith(b"\n"):
         raise Malformed("header")

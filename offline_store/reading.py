@@ -11,7 +11,7 @@ from offline_store.chain import Break, verify_chain
 from offline_store.event import Record
 from offline_store.faults import JournalInUse, JournalUnreadable, NoJournal
 from offline_store.files import generations, journal_file
-from offline_store.rows import after, read_records
+from offline_store.rows import after, as_text, read_records
 from offline_store.status import Verification, lost_rows
 from world import Database, World
 
@@ -90,6 +90,7 @@ class ReadOnlyJournal:
         try:
             db = self._world.database(path)
             try:
+                db.text_factory = as_text
                 db.execute("PRAGMA busy_timeout = 100")  # ms; a daemon does not let go
                 db.execute("PRAGMA query_only = ON")
                 return read(db)

@@ -18,6 +18,12 @@ COLUMNS = "epochs.epoch, events.id, events.body, events.hash, events.mac"
 SOURCE = "events JOIN epochs ON epochs.number = events.id >> 40"
 
 
+def as_text(raw: bytes) -> str:
+    """What a connection to a journal has as `text_factory`: bytes that damage has made no UTF-8
+    become a text that fails its hash, where sqlite3 would fail without a result code."""
+    return raw.decode("utf-8", "replace")
+
+
 class Span(NamedTuple):
     """Sequence numbers of one epoch, both ends included."""
 

@@ -13,7 +13,7 @@ import msgspec
 
 from offline_store.chain import body_hash
 from offline_store.event import Event
-from offline_store.rows import SEQ_BITS, Span, merged, row_id, without
+from offline_store.rows import SEQ_BITS, Span, as_text, merged, row_id, without
 from world import Database, World
 
 SALVAGED = "salvaged-from"  # meta: the damaged file's name, until the store has told of it
@@ -30,6 +30,7 @@ def salvage(world: World, damaged: Path, fresh: Database) -> None:
     Of `damaged` no row changes; reading it may let SQLite fold its WAL in.
     """
     old = world.database(damaged)
+    old.text_factory = as_text
     try:
         epochs = list(_table(old, "epochs", 8))
         fresh.execute("BEGIN IMMEDIATE")

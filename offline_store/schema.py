@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from sqlite_utils import Database as Tables
 
-from offline_store.files import SCHEMA
+from offline_store.files import SCHEMA, TABLES_MARK, tables_hash
 from world import Database
 
 # A row of the journal is written once.
@@ -101,5 +101,6 @@ def migrate(db: Database) -> None:
     for number, step in enumerate(STEPS[version:], start=version + 1):
         db.execute("BEGIN IMMEDIATE")
         step(tables)
+        db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (TABLES_MARK, tables_hash(db)))
         db.execute(f"PRAGMA user_version = {number}")
         db.execute("COMMIT")

@@ -28,11 +28,12 @@ _TAG = 16
 
 
 class Sealer:
-    """Seals and opens; the day's key stays in memory for as long as the day is in use."""
+    """Seals and opens, on any thread; the day's key stays in memory while the day is in use."""
 
     def __init__(self, world: World, keys: KeyStore) -> None:
         self._world = world
         self._keys = keys
+        self._sealing = world.lock()
         self._day = ""
         self._key = b""
 
@@ -40,7 +41,9 @@ class Sealer:
         """Raises faults of the key store: what cannot be sealed is not stored."""
         day = _day(datetime.fromtimestamp(time_ms / 1000, CHINA).date())
         nonce = self._world.random(_NONCE)
-        encryptor = Cipher(SM4(self._key_of(day)), GCM(nonce)).encryptor()
+        with self._sealing:
+            key = self._key_of(day)
+        encryptor = Cipher(SM4(key), GCM(nonce)).encryptor()
         encryptor.authenticate_additional_data(day.encode())
         body = encryptor.update(private) + encryptor.finalize()
         return day.encode() + nonce + body + encryptor.tag
@@ -61,10 +64,11 @@ class Sealer:
 
     def forget_before(self, day: date) -> int:
         """Destroy the keys of days before `day`; how many. Raises faults of the key store."""
-        old = [n for n in self._keys.names() if n.startswith(PREFIX) and n < PREFIX + _day(day)]
-        for name in old:
-            self._keys.erase(name)
-        if self._day < _day(day):
+        with self._sealing:
+            names = self._keys.names()
+            old = [n for n in names if n.startswith(PREFIX) and n < PREFIX + _day(day)]
+            for name in old:
+                self._keys.erase(name)
             self._day, self._key = "", b""
         return len(old)
 

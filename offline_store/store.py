@@ -54,9 +54,9 @@ class Store:
     ) -> None:
         """`lists` is a `Lists`; without it nobody is listed."""
         self._world = world
-        self._sealer = Sealer(world, keys)  # opens; the store's thread has its own that seals
+        self._sealer = Sealer(world, keys)
         setting = Setting(world, directory, terminal, boot, keys)
-        self._writer = Writer(setting, Sealer(world, keys), lists or NoLists())
+        self._writer = Writer(setting, self._sealer, lists or NoLists())
         self._patience = patience
         self._queue: Queue[Waiting | _Work | None] = world.queue()
         self._subscribing = world.lock()

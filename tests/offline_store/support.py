@@ -91,7 +91,7 @@ class FailingWorld(RealWorld):
         disk = self.disk
 
         class Connection(sqlite3.Connection):
-            def execute(self, statement: str, *rest: object) -> sqlite3.Cursor:  # type: ignore[override]
+            def execute(self, statement: str, *rest: object) -> sqlite3.Cursor:
                 due = disk.due(statement)
                 if due and not disk.after:
                     raise sqlite_error(*disk.error)
