@@ -9,15 +9,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from agent.leases import Lease, Line
 from apdu.authentication import CardParameters, Computed, Mode, Pending
 from apdu.crypto import Algorithm
-from apdu.psam import Psam, PsamBusy, PsamKey, PsamLacksAlgorithm, PsamMissing
+from apdu.psam import Psam, PsamKey, PsamLacksAlgorithm, PsamMissing
 from drivers.contract import Absence, CardHandle, CardReader
-from world import Event, Fault, Lock, Queue, Task, World
+from world import Event, Fault, Queue, Task, World
 
 LOG = logging.getLogger("onecard.psam")
 
-LEASE = 3.0  # seconds that a flow waits for another one's PSAM
 ANSWER = 3.0  # seconds after which a PSAM that does not answer counts as missing
 
 Work = Callable[[Psam], bytes]
@@ -59,7 +59,7 @@ class SamSlot:
     A second thread only hears what comes and goes in the slot, and has the first one look.
     """
 
-    def __init__(self, world: World, reader: CardReader) -> None:
+    def __init__(self, world: World, reader: CardReader, line: Line) -> None:
         self._world = world
         self._reader = reader
         self._jobs: Queue[Callable[[], None] | None] = world.queue()
@@ -68,7 +68,7 @@ class SamSlot:
         self._silent = False
         self._stopping = False
         self._tasks: list[Task] = []
-        self.lease: Lock = world.lock()
+        self.lease = Lease(world, line)
         self.algorithms: tuple[Algorithm, ...] = ()  # of the PSAM that is there
         self.terminal_number = ""
         self.fault: str = PsamMissing.code  # until one has answered
@@ -95,12 +95,18 @@ class SamSlot:
     def ask(self, work: Work) -> Pending[bytes]:
         """Let the PSAM do `work` after what it was asked before."""
         answer = Answer(self, self._world.event())
-        self._jobs.put(lambda: answer.fulfil(self._attempt(work)))
+
+        def job() -> None:
+            answer.fulfil(self._attempt(work))
+            self.lease.answered()
+
+        self.lease.asked()
+        self._jobs.put(job)
         return answer
 
-    def give_back(self) -> None:
-        """End the lease once everything asked so far is done."""
-        self._jobs.put(self.lease.release)
+    def give_back(self, flow: object) -> None:
+        """End the flow's lease once everything asked so far is done."""
+        self._jobs.put(lambda: self.lease.give_back(flow))
 
     def give_up(self) -> None:
         """It hangs: its thread stays with it, flows get `PsamMissing` until it answers."""
@@ -182,7 +188,8 @@ class SamDesk:
     """All PSAMs of the terminal; hands out one authenticator per flow."""
 
     def __init__(self, world: World, readers: Sequence[CardReader]) -> None:
-        self._slots = [SamSlot(world, reader) for reader in readers]
+        self._line = Line(world)
+        self._slots = [SamSlot(world, reader, self._line) for reader in readers]
 
     def start(self) -> None:
         for slot in self._slots:
@@ -199,8 +206,8 @@ class SamDesk:
     def status(self) -> Sequence[SamStatus]:
         return [slot.status() for slot in self._slots]
 
-    def lease(self, algorithm: Algorithm) -> SamSlot:
-        """A PSAM with that algorithm, for one flow.
+    def lease(self, algorithm: Algorithm, flow: object) -> SamSlot:
+        """A PSAM with that algorithm, for that flow.
 
         Raises `PsamMissing`, `PsamLacksAlgorithm`, `PsamBusy`.
         """
@@ -213,12 +220,8 @@ class SamDesk:
         ]
         if not able:
             raise PsamLacksAlgorithm(algorithm=algorithm.value)
-        for slot in able:
-            if slot.lease.acquire(0):
-                return slot
-        if not able[0].lease.acquire(LEASE):
-            raise PsamBusy
-        return able[0]
+        slots = {slot.lease: slot for slot in able}
+        return slots[self._line.take(flow, list(slots))]
 
 
 class LeasingAuthenticator:
@@ -229,6 +232,7 @@ class LeasingAuthenticator:
     def __init__(self, desk: SamDesk) -> None:
         self._desk = desk
         self._slot: SamSlot | None = None
+        self._refused: Fault | None = None  # nobody waits twice within one flow
 
     @property
     def terminal_number(self) -> str:
@@ -243,19 +247,26 @@ class LeasingAuthenticator:
     def release(self) -> None:
         slot, self._slot = self._slot, None
         if slot is not None:
-            slot.give_back()
+            slot.give_back(self)
 
     def _ask(
         self, key: PsamKey, card: CardParameters, factor: bytes, original: bytes
     ) -> Pending[bytes]:
         try:
-            if self._slot is None:
-                self._slot = self._desk.lease(card.algorithm)
+            slot = self._leased(card.algorithm)
         except Fault as fault:
+            self._refused = fault
             return Computed(fault=fault)
-        return self._slot.ask(
+        return slot.ask(
             lambda psam: psam.compute(card.algorithm, key, card.factors, factor, original)
         )
+
+    def _leased(self, algorithm: Algorithm) -> SamSlot:
+        if self._refused is not None:
+            raise self._refused
+        if self._slot is None or not self._slot.lease.held_by(self):
+            self._slot = self._desk.lease(algorithm, self)
+        return self._slot
 
 
 def _nothing(psam: Psam) -> bytes:

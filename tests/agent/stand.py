@@ -1,0 +1,379 @@
+"""A gate of made-up parts around the agent's own, to carry taps in a seeded World.
+
+Cards and PSAMs are the simulated ones; readers, barrier, prompts and store are small fakes that
+write what they were asked to do into one list, `calls`, so that a test can see the order.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar, cast
+
+import msgspec
+
+from agent.clock import Clock
+from agent.lanes import Lane
+from agent.reading import CardDesk
+from agent.results import Results
+from agent.sam import SamDesk
+from agent.scenes import scene_for
+from agent.tap import TapReport, Taps
+from agent.texts import Texts
+from agent.watchdog import Watchdog
+from apdu.channel import CardGone, CardMute, Transport
+from config.model import Scene
+from drivers.contract import (
+    Absence,
+    CardHandle,
+    DeviceFault,
+    DeviceState,
+    DeviceStatus,
+    Direction,
+    Interface,
+    Presence,
+    Prompt,
+)
+from offline_store.chain import body_hash
+from offline_store.event import Draft, Event, Record
+from offline_store.faults import DiskFull
+from offline_store.store import Entry, Store
+from simulators.cards import Card
+from simulators.cards import Interface as CardInterface
+from simulators.people import Cast, Wallet, load_cast
+from simulators.world import SimWorld
+from trust.references import References
+from world import Queue, World
+
+T = TypeVar("T")
+
+CITY_KEY = b"made-up city reference key, 32 B"
+EPOCH = "0123456789abcdef" * 2
+WINDOW = 8.0
+
+
+class FakeReader:
+    """See `drivers.contract.CardReader`. `steps[n]` is called before APDU n goes to the card."""
+
+    def __init__(
+        self,
+        world: World,
+        name: str = "door",
+        interface: Interface = Interface.CONTACTLESS,
+        *,
+        pace: float = 0.0,
+    ) -> None:
+        self._world = world
+        self._name = name
+        self._interface = interface
+        self.pace = pace  # seconds that every answer takes
+        self._events: Queue[Presence | Absence] = world.queue()
+        self.card: Card | None = None
+        self.count = 0
+        self.steps: dict[int, Callable[[], None]] = {}
+        self.on_open: Callable[[], None] | None = None
+        self.sent: list[bytes] = []
+        self.log: list[str] = []  # may be shared between readers
+        self.opened = 0
+        self.closed = 0
+        self.powered = False
+        self.given_up = 0
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def interface(self) -> Interface:
+        return self._interface
+
+    @property
+    def events(self) -> Queue[Presence | Absence]:
+        return self._events
+
+    def insert(self, card: Card) -> Presence:
+        self.card = card
+        self.count += 1
+        presence = Presence(
+            self._name, self._interface, card.atr, self.count, self._world.monotonic()
+        )
+        self._events.put(presence)
+        return presence
+
+    def remove(self) -> None:
+        self.card = None
+        self._events.put(Absence(self._name, self.count, self._world.monotonic()))
+
+    def open(self) -> CardHandle:
+        assert not self.powered, "one handle at a time"
+        if self.on_open is not None:
+            self.on_open()
+        if self.card is None:
+            raise CardGone(reader=self._name)
+        self.opened += 1
+        self.powered = True
+        self.card.power_on()
+        return FakeHandle(self._world, self, self.card)
+
+    def status(self) -> DeviceStatus:
+        return DeviceStatus(self._name, DeviceState.READY, attached=f"Fake {self._name}")
+
+    def give_up(self) -> None:
+        self.given_up += 1
+
+
+class FakeHandle:
+    """An open card of a `FakeReader`."""
+
+    def __init__(self, world: World, reader: FakeReader, card: Card) -> None:
+        self._world = world
+        self._reader = reader
+        self._card = card
+        self._open = True
+
+    @property
+    def transport(self) -> Transport:
+        contact = self._reader.interface is not Interface.CONTACTLESS
+        return Transport.T0 if contact else Transport.T1
+
+    @property
+    def atr(self) -> bytes:
+        return self._card.atr
+
+    def transmit(self, command: bytes) -> bytes:
+        reader = self._reader
+        assert self._open, "a closed card is not used"
+        number = len(reader.sent)
+        reader.sent.append(command)
+        reader.log.append(f"{reader.name} {command[:2].hex()}")
+        if number in reader.steps:
+            reader.steps[number]()
+        if reader.pace:
+            self._world.wait(reader.pace)
+        if reader.card is not self._card:
+            raise CardGone(reader=reader.name)
+        answer = self._card.transmit(command)
+        if not answer:
+            raise CardMute(reader=reader.name)
+        reader.log.append(f"{reader.name} answers")
+        return answer
+
+    def present(self) -> bool:
+        return self._open and self._reader.card is self._card
+
+    def close(self) -> None:
+        if self._open:
+            self._open = False
+            self._reader.closed += 1
+            self._reader.powered = False
+            self._card.power_off()
+
+
+class FakeBarrier:
+    """Opens into `calls`; with `fault` it does not."""
+
+    def __init__(self, calls: list[str]) -> None:
+        self._calls = calls
+        self.name = "gate"
+        self.fault: DeviceFault | None = None
+        self.opened = 0
+
+    def open(self, direction: Direction) -> None:
+        if self.fault is not None:
+            raise self.fault
+        self.opened += 1
+        self._calls.append(f"open {direction}")
+
+    def status(self) -> DeviceStatus:
+        return DeviceStatus(self.name, DeviceState.READY)
+
+
+class FakePrompts:
+    """Shows into `calls`, and remembers when."""
+
+    def __init__(self, world: World, calls: list[str]) -> None:
+        self._world = world
+        self._calls = calls
+        self.name = "panel"
+        self.shown: list[tuple[str, float]] = []
+
+    def show(self, prompt: Prompt) -> None:
+        self._calls.append(f"show {prompt.code}")
+        self.shown.append((prompt.code, self._world.monotonic()))
+
+    def status(self) -> DeviceStatus:
+        return DeviceStatus(self.name, DeviceState.READY)
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A row of the fake blacklist."""
+
+    version: int = 7
+
+
+class FakeLists:
+    """A blacklist by card reference and by number reference."""
+
+    def __init__(self, cards: Iterable[str] = (), numbers: Iterable[str] = ()) -> None:
+        self._cards = set(cards)
+        self._numbers = set(numbers)
+
+    def find_blacklisted(self, *, card: str = "", number: str = "", person: str = "") -> Hit | None:
+        return Hit() if card in self._cards or number in self._numbers else None
+
+    def versions(self) -> Mapping[str, int]:
+        return {"blacklist": Hit().version}
+
+
+@dataclass(frozen=True)
+class FakeSeen:
+    """See `agent.scenes.port.Seen`."""
+
+    epoch: str
+    seq: int
+    time_ms: int
+    reason: str
+
+
+class FakeTurn:
+    """See `offline_store.turn.Turn`."""
+
+    def __init__(self, events: list[Event], lists: FakeLists) -> None:
+        self._events = events
+        self.lists = lists
+
+    def last_accepted(self, person: str, *, scene: str, since_ms: int = 0) -> FakeSeen | None:
+        undone = {event.refers for event in self._events if event.kind == "recovery"}
+        for event in reversed(self._events):
+            if (
+                event.person == person != ""
+                and event.scene == scene
+                and event.verdict == "accepted"
+                and event.time_ms >= since_ms
+                and event.seq not in undone
+            ):
+                return FakeSeen(event.epoch, event.seq, event.time_ms, event.reason)
+        return None
+
+    def event(self, seq: int) -> Event | None:
+        return self._events[seq - 1] if 0 < seq <= len(self._events) else None
+
+
+class FakeStore:
+    """One turn at a time, in memory. `broken`: nothing can be stored. `pace`: of a COMMIT."""
+
+    def __init__(self, world: World, calls: list[str]) -> None:
+        self._world = world
+        self._writing = world.lock()
+        self._calls = calls
+        self.lists = FakeLists()
+        self.events: list[Event] = []
+        self.records: list[Record] = []
+        self.broken = False
+        self.pace = 0.001
+
+    def turn(self, decide: Callable[[FakeTurn], Entry]) -> Record:
+        with self._writing:
+            self._world.wait(self.pace)
+            if self.broken:
+                self._calls.append("not stored")
+                raise DiskFull(cause="SQLITE_FULL")
+            draft = decide(FakeTurn(self.events, self.lists)).draft
+            event = _event(draft, len(self.events) + 1)
+            body = msgspec.json.encode(event).decode()
+            self.events.append(event)
+            self._calls.append(f"stored {event.kind} {event.reason}")
+            record = Record(
+                epoch=EPOCH, seq=event.seq, body=body, hash=body_hash(body), mac="0" * 64
+            )
+            self.records.append(record)
+            return record
+
+    def taps(self) -> list[Event]:
+        return [event for event in self.events if event.kind == "tap"]
+
+    def alarms(self) -> list[Event]:
+        return [event for event in self.events if event.kind == "alarm"]
+
+
+def _event(draft: Draft, seq: int) -> Event:
+    fields = {name: getattr(draft, name) for name in Draft.__struct_fields__}
+    return Event(**fields, v=1, terminal="gate-1", epoch=EPOCH, seq=seq, prev="0" * 64)
+
+
+class Stand:
+    """Readers "door" and "door-2" in lane entry, "door-out" in lane exit, and one PSAM slot."""
+
+    def __init__(
+        self,
+        world: SimWorld,
+        *,
+        cast: Cast | None = None,
+        store: Store | None = None,
+        psam: bool = True,
+        pace: float = 0.002,
+    ) -> None:
+        self.world = world
+        self.cast = cast or load_cast()
+        self.wallet = Wallet(self.cast)
+        self.calls: list[str] = []
+        self.door = FakeReader(world, "door", pace=pace)
+        self.second = FakeReader(world, "door-2", pace=pace)
+        self.door_out = FakeReader(world, "door-out", pace=pace)
+        self.psam = FakeReader(world, "psam", Interface.SAM, pace=pace)
+        self.barrier = FakeBarrier(self.calls)
+        self.prompts = FakePrompts(world, self.calls)
+        self.entry = Lane("entry", "entry", self.barrier, [self.prompts])
+        self.exit = Lane("exit", "exit", self.barrier, [self.prompts])
+        self.store = FakeStore(world, self.calls)
+        self.reports: list[TapReport] = []
+        self.references = References(CITY_KEY)
+        self.watchdog = Watchdog(world, 1.2)
+        self.sams = SamDesk(world, [self.psam])
+        self.desk = CardDesk(world, self.sams, self.references)
+        self.taps = Taps(
+            world,
+            clock=Clock(world),
+            store=store or cast_store(self.store),
+            scene=scene_for(Scene(kind="library-gate", repeat_window=WINDOW)),
+            results=Results(Texts("en")),
+            desk=self.desk,
+            watchdog=self.watchdog,
+            application="9901",
+            report=self.reports.append,
+        )
+        self.watchdog.start()
+        self.sams.start()
+        if psam:
+            self.psam.insert(self.cast.psam())
+
+    def card(self, key: str = "lin") -> Card:
+        return self.wallet.at(key, CardInterface.CONTACTLESS)
+
+    def tap(
+        self, key: str = "lin", *, reader: FakeReader | None = None, lane: Lane | None = None
+    ) -> TapReport:
+        """That card is held to the reader until the tap is over."""
+        reader = reader or self.door
+        presence = reader.insert(self.card(key))
+        report = self.taps.handle(lane or self.entry, reader, presence)
+        reader.remove()
+        reader.sent.clear()
+        return report
+
+    def leave(self, key: str = "lin") -> TapReport:
+        return self.tap(key, reader=self.door_out, lane=self.exit)
+
+
+def tap(stand: Stand, key: str, reader: FakeReader) -> None:
+    """`Stand.tap` for a task of its own."""
+    stand.tap(key, reader=reader)
+
+
+def cast_store(store: FakeStore) -> Store:
+    return cast(Store, store)
+
+
+def play(scenario: Callable[[Stand], T], seed: int = 1, *, psam: bool = True) -> T:
+    """One history of a stand."""
+    world = SimWorld(seed)
+    return world.play(lambda: scenario(Stand(world, psam=psam)))

@@ -1,0 +1,329 @@
+"""A tap from presence to recorded decision: nothing opens before the record is durable."""
+
+import logging
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from agent.reading import identity_of
+from agent.reasons import Reason
+from agent.results import table
+from agent.stages import Stages
+from agent.status import tap_status
+from agent.tap import Missed
+from apdu.channel import CardGone, CardMute, ReaderGone
+from drivers.contract import DeviceAbsent, DeviceProtocol
+from simulators.people import load_cast
+from simulators.world import SimWorld
+from tests.agent.stand import Stand, play
+from tests.secrets_probe import Probe
+from world import Fault
+
+EVERYBODY = sorted(
+    {
+        (visit.card, visit.reason)
+        for visit in load_cast().visits
+        if visit.lane == "entry"
+        and visit.interface == "contactless"
+        and not visit.tear
+        and visit.mute_from is None
+        and visit.reason not in ("blacklisted", "repeated")
+    }
+)
+
+
+def test_nothing_opens_before_the_record_is_durable() -> None:
+    def scenario(stand: Stand) -> list[str]:
+        assert stand.tap().accepted
+        return stand.calls
+
+    assert play(scenario) == ["stored tap accepted", "open entry", "show accepted"]
+
+
+@pytest.mark.parametrize(("card", "reason"), EVERYBODY)
+def test_each_card_of_the_cast_gets_its_reason(card: str, reason: str) -> None:
+    def scenario(stand: Stand) -> None:
+        report = stand.tap(card)
+        assert report.reason == reason
+        assert stand.barrier.opened == (reason == "accepted")
+        assert stand.store.taps()[0].reason == reason
+
+    play(scenario)
+
+
+def test_what_cannot_be_stored_is_refused_and_the_next_record_tells_how_many() -> None:
+    def scenario(stand: Stand) -> None:
+        stand.store.broken = True
+        for _ in range(3):
+            report = stand.tap()
+            assert (report.reason, report.accepted, report.record) == (
+                Reason.NOT_STORED,
+                False,
+                None,
+            )
+        assert stand.barrier.opened == 0
+        assert stand.calls == ["not stored", "show not-stored"] * 3
+        stand.store.broken = False
+        assert stand.tap().accepted
+        assert stand.store.taps()[0].detail == {"unstored_before": 3}
+        stand.tap("wang")
+        assert stand.store.taps()[1].detail == {}
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_two_taps_at_once_never_tell_of_the_same_missed_ones(seed: int) -> None:
+    def scenario(stand: Stand) -> None:
+        stand.store.broken = True
+        stand.tap("lin")
+        stand.tap("wang")
+        stand.store.broken = False
+        other = stand.world.spawn(lambda: _tap(stand, "chen"), name="other")
+        stand.tap("zhu")
+        other.join()
+        told = [event.detail.get("unstored_before", 0) for event in stand.store.taps()]
+        assert sorted(told) == [0, 2]
+        stand.tap("shen")
+        assert stand.store.taps()[-1].detail == {}
+
+    play(scenario, seed)
+
+
+def _tap(stand: Stand, key: str) -> None:
+    stand.tap(key, reader=stand.second)
+
+
+def test_the_count_of_missed_taps_survives_a_tap_that_fails_again() -> None:
+    world = SimWorld(1)
+
+    def scenario() -> None:
+        missed = Missed(world)
+        missed.add(2)
+        taken = missed.take()
+        assert missed.take() == 0
+        missed.add(taken + 1)
+        assert missed.take() == 3
+
+    world.play(scenario)
+
+
+def test_an_exit_lane_opens_first_and_records_afterwards() -> None:
+    def scenario(stand: Stand) -> None:
+        report = stand.leave()
+        assert report.reason is Reason.ACCEPTED_EXIT
+        assert stand.calls == ["open exit", "show accepted-exit", "stored tap accepted-exit"]
+        event = stand.store.taps()[0]
+        assert event.detail == {"opened_first": 1}
+        assert event.person
+        assert event.checks == ()
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("key", ["zhou", "feng", "foreign", "xu", "zheng"])
+def test_leaving_waits_for_nothing_whoever_leaves(key: str) -> None:
+    def scenario(stand: Stand) -> None:
+        stand.store.broken = True
+        stand.leave(key)
+        assert stand.calls == ["open exit", "show accepted-exit", "not stored"]
+        assert stand.barrier.opened == 1
+
+    play(scenario)
+
+
+def test_who_left_may_come_in_again_at_once() -> None:
+    def scenario(stand: Stand) -> list[str]:
+        return [stand.tap().reason, stand.leave().reason, stand.tap().reason, stand.tap().reason]
+
+    assert play(scenario) == ["accepted", "accepted-exit", "accepted", "repeated"]
+
+
+def test_a_barrier_that_fails_is_no_entry_and_an_alarm() -> None:
+    def scenario(stand: Stand) -> None:
+        stand.barrier.fault = DeviceProtocol(device="gate")
+        report = stand.tap()
+        assert (report.reason, report.accepted) == (Reason.OUT_OF_SERVICE, False)
+        assert stand.calls == [
+            "stored tap accepted",
+            "show out-of-service",
+            "stored recovery not-executed",
+            "stored alarm device.protocol",
+        ]
+        assert report.record is not None
+        assert stand.store.events[1].refers == report.record.seq
+        stand.barrier.fault = None
+        assert stand.tap().accepted, "who was not let in has not been here"
+
+    play(scenario)
+
+
+def test_an_exit_that_does_not_open_says_so_and_is_an_alarm() -> None:
+    def scenario(stand: Stand) -> list[str]:
+        stand.barrier.fault = DeviceProtocol(device="gate")
+        stand.leave()
+        return stand.calls
+
+    assert play(scenario) == [
+        "show out-of-service",
+        "stored tap accepted-exit",
+        "stored alarm device.protocol",
+    ]
+
+
+def _exchanges() -> int:
+    def scenario(stand: Stand) -> int:
+        presence = stand.door.insert(stand.card())
+        stand.taps.handle(stand.entry, stand.door, presence)
+        return len(stand.door.sent)
+
+    return play(scenario)
+
+
+FAULTS: list[tuple[type[Fault], Reason]] = [
+    (CardGone, Reason.CARD_GONE),
+    (CardMute, Reason.CARD_MUTE),
+    (ReaderGone, Reason.READER_GONE),
+]
+
+
+@pytest.mark.parametrize(("kind", "reason"), FAULTS)
+def test_card_is_powered_down_whatever_happens_at_whichever_exchange(
+    kind: type[Fault], reason: Reason
+) -> None:
+    def failing() -> None:
+        raise kind(reader="door")
+
+    exchanges = _exchanges()
+    assert exchanges > 10
+
+    def scenario(stand: Stand) -> None:
+        for number in range(exchanges):
+            stand.door.steps = {number: failing}
+            assert stand.tap().reason is reason
+            assert not stand.door.powered
+            assert stand.door.closed == stand.door.opened == number + 1
+            event = stand.store.taps()[-1]
+            assert (event.reason, event.verdict, event.person) == (reason, "refused", "")
+            assert event.detail == {"fault": kind.code}
+        assert stand.barrier.opened == 0
+        stand.door.steps = {}
+        assert stand.tap().accepted, "nothing is left of the failures"
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"), [(CardGone, Reason.CARD_GONE), (DeviceAbsent, Reason.READER_GONE)]
+)
+def test_a_card_that_cannot_be_opened_is_a_recorded_refusal(
+    kind: type[Fault], reason: Reason
+) -> None:
+    def scenario(stand: Stand) -> None:
+        stand.door.on_open = _raise(kind)
+        assert stand.tap().reason is reason
+        assert list(stand.store.taps()[0].stages_us) == ["detect", "open", "decide"]
+
+    play(scenario)
+
+
+def _raise(kind: type[Fault]) -> Callable[[], None]:
+    def step() -> None:
+        raise kind(reader="door")
+
+    return step
+
+
+def test_card_is_powered_down_when_the_tap_has_a_defect() -> None:
+    def scenario(stand: Stand) -> None:
+        def defect() -> None:
+            raise ZeroDivisionError
+
+        stand.door.steps = {5: defect}
+        with pytest.raises(ZeroDivisionError):
+            stand.tap()
+        assert not stand.door.powered
+
+    play(scenario)
+
+
+def test_stages_are_recorded_up_to_decide_and_reported_to_the_end() -> None:
+    def scenario(stand: Stand) -> None:
+        report = stand.tap()
+        event = stand.store.taps()[0]
+        recorded = ["detect", "open", "select", "authenticate", "read", "decide"]
+        assert list(event.stages_us) == recorded
+        assert list(report.stages_us) == [*recorded, "commit", "act"]
+        assert all(report.stages_us[name] == event.stages_us[name] for name in recorded)
+        assert report.stages_us["authenticate"] > report.stages_us["select"] > 0
+
+    play(scenario)
+
+
+def test_an_event_says_what_was_checked_and_by_what() -> None:
+    def scenario(stand: Stand) -> None:
+        stand.tap("lin")
+        event = stand.store.taps()[0]
+        assert (event.lane, event.scene, event.credential) == (
+            "entry",
+            "library-gate",
+            "card-contactless",
+        )
+        assert event.application == "9901"
+        assert event.lists == {"blacklist": 7}
+        assert event.authentication is not None
+        assert event.authentication.result == "passed"
+        assert event.authentication.algorithm == "SM4"
+        assert event.authentication.terminal_number == stand.cast.terminal_number
+        assert [check.status for check in event.checks] == ["normal", "normal"]
+        assert event.card == stand.references.card(
+            bytes.fromhex(stand.cast.card_id(stand.cast.card("lin")))
+        )
+
+    play(scenario)
+
+
+def test_every_verdict_that_is_recorded_is_the_result_tables() -> None:
+    def scenario(stand: Stand) -> None:
+        for key, _ in EVERYBODY:
+            stand.tap(key)
+        for event in stand.store.taps():
+            assert event.verdict == table()[Reason(event.reason)].verdict
+
+    play(scenario)
+
+
+def test_no_identity_in_clear_is_anywhere(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    cast = load_cast()
+    planted: dict[str, str | bytes] = {}
+    for person in cast.people:
+        planted[f"number of {person.key}"] = person.number
+        if len(person.name.encode()) >= 6 and len(person.name.encode("gb18030")) >= 6:
+            planted[f"name of {person.key}"] = person.name
+    for card in cast.cards:
+        planted[f"card number of {card.key}"] = card.card_number
+        planted[f"card id of {card.key}"] = bytes.fromhex(cast.card_id(card))
+
+    def scenario(stand: Stand) -> dict[str, str | bytes]:
+        for key, _ in EVERYBODY:
+            stand.tap(key)
+            stand.leave(key)
+        stand.door.insert(stand.card("lin"))
+        stages = Stages(stand.world, stand.world.monotonic())
+        read = stand.desk.read_in_clear(stand.door.open(), stages)
+        assert read.holder.social_security_number == cast.person("lin").number
+        return {
+            "journal": "\n".join(record.body for record in stand.store.records),
+            "reports": repr(stand.reports),
+            "status": msgspec.json.encode([tap_status(report) for report in stand.reports]),
+            "read": repr(read),
+            "identity": repr(identity_of(read, "card-contactless", stand.references)),
+            "calls": repr(stand.calls),
+            "log": caplog.text,
+        }
+
+    outputs = play(scenario)
+    assert len(outputs["journal"]) > 1000
+    Probe(planted).check_all(outputs)
