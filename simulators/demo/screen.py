@@ -4,10 +4,12 @@ from rich import box
 from rich.table import Table
 
 from agent.cli.context import Context
+from agent.reasons import Reason
+from agent.results import Results
 from simulators.demo.morning import Outcome, Row
 from simulators.site import Site
 
-COLUMNS = ("person", "expected", "decided", "took", "at-platform")
+COLUMNS = {"person": 8, "expected": 21, "decided": 21, "took": 6, "at-platform": 8}  # widths
 
 
 class Screen:
@@ -18,6 +20,7 @@ class Screen:
         self._texts = context.texts
         self._print = context.console.print
         self._silent = context.as_json
+        self._results = Results(context.texts)
 
     def parts(self, site: Site) -> None:
         """Which real parts are running."""
@@ -40,11 +43,16 @@ class Screen:
     def visit(self, row: Row) -> None:
         if not self._silent:
             lamp = "green" if row.verdict == "accepted" else "red"
+            verdict = self._texts.word("verdict", row.verdict)
             self._print(
-                f"{row.visit.at} [{lamp}]●[/] {row.person} [dim]({row.card})[/] "
-                f"{self._texts.reason(row.reason)} [dim]{row.milliseconds:.1f} ms[/]",
+                f"{row.visit.at} [{lamp}]● {verdict}[/] {row.person} "
+                f"[dim]{row.card}[/] {self._prompt(row)} [dim]{row.milliseconds:.1f} ms[/]",
                 highlight=False,
             )
+
+    def _prompt(self, row: Row) -> str:
+        """The words that the person saw."""
+        return self._results.prompt(Reason(row.reason)).text
 
     def outcome(self, outcome: Outcome) -> None:
         """The table and the last line."""
@@ -64,14 +72,14 @@ class Screen:
     def _tables(self, outcome: Outcome) -> None:
         ui = self._texts.ui
         table = Table(box=box.SIMPLE_HEAD)
-        for column in COLUMNS:
-            table.add_column(ui(column), no_wrap=column != "person")
+        for column, width in COLUMNS.items():
+            table.add_column(ui(column), no_wrap=True, width=width)
         for row in outcome.rows:
             table.add_row(
                 row.person,
                 row.visit.reason,
                 row.reason if row.agrees else f"[red]{row.reason}[/]",
-                f"{row.milliseconds:.1f} ms",
+                f"{row.milliseconds:.1f}",
                 "✓" if outcome.at_platform(row.record) else "[red]✗[/]",
             )
         self._print(table)
