@@ -11,7 +11,7 @@ from apdu.psam import PsamBusy
 from world import Event, World
 
 PATIENCE = 3.0  # seconds that a flow waits for other ones' PSAM
-IDLE = 0.3  # seconds without a question, more than a card ever takes between two
+IDLE = 0.3  # seconds without a question; a good card takes less between its two
 
 
 class Line:

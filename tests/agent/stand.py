@@ -373,7 +373,9 @@ def cast_store(store: FakeStore) -> Store:
     return cast(Store, store)
 
 
-def play(scenario: Callable[[Stand], T], seed: int = 1, *, psam: bool = True) -> T:
+def play(
+    scenario: Callable[[Stand], T], seed: int = 1, *, psam: bool = True, cast: Cast | None = None
+) -> T:
     """One history of a stand."""
     world = SimWorld(seed)
-    return world.play(lambda: scenario(Stand(world, psam=psam)))
+    return world.play(lambda: scenario(Stand(world, psam=psam, cast=cast)))

@@ -1,0 +1,117 @@
+"""From the basic read to an identity: references instead of numbers, dates that are days."""
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.identity import Identity
+from agent.reading import CardDateFault, identity_of
+from agent.reasons import Reason
+from apdu.authentication import Authenticated, BasicRead, Holder
+from apdu.crypto import Algorithm
+from apdu.files import Generation
+from simulators.people import Cast, load_cast
+from tests.agent.stand import CITY_KEY, Stand, play
+from tests.secrets_probe import Probe
+from trust.references import References
+
+REFERENCES = References(CITY_KEY)
+READ = BasicRead(
+    generation=Generation.V3,
+    algorithm=Algorithm.SM4,
+    region="519900",
+    card_id="519900D15600000512345678FFFFFFFF",
+    card_number="A12345678",
+    historical_bytes=bytes(13),
+    version="3.00",
+    issue_date="20200101",
+    expiry_date="20991231",
+    holder=Holder("519900199001011234", "司马·阿依古丽"),
+    authenticated=Authenticated("psam", Algorithm.SM4, "00", "0A", "519900000001"),
+    stages={},
+)
+
+
+def identity(read: BasicRead = READ) -> Identity:
+    return identity_of(read, "card-contact", REFERENCES)
+
+
+def test_an_identity_names_nobody() -> None:
+    found = identity()
+    assert found.card == REFERENCES.card(bytes.fromhex(READ.card_id))
+    assert found.number == REFERENCES.number("A12345678")
+    assert found.person == REFERENCES.person("519900199001011234")
+    assert (found.issued, found.expires) == (date(2020, 1, 1), date(2099, 12, 31))
+    assert found.authentication.result == "passed"
+    planted: dict[str, str | bytes] = {
+        "card id": bytes.fromhex(READ.card_id),
+        "card number": READ.card_number,
+        "number": READ.holder.social_security_number,
+        "name": READ.holder.name,
+    }
+    Probe(planted).check("identity", repr(found))
+    assert Probe(planted).leaks("control", repr(READ.holder.social_security_number))
+
+
+def test_one_persons_cards_meet_and_a_card_without_number_stands_for_itself() -> None:
+    other = replace(READ, card_id="519900D15600000587654321FFFFFFFF")
+    assert identity(other).person == identity().person
+    assert identity(other).card != identity().card
+    nameless = identity(replace(READ, holder=Holder("", "")))
+    assert nameless.person == nameless.card
+
+
+def test_a_card_without_dates_has_none() -> None:
+    found = identity(replace(READ, issue_date="", expiry_date=""))
+    assert (found.issued, found.expires) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "digits",
+    ["20260230", "20261301", "20260100", "00000000", "2026111", "202611", "2026", "2026010123"],
+)
+@pytest.mark.parametrize("field", ["issued", "expires"])
+def test_a_date_that_is_no_day_is_a_fault_that_names_the_field_only(
+    digits: str, field: str
+) -> None:
+    name = {"issued": "issue_date", "expires": "expiry_date"}[field]
+    with pytest.raises(CardDateFault) as caught:
+        identity(replace(READ, **{name: digits}))  # type: ignore[arg-type]
+    assert caught.value.facts == {"field": field}
+
+
+@given(st.text("0123456789", min_size=1, max_size=9))
+def test_any_digits_are_a_day_or_a_fault(digits: str) -> None:
+    try:
+        found = identity(replace(READ, expiry_date=digits)).expires
+    except CardDateFault:
+        return
+    assert found is not None
+    assert found.strftime("%Y%m%d").zfill(8) == digits
+
+
+@pytest.mark.parametrize("field", ["issued", "expires"])
+def test_a_malformed_date_on_a_card_is_card_unreadable(field: str) -> None:
+    def scenario(stand: Stand) -> None:
+        report = stand.tap("odd")
+        assert report.reason is Reason.CARD_UNREADABLE
+        assert stand.store.taps()[0].detail == {"fault": "card.date"}
+        assert stand.barrier.opened == 0
+
+    play(scenario, cast=with_odd_card(field))
+
+
+def with_odd_card(field: str) -> Cast:
+    cast = load_cast()
+    lin = cast.card("lin")
+    values = {name: getattr(lin, name) for name in lin.__struct_fields__}
+    odd = type(lin)(**{**values, "key": "odd", "serial": "0DD00001", field: "20260230"})
+    return Cast(
+        **{
+            **{name: getattr(cast, name) for name in cast.__struct_fields__},
+            "cards": (*cast.cards, odd),
+        }
+    )
