@@ -1,0 +1,97 @@
+"""A process that writes a journal and says what it was told is stored, until it is killed.
+
+`python -m simulators.proofs.writer FOLDER VARIANT` prints `ready`, then `epoch seq hash` for every
+acknowledged row. The variants `early` (says so before COMMIT) and `unsynced` (synchronous=OFF) are
+the broken ones that a proof must catch.
+"""
+
+import sqlite3
+import sys
+import threading
+from pathlib import Path
+
+from offline_store.chain import FIRST_SEQ
+from offline_store.event import Draft
+from offline_store.journal import SEED
+from offline_store.store import Entry, Store, Turn
+from trust.keystore import FileKeyStore
+from world import Database, World
+from world.real import RealWorld
+
+TERMINAL = "gate-7"
+FIRST_SEED = b"made-up journal seed of 32 bytes"
+LANES = 3
+
+
+class Unsynced(RealWorld):
+    """Never waits for the disk."""
+
+    def database(self, path: Path) -> Database:
+        return sqlite3.connect(
+            path, isolation_level=None, check_same_thread=False, factory=_NeverSynced
+        )
+
+
+class _NeverSynced(sqlite3.Connection):
+    def execute(self, statement: str, *rest: object) -> sqlite3.Cursor:
+        statement = statement.replace("synchronous = FULL", "synchronous = OFF")
+        return super().execute(statement, *rest)  # type: ignore[arg-type]
+
+
+def enrol(world: World, folder: Path) -> None:
+    """Give the terminal its seed."""
+    FileKeyStore(world, folder / "keys").write(SEED, FIRST_SEED)
+
+
+def main(folder: Path, variant: str) -> None:
+    world = Unsynced() if variant == "unsynced" else RealWorld()
+    keys = FileKeyStore(world, folder / "keys")
+    store = Store(world, folder, terminal=TERMINAL, boot="boot-1", keys=keys)
+    store.start()
+    _say("ready\n")
+    write = _write_early if variant == "early" else _write
+    for lane in range(LANES):
+        threading.Thread(target=write, args=(store, f"lane-{lane}")).start()
+
+
+def _write(store: Store, lane: str) -> None:
+    draft = _draft(lane)
+    while True:
+        record = store.turn(lambda turn: Entry(draft))
+        _say(f"{record.epoch} {record.seq} {record.hash}\n")
+
+
+def _write_early(store: Store, lane: str) -> None:
+    seen: list[int] = []
+
+    def decide(turn: Turn) -> Entry:
+        while turn.event(len(seen) + FIRST_SEQ) is not None:
+            seen.append(0)
+        _say(f"- {len(seen) + FIRST_SEQ} -\n")
+        return Entry(_draft(lane))
+
+    while True:
+        store.turn(decide)
+
+
+def _draft(lane: str) -> Draft:
+    return Draft(
+        kind="tap",
+        time_ms=1_790_000_000_000,
+        clock="synchronised",
+        boot="boot-1",
+        lane=lane,
+        scene="library-gate",
+        person="a1" * 32,
+        verdict="accepted",
+        reason="accepted",
+    )
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line)
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2])
