@@ -147,10 +147,10 @@ class Taps:
         """Runs in the store's writer turn: state → scene → event."""
         clock = self._clock.read()
         state: State = {}
-        if isinstance(presented, Unidentified):
-            decision = Decision("refused", presented.reason)
-        elif leaving:
+        if leaving:  # whoever it is has been let out already; what was read is kept with it
             decision = Decision("accepted", Reason.ACCEPTED_EXIT)
+        elif isinstance(presented, Unidentified):
+            decision = Decision("refused", presented.reason)
         else:
             state = self._scene.look(turn, presented, clock)
             decision = self._scene.decide(presented, turn.lists, state, clock)
