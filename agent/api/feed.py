@@ -27,6 +27,11 @@ class Feed:
             except RuntimeError:  # the loop has closed: that listener is gone
                 continue
 
+    @property
+    def listeners(self) -> int:
+        """How many listen now."""
+        return len(self._listeners)
+
     @contextmanager
     def listen(self) -> Iterator[asyncio.Queue[bytes]]:
         queue: asyncio.Queue[bytes] = asyncio.Queue(BACKLOG)

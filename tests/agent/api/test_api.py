@@ -1,0 +1,303 @@
+"""The local API over its real Unix socket: what it tells, what it refuses, and that it ends."""
+
+import http.client
+import os
+import socket
+import stat
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from agent.api.app import PAGE, VERSION
+from agent.api.feed import BACKLOG, Feed
+from agent.api.server import ApiServer, SocketUnusable
+from agent.cli.client import Client, DaemonAbsent, DaemonRefused
+from agent.texts import Texts
+from offline_store.event import Record
+from offline_store.faults import JournalBusy
+from world import Fault
+from world.real import RealWorld
+
+ROUTES = ["/v1/status", "/v1/readers", "/v1/journal", "/v1/journal/verify"]
+SOON = 5.0
+
+
+class FakeDaemon:
+    """See `agent.api.app.Daemon`."""
+
+    def __init__(self) -> None:
+        self.feed = Feed()
+        self.asked: list[tuple[str | None, int, int]] = []
+        self.fault: Fault | None = None
+
+    def status(self) -> dict[str, Any]:
+        if self.fault is not None:
+            raise self.fault
+        return {"ready": True, "terminal": "gate-1"}
+
+    def readers(self) -> list[dict[str, Any]]:
+        return [{"name": "door"}]
+
+    def attached(self) -> Sequence[str]:
+        return ("Fake door",)
+
+    def records(self, epoch: str | None, after: int, limit: int) -> Sequence[Record]:
+        self.asked.append((epoch, after, limit))
+        return [Record(epoch="e" * 32, seq=after + 1, body="{}", hash="0" * 64, mac="0" * 64)]
+
+    def verify(self) -> dict[str, Any]:
+        return {"whole": True}
+
+    def sentence(self, fault: Fault) -> str:
+        return Texts("en").fault(fault)
+
+
+class Served:
+    """A daemon behind its socket."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.daemon = FakeDaemon()
+        self.server = ApiServer(RealWorld(), self.daemon, path)
+        self.client = Client(RealWorld(), str(path))
+
+    def request(self, method: str, route: str, **headers: str) -> tuple[int, dict[str, Any]]:
+        connection = http.client.HTTPConnection("onecard", timeout=SOON)
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.settimeout(SOON)
+        connection.sock.connect(str(self.path))
+        body = b"{}" if method in ("POST", "PUT", "PATCH") else None
+        connection.request(method, route, body=body, headers=headers)
+        response = connection.getresponse()
+        raw = response.read()
+        assert response.headers["content-type"] == "application/json"
+        connection.close()
+        return response.status, msgspec.json.decode(raw) if raw else {}
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    served = Served(tmp_path_factory.mktemp("api") / "agent.sock")
+    served.server.start()
+    yield served
+    served.server.stop()
+
+
+@pytest.fixture
+def served(shared: Served) -> Served:
+    shared.daemon.asked.clear()
+    shared.daemon.fault = None
+    return shared
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_every_answer_is_json_with_a_version(served: Served, route: str) -> None:
+    status, body = served.request("GET", route)
+    assert status == 200
+    assert body["version"] == VERSION == 1
+
+
+def test_answers_are_the_daemons(served: Served) -> None:
+    assert served.client.get("/v1/status") == {
+        "version": 1,
+        "ready": True,
+        "terminal": "gate-1",
+    }
+    assert served.client.get("/v1/readers") == {
+        "version": 1,
+        "readers": [{"name": "door"}],
+        "attached": ["Fake door"],
+    }
+    assert served.client.get("/v1/journal/verify") == {"version": 1, "whole": True}
+
+
+def test_journal_is_paged_and_a_page_has_an_end(served: Served) -> None:
+    page = served.client.get("/v1/journal", {"epoch": "e" * 32, "after": 41, "limit": 7})
+    assert [record["seq"] for record in page["records"]] == [42]
+    served.client.get("/v1/journal")
+    served.client.get("/v1/journal", {"limit": 10**9})
+    assert served.daemon.asked == [("e" * 32, 41, 7), (None, 0, PAGE), (None, 0, PAGE)]
+
+
+@pytest.mark.parametrize(
+    "query", ["after=-1", "after=x", "limit=1.5", "after=", "limit=%D9%A3", "after=" + "9" * 19]
+)
+def test_a_bad_query_is_a_sentence(served: Served, query: str) -> None:
+    status, body = served.request("GET", f"/v1/journal?{query}")
+    assert (status, body["version"], body["error"]) == (400, 1, "api.bad-query")
+    assert "whole number" in body["sentence"]
+    assert served.daemon.asked == []
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("route", [*ROUTES, "/v1/taps"])
+def test_nothing_but_get_is_taken(served: Served, method: str, route: str) -> None:
+    status, body = served.request(method, route, **{"Content-Type": "text/plain"})
+    assert (status, body["version"], body["error"]) == (405, 1, "api.only-get")
+    assert body["facts"] == {"method": method, "route": route}
+    assert body["sentence"]
+
+
+@pytest.mark.parametrize("route", ["/", "/v1", "/v2/status", "/v1/status/x", "/v1/" + "x" * 4000])
+def test_an_unknown_route_is_an_answer_in_json(served: Served, route: str) -> None:
+    status, body = served.request("GET", route)
+    assert (status, body["version"], body["error"]) == (404, 1, "api.no-route")
+    assert len(body["facts"]["route"]) <= 64
+
+
+def test_a_fault_of_the_daemon_is_its_code_and_sentence(served: Served) -> None:
+    served.daemon.fault = JournalBusy(cause="waiting")
+    status, body = served.request("GET", "/v1/status")
+    assert (status, body["error"]) == (503, "journal.busy")
+    assert body["sentence"] == Texts("en").fault(JournalBusy(cause="waiting"))
+    with pytest.raises(DaemonRefused) as caught:
+        served.client.get("/v1/status")
+    assert caught.value.facts["error"] == body["sentence"]
+
+
+def test_socket_is_for_owner_and_group_alone(served: Served) -> None:
+    mode = os.lstat(served.path).st_mode
+    assert stat.S_ISSOCK(mode)
+    assert stat.S_IMODE(mode) == 0o660
+    assert os.listdir(served.path.parent) == ["agent.sock"]
+
+
+def lines(served: Served, ready: threading.Event) -> Iterator[dict[str, Any]]:
+    for line in served.client.stream("/v1/taps", SOON):
+        if line:
+            yield line
+        else:
+            ready.set()
+
+
+def test_every_listener_hears_each_tap_once_and_in_order(served: Served) -> None:
+    heard: list[list[int]] = [[], []]
+    ready = [threading.Event(), threading.Event()]
+
+    def listen(number: int) -> None:
+        for line in lines(served, ready[number]):
+            heard[number].append(line["tap"])
+            if len(heard[number]) == 50:
+                return
+
+    threads = [threading.Thread(target=listen, args=(n,), daemon=True) for n in (0, 1)]
+    for thread in threads:
+        thread.start()
+    assert all(event.wait(SOON) for event in ready)
+    for tap in range(50):
+        served.daemon.feed.publish({"tap": tap})
+    for thread in threads:
+        thread.join(SOON)
+    assert heard == [list(range(50))] * 2
+
+
+def test_taps_from_many_threads_all_arrive(served: Served) -> None:
+    ready = threading.Event()
+    heard: list[int] = []
+
+    def listen() -> None:
+        for line in lines(served, ready):
+            heard.append(line["tap"])
+            if len(heard) == 80:
+                return
+
+    listener = threading.Thread(target=listen, daemon=True)
+    listener.start()
+    assert ready.wait(SOON)
+
+    def publish(first: int) -> None:
+        for tap in range(first, first + 20):
+            served.daemon.feed.publish({"tap": tap})
+
+    threads = [threading.Thread(target=publish, args=(n * 20,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(SOON)
+    listener.join(SOON)
+    assert sorted(heard) == list(range(80))
+
+
+def test_a_listener_that_hung_up_is_forgotten(served: Served) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.settimeout(SOON)
+        listener.connect(str(served.path))
+        listener.sendall(b"GET /v1/taps HTTP/1.1\r\nHost: onecard\r\n\r\n")
+        assert listener.recv(65536).startswith(b"HTTP/1.1 200")
+        until(lambda: served.daemon.feed.listeners == 1)
+    until(lambda: served.daemon.feed.listeners == 0)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for what no event tells of."""
+    world = RealWorld()
+    deadline = world.monotonic() + SOON
+    while not condition():
+        assert world.monotonic() < deadline, "waited in vain"
+        world.wait(0.005)
+
+
+def test_a_publisher_never_waits_for_a_slow_listener(served: Served) -> None:
+    """A listener who does not read loses the oldest; whoever publishes goes on at once."""
+    stream = served.client.stream("/v1/taps", SOON)
+    assert next(stream) == {}
+    most = 40 * BACKLOG
+    for tap in range(most):
+        served.daemon.feed.publish({"tap": tap, "filling": "x" * 2000})
+    served.daemon.feed.publish({"last": True})
+    heard = []
+    for line in stream:
+        if "last" in line:
+            break
+        heard.append(line["tap"])
+    assert heard == sorted(set(heard))
+    assert len(heard) < most, "the control: something had to be lost"
+    assert heard[-1] == most - 1, "and not the newest"
+
+
+def test_stop_ends_listeners_and_leaves_no_socket(tmp_path: Path) -> None:
+    served = Served(tmp_path / "agent.sock")
+    served.server.start()
+    stream = served.client.stream("/v1/taps", SOON)
+    assert next(stream) == {}
+    listener = threading.Thread(target=lambda: list(stream), daemon=True)
+    listener.start()
+    served.server.stop()
+    listener.join(SOON)
+    assert not listener.is_alive()
+    assert os.listdir(tmp_path) == []
+    with pytest.raises(DaemonAbsent):
+        served.client.get("/v1/status")
+
+
+def test_stop_without_start_and_after_somebody_tidied_is_quiet(tmp_path: Path) -> None:
+    Served(tmp_path / "never.sock").server.stop()
+    served = Served(tmp_path / "agent.sock")
+    served.server.start()
+    served.client.get("/v1/status")
+    served.path.unlink()
+    served.server.stop()
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_socket_left_by_a_killed_agent_is_replaced(tmp_path: Path) -> None:
+    served = Served(tmp_path / "agent.sock")
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(served.path))
+    served.server.start()
+    assert served.client.get("/v1/status")["ready"]
+    served.server.stop()
+
+
+def test_a_socket_that_cannot_be_made_is_a_fault_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    served = Served(tmp_path / "file" / "agent.sock")
+    with pytest.raises(SocketUnusable) as caught:
+        served.server.start()
+    assert caught.value.facts["path"] == str(served.path)
+    assert caught.value.facts["cause"]
+    served.server.stop()

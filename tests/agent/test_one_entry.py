@@ -1,0 +1,100 @@
+"""Two taps of one person at two readers of one gate at once: the journal decides, one goes in.
+
+On the real store and SQLite file, in a seeded World: whichever way the threads fall.
+"""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from drivers.contract import DeviceProtocol
+from offline_store.store import Store
+from simulators.world import SimWorld
+from tests.agent.stand import Stand, tap
+from tests.offline_store.support import MemoryKeys, Site
+from world import World
+
+
+@pytest.fixture(scope="module")
+def journal(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, MemoryKeys]:
+    """A journal as enrolment leaves it, and the keys that belong to it; made once."""
+    site = Site(tmp_path_factory.mktemp("journal"))
+    with site.open():
+        pass
+    return site.folder, site.keys
+
+
+def store_of(world: World, journal: tuple[Path, MemoryKeys], folder: Path) -> Store:
+    made, keys = journal
+    shutil.copytree(made, folder, dirs_exist_ok=True)
+    return Store(
+        world, folder, terminal=Site(made).terminal, boot="boot-1", keys=MemoryKeys(**keys.secrets)
+    )
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_two_taps_of_one_person_at_once_are_one_entry(
+    seed: int, journal: tuple[Path, MemoryKeys], tmp_path: Path
+) -> None:
+    world = SimWorld(seed)
+
+    def scenario() -> None:
+        store = store_of(world, journal, tmp_path)
+        store.start()
+        stand = Stand(world, store=store)
+        other = world.spawn(lambda: tap(stand, "lin", stand.second), name="other")
+        stand.tap("lin")
+        assert other.join(10)
+        assert sorted(report.reason for report in stand.reports) == ["accepted", "repeated"]
+        assert stand.barrier.opened == 1
+        taps = [r.event() for r in store.records(None, 0, 99) if r.event().kind == "tap"]
+        assert [event.verdict for event in taps] == ["accepted", "refused"]
+        refused = taps[1]
+        assert refused.state == {"last_entry_ms": taps[0].time_ms}, "the decision can be replayed"
+        assert store.verify().whole
+        store.close()
+
+    world.play(scenario)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_two_persons_at_once_both_go_in(
+    seed: int, journal: tuple[Path, MemoryKeys], tmp_path: Path
+) -> None:
+    """The control: it is not the second reader that is refused."""
+    world = SimWorld(seed)
+
+    def scenario() -> None:
+        store = store_of(world, journal, tmp_path)
+        store.start()
+        stand = Stand(world, store=store)
+        other = world.spawn(lambda: tap(stand, "wang", stand.second), name="other")
+        stand.tap("lin")
+        assert other.join(10)
+        assert [report.reason for report in stand.reports] == ["accepted", "accepted"]
+        store.close()
+
+    world.play(scenario)
+
+
+def test_a_morning_at_the_real_store(journal: tuple[Path, MemoryKeys], tmp_path: Path) -> None:
+    """In, again, out, in again; a barrier that fails; each as with the fake store."""
+    world = SimWorld(1)
+
+    def scenario() -> None:
+        store = store_of(world, journal, tmp_path)
+        store.start()
+        stand = Stand(world, store=store)
+        reasons = [stand.tap().reason, stand.tap().reason, stand.leave().reason, stand.tap().reason]
+        assert reasons == ["accepted", "repeated", "accepted-exit", "accepted"]
+        stand.barrier.fault = DeviceProtocol(device="gate")
+        assert stand.tap("chen").reason == "out-of-service"
+        stand.barrier.fault = None
+        assert stand.tap("chen").reason == "accepted", "who was not let in has not been here"
+        store.close()
+        assert stand.tap("wang").reason == "not-stored"
+        assert stand.leave("wang").reason == "not-stored"
+        assert stand.calls[-1] == "show accepted-exit"
+
+    world.play(scenario)
