@@ -53,7 +53,7 @@ def parse(raw: bytes) -> tuple[Tlv, ...]:
 
 
 def _parse(raw: bytes, start: int, end: int, depth: int) -> tuple[Tlv, ...]:
-    if depth == 0:
+    if depth == 0 and start < end:
         raise TlvFault(reason="too-deep", offset=start)
     found: list[Tlv] = []
     while start < end:
