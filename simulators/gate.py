@@ -33,8 +33,6 @@ from simulators.cards import Interface
 from simulators.pcscd import Pcscd
 from simulators.people import Cast
 from simulators.site import DOOR, DOOR_SLOT, PSAM, READERS, until
-from simulators.timing import TimeTable
-from simulators.vpcd import SOUND, Faults, Insertion, Slot
 from trust.keystore import FileKeyStore
 from trust.references import References
 from world.real import RealWorld
@@ -62,29 +60,19 @@ def become_client(pcscd: Pcscd) -> None:
 
 
 class LocalGate:
-    """One entry lane at the first contactless and the contact reader of `pcscd`, and its PSAM.
+    """One entry lane at the first contactless and the contact reader, and a PSAM's slot; what lies
+    in them is the caller's. The same person may come again at once (window 0).
 
-    The same person may come again at once (window 0). `serve` puts the reader threads to work and
-    their taps into `ended`; without it the caller calls `taps.handle` himself. `desk` makes
-    another reader of cards than the product's.
+    `serve` puts the reader threads to work and their taps into `ended`; without it the caller
+    calls `taps.handle` himself. `desk` makes another reader of cards than the product's.
     """
 
     def __init__(
-        self,
-        pcscd: Pcscd,
-        cast: Cast,
-        folder: Path,
-        *,
-        serve: bool = True,
-        desk: MakeDesk = CardDesk,
-        psam_time: TimeTable | None = None,
+        self, cast: Cast, folder: Path, *, serve: bool = True, desk: MakeDesk = CardDesk
     ) -> None:
-        self.slots = {reader: Slot(pcscd, reader) for reader in GATE_READERS}
         self.ended: queue.Queue[Ended] = queue.Queue()
         self._world = RealWorld()
-        self._cast = cast
         self._serve = serve
-        self._psam_time = psam_time
         keys = FileKeyStore(self._world, folder / "keys")
         secrets = cast.city.terminal_secrets(TERMINAL)
         for name, secret in secrets.items():
@@ -117,8 +105,6 @@ class LocalGate:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            for slot in self.slots.values():
-                stack.callback(slot.remove)
             self.store.start()
             stack.callback(self.store.close)
             self._watchdog.start()
@@ -132,8 +118,7 @@ class LocalGate:
             else:
                 self.gate.sams.start()
                 self.gate.look()
-            until(self._ready, "readers are not ready")
-            self.insert_psam()
+            until(self._ready, "the readers are not ready")
             self._stack = stack.pop_all()
         return self
 
@@ -154,18 +139,10 @@ class LocalGate:
         name = READERS[AT[interface]][0]
         return next(r for r in self.gate.lane_readers() if r.name == name)
 
-    def slot(self, interface: Interface) -> Slot:
-        return self.slots[AT[interface]]
-
-    def insert_psam(self, faults: Faults = SOUND) -> Insertion:
-        """A fresh PSAM in its slot, in place of the one that is there; returns when the product
-        has probed it, or it has left again."""
-        self.slots[PSAM].remove()
-        until(lambda: bool(self._sam_fault()), "the product does not miss its PSAM")
-        timing = self._psam_time.at(Interface.SAM) if self._psam_time else None
-        inserted = self.slots[PSAM].insert(self._cast.psam(), faults, timing)
-        until(lambda: not self._sam_fault() or inserted.left.is_set(), "the product has no PSAM")
-        return inserted
+    @property
+    def has_psam(self) -> bool:
+        """The product has probed the PSAM and knows of nothing wrong with it."""
+        return all(not status.fault for status in self.gate.sams.status())
 
     @property
     def opened(self) -> int:
@@ -175,10 +152,6 @@ class LocalGate:
     def journal_since(self, head: Head | None) -> Sequence[Record]:
         """The rows after `head` (`store.head()`), as far as one page goes."""
         return self.store.records(None, head.seq if head else 0, PAGE)
-
-    def _sam_fault(self) -> str:
-        """Code of what is wrong with the PSAM; empty when it is ready."""
-        return next(status.fault for status in self.gate.sams.status())
 
     def _handle(self, lane: Lane, reader: CardReader, presence: Presence) -> None:
         report = self.taps.handle(lane, reader, presence)

@@ -12,16 +12,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from agent.reading import CardDesk
 from simulators.cards import Interface
 from simulators.cards.faults import wrong_cryptogram
-from simulators.gate import Ended, LocalGate, MakeDesk, become_client
+from simulators.gate import AT, Ended, LocalGate, MakeDesk, become_client
 from simulators.pcscd import FOUR_READERS, Pcscd
 from simulators.people import Wallet, load_cast
 from simulators.proofs.hasty import HastyDesk
-from simulators.vpcd import SOUND, Exchange, Faults, Insertion, Moment, TearAtApdu
+from simulators.site import PSAM, until
+from simulators.vpcd import SOUND, Exchange, Faults, Insertion, Moment, Slot, TearAtApdu
 
 READY_WITHIN: Final = 2.0  # seconds after the card has left
 GIVE_UP: Final = 10.0  # seconds after which a tap that has not ended is left behind
@@ -145,9 +146,9 @@ def attempt(pcscd: Pcscd, desk: MakeDesk, *, every: int, tear_cards: bool = True
     for flow in FLOWS:
         with (
             tempfile.TemporaryDirectory(prefix="onecard-tear-") as folder,
-            LocalGate(pcscd, load_cast(), Path(folder), desk=desk) as gate,
+            LocalGate(load_cast(), Path(folder), desk=desk) as gate,
+            Trial(pcscd, gate, flow, tally) as trial,
         ):
-            trial = Trial(gate, flow, tally)
             trial.meet_false_card()
             if tear_cards:
                 trial.tear_card(every)
@@ -156,19 +157,29 @@ def attempt(pcscd: Pcscd, desk: MakeDesk, *, every: int, tear_cards: bool = True
 
 
 class Trial:
-    """One flow at one gate. Every visit is judged and counted in the tally."""
+    """One flow at one gate. Every visit is judged and counted in the tally. A context manager,
+    which leaves the slots empty."""
 
-    def __init__(self, gate: LocalGate, flow: Flow, tally: Tally) -> None:
+    def __init__(self, pcscd: Pcscd, gate: LocalGate, flow: Flow, tally: Tally) -> None:
         self._gate = gate
-        self._slot = gate.slot(flow.interface)
-        wallet = Wallet(load_cast())
+        self._slot = Slot(pcscd, AT[flow.interface])
+        self._sam_slot = Slot(pcscd, PSAM)
+        self._cast = load_cast()
+        wallet = Wallet(self._cast)
         self._good = wallet.at(flow.card, flow.interface)
         self._false = wallet.at(flow.card, flow.interface, wrong=wrong_cryptogram)
         self._tally = tally
-        self._psam = gate.insert_psam()
+
+    def __enter__(self) -> Self:
+        self._psam = self._insert_psam()
         self._measure()
         self._psam_apdus = len(self._psam.trace)  # being probed and serving a first tap
         self._whole = self._measure()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._slot.remove()
+        self._sam_slot.remove()
 
     def meet_false_card(self) -> None:
         """All is right with it but its proof."""
@@ -183,7 +194,7 @@ class Trial:
     def tear_psam(self, every: int) -> None:
         """At each APDU from its insertion to the end of the first tap, and of a later tap."""
         for tear in _tears(self._psam_apdus, every):
-            self._psam = self._gate.insert_psam(Faults(tear=tear))
+            self._psam = self._insert_psam(Faults(tear=tear))
             self._tear_psam_in_visit(tear)
         for tear in _tears(self._whole.psam, every):
             apdu = len(self._psam.trace) + tear.apdu
@@ -195,7 +206,7 @@ class Trial:
         self._visit()
         torn.left.wait(READY_WITHIN)  # the control's desk does not wait for its PSAM
         self._slot.remove()
-        self._psam = self._gate.insert_psam()
+        self._psam = self._insert_psam()
         self._settle(torn, tear)
         self._psam.wait_for(self._psam_apdus)
 
@@ -211,6 +222,17 @@ class Trial:
             self._tally.stuck += not following.ended.report.accepted
             ready = (following.ended.at - last.at - last.seconds) * 1000
             self._tally.slowest_ready_ms = max(self._tally.slowest_ready_ms, ready)
+
+    def _insert_psam(self, faults: Faults = SOUND) -> Insertion:
+        """A fresh PSAM in its slot, in place of the one that is there; returns when the product
+        has probed it, or it has left again."""
+        self._sam_slot.remove()
+        until(lambda: not self._gate.has_psam, "the product does not miss its PSAM")
+        inserted = self._sam_slot.insert(self._cast.psam(), faults)
+        until(
+            lambda: self._gate.has_psam or inserted.left.is_set(), "the product does not see a PSAM"
+        )
+        return inserted
 
     def _measure(self) -> Whole:
         visit = self._present(SOUND, genuine=True)
