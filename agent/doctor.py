@@ -13,6 +13,7 @@ from typing import Any
 from cryptography import x509
 
 from agent.clock import Clock
+from apdu.psam import PsamMissing
 from config.model import Agent as Settings
 from trust.keystore import KeyStore
 from world import Fault, World
@@ -94,7 +95,10 @@ class Doctor:
     def _slots(self) -> Iterator[Finding]:
         attached = ", ".join(self._readers["attached"]) or "–"
         for reader in self._settings.readers:
-            found = next(r for r in self._readers["readers"] if r["name"] == reader.name)
+            found = next((r for r in self._readers["readers"] if r["name"] == reader.name), None)
+            if found is None:  # added to the file since the daemon read it
+                yield Finding("not-loaded", False, {"setting": f"readers.{reader.name}"})
+                continue
             facts = {"reader": reader.name, "match": reader.match, "attached": found["attached"]}
             state = found["state"]
             if state == "ready":
@@ -108,8 +112,10 @@ class Doctor:
         for sam in self._status["sams"]:
             algorithms = ", ".join(sam["algorithms"])
             facts = {"reader": sam["reader"], "number": sam["terminal_number"]}
-            if sam["fault"] or not algorithms:
+            if sam["fault"] == PsamMissing.code:
                 yield Finding("psam-silent", False, {**facts, "fault": sam["fault"]})
+            elif sam["fault"]:
+                yield Finding("psam-unfit", False, {**facts, "fault": sam["fault"]})
             else:
                 yield Finding("psam-answers", True, {**facts, "algorithms": algorithms})
         if not self._status["sams"]:
@@ -182,6 +188,9 @@ class Doctor:
         if self._status is None:
             return
         link = self._status["sync"]
+        if link is None:
+            yield Finding("not-loaded", False, {"setting": "sync"})
+            return
         facts: Facts = {"host": self._settings.sync.host, "port": self._settings.sync.port}
         if link["state"] == "online":
             yield Finding("platform-online", True, facts)

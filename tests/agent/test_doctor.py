@@ -1,0 +1,312 @@
+"""Every finding of `doctor` can be reached, has words in both languages, and says what to do."""
+
+import ast
+import errno
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.doctor import ENOUGH_SPACE, Doctor, Finding
+from agent.sam import SamStatus
+from agent.status import device_status, sam_status
+from agent.texts import LANGUAGES, Texts, blanks, catalogue
+from config.model import Agent as Settings
+from config.model import Keys, Lane, Reader, Scene, Sync, Terminal
+from drivers.contract import DeviceState, DeviceStatus
+from simulators.certificates import Authority
+from tests import product
+from tests.offline_store.support import MemoryKeys
+from world import Stream
+from world.real import RealWorld
+
+
+class Box(RealWorld):
+    """A machine whose condition is set by hand."""
+
+    def __init__(self) -> None:
+        self.refusal: OSError | None = None
+        self.free = ENOUGH_SPACE
+        self.space_fault: OSError | None = None
+        self.time = 1_790_000_000.0
+        self.synchronised = True
+
+    def connect(self, address: tuple[str, int] | str, timeout: float) -> Stream:
+        if self.refusal is not None:
+            raise self.refusal
+        return _Closed()
+
+    def free_space(self, path: Path) -> int:
+        if self.space_fault is not None:
+            raise self.space_fault
+        return self.free
+
+    def now(self) -> float:
+        return self.time
+
+    def clock_synchronised(self) -> bool:
+        return self.synchronised
+
+
+class _Closed:
+    """A stream that nobody reads."""
+
+    def settimeout(self, seconds: float | None) -> None: ...
+
+    def recv(self, size: int) -> bytes:
+        return b""
+
+    def sendall(self, data: bytes) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def settings(*, driver: str = "pcsc", sync: Sync | None = None) -> Settings:
+    return Settings(
+        terminal=Terminal(id="gate-1", city="519900"),
+        scene=Scene(kind="library-gate"),
+        lanes=(Lane(name="entry", direction="entry", readers=("door",)),),
+        readers=(
+            Reader(name="door", driver=driver, match="ACS*", interface="contactless"),
+            Reader(name="psam", driver=driver, match="*SAM*", interface="sam"),
+        ),
+        sync=sync,
+        keys=Keys(path="/var/lib/onecard/keys"),
+    )
+
+
+PLATFORM = Sync(host="mqtt.city.example", port=8883)
+PSAM = SamStatus("psam", "519900000001", ("SM4",), "")
+
+
+def readers(state: DeviceState = DeviceState.READY) -> dict[str, Any]:
+    door = DeviceStatus("door", state, attached="ACS ACR1281 00 00")
+    psam = DeviceStatus("psam", DeviceState.READY, attached="ACS SAM 00 01")
+    return {
+        "readers": [device_status(door), device_status(psam)],
+        "attached": ["ACS ACR1281 00 00", "ACS SAM 00 01"],
+    }
+
+
+def status(
+    state: DeviceState = DeviceState.READY,
+    *,
+    sams: Sequence[SamStatus] = (PSAM,),
+    fault: str = "",
+    sync: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """As /v1/status answers."""
+    return {
+        **readers(state),
+        "agent": "0.1.0",
+        "sams": [sam_status(sam) for sam in sams],
+        "store": {"fault": fault, "last_fault": fault, "unreceipted": 3},
+        "sync": sync,
+    }
+
+
+def examined(
+    box: Box | None = None,
+    *,
+    of: Settings | None = None,
+    keys: MemoryKeys | None = None,
+    running: Mapping[str, Any] | None = None,
+    looked: Mapping[str, Any] | None = None,
+) -> list[Finding]:
+    doctor = Doctor(
+        box or Box(),
+        of or settings(),
+        keys or MemoryKeys(**{"city-reference": bytes(32)}),
+        pcscd_socket="/run/pcscd/pcscd.comm",
+        status=running,
+        readers=running or looked or readers(),
+    )
+    return list(doctor.examine())
+
+
+def box(**condition: Any) -> Box:
+    made = Box()
+    for name, value in condition.items():
+        setattr(made, name, value)
+    return made
+
+
+def offline(code: str) -> Mapping[str, Any]:
+    return {"state": "offline", "last_fault": {"code": code, "facts": {}}}
+
+
+FINDINGS: dict[str, tuple[bool, Callable[[], list[Finding]]]] = {
+    "daemon-runs": (True, lambda: examined(running=status())),
+    "daemon-absent": (False, examined),
+    "not-loaded": (
+        False,
+        lambda: examined(of=settings(sync=PLATFORM), running=status(sync=None)),
+    ),
+    "pcscd-runs": (True, examined),
+    "pcscd-down": (False, lambda: examined(box(refusal=ConnectionRefusedError()))),
+    "pcscd-denied": (False, lambda: examined(box(refusal=PermissionError()))),
+    **{
+        f"reader-{state.value}": (
+            state is DeviceState.READY,
+            lambda state=state: examined(running=status(state)),  # type: ignore[misc]
+        )
+        for state in DeviceState
+    },
+    "psam-answers": (True, lambda: examined(running=status())),
+    "psam-silent": (
+        False,
+        lambda: examined(running=status(sams=[SamStatus("psam", "", (), "psam.missing")])),
+    ),
+    "psam-unfit": (
+        False,
+        lambda: examined(
+            running=status(sams=[SamStatus("psam", "1" * 12, ("SM4",), "psam.lacks-read-key")])
+        ),
+    ),
+    "psam-none": (False, lambda: examined(running=status(sams=[]))),
+    "secrets-there": (True, examined),
+    "keys-copyable": (True, examined),
+    "secret-unusable": (False, lambda: examined(keys=MemoryKeys())),
+    "clock-synchronised": (True, examined),
+    "clock-holdover": (False, lambda: examined(box(synchronised=False))),
+    "clock-unset": (False, lambda: examined(box(time=60.0))),
+    "space": (True, examined),
+    "space-low": (False, lambda: examined(box(free=ENOUGH_SPACE - 1))),
+    "data-unusable": (
+        False,
+        lambda: examined(box(space_fault=OSError(errno.ENOENT, "No such file or directory"))),
+    ),
+    "journal-well": (True, lambda: examined(running=status())),
+    "journal-fault": (False, lambda: examined(running=status(fault="journal.disk-full"))),
+    "platform-none": (True, examined),
+    "platform-online": (
+        True,
+        lambda: examined(
+            of=settings(sync=PLATFORM), running=status(sync={"state": "online", "last_fault": None})
+        ),
+    ),
+    "platform-offline": (
+        False,
+        lambda: examined(
+            of=settings(sync=PLATFORM), running=status(sync=offline("sync.broker-refused"))
+        ),
+    ),
+}
+CERTIFICATES = {
+    "certificate-valid": True,
+    "certificate-ends-soon": True,
+    "certificate-expired": False,
+    "certificate-unreadable": False,
+}
+
+
+@pytest.mark.parametrize("finding", FINDINGS)
+def test_finding_is_reached_and_is_well_or_not(finding: str) -> None:
+    well, examine = FINDINGS[finding]
+    found = [f for f in examine() if f.id == finding]
+    assert found
+    assert {f.well for f in found} == {well}
+    for each in found:
+        _has_words(each)
+
+
+def _has_words(finding: Finding) -> None:
+    for language in LANGUAGES:
+        words = catalogue(language)["finding"]
+        assert finding.id in words
+        assert blanks(words[finding.id]) <= finding.facts.keys(), finding
+        assert "–" not in Texts(language).finding(
+            finding.id, **{name: value or "x" for name, value in finding.facts.items()}
+        )
+
+
+def test_no_finding_is_without_a_test_and_no_words_without_a_finding() -> None:
+    source = product.tree(product.ROOT / "agent" / "doctor.py")
+    made = set()
+    for node in ast.walk(source):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Finding":
+            made |= set(_literals(node.args[0]))
+    made |= {f"reader-{state.value}" for state in DeviceState}
+    made |= {f"clock-{quality}" for quality in ("synchronised", "holdover", "unset")}
+    assert made == FINDINGS.keys() | CERTIFICATES.keys()
+    for language in LANGUAGES:
+        assert set(catalogue(language)["finding"]) == made
+
+
+def _literals(node: ast.expr) -> list[str]:
+    if isinstance(node, ast.IfExp):
+        return [*_literals(node.body), *_literals(node.orelse)]
+    return [node.value] if isinstance(node, ast.Constant) and isinstance(node.value, str) else []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_is_not_well_says_what_to_do(language: str) -> None:
+    """At least two sentences: what is wrong, and what now."""
+    bad = {name for name, (well, _) in FINDINGS.items() if not well}
+    bad |= {name for name, well in CERTIFICATES.items() if not well}
+    end = "。" if language == "zh" else "."
+    for name in bad:
+        text = catalogue("zh" if language == "zh" else "en")["finding"][name]
+        assert text.rstrip().endswith(end), name
+        assert sum(text.count(mark) for mark in (".", "。", ":", "：", ";", "；")) >= 2, name
+
+
+def certificate(tmp_path: Path, box: Box, *, days: int) -> list[Finding]:
+    authority = Authority(tmp_path)
+    issued = authority.issue("gate-1", valid=timedelta(days=3650))
+    ends = datetime.now(UTC) + timedelta(days=3650)
+    box.time = (ends - timedelta(days=days)).timestamp()
+    return examined(box, of=settings(sync=Sync(host="h", certificate=str(issued.certificate))))
+
+
+@pytest.mark.parametrize(
+    ("days", "finding"),
+    [(60, "certificate-valid"), (29, "certificate-ends-soon"), (-1, "certificate-expired")],
+)
+def test_certificates_are_judged_by_their_last_day(tmp_path: Path, days: int, finding: str) -> None:
+    """qz tray #150: which certificate, until when, what to do."""
+    (found,) = (f for f in certificate(tmp_path, Box(), days=days) if "certificate" in f.id)
+    assert (found.id, found.well) == (finding, CERTIFICATES[finding])
+    assert str(found.facts["path"]).endswith(".pem")
+    assert len(str(found.facts["until"])) == len("2026-09-21")
+    _has_words(found)
+
+
+@pytest.mark.parametrize("content", [None, b"not PEM"])
+def test_a_certificate_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "agent.pem"
+    if content is not None:
+        path.write_bytes(content)
+    found = examined(of=settings(sync=Sync(host="h", ca=str(path))))
+    (finding,) = (f for f in found if "certificate" in f.id)
+    assert (finding.id, finding.well) == ("certificate-unreadable", False)
+    assert finding.facts["path"] == str(path)
+    _has_words(finding)
+
+
+def test_a_reader_that_the_daemon_has_not_loaded_yet_is_told_so() -> None:
+    running = status()
+    running["readers"] = [r for r in running["readers"] if r["name"] != "door"]
+    found = [f for f in examined(running=running) if f.id == "not-loaded"]
+    assert [f.facts for f in found] == [{"setting": "readers.door"}]
+
+
+def test_a_terminal_that_is_well_has_no_bad_finding() -> None:
+    found = examined(
+        of=settings(sync=PLATFORM), running=status(sync={"state": "online", "last_fault": None})
+    )
+    assert all(finding.well for finding in found), found
+    assert found[0].id == "daemon-runs"
+
+
+def test_without_pcsc_readers_nobody_asks_for_pcscd() -> None:
+    found = examined(box(refusal=ConnectionRefusedError()), of=settings(driver="other"))
+    assert not any(finding.id.startswith("pcscd") for finding in found)
+
+
+def test_facts_hold_no_secret() -> None:
+    keys = MemoryKeys(**{"city-reference": b"a made-up reference key, 32 bytes"})
+    shown = repr(examined(keys=keys, running=status()))
+    assert "made-up" not in shown
