@@ -4,6 +4,8 @@ Source: spec social-security-card.md, Commands. The order in which they make an 
 is in `apdu.authentication`.
 """
 
+from functools import cache
+
 from apdu import status
 from apdu.channel import Channel
 from apdu.command import Command
@@ -34,6 +36,8 @@ from world import Fault
 
 # Answers to READ RECORD that may mean "not addressed in that way" (ISO/IEC 7816-4, 5.6).
 ADDRESSING_REFUSED = frozenset({0x6981, 0x6986, 0x6A81, 0x6A82, 0x6A83, 0x6A86, 0x6B00})
+SELECT_SSSE = Command(0x00, 0xA4, 0x04, 0x00, SSSE, expected=256)
+GET_CHALLENGE = Command(0x00, 0x84, 0x00, 0x00, expected=FACTOR)
 ABSENT = frozenset({status.FILE_NOT_FOUND, status.RECORD_NOT_FOUND})
 
 
@@ -79,10 +83,9 @@ class SocialSecurityCard:
 
     def select(self) -> Fci:
         """Enter the SSSE. Raises `NotSocialSecurityCard`, `CardBlocked`, `TlvFault`."""
-        command = Command(0x00, 0xA4, 0x04, 0x00, SSSE, expected=256)
-        answer = self._card.send(command)
+        answer = self._card.send(SELECT_SSSE)
         if answer.sw in status.LOCKED_ON_SELECT:
-            raise CardBlocked(command, answer.sw)
+            raise CardBlocked(SELECT_SSSE, answer.sw)
         if not answer.ok:
             raise NotSocialSecurityCard(sw=f"{answer.sw:04X}")
         fci = parse_fci(answer.data)
@@ -119,7 +122,7 @@ class SocialSecurityCard:
 
         Raises `LengthFault` when it is not 8 bytes.
         """
-        return self._eight_bytes(Command(0x00, 0x84, 0x00, 0x00, expected=FACTOR))
+        return self._eight_bytes(GET_CHALLENGE)
 
     def internal_authenticate(self, factor: bytes, original: bytes) -> bytes:
         """The card's proof (key IRK), 8 bytes. Raises `LengthFault` when it is not."""
@@ -180,12 +183,18 @@ class SocialSecurityCard:
                 p1, p2 = record_number(record, self.generation), p2 | 0x04
             case Addressing.SFI_AND_TAG:
                 pass
-        return self._do(Command(0x00, 0xB2, p1, p2, expected=record.size + 2))
+        return self._do(_read_record(p1, p2, record.size + 2))
 
     def _select_file(self, sfi: int) -> None:
         if self._file != sfi:
             self._do(Command(0x00, 0xA4, 0x02, 0x00, bytes((0xEF, sfi)), expected=256))
             self._file = sfi
+
+
+@cache
+def _read_record(p1: int, p2: int, expected: int) -> Command:
+    """One of some thirty commands."""
+    return Command(0x00, 0xB2, p1, p2, expected=expected)
 
 
 def algorithm_of(fci: Fci, region: str) -> Algorithm:
