@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from agent.scenes.library_gate import LibraryGate
-from agent.scenes.port import BlacklistEntry, Decision, Lists, Scene, State, Turn
+from agent.scenes.port import Decision, Lists, Scene, State, Turn
 from config.model import Scene as SceneSettings
 
 KINDS: Mapping[str, Callable[[SceneSettings], Scene]] = {LibraryGate.kind: LibraryGate}
@@ -16,7 +16,6 @@ def scene_for(settings: SceneSettings) -> Scene:
 
 __all__ = [
     "KINDS",
-    "BlacklistEntry",
     "Decision",
     "Lists",
     "Scene",

@@ -29,12 +29,12 @@ class LibraryGate:
     def decide(
         self, identity: Identity, lists: Lists, state: State, clock: ClockReading
     ) -> Decision:
-        checks = (_card_check(identity, clock), _list_check(identity, lists))
-        if checks[1].status == "listed":
+        dates, *listed = checks = (_card_check(identity, clock), *_list_checks(identity, lists))
+        if any(check.status == "listed" for check in listed):
             return Decision("refused", Reason.BLACKLISTED, checks)
-        if checks[0].status == "expired":
+        if dates.status == "expired":
             return Decision("refused", Reason.CARD_EXPIRED, checks)
-        if checks[0].status == "not-yet-valid":
+        if dates.status == "not-yet-valid":
             return Decision("refused", Reason.CARD_NOT_YET_VALID, checks)
         if self._just_here(state, clock):
             return Decision("refused", Reason.REPEATED, checks)
@@ -58,8 +58,12 @@ def _card_check(identity: Identity, clock: ClockReading) -> Check:
     return Check(subject="card", status="normal", source="card")
 
 
-def _list_check(identity: Identity, lists: Lists) -> Check:
-    entry = lists.find_blacklisted(card=identity.card, number=identity.number)
-    version = entry.version if entry else lists.versions().get("blacklist", 0)
-    source = f"list:blacklist@{version}"
-    return Check(subject="card", status="listed" if entry else "normal", source=source)
+def _list_checks(identity: Identity, lists: Lists) -> tuple[Check, Check]:
+    """The card by its id or its number, and the person behind it, whichever card he shows."""
+    card = lists.find_blacklisted(card=identity.card, number=identity.number)
+    holder = lists.find_blacklisted(person=identity.person)
+    source = f"list:blacklist@{lists.versions().get('blacklist', 0)}"
+    return (
+        Check(subject="card", status="listed" if card else "normal", source=source),
+        Check(subject="holder", status="listed" if holder else "normal", source=source),
+    )

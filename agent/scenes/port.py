@@ -12,17 +12,14 @@ from offline_store.event import Check, Verdict
 State = Mapping[str, int | str]
 
 
-class BlacklistEntry(Protocol):
-    """A hit: which list version, and by what it was found."""
-
-    @property
-    def version(self) -> int: ...
-
-
 class Lists(Protocol):
     """The signed lists as they stand in this turn."""
 
-    def find_blacklisted(self, *, card: str, number: str) -> BlacklistEntry | None: ...
+    def find_blacklisted(
+        self, *, card: str = "", number: str = "", person: str = ""
+    ) -> object | None:
+        """A hit by any of these references (64 hex; empty: not asked for)."""
+        ...
 
     def versions(self) -> Mapping[str, int]: ...
 

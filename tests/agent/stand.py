@@ -211,14 +211,21 @@ class Hit:
 
 
 class FakeLists:
-    """A blacklist by card reference and by number reference."""
+    """A blacklist by the references of cards, card numbers and persons."""
 
-    def __init__(self, cards: Iterable[str] = (), numbers: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        cards: Iterable[str] = (),
+        numbers: Iterable[str] = (),
+        persons: Iterable[str] = (),
+    ) -> None:
         self._cards = set(cards)
         self._numbers = set(numbers)
+        self._persons = set(persons)
 
     def find_blacklisted(self, *, card: str = "", number: str = "", person: str = "") -> Hit | None:
-        return Hit() if card in self._cards or number in self._numbers else None
+        listed = card in self._cards or number in self._numbers or person in self._persons
+        return Hit() if listed else None
 
     def versions(self) -> Mapping[str, int]:
         return {"blacklist": Hit().version}

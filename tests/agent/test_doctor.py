@@ -27,6 +27,7 @@ class Box(RealWorld):
     """A machine whose condition is set by hand."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.refusal: OSError | None = None
         self.free = ENOUGH_SPACE
         self.space_fault: OSError | None = None

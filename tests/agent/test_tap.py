@@ -133,6 +133,19 @@ def test_leaving_waits_for_nothing_whoever_leaves(key: str) -> None:
     play(scenario)
 
 
+@pytest.mark.parametrize("key", ["foreign", "feng", "xu"])
+def test_who_leaves_is_recorded_as_let_out_also_when_the_card_says_nothing(key: str) -> None:
+    def scenario(stand: Stand) -> None:
+        report = stand.leave(key)
+        assert (report.reason, report.accepted) == (Reason.ACCEPTED_EXIT, True)
+        event = stand.store.taps()[0]
+        assert (event.verdict, event.reason, event.person) == ("accepted", "accepted-exit", "")
+        assert event.detail["opened_first"] == 1
+        assert str(event.detail["fault"]).startswith("card.")
+
+    play(scenario)
+
+
 def test_who_left_may_come_in_again_at_once() -> None:
     def scenario(stand: Stand) -> list[str]:
         return [stand.tap().reason, stand.leave().reason, stand.tap().reason, stand.tap().reason]
@@ -276,7 +289,7 @@ def test_an_event_says_what_was_checked_and_by_what() -> None:
         assert event.authentication.result == "passed"
         assert event.authentication.algorithm == "SM4"
         assert event.authentication.terminal_number == stand.cast.terminal_number
-        assert [check.status for check in event.checks] == ["normal", "normal"]
+        assert [check.status for check in event.checks] == ["normal", "normal", "normal"]
         assert event.card == stand.references.card(
             bytes.fromhex(stand.cast.card_id(stand.cast.card("lin")))
         )

@@ -52,7 +52,7 @@ class Case:
     lists: FakeLists = field(default_factory=FakeLists)
     state: Mapping[str, int] = field(default_factory=dict)
     clock: ClockReading = field(default_factory=at)
-    checks: tuple[str, str] = ("normal", "normal")
+    checks: tuple[str, str, str] = ("normal", "normal", "normal")  # dates, card, holder
 
 
 def entered(ago_ms: int, clock: ClockReading) -> dict[str, int]:
@@ -68,22 +68,29 @@ CASES = [
         "blacklisted by card id",
         Reason.BLACKLISTED,
         lists=FakeLists(cards=[CARD]),
-        checks=("normal", "listed"),
+        checks=("normal", "listed", "normal"),
     ),
     Case(
         "blacklisted by number where the list says so",
         Reason.BLACKLISTED,
         lists=FakeLists(numbers=[NUMBER]),
-        checks=("normal", "listed"),
+        checks=("normal", "listed", "normal"),
     ),
     Case("the number on the list of cards", Reason.ACCEPTED, lists=FakeLists(cards=[NUMBER])),
     Case("the card id on the list of numbers", Reason.ACCEPTED, lists=FakeLists(numbers=[CARD])),
+    Case(
+        "the person barred, whichever card is shown",
+        Reason.BLACKLISTED,
+        lists=FakeLists(persons=[PERSON]),
+        checks=("normal", "normal", "listed"),
+    ),
+    Case("the person on the list of cards", Reason.ACCEPTED, lists=FakeLists(cards=[PERSON])),
     Case("another card listed", Reason.ACCEPTED, lists=FakeLists(cards=["ab" * 32])),
     Case(
         "expired yesterday",
         Reason.CARD_EXPIRED,
         somebody(expires=date(2026, 9, 20)),
-        checks=("expired", "normal"),
+        checks=("expired", "normal", "normal"),
     ),
     Case("expires today: still good", Reason.ACCEPTED, somebody(expires=date(2026, 9, 21))),
     Case(
@@ -97,13 +104,13 @@ CASES = [
         Reason.CARD_EXPIRED,
         somebody(expires=date(2026, 9, 21)),
         clock=at(datetime(2026, 9, 22, tzinfo=CHINA)),
-        checks=("expired", "normal"),
+        checks=("expired", "normal", "normal"),
     ),
     Case(
         "not valid before tomorrow",
         Reason.CARD_NOT_YET_VALID,
         somebody(issued=date(2026, 9, 22)),
-        checks=("not-yet-valid", "normal"),
+        checks=("not-yet-valid", "normal", "normal"),
     ),
     Case("issued today", Reason.ACCEPTED, somebody(issued=date(2026, 9, 21))),
     Case(
@@ -111,7 +118,7 @@ CASES = [
         Reason.BLACKLISTED,
         somebody(expires=date(2021, 1, 1)),
         FakeLists(cards=[CARD]),
-        checks=("expired", "listed"),
+        checks=("expired", "listed", "normal"),
     ),
     Case("here a moment ago", Reason.REPEATED, state=entered(1, at())),
     Case("here just inside the window", Reason.REPEATED, state=entered(7_999, at())),
@@ -123,7 +130,7 @@ CASES = [
         Reason.CARD_EXPIRED,
         somebody(expires=date(2021, 1, 1)),
         state=entered(1, at()),
-        checks=("expired", "normal"),
+        checks=("expired", "normal", "normal"),
     ),
     Case("the clock went back a year since", Reason.ACCEPTED, state=entered(-YEAR, at())),
     Case("the clock went back a second since", Reason.ACCEPTED, state=entered(-SECOND, at())),
@@ -133,28 +140,28 @@ CASES = [
         Reason.CARD_NOT_YET_VALID,
         somebody(issued=date(2026, 1, 1)),
         clock=at(plus_ms=-YEAR, quality="holdover"),
-        checks=("not-yet-valid", "normal"),
+        checks=("not-yet-valid", "normal", "normal"),
     ),
     Case(
         "booted in 1970: dates are not judged",
         Reason.ACCEPTED,
         somebody(issued=date(2020, 1, 1), expires=date(2021, 1, 1)),
         clock=UNSET,
-        checks=("unknown", "normal"),
+        checks=("unknown", "normal", "normal"),
     ),
     Case(
         "booted in 1970 and listed",
         Reason.BLACKLISTED,
         lists=FakeLists(cards=[CARD]),
         clock=UNSET,
-        checks=("unknown", "listed"),
+        checks=("unknown", "listed", "normal"),
     ),
     Case(
         "booted in 1970 and here a moment ago: seconds still pass evenly",
         Reason.REPEATED,
         state=entered(2_000, UNSET),
         clock=UNSET,
-        checks=("unknown", "normal"),
+        checks=("unknown", "normal", "normal"),
     ),
 ]
 
@@ -169,8 +176,9 @@ def test_decision(case: Case) -> None:
 
 def test_the_list_and_its_version_stand_in_the_check() -> None:
     for lists in (FakeLists(), FakeLists(cards=[CARD])):
-        check = GATE.decide(somebody(), lists, {}, at()).checks[1]
-        assert (check.subject, check.source) == ("card", "list:blacklist@7")
+        _, card, holder = GATE.decide(somebody(), lists, {}, at()).checks
+        assert (card.subject, card.source) == ("card", "list:blacklist@7")
+        assert (holder.subject, holder.source) == ("holder", "list:blacklist@7")
 
 
 def test_every_scene_of_the_configuration_is_there() -> None:
