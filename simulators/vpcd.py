@@ -88,14 +88,16 @@ class _Left(Exception):
 class Insertion:
     """One card in one slot, from insertion until it has left. Made by `Slot.insert`.
 
-    `trace` grows with each APDU; `muted` is set when the card first leaves one unanswered; `left`
-    is set when it is out, pulled by the test or by its own tear.
+    `arrived` is set when the reader first has it; `trace` grows with each APDU; `muted` is set when
+    the card first leaves one unanswered; `left` is set when it is out, pulled by the test or by its
+    own tear.
     """
 
     def __init__(self, slot: "Slot", card: Card, faults: Faults, timing: Timing | None) -> None:
         self.card = card
         self.faults = faults
         self.trace: list[Exchange] = []
+        self.arrived = threading.Event()
         self.muted = threading.Event()
         self.left = threading.Event()
         self._slot = slot
@@ -150,6 +152,7 @@ class Insertion:
                 return None
             self._line = line
         self._slot.port.ring()
+        self.arrived.set()
         return line
 
     def _leave(self) -> None:
