@@ -1,6 +1,6 @@
 """From a powered card to an identity: authenticated read, then references instead of numbers."""
 
-from datetime import date, datetime
+from datetime import date
 
 from agent.identity import Identity
 from agent.sam import SamDesk
@@ -62,9 +62,9 @@ def _day(field: str, digits: str) -> date | None:
     """YYYYMMDD; empty where the card says nothing."""
     if not digits:
         return None
-    if len(digits) != 8:  # strptime would take 2026111 for some day
+    if len(digits) != 8:
         raise CardDateFault(field=field)
     try:
-        return datetime.strptime(digits, "%Y%m%d").date()
+        return date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
     except ValueError as error:
         raise CardDateFault(field=field) from error

@@ -108,14 +108,20 @@ class Taps:
         stages.begin("decide")
         missed = self._missed.take()
         record: Record | None = None
+        reason = Reason.NOT_STORED
+
+        def decide(turn: Turn) -> Entry:
+            nonlocal reason
+            entry = self._decide(turn, lane, presented, stages, missed, leaving=leaving)
+            reason = Reason(entry.draft.reason)
+            return entry
+
         try:
-            record = self._store.turn(
-                lambda turn: self._decide(turn, lane, presented, stages, missed, leaving=leaving)
-            )
+            record = self._store.turn(decide)
         except Unstored:
+            reason = Reason.NOT_STORED
             self._missed.add(missed + 1)
         stages.begin("act")
-        reason = Reason(record.event().reason) if record else Reason.NOT_STORED
         accepted = self._results.accepted(reason)
         stuck: DeviceFault | None = None
         if not leaving:  # who leaves has his answer

@@ -93,13 +93,16 @@ class RealLock:
 class RealWorld:
     """See `world.ports.World`."""
 
+    def __init__(self) -> None:
+        self._adjtimex = ctypes.CDLL(None, use_errno=True).adjtimex
+
     def now(self) -> float:
         return time.time()
 
     def clock_synchronised(self) -> bool:
         # adjtimex(2) with modes = 0 only reads; TIME_ERROR means "clock not synchronised".
         timex = ctypes.create_string_buffer(_TIMEX_SIZE)
-        return ctypes.CDLL(None, use_errno=True).adjtimex(timex) not in (-1, _TIME_ERROR)
+        return self._adjtimex(timex) not in (-1, _TIME_ERROR)
 
     def monotonic(self) -> float:
         return time.perf_counter()
