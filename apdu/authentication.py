@@ -114,13 +114,12 @@ class Computed:
 
 
 class PsamAuthenticator:
-    """Computes on the caller's thread, at once. `on_release` gives the PSAM's lease back."""
+    """Computes on the caller's thread, at once, with a PSAM that nobody else uses."""
 
     mode: ClassVar[Mode] = "psam"
 
-    def __init__(self, psam: Psam, on_release: Callable[[], None] | None = None) -> None:
+    def __init__(self, psam: Psam) -> None:
         self._psam = psam
-        self._on_release = on_release
 
     @property
     def terminal_number(self) -> str:
@@ -133,8 +132,7 @@ class PsamAuthenticator:
         return self._compute(PsamKey.RKSSSE, card, factor, original)
 
     def release(self) -> None:
-        if self._on_release is not None:
-            self._on_release()
+        """Nothing was leased."""
 
     def _compute(
         self, key: PsamKey, card: CardParameters, factor: bytes, original: bytes

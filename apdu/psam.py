@@ -1,7 +1,7 @@
 """The PSAM: a key's path down to a card and two 8-byte values in, authentication data out.
 
-Source: spec social-security-card.md, PSAM and "Which mode". One PSAM serves one flow at a time:
-`SharedPsam` leases it.
+Source: spec social-security-card.md, PSAM and "Which mode". One PSAM serves one flow at a time
+(interleaved sessions give wrong cryptograms): who uses it leases it, see `agent.leases`.
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from apdu.crypto import FACTOR, Algorithm, LevelFactors, folded
 from apdu.processors import Observer, chain
 from apdu.quirks import STANDARD, Quirks
 from apdu.status import StatusFault
-from world import Fault, Lock, World
+from world import Fault
 
 ENVIRONMENTS: dict[Algorithm, bytes] = {
     Algorithm.TDES: bytes.fromhex("7378312E73682EC9E7BBE1B1A3D5CF"),  # the MF
@@ -213,27 +213,6 @@ class Psam:
         except (CardGone, CardMute, ReaderGone) as gone:
             self._current = None
             raise PsamMissing(reason=gone.code) from gone
-
-
-class SharedPsam:
-    """One PSAM that several lanes want: a flow leases it whole, the next one waits.
-
-    An interleaved session would give wrong cryptograms (spec social-security-card.md, PSAM).
-    """
-
-    def __init__(self, world: World, psam: Psam) -> None:
-        self.psam = psam
-        self._lock: Lock = world.lock()
-
-    def lease(self, timeout: float) -> Psam:
-        """The PSAM for one flow, after at most `timeout` seconds. Raises `PsamBusy`."""
-        if not self._lock.acquire(timeout):
-            raise PsamBusy
-        return self.psam
-
-    def release(self) -> None:
-        """Give it back, when nothing of the flow is under way in it any more."""
-        self._lock.release()
 
 
 def _select_by_name(name: bytes) -> Command:

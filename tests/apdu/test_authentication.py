@@ -334,18 +334,14 @@ def test_psam_and_card_meet_in_one_flow() -> None:
             return bytes.fromhex(next(cryptograms)) + bytes(8) + b"\x90\x00"
         return b"\x90\x00"
 
-    released: list[bool] = []
     result = read_basic(
         Scripted(CARD_3_0),
-        PsamAuthenticator(
-            Psam(Answering(psam, Transport.T1, CONTACT_ATR)), lambda: released.append(True)
-        ),
+        PsamAuthenticator(Psam(Answering(psam, Transport.T1, CONTACT_ATR))),
         clock=flow.Ticking(),
         stage=lambda name: None,
     )
     assert result.authenticated.terminal_number == "519900000001"
     assert (result.authenticated.key, result.authenticated.read_key) == ("00", "0A")
-    assert released == [True]
 
 
 # -- malicious cards: any answer at any step is a result or a fault, and a result had its proof

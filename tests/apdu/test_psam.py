@@ -5,11 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apdu.channel import CardGone, CardMute, ReaderGone, Transport
-from apdu.crypto import Algorithm, LevelFactors, TripleDes
+from apdu.crypto import Algorithm, LevelFactors
 from apdu.psam import (
     ENVIRONMENTS,
     Psam,
-    PsamBusy,
     PsamKey,
     PsamKeyLevel,
     PsamLacksAlgorithm,
@@ -19,11 +18,9 @@ from apdu.psam import (
     PsamMissing,
     PsamStatus,
     PsamUnable,
-    SharedPsam,
 )
 from tests.apdu.scripted import CONTACT_ATR, Answering, Scripted
 from world import Fault
-from world.real import RealWorld
 
 FACTORS = LevelFactors(
     bytes.fromhex("3531303030307368"),
@@ -31,7 +28,6 @@ FACTORS = LevelFactors(
     bytes.fromhex("86605199000001AC"),
 )
 FACTOR, ORIGINAL = bytes.fromhex("0102030405060708"), bytes.fromhex("1112131415161718")
-CITY_3DES = bytes.fromhex("FE16C7DDFD3FA447346B1E50BAF95FD6")
 ENTER = [("00A404000F7378{}2E73682EC9E7BBE1B1A3D5CF", "9000"), ("00A4040006D15600000590", "9000")]
 NUMBER = ("00B0960006", "5199000000019000")
 
@@ -209,63 +205,3 @@ def test_any_answers_are_eight_bytes_or_a_fault(answers: list[bytes]) -> None:
         assert len(compute(psam, Algorithm.SM4)) == 8
     except Fault:
         return
-
-
-class CityPsam:
-    """The least PSAM that computes: one 3DES city key, one session at a time, as the real ones."""
-
-    transport = Transport.T1
-    atr = CONTACT_ATR
-
-    def __init__(self) -> None:
-        self._key = b""
-
-    def transmit(self, command: bytes) -> bytes:
-        if command[1] == 0xDE:
-            if command[2] != 0x27:
-                return b"\x6a\x80"
-            card = TripleDes.diversify(CITY_3DES, command[5:13])
-            self._key = TripleDes.process_key(card, command[13:21])
-        if command[1] == 0xFA:
-            return TripleDes.authentication_data(self._key, command[5:13]) + b"\x90\x00"
-        return answering({})(command)
-
-
-def test_two_flows_want_one_psam_and_one_waits() -> None:
-    """Regression: keyple-java #501. Each flow yields between its two commands, on purpose."""
-    world = RealWorld()
-    shared = SharedPsam(world, Psam(CityPsam()))
-    right: list[bytes] = []
-
-    def flow() -> None:
-        for _ in range(20):
-            psam = shared.lease(10.0)
-            try:
-                world.wait(0)
-                right.append(compute(psam, Algorithm.TDES))
-            finally:
-                shared.release()
-
-    tasks = [world.spawn(flow, name=f"flow-{n}") for n in range(2)]
-    assert all(task.join(20.0) for task in tasks)
-    assert right == [bytes.fromhex("FD4FF0D9A53588F6")] * 40
-
-
-def test_interleaved_sessions_would_give_wrong_cryptograms() -> None:
-    """The control of the lease: without it the second session takes the first one's place."""
-    card = CityPsam()
-    l3 = FACTORS.card
-    card.transmit(b"\xbf\xde\x27\x08\x10" + l3 + FACTOR)
-    card.transmit(b"\xbf\xde\x27\x08\x10" + l3 + bytes(8))
-    answer = card.transmit(b"\x80\xfa\x00\x00\x08" + ORIGINAL)
-    assert answer[:-2] != bytes.fromhex("FD4FF0D9A53588F6")
-
-
-def test_a_lease_that_does_not_come_is_a_fault_and_no_way_to_the_hsm() -> None:
-    shared = SharedPsam(RealWorld(), Psam(CityPsam()))
-    shared.lease(0.0)
-    with pytest.raises(PsamBusy):
-        shared.lease(0.0)
-    shared.release()
-    shared.lease(0.0)
-    assert not issubclass(PsamBusy, PsamUnable)
