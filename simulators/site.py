@@ -60,11 +60,23 @@ def until(happened: Callable[[], bool], what: str, seconds: float = READY_SECOND
 
 
 class AgentProcess:
-    """The daemon. What it prints goes to `output`."""
+    """The daemon. What it prints goes to `output`.
 
-    def __init__(self, folder: Path, config: Path, environment: Mapping[str, str]) -> None:
+    With `disk_megabytes` its data lie on a disk of that size, which nobody else sees and which is
+    empty at each start.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        config: Path,
+        environment: Mapping[str, str],
+        disk_megabytes: int | None = None,
+    ) -> None:
         self.output = folder / "agent.log"
+        self._data = folder / "data"
         self._config = config
+        self._disk_megabytes = disk_megabytes
         self._environment = {**os.environ, **environment, "PYTHONUNBUFFERED": "1"}
         self._process: subprocess.Popen[bytes] | None = None
         self.client = Client(RealWorld(), str(folder / "agent.sock"))
@@ -73,12 +85,18 @@ class AgentProcess:
     def pid(self) -> int:
         return self._process.pid if self._process else 0
 
+    @property
+    def data(self) -> Path:
+        """The way to its data, also where they lie on a disk of its own."""
+        inside = Path(f"/proc/{self.pid}/root") / self._data.relative_to("/")
+        return inside if self._disk_megabytes else self._data
+
     def start(self) -> float:
         """Start it and wait until it serves; seconds that took. Raises `NotInTime`."""
         began = time.perf_counter()
         with self.output.open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "agent", "--config", str(self._config)],
+                [*self._on_its_disk(), sys.executable, "-m", "agent", "--config", self._config],
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -122,6 +140,15 @@ class AgentProcess:
 
         return list(every(DaemonSource(self.client)))
 
+    def _on_its_disk(self) -> list[str]:
+        """The words before the command: a mount namespace of its own, as root or as anybody."""
+        if self._disk_megabytes is None:
+            return []
+        self._data.mkdir(exist_ok=True)
+        mount = f'mount -t tmpfs -o size={self._disk_megabytes}m,mode=700 tmpfs "$0" && exec "$@"'
+        unshare = ["unshare", "--mount", *(["--map-root-user"] if os.geteuid() else [])]
+        return [*unshare, "sh", "-c", mount, str(self._data)]
+
     def _end(self, number: signal.Signals) -> int:
         process, self._process = self._process, None
         if process is None:
@@ -134,9 +161,17 @@ class AgentProcess:
 class Site:
     """City, platform, broker, pcscd and agent; a context manager that stops all of them."""
 
-    def __init__(self, cast: Cast | None = None, *, language: str = "auto") -> None:
+    def __init__(
+        self,
+        cast: Cast | None = None,
+        *,
+        language: str = "auto",
+        disk_megabytes: int | None = None,
+    ) -> None:
+        """`disk_megabytes`: see `AgentProcess`."""
         self.cast = cast or load_cast()
         self._language = language
+        self._disk_megabytes = disk_megabytes
         self._stack = ExitStack()
         self._world = RealWorld()
 
@@ -155,7 +190,9 @@ class Site:
             self._write_keys()
             self.config = self.folder / "onecard.toml"
             self.config.write_text(self.configuration())
-            self.agent = AgentProcess(self.folder, self.config, self.pcscd.environment())
+            self.agent = AgentProcess(
+                self.folder, self.config, self.pcscd.environment(), self._disk_megabytes
+            )
             stack.callback(self.agent.kill)
             self._stack = stack.pop_all()
         return self

@@ -16,7 +16,7 @@ from agent.cli.client import DaemonAbsent
 from offline_store.event import Record
 from simulators.cards import Algorithm
 from simulators.people import FOREIGN, Visit, Wallet
-from simulators.site import DOOR, DOOR_OUT, DOOR_SLOT, PSAM, TERMINAL, Site, until
+from simulators.site import DOOR, DOOR_OUT, DOOR_SLOT, PSAM, READERS, TERMINAL, Site, until
 from simulators.vpcd import Faults, Moment, Slot, TearAtApdu
 
 TAP_SECONDS = 10.0
@@ -88,7 +88,9 @@ class Feed:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._reports: queue.Queue[dict[str, Any]] = queue.Queue()
+        self._reports: Mapping[str, queue.Queue[dict[str, Any]]] = {
+            name: queue.Queue() for name, _ in READERS.values()
+        }
         self._listening = threading.Event()
 
     def listen(self) -> None:
@@ -100,16 +102,13 @@ class Feed:
 
     def next(self, reader: str) -> dict[str, Any]:
         """The next report of that reader. Raises `queue.Empty`."""
-        while True:
-            report = self._reports.get(timeout=TAP_SECONDS)
-            if report["reader"] == reader:
-                return report
+        return self._reports[reader].get(timeout=TAP_SECONDS)
 
     def _listen(self) -> None:
         try:
             for report in self._site.agent.client.stream("/v1/taps", LISTEN):
                 if report:
-                    self._reports.put(report)
+                    self._reports[report["reader"]].put(report)
                 else:
                     self._listening.set()
         except DaemonAbsent:

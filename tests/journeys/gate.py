@@ -1,0 +1,100 @@
+"""A site as a person at its doors sees it: hold a card there, read what the agent made of it."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from offline_store.event import Event, Record
+from simulators.cards import Card, Interface
+from simulators.demo.morning import Feed
+from simulators.people import Wallet
+from simulators.site import DOOR, DOOR_OUT, DOOR_SLOT, PSAM, READERS, Site
+from simulators.vpcd import SOUND, Faults, Insertion
+
+READY_WITHIN = 2.0  # seconds from the card's or device's return to the next accepted person
+AT = {DOOR: Interface.CONTACTLESS, DOOR_OUT: Interface.CONTACTLESS, DOOR_SLOT: Interface.CONTACT}
+GOOD, OTHER = "lin", "wang"  # two people with good cards
+
+
+@dataclass(frozen=True)
+class Tap:
+    """What the agent reported of one tap."""
+
+    reason: str
+    accepted: bool
+    record: Record | None
+
+    @property
+    def event(self) -> Event:
+        """Raises `AssertionError` when nothing of it is in the journal."""
+        assert self.record is not None, self.reason
+        return self.record.event()
+
+
+class Doors:
+    """The readers of a site where people tap; every tap is waited for."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.wallet = Wallet(site.cast)
+        self.accepted = 0
+        self._feed = Feed(site)
+
+    def open(self) -> None:
+        """Start the agent with its PSAM."""
+        self.site.slots[PSAM].insert(self.site.cast.psam())
+        self.site.agent.start()
+        self._feed.listen()
+
+    def card(self, key: str, door: str = DOOR) -> Card:
+        return self.wallet.at(key, AT[door])
+
+    @contextmanager
+    def held(self, card: Card, door: str = DOOR, faults: Faults = SOUND) -> Iterator[Insertion]:
+        """That card lies on the reader meanwhile."""
+        insertion = self.site.slots[door].insert(card, faults)
+        try:
+            yield insertion
+        finally:
+            self.site.slots[door].remove()
+
+    def report(self, door: str = DOOR) -> Tap:
+        """The next tap that ended there."""
+        told = self._feed.next(READERS[door][0])
+        self.accepted += told["accepted"]
+        return Tap(told["reason"], told["accepted"], msgspec.convert(told["record"], Record | None))
+
+    def tap(self, key: str = GOOD, door: str = DOOR) -> Tap:
+        """A good card is held there until its tap is over."""
+        with self.held(self.card(key, door), door):
+            return self.report(door)
+
+    def passes_again(self, door: str = DOOR) -> bool:
+        """The next person with a good card is accepted, and in time."""
+        began = time.monotonic()
+        tap = self.tap(door=door)
+        return tap.accepted and time.monotonic() - began < READY_WITHIN
+
+    def others_pass(self) -> bool:
+        """Somebody at the other lane is accepted."""
+        return self.tap(OTHER, DOOR_OUT).accepted
+
+    def reader(self, door: str) -> dict[str, Any]:
+        """What the agent says of that reader."""
+        return next(r for r in self.site.agent.status()["readers"] if r["name"] == READERS[door][0])
+
+    def two_entries(self) -> None:
+        """Before the start: both contactless readers lead in, each by its own lane, and who comes
+        again is let in again."""
+        text = self.site.config.read_text()
+        for was, becomes in (
+            ('name = "exit"\ndirection = "exit"', 'name = "second"\ndirection = "entry"'),
+            ("[sync]", '[scene]\nkind = "library-gate"\nrepeat_window = 0.0\n\n[sync]'),
+        ):
+            assert was in text
+            text = text.replace(was, becomes)
+        self.site.config.write_text(text)
