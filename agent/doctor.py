@@ -180,6 +180,9 @@ class Doctor:
             yield Finding("journal-fault", False, {"cause": str(fault)})
         else:
             yield Finding("journal-well", True, {"count": int(store["unreceipted"])})
+        for name in ("quarantined", "unreadable"):
+            if store[name]:
+                yield Finding(f"journal-{name}", False, {"count": int(store[name])})
 
     def _platform(self) -> Iterator[Finding]:
         if self._settings.sync is None:

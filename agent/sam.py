@@ -71,6 +71,7 @@ class SamSlot:
         self.lease = Lease(world, line)
         self.algorithms: tuple[Algorithm, ...] = ()  # of the PSAM that is there
         self.terminal_number = ""
+        self.looking = False  # something has come or gone and is being looked at
         self.fault: str = PsamMissing.code  # until one has answered
 
     @property
@@ -123,6 +124,7 @@ class SamSlot:
         while not self._stopping:
             self._reader.events.get()
             if not self._stopping:
+                self.looking = True
                 self._jobs.put(self._renew)
 
     # The PSAM's thread
@@ -139,6 +141,7 @@ class SamSlot:
         known = self.fault
         self._close()
         self._attempt(_nothing)
+        self.looking = False
         if self.fault and not known:
             LOG.warning("psam %s: lost (%s)", self._reader.name, self.fault)
         elif known and not self.fault:
@@ -215,9 +218,12 @@ class SamDesk:
         if not usable:
             raise PsamMissing(reason="silent" if self._slots else "no-slot")
         # Where nothing has answered yet, the right one may be there by now.
-        able = [slot for slot in usable if algorithm in slot.algorithms] or [
-            slot for slot in usable if not slot.algorithms
-        ]
+        unknown = [slot for slot in usable if not slot.algorithms]
+        able = (
+            [slot for slot in usable if algorithm in slot.algorithms]
+            or [slot for slot in unknown if slot.looking]
+            or unknown
+        )
         if not able:
             raise PsamLacksAlgorithm(algorithm=algorithm.value)
         slots = {slot.lease: slot for slot in able}

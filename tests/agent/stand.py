@@ -308,7 +308,8 @@ def _event(draft: Draft, seq: int) -> Event:
 
 
 class Stand:
-    """Readers "door" and "door-2" in lane entry, "door-out" in lane exit, and one PSAM slot."""
+    """Readers "door", "door-2" and "door-slot" in lane entry, "door-out" in lane exit, and PSAM
+    slots "psam" and "psam-2", of which the second one is empty."""
 
     def __init__(
         self,
@@ -325,6 +326,7 @@ class Stand:
         self.calls: list[str] = []
         self.door = FakeReader(world, "door", pace=pace)
         self.second = FakeReader(world, "door-2", pace=pace)
+        self.slot = FakeReader(world, "door-slot", Interface.CONTACT, pace=pace)
         self.door_out = FakeReader(world, "door-out", pace=pace)
         self.psam = FakeReader(world, "psam", Interface.SAM, pace=pace)
         self.barrier = FakeBarrier(self.calls)
@@ -335,7 +337,8 @@ class Stand:
         self.reports: list[TapReport] = []
         self.references = References(CITY_KEY)
         self.watchdog = Watchdog(world, 1.2)
-        self.sams = SamDesk(world, [self.psam])
+        self.spare = FakeReader(world, "psam-2", Interface.SAM, pace=pace)
+        self.sams = SamDesk(world, [self.psam, self.spare])
         self.desk = CardDesk(world, self.sams, self.references)
         self.taps = Taps(
             world,
@@ -353,15 +356,15 @@ class Stand:
         if psam:
             self.psam.insert(self.cast.psam())
 
-    def card(self, key: str = "lin") -> Card:
-        return self.wallet.at(key, CardInterface.CONTACTLESS)
+    def card(self, key: str = "lin", interface: Interface = Interface.CONTACTLESS) -> Card:
+        return self.wallet.at(key, CardInterface(interface.value))
 
     def tap(
         self, key: str = "lin", *, reader: FakeReader | None = None, lane: Lane | None = None
     ) -> TapReport:
         """That card is held to the reader until the tap is over."""
         reader = reader or self.door
-        presence = reader.insert(self.card(key))
+        presence = reader.insert(self.card(key, reader.interface))
         report = self.taps.handle(lane or self.entry, reader, presence)
         reader.remove()
         reader.sent.clear()

@@ -96,6 +96,8 @@ def status(
     *,
     sams: Sequence[SamStatus] = (PSAM,),
     fault: str = "",
+    parked: int = 0,
+    lost: int = 0,
     sync: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """As /v1/status answers."""
@@ -103,7 +105,13 @@ def status(
         **readers(state),
         "agent": "0.1.0",
         "sams": [sam_status(sam) for sam in sams],
-        "store": {"fault": fault, "last_fault": fault, "unreceipted": 3},
+        "store": {
+            "fault": fault,
+            "last_fault": fault,
+            "unreceipted": 3,
+            "quarantined": parked,
+            "unreadable": lost,
+        },
         "sync": sync,
     }
 
@@ -181,6 +189,8 @@ FINDINGS: dict[str, tuple[bool, Callable[[], list[Finding]]]] = {
     ),
     "journal-well": (True, lambda: examined(running=status())),
     "journal-fault": (False, lambda: examined(running=status(fault="journal.disk-full"))),
+    "journal-quarantined": (False, lambda: examined(running=status(parked=2))),
+    "journal-unreadable": (False, lambda: examined(running=status(lost=5))),
     "platform-none": (True, examined),
     "platform-online": (
         True,
@@ -231,6 +241,7 @@ def test_no_finding_is_without_a_test_and_no_words_without_a_finding() -> None:
             made |= set(_literals(node.args[0]))
     made |= {f"reader-{state.value}" for state in DeviceState}
     made |= {f"clock-{quality}" for quality in ("synchronised", "holdover", "unset")}
+    made |= {"journal-quarantined", "journal-unreadable"}
     assert made == FINDINGS.keys() | CERTIFICATES.keys()
     for language in LANGUAGES:
         assert set(catalogue(language)["finding"]) == made

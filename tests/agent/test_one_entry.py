@@ -1,36 +1,47 @@
-"""Two taps of one person at two readers of one gate at once: the journal decides, one goes in.
+"""Two cards of one person at two readers of one gate at once: the journal decides, one goes in.
 
 On the real store and SQLite file, in a seeded World: whichever way the threads fall.
 """
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from drivers.contract import DeviceProtocol
-from offline_store.store import Store
+from offline_store.event import Record
+from offline_store.store import Entry, Store
 from simulators.world import SimWorld
-from tests.agent.stand import Stand, tap
-from tests.offline_store.support import MemoryKeys, Site
+from tests.agent.stand import FakeStore, FakeTurn, Stand, cast_store, tap
+from tests.offline_store.support import TERMINAL, MemoryKeys
 from world import World
+from world.real import RealWorld
 
 
 @pytest.fixture(scope="module")
 def journal(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, MemoryKeys]:
     """A journal as enrolment leaves it, and the keys that belong to it; made once."""
-    site = Site(tmp_path_factory.mktemp("journal"))
-    with site.open():
-        pass
-    return site.folder, site.keys
+    folder, keys = tmp_path_factory.mktemp("journal"), MemoryKeys()
+    store = Store(RealWorld(), folder, terminal=TERMINAL, boot="boot-1", keys=keys)
+    store.start()
+    store.close()
+    return folder, keys
 
 
 def store_of(world: World, journal: tuple[Path, MemoryKeys], folder: Path) -> Store:
     made, keys = journal
     shutil.copytree(made, folder, dirs_exist_ok=True)
-    return Store(
-        world, folder, terminal=Site(made).terminal, boot="boot-1", keys=MemoryKeys(**keys.secrets)
-    )
+    secrets = MemoryKeys(**keys.secrets)
+    return Store(world, folder, terminal=TERMINAL, boot="boot-1", keys=secrets)
+
+
+def crowded(world: SimWorld, store: Store) -> Stand:
+    """Nothing takes time and nobody waits for a PSAM, so both taps come to the store at once."""
+    stand = Stand(world, store=store, pace=0.0)
+    stand.spare.insert(stand.cast.psam())
+    world.wait(1.0)
+    return stand
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -42,9 +53,9 @@ def test_two_taps_of_one_person_at_once_are_one_entry(
     def scenario() -> None:
         store = store_of(world, journal, tmp_path)
         store.start()
-        stand = Stand(world, store=store)
-        other = world.spawn(lambda: tap(stand, "lin", stand.second), name="other")
-        stand.tap("lin")
+        stand = crowded(world, store)
+        other = world.spawn(lambda: tap(stand, "wu-lost", stand.slot), name="other")
+        stand.tap("wu")
         assert other.join(10)
         assert sorted(report.reason for report in stand.reports) == ["accepted", "repeated"]
         assert stand.barrier.opened == 1
@@ -76,6 +87,30 @@ def test_two_persons_at_once_both_go_in(
         store.close()
 
     world.play(scenario)
+
+
+class EarlyStore(FakeStore):
+    """Reads the state before it waits for its turn: the mistake that the tests above must see."""
+
+    def turn(self, decide: Callable[[FakeTurn], Entry]) -> Record:
+        early = FakeTurn(list(self.events), self.lists)
+        return super().turn(lambda turn: decide(early))
+
+
+def test_control_a_decision_outside_of_the_turn_lets_one_person_in_twice() -> None:
+    def entries(seed: int) -> int:
+        world = SimWorld(seed)
+
+        def scenario() -> int:
+            stand = crowded(world, cast_store(EarlyStore(world, [])))
+            other = world.spawn(lambda: tap(stand, "wu-lost", stand.slot), name="other")
+            stand.tap("wu")
+            assert other.join(10)
+            return stand.barrier.opened
+
+        return world.play(scenario)
+
+    assert 2 in {entries(seed) for seed in range(12)}
 
 
 def test_a_morning_at_the_real_store(journal: tuple[Path, MemoryKeys], tmp_path: Path) -> None:

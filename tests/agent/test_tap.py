@@ -2,16 +2,18 @@
 
 import logging
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 import pytest
 
+from agent.lanes import Lane
 from agent.reading import identity_of
 from agent.reasons import Reason
 from agent.results import table
 from agent.stages import Stages
 from agent.status import tap_status
-from agent.tap import Missed
+from agent.tap import Missed, TapReport, Taps
 from apdu.channel import CardGone, CardMute, ReaderGone
 from drivers.contract import DeviceAbsent, DeviceProtocol
 from simulators.people import load_cast
@@ -39,6 +41,37 @@ def test_nothing_opens_before_the_record_is_durable() -> None:
         return stand.calls
 
     assert play(scenario) == ["stored tap accepted", "open entry", "show accepted"]
+
+
+class OpensFirst(Taps):
+    """The mistake that the test above must see."""
+
+    def _settle(self, lane: Lane, *rest: Any, **more: Any) -> TapReport:
+        lane.open()
+        return super()._settle(lane, *rest, **more)
+
+
+def test_control_an_early_opening_is_seen() -> None:
+    def scenario(stand: Stand) -> list[str]:
+        stand.taps.__class__ = OpensFirst
+        stand.tap()
+        return stand.calls
+
+    assert play(scenario)[0] == "open entry"
+
+
+@pytest.mark.parametrize("key", sorted({visit.card for visit in load_cast().visits}))
+def test_both_interfaces_of_a_card_come_to_the_same_decision(key: str) -> None:
+    def scenario(stand: Stand) -> None:
+        inserted = stand.tap(key, reader=stand.slot, lane=stand.exit)
+        assert inserted.record is not None
+        event = inserted.record.event()
+        assert event.credential == "card-contact"
+        tapped = stand.leave(key).record
+        assert tapped is not None
+        assert (event.card, event.person) == (tapped.event().card, tapped.event().person)
+
+    play(scenario)
 
 
 @pytest.mark.parametrize(("card", "reason"), EVERYBODY)
