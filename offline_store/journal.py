@@ -107,9 +107,16 @@ class Journal:
         self.tip = tip
 
     def insert(
-        self, tip: Tip, draft: Draft, sealed: bytes | None = None, *, refers: int | None = None
+        self,
+        tip: Tip,
+        draft: Draft,
+        sealed: bytes | None = None,
+        *,
+        refers: int | None = None,
+        again: bool = False,
     ) -> tuple[Record, Tip]:
-        """The row after `tip`, and the tip after it. `refers`: a row id, if not in this epoch."""
+        """The row after `tip`, and the tip after it. `refers`: a row id, if not in this epoch.
+        `again`: entered once before; of its person the first row tells, executed or not."""
         event = Event(
             **{name: getattr(draft, name) for name in Draft.__struct_fields__},
             v=1,
@@ -131,7 +138,7 @@ class Journal:
                 row_id(tip.number, event.seq),
                 event.kind,
                 event.time_ms,
-                event.person,
+                "" if again else event.person,
                 event.scene,
                 event.lane,
                 event.verdict,

@@ -207,7 +207,7 @@ def _reenter_rows(
     reached = None
     for row, body, sealed, refers in rows:
         old = msgspec.json.decode(body, type=Event)
-        _, tip = journal.insert(tip, _again(old), sealed, refers=refers)
+        _, tip = journal.insert(tip, _again(old), sealed, refers=refers, again=True)
         reached = seq_of(row)
     return tip, reached
 

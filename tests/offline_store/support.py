@@ -81,6 +81,7 @@ class FailingWorld(RealWorld):
     """The machine, but for `disk`."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.disk = Disk()
         self.time: float | None = None
 

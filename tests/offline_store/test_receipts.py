@@ -199,3 +199,21 @@ def test_an_outage_of_many_days_keeps_the_oldest_and_sends_in_slices(site: Site)
             sent += [row.seq for row in rows]
             store.receipt(Receipt(first.epoch, rows[-1].seq, hash=rows[-1].hash))
         assert sent == list(range(1, 602))
+
+
+def test_what_was_not_executed_is_not_so_either_when_entered_again(site: Site) -> None:
+    with site.open() as store:
+        site.world.disk.fail("COMMIT", IOERR, after=True)
+        with pytest.raises(Unstored):
+            store.turn(tap())
+        head = store.head()
+        assert head is not None
+        store.receipt(Receipt(head.epoch, 900))
+        found = []
+
+        def look(turn: Turn) -> Entry:
+            found.append(turn.last_accepted(ANNA, scene="library-gate"))
+            return Entry(draft())
+
+        settled(store).turn(look)
+        assert found == [None]

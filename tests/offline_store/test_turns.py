@@ -236,3 +236,36 @@ def test_macs_are_of_keys_that_only_the_platform_can_know(site: Site) -> None:
     assert verify_chain(records, epoch_key(FIRST_SEED, records[0].epoch)) == []
     wrong = verify_chain(records, epoch_key(next_seed(FIRST_SEED), records[0].epoch))
     assert {each.kind for each in wrong} == {"mac"}
+
+
+def test_a_tap_goes_before_everything_else_that_waits(site: Site) -> None:
+    with site.open() as store:
+        holding, held = threading.Event(), threading.Event()
+        order: list[str] = []
+
+        def hold(turn: Turn) -> Entry:
+            held.set()
+            assert holding.wait(5)
+            return Entry(draft())
+
+        def late(turn: Turn) -> Entry:
+            order.append("tap")
+            return Entry(draft())
+
+        def ask() -> None:
+            store._ask(lambda journal: order.append("asked"))
+
+        threads = [threading.Thread(target=lambda: store.turn(hold))]
+        threads[0].start()
+        assert held.wait(5)
+        threads += [threading.Thread(target=ask) for _ in range(4)]
+        for thread in threads[1:]:
+            thread.start()
+        _until(lambda: len(store._queue) == 4)
+        threads.append(threading.Thread(target=lambda: store.turn(late)))
+        threads[-1].start()
+        _until(lambda: len(store._queue) == 5)
+        holding.set()
+        for thread in threads:
+            thread.join(5)
+        assert order == ["tap", "asked", "asked", "asked", "asked"]
