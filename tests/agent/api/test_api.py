@@ -1,11 +1,13 @@
 """The local API over its real Unix socket: what it tells, what it refuses, and that it ends."""
 
+import asyncio
 import http.client
 import os
 import socket
 import stat
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -257,6 +259,22 @@ def test_a_publisher_never_waits_for_a_slow_listener(served: Served) -> None:
     assert heard == sorted(set(heard))
     assert len(heard) < most, "the control: something had to be lost"
     assert heard[-1] == most - 1, "and not the newest"
+
+
+def test_an_event_loop_that_is_gone_disturbs_no_publisher() -> None:
+    feed = Feed()
+    loop = asyncio.new_event_loop()
+
+    async def listen() -> AbstractContextManager[asyncio.Queue[bytes]]:
+        listening = feed.listen()
+        listening.__enter__()
+        return listening
+
+    listening = loop.run_until_complete(listen())
+    loop.close()
+    feed.publish({"tap": 1})
+    listening.__exit__(None, None, None)
+    assert feed.listeners == 0
 
 
 def test_stop_ends_listeners_and_leaves_no_socket(tmp_path: Path) -> None:
