@@ -23,6 +23,7 @@ LOG = logging.getLogger("onecard.pcsc")
 PLUG_AND_PLAY: Final = "\\\\?PnP?\\Notification"
 SERVICE_RETRY: Final = 0.5  # seconds; nothing wakes us when pcscd appears
 STOP_WITHIN: Final = 2.0  # seconds
+LOOK_AGAIN: Final = 0.001  # seconds; lets pcscd's thread go on where it was interrupted
 CANCEL_AGAIN: Final = 0.02  # seconds; SCardCancel has no effect before the wait has begun
 # How long one wait may last, in milliseconds. pcscd wakes us long before, except where pcsc-lite
 # 1.9 can miss a change (winscard_clnt.c, SCardGetStatusChange): a reader that appears between
@@ -114,6 +115,8 @@ class PcscReaders:
         while not self._stopping.is_set():
             self._bind(self._list(context))
             self._wait(context)
+            if any(reader.doubtful for reader in self._readers):
+                self._stopping.wait(LOOK_AGAIN)
 
     def _lose_service(self, lost: ServiceLost) -> None:
         if not self._service_lost:

@@ -32,7 +32,9 @@ from world import Fault, Queue, World
 
 LOG = logging.getLogger("onecard.pcsc")
 
-SECOND_LOOKS: Final = 2  # each takes some 0.1 ms, pcscd's moment a few microseconds
+# Seconds until a state that tells only half is taken as it is. pcscd's moment between presence and
+# counter is microseconds, unless its thread has to wait for a processor.
+HALF_TOLD: Final = 0.25
 
 # What pcsc-lite answers, by what it means to us.
 CARD_LEFT: Final = frozenset(
@@ -195,7 +197,7 @@ class PcscReader:
         self._denied = False
         self._fault: DeviceFault | None = None
         self._last_fault = ""
-        self._second_looks = 0
+        self._half_told_since: float | None = None
         self._lost = 0
 
     @property
@@ -356,14 +358,22 @@ class PcscReader:
         LOG.warning("reader %s: lost (%r)", self.name, self.seen.attached)
         self.seen = Seen(count=self.seen.count)
 
+    @property
+    def doubtful(self) -> bool:
+        """Another look is needed soon: the last state told only half."""
+        return self._half_told_since is not None
+
     def see(self, state: int, atr: bytes) -> None:
-        """A new event state of the slot: put what happened into `events`. A state that is not taken
-        over makes the watcher's next wait return at once."""
+        """A new event state of the slot: put what happened into `events`. A state that tells only
+        half is not taken over (`doubtful`), so the watcher's next wait returns at once."""
         state &= ~scard.SCARD_STATE_CHANGED
-        if half_told(self.seen, state) and self._second_looks < SECOND_LOOKS:
-            self._second_looks += 1
-            return
-        self._second_looks = 0
+        if half_told(self.seen, state):
+            now = self._world.monotonic()
+            if self._half_told_since is None:
+                self._half_told_since = now
+            if now - self._half_told_since < HALF_TOLD:
+                return
+        self._half_told_since = None
         came = insertions(self.seen, state)
         present = bool(state & scard.SCARD_STATE_PRESENT)
         if self.seen.present and (came or not present):

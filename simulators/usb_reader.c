@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #define SLOT 0
+#define TELLS 2 /* pcscd's status thread looks twice: before it takes the power, and for the state */
 #define LONGEST_WAIT 400 /* ms; vpcd's own cards announce themselves to nobody */
 
 static struct {
@@ -36,7 +37,8 @@ static struct {
 
 static int events = -1;
 static pthread_t watcher; /* pcscd's status thread for this reader */
-static int watched, present, lost;
+static int watched, present;
+static int lost; /* how often the status thread still has to be told that the slot is empty */
 
 static void beside(char *path, size_t size, const char *file)
 {
@@ -63,7 +65,7 @@ static void ring(void)
  * next card is let in, as a CCID slot-change interrupt makes sure. */
 static RESPONSECODE card_lost(void)
 {
-	lost = 1;
+	lost = TELLS;
 	ring();
 	return IFD_COMMUNICATION_ERROR;
 }
@@ -202,12 +204,18 @@ RESPONSECODE IFDHICCPresence(DWORD lun)
 		present = 1;
 		return result;
 	}
-	if (told) {
+	if (!told) {
 		if (present)
-			ring(); /* look again at once: the next card may be there already */
-		lost = present = 0;
-	} else if (present)
-		card_lost();
+			card_lost();
+		return result;
+	}
+	if (present && !lost)
+		lost = TELLS;
+	present = 0;
+	if (lost) {
+		lost--;
+		ring(); /* look again at once: the next card may be there already */
+	}
 	return result;
 }
 
