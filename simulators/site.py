@@ -35,6 +35,8 @@ from world.real import RealWorld
 TERMINAL = "library-gate-1"
 ISSUER = "city-1"
 READY_SECONDS = 15.0
+DRAIN_SECONDS = 40.0  # a batch that nobody heard is sent again after 10 s
+PLATFORM_RETRY = 0.2  # seconds: back before the terminal is, as a platform of many workers is
 PROMPT = 0.01  # seconds between looks at something that cannot wake us
 
 DOOR, DOOR_OUT, DOOR_SLOT, PSAM = FOUR_READERS
@@ -167,11 +169,13 @@ class Site:
         *,
         language: str = "auto",
         disk_megabytes: int | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
-        """`disk_megabytes`: see `AgentProcess`."""
+        """`disk_megabytes`: see `AgentProcess`; `environment`: more of the agent's."""
         self.cast = cast or load_cast()
         self._language = language
         self._disk_megabytes = disk_megabytes
+        self._environment = environment or {}
         self._stack = ExitStack()
         self._world = RealWorld()
 
@@ -191,7 +195,10 @@ class Site:
             self.config = self.folder / "onecard.toml"
             self.config.write_text(self.configuration())
             self.agent = AgentProcess(
-                self.folder, self.config, self.pcscd.environment(), self._disk_megabytes
+                self.folder,
+                self.config,
+                {**self.pcscd.environment(), **self._environment},
+                self._disk_megabytes,
             )
             stack.callback(self.agent.kill)
             self._stack = stack.pop_all()
@@ -208,14 +215,17 @@ class Site:
         told = subprocess.run(["pcscd", "--version"], capture_output=True, text=True, check=True)
         return told.stdout.splitlines()[0].replace("version ", "").rstrip(".") + " + vpcd"
 
-    def publish_blacklist(self) -> None:
-        """Give the city's blacklist out to all terminals: cards by id, one by its number."""
+    def publish_blacklist(self, *more: str) -> None:
+        """Give the city's blacklist out to all terminals: cards by id (`more`: cards of the cast,
+        by key), one by its number."""
         references = self.references()
-        entries = [
-            {"card": references.card(bytes.fromhex(card_id))}
-            for card_id in self.cast.blacklist("card")
-        ] + [{"number": references.number(number)} for number in self.cast.blacklist("number")]
-        self.platform.publish("list", "blacklist", blacklist_payload(entries), audience="*")
+        card_ids = [*self.cast.blacklist("card")]
+        card_ids += [self.cast.card_id(self.cast.card(key)) for key in more]
+        cards = [references.card(bytes.fromhex(card_id)) for card_id in card_ids]
+        numbers = [references.number(number) for number in self.cast.blacklist("number")]
+        entries = [{"card": card} for card in cards] + [{"number": number} for number in numbers]
+        payload = blacklist_payload(entries)
+        self.platform.publish("list", "blacklist", payload, audience="*", revoked=cards)
 
     def references(self) -> References:
         return References(self.cast.city.terminal_secrets(TERMINAL)["city-reference"])
@@ -269,23 +279,28 @@ backoff_max = 2.0
             authority=self._authority,
         )
 
+    def platform_access(self) -> Sync:
+        """How a program of the platform's gets at the broker, where it may hear everything."""
+        certificate = self._authority.issue("platform")
+        return Sync(
+            host=self.broker.host,
+            port=self.broker.port,
+            ca=str(self._authority.certificate),
+            certificate=str(certificate.certificate),
+            key=str(certificate.key),
+        )
+
     def _platform(self) -> Platform:
         keys = FileKeyStore(self._world, self.folder / "platform-keys")
         secrets = self.cast.city.terminal_secrets(TERMINAL)
         keys.write(f"issuer-{ISSUER}.key", self.cast.city.issuer_private())
         keys.write(f"journal-seed-{TERMINAL}", secrets["journal-seed"])
-        certificate = self._authority.issue("platform")
         settings = PlatformSettings(
-            broker=Sync(
-                host=self.broker.host,
-                port=self.broker.port,
-                ca=str(self._authority.certificate),
-                certificate=str(certificate.certificate),
-                key=str(certificate.key),
-            ),
+            broker=self.platform_access(),
             database=str(self.folder / "platform.db"),
             keys=str(self.folder / "platform-keys"),
             issuer=ISSUER,
+            retry=PLATFORM_RETRY,
         )
         platform = Platform(self._world, settings, keys)
         platform.start()

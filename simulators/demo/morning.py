@@ -16,11 +16,20 @@ from agent.cli.client import DaemonAbsent
 from offline_store.event import Record
 from simulators.cards import Algorithm
 from simulators.people import FOREIGN, Visit, Wallet
-from simulators.site import DOOR, DOOR_OUT, DOOR_SLOT, PSAM, READERS, TERMINAL, Site, until
+from simulators.site import (
+    DOOR,
+    DOOR_OUT,
+    DOOR_SLOT,
+    DRAIN_SECONDS,
+    PSAM,
+    READERS,
+    TERMINAL,
+    Site,
+    until,
+)
 from simulators.vpcd import Faults, Moment, Slot, TearAtApdu
 
 TAP_SECONDS = 10.0
-DRAIN_SECONDS = 30.0
 KILLED_AFTER = 5  # APDUs of a tap, when the agent is killed in the middle
 LISTEN = 60.0  # seconds without a line after which the feed is opened again
 

@@ -1,5 +1,6 @@
 """A site as a person at its doors sees it: hold a card there, read what the agent made of it."""
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +13,12 @@ from offline_store.event import Event, Record
 from simulators.cards import Card, Interface
 from simulators.demo.morning import Feed
 from simulators.people import Wallet
-from simulators.site import DOOR, DOOR_OUT, DOOR_SLOT, PSAM, READERS, Site
+from simulators.site import DOOR, DOOR_OUT, DOOR_SLOT, DRAIN_SECONDS, PSAM, READERS, Site, until
 from simulators.vpcd import SOUND, Faults, Insertion
+from sync.link import Message
+from sync.paho_link import open_link
+from trust.keystore import FileKeyStore
+from world.real import RealWorld
 
 READY_WITHIN = 2.0  # seconds from the card's or device's return to the next accepted person
 AT = {DOOR: Interface.CONTACTLESS, DOOR_OUT: Interface.CONTACTLESS, DOOR_SLOT: Interface.CONTACT}
@@ -87,6 +92,15 @@ class Doors:
         """What the agent says of that reader."""
         return next(r for r in self.site.agent.status()["readers"] if r["name"] == READERS[door][0])
 
+    def drained(self) -> None:
+        """Wait until the platform has receipted everything."""
+        agent = self.site.agent
+        until(
+            lambda: agent.status()["store"]["unreceipted"] == 0,
+            "the platform has not receipted everything",
+            DRAIN_SECONDS,
+        )
+
     def two_entries(self) -> None:
         """Before the start: both contactless readers lead in, each by its own lane, and who comes
         again is let in again."""
@@ -98,3 +112,43 @@ class Doors:
             assert was in text
             text = text.replace(was, becomes)
         self.site.config.write_text(text)
+
+
+class Wire:
+    """Everything that passes through the broker from now on; a context manager."""
+
+    def __init__(self, site: Site) -> None:
+        world = RealWorld()
+        access = site.platform_access()
+        keys = FileKeyStore(world, site.folder / "platform-keys")
+        self.messages: list[Message] = []
+        self._filter = f"{access.namespace}/#"
+        self._link = open_link(world, access, "listener", keys)
+        self._wake = world.event()
+        self._over = False
+        self._thread = threading.Thread(target=self._hear, name="wire", daemon=True)
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Say something as if one were the platform."""
+        self._link.publish(topic, payload)
+
+    def __enter__(self) -> "Wire":
+        self._link.connect(None, self._wake)
+        self._link.subscribe(self._filter)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._over = True
+        self._wake.set()
+        self._thread.join()
+        self._link.disconnect()
+
+    def _hear(self) -> None:
+        while not self._over:
+            self._wake.wait()
+            self._wake.clear()
+            while (signal := self._link.take()) is not None:
+                if isinstance(signal, Message):
+                    self.messages.append(signal)
+                    self._link.acknowledge(signal)
