@@ -1,10 +1,14 @@
 """A site as a person at its doors sees it: hold a card there, read what the agent made of it."""
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import msgspec
@@ -112,6 +116,18 @@ class Doors:
             assert was in text
             text = text.replace(was, becomes)
         self.site.config.write_text(text)
+
+
+def onecard(site: Site, *arguments: str, language: str = "en_US.UTF-8") -> CompletedProcess[str]:
+    """What a command prints and ends with, asked by a technician at that terminal."""
+    return subprocess.run(
+        [str(Path(sys.executable).parent / "onecard"), *arguments, "--config", str(site.config)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**site.pcscd.environment(), "LANG": language, "COLUMNS": "200"},
+    )
 
 
 class Wire:

@@ -14,6 +14,7 @@ import pytest
 from simulators.people import Wallet
 from simulators.site import DOOR, PSAM, Site, until
 from simulators.vpcd import Faults
+from tests.journeys.gate import onecard
 
 
 @pytest.fixture(scope="module")
@@ -24,17 +25,9 @@ def site() -> Iterator[Site]:
         yield site
 
 
-def onecard(site: Site, *arguments: str, expect: int | None = 0) -> Any:
+def asked(site: Site, *arguments: str, expect: int | None = 0) -> Any:
     """The JSON that a command prints."""
-    command = [str(Path(sys.executable).parent / "onecard"), *arguments]
-    told = subprocess.run(
-        [*command, "--config", str(site.config), "--json"],
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-        env={**os.environ, **site.pcscd.environment(), "LANG": "en_US.UTF-8"},
-    )
+    told = onecard(site, *arguments, "--json")
     assert expect is None or told.returncode == expect, told.stdout + told.stderr
     return json.loads(told.stdout)
 
@@ -72,12 +65,12 @@ def test_a_tap_is_told_with_all_its_stages(site: Site) -> None:
 
 
 def test_show_is_refused_while_the_daemon_runs(site: Site) -> None:
-    told = onecard(site, "tap", "--show", "--wait", "2", expect=69)
+    told = asked(site, "tap", "--show", "--wait", "2", expect=69)
     assert told["error"] == "tap.daemon-runs"
 
 
 def test_readers_are_listed_by_their_names(site: Site) -> None:
-    found = onecard(site, "readers")
+    found = asked(site, "readers")
     assert {reader["name"]: reader["state"] for reader in found["readers"]} == {
         "door": "ready",
         "door-out": "ready",
@@ -87,7 +80,7 @@ def test_readers_are_listed_by_their_names(site: Site) -> None:
 
 
 def test_doctor_finds_reader_service_and_psam_well(site: Site) -> None:
-    found = onecard(site, "doctor", expect=None)
+    found = asked(site, "doctor", expect=None)
     findings = {finding["id"]: finding for finding in found["findings"]}
     for well in ("daemon-runs", "pcscd-runs", "psam-answers", "platform-online", "journal-well"):
         assert findings[well]["well"], findings
@@ -96,22 +89,22 @@ def test_doctor_finds_reader_service_and_psam_well(site: Site) -> None:
 
 def test_journal_can_be_listed_shown_verified_and_exported(site: Site, tmp_path: Path) -> None:
     event = tap(site, "gulbahar")
-    listed = onecard(site, "journal", "list", "--limit", "200")["records"]
+    listed = asked(site, "journal", "list", "--limit", "200")["records"]
     assert [record["seq"] for record in listed] == list(range(1, len(listed) + 1))
-    assert onecard(site, "journal", "show", str(event["seq"]))["reason"] == event["reason"]
-    assert onecard(site, "journal", "show", "999999", expect=69)["error"] == (
+    assert asked(site, "journal", "show", str(event["seq"]))["reason"] == event["reason"]
+    assert asked(site, "journal", "show", "999999", expect=69)["error"] == (
         "journal.no-such-record"
     )
-    assert onecard(site, "journal", "verify")["whole"] is True
+    assert asked(site, "journal", "verify")["whole"] is True
     for name in ("all.csv", "all.jsonl"):
-        exported = onecard(site, "journal", "export", str(tmp_path / name))
+        exported = asked(site, "journal", "export", str(tmp_path / name))
         lines = (tmp_path / name).read_text().splitlines()
         assert len(lines) == exported["records"] + (name == "all.csv")
 
 
 def test_sync_status_tells_what_is_receipted(site: Site) -> None:
     until(lambda: site.agent.status()["store"]["unreceipted"] == 0, "nothing is receipted")
-    found = onecard(site, "sync", "status")
+    found = asked(site, "sync", "status")
     assert found["sync"]["state"] == "online"
     assert found["store"]["unreceipted"] == 0
 
@@ -157,7 +150,7 @@ def test_sigterm_lets_a_tap_under_way_end_and_be_recorded(site: Site) -> None:
     assert slow.wait_for(3)
     assert site.agent.stop() == 0
     slow.pull()
-    offline = onecard(site, "journal", "list", "--limit", "1000")["records"]
+    offline = asked(site, "journal", "list", "--limit", "1000")["records"]
     assert len(offline) == before + 1  # read from the file: no daemon runs
     site.agent.start()
     assert len(site.agent.records()) == before + 1
@@ -168,10 +161,10 @@ def test_without_a_daemon_a_card_is_read_here_and_shown_only_when_asked(site: Si
     visit = next(visit for visit in site.cast.visits if visit.card == "lin")
     site.slots[DOOR].insert(Wallet(site.cast).bring(visit))
     person = site.cast.person("lin")
-    hidden = onecard(site, "tap")
+    hidden = asked(site, "tap")
     assert person.number not in json.dumps(hidden, ensure_ascii=False)
     site.slots[DOOR].insert(Wallet(site.cast).bring(visit))
-    shown = onecard(site, "tap", "--show")
+    shown = asked(site, "tap", "--show")
     assert shown["fields"]["social-security-number"] == person.number
     assert shown["fields"]["name"] == person.name
     site.slots[DOOR].remove()
