@@ -12,7 +12,10 @@ from world import Database, World
 
 SCHEMA = 1  # PRAGMA user_version of a file that this code can use
 
+SALVAGED = "salvaged-from"  # meta: the damaged file's name, until an event has told of it
 TABLES_MARK = "tables"  # meta: `tables_hash` of the file as the child left it
+
+STATUS_BASE = 100  # the child's exit status above it: an SQLite result code
 
 _NAME = re.compile(r"journal-(\d{4,})\.db")
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from offline_store import chain
+from offline_store.epochs import Epoch, read_epoch, write_epoch
 from offline_store.event import ClockQuality, Draft, Event, Record
 from offline_store.faults import (
     BadSeed,
@@ -24,18 +25,24 @@ from offline_store.faults import (
     MigrationFailed,
     by_code,
 )
-from offline_store.files import SCHEMA, TABLES_MARK, generations, journal_file, tables_hash
-from offline_store.rows import as_text, read_records, row_id, seq_of
+from offline_store.files import (
+    SALVAGED,
+    SCHEMA,
+    STATUS_BASE,
+    TABLES_MARK,
+    generations,
+    journal_file,
+    tables_hash,
+)
+from offline_store.rows import as_text, checked, read_records, require_checked, row_id, seq_of
 from trust.keystore import KeyStore
 from trust.sm3 import sm3
 from world import Database, World
 
 SEED = "journal-seed"
-SALVAGED = "salvaged-from"  # meta: the damaged file's name, until an event has told of it
 TAIL = 64  # rows whose chain is checked at every opening
 EARLIEST = 1_767_225_600  # 2026-01-01: a clock before this was never set
 
-_STATUS_BASE = 100  # offline_store.migrate
 _MIGRATION_TIME = 600.0  # seconds
 _LOCK_PATIENCE = 500  # ms: a reader from outside (`ReadOnlyJournal`) is quick
 
@@ -100,8 +107,8 @@ class Journal:
         """Make it durable; only then does the tip in memory advance."""
         if tip != self.tip:
             self.db.execute(
-                "INSERT OR REPLACE INTO forward_key VALUES (1, ?, ?, ?)",
-                (tip.number, tip.seq, tip.key),
+                "INSERT OR REPLACE INTO forward_key VALUES (?, ?, ?, ?, ?)",
+                checked(1, tip.number, tip.seq, tip.key),
             )
         self.db.execute("COMMIT")
         self.tip = tip
@@ -158,20 +165,18 @@ class Journal:
         """Begin an epoch in the open transaction; its first event tells why. After the COMMIT
         comes `settle_seed`. Raises faults of the key store."""
         seed = self._seed()
-        last = self.db.execute("SELECT number, epoch, step, mark FROM epochs ORDER BY number DESC")
-        before = last.fetchone() or (0, "", 0, "")
-        number, step = before[0] + 1, before[2] + 1 if before[3] == _mark(seed) else 0
+        before = read_epoch(self.db)
+        number = before.number + 1 if before else 1
+        step = before.step + 1 if before and before.mark == _mark(seed) else 0
         head = self._last_hash()
         epoch = self.setting.world.random(16).hex()
-        self.db.execute(
-            "INSERT INTO epochs (number, epoch, head, cause, step, mark) VALUES (?, ?, ?, ?, ?, ?)",
-            (number, epoch, head, cause, step, _mark(chain.next_seed(seed))),
-        )
+        mark = _mark(chain.next_seed(seed))
+        write_epoch(self.db, Epoch(number, epoch, head, cause, step, mark, 0, None))
         prev = chain.first_prev(self.setting.terminal, epoch, head)
         tip = Tip(number, epoch, 0, prev, chain.epoch_key(seed, epoch))
         told: dict[str, int | str] = {"cause": cause, "step": step, "head": head, **detail}
-        if before[1]:
-            told["before"] = before[1]
+        if before:
+            told["before"] = before.epoch
         draft = self.setting.draft("checkpoint", "epoch-begun", **told)
         return self.insert(tip, draft)[1]
 
@@ -179,14 +184,14 @@ class Journal:
         """Take the seed's step if it is due. False when the seed is no child of the last epoch:
         the terminal was enrolled (again). Raises faults of the key store."""
         seed = self._seed()
-        row = self.db.execute("SELECT mark FROM epochs ORDER BY number DESC LIMIT 1").fetchone()
-        if row is None:
+        last = read_epoch(self.db)
+        if last is None:
             return False
         stepped = chain.next_seed(seed)
-        if row[0] == _mark(stepped):
+        if last.mark == _mark(stepped):
             self.setting.keys.write(SEED, stepped)
             return True
-        return bool(row[0] == _mark(seed))
+        return last.mark == _mark(seed)
 
     def _seed(self) -> bytes:
         seed = self.setting.keys.read(SEED)
@@ -250,8 +255,8 @@ def _run_migration(setting: Setting, *, damaged: bool) -> None:
     options = ["--damaged"] if damaged else []
     command = [sys.executable, "-m", "offline_store.migrate", *options, str(setting.directory)]
     status = setting.world.run(command, timeout=_MIGRATION_TIME)
-    if status > _STATUS_BASE:
-        raise by_code(status - _STATUS_BASE, "migration")
+    if status > STATUS_BASE:
+        raise by_code(status - STATUS_BASE, "migration")
     if status != 0:
         raise MigrationFailed(status=status, path=str(setting.directory))
 
@@ -301,21 +306,21 @@ def _require_owner(journal: Journal) -> None:
 
 def _load_tip(journal: Journal) -> None:
     """Raises `JournalDamaged` when the end of the chain does not hold."""
-    key = journal.db.execute(
-        "SELECT f.epoch, e.epoch, f.seq, f.key FROM forward_key f"
-        " JOIN epochs e ON e.number = f.epoch"
-    ).fetchone()
+    key = journal.db.execute("SELECT * FROM forward_key").fetchone()
     top = journal.db.execute("SELECT id, hash FROM events ORDER BY id DESC LIMIT 1").fetchone()
     if key is None and (top is None or _meta(journal, SALVAGED) is not None):
         return  # a fresh file: an epoch is about to begin
-    if key is None or top is None or top[0] != row_id(key[0], key[2]):
+    if key is None or top is None:
         raise JournalDamaged(cause="head")
-    number, epoch, seq, forward = key
+    _, number, seq, forward = require_checked(key)
+    last = read_epoch(journal.db)
+    if last is None or last.number != number or top[0] != row_id(number, seq):
+        raise JournalDamaged(cause="head")
     first = row_id(number, max(1, seq - TAIL + 1))
     tail = read_records(journal.db, first, top[0], TAIL)
     if len(tail) != seq_of(top[0]) - seq_of(first) + 1 or chain.verify_chain(tail):
         raise JournalDamaged(cause="chain")
-    journal.tip = Tip(number, epoch, seq, top[1], forward)
+    journal.tip = Tip(number, last.epoch, seq, top[1], forward)
 
 
 def _require_epoch(journal: Journal) -> None:
@@ -337,7 +342,8 @@ def _tell_damage(journal: Journal, file: str) -> Tip:
     tip = journal.enter_epoch("damaged", file=file)
     lost = journal.db.execute(
         "SELECT e.epoch, d.first, d.last FROM damage d JOIN epochs e ON e.number = d.epoch"
-        " ORDER BY d.epoch, d.first"
+        " WHERE d.file = ? ORDER BY d.epoch, d.first",
+        (file,),
     ).fetchall()
     for epoch, first, last in lost:
         draft = journal.setting.draft(

@@ -8,14 +8,11 @@ import sqlite3
 import sys
 from pathlib import Path
 
-from offline_store.files import building_file, generations, journal_file, wal_of
+from offline_store.files import STATUS_BASE, building_file, generations, journal_file, wal_of
 from offline_store.salvage import salvage
 from offline_store.schema import migrate
 from world import World
 from world.real import RealWorld
-
-# Exit status → what SQLite said; the daemon turns it back into the fault (`Journal.open`).
-STATUS_BASE = 100
 
 
 def prepare(world: World, directory: Path, *, damaged: bool) -> None:

@@ -12,9 +12,19 @@ from typing import Protocol
 import msgspec
 
 from offline_store import chain
+from offline_store.epochs import Epoch, all_epochs, write_epoch
 from offline_store.event import Draft, Event, Record
 from offline_store.journal import Journal, Tip
-from offline_store.rows import Span, read_records, row_id, seq_of, without
+from offline_store.rows import (
+    MOST_SEQ,
+    Span,
+    checked,
+    read_records,
+    require_checked,
+    row_id,
+    seq_of,
+    without,
+)
 from world import Database
 
 REENTRY_SLICE = 20  # rows per transaction, ≤ 5 ms
@@ -73,18 +83,28 @@ class Standing:
 
 def standings(db: Database) -> list[Standing]:
     """All epochs that may have something to send, oldest first."""
-    rows = db.execute(
-        "SELECT e.number, e.epoch, coalesce(r.seq, 0), coalesce(r.gaps, '[]'), max("
-        " coalesce((SELECT id & 1099511627775 FROM events WHERE id >= e.number << 40"
-        "  AND id < (e.number + 1) << 40 ORDER BY id DESC LIMIT 1), 0),"
-        " coalesce((SELECT max(last) FROM damage WHERE epoch = e.number), 0))"
-        " FROM epochs e LEFT JOIN receipts r ON r.epoch = e.number"
-        " WHERE NOT e.abandoned ORDER BY e.number"
-    ).fetchall()
-    return [
-        Standing(number, epoch, last, seq, msgspec.json.decode(gaps, type=tuple[Span, ...]))
-        for number, epoch, seq, gaps, last in rows
-    ]
+    return [_standing(db, epoch) for epoch in all_epochs(db) if not epoch.abandoned]
+
+
+def _standing(db: Database, epoch: Epoch) -> Standing:
+    number = epoch.number
+    held = db.execute(
+        "SELECT max(id) FROM events WHERE id BETWEEN ? AND ?",
+        (row_id(number, 0), row_id(number, MOST_SEQ)),
+    ).fetchone()
+    lost = db.execute("SELECT max(last) FROM damage WHERE epoch = ?", (number,)).fetchone()
+    last = max(seq_of(held[0] or 0), lost[0] or 0)
+    receipted, gaps = _receipted(db, number)
+    return Standing(number, epoch.epoch, last, receipted, gaps)
+
+
+def _receipted(db: Database, number: int) -> tuple[int, tuple[Span, ...]]:
+    """How far the platform holds the epoch, and what it lacks above. Raises `JournalDamaged`."""
+    row = db.execute("SELECT * FROM receipts WHERE epoch = ?", (number,)).fetchone()
+    if row is None:
+        return 0, ()
+    _, seq, gaps, _ = require_checked(row)
+    return seq, msgspec.json.decode(gaps, type=tuple[Span, ...])
 
 
 def outbox(db: Database, limit: int) -> list[Record]:
@@ -120,30 +140,28 @@ def stand_in(epoch: str, seq: int) -> Record:
 def take_receipt(journal: Journal, receipt: Receipt) -> bool:
     """Durable on return. Old, repeated and unknown ones change nothing; True when the epoch is
     unknown here. Raises `sqlite3.Error`, faults of the key store."""
-    row = journal.db.execute(
-        "SELECT e.number, e.abandoned, coalesce(r.seq, 0), coalesce(r.gaps, '[]') FROM epochs e"
-        " LEFT JOIN receipts r ON r.epoch = e.number WHERE e.epoch = ?",
-        (receipt.epoch,),
-    ).fetchone()
-    if row is None:
+    known = [epoch for epoch in all_epochs(journal.db) if epoch.epoch == receipt.epoch]
+    if not known:
         return True
-    number, abandoned, before, gaps_before = row
-    trouble = None if abandoned else _disagreement(journal.db, number, receipt)
+    (epoch,) = known
+    before, gaps_before = _receipted(journal.db, epoch.number)
+    trouble = None if epoch.abandoned else _disagreement(journal.db, epoch, receipt)
     journal.begin()
     tip = journal.tip
     if trouble:
-        tip = _contest(journal, number, before, receipt, trouble)
+        tip = _contest(journal, epoch, before, receipt, trouble)
     elif receipt.seq >= before:
-        gaps = [[gap.first, gap.last] for gap in receipt.gaps if gap.first > receipt.seq]
-        text = msgspec.json.encode(gaps).decode()
-        if (receipt.seq, text) != (before, gaps_before):
+        gaps = tuple(Span(gap.first, gap.last) for gap in receipt.gaps if gap.first > receipt.seq)
+        if (receipt.seq, gaps) != (before, gaps_before):
+            now = int(journal.setting.world.now() * 1000)
+            text = msgspec.json.encode(gaps).decode()
             journal.db.execute(
-                "INSERT OR REPLACE INTO receipts VALUES (?, ?, ?, ?)",
-                (number, receipt.seq, text, int(journal.setting.world.now() * 1000)),
+                "INSERT OR REPLACE INTO receipts VALUES (?, ?, ?, ?, ?)",
+                checked(epoch.number, receipt.seq, text, now),
             )
     journal.db.executemany(
         "INSERT OR IGNORE INTO quarantined VALUES (?)",
-        [(row_id(number, seq),) for seq in receipt.quarantined],
+        [(row_id(epoch.number, seq),) for seq in receipt.quarantined],
     )
     journal.commit(tip)
     if trouble:
@@ -151,23 +169,21 @@ def take_receipt(journal: Journal, receipt: Receipt) -> bool:
     return False
 
 
-def _disagreement(db: Database, number: int, receipt: Receipt) -> str | None:
-    standing = next(s for s in standings(db) if s.number == number)
+def _disagreement(db: Database, epoch: Epoch, receipt: Receipt) -> str | None:
+    standing = _standing(db, epoch)
     if receipt.seq > standing.last or any(gap.last > standing.last for gap in receipt.gaps):
         return "platform-ahead"
     own = db.execute(
-        "SELECT hash FROM events WHERE id = ?", (row_id(number, receipt.seq),)
+        "SELECT hash FROM events WHERE id = ?", (row_id(epoch.number, receipt.seq),)
     ).fetchone()
     if receipt.conflicts or (receipt.hash and own is not None and own[0] != receipt.hash):
         return "platform-conflict"
     return None
 
 
-def _contest(journal: Journal, number: int, receipted: int, receipt: Receipt, reason: str) -> Tip:
+def _contest(journal: Journal, epoch: Epoch, receipted: int, receipt: Receipt, reason: str) -> Tip:
     """A new epoch with its alarm; rows above `receipted` are entered again by `reenter`."""
-    journal.db.execute(
-        "UPDATE epochs SET abandoned = 1, reenter = ? WHERE number = ?", (receipted + 1, number)
-    )
+    write_epoch(journal.db, epoch._replace(abandoned=1, reenter=receipted + 1))
     tip = journal.enter_epoch(reason, contested=receipt.epoch)
     alarm = journal.setting.draft(
         "alarm", reason, epoch=receipt.epoch, seq=receipt.seq, receipted=receipted
@@ -175,23 +191,21 @@ def _contest(journal: Journal, number: int, receipted: int, receipt: Receipt, re
     _, tip = journal.insert(tip, alarm)
     for seq in sorted(receipt.conflicts):
         if seq <= receipted:
-            tip = _reenter_rows(journal, tip, row_id(number, seq), row_id(number, seq), 1)[0]
+            row = row_id(epoch.number, seq)
+            tip, _ = _reenter_rows(journal, tip, row, row, 1)
     return tip
 
 
 def reenter(journal: Journal) -> bool:
     """Enter one slice of contested rows again, durably. True while there are more."""
-    row = journal.db.execute(
-        "SELECT number, reenter FROM epochs WHERE reenter IS NOT NULL ORDER BY number LIMIT 1"
-    ).fetchone()
-    if row is None:
+    contested = [epoch for epoch in all_epochs(journal.db) if epoch.reenter is not None]
+    if not contested:
         return False
-    number, seq = row
+    epoch = contested[0]
     journal.begin()
-    first, last = row_id(number, seq), row_id(number + 1, 0) - 1
+    first, last = row_id(epoch.number, epoch.reenter or 0), row_id(epoch.number, MOST_SEQ)
     tip, reached = _reenter_rows(journal, journal.tip, first, last, REENTRY_SLICE)
-    following = None if reached is None else reached + 1
-    journal.db.execute("UPDATE epochs SET reenter = ? WHERE number = ?", (following, number))
+    write_epoch(journal.db, epoch._replace(reenter=None if reached is None else reached + 1))
     journal.commit(tip)
     return True
 

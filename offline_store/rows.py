@@ -5,11 +5,12 @@ primary key is the order of the journal, oldest epoch first, and no second index
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from offline_store.chain import body_hash
 from offline_store.event import Record
 from offline_store.faults import JournalDamaged
+from trust.sm3 import sm3
 from world import Database
 
 SEQ_BITS = 40
@@ -22,6 +23,19 @@ def as_text(raw: bytes) -> str:
     """What a connection to a journal has as `text_factory`: bytes that damage has made no UTF-8
     become a text that fails its hash, where sqlite3 would fail without a result code."""
     return raw.decode("utf-8", "replace")
+
+
+def checked(*values: int | str | bytes | None) -> tuple[int | str | bytes | None, ...]:
+    """A row of a small table that is not covered by the chain, with its check value behind it: a
+    flipped bit in a receipt must not keep events from being sent."""
+    return (*values, sm3(repr(values).encode()).hex())
+
+
+def require_checked(row: Sequence[Any]) -> Sequence[Any]:
+    """The row without its check value. Raises `JournalDamaged` when that is not its own."""
+    if tuple(row) != checked(*row[:-1]):
+        raise JournalDamaged(cause="row")
+    return row[:-1]
 
 
 class Span(NamedTuple):
@@ -55,9 +69,13 @@ def read_records(
         Record(epoch=epoch, seq=seq_of(row), body=body, hash=digest, mac=mac)
         for epoch, row, body, digest, mac in rows
     ]
-    if sound and any(body_hash(record.body) != record.hash for record in records):
+    if sound and any(not _sound(record) for record in records):
         raise JournalDamaged(cause="hash")
     return records
+
+
+def _sound(record: Record) -> bool:
+    return body_hash(record.body) == record.hash and f'"epoch":"{record.epoch}"' in record.body
 
 
 def after(db: Database, epoch: str | None, seq: int) -> int | None:

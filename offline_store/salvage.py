@@ -5,18 +5,18 @@ readable when its text has its hash and names its own place. Runs in the child (
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from offline_store.chain import body_hash
+from offline_store.epochs import Epoch
 from offline_store.event import Event
-from offline_store.rows import SEQ_BITS, Span, as_text, merged, row_id, without
+from offline_store.files import SALVAGED
+from offline_store.rows import MOST_SEQ, SEQ_BITS, Span, as_text, checked, merged, row_id, without
 from world import Database, World
-
-SALVAGED = "salvaged-from"  # meta: the damaged file's name, until the store has told of it
 
 _CHUNK = 100
 _COLUMNS = "id, kind, time_ms, person, scene, lane, verdict, refers, body, hash, mac, sealed"
@@ -32,37 +32,40 @@ def salvage(world: World, damaged: Path, fresh: Database) -> None:
     old = world.database(damaged)
     old.text_factory = as_text
     try:
-        epochs = list(_table(old, "epochs", 8))
         fresh.execute("BEGIN IMMEDIATE")
         fresh.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (SALVAGED, damaged.name))
-        for table, columns in (("meta", 2), ("epochs", 8), ("receipts", 4), ("quarantined", 1)):
-            marks = ", ".join("?" * columns)
-            rows = epochs if table == "epochs" else _table(old, table, columns)
-            fresh.executemany(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", rows)
-        lost_before = list(_table(old, "damage", 3))
+        for table in ("receipts", "damage"):
+            _enter(fresh, table, _checked_rows(old, table))
+        _enter(fresh, "quarantined", _rows(old, "quarantined"))
+        lost_before = _checked_rows(old, "damage")
         ends = _known_ends(old)
-        for number, epoch in _epochs(old, epochs, fresh):
-            held = _copy_epoch(old, fresh, number, epoch, ends.get(number, 0))
-            last = max(ends.get(number, 0), held[-1] if held else 0)
-            fresh.executemany(
-                "INSERT OR IGNORE INTO damage VALUES (?, ?, ?)",
-                [(number, *span) for span in without(Span(1, last), merged(held))],
-            )
-        fresh.executemany("INSERT OR IGNORE INTO damage VALUES (?, ?, ?)", lost_before)
+        for epoch in _epochs(old, ends):
+            _enter(fresh, "epochs", [checked(*epoch)])
+            number, end = epoch.number, ends.get(epoch.number, 0)
+            held = _copy_events(old, fresh, epoch, end)
+            whole = Span(1, max(end, held[-1] if held else 0))
+            known = [Span(*row[1:3]) for row in lost_before if row[0] == number]
+            lost = without(whole, merged(held) + known)
+            _enter(fresh, "damage", [checked(number, *span, damaged.name) for span in lost])
         fresh.execute("COMMIT")
     finally:
         _close(old)
 
 
-def _copy_epoch(old: Database, fresh: Database, number: int, epoch: str, end: int) -> list[int]:
+def _enter(fresh: Database, table: str, rows: Iterable[Row]) -> None:
+    for row in rows:
+        marks = ", ".join("?" * len(row))
+        fresh.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", row)
+
+
+def _copy_events(old: Database, fresh: Database, epoch: Epoch, end: int) -> list[int]:
     """Sequence numbers that were readable, ascending."""
     held = set()
-    for row in _readable(old, row_id(number, 1), row_id(number + 1, 0) - 1, row_id(number, end)):
-        if (event := _sound(row, number)) is None or event.epoch != epoch:
-            continue
-        marks = ", ".join("?" * len(row))
-        fresh.execute(f"INSERT OR IGNORE INTO events ({_COLUMNS}) VALUES ({marks})", row)
-        held.add(event.seq)
+    for row, event in _readable(old, epoch.number, end):
+        if event.epoch == epoch.epoch:
+            marks = ", ".join("?" * len(row))
+            fresh.execute(f"INSERT OR IGNORE INTO events ({_COLUMNS}) VALUES ({marks})", row)
+            held.add(event.seq)
     return sorted(held)
 
 
@@ -77,27 +80,33 @@ def _sound(row: Row, number: int) -> Event | None:
     return event if row_id(number, event.seq) == row_number else None
 
 
-def _readable(old: Database, first: int, last: int, end: int) -> Iterator[Row]:
-    """Rows with ids first … last; `end` is the highest id that is known to have been there."""
+def _readable(old: Database, number: int, end: int) -> Iterator[tuple[Row, Event]]:
+    """Sound rows of an epoch; `end` is the highest seq that is known to have been there."""
+    first, last = row_id(number, 1), row_id(number, MOST_SEQ)
     at = first - 1
-    for row in _walk(old, f"id > ? AND id <= {last} ORDER BY id", at):
-        at = row[0]
-        yield row
-    back = max(end, at) + 1
-    for row in _walk(old, f"id < ? AND id > {at} ORDER BY id DESC", last + 1):
-        back = row[0]
-        yield row
+    for row in _walk(old, f"id > ? AND id <= {last} ORDER BY id", at, direction=1):
+        if event := _sound(row, number):
+            at = row[0]
+            yield row, event
+    back = max(row_id(number, end), at) + 1
+    for row in _walk(old, f"id < ? AND id > {at} ORDER BY id DESC", last + 1, direction=-1):
+        if event := _sound(row, number):
+            back = row[0]
+            yield row, event
     for missing in range(at + 1, back):
-        yield from _walk(old, "id = ?", missing, once=True)
+        for row in _fetch(old, f"SELECT {_COLUMNS} FROM events WHERE id = ?", missing)[0]:
+            if event := _sound(row, number):
+                yield row, event
 
 
-def _walk(old: Database, where: str, start: int, *, once: bool = False) -> Iterator[Row]:
-    """Rows from `start` on until there are no more or the file cannot be read any further."""
-    at = start
-    while True:
+def _walk(old: Database, where: str, start: int, *, direction: int) -> Iterator[Row]:
+    """Rows from `start` on until there are no more or the file cannot be read any further, which
+    is also when ids no longer go in one direction."""
+    at, whole = start, True
+    while whole:
         rows, whole = _fetch(old, f"SELECT {_COLUMNS} FROM events WHERE {where}", at)
         yield from rows
-        if once or not whole or not rows:
+        if not rows or (rows[-1][0] - at) * direction <= 0:
             return
         at = rows[-1][0]
 
@@ -114,48 +123,40 @@ def _fetch(old: Database, query: str, start: int) -> tuple[list[Row], bool]:
     return rows, True
 
 
-def _table(old: Database, table: str, columns: int) -> Iterator[Row]:
+def _rows(old: Database, table: str) -> list[Row]:
     """The readable rows of a small table."""
+    rows: list[Row] = []
     try:
         for row in old.execute(f"SELECT * FROM {table}"):
-            if len(row) == columns:
-                yield row
+            rows.append(row)
     except sqlite3.DatabaseError:
-        return
+        return rows
+    return rows
+
+
+def _checked_rows(old: Database, table: str) -> list[Row]:
+    """Those that are as they were written."""
+    return [row for row in _rows(old, table) if row == checked(*row[:-1])]
 
 
 def _known_ends(old: Database) -> dict[int, int]:
-    """Epoch number → a seq that it reached, as far as that is told somewhere else."""
-    ends = {row[1]: row[2] for row in _table(old, "forward_key", 4)}
-    for number, seq, *_ in _table(old, "receipts", 4):
+    """Epoch number → a seq that it reached, as far as that is told outside of its events."""
+    ends = {row[1]: row[2] for row in _checked_rows(old, "forward_key")}
+    for number, seq, *_ in _checked_rows(old, "receipts"):
         ends[number] = max(ends.get(number, 0), seq)
     return ends
 
 
-def _epochs(old: Database, rows: Iterable[Row], fresh: Database) -> Iterator[tuple[int, str]]:
-    """(number, epoch) of all epochs; those that only their events tell of are entered anew."""
-    known = {row[0]: row[1] for row in rows}
-    tops = (row[0] >> SEQ_BITS for row in _walk(old, "id < ? ORDER BY id DESC", 1 << 62, once=True))
-    highest = max([*known, *_known_ends(old), *tops], default=0)
-    for number in range(1, highest + 1):
-        epoch = known.get(number) or _told_by_events(old, number)
-        if epoch is None:
-            continue
-        if number not in known:
-            fresh.execute(
-                "INSERT INTO epochs (number, epoch, head, cause, step, mark)"
-                " VALUES (?, ?, '', 'damaged', 0, '')",
-                (number, epoch),
-            )
-        yield number, epoch
-
-
-def _told_by_events(old: Database, number: int) -> str | None:
-    first, last = row_id(number, 1), row_id(number + 1, 0) - 1
-    for row in _readable(old, first, last, first):
-        if (event := _sound(row, number)) is not None:
-            return event.epoch
-    return None
+def _epochs(old: Database, ends: Mapping[int, int]) -> Iterator[Epoch]:
+    """All epochs; one that only its events tell of stands under their name."""
+    known = {row[0]: Epoch(*row[:-1]) for row in _checked_rows(old, "epochs")}
+    top = _walk(old, "id < ? ORDER BY id DESC", 1 << 62, direction=-1)
+    last = next((row[0] >> SEQ_BITS for row in top if _sound(row, row[0] >> SEQ_BITS)), 0)
+    for number in range(1, max([*known, *ends, last], default=0) + 1):
+        if number in known:
+            yield known[number]
+        elif told := next(_readable(old, number, 0), None):
+            yield Epoch(number, told[1].epoch, "", "damaged", 0, "", 0, None)
 
 
 def _close(old: Database) -> None:

@@ -30,6 +30,7 @@ def _journal(tables: Tables) -> None:
             "mark": str,  # fingerprint of the seed as it must be after the epoch has begun
             "abandoned": int,  # 1: the platform holds other content; nothing more is sent of it
             "reenter": int,  # next seq to be entered again in a later epoch; NULL: none
+            "check_value": str,  # offline_store.rows.checked
         },
         pk="number",
         not_null={"epoch", "head", "cause", "step", "mark", "abandoned"},
@@ -68,20 +69,20 @@ def _journal(tables: Tables) -> None:
         tables.execute(_TRIGGER.format(act=act))
     tables.create_table(
         "receipts",
-        {"epoch": int, "seq": int, "gaps": str, "time_ms": int},
+        {"epoch": int, "seq": int, "gaps": str, "time_ms": int, "check_value": str},
         pk="epoch",
         not_null={"seq", "gaps"},
     )
     tables.create_table("quarantined", {"id": int}, pk="id")
     tables.create_table(
         "damage",
-        {"epoch": int, "first": int, "last": int},
+        {"epoch": int, "first": int, "last": int, "file": str, "check_value": str},
         pk=("epoch", "first"),
-        not_null={"last"},
+        not_null={"last", "file"},
     )
     tables.create_table(
         "forward_key",
-        {"one": int, "epoch": int, "seq": int, "key": bytes},
+        {"one": int, "epoch": int, "seq": int, "key": bytes, "check_value": str},
         pk="one",
         not_null={"key"},
     )

@@ -203,6 +203,9 @@ def test_a_second_damage_keeps_both_files(site: Site) -> None:
                 store.unreceipted(1000)
             rows = store.unreceipted(1000)
             assert [r.seq for r in rows if r.epoch == epoch] == list(range(1, 162))
+    with site.open() as store:
+        told = [alarm.detail for alarm in alarms(store)]
+        assert [alarm["file"] for alarm in told] == ["journal-0001.db", "journal-0002.db"]
     assert all(journal_file(site.folder, generation).exists() for generation in (1, 2, 3))
 
 
