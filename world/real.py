@@ -5,11 +5,14 @@ import grp
 import heapq
 import itertools
 import os
+import queue
 import socket
 import sqlite3
 import subprocess
+import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +24,7 @@ T = TypeVar("T")
 
 _TIMEX_SIZE = 512  # struct timex is 208 bytes on 64-bit Linux; room to spare
 _TIME_ERROR = 5
+_EX_SOFTWARE = 70
 
 
 class RealTask:
@@ -44,26 +48,65 @@ class RealTask:
 
 
 class RealQueue(Generic[T]):
-    """A heap behind a condition; `queue.PriorityQueue` would also compare the items themselves."""
+    """A heap, and as many tokens as it has items; `queue.SimpleQueue` waits for a token in C, which
+    takes a third off a hop between threads. (`queue.PriorityQueue` would compare the items.)"""
 
     def __init__(self) -> None:
         self._heap: list[tuple[int, int, T]] = []
         self._arrival = itertools.count()
-        self._ready = threading.Condition(threading.Lock())
+        self._changing = threading.Lock()
+        self._tokens: queue.SimpleQueue[None] = queue.SimpleQueue()
 
     def put(self, item: T, priority: int = 0) -> None:
-        with self._ready:
+        with self._changing:
             heapq.heappush(self._heap, (priority, next(self._arrival), item))
-            self._ready.notify()
+        self._tokens.put(None)
 
     def get(self, timeout: float | None = None) -> T:
-        with self._ready:
-            if not self._ready.wait_for(lambda: self._heap, timeout):
-                raise QueueEmpty
+        wait = timeout is None or timeout > 0
+        try:
+            self._tokens.get(wait, timeout if wait else None)
+        except queue.Empty:
+            raise QueueEmpty from None
+        with self._changing:
             return heapq.heappop(self._heap)[2]
 
     def __len__(self) -> int:
         return len(self._heap)
+
+
+class RealEvent:
+    """A lock that is free while the flag is set: who waits takes it and gives it back, in C.
+    `threading.Event` makes a lock and a list entry for each wait."""
+
+    def __init__(self) -> None:
+        self._is_set = False
+        self._changing = threading.Lock()
+        self._free = threading.Lock()
+        self._free.acquire()
+
+    def set(self) -> None:
+        with self._changing:
+            if not self._is_set:
+                self._is_set = True
+                self._free.release()
+
+    def clear(self) -> None:
+        with self._changing:
+            if self._is_set:
+                self._is_set = False
+                self._free.acquire()  # at most for as long as a waiter passes through
+
+    def is_set(self) -> bool:
+        return self._is_set
+
+    def wait(self, timeout: float | None = None) -> bool:
+        if self._is_set:
+            return True
+        passed = self._free.acquire(timeout=-1 if timeout is None else max(0.0, timeout))
+        if passed:
+            self._free.release()
+        return passed
 
 
 class RealLock:
@@ -96,6 +139,12 @@ class RealWorld:
     def __init__(self) -> None:
         self._adjtimex = ctypes.CDLL(None, use_errno=True).adjtimex
 
+    def end_on_defect(self) -> None:
+        """From now on an exception that a task lets out ends the process (EX_SOFTWARE), for its
+        supervisor to start it anew: a lane without its thread would be dead without a word. What
+        the exception says is kept to itself, it may be somebody's data."""
+        threading.excepthook = _end_process
+
     def now(self) -> float:
         return time.time()
 
@@ -120,7 +169,7 @@ class RealWorld:
         return RealQueue()
 
     def event(self) -> Event:
-        return threading.Event()
+        return RealEvent()
 
     def lock(self) -> Lock:
         return RealLock()
@@ -198,6 +247,14 @@ class RealWorld:
             return subprocess.run(command, timeout=timeout, check=False).returncode
         except subprocess.TimeoutExpired:
             return -9
+
+
+def _end_process(defect: threading.ExceptHookArgs) -> None:
+    thread = defect.thread.name if defect.thread else "?"
+    frames = "".join(traceback.format_tb(defect.exc_traceback))
+    sys.stderr.write(f"defect in thread {thread}: {defect.exc_type.__name__}\n{frames}")
+    sys.stderr.flush()
+    os._exit(_EX_SOFTWARE)
 
 
 def _sync_folder(path: Path) -> None:

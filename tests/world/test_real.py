@@ -2,6 +2,8 @@
 
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,64 @@ def test_queue_wakes_a_waiting_task() -> None:
     assert got.get(5) == 42
     assert task.join(5)
     assert not task.alive
+
+
+def test_queue_loses_and_repeats_nothing_between_many_tasks() -> None:
+    world = RealWorld()
+    queue: Queue[int] = world.queue()
+    got: Queue[int] = world.queue()
+
+    def take() -> None:
+        while (item := queue.get()) >= 0:
+            got.put(item)
+
+    takers = [world.spawn(take, name=f"taker {n}") for n in range(4)]
+    for item in range(1000):
+        queue.put(item)
+    for _ in takers:
+        queue.put(-1, priority=9)
+    assert all(taker.join(10) for taker in takers)
+    assert sorted(got.get(0) for _ in range(1000)) == list(range(1000))
+    assert len(queue) == len(got) == 0
+
+
+def test_event_lets_all_waiting_tasks_through_until_it_is_cleared() -> None:
+    world = RealWorld()
+    event = world.event()
+    passed: Queue[bool] = world.queue()
+    waiters = [
+        world.spawn(lambda: passed.put(event.wait(10)), name=f"waiter {n}") for n in range(4)
+    ]
+    assert not event.is_set()
+    event.set()
+    event.set()
+    assert [passed.get(10) for _ in waiters] == [True] * 4
+    assert event.is_set()
+    assert event.wait(0)
+    event.clear()
+    event.clear()
+    assert not event.is_set()
+    assert not event.wait(0)
+    assert not event.wait(0.001)
+
+
+def test_no_set_is_lost_on_a_task_that_clears_and_then_looks() -> None:
+    world = RealWorld()
+    event, done = world.event(), world.event()
+    told = seen = 0
+
+    def follow() -> None:
+        nonlocal seen
+        while seen < 1000 and event.wait(5):
+            event.clear()
+            seen = told
+        done.set()
+
+    world.spawn(follow, name="follower")
+    for told in range(1, 1001):  # noqa: B007 - the follower reads it
+        event.set()
+    assert done.wait(10)
+    assert seen == 1000
 
 
 def test_lock_times_out_while_another_holds_it() -> None:
@@ -99,3 +159,18 @@ def test_a_child_that_does_not_end_is_killed() -> None:
     assert RealWorld().run(["sleep", "60"], timeout=0.05) < 0
     assert RealWorld().run(["false"]) == 1
     assert RealWorld().run(["true"], nice=5) == 0
+
+
+def test_a_defect_in_a_task_ends_the_process_without_its_words() -> None:
+    script = (
+        "from world.real import RealWorld\n"
+        "world = RealWorld()\n"
+        "world.end_on_defect()\n"
+        "def fall(): raise ValueError('519900199203149007')\n"
+        "world.spawn(fall, name='lane')\n"
+        "world.wait(30)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
+    assert ended.returncode == 70
+    assert b"thread lane: ValueError" in ended.stderr
+    assert b"519900199203149007" not in ended.stderr
