@@ -4,7 +4,7 @@ Each check gives findings: an id, whether it is well, and the facts of its sente
 daemon is asked for what it knows; what it cannot know is looked at here.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 from cryptography import x509
 
 from agent.clock import Clock
+from apdu.crypto import Algorithm
 from apdu.psam import PsamMissing
 from config.model import Agent as Settings
 from trust.keystore import KeyStore
@@ -21,6 +22,7 @@ from world import Fault, World
 PCSCD_SOCKET = "/run/pcscd/pcscd.comm"
 ENOUGH_SPACE = 200 * 1024 * 1024  # bytes: a month of taps and a list beside it
 RENEW = timedelta(days=30)
+PCSC = "pcsc"
 SECRETS = ("city-reference", "journal-seed")
 
 
@@ -29,11 +31,13 @@ Facts = Mapping[str, str | int]
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at. `id` is stable; the texts' section `finding` has its words."""
+    """One thing that was looked at. `id` is stable; the texts' section `finding` has its words, and
+    the sentence of `cause`, where a fault is behind it, has the particular remedy."""
 
     id: str
     well: bool
     facts: Facts = field(default_factory=dict)
+    cause: tuple[str, Facts] | None = None  # the fault's code and facts
 
 
 class Doctor:
@@ -59,11 +63,19 @@ class Doctor:
 
     def examine(self) -> Iterator[Finding]:
         """All findings, good ones too, in the order in which a technician mends."""
+        service = self._reader_service()
+        # What hangs on a service that is down cannot be judged, and is not what has to be mended.
+        judged = {
+            reader.name
+            for reader in self._settings.readers
+            if reader.driver != PCSC or service is None or service.well
+        }
+        yield from self._daemon()
+        if service is not None:
+            yield service
+        yield from self._slots(judged)
+        yield from self._psams(judged)
         checks: tuple[Callable[[], Iterator[Finding]], ...] = (
-            self._daemon,
-            self._reader_service,
-            self._slots,
-            self._psams,
             self._secrets,
             self._clock,
             self._space,
@@ -80,21 +92,22 @@ class Doctor:
         else:
             yield Finding("daemon-runs", True, {"version": str(self._status["agent"])})
 
-    def _reader_service(self) -> Iterator[Finding]:
-        if not any(reader.driver == "pcsc" for reader in self._settings.readers):
-            return
+    def _reader_service(self) -> Finding | None:
+        if not any(reader.driver == PCSC for reader in self._settings.readers):
+            return None
         try:
             self._world.connect(self._pcscd_socket, 1.0).close()
         except PermissionError:
-            yield Finding("pcscd-denied", False, {"socket": self._pcscd_socket})
+            return Finding("pcscd-denied", False, {"socket": self._pcscd_socket})
         except OSError:
-            yield Finding("pcscd-down", False, {"socket": self._pcscd_socket})
-        else:
-            yield Finding("pcscd-runs", True)
+            return Finding("pcscd-down", False, {"socket": self._pcscd_socket})
+        return Finding("pcscd-runs", True)
 
-    def _slots(self) -> Iterator[Finding]:
+    def _slots(self, judged: Container[str]) -> Iterator[Finding]:
         attached = ", ".join(self._readers["attached"]) or "–"
         for reader in self._settings.readers:
+            if reader.name not in judged:
+                continue
             found = next((r for r in self._readers["readers"] if r["name"] == reader.name), None)
             if found is None:  # added to the file since the daemon read it
                 yield Finding("not-loaded", False, {"setting": f"readers.{reader.name}"})
@@ -106,10 +119,12 @@ class Doctor:
             else:
                 yield Finding(f"reader-{state}", False, {**facts, "there": attached})
 
-    def _psams(self) -> Iterator[Finding]:
+    def _psams(self, judged: Container[str]) -> Iterator[Finding]:
         if self._status is None:
             return
         for sam in self._status["sams"]:
+            if sam["reader"] not in judged:
+                continue
             algorithms = ", ".join(sam["algorithms"])
             facts = {"reader": sam["reader"], "number": sam["terminal_number"]}
             if sam["fault"] == PsamMissing.code:
@@ -120,6 +135,15 @@ class Doctor:
                 yield Finding("psam-answers", True, {**facts, "algorithms": algorithms})
         if not self._status["sams"]:
             yield Finding("psam-none", False)
+        yield from self._lacking()
+
+    def _lacking(self) -> Iterator[Finding]:
+        """What no PSAM here has; where none answers, that is the finding."""
+        assert self._status is not None
+        held = {algorithm for sam in self._status["sams"] for algorithm in sam["algorithms"]}
+        lacking = [a.value for a in Algorithm if a.value not in held]
+        if held and lacking:
+            yield Finding("psam-lacks", False, {"algorithms": ", ".join(lacking)})
 
     def _secrets(self) -> Iterator[Finding]:
         for name in SECRETS:
@@ -127,7 +151,7 @@ class Doctor:
                 self._keys.read(name)
             except Fault as fault:
                 facts = {"name": name, "path": str(self._settings.keys.path), "cause": fault.code}
-                yield Finding("secret-unusable", False, facts)
+                yield Finding("secret-unusable", False, facts, (fault.code, fault.facts))
                 return
         yield Finding("secrets-there", True)
         # A file is readable by whoever takes the disk along; nothing here protects against that.
@@ -199,4 +223,6 @@ class Doctor:
             yield Finding("platform-online", True, facts)
         else:
             trouble = link["last_fault"] or {}
-            yield Finding("platform-offline", False, {**facts, "cause": trouble.get("code", "")})
+            cause = (trouble["code"], trouble["facts"]) if trouble else None
+            facts = {**facts, "cause": trouble.get("code", "")}
+            yield Finding("platform-offline", False, facts, cause)

@@ -51,13 +51,20 @@ def _data(context: Context, finding: Finding) -> dict[str, Any]:
         "id": finding.id,
         "well": finding.well,
         "facts": dict(finding.facts),
-        "sentence": context.texts.finding(finding.id, **finding.facts),
+        "sentence": _sentence(context, finding),
     }
+
+
+def _sentence(context: Context, finding: Finding) -> str:
+    """The finding's own words, then those of the fault behind it."""
+    words = [context.texts.finding(finding.id, **finding.facts)]
+    if finding.cause is not None:
+        words.append(context.texts.trouble(*finding.cause))
+    return ("" if context.texts.language == "zh" else " ").join(words)
 
 
 def _print(context: Context, console: Console, findings: list[Finding]) -> None:
     for finding in findings:
         mark = "[green]✓[/]" if finding.well else "[red]✗[/]"
         console.print(mark, end=" ")
-        sentence = context.texts.finding(finding.id, **finding.facts)
-        console.print(sentence, markup=False, highlight=False)
+        console.print(_sentence(context, finding), markup=False, highlight=False)

@@ -82,10 +82,14 @@ class Texts:
 
     def fault(self, fault: Fault) -> str:
         """What, where, what now. Several problems at once take a line each."""
-        sentence = self._filled(self._text("fault", fault.code), fault.facts)
+        sentence = self.trouble(fault.code, fault.facts)
         if isinstance(fault, ConfigInvalid):
             return "\n".join([sentence, *(self.fault(problem) for problem in fault.problems)])
         return sentence
+
+    def trouble(self, code: str, facts: Mapping[str, str | int]) -> str:
+        """The sentence of a fault that another process has told of."""
+        return self._filled(self._text("fault", code), facts)
 
     def _text(self, section: str, key: str) -> str:
         for words in self._catalogues:

@@ -79,7 +79,7 @@ def settings(*, driver: str = "pcsc", sync: Sync | None = None) -> Settings:
 
 
 PLATFORM = Sync(host="mqtt.city.example", port=8883)
-PSAM = SamStatus("psam", "519900000001", ("SM4",), "")
+PSAM = SamStatus("psam", "519900000001", ("3DES", "SSF33", "SM4"), "")
 
 
 def readers(state: DeviceState = DeviceState.READY) -> dict[str, Any]:
@@ -173,6 +173,10 @@ FINDINGS: dict[str, tuple[bool, Callable[[], list[Finding]]]] = {
         lambda: examined(
             running=status(sams=[SamStatus("psam", "1" * 12, ("SM4",), "psam.lacks-read-key")])
         ),
+    ),
+    "psam-lacks": (
+        False,
+        lambda: examined(running=status(sams=[SamStatus("psam", "1" * 12, ("3DES",), "")])),
     ),
     "psam-none": (False, lambda: examined(running=status(sams=[]))),
     "secrets-there": (True, examined),
@@ -311,6 +315,29 @@ def test_a_terminal_that_is_well_has_no_bad_finding() -> None:
     )
     assert all(finding.well for finding in found), found
     assert found[0].id == "daemon-runs"
+
+
+def test_while_pcscd_is_down_its_slots_are_not_the_trouble() -> None:
+    running = status(DeviceState.ABSENT, sams=[SamStatus("psam", "", (), "psam.missing")])
+    found = examined(box(refusal=ConnectionRefusedError()), running=running)
+    assert [finding.id for finding in found if not finding.well] == ["pcscd-down"]
+
+
+def test_what_no_psam_has_is_named() -> None:
+    two = [SamStatus("a", "1" * 12, ("3DES",), ""), SamStatus("b", "2" * 12, ("SSF33",), "")]
+    (found,) = (f for f in examined(running=status(sams=two)) if f.id == "psam-lacks")
+    assert found.facts == {"algorithms": "SM4"}
+
+
+def test_the_fault_behind_a_finding_comes_with_its_facts() -> None:
+    link = {
+        "state": "offline",
+        "last_fault": {"code": "sync.unknown-host", "facts": {"host": "mqtt.city.example"}},
+    }
+    found = examined(of=settings(sync=PLATFORM), running=status(sync=link), keys=MemoryKeys())
+    causes = {finding.id: finding.cause for finding in found if finding.cause}
+    assert causes["platform-offline"] == ("sync.unknown-host", {"host": "mqtt.city.example"})
+    assert causes["secret-unusable"][0] == "keystore.missing"
 
 
 def test_without_pcsc_readers_nobody_asks_for_pcscd() -> None:
