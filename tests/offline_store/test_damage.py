@@ -251,3 +251,33 @@ def test_any_damage_leaves_a_store_that_works_and_never_sends_what_was_changed(
         for row in rows:
             if (row.epoch, row.seq) in genuine and '"unreadable"' not in row.body:
                 assert row.body == genuine[row.epoch, row.seq]
+
+
+@pytest.mark.parametrize(
+    "flip",
+    [
+        "UPDATE receipts SET seq = 1000000000",
+        "UPDATE receipts SET gaps = '[[nonsense'",
+        "UPDATE epochs SET epoch = 'ffffffffffffffffffffffffffffffff'",
+        "UPDATE epochs SET abandoned = 1",
+        "UPDATE forward_key SET key = x'00'",
+        "DELETE FROM epochs",
+        "DELETE FROM forward_key",
+    ],
+)
+def test_a_flipped_bit_beside_the_chain_keeps_no_event_from_being_sent(
+    site: Site, flip: str
+) -> None:
+    epoch = filled(site, receipted=150)
+    db = sqlite3.connect(journal_file(site.folder, 1))
+    db.execute(flip)
+    db.commit()
+    db.close()
+    with site.open() as store:
+        with suppress(JournalDamaged):
+            store.unreceipted(1000)
+        sent = {row.seq for row in store.unreceipted(1000) if row.epoch == epoch}
+        assert sent >= set(range(151, 162))
+        assert seqs(store, epoch) == set(range(1, 162))
+        store.turn(tap())
+        assert store.verify().whole
