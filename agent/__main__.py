@@ -13,6 +13,7 @@ from pathlib import Path
 from agent.daemon import Agent
 from agent.texts import Texts, language_of
 from config.load import load
+from config.model import Agent as Settings
 from world import Fault
 from world.real import RealWorld
 
@@ -29,10 +30,11 @@ def main() -> int:
     # Blocked before any thread starts, so that only `sigwait` below ever sees them.
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     world = RealWorld()
+    world.end_on_defect()
     texts = Texts(language_of("auto", os.environ.get("LANG", "")))
     try:
         settings = load(world, path)
-        texts = Texts(language_of(settings.terminal.language, os.environ.get("LANG", "")))
+        texts = texts_for(settings)
         agent = Agent(world, settings, texts)
         agent.start()
     except Fault as fault:
@@ -43,10 +45,17 @@ def main() -> int:
             agent.stop()
             return 0
         try:
-            agent.reload(load(world, path))
+            settings = load(world, path)
+            agent.reload(settings, texts_for(settings))
+            texts = texts_for(settings)
             LOG.info("%s", texts.ui("reloaded"))
         except Fault as fault:
             LOG.error("%s", texts.fault(fault))
+
+
+def texts_for(settings: Settings) -> Texts:
+    """The language of the settings, or of LANG."""
+    return Texts(language_of(settings.terminal.language, os.environ.get("LANG", "")))
 
 
 if __name__ == "__main__":

@@ -4,12 +4,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 
+from offline_store.clock_quality import clock_quality
 from offline_store.event import ClockQuality
 from world import World
 
 CHINA = timezone(timedelta(hours=8))
-# No terminal of this software can have been switched on before it was written.
-EARLIEST = datetime(2026, 1, 1, tzinfo=CHINA).timestamp()
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -37,9 +36,4 @@ class Clock:
 
     def read(self) -> ClockReading:
         now = self._world.now()
-        return ClockReading(int(now * 1000), self._quality(now), self._boot)
-
-    def _quality(self, now: float) -> ClockQuality:
-        if now < EARLIEST:
-            return "unset"
-        return "synchronised" if self._world.clock_synchronised() else "holdover"
+        return ClockReading(int(now * 1000), clock_quality(self._world, now), self._boot)

@@ -17,6 +17,7 @@ from agent.api.server import ApiServer
 from agent.clock import Clock
 from agent.gate import Gate
 from agent.reading import CardDesk
+from agent.reasons import Reason
 from agent.results import Results
 from agent.scenes import scene_for
 from agent.status import device_status, sam_status, tap_status
@@ -26,7 +27,7 @@ from agent.uplink import make_uplink
 from agent.watchdog import Watchdog
 from config.model import Agent as Settings
 from config.model import Keys
-from drivers.contract import DeviceState
+from drivers.contract import DeviceState, Prompt
 from offline_store.event import Record
 from offline_store.lists import Lists
 from offline_store.store import Store
@@ -54,6 +55,7 @@ class Agent:
         self._texts = texts
         self._clock = Clock(world)
         self._keys = key_store(world, settings.keys)
+        self._references = References(self._keys.read("city-reference"))
         data = Path(settings.terminal.data)
         self._lists = Lists(world, data)
         self._store = Store(
@@ -91,8 +93,8 @@ class Agent:
         self._store.close()
         LOG.info("%s", self._texts.ui("stopped"))
 
-    def reload(self, settings: Settings) -> None:
-        """Take new settings; people at the lanes notice a moment without readers.
+    def reload(self, settings: Settings, texts: Texts) -> None:
+        """Take new settings and their language; people notice a moment without readers.
 
         Raises `NeedsRestart` and driver faults; then the old settings are in force.
         """
@@ -101,8 +103,9 @@ class Agent:
         if changed:
             raise NeedsRestart(keys=", ".join(changed))
         gate = Gate(self._world, settings)  # what is wrong shows here, before anything stops
-        old, self._settings = self._settings, settings
         self._close_gate()
+        old, self._settings = self._settings, settings
+        self._texts = texts
         self._gate = gate
         self._watchdog = Watchdog(self._world, settings.watchdog.card_silent)
         self._open_gate()
@@ -155,27 +158,32 @@ class Agent:
         return DeviceState.ABSENT not in states or not self._gate.attached()
 
     def _open_gate(self) -> None:
-        settings = self._settings
+        settings, results = self._settings, Results(self._texts)
         self._watchdog.start()
         taps = Taps(
             self._world,
             clock=self._clock,
             store=self._store,
             scene=scene_for(settings.scene),
-            results=Results(self._texts),
-            desk=CardDesk(
-                self._world, self._gate.sams, References(self._keys.read("city-reference"))
-            ),
+            results=results,
+            desk=CardDesk(self._world, self._gate.sams, self._references),
             watchdog=self._watchdog,
             application=settings.terminal.application,
             report=self._publish,
         )
         self._gate.start(taps.handle)
+        self._say(results.prompt(Reason.WELCOME))
 
     def _close_gate(self) -> None:
+        self._say(Results(self._texts).prompt(Reason.OUT_OF_SERVICE))
         if not self._gate.stop():
             LOG.warning("%s", self._texts.ui("reader-left-hanging"))
         self._watchdog.stop()
+
+    def _say(self, prompt: Prompt) -> None:
+        """Show it at every lane."""
+        for lane in self._gate.lanes.values():
+            lane.show(prompt)
 
     def _connect(self) -> None:
         if self._settings.sync is None:

@@ -74,7 +74,7 @@ class Taps:
         stuck = self._let_out(lane) if leaving else None
         with (
             self._watchdog.watch(reader, lambda: self._silent(lane, reader)) as watch,
-            PoweredCard(reader, watch) as card,  # powered down on every way out
+            PoweredCard(reader, presence.count, watch) as card,  # powered down on every way out
         ):
             presented = self._read(card, presence, watch, stages)
             report = self._settle(lane, reader, presented, stages, leaving=leaving)
@@ -177,7 +177,7 @@ class Taps:
             checks=decision.checks,
             application=self._application,
             lists=dict(turn.lists.versions()),
-            state=dict(state),
+            state={**state, **_dates(presented)},
             stages_us=dict(stages.so_far()),
             detail=_detail(presented, missed, leaving=leaving),
         )
@@ -264,10 +264,12 @@ class Missed:
 
 
 class PoweredCard:
-    """The card of one tap: opened once under the watch, powered down on every way out."""
+    """The card of one presence, and of no later one: opened once under the watch, powered down on
+    every way out."""
 
-    def __init__(self, reader: CardReader, watch: Watch) -> None:
+    def __init__(self, reader: CardReader, count: int, watch: Watch) -> None:
         self._reader = reader
+        self._count = count
         self._watch = watch
         self._handle: CardHandle | None = None
 
@@ -276,12 +278,20 @@ class PoweredCard:
 
     def open(self) -> CardHandle:
         """Power the card. Raises `apdu.channel` faults and `DeviceFault`."""
-        self._handle = self._watch.opening(self._reader.open)
+        self._handle = self._watch.opening(lambda: self._reader.open(self._count))
         return self._handle
 
     def __exit__(self, *exception: object) -> None:
         if self._handle is not None:
             self._handle.close()
+
+
+def _dates(presented: Presented) -> dict[str, int]:
+    """The card's own dates (YYYYMMDD), so that the decision can be replayed from its event."""
+    if isinstance(presented, Unidentified):
+        return {}
+    dates = {"card_issued": presented.issued, "card_expires": presented.expires}
+    return {name: int(f"{day:%Y%m%d}") for name, day in dates.items() if day is not None}
 
 
 def _detail(presented: Presented, missed: int, *, leaving: bool) -> dict[str, int | str]:

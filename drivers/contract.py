@@ -128,8 +128,9 @@ class CardReader(Protocol):
     @property
     def events(self) -> Queue[Presence | Absence]: ...
 
-    def open(self) -> CardHandle:
-        """Power the card that is there and hold it exclusively; one handle at a time.
+    def open(self, count: int | None = None) -> CardHandle:
+        """Power the card that is there and hold it exclusively; one handle at a time. With the
+        `count` of a presence it is that card and no other: `CardGone` for one that came later.
 
         Raises `CardGone`, `CardMute`, `ReaderGone`, `DeviceAbsent`, `DeviceBusy`, `DeviceDenied`,
         `DeviceStuck`, `DeviceProtocol`.

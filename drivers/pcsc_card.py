@@ -214,7 +214,7 @@ class PcscReader:
 
     # The lane's thread
 
-    def open(self) -> PcscCard:
+    def open(self, count: int | None = None) -> PcscCard:
         """See `drivers.contract.CardReader`."""
         if self.flight.hangs:
             raise DeviceStuck(reader=self.name)
@@ -224,6 +224,8 @@ class PcscReader:
                 raise DeviceDenied(reader=self.name)
             if not seen.attached:
                 raise DeviceAbsent(reader=self.name, match=self._binding.match)
+            if count is not None and count != seen.count:
+                raise CardGone(reader=self.name)
             handle, protocol = self._connect(seen.attached)
         except Fault as fault:
             self._fault = fault if isinstance(fault, DeviceFault) else None

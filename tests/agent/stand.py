@@ -102,11 +102,11 @@ class FakeReader:
         self.card = None
         self._events.put(Absence(self._name, self.count, self._world.monotonic()))
 
-    def open(self) -> CardHandle:
+    def open(self, count: int | None = None) -> CardHandle:
         assert not self.powered, "one handle at a time"
         if self.on_open is not None:
             self.on_open()
-        if self.card is None:
+        if self.card is None or count not in (None, self.count):
             raise CardGone(reader=self._name)
         self.opened += 1
         self.powered = True

@@ -4,7 +4,8 @@ from datetime import date, datetime
 
 import pytest
 
-from agent.clock import BOOT_ID, CHINA, EARLIEST, Clock, ClockReading
+from agent.clock import BOOT_ID, CHINA, Clock, ClockReading
+from offline_store.clock_quality import EARLIEST
 from simulators.world import SimWorld
 
 

@@ -106,6 +106,29 @@ def test_what_cannot_be_stored_is_refused_and_the_next_record_tells_how_many() -
     play(scenario)
 
 
+def test_a_card_that_came_later_is_not_read_under_an_earlier_presence() -> None:
+    def scenario(stand: Stand) -> None:
+        stale = stand.door.insert(stand.card("zhou", stand.door.interface))  # blacklisted, swapped
+        fresh = stand.door.insert(stand.card("lin", stand.door.interface))
+        assert stand.taps.handle(stand.entry, stand.door, stale).reason == Reason.CARD_GONE
+        assert stand.barrier.opened == 0
+        assert stand.taps.handle(stand.entry, stand.door, fresh).reason == Reason.ACCEPTED
+        assert stand.barrier.opened == 1
+
+    play(scenario)
+
+
+def test_an_event_keeps_the_dates_that_its_decision_looked_at() -> None:
+    def scenario(stand: Stand) -> None:
+        stand.tap("zheng")
+        event = stand.store.taps()[0]
+        assert event.reason == Reason.CARD_EXPIRED
+        assert event.state["card_issued"] == 20110101
+        assert event.state["card_expires"] == 20210101
+
+    play(scenario)
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_two_taps_at_once_never_tell_of_the_same_missed_ones(seed: int) -> None:
     def scenario(stand: Stand) -> None:

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.clock import CHINA, EARLIEST, ClockReading
+from agent.clock import CHINA, ClockReading
 from agent.identity import Identity
 from agent.reasons import Reason
 from agent.scenes import KINDS, Decision, scene_for
 from agent.scenes.library_gate import LAST_ENTRY, LibraryGate
 from config.model import Scene
+from offline_store.clock_quality import EARLIEST
 from offline_store.event import Authentication, ClockQuality, Event
 from tests.agent.stand import EPOCH, FakeLists, FakeTurn, Stand, play
 
