@@ -15,8 +15,9 @@ from pathlib import Path
 import msgspec
 
 from offline_store import chain
+from offline_store.clock_quality import clock_quality
 from offline_store.epochs import Epoch, read_epoch, write_epoch
-from offline_store.event import ClockQuality, Draft, Event, Record
+from offline_store.event import Draft, Event, Record
 from offline_store.faults import (
     BadSeed,
     JournalDamaged,
@@ -41,7 +42,6 @@ from world import Database, World
 
 SEED = "journal-seed"
 TAIL = 64  # rows whose chain is checked at every opening
-EARLIEST = 1_767_225_600  # 2026-01-01: a clock before this was never set
 
 _MIGRATION_TIME = 600.0  # seconds
 _LOCK_PATIENCE = 500  # ms: a reader from outside (`ReadOnlyJournal`) is quick
@@ -75,18 +75,13 @@ class Setting:
             {
                 "kind": kind,
                 "time_ms": int(now * 1000),
-                "clock": self._clock(now),
+                "clock": clock_quality(self.world, now),
                 "boot": self.boot,
                 "reason": reason,
                 "detail": detail,
             },
             Draft,
         )
-
-    def _clock(self, now: float) -> ClockQuality:
-        if now < EARLIEST:
-            return "unset"
-        return "synchronised" if self.world.clock_synchronised() else "holdover"
 
 
 class Journal:
