@@ -27,7 +27,7 @@ from agent.uplink import make_uplink
 from agent.watchdog import Watchdog
 from config.model import Agent as Settings
 from config.model import Keys
-from drivers.contract import DeviceState, Prompt
+from drivers.contract import Prompt
 from offline_store.event import Record
 from offline_store.lists import Lists
 from offline_store.store import Store
@@ -120,7 +120,7 @@ class Agent:
         """See docs/architecture.md, local API."""
         clock = self._clock.read()
         return {
-            "ready": self._ready and self._settled(),
+            "ready": self._ready and self._gate.looked(),
             "terminal": self._settings.terminal.id,
             "agent": version("onecard-agent"),
             "scene": self._settings.scene.kind,
@@ -151,11 +151,6 @@ class Agent:
         return self._texts.fault(fault)
 
     # Parts
-
-    def _settled(self) -> bool:
-        """Every slot has been looked at once: it is ready, or it is known why not."""
-        states = {status.state for status in self._gate.readers()}
-        return DeviceState.ABSENT not in states or not self._gate.attached()
 
     def _open_gate(self) -> None:
         settings, results = self._settings, Results(self._texts)

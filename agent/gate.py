@@ -90,6 +90,10 @@ class Gate:
         """The system's names of all slots, bound or not."""
         return [slot for driver in self._drivers.values() for slot in driver.attached()]
 
+    def looked(self) -> bool:
+        """Every driver has looked for its readers: what is absent now is really not there."""
+        return all(driver.looked() for driver in self._drivers.values())
+
     def _lane(self, lane: LaneSettings) -> Lane:
         return Lane(
             name=lane.name,

@@ -175,6 +175,10 @@ class ReaderDriver(Protocol):
         """The system's names of all slots that are there now, bound or not."""
         ...
 
+    def looked(self) -> bool:
+        """True once it has looked for its readers: one that is absent then is really not there."""
+        ...
+
 
 @dataclass(frozen=True)
 class Code:

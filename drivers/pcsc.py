@@ -67,6 +67,7 @@ class PcscReaders:
         self._task: Task | None = None
         self._aside: dict[PcscReader, Aside] = {}
         self._service_lost = False
+        self._looked = False
 
     def readers(self) -> Sequence[PcscReader]:
         return self._readers
@@ -74,6 +75,10 @@ class PcscReaders:
     def attached(self) -> Sequence[str]:
         """The system's names of all slots that are there now, bound or not."""
         return self._attached
+
+    def looked(self) -> bool:
+        """See `drivers.contract.ReaderDriver`."""
+        return self._looked
 
     def start(self) -> None:
         self._task = self._world.spawn(self._watch, name="pcsc watcher")
@@ -114,6 +119,7 @@ class PcscReaders:
             LOG.info("pcscd is back")
         while not self._stopping.is_set():
             self._bind(self._list(context))
+            self._looked = True
             self._wait(context)
             if any(reader.doubtful for reader in self._readers):
                 self._stopping.wait(LOOK_AGAIN)
@@ -122,6 +128,7 @@ class PcscReaders:
         if not self._service_lost:
             self._service_lost = True
             LOG.warning("pcscd lost: %s", lost)
+        self._looked = True
         self._attached = ()
         for aside in self._aside.values():
             aside.noticed.set()

@@ -12,7 +12,8 @@ from agent.gate import Gate
 from agent.status import device_status
 from config.model import Agent as Settings
 
-SETTLE = 1.0  # seconds that drivers get to find what is attached when no daemon runs
+SETTLE = 1.0  # seconds that drivers get at most to find what is attached when no daemon runs
+LOOK = 0.02  # seconds between looks at whether they have
 
 
 def add_to(app: typer.Typer, context: Context) -> None:
@@ -32,7 +33,9 @@ def look(context: Context, settings: Settings) -> dict[str, Any]:
     except DaemonAbsent:
         gate = Gate(context.world, settings)
         gate.look()
-        context.world.wait(SETTLE)
+        end = context.world.monotonic() + SETTLE
+        while not gate.looked() and context.world.monotonic() < end:
+            context.world.wait(LOOK)
         seen = {
             "readers": [device_status(status) for status in gate.readers()],
             "attached": list(gate.attached()),

@@ -1,11 +1,15 @@
 """`onecard sync status`: how far the platform has receipted what the journal holds."""
 
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import typer
 from rich.console import Console
 
 from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
+from agent.clock import CHINA
+from agent.texts import Texts
 
 
 def add_to(app: typer.Typer, context: Context) -> None:
@@ -22,6 +26,29 @@ def add_to(app: typer.Typer, context: Context) -> None:
 
 
 def _lines(context: Context, console: Console, found: dict[str, Any]) -> None:
-    for room in ("sync", "store"):
-        for key, value in (found[room] or {}).items():
-            console.print(f"{context.texts.ui(key)}: {value}", markup=False, highlight=False)
+    for line in _told(context.texts, found["sync"], found["store"]):
+        console.print(line, markup=False, highlight=False)
+
+
+def _told(texts: Texts, link: dict[str, Any] | None, store: dict[str, Any]) -> Iterator[str]:
+    """How the link is, since when and why; then what waits, and since when."""
+    if link is None:
+        yield texts.finding("platform-none")
+    else:
+        since = texts.ui("since", time=_time(link["since"]))
+        yield f"{texts.ui('link-' + link['state'])} {since}"
+        if link["last_receipt"] is not None:
+            yield texts.ui("last-receipt", time=_time(link["last_receipt"]))
+        if link["last_fault"] is not None and link["state"] != "online":
+            fault = link["last_fault"]
+            yield f"{texts.trouble(fault['code'], fault['facts'])} [{fault['code']}]"
+    yield texts.ui("unreceipted", count=store["unreceipted"])
+    if store["oldest_unreceipted_ms"] is not None:
+        yield texts.ui("oldest-unreceipted", time=_time(store["oldest_unreceipted_ms"] / 1000))
+    for name in ("quarantined", "unreadable"):
+        if store[name]:
+            yield texts.finding(f"journal-{name}", count=store[name])
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, CHINA).isoformat(sep=" ", timespec="seconds")

@@ -54,6 +54,9 @@ class FakeDriver:
     def attached(self) -> Sequence[str]:
         return [f"Fake {reader.name}" for reader in self.slots]
 
+    def looked(self) -> bool:
+        return self.running
+
 
 class Site:
     """A gate with readers "door" and "door-2" at the entry, "door-out" at the exit, one PSAM slot.

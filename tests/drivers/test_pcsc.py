@@ -306,6 +306,17 @@ def test_bindings_that_match_the_same_slots_share_them_out_by_name(
     assert readers["second"].status().attached == "Onecard Contactless B 00 00"
 
 
+def test_a_reader_that_is_not_there_does_not_keep_the_driver_looking(pcscd: Pcscd) -> None:
+    driver = PcscReaders(WORLD, [SlotBinding("window", "*Decard*", Interface.CONTACT), GATE[0]])
+    assert not driver.looked()
+    driver.start()
+    until(driver.looked)
+    states = [reader.status().state for reader in driver.readers()]
+    assert states[0] is DeviceState.ABSENT
+    until(lambda: driver.readers()[1].status().state is DeviceState.READY)
+    driver.stop()
+
+
 def test_binding_without_a_reader_is_absent(pcscd: Pcscd, make_readers: MakeReaders) -> None:
     binding = SlotBinding("window", "*Decard*", Interface.CONTACT)
     reader = make_readers(binding, bound=False)["window"]

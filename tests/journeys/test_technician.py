@@ -1,0 +1,205 @@
+"""A technician at a terminal where one thing is wrong: `onecard doctor` names it and what to do, in
+Chinese and in English, and nothing else that is not the trouble.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
+
+import pytest
+
+from simulators.cards import Algorithm
+from simulators.site import DOOR, PSAM, TERMINAL, Site, until
+from tests.journeys.gate import Doors, onecard
+
+LANGUAGES = {"zh": "zh_CN.UTF-8", "en": "en_US.UTF-8"}
+CLOCK = ("No time service keeps", "时钟没有时间服务")  # this machine's own, not the terminal's
+
+
+@pytest.fixture(scope="module")
+def doors() -> Iterator[Doors]:
+    with Site() as site:
+        doors = Doors(site)
+        doors.open()
+        yield doors
+
+
+def complaints(site: Site, language: str) -> str:
+    """What `onecard doctor` says is not well; it ends with 1 just when there is something."""
+    told = onecard(site, "doctor", language=LANGUAGES[language])
+    assert told.returncode in (0, 1), told.stderr
+    lines = re.split(r"^(?=[✓✗] )", told.stdout.replace("\n", " \n"), flags=re.MULTILINE)
+    wrong = [line for line in lines if line.startswith("✗")]
+    assert (told.returncode == 1) == bool(wrong)
+    text = " ".join(line for line in wrong if not any(clock in line for clock in CLOCK))
+    return re.sub(r"\s+", " ", text)
+
+
+def check(site: Site, words: Mapping[str, tuple[str, ...]]) -> None:
+    for language, parts in words.items():
+        said = complaints(site, language)
+        assert all(part in said for part in parts), said
+
+
+def test_nothing_is_said_of_a_terminal_that_is_well(doors: Doors) -> None:
+    until(lambda: doors.site.agent.status()["sync"]["state"] == "online", "no link")
+    for language in LANGUAGES:
+        assert complaints(doors.site, language) == ""
+
+
+def test_psam_not_there(doors: Doors) -> None:
+    doors.site.slots[PSAM].remove()
+    until(lambda: bool(doors.site.agent.status()["sams"][0]["fault"]), "the PSAM is not missed")
+    check(
+        doors.site,
+        {"en": ("PSAM in psam does not answer", "Check"), "zh": ("psam 中的 PSAM", "请检查")},
+    )
+    doors.site.slots[PSAM].insert(doors.site.cast.psam())
+    until(lambda: not doors.site.agent.status()["sams"][0]["fault"], "the PSAM is not back")
+
+
+def test_psam_of_another_algorithm(doors: Doors) -> None:
+    cast = doors.site.cast
+    old = cast.city.psam(cast.terminal_number, algorithms=(Algorithm.DES3,))
+    doors.site.slots[PSAM].insert(old)
+    until(lambda: doors.site.agent.status()["sams"][0]["algorithms"] == ["3DES"], "not probed")
+    assert doors.tap().reason == "psam-unsuitable"
+    check(
+        doors.site,
+        {"en": ("SSF33, SM4", "Get a PSAM"), "zh": ("不支持 SSF33, SM4", "请向市卡管中心")},
+    )
+    doors.site.slots[PSAM].insert(cast.psam())
+    until(lambda: len(doors.site.agent.status()["sams"][0]["algorithms"]) == 3, "not probed")
+
+
+def test_reader_not_there(doors: Doors) -> None:
+    doors.site.slots[DOOR].unplug()
+    until(lambda: doors.reader(DOOR)["state"] == "absent", "the reader is not missed")
+    check(
+        doors.site,
+        {
+            "en": ("Slot door: no reader fits", "Onecard Contactless B", "cable"),
+            "zh": ("卡槽 door", "Onecard Contactless B", "连线"),
+        },
+    )
+    doors.site.slots[DOOR].plug()
+    until(lambda: doors.reader(DOOR)["state"] == "ready", "the reader is not back")
+
+
+def test_pcscd_down(doors: Doors) -> None:
+    doors.site.pcscd.kill()
+    until(lambda: doors.reader(DOOR)["state"] == "absent", "pcscd is not missed")
+    for language in LANGUAGES:
+        said = complaints(doors.site, language)
+        assert "systemctl restart pcscd" in said
+        assert said.count("✗") == 1, "what hangs on pcscd is not the trouble"
+    doors.site.pcscd.start()
+    until(lambda: doors.reader(DOOR)["state"] == "ready", "the reader is not back")
+
+
+def test_broker_down(doors: Doors) -> None:
+    site = doors.site
+    site.broker.kill()
+    until(lambda: site.agent.status()["sync"]["state"] == "offline", "the broker is not missed")
+    where = f"localhost:{site.broker.port}"
+    until(lambda: "Connection refused" in complaints(site, "en"), "the cause is not told")
+    check(site, {"en": (where, "check network"), "zh": (where, "请检查网络")})
+    for language, words in (("en", "not connected"), ("zh", "未连接")):
+        told = onecard(site, "sync", "status", language=LANGUAGES[language])
+        assert words in told.stdout
+        assert "{" not in told.stdout
+    site.broker.start()
+    until(lambda: site.agent.status()["sync"]["state"] == "online", "the broker is not back")
+
+
+@pytest.mark.parametrize(("name", "mode"), [("city-reference", 0o644), ("", 0o755)])
+def test_keys_that_others_can_read(doors: Doors, name: str, mode: int) -> None:
+    path = doors.site.folder / "keys" / name
+    before = path.stat().st_mode
+    path.chmod(mode)
+    command = f"chmod {before & 0o777:o} {path}"
+    check(doors.site, {"en": (f"Run: {command}",), "zh": (f"请运行：{command}",)})
+    path.chmod(before)
+
+
+# From here on the agent is started anew with another file.
+
+
+def restarted(doors: Doors, change: Callable[[str], str]) -> Iterator[Site]:
+    site = doors.site
+    good = site.config.read_text()
+    site.agent.stop()
+    site.config.write_text(change(good))
+    site.agent.start()
+    yield site
+    site.agent.stop()
+    site.config.write_text(good)
+    site.agent.start()
+
+
+@pytest.fixture
+def wrong_pattern(doors: Doors) -> Iterator[Site]:
+    yield from restarted(doors, lambda good: good.replace(f"{DOOR}*", "ACS ACR122*"))
+
+
+def test_wrong_pattern(wrong_pattern: Site) -> None:
+    check(
+        wrong_pattern,
+        {"en": ("ACS ACR122*", f"{DOOR} 00 00", "match"), "zh": ("ACS ACR122*", f"{DOOR} 00 00")},
+    )
+    assert f"{DOOR} 00 00" in onecard(wrong_pattern, "readers").stdout, "it is there, unbound"
+
+
+@pytest.fixture
+def expired(doors: Doors) -> Iterator[Site]:
+    issued = doors.site._authority.issue(TERMINAL, valid=timedelta(days=-30))
+
+    def change(good: str) -> str:
+        text = re.sub(
+            r"^certificate = .*$", f'certificate = "{issued.certificate}"', good, flags=re.M
+        )
+        return re.sub(r"^key = .*$", f'key = "{issued.key}"', text, flags=re.M)
+
+    yield from restarted(doors, change)
+
+
+def test_certificate_expired(expired: Site) -> None:
+    until(lambda: bool(expired.agent.status()["sync"]["last_fault"]), "the broker takes it")
+    check(
+        expired,
+        {
+            "en": ("expired on", f"{TERMINAL}-", "of this terminal has expired", "Renew it"),
+            "zh": ("过期", f"{TERMINAL}-", "请更换"),
+        },
+    )
+
+
+def test_no_agent_runs(doors: Doors) -> None:
+    doors.site.agent.stop()
+    check(doors.site, dict.fromkeys(LANGUAGES, ("systemctl start onecard",)))
+    for command in (("sync", "status"), ("tap", "--wait", "1")):
+        told = onecard(doors.site, *command, language=LANGUAGES["zh"])
+        assert told.returncode == 69
+        assert "Traceback" not in told.stderr
+        assert re.search(r"[。：]", told.stderr), told.stderr
+    doors.site.agent.start()
+
+
+def test_a_second_agent_is_told_what_to_stop(doors: Doors) -> None:
+    for language, words in (("en", "already answers"), ("zh", "已有终端程序")):
+        told = onecard(doors.site, "run", language=LANGUAGES[language])
+        assert told.returncode == 78
+        assert words in told.stderr
+        assert "systemctl stop onecard" in told.stderr
+
+
+def test_a_wrong_configuration_names_file_key_and_what_is_allowed(doors: Doors) -> None:
+    good = doors.site.config.read_text()
+    doors.site.config.write_text(good.replace('interface = "sam"', 'interface = "sim"'))
+    for command in (("doctor",), ("config", "check"), ("run",)):
+        for language in LANGUAGES.values():
+            told = onecard(doors.site, *command, language=language)
+            assert told.returncode == 69
+            for part in (str(doors.site.config), "readers[psam].interface", "sim", "contactless"):
+                assert part in told.stderr.replace("\n", "")
+    doors.site.config.write_text(good)
