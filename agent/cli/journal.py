@@ -18,7 +18,6 @@ from rich.table import Table
 from agent.cli.client import Client, DaemonAbsent
 from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
 from agent.clock import CHINA
-from agent.reasons import Reason
 from config.model import Agent as Settings
 from offline_store.event import Event, Record
 from offline_store.reading import ReadOnlyJournal
@@ -161,11 +160,6 @@ def _time(event: Event) -> str:
     return datetime.fromtimestamp(event.time_ms / 1000, CHINA).isoformat(timespec="milliseconds")
 
 
-def _why(context: Context, event: Event) -> str:
-    known = event.reason in {reason.value for reason in Reason}
-    return context.texts.reason(event.reason) if known else event.reason
-
-
 def _table(context: Context, console: Console, records: list[Record]) -> None:
     ui = context.texts.ui
     table = Table("seq", ui("time"), ui("kind"), ui("lane"), ui("verdict"), ui("reason"))
@@ -177,6 +171,6 @@ def _table(context: Context, console: Console, records: list[Record]) -> None:
             context.texts.word("kind", event.kind),
             event.lane,
             context.texts.word("verdict", event.verdict) if event.verdict else "–",
-            _why(context, event),
+            context.texts.happened(event.reason),
         )
     console.print(table)

@@ -72,6 +72,14 @@ class Texts:
         """What `doctor` found, and what to do when it is not well."""
         return self._filled(self._text("finding", key), facts)
 
+    def happened(self, code: str) -> str:
+        """What a record's reason means: of a tap, of an event of the store's own, of an alarm."""
+        for section in ("reason", "event", "fault"):
+            text = self._text(section, code)
+            if text != code:
+                return self._filled(text, {})
+        return code
+
     def word(self, section: Literal["kind", "verdict", "field"], key: str) -> str:
         """One word for a value: event kind, verdict, card field."""
         return self._text(section, key)

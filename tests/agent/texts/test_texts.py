@@ -195,3 +195,12 @@ def test_a_missing_fact_shows_as_a_dash() -> None:
 def test_braces_in_a_fact_are_only_text() -> None:
     fault = MissingKey(file="{file.__class__}", key="{0}", allowed="{{}")
     assert "{file.__class__}" in Texts("en").fault(fault)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_a_record_says_has_words(language: Language) -> None:
+    """A tap's reason, an event of the store's own, and an alarm that is a fault's code."""
+    texts = Texts(language)
+    told = [*Reason, *catalogue(language)["event"], *catalogue(language)["fault"]]
+    assert all(texts.happened(code) != code for code in told)
+    assert texts.happened("of-a-newer-version") == "of-a-newer-version"
