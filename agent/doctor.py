@@ -113,6 +113,7 @@ class Doctor:
                 yield Finding("not-loaded", False, {"setting": f"readers.{reader.name}"})
                 continue
             facts = {"reader": reader.name, "match": reader.match, "attached": found["attached"]}
+            facts["holder"] = found["holder"]
             state = found["state"]
             if state == "ready":
                 yield Finding("reader-ready", True, facts)

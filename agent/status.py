@@ -10,7 +10,7 @@ from drivers.contract import DeviceStatus
 
 
 def device_status(status: DeviceStatus) -> dict[str, Any]:
-    """A device: name, state, attached, fault, lost, presented."""
+    """A device: name, state, attached, fault, lost, presented, holder."""
     return {
         "name": status.name,
         "state": status.state.value,
@@ -18,6 +18,7 @@ def device_status(status: DeviceStatus) -> dict[str, Any]:
         "fault": status.fault,
         "lost": status.lost,
         "presented": status.presented,
+        "holder": status.holder,
     }
 
 

@@ -84,6 +84,7 @@ class DeviceStatus:
     fault: str = ""  # code of the last fault, empty when there was none
     lost: int = 0  # how often it went away
     presented: int = 0  # cards or codes seen
+    holder: str = ""  # while busy: the other programs that may have it, as "name (pid), …"
 
 
 @dataclass(frozen=True)

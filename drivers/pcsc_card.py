@@ -26,7 +26,7 @@ from drivers.contract import (
     Presence,
     SlotBinding,
 )
-from drivers.pcsc_state import Seen, half_told, insertions
+from drivers.pcsc_state import Seen, half_told, insertions, moves
 from drivers.pcsc_users import users_of_pcsc
 from world import Fault, Queue, World
 
@@ -180,7 +180,10 @@ class PcscCard:
         slot = self._reader.look(self._seen.attached)
         if slot & READER_FAILS:
             return ReaderGone(reader=name)
-        return CardMute(reader=name) if slot & scard.SCARD_STATE_PRESENT else CardGone(reader=name)
+        # Another card may lie there already, of which the watcher has not told yet.
+        if slot & scard.SCARD_STATE_PRESENT and not moves(self._seen, slot):
+            return CardMute(reader=name)
+        return CardGone(reader=name)
 
 
 class PcscReader:
@@ -324,6 +327,7 @@ class PcscReader:
             fault=self._last_fault,
             lost=self._lost,
             presented=self.seen.count,
+            holder=str(self._fault.facts.get("holder", "")) if self._fault else "",
         )
 
     def _state(self) -> DeviceState:

@@ -19,6 +19,7 @@ def test_a_devices_keys_are_a_contract() -> None:
         "fault": "card.mute",
         "lost": 2,
         "presented": 7,
+        "holder": "",
     }
 
 

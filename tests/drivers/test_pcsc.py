@@ -274,6 +274,7 @@ def test_another_process_that_holds_the_reader_is_named(
             reader.open()
         assert f"({holder.pid})" in str(caught.value.facts["holder"])
         assert reader.status().state is DeviceState.BUSY
+        assert f"({holder.pid})" in reader.status().holder
         holder.communicate()
     until(lambda: _opens(reader))  # pcscd notices the end of a client a moment later
     assert reader.status().state is DeviceState.READY

@@ -164,6 +164,20 @@ def test_a_card_gone_at_any_apdu_is_refused_and_may_come_again(doors: Doors, doo
     assert doors.passes_again(door)
 
 
+@pytest.mark.parametrize("apdu", range(1, 14, 3))
+def test_a_card_put_back_for_another_is_never_taken_for_it(doors: Doors, apdu: int) -> None:
+    """ifdnlnfc #3: each card has a record of its own, and only its own."""
+    faults = Faults(tear=TearAtApdu(apdu, Moment.AFTER))
+    with doors.held(good(doors, DOOR), faults=faults) as first:
+        assert first.left.wait(5)
+        with doors.held(doors.card("wang")):
+            assert refused_with_a_record(doors.report(), "card-gone")
+            second = doors.report()
+    assert second.accepted
+    references, cast = doors.site.references(), doors.site.cast
+    assert second.event.card == references.card(bytes.fromhex(cast.card_id(cast.card("wang"))))
+
+
 @pytest.mark.parametrize("apdu", [0, 3, 12])
 def test_a_mute_card_is_told_to_leave_while_others_pass(doors: Doors, apdu: int) -> None:
     before = _alarms(doors)

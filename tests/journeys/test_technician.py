@@ -3,6 +3,8 @@ Chinese and in English, and nothing else that is not the trouble.
 """
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 
@@ -95,6 +97,35 @@ def test_pcscd_down(doors: Doors) -> None:
         assert said.count("✗") == 1, "what hangs on pcscd is not the trouble"
     doors.site.pcscd.start()
     until(lambda: doors.reader(DOOR)["state"] == "ready", "the reader is not back")
+
+
+HOLD_THE_READER = """
+import sys
+from smartcard.scard import *
+_, context = SCardEstablishContext(SCARD_SCOPE_SYSTEM)
+error, handle, _ = SCardConnect(context, sys.argv[1], SCARD_SHARE_DIRECT, 0)
+print(error, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_another_program_holds_the_reader(doors: Doors) -> None:
+    """yubikey-manager #35 #514, PCSC #215: it is named."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD_THE_READER, doors.site.slots[DOOR].attached],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=doors.site.pcscd.environment(),
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"0\n"
+        tap = doors.tap()
+        assert (tap.reason, tap.event.detail["fault"]) == ("reader-gone", "device.busy")
+        who = f"({holder.pid})"
+        check(doors.site, {"en": ("Slot door", who, "Close"), "zh": ("卡槽 door", who, "请关闭")})
+        holder.communicate()
+    until(lambda: doors.tap("wang").accepted, "the reader is not free again")
+    assert complaints(doors.site, "en") == ""
 
 
 def test_broker_down(doors: Doors) -> None:
