@@ -23,6 +23,7 @@ from drivers.contract import (
     SlotBinding,
 )
 from drivers.pcsc import STOP_WITHIN, PcscReaders, first_match
+from drivers.pcsc_state import moves
 from simulators.pcscd import Pcscd
 from simulators.vpcd import Faults, Insertion, Moment, Slot, TearAtApdu
 from tests.drivers.conftest import GATE, MakeReaders
@@ -151,6 +152,26 @@ def test_card_that_the_reader_waits_for_in_vain_is_mute(
     slots["Onecard Contactless A"].remove()
     expect(reader, Absence)
     assert reader.status().state is DeviceState.READY
+
+
+def test_a_swap_that_the_watcher_has_not_told_of_yet_is_a_card_gone(
+    pcscd: Pcscd, slots: Mapping[str, Slot], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver = PcscReaders(WORLD, GATE[:1])
+    (reader,) = driver.readers()
+    slot = slots["Onecard Contactless A"]
+    slot.insert(EchoCard())
+    driver.start()
+    expect(reader, Presence)
+    card = reader.open()
+    with monkeypatch.context() as blind:
+        blind.setattr(reader, "see", lambda state, atr: None)
+        blind.setattr(scard, "SCardTransmit", lambda *_: (scard.SCARD_E_NOT_TRANSACTED, []))
+        slot.insert(EchoCard())
+        until(lambda: moves(reader.seen, reader.look(slot.attached)) == 2)
+        with pytest.raises(CardGone):
+            card.transmit(COMMAND)
+    driver.stop()
 
 
 def test_card_without_an_atr_is_mute(slots: Mapping[str, Slot], make_readers: MakeReaders) -> None:
