@@ -10,6 +10,8 @@ import signal
 import sys
 from pathlib import Path
 
+import msgspec
+
 from agent.daemon import Agent
 from agent.texts import Texts, language_of
 from config.load import load
@@ -19,14 +21,27 @@ from world.real import RealWorld
 
 SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 LOG = logging.getLogger("onecard")
+LINE = "%(levelname)s %(name)s: %(message)s"
+
+
+class JsonLines(logging.Formatter):
+    """For machines that read the log."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {"level": record.levelname, "room": record.name, "message": record.getMessage()}
+        return msgspec.json.encode(line).decode()
 
 
 def main() -> int:
     """Exit status: 0 after SIGTERM, 78 (EX_CONFIG) when it could not start."""
     arguments = argparse.ArgumentParser(prog="onecard run")
     arguments.add_argument("--config", type=Path, required=True)
-    path: Path = arguments.parse_args().config
-    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.INFO)
+    arguments.add_argument("--json", action="store_true", help="log one JSON object per line")
+    options = arguments.parse_args()
+    path: Path = options.config
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonLines() if options.json else logging.Formatter(LINE))
+    logging.basicConfig(handlers=[handler], level=logging.INFO)
     # Blocked before any thread starts, so that only `sigwait` below ever sees them.
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     world = RealWorld()
@@ -38,7 +53,7 @@ def main() -> int:
         agent = Agent(world, settings, texts)
         agent.start()
     except Fault as fault:
-        print(texts.fault(fault), file=sys.stderr)  # noqa: T201 - the person who started it
+        LOG.error("%s [%s]", texts.fault(fault), fault.code)
         return 78
     while True:
         if signal.sigwait(SIGNALS) is not signal.SIGHUP:

@@ -7,7 +7,7 @@ import sys
 import typer
 
 from agent.cli import configuration, doctor, journal, proving, readers, sync, tap
-from agent.cli.context import DEFAULT_CONFIG, Config, Context
+from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
 from world import Fault
 
 UNAVAILABLE = 69  # EX_UNAVAILABLE: something outside of this program has to be mended first
@@ -37,11 +37,12 @@ def build(context: Context) -> typer.Typer:
     )
 
     @app.command(name="run", help=context.texts.ui("help-run"))
-    def run_daemon(config: Config = DEFAULT_CONFIG) -> None:
+    def run_daemon(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
+        context.as_json = as_json
         context.settings(config)  # a wrong configuration is told here, before anything is replaced
         # The daemon takes this process over, so that typer and rich cost it no memory.
         arguments = [sys.executable, "-m", "agent", "--config", str(config)]
-        os.execv(sys.executable, arguments)
+        os.execv(sys.executable, [*arguments, "--json"] if as_json else arguments)
 
     for room in (configuration, doctor, journal, proving, readers, sync, tap):
         room.add_to(app, context)

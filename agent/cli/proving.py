@@ -15,6 +15,7 @@ from world import Fault
 
 BENCHES = ("tap", "footprint", "sm2")
 PROOFS = ("tear", "power")
+AIRS = (106, 212, 424, 848)  # kbit/s
 ANY = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
@@ -29,9 +30,14 @@ def add_to(app: typer.Typer, context: Context) -> None:
     ui = context.texts.ui
 
     @app.command(help=ui("help-demo"))
-    def demo(as_json: Json = False) -> None:
+    def demo(
+        air: Annotated[int | None, typer.Option(help=ui("help-air"))] = None,
+        as_json: Json = False,
+    ) -> None:
         context.as_json = as_json
-        raise typer.Exit(importlib.import_module("simulators.demo").run(context))
+        if air not in (None, *AIRS):
+            raise UnknownName(found=str(air), allowed=", ".join(map(str, AIRS)))
+        raise typer.Exit(importlib.import_module("simulators.demo").run(context, air))
 
     @app.command(help=ui("help-bench"), context_settings=ANY)
     def bench(

@@ -14,7 +14,7 @@ import msgspec
 
 from agent.cli.client import DaemonAbsent
 from offline_store.event import Record
-from simulators.cards import Algorithm
+from simulators.cards import Algorithm, Interface
 from simulators.people import FOREIGN, Visit, Wallet
 from simulators.site import (
     DOOR,
@@ -27,6 +27,7 @@ from simulators.site import (
     Site,
     until,
 )
+from simulators.timing import CardTime, TimeTable
 from simulators.vpcd import Faults, Moment, Slot, TearAtApdu
 
 TAP_SECONDS = 10.0
@@ -127,16 +128,17 @@ class Feed:
 class Morning:
     """Plays the cast's visits at a site."""
 
-    def __init__(self, site: Site, audience: Audience) -> None:
+    def __init__(self, site: Site, audience: Audience, table: TimeTable | None = None) -> None:
         self._site = site
         self._audience = audience
+        self._table = table  # whose time cards take; without it none
         self._feed = Feed(site)
         self._wallet = Wallet(site.cast)
 
     def play(self) -> Outcome:
         """Everything from the first start to the comparison."""
         site = self._site
-        site.slots[PSAM].insert(site.cast.psam())
+        site.slots[PSAM].insert(site.cast.psam(), timing=self._timing(Interface.SAM))
         site.agent.start()
         self._feed.listen()
         site.publish_blacklist()
@@ -149,7 +151,8 @@ class Morning:
             self._audience.incident(visit.incident)
             self._incidents()[visit.incident](visit)
         slot = self._slot(visit)
-        insertion = slot.insert(self._wallet.bring(visit), _faults(visit))
+        timing = self._timing(Interface(visit.interface))
+        insertion = slot.insert(self._wallet.bring(visit), _faults(visit), timing)
         if visit.mute_from is not None:
             until(insertion.muted.is_set, "the card is not mute")
             until(self._told_to_take_away, "nobody was told to take the card away")
@@ -176,6 +179,9 @@ class Morning:
             milliseconds=sum(report["stages_us"].values()) / 1000,
             record=record,
         )
+
+    def _timing(self, interface: Interface) -> CardTime | None:
+        return self._table.at(interface) if self._table else None
 
     def _card(self, visit: Visit) -> str:
         if visit.card == FOREIGN:

@@ -226,3 +226,11 @@ def _answers(site: Site) -> bool:
         return bool(site.agent.status())
     except DaemonAbsent:
         return False
+
+
+def test_the_log_is_json_lines_when_asked(site: Site) -> None:
+    wrong = site.folder / "absent.toml"
+    command = [sys.executable, "-m", "agent", "--config", str(wrong), "--json"]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert told.returncode == 78
+    assert "config.absent" in json.loads(told.stderr)["message"]
