@@ -9,7 +9,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from drivers.contract import DeviceState, DeviceStatus, Direction, Prompt
+from drivers.contract import DeviceFault, DeviceState, DeviceStatus, Direction, Prompt
 from world import World
 
 REMEMBERED = 256
@@ -77,9 +77,12 @@ class ConsoleBarrier(_Console):
         return tuple(self._history)
 
     def open(self, direction: Direction) -> None:
+        try:
+            self._listener(f"{self._name}: open {direction}")
+        except OSError as error:  # the terminal or pipe behind it is gone: nothing opened
+            raise DeviceFault(device=self._name) from error
         self._opened[direction] += 1
         self._history.append(Opening(direction, self._world.monotonic()))
-        self._listener(f"{self._name}: open {direction}")
 
 
 class ConsolePrompts(_Console):

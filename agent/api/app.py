@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from agent.api.feed import Feed
+from agent.api.feed import END, Feed
 from offline_store.event import Record
 from world import Fault
 
@@ -132,8 +132,8 @@ def _json(body: dict[str, Any], status: int = 200) -> Response:
 
 
 async def _lines(feed: Feed) -> AsyncIterator[bytes]:
-    """One line per tap from now on, until the caller hangs up."""
+    """One line per tap from now on, until the caller hangs up or the agent ends."""
     with feed.listen() as reports:
         yield b"\n"  # the headers go out at once, so that the caller knows that we listen
-        while True:
-            yield await reports.get() + b"\n"
+        while (report := await reports.get()) != END:
+            yield report + b"\n"

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+END = b""  # after the last report
 BACKLOG = 256  # reports a slow listener may lag behind before it loses the oldest
 
 
@@ -14,13 +15,20 @@ class Feed:
     """`publish` from any thread; `listen` on the event loop."""
 
     def __init__(self) -> None:
+        self._closed = False
         self._listeners: list[tuple[asyncio.AbstractEventLoop, asyncio.Queue[bytes]]] = []
 
     def publish(self, report: dict[str, Any]) -> None:
         """Hand one report to all listeners; returns at once, whoever listens or not."""
-        if not self._listeners:
-            return
-        line = msgspec.json.encode(report)
+        if self._listeners:
+            self._tell(msgspec.json.encode(report))
+
+    def close(self) -> None:
+        """Let every listener end, also one that comes now."""
+        self._closed = True
+        self._tell(END)
+
+    def _tell(self, line: bytes) -> None:
         for loop, queue in list(self._listeners):
             try:
                 loop.call_soon_threadsafe(_offer, queue, line)
@@ -37,6 +45,8 @@ class Feed:
         queue: asyncio.Queue[bytes] = asyncio.Queue(BACKLOG)
         listener = (asyncio.get_running_loop(), queue)
         self._listeners.append(listener)
+        if self._closed:
+            _offer(queue, END)
         try:
             yield queue
         finally:

@@ -3,6 +3,7 @@
 import pytest
 
 from drivers.console import REMEMBERED, ConsoleBarrier, ConsolePrompts
+from drivers.contract import DeviceFault
 from tests.drivers.contract.barrier import BarrierContract
 from tests.drivers.contract.prompts import WELCOME, PromptsContract
 from world.real import RealWorld
@@ -28,6 +29,13 @@ class TestConsoleBarrier(BarrierContract):
             barrier.open("entry")
         assert barrier.opened["entry"] == REMEMBERED + 1
         assert len(barrier.history) == REMEMBERED
+
+    def test_an_opening_that_nobody_can_see_is_none(self, barrier: ConsoleBarrier) -> None:
+        barrier.listen(_closed_terminal)
+        with pytest.raises(DeviceFault):
+            barrier.open("entry")
+        assert not barrier.opened
+        assert not barrier.history
 
 
 def _closed_terminal(line: str) -> None:

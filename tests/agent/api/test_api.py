@@ -292,6 +292,18 @@ def test_stop_ends_listeners_and_leaves_no_socket(tmp_path: Path) -> None:
         served.client.get("/v1/status")
 
 
+def test_listeners_hear_the_end_and_the_log_has_no_traceback(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    served = Served(tmp_path / "agent.sock")
+    served.server.start()
+    lines = served.client.stream("/v1/taps", 10.0)
+    assert next(lines) == {}
+    served.server.stop()
+    assert list(lines) == []
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
 def test_stop_without_start_and_after_somebody_tidied_is_quiet(tmp_path: Path) -> None:
     Served(tmp_path / "never.sock").server.stop()
     served = Served(tmp_path / "agent.sock")
