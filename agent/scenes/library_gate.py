@@ -42,9 +42,9 @@ class LibraryGate:
 
     def _just_here(self, state: State, clock: ClockReading) -> bool:
         last = state.get(LAST_ENTRY)
-        # An entry "in the future" says that the clock went back, not that somebody stands here
-        # twice; a person must not be locked out for as long as the clock was wrong.
-        return isinstance(last, int) and 0 <= clock.time_ms - last < self._window_ms
+        # An entry far "in the future" says that the clock went back; a person must not be locked
+        # out for as long as it was wrong. One within the window is a repetition either way.
+        return isinstance(last, int) and abs(clock.time_ms - last) < self._window_ms
 
 
 def _card_check(identity: Identity, clock: ClockReading) -> Check:

@@ -134,7 +134,7 @@ CASES = [
         checks=("expired", "normal", "normal"),
     ),
     Case("the clock went back a year since", Reason.ACCEPTED, state=entered(-YEAR, at())),
-    Case("the clock went back a second since", Reason.ACCEPTED, state=entered(-SECOND, at())),
+    Case("the clock went back a second since", Reason.REPEATED, state=entered(-SECOND, at())),
     Case("the clock went forward a day since", Reason.ACCEPTED, state=entered(DAY, at())),
     Case(
         "the clock is a year behind: the card seems not yet valid",
