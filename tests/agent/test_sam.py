@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from agent.leases import IDLE, PATIENCE
-from agent.sam import LeasingAuthenticator, SamDesk
+from agent.sam import ANSWER, LeasingAuthenticator, SamDesk
 from apdu.authentication import CardParameters
 from apdu.channel import CardMute, ReaderGone
 from apdu.crypto import Algorithm
@@ -308,7 +308,7 @@ def test_an_answer_that_comes_as_it_is_given_up_leaves_no_psam_behind(seed: int)
 
         def nearly() -> None:
             reader.steps = {}
-            world.wait(3.0 - 0.02)  # ANSWER, less what the rest of the computation takes
+            world.wait(ANSWER - 0.02)  # less what the rest of the computation takes
 
         reader.steps = {len(reader.sent): nearly}
         try:
