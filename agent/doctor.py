@@ -144,7 +144,9 @@ class Doctor:
         held = {algorithm for sam in self._status["sams"] for algorithm in sam["algorithms"]}
         lacking = [a.value for a in Algorithm if a.value not in held]
         if held and lacking:
-            yield Finding("psam-lacks", False, {"algorithms": ", ".join(lacking)})
+            # Cities whose cards were never SSF33 have PSAMs without it.
+            well = lacking == [Algorithm.SSF33.value]
+            yield Finding("psam-lacks", well, {"algorithms": ", ".join(lacking)})
 
     def _secrets(self) -> Iterator[Finding]:
         for name in SECRETS:

@@ -326,7 +326,13 @@ def test_while_pcscd_is_down_its_slots_are_not_the_trouble() -> None:
 def test_what_no_psam_has_is_named() -> None:
     two = [SamStatus("a", "1" * 12, ("3DES",), ""), SamStatus("b", "2" * 12, ("SSF33",), "")]
     (found,) = (f for f in examined(running=status(sams=two)) if f.id == "psam-lacks")
-    assert found.facts == {"algorithms": "SM4"}
+    assert (found.well, found.facts) == (False, {"algorithms": "SM4"})
+
+
+def test_a_psam_without_ssf33_only_is_told_but_no_trouble() -> None:
+    one = [SamStatus("a", "1" * 12, ("3DES", "SM4"), "")]
+    (found,) = (f for f in examined(running=status(sams=one)) if f.id == "psam-lacks")
+    assert (found.well, found.facts) == (True, {"algorithms": "SSF33"})
 
 
 def test_the_fault_behind_a_finding_comes_with_its_facts() -> None:
