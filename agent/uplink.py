@@ -25,7 +25,8 @@ def make_uplink(
     keys: KeyStore,
     report: Callable[[Status], None],
 ) -> Uplink:
-    """`settings.sync` must be there. Raises `keystore.*` and `sync.tls-file` faults."""
+    """`settings.sync` must be there. Raises `keystore.*` faults; what is wrong with certificates
+    shows in its status once it connects."""
     assert settings.sync is not None
     return Uplink(
         world,

@@ -5,6 +5,7 @@ A running daemon answers; without one the file is opened read-only.
 
 import csv
 import io
+from collections import deque
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -41,6 +42,10 @@ class Source(Protocol):
 
     def records(self, epoch: str | None, after: int, limit: int) -> list[Record]: ...
 
+    def newest(self, limit: int) -> list[Record]:
+        """The last rows, oldest of them first; of a running daemon those of its present epoch."""
+        ...
+
     def verify(self) -> dict[str, Any]: ...
 
 
@@ -55,9 +60,25 @@ class DaemonSource:
         answer = self._client.get("/v1/journal", query)
         return msgspec.convert(answer["records"], list[Record])
 
+    def newest(self, limit: int) -> list[Record]:
+        store = self._client.get("/v1/status")["store"]
+        records: list[Record] = []
+        after = max(0, store["seq"] - limit)
+        while page := self.records(store["epoch"], after, PAGE):
+            records += page
+            after = page[-1].seq
+        return records[-limit:]
+
     def verify(self) -> dict[str, Any]:
         answer = self._client.get("/v1/journal/verify")
         return {key: value for key, value in answer.items() if key != "version"}
+
+
+class FileSource(ReadOnlyJournal):
+    """The journal's file, while no daemon runs."""
+
+    def newest(self, limit: int) -> list[Record]:
+        return list(deque(every(self), limit))
 
 
 def add_to(app: typer.Typer, context: Context) -> None:
@@ -68,14 +89,15 @@ def add_to(app: typer.Typer, context: Context) -> None:
 
     @group.command(name="list", help=ui("help-journal-list"))
     def list_records(
-        after: Annotated[int, typer.Option(min=0, help=ui("help-after"))] = 0,
+        after: Annotated[int | None, typer.Option(min=0, help=ui("help-after"))] = None,
         limit: Annotated[int, typer.Option(min=1, help=ui("help-limit"))] = 50,
         config: Config = DEFAULT_CONFIG,
         as_json: Json = False,
     ) -> None:
         context.as_json = as_json
         source = open_source(context, context.settings(config))
-        records = source.records(None, after, limit)
+        newest = after is None
+        records = source.newest(limit) if newest else source.records(None, after or 0, limit)
         data = {"records": [_flat(record) for record in records]}
         context.show(data, lambda console: _table(context, console, records))
 
@@ -123,7 +145,7 @@ def open_source(context: Context, settings: Settings) -> Source:
     try:
         client.get("/v1/readers")
     except DaemonAbsent:
-        return ReadOnlyJournal(context.world, Path(settings.terminal.data))
+        return FileSource(context.world, Path(settings.terminal.data))
     return DaemonSource(client)
 
 

@@ -91,6 +91,10 @@ def test_journal_can_be_listed_shown_verified_and_exported(site: Site, tmp_path:
     event = tap(site, "gulbahar")
     listed = asked(site, "journal", "list", "--limit", "200")["records"]
     assert [record["seq"] for record in listed] == list(range(1, len(listed) + 1))
+    newest = asked(site, "journal", "list", "--limit", "2")["records"]
+    assert [record["seq"] for record in newest] == [event["seq"] - 1, event["seq"]]
+    second = asked(site, "journal", "list", "--after", "1", "--limit", "1")["records"]
+    assert [record["seq"] for record in second] == [2]
     assert asked(site, "journal", "show", str(event["seq"]))["reason"] == event["reason"]
     assert asked(site, "journal", "show", "999999", expect=69)["error"] == (
         "journal.no-such-record"
@@ -152,6 +156,7 @@ def test_sigterm_lets_a_tap_under_way_end_and_be_recorded(site: Site) -> None:
     slow.pull()
     offline = asked(site, "journal", "list", "--limit", "1000")["records"]
     assert len(offline) == before + 1  # read from the file: no daemon runs
+    assert asked(site, "journal", "list", "--limit", "1")["records"] == offline[-1:]
     site.agent.start()
     assert len(site.agent.records()) == before + 1
 
