@@ -115,7 +115,7 @@ class Family(Protocol):
         ...
 
 
-class TripleDes:
+class TripleDes(Family):
     """3DES cards: 16-byte keys, 8-byte process keys."""
 
     vectors: ClassVar[tuple[Vector, ...]] = (
@@ -198,7 +198,7 @@ class TripleDes:
         return _last_cbc_block(_single_des(process_key), data)[:4]
 
 
-class Sm4:
+class Sm4(Family):
     """SM4 cards: 16-byte keys and process keys; blocks are folded to the card's 8 and 4 bytes.
 
     The diversification's form is inferred (spec: M); its vectors are the specification's.

@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from simulators.cards import (
     SUITES,
@@ -65,15 +65,6 @@ def seeded(seed: bytes) -> RandomSource:
 
 
 @dataclass(frozen=True)
-class IssuerKeys:
-    """The platform's SM2 signing keys: `private` 32 bytes, `public` 64 bytes X‖Y."""
-
-    key_id: str
-    private: bytes = field(repr=False)
-    public: bytes
-
-
-@dataclass(frozen=True)
 class CardOrder:
     """What a card is to be. `serial` is 8 hex digits, `card_number` 9 characters."""
 
@@ -95,11 +86,8 @@ class CardOrder:
 class City:
     """One city and all its keys, from `seed`. Two cities with different seeds forge each other."""
 
-    def __init__(
-        self, region: str = "519900", seed: bytes = b"onecard", issuer: IssuerKeys | None = None
-    ) -> None:
+    def __init__(self, region: str = "519900", seed: bytes = b"onecard") -> None:
         self.region = region
-        self.issuer = issuer
         self._seed = seed
 
     # -- keys
