@@ -79,7 +79,7 @@ class Agent:
         self._store.start()
         self._open_gate()
         self._api.start()
-        self._connect()
+        self._connect(self._make_uplink(self._settings))
         self._ready = True
         LOG.info("%s", self._texts.ui("started", terminal=self._settings.terminal.id))
 
@@ -96,23 +96,24 @@ class Agent:
     def reload(self, settings: Settings, texts: Texts) -> None:
         """Take new settings and their language; people notice a moment without readers.
 
-        Raises `NeedsRestart` and driver faults; then the old settings are in force.
+        Raises `NeedsRestart`, driver and key store faults; then the old settings are in force.
         """
         before, after = _fixed(self._settings), _fixed(settings)
         changed = [key for key in before if before[key] != after[key]]
         if changed:
             raise NeedsRestart(keys=", ".join(changed))
-        gate = Gate(self._world, settings)  # what is wrong shows here, before anything stops
+        # What is wrong shows here, before anything stops.
+        gate = Gate(self._world, settings)
+        moved = settings.sync != self._settings.sync
+        uplink = self._make_uplink(settings) if moved else self._uplink
         self._close_gate()
-        old, self._settings = self._settings, settings
-        self._texts = texts
-        self._gate = gate
+        self._settings, self._texts, self._gate = settings, texts, gate
         self._watchdog = Watchdog(self._world, settings.watchdog.card_silent)
         self._open_gate()
-        if settings.sync != old.sync:
+        if moved:
             if self._uplink is not None:
                 self._uplink.stop(FAREWELL)
-            self._connect()
+            self._connect(uplink)
 
     # What the local API asks
 
@@ -180,19 +181,17 @@ class Agent:
         for lane in self._gate.lanes.values():
             lane.show(prompt)
 
-    def _connect(self) -> None:
-        if self._settings.sync is None:
-            self._uplink = None
-            return
-        self._uplink = make_uplink(
-            self._world,
-            self._settings,
-            self._store,
-            self._lists,
-            self._keys,
-            report=self._tell_link,
+    def _make_uplink(self, settings: Settings) -> Uplink | None:
+        if settings.sync is None:
+            return None
+        return make_uplink(
+            self._world, settings, self._store, self._lists, self._keys, report=self._tell_link
         )
-        self._uplink.start()
+
+    def _connect(self, uplink: Uplink | None) -> None:
+        self._uplink = uplink
+        if uplink is not None:
+            uplink.start()
 
     def _publish(self, report: TapReport) -> None:
         self.feed.publish(tap_status(report))

@@ -146,6 +146,18 @@ def test_sighup_takes_a_good_configuration_and_keeps_the_old_one_when_it_is_wron
     assert site.agent.status()["terminal"] == "library-gate-1"
 
 
+def test_sighup_to_a_link_that_cannot_be_made_keeps_the_one_that_is(site: Site) -> None:
+    good = site.config.read_text()
+    before = site.agent.status()["sync"]
+    site.config.write_text(good + '\nusername = "gate"\npassword_secret = "nowhere"\n')
+    site.agent.reload()
+    until(lambda: "nowhere" in site.agent.printed(), "the error was not told")
+    site.config.write_text(good)
+    after = site.agent.status()["sync"]
+    assert (after["state"], after["session"]) == ("online", before["session"])
+    assert tap(site, "shen")["verdict"] in ("accepted", "refused")
+
+
 def test_sigterm_lets_a_tap_under_way_end_and_be_recorded(site: Site) -> None:
     before = len(site.agent.records())
     visit = next(visit for visit in site.cast.visits if visit.card == "wang")
