@@ -9,8 +9,17 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from drivers.contract import DeviceFault, DeviceState, DeviceStatus, Direction, Prompt
-from world import World
+from drivers.contract import (
+    DeviceFault,
+    DeviceState,
+    DeviceStatus,
+    Direction,
+    Options,
+    Prompt,
+    Sensed,
+)
+from drivers.options import DriverOptions, typed
+from world import Queue, World
 
 REMEMBERED = 256
 Listener = Callable[[str], None]
@@ -53,6 +62,15 @@ class _Console:
         """Give each line to `listener` from now on, instead of standard output."""
         self._listener = listener
 
+    def start(self) -> None:
+        """Nothing to keep: standard output is there or it is not."""
+
+    def stop(self) -> None:
+        """See `start`."""
+
+    def look(self) -> None:
+        """See `start`."""
+
     def status(self) -> DeviceStatus:
         return DeviceStatus(self._name, DeviceState.READY, attached="console")
 
@@ -60,11 +78,21 @@ class _Console:
 class ConsoleBarrier(_Console):
     """See `drivers.contract.Barrier`. It takes no options."""
 
-    def __init__(self, world: World, name: str, options: Mapping[str, str | int | bool]) -> None:
+    def __init__(self, world: World, name: str, options: Options) -> None:
+        typed(options, DriverOptions, device=name)
         super().__init__(name)
         self._world = world
+        self._events: Queue[Sensed] = world.queue()
         self._opened: Counter[Direction] = Counter()
         self._history: deque[Opening] = deque(maxlen=REMEMBERED)
+
+    @property
+    def senses(self) -> bool:
+        return False
+
+    @property
+    def events(self) -> Queue[Sensed]:
+        return self._events
 
     @property
     def opened(self) -> Mapping[Direction, int]:
@@ -88,7 +116,8 @@ class ConsoleBarrier(_Console):
 class ConsolePrompts(_Console):
     """See `drivers.contract.Prompts`. It takes no options."""
 
-    def __init__(self, world: World, name: str, options: Mapping[str, str | int | bool]) -> None:
+    def __init__(self, world: World, name: str, options: Options) -> None:
+        typed(options, DriverOptions, device=name)
         super().__init__(name)
         self._world = world
         self._failed = 0

@@ -96,6 +96,9 @@ class PcscReaders:
             if not reader.shut(max(0.0, deadline - self._world.monotonic())):
                 LOG.warning("reader %s: hangs, left as it is", reader.name)
 
+    def look(self) -> None:
+        """pcscd tells of what is plugged."""
+
     # The watcher's thread
 
     def _watch(self) -> None:

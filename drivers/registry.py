@@ -4,10 +4,20 @@ from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points
 from typing import cast
 
-from drivers.contract import Barrier, Prompts, ReaderDriver
+from drivers.contract import (
+    Barrier,
+    CodeSource,
+    DocumentReader,
+    PinPad,
+    Printer,
+    Prompts,
+    ReaderDriver,
+)
 from world import Fault
 
 READERS, BARRIERS, PROMPTS = "onecard.readers", "onecard.barriers", "onecard.prompts"
+SCANNERS, DOCUMENTS = "onecard.scanners", "onecard.documents"
+PINPADS, PRINTERS = "onecard.pinpads", "onecard.printers"
 
 
 class DriverUnknown(Fault):
@@ -23,7 +33,7 @@ class DriverBroken(Fault):
 
 
 def installed(group: str) -> Sequence[str]:
-    """Names of all drivers of a group (`READERS`, `BARRIERS`, `PROMPTS`)."""
+    """Names of all drivers of a group (`READERS`, `BARRIERS` …)."""
     return sorted(point.name for point in entry_points(group=group))
 
 
@@ -38,6 +48,22 @@ def barrier(name: str) -> type[Barrier]:
 
 def prompts(name: str) -> type[Prompts]:
     return cast(type[Prompts], _load(PROMPTS, name))
+
+
+def scanner(name: str) -> type[CodeSource]:
+    return cast(type[CodeSource], _load(SCANNERS, name))
+
+
+def document_reader(name: str) -> type[DocumentReader]:
+    return cast(type[DocumentReader], _load(DOCUMENTS, name))
+
+
+def pin_pad(name: str) -> type[PinPad]:
+    return cast(type[PinPad], _load(PINPADS, name))
+
+
+def printer(name: str) -> type[Printer]:
+    return cast(type[Printer], _load(PRINTERS, name))
 
 
 def _load(group: str, name: str) -> object:

@@ -146,6 +146,10 @@ class World(Protocol):
         """
         ...
 
+    def real_path(self, path: Path) -> Path:
+        """The path with every link in it followed, as far as they can be (realpath(3))."""
+        ...
+
     def replace_file(self, path: Path, data: bytes, permissions: int = 0o600) -> None:
         """Put `data` in place of the file, all of it or nothing, and durable on return.
 

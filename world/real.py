@@ -192,6 +192,9 @@ class RealWorld:
     def file_mode(self, path: Path) -> int:
         return os.lstat(path).st_mode
 
+    def real_path(self, path: Path) -> Path:
+        return Path(os.path.realpath(path))
+
     def replace_file(self, path: Path, data: bytes, permissions: int = 0o600) -> None:
         beside = path.with_name(f".{path.name}.new")
         beside.unlink(missing_ok=True)  # of a write that a power cut ended

@@ -31,6 +31,7 @@ from drivers.contract import (
     Interface,
     Presence,
     Prompt,
+    Sensed,
 )
 from offline_store.chain import body_hash
 from offline_store.event import Draft, Event, Record
@@ -167,12 +168,29 @@ class FakeHandle:
             self._card.power_off()
 
 
-class FakeBarrier:
+class FakeDevice:
+    """What barriers and prompts share: they are always there."""
+
+    name = ""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def look(self) -> None: ...
+
+    def status(self) -> DeviceStatus:
+        return DeviceStatus(self.name, DeviceState.READY)
+
+
+class FakeBarrier(FakeDevice):
     """Opens into `calls`; with `fault` it does not."""
 
-    def __init__(self, calls: list[str]) -> None:
+    def __init__(self, world: World, calls: list[str]) -> None:
         self._calls = calls
         self.name = "gate"
+        self.senses = False
+        self.events: Queue[Sensed] = world.queue()
         self.fault: DeviceFault | None = None
         self.opened = 0
 
@@ -182,11 +200,8 @@ class FakeBarrier:
         self.opened += 1
         self._calls.append(f"open {direction}")
 
-    def status(self) -> DeviceStatus:
-        return DeviceStatus(self.name, DeviceState.READY)
 
-
-class FakePrompts:
+class FakePrompts(FakeDevice):
     """Shows into `calls`, and remembers when."""
 
     def __init__(self, world: World, calls: list[str]) -> None:
@@ -198,9 +213,6 @@ class FakePrompts:
     def show(self, prompt: Prompt) -> None:
         self._calls.append(f"show {prompt.code}")
         self.shown.append((prompt.code, self._world.monotonic()))
-
-    def status(self) -> DeviceStatus:
-        return DeviceStatus(self.name, DeviceState.READY)
 
 
 @dataclass(frozen=True)
@@ -329,7 +341,7 @@ class Stand:
         self.slot = FakeReader(world, "door-slot", Interface.CONTACT, pace=pace)
         self.door_out = FakeReader(world, "door-out", pace=pace)
         self.psam = FakeReader(world, "psam", Interface.SAM, pace=pace)
-        self.barrier = FakeBarrier(self.calls)
+        self.barrier = FakeBarrier(world, self.calls)
         self.prompts = FakePrompts(world, self.calls)
         self.entry = Lane("entry", "entry", self.barrier, [self.prompts])
         self.exit = Lane("exit", "exit", self.barrier, [self.prompts])

@@ -1,0 +1,122 @@
+"""Card readers: a card comes, is opened, answers APDUs, leaves. Drivers never decide."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+from apdu.channel import Channel
+from drivers.contract.device import DeviceStatus, Options
+from world import Fault, Queue, World
+
+
+class Interface(Enum):
+    """How a card touches the reader."""
+
+    CONTACT = "contact"
+    CONTACTLESS = "contactless"
+    SAM = "sam"
+
+
+class SeveralCards(Fault):
+    """More than one card is in the field, and the settings say that none is taken then."""
+
+    code = "card.several"
+
+
+@dataclass(frozen=True)
+class Presence:
+    """A card has come. `count` is the reader's insertion counter, so a fast swap is two of them."""
+
+    reader: str  # the name in the configuration
+    interface: Interface
+    atr: bytes
+    count: int
+    at: float  # World.monotonic() when the driver knew
+
+
+@dataclass(frozen=True)
+class Absence:
+    """The card of this reader has left."""
+
+    reader: str
+    count: int
+    at: float
+
+
+class CardHandle(Channel, Protocol):
+    """An open, exclusively held card. `close` powers it down; it is called on every exit."""
+
+    def close(self) -> None: ...
+
+    def present(self) -> bool:
+        """True while the same card, never removed since `open`, is still there."""
+        ...
+
+
+class CardReader(Protocol):
+    """One slot. `events` carries `Presence` and `Absence` in order; `open` connects."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def interface(self) -> Interface: ...
+
+    @property
+    def events(self) -> Queue[Presence | Absence]: ...
+
+    def open(self, count: int | None = None) -> CardHandle:
+        """Power the card that is there and hold it exclusively; one handle at a time. With the
+        `count` of a presence it is that card and no other: `CardGone` for one that came later.
+
+        Raises `SeveralCards`, `CardGone`, `CardMute`, `ReaderGone`, `DeviceAbsent`, `DeviceBusy`,
+        `DeviceDenied`, `DeviceStuck`, `DeviceProtocol`.
+        """
+        ...
+
+    def status(self) -> DeviceStatus: ...
+
+    def give_up(self) -> None:
+        """The watchdog's word: a call to the device (open, transmit, close) hangs. The reader is
+        marked `no-answer` until that call returns; the handle itself is not touched (design.md)."""
+        ...
+
+
+@dataclass(frozen=True)
+class SlotBinding:
+    """One `[[readers]]` entry: a name of ours for a slot found by pattern."""
+
+    name: str
+    match: str  # shell pattern on the system's name for the slot; `|` between alternatives
+    interface: Interface
+    options: Options = field(default_factory=dict)
+
+
+class ReaderDriver(Protocol):
+    """A family of readers (PC/SC, PN532 …), made once per agent for all its bindings."""
+
+    def __init__(self, world: World, bindings: Sequence[SlotBinding]) -> None: ...
+
+    def start(self) -> None:
+        """Begin to watch. Never waits for a device and never raises for a missing one."""
+        ...
+
+    def stop(self) -> None:
+        """Stop watching and release everything; returns when the threads have ended or after 2 s
+        when a handle hangs."""
+        ...
+
+    def readers(self) -> Sequence[CardReader]: ...
+
+    def attached(self) -> Sequence[str]:
+        """The system's names of all slots that are there now, bound or not."""
+        ...
+
+    def look(self) -> None:
+        """Something was plugged or unplugged; nothing to do where the system itself tells."""
+        ...
+
+    def looked(self) -> bool:
+        """True once it has looked for its readers: one that is absent then is really not there."""
+        ...

@@ -1,0 +1,1 @@
+"""How bytes reach a device: serial lines and sockets, USB, and the thread that keeps one open."""

@@ -1,0 +1,232 @@
+"""Keeps a device: open it, serve it, and when it goes away open it again, by itself, for ever.
+
+A driver inherits `Kept` and says how to open a connection and what to do on the device's own
+thread while it is open. State, back-off, counters and the log's "lost" and "back" are here.
+"""
+
+import logging
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, Generic, Protocol, TypeVar
+
+from drivers.contract import DeviceFault, DeviceReleased, DeviceState, DeviceStatus
+from drivers.io.wait import Interrupted
+from world import Task, World
+
+LOG = logging.getLogger("onecard.devices")
+
+FIRST_RETRY: Final = 0.25  # seconds; what was lost by a loose plug is back soon
+LAST_RETRY: Final = 5.0  # seconds; `look` does not wait for it
+STEADY: Final = 5.0  # seconds open until a device counts as well and its back-off starts anew
+STOP_WITHIN: Final = 2.0  # seconds
+
+
+class Connection(Protocol):
+    """What a driver holds while its device is open."""
+
+    @property
+    def attached(self) -> str:
+        """What the system calls the device: path or address."""
+        ...
+
+    def interrupt(self) -> None:
+        """Make the call that the device's thread waits in raise `Interrupted`. Any thread."""
+        ...
+
+    def close(self) -> None: ...
+
+
+C = TypeVar("C", bound=Connection)
+
+
+class Kept(ABC, Generic[C]):
+    """A device with a thread of its own; see `drivers.contract.Device`."""
+
+    def __init__(self, world: World, name: str) -> None:
+        self._world = world
+        self._name = name
+        self._guard = world.lock()  # over what follows
+        self._connection: C | None = None
+        self._fault: DeviceFault | None = None
+        self._attached = ""
+        self._lost = 0
+        self._presented = 0
+        self._counters: Counter[str] = Counter()
+        self._stopping = False
+        self._released = False
+        self._told = False  # the log knows that it is away
+        self._wanted = world.event()  # somebody wants the thread to look again now
+        self._closed = world.event()  # nothing is open
+        self._closed.set()
+        self._task: Task | None = None
+
+    # What a driver says
+
+    @abstractmethod
+    def _open(self) -> C:
+        """Open the device, shake hands where it can. Raises `DeviceFault`; runs on its thread."""
+
+    @abstractmethod
+    def _serve(self, connection: C) -> None:
+        """Serve it until `Interrupted` or a `DeviceFault`, which count as the end of this
+        connection; an ordinary return does too."""
+
+    def _present(self) -> None:
+        """Count one card, code or document."""
+        with self._guard:
+            self._presented += 1
+
+    def _count(self, what: str, by: int = 1) -> None:
+        """Count something of the driver's own for `status().counters`."""
+        with self._guard:
+            self._counters[what] += by
+
+    @contextmanager
+    def _held(self) -> Iterator[C]:
+        """The open connection, for a call from another thread. Raises the `DeviceFault` for which
+        there is none. A `DeviceFault` inside ends the connection, unless it is about the answer
+        only: catch that one inside."""
+        with self._guard:
+            connection, fault = self._connection, self._fault
+        if connection is None:
+            raise fault or DeviceFault(device=self._name)
+        try:
+            yield connection
+        except DeviceFault as broken:
+            self._drop(connection, broken)
+            raise
+
+    # `drivers.contract.Device`
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def start(self) -> None:
+        self._task = self._world.spawn(self._keep, name=f"device {self._name}")
+
+    def stop(self) -> None:
+        with self._guard:
+            self._stopping = True
+        self._call_back()
+        if self._task is not None and not self._task.join(STOP_WITHIN):
+            LOG.warning("device %s: hangs, left as it is", self._name)
+
+    def look(self) -> None:
+        with self._guard:
+            missing = self._connection is None
+        if missing:
+            self._wanted.set()
+
+    def status(self) -> DeviceStatus:
+        with self._guard:
+            fault = self._fault
+            ready = self._connection is not None
+            return DeviceStatus(
+                self._name,
+                DeviceState.READY if ready else fault.state if fault else DeviceState.ABSENT,
+                attached=self._attached,
+                fault=fault.code if fault else "",
+                lost=self._lost,
+                presented=self._presented,
+                holder=str(fault.facts.get("holder", "")) if fault and not ready else "",
+                facts=dict(fault.facts) if fault else {},
+                counters=dict(self._counters),
+            )
+
+    def release(self) -> None:
+        """Let another program have the device until `take_back`; closed on return, or after 2 s."""
+        with self._guard:
+            self._released = True
+        self._call_back()
+        self._closed.wait(STOP_WITHIN)
+
+    def take_back(self) -> None:
+        with self._guard:
+            self._released = False
+        self._wanted.set()
+
+    # The device's thread
+
+    def _keep(self) -> None:
+        delay = FIRST_RETRY
+        while not self._over():
+            self._wanted.clear()
+            opened = self._world.monotonic()
+            self._run_once()
+            if self._over():
+                break
+            steady = self._world.monotonic() - opened >= STEADY
+            delay = FIRST_RETRY if steady else delay
+            if not self._wanted.wait(None if self._is_released() else delay):
+                delay = min(delay * 2, LAST_RETRY)
+
+    def _run_once(self) -> None:
+        """One connection, from its opening to its end."""
+        if self._is_released():
+            self._away(DeviceReleased(device=self._name))
+            return
+        self._closed.clear()
+        try:
+            connection = self._open()
+            try:
+                if self._here(connection):
+                    self._serve(connection)
+            finally:
+                connection.close()
+        except Interrupted:
+            pass
+        except DeviceFault as fault:
+            self._away(fault)
+        finally:
+            with self._guard:
+                self._connection = None
+            self._closed.set()
+
+    def _here(self, connection: C) -> bool:
+        """The device is open. False when nobody wants it any more."""
+        with self._guard:
+            if self._stopping or self._released:
+                return False
+            self._connection = connection
+            self._attached = connection.attached
+            self._fault = None
+            was_away, self._told = self._told, False
+        if was_away:
+            LOG.info("device %s: back", self._name)
+        return True
+
+    def _away(self, fault: DeviceFault) -> None:
+        """The device cannot be used; told once, until it is back."""
+        with self._guard:
+            self._lost += self._connection is not None
+            self._connection = None
+            self._fault = fault
+            news, self._told = not self._told, True
+        if news:
+            LOG.warning("device %s: %s", self._name, fault.code)
+
+    def _drop(self, connection: C, fault: DeviceFault) -> None:
+        """A call from another thread found the connection broken: the thread opens a new one."""
+        with self._guard:
+            current = self._connection is connection
+        if current:
+            self._away(fault)
+            connection.interrupt()
+
+    def _call_back(self) -> None:
+        """Wake the thread wherever it waits."""
+        self._wanted.set()
+        with self._guard:
+            if self._connection is not None:
+                self._connection.interrupt()
+
+    def _over(self) -> bool:
+        with self._guard:
+            return self._stopping
+
+    def _is_released(self) -> bool:
+        with self._guard:
+            return self._released

@@ -1,0 +1,147 @@
+"""A serial line: a tty, or a serial server's socket. Bytes in, bytes out, and faults by name.
+
+One thread reads; any thread may write. `interrupt` ends a read from another thread.
+"""
+
+import errno
+import socket
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal
+
+import serial
+from msgspec import Meta
+
+from drivers.contract import (
+    DeviceAbsent,
+    DeviceBusy,
+    DeviceDenied,
+    DeviceFault,
+    DeviceLost,
+    DeviceSilent,
+    DeviceUnreachable,
+)
+from drivers.io.holders import holders_of
+from drivers.io.ports import find_port, is_address
+from drivers.io.wait import Waker, readable
+from drivers.options import DriverOptions
+from world import World
+
+WRITE_WITHIN: Final = 0.5  # seconds; a port that takes no bytes for so long is stuck
+CHUNK: Final = 4096
+GONE: Final = frozenset({errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO})
+DENIED: Final = frozenset({errno.EACCES, errno.EPERM})
+TAKEN: Final = frozenset({errno.EBUSY, errno.EAGAIN})
+# A serial server that loses power says no farewell: the kernel asks after 10 s, three times.
+KEEPALIVE: Final[Mapping[int, int]] = {
+    socket.TCP_KEEPIDLE: 10,
+    socket.TCP_KEEPINTVL: 3,
+    socket.TCP_KEEPCNT: 3,
+}
+
+
+class LineOptions(DriverOptions, frozen=True, kw_only=True):
+    """Options of every serial driver. `port`: see `drivers.io.ports.find_port`."""
+
+    port: Annotated[str, Meta(min_length=1)]
+    baudrate: Annotated[int, Meta(ge=300, le=4_000_000)] = 9600
+    bits: Literal[7, 8] = 8
+    parity: Literal["none", "even", "odd"] = "none"
+    stopbits: Literal[1, 2] = 1
+
+
+class Line:
+    """An open line; see `open_line`."""
+
+    def __init__(self, port: serial.Serial, device: str, attached: str) -> None:
+        self._port = port
+        self._device = device
+        self._waker = Waker()
+        self.attached = attached
+
+    def read(self, timeout: float | None = None, size: int = CHUNK) -> bytes:
+        """What is there, at most `size` bytes; waits up to `timeout` seconds (None: for ever) for
+        the first, and gives empty bytes after that.
+
+        Raises `drivers.io.wait.Interrupted`, `DeviceLost`.
+        """
+        try:
+            if not readable(self._port.fileno(), self._waker, timeout):
+                return b""
+            return bytes(self._port.read(size))
+        except (OSError, serial.SerialException, DeviceFault) as error:
+            raise self._lost() from error
+
+    def write(self, data: bytes) -> None:
+        """Send all of it. Raises `DeviceSilent` when the port takes nothing, `DeviceLost`."""
+        try:
+            self._port.write(data)
+        except serial.SerialTimeoutException as error:
+            raise DeviceSilent(device=self._device, port=self.attached) from error
+        except (OSError, serial.SerialException) as error:
+            raise self._lost() from error
+
+    def discard(self) -> None:
+        """Forget what came and was not read. Raises `DeviceLost`."""
+        try:
+            self._port.reset_input_buffer()
+        except (OSError, serial.SerialException) as error:
+            raise self._lost() from error
+
+    def idle(self) -> None:
+        """Read and forget until interrupted or lost: for devices that only listen."""
+        while True:
+            self.read()
+
+    def interrupt(self) -> None:
+        self._waker.wake()
+
+    def close(self) -> None:
+        self._port.close()
+
+    def _lost(self) -> DeviceLost:
+        return DeviceLost(device=self._device, port=self.attached)
+
+
+def open_line(world: World, options: LineOptions, *, device: str) -> Line:
+    """Open the line for us alone. Raises `DeviceAbsent`, `DeviceAmbiguous`, `DeviceDenied`,
+    `DeviceBusy` (fact `holder`), `DeviceUnreachable`."""
+    path = find_port(world, options.port, device=device)
+    try:
+        port = serial.serial_for_url(
+            path,
+            baudrate=options.baudrate,
+            bytesize=options.bits,
+            parity=options.parity[0].upper(),
+            stopbits=options.stopbits,
+            timeout=0,
+            write_timeout=WRITE_WITHIN,
+            # Another process must not take bytes away from us; a socket is ours anyway.
+            exclusive=None if is_address(path) else True,
+        )
+    except (OSError, serial.SerialException) as error:
+        raise _not_opened(world, error, path, device) from error
+    except ValueError as error:  # an address that pyserial does not know
+        raise DeviceUnreachable(device=device, port=path) from error
+    if is_address(path):
+        _keep_alive(port)
+    return Line(port, device, path)
+
+
+def _not_opened(world: World, error: OSError, path: str, device: str) -> DeviceFault:
+    if is_address(path):
+        return DeviceUnreachable(device=device, port=path)
+    if error.errno in DENIED:
+        return DeviceDenied(device=device, port=path)
+    if error.errno in TAKEN:
+        return DeviceBusy(device=device, port=path, holder=holders_of(world, path))
+    if error.errno in GONE:
+        return DeviceAbsent(device=device, port=path)
+    return DeviceFault(device=device, port=path)
+
+
+def _keep_alive(port: serial.Serial) -> None:
+    with socket.socket(fileno=port.fileno()) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in KEEPALIVE.items():
+            connection.setsockopt(socket.IPPROTO_TCP, option, value)
+        connection.detach()

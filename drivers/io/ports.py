@@ -1,0 +1,42 @@
+"""Which port a setting means: an address, a path, or a pattern that has to fit exactly one."""
+
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from drivers.contract import DeviceAbsent, DeviceAmbiguous
+from world import World
+
+WILD = "*?["
+
+
+def is_address(port: str) -> bool:
+    """`socket://host:port` and the other addresses that pyserial knows."""
+    return "://" in port
+
+
+def find_port(world: World, port: str, *, device: str) -> str:
+    """The one path or address that `port` names. Shell patterns are allowed in the last part of a
+    path, `|` between alternatives, of which the first that is there counts.
+
+    Raises `DeviceAbsent`, `DeviceAmbiguous`.
+    """
+    if is_address(port):
+        return port
+    for alternative in port.split("|"):
+        found = _matching(world, alternative.strip())
+        if len(found) > 1:
+            raise DeviceAmbiguous(device=device, port=port, found=", ".join(found))
+        if found:
+            return found[0]
+    raise DeviceAbsent(device=device, port=port)
+
+
+def _matching(world: World, path: str) -> list[str]:
+    folder, _, pattern = path.rpartition("/")
+    try:
+        names = world.list_folder(Path(folder or "/"))
+    except OSError:  # udev makes by-id folders only while something is in them
+        return []
+    if not any(sign in pattern for sign in WILD):
+        return [path] if pattern in names else []
+    return [f"{folder}/{name}" for name in names if fnmatchcase(name, pattern)]

@@ -1,0 +1,29 @@
+"""A driver's options from the settings, checked against a struct of its own."""
+
+from typing import TypeVar
+
+import msgspec
+
+from drivers.contract import Options
+from world import Fault
+
+
+class DriverOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of a driver's options: what is not known is an error."""
+
+
+T = TypeVar("T", bound=DriverOptions)
+
+
+class OptionsFault(Fault):
+    """A driver's options do not fit. Facts: `device`, `problem` (in msgspec's words)."""
+
+    code = "driver.options"
+
+
+def typed(options: Options, kind: type[T], *, device: str) -> T:
+    """`options` as a `kind`. Raises `OptionsFault`."""
+    try:
+        return msgspec.convert(dict(options), kind)
+    except msgspec.ValidationError as error:
+        raise OptionsFault(device=device, problem=str(error)) from error

@@ -1,0 +1,1 @@
+"""Devices behind real operating-system interfaces: pty, in-memory USB, HTTP, event files."""

@@ -1,0 +1,177 @@
+"""A serial port whose far end is ours: a pty under a link, as udev puts links under by-id.
+
+`PtyPort` is the plug and the wire; a `Peer` is the device on it. Unplugging closes the master, so
+the product's own open descriptor hangs up as a real one does. The wire can drop, garble, delay and
+keep silent; a host that set another baud rate than the device's gets garbage, as on a real line.
+"""
+
+import os
+import pty
+import select
+import termios
+import threading
+import time
+import tty
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+SPEEDS = {
+    getattr(termios, name): int(name[1:])
+    for name in dir(termios)
+    if name.startswith("B") and name[1:].isdigit()
+}
+
+
+class Peer(Protocol):
+    """A simulated device on a wire. Called on the wire's thread, one call at a time."""
+
+    baudrate: int
+
+    def received(self, data: bytes, send: Callable[[bytes], None]) -> None:
+        """Bytes came from the host; `send` answers. `send` may be kept and used later, by any
+        thread; after an unplug it does nothing."""
+        ...
+
+
+@dataclass
+class WireFaults:
+    """What is wrong with the wire now. Counts go down as they are used up; -1 means for ever."""
+
+    drop: int = 0  # bytes towards the host that get lost
+    garble: int = 0  # bytes towards the host that are turned over
+    delay: float = 0.0  # seconds before each answer
+    mute: bool = False  # nothing towards the host
+    deaf: bool = False  # nothing towards the device
+
+
+class PtyPort:
+    """One port at `path`. `plug` and `unplug` as often as you like; a context manager."""
+
+    def __init__(self, path: Path, peer: Peer) -> None:
+        self.path = path
+        self.peer = peer
+        self.faults = WireFaults()
+        self._guard = threading.RLock()
+        self._sending = threading.Lock()
+        self._master = -1
+        self._slave = -1
+        self._thread: threading.Thread | None = None
+        self._stop = -1
+
+    def __enter__(self) -> "PtyPort":
+        self.plug()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.unplug()
+
+    @property
+    def plugged(self) -> bool:
+        with self._guard:
+            return self._master >= 0
+
+    def plug(self) -> None:
+        """Make the port appear."""
+        with self._guard:
+            if self._master >= 0:
+                return
+            self._master, self._slave = pty.openpty()
+            tty.setraw(self._slave)
+            os.set_blocking(self._master, False)
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            beside = self.path.with_name(f".{self.path.name}.new")
+            beside.symlink_to(os.ttyname(self._slave))
+            beside.rename(self.path)
+            self._stop = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+            self._thread = threading.Thread(
+                target=self._serve, args=(self._master, self._stop), name=f"wire {self.path.name}"
+            )
+            self._thread.daemon = True
+            self._thread.start()
+
+    def unplug(self) -> None:
+        """Make the port vanish; whoever has it open is hung up."""
+        with self._guard:
+            if self._master < 0:
+                return
+            self.path.unlink(missing_ok=True)
+            thread, master, slave, stop = self._thread, self._master, self._slave, self._stop
+            self._master = self._slave = -1
+            os.eventfd_write(stop, 1)
+        if thread is not None and thread is not threading.current_thread():
+            thread.join()
+        with self._sending:
+            os.close(slave)
+            os.close(master)
+            os.close(stop)
+
+    def send(self, data: bytes) -> None:
+        """Bytes towards the host, through what is wrong with the wire."""
+        if self.faults.delay:
+            time.sleep(self.faults.delay)
+        with self._sending:  # so that two answers never mix, and unplug waits for none
+            with self._guard:
+                data = b"" if self.faults.mute else self._distorted(data)
+                master, stop = self._master, self._stop
+            if master >= 0:
+                _write(master, stop, data)
+
+    def host_baudrate(self) -> int:
+        """What the host set last; 0 when nothing is plugged."""
+        with self._guard:
+            if self._master < 0:
+                return 0
+            return SPEEDS.get(termios.tcgetattr(self._master)[5], 0)
+
+    def _serve(self, master: int, stop: int) -> None:
+        poll = select.poll()
+        poll.register(master, select.POLLIN)
+        poll.register(stop, select.POLLIN)
+        while True:
+            ready = dict(poll.poll())
+            if stop in ready:
+                return
+            try:
+                data = os.read(master, 4096)
+            except BlockingIOError:
+                continue
+            if self.host_baudrate() != self.peer.baudrate:
+                data = _turned(data)
+            if not self.faults.deaf:
+                self.peer.received(data, self.send)
+
+    def _distorted(self, data: bytes) -> bytes:
+        faults = self.faults
+        if self._master >= 0 and self.host_baudrate() != self.peer.baudrate:
+            data = _turned(data)
+        if faults.drop:
+            lost = len(data) if faults.drop < 0 else min(faults.drop, len(data))
+            data = data[lost:]
+            faults.drop -= lost if faults.drop > 0 else 0
+        if faults.garble:
+            turned = len(data) if faults.garble < 0 else min(faults.garble, len(data))
+            data = _turned(data[:turned]) + data[turned:]
+            faults.garble -= turned if faults.garble > 0 else 0
+        return data
+
+
+def _write(master: int, stop: int, data: bytes) -> None:
+    """All of it, as fast as the host reads; given up when the port is unplugged."""
+    poll = select.poll()
+    poll.register(master, select.POLLOUT)
+    poll.register(stop, select.POLLIN)
+    while data:
+        ready = dict(poll.poll())
+        if stop in ready:
+            return
+        try:
+            data = data[os.write(master, data) :]
+        except BlockingIOError:
+            continue
+
+
+def _turned(data: bytes) -> bytes:
+    """What a receiver at the wrong speed makes of it: never the same, never plain ASCII."""
+    return bytes(byte ^ 0x55 | 0x80 for byte in data)
