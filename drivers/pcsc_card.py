@@ -220,13 +220,13 @@ class PcscReader:
     def open(self, count: int | None = None) -> PcscCard:
         """See `drivers.contract.CardReader`."""
         if self.flight.hangs:
-            raise DeviceStuck(reader=self.name)
+            raise DeviceStuck(device=self.name)
         seen = self.seen
         try:
             if self._denied:
-                raise DeviceDenied(reader=self.name)
+                raise DeviceDenied(device=self.name)
             if not seen.attached:
-                raise DeviceAbsent(reader=self.name, match=self._binding.match)
+                raise DeviceAbsent(device=self.name, match=self._binding.match)
             if count is not None and count != seen.count:
                 raise CardGone(reader=self.name)
             handle, protocol = self._connect(seen.attached)
@@ -268,15 +268,15 @@ class PcscReader:
         if error in SERVICE_LEFT or error in READER_LEFT:
             return ReaderGone(reader=name)
         if error == scard.SCARD_E_SHARING_VIOLATION:
-            return DeviceBusy(reader=name, holder=users_of_pcsc(self._world))
+            return DeviceBusy(device=name, holder=users_of_pcsc(self._world))
         if error in DENIED:
-            return DeviceDenied(reader=name)
+            return DeviceDenied(device=name)
         # A card that is there and takes no power is silent, not gone.
         if error in CARD_LEFT and not self.look(attached) & scard.SCARD_STATE_PRESENT:
             return CardGone(reader=name)
         if error in CARD_LEFT or error in CARD_SILENT:
             return CardMute(reader=name)
-        return DeviceProtocol(reader=name, error=f"{error:08X}")
+        return DeviceProtocol(device=name, error=f"{error:08X}")
 
     def look(self, attached: str) -> int:
         """The slot's event state as pcscd has it now; 0 when it does not say. Needs a context with

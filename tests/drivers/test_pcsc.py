@@ -345,7 +345,7 @@ def test_binding_without_a_reader_is_absent(pcscd: Pcscd, make_readers: MakeRead
     assert reader.status().state is DeviceState.ABSENT
     with pytest.raises(DeviceAbsent) as caught:
         reader.open()
-    assert caught.value.facts == {"reader": "window", "match": "*Decard*"}
+    assert caught.value.facts == {"device": "window", "match": "*Decard*"}
 
 
 def test_service_that_refuses_this_user_is_denied(
