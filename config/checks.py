@@ -7,6 +7,7 @@ from ipaddress import ip_address
 from config.faults import (
     ConfigFault,
     DuplicateName,
+    MissingKey,
     NeedsKey,
     PlainLink,
     ReaderInTwoLanes,
@@ -14,8 +15,10 @@ from config.faults import (
     SamInLane,
     UnknownName,
 )
-from config.model import Agent, Device, Lane, Reader, Sync
+from config.model import Agent, Lane, Sync
 from config.shape import listed
+
+DEVICES = ("readers", "scanners", "documents", "barriers", "prompts", "pinpads", "printers")
 
 
 def contradictions(agent: Agent, file: str) -> list[ConfigFault]:
@@ -24,36 +27,47 @@ def contradictions(agent: Agent, file: str) -> list[ConfigFault]:
         *_duplicates(agent, file),
         *_unknown_devices(agent, file),
         *_lanes_of_readers(agent, file),
+        *_lanes_of_inputs(agent, file),
+        *_lanes_without_inputs(agent, file),
         *(_link(agent.sync, file) if agent.sync else ()),
     ]
 
 
 def _duplicates(agent: Agent, file: str) -> Iterator[ConfigFault]:
-    lists: dict[str, Sequence[Lane | Reader | Device]] = {
-        "lanes": agent.lanes,
-        "readers": agent.readers,
-        "barriers": agent.barriers,
-        "prompts": agent.prompts,
-    }
-    for key, items in lists.items():
-        for name, times in Counter(item.name for item in items).items():
+    for key in ("lanes", *DEVICES, "codes"):
+        names = Counter(item.name for item in getattr(agent, key))
+        for name, times in names.items():
             if times > 1:
                 yield DuplicateName(file=file, key=key, found=name)
+    # A device is called by its name alone in logs, status and texts.
+    owners: dict[str, str] = {}
+    for key in DEVICES:
+        for name in {item.name for item in getattr(agent, key)}:
+            if owners.setdefault(name, key) != key:
+                yield DuplicateName(file=file, key=f"{owners[name]}, {key}", found=name)
 
 
 def _unknown_devices(agent: Agent, file: str) -> Iterator[ConfigFault]:
-    readers = [reader.name for reader in agent.readers]
-    barriers = [barrier.name for barrier in agent.barriers]
-    prompts = [prompt.name for prompt in agent.prompts]
+    known = {key: [item.name for item in getattr(agent, key)] for key in DEVICES}
     for lane in agent.lanes:
-        named = [("readers", name, readers) for name in lane.readers]
-        named += [("barrier", lane.barrier, barriers)] if lane.barrier else []
-        named += [("prompts", name, prompts) for name in lane.prompts]
-        for key, name, known in named:
-            if name not in known:
-                yield UnknownName(
-                    file=file, key=f"lanes[{lane.name}].{key}", found=name, allowed=listed(known)
-                )
+        for key, kind, names in _named(lane):
+            for name in names:
+                if name not in known[kind]:
+                    yield UnknownName(
+                        file=file,
+                        key=f"lanes[{lane.name}].{key}",
+                        found=name,
+                        allowed=listed(known[kind]),
+                    )
+
+
+def _named(lane: Lane) -> Iterator[tuple[str, str, Sequence[str]]]:
+    """What a lane names: (key in the lane, list of the devices, names)."""
+    for key in ("readers", "scanners", "documents", "prompts"):
+        yield key, key, getattr(lane, key)
+    for key in ("barrier", "pinpad", "printer"):
+        name = getattr(lane, key)
+        yield key, f"{key}s", [name] if name else []
 
 
 def _lanes_of_readers(agent: Agent, file: str) -> Iterator[ConfigFault]:
@@ -68,6 +82,26 @@ def _lanes_of_readers(agent: Agent, file: str) -> Iterator[ConfigFault]:
             yield ReaderWithoutLane(file=file, key=key, found=reader.name, allowed=known)
         elif len(lanes) > 1:
             yield ReaderInTwoLanes(file=file, key=key, found=reader.name, lanes=listed(lanes))
+
+
+def _lanes_of_inputs(agent: Agent, file: str) -> Iterator[ConfigFault]:
+    """A scanner or ID-card reader belongs to one lane, as a reader does."""
+    for kind in ("scanners", "documents"):
+        for name in dict.fromkeys(item.name for item in getattr(agent, kind)):
+            lanes = [lane.name for lane in agent.lanes if name in getattr(lane, kind)]
+            key = f"{kind}[{name}]"
+            if not lanes:
+                known = listed([lane.name for lane in agent.lanes])
+                yield ReaderWithoutLane(file=file, key=key, found=name, allowed=known)
+            elif len(lanes) > 1:
+                yield ReaderInTwoLanes(file=file, key=key, found=name, lanes=listed(lanes))
+
+
+def _lanes_without_inputs(agent: Agent, file: str) -> Iterator[ConfigFault]:
+    for lane in agent.lanes:
+        if not (lane.readers or lane.scanners or lane.documents):
+            key = f"lanes[{lane.name}].readers"
+            yield MissingKey(file=file, key=key, allowed='["…", …] ≥ 1 ×')
 
 
 def _link(sync: Sync, file: str) -> Iterator[ConfigFault]:

@@ -15,7 +15,10 @@ Path = Annotated[str, Meta(pattern=r"^/[^\x00]*\Z", description='"/…"')]
 SocketPath = Annotated[str, Meta(pattern=r"^/[!-~]{1,106}\Z", description='"/…" ASCII ≤ 107')]
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Positive = Annotated[float, Meta(gt=0, le=3600)]
-Options = dict[str, str | int | bool]
+# What a driver's options may hold; the driver itself says what it takes (drivers/options.py).
+Options = dict[
+    str, str | int | float | bool | list[str | int | float | bool] | dict[str, str | int]
+]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -45,7 +48,7 @@ class Reader(Settings, frozen=True, kw_only=True):
     options: Options = {}
 
 
-class Device(Settings, frozen=True, kw_only=True):
+class Output(Settings, frozen=True, kw_only=True):
     """A barrier or a prompt."""
 
     name: Name
@@ -53,14 +56,39 @@ class Device(Settings, frozen=True, kw_only=True):
     options: Options = {}
 
 
+class Device(Settings, frozen=True, kw_only=True):
+    """A scanner or camera, an ID-card reader, a PIN pad, a printer."""
+
+    name: Name
+    driver: Annotated[str, Meta(min_length=1)]
+    options: Options = {}
+
+
+class CodeRule(Settings, frozen=True, kw_only=True):
+    """What becomes of one kind of code. A `name` that the first bytes nominate (see
+    `agent.codes`) needs no more than `resolve`; any other name describes a text of its own."""
+
+    name: Name
+    resolve: Literal["offline", "platform", "refuse"] = "refuse"
+    prefix: str = ""  # the text begins with it
+    characters: Literal["digits", "hex", "alphanumeric", "base64", "text"] = "text"  # after it
+    shortest: Annotated[int, Meta(ge=1, le=512)] = 1  # characters in all
+    longest: Annotated[int, Meta(ge=1, le=512)] = 512
+
+
 class Lane(Settings, frozen=True, kw_only=True):
     """One way through: what belongs together."""
 
     name: Name
     direction: Literal["entry", "exit", "counter"]
-    readers: Annotated[tuple[Name, ...], Meta(min_length=1)]
+    readers: tuple[Name, ...] = ()
+    scanners: tuple[Name, ...] = ()
+    documents: tuple[Name, ...] = ()  # ID-card readers
     barrier: Name | None = None
     prompts: tuple[Name, ...] = ()
+    pinpad: Name | None = None
+    printer: Name | None = None
+    passage_within: Positive = 8.0  # seconds to go through once the barrier is open
 
 
 class Scene(Settings, frozen=True, kw_only=True):
@@ -114,9 +142,14 @@ class Agent(Settings, frozen=True, kw_only=True):
     terminal: Terminal
     scene: Scene
     lanes: Annotated[tuple[Lane, ...], Meta(min_length=1)]
-    readers: tuple[Reader, ...]
-    barriers: tuple[Device, ...] = ()
-    prompts: tuple[Device, ...] = ()
+    readers: tuple[Reader, ...] = ()
+    scanners: tuple[Device, ...] = ()
+    documents: tuple[Device, ...] = ()
+    barriers: tuple[Output, ...] = ()
+    prompts: tuple[Output, ...] = ()
+    pinpads: tuple[Device, ...] = ()
+    printers: tuple[Device, ...] = ()
+    codes: tuple[CodeRule, ...] = ()  # the first that fits
     sync: Sync | None = None
     keys: Keys = msgspec.field(default_factory=Keys)
     watchdog: Watchdog = msgspec.field(default_factory=Watchdog)

@@ -131,6 +131,32 @@ def test_a_wrong_value_shows_found_and_allowed() -> None:
     }
 
 
+def test_a_lane_where_nobody_can_show_anything_is_refused() -> None:
+    found = problems(changed('readers = ["door"]', "readers = []"))
+    assert faults.MissingKey in map(type, found)
+    assert {str(problem.facts["key"]) for problem in found} == {
+        "readers[door]",
+        "lanes[entry].readers",
+    }
+
+
+@pytest.mark.parametrize("kind", ["scanners", "documents"])
+def test_a_lane_may_live_of_scanners_or_documents_alone(kind: str) -> None:
+    text = changed('readers = ["door"]', f'{kind} = ["eye"]').replace(
+        'interface = "contactless"', 'interface = "sam"'
+    )
+    agent = parse(f'{text}\n[[{kind}]]\nname = "eye"\ndriver = "x"\n'.encode(), "box.toml")
+    assert agent.lanes[0].readers == ()
+
+
+def test_a_scanner_is_in_one_lane_and_a_name_means_one_device() -> None:
+    lonely = WHOLE + '[[scanners]]\nname = "eye"\ndriver = "camera"\n'
+    assert isinstance(only(lonely), faults.ReaderWithoutLane)
+    shared = changed('readers = ["door"]', 'readers = ["door"]\nscanners = ["gate"]')
+    shared += '[[scanners]]\nname = "gate"\ndriver = "camera"\n'
+    assert isinstance(only(shared), faults.DuplicateName)
+
+
 def test_a_table_without_name_is_named_by_its_place() -> None:
     text = WHOLE + '[[prompts]]\ndriver = "console"\n'
     assert only(text).facts["key"] == "prompts[#2].name"
@@ -145,10 +171,9 @@ def test_a_table_without_name_is_named_by_its_place() -> None:
         ('id = "t1"', "id = 1979-05-27", "terminal.id"),
         ('kind = "library-gate"', 'kind = "library-gate"\nrepeat_window = nan', "scene"),
         ('kind = "library-gate"', 'kind = "library-gate"\nrepeat_window = inf', "scene"),
-        ('readers = ["door"]', "readers = []", "lanes[entry].readers"),
         ('readers = ["door"]', 'readers = "door"', "lanes[entry].readers"),
         ('match = "*PICC*"', 'match = ""', "readers[door].match"),
-        ('match = "*PICC*"', 'match = "x"\noptions = {a = 1.5}', "readers[door].options.a"),
+        ('match = "*PICC*"', 'match = "x"\noptions = {a = 1979-05-27}', "readers[door].options.a"),
     ],
 )
 def test_a_value_out_of_its_type_is_refused(old: str, new: str, key: str) -> None:
