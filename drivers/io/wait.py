@@ -2,6 +2,7 @@
 
 import os
 import select
+from collections.abc import Sequence
 
 from drivers.contract import DeviceFault
 
@@ -32,12 +33,17 @@ def readable(fd: int, waker: Waker, timeout: float | None) -> bool:
 
     Raises `Interrupted`, `DeviceFault` when the descriptor is not one any more.
     """
+    return bool(ready([fd], waker, timeout))
+
+
+def ready(fds: Sequence[int], waker: Waker, timeout: float | None) -> frozenset[int]:
+    """Those of `fds` that have something to read or have hung up; see `readable`."""
     poll = select.poll()
-    poll.register(fd, select.POLLIN)
-    poll.register(waker.fileno(), select.POLLIN)
-    ready = dict(poll.poll(None if timeout is None else max(0, int(timeout * 1000 + 0.999))))
-    if waker.fileno() in ready:
+    for fd in (*fds, waker.fileno()):
+        poll.register(fd, select.POLLIN)
+    found = dict(poll.poll(None if timeout is None else max(0, int(timeout * 1000 + 0.999))))
+    if waker.fileno() in found:
         raise Interrupted
-    if ready.get(fd, 0) & select.POLLNVAL:
+    if any(signs & select.POLLNVAL for signs in found.values()):
         raise DeviceFault(problem="descriptor")
-    return fd in ready
+    return frozenset(found)
