@@ -1,4 +1,4 @@
-"""The result table, typed: reason → verdict, lamp, beep, words, exit status."""
+"""The result table, typed: reason → verdict, lamp, beep, words, voice, exit status."""
 
 import tomllib
 from collections.abc import Mapping
@@ -19,6 +19,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     lamp: Lamp
     beep: Beep
     text: str
+    voice: str = ""
     exit: int
 
 
@@ -34,7 +35,14 @@ class Results:
     def __init__(self, texts: Texts) -> None:
         self._rows = table()
         self._prompts = {
-            reason: Prompt(reason.value, texts.prompt(row.text), row.lamp, row.beep)
+            reason: Prompt(
+                reason.value,
+                texts.prompt(row.text),
+                row.lamp,
+                row.beep,
+                voice=row.voice,
+                language=texts.language,
+            )
             for reason, row in self._rows.items()
         }
 

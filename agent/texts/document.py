@@ -25,8 +25,8 @@ def _reasons() -> Iterable[str]:
     rows = table().items()
     yield "## Reasons of a decision\n"
     yield from _table(
-        ["reason", "verdict", "lamp", "beep", "exit", "说给持卡人", "said to the person"],
-        ([f"`{reason}`", *_signals(row), *_both("prompt", row.text)] for reason, row in rows),
+        ["reason", "verdict", "lamp", "beep", "exit", "显示", "语音", "shown", "said aloud"],
+        ([f"`{reason}`", *_signals(row), *_to_the_person(row)] for reason, row in rows),
     )
     yield "For staff:\n"
     yield from _table(
@@ -58,6 +58,17 @@ def _faults() -> Iterable[str]:
 
 def _signals(row: Row) -> list[str]:
     return [row.verdict or "–", row.lamp, row.beep, str(row.exit)]
+
+
+def _to_the_person(row: Row) -> list[str]:
+    return [
+        words
+        for language in LANGUAGES
+        for words in (
+            catalogue(language)["prompt"][row.text],
+            catalogue(language)["voice"].get(row.voice, "–"),
+        )
+    ]
 
 
 def _both(section: str, key: str) -> list[str]:

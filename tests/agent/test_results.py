@@ -17,6 +17,16 @@ def test_every_row_has_words_in_every_language_and_no_word_is_unused() -> None:
         assert set(catalogue(language)["prompt"]) == used
 
 
+SILENT = {Reason.WELCOME}  # nobody is there yet
+
+
+def test_every_reason_but_the_idle_one_is_said_aloud_and_no_voice_is_unused() -> None:
+    rows = table()
+    assert {reason for reason, row in rows.items() if not row.voice} == SILENT
+    for language in LANGUAGES:
+        assert set(catalogue(language)["voice"]) == {row.voice for row in rows.values()} - {""}
+
+
 def test_only_decisions_have_a_verdict() -> None:
     assert {reason for reason, row in table().items() if row.verdict is None} == PROMPTS_ONLY
 
@@ -33,3 +43,4 @@ def test_a_prompt_carries_the_reason_and_the_languages_words() -> None:
     assert Results(Texts("zh")).prompt(Reason.CARD_GONE).text == "请重刷"
     prompt = Results(Texts("en")).prompt(Reason.CARD_GONE)
     assert (prompt.code, prompt.text) == ("card-gone", "Please tap again")
+    assert (prompt.voice, prompt.language) == ("tap-again", "en")

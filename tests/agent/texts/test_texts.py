@@ -75,7 +75,7 @@ def test_no_text_is_empty_or_untidy() -> None:
             for key, text in words.items():
                 place = f"{language} [{section}] {key}"
                 assert text.strip() == text != "", place
-                if language == "zh" and section in ("prompt", "reason", "remedy", "fault"):
+                if language == "zh" and section in ("prompt", "voice", "reason", "remedy", "fault"):
                     assert any("\u4e00" <= char <= "\u9fff" for char in text), place
 
 
