@@ -15,6 +15,8 @@ import msgspec
 from agent.api.feed import Feed
 from agent.api.server import ApiServer
 from agent.clock import Clock
+from agent.codes import CodeDesk, Router
+from agent.documents import DocumentDesk
 from agent.gate import Gate
 from agent.reading import CardDesk
 from agent.reasons import Reason
@@ -163,11 +165,13 @@ class Agent:
             scene=scene_for(settings.scene),
             results=results,
             desk=CardDesk(self._world, self._gate.sams, self._references),
+            codes=CodeDesk(Router(settings.codes), {}),
+            documents=DocumentDesk(self._references),
             watchdog=self._watchdog,
             application=settings.terminal.application,
             report=self._publish,
         )
-        self._gate.start(taps.handle)
+        self._gate.start(taps)
         self._say(results.prompt(Reason.WELCOME))
 
     def _close_gate(self) -> None:

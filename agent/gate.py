@@ -3,28 +3,41 @@
 A reload replaces it as a whole; store, link and API go on.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any, Protocol
 
-from agent.lanes import Lane, ReaderThread
+from agent.devices import Devices
+from agent.lanes import InputThread, Lane
 from agent.sam import SamDesk
 from config.model import Agent as Settings
 from config.model import Lane as LaneSettings
 from drivers import registry
 from drivers.contract import (
-    Barrier,
+    Absence,
     CardReader,
+    Code,
     DeviceStatus,
+    Document,
     Interface,
     Presence,
-    Prompts,
     ReaderDriver,
     SlotBinding,
+    Unread,
 )
 from world import World
 
 DRAIN = 5.0  # seconds that a tap under way gets to end
 
-Handler = Callable[[Lane, CardReader, Presence], object]
+
+class Handlers(Protocol):
+    """What becomes of what was shown at a lane; `agent.tap.Taps` is one."""
+
+    def handle(self, lane: Lane, reader: CardReader, presence: Presence) -> object: ...
+
+    def handle_code(self, lane: Lane, code: Code) -> object: ...
+
+    def handle_document(self, lane: Lane, document: Document | Unread) -> object: ...
 
 
 class Gate:
@@ -35,32 +48,27 @@ class Gate:
         self._world = world
         self._drivers = _reader_drivers(world, settings)
         self._readers = {r.name: r for driver in self._drivers.values() for r in driver.readers()}
-        self._barriers: Mapping[str, Barrier] = {
-            device.name: registry.barrier(device.driver)(world, device.name, device.options)
-            for device in settings.barriers
-        }
-        self._prompts: Mapping[str, Prompts] = {
-            device.name: registry.prompts(device.driver)(world, device.name, device.options)
-            for device in settings.prompts
-        }
+        self.fitted = Devices(world, settings)
         self.lanes = {lane.name: self._lane(lane) for lane in settings.lanes}
+        self._settings = settings.lanes
         self._lane_of = {reader: lane.name for lane in settings.lanes for reader in lane.readers}
         sams = [r for r in self._readers.values() if r.interface is Interface.SAM]
         self.sams = SamDesk(world, sams)
-        self._threads: list[ReaderThread] = []
+        self._threads: list[InputThread[Any]] = []
 
     def look(self) -> None:
         """Only find out what is attached; no card is touched."""
         for driver in self._drivers.values():
             driver.start()
 
-    def start(self, handle: Handler) -> None:
-        """Serve every lane's readers; each tap goes to `handle`."""
+    def start(self, handlers: Handlers) -> None:
+        """Serve every lane's inputs; what is shown there goes to `handlers`."""
         self.sams.start()
-        for name, lane in self._lane_of.items():
-            thread = ReaderThread(self._world, self.lanes[lane], self._readers[name], handle)
+        self.fitted.start()
+        for lane in self._settings:
+            self._threads += self._inputs(lane, handlers)
+        for thread in self._threads:
             thread.start()
-            self._threads.append(thread)
         self.look()
 
     def stop(self) -> bool:
@@ -72,15 +80,15 @@ class Gate:
         self.sams.stop()
         for driver in self._drivers.values():
             driver.stop()
+        self.fitted.stop()
         return all(ended)
 
     def readers(self) -> Sequence[DeviceStatus]:
         return [reader.status() for reader in self._readers.values()]
 
     def devices(self) -> Sequence[DeviceStatus]:
-        """Barriers and prompts."""
-        devices: list[Barrier | Prompts] = [*self._barriers.values(), *self._prompts.values()]
-        return [device.status() for device in devices]
+        """All that is no card reader."""
+        return [fitted.status() for fitted in self.fitted]
 
     def lane_readers(self) -> Sequence[CardReader]:
         """The readers where people tap."""
@@ -95,12 +103,41 @@ class Gate:
         return all(driver.looked() for driver in self._drivers.values())
 
     def _lane(self, lane: LaneSettings) -> Lane:
+        fitted = self.fitted
         return Lane(
             name=lane.name,
             direction=lane.direction,
-            barrier=self._barriers[lane.barrier] if lane.barrier else None,
-            prompts=[self._prompts[prompts] for prompts in lane.prompts],
+            barrier=fitted.barriers[lane.barrier].device if lane.barrier else None,
+            prompts=[fitted.prompts[prompts].device for prompts in lane.prompts],
+            pinpad=fitted.pinpads[lane.pinpad].device if lane.pinpad else None,
+            printer=fitted.printers[lane.printer].device if lane.printer else None,
         )
+
+    def _inputs(self, settings: LaneSettings, handlers: Handlers) -> Iterator[InputThread[Any]]:
+        """The threads of one lane."""
+        lane = self.lanes[settings.name]
+        for name in settings.readers:
+            reader = self._readers[name]
+            yield InputThread(
+                self._world,
+                f"reader {name}",
+                reader.events,
+                partial(_tap, handlers, lane, reader),
+            )
+        for name in settings.scanners:
+            codes = self.fitted.scanners[name].device.events
+            handle = partial(handlers.handle_code, lane)
+            yield InputThread(self._world, f"scanner {name}", codes, handle)
+        for name in settings.documents:
+            documents = self.fitted.documents[name].device.events
+            take = partial(handlers.handle_document, lane)
+            yield InputThread(self._world, f"documents {name}", documents, take)
+
+
+def _tap(handlers: Handlers, lane: Lane, reader: CardReader, event: Presence | Absence) -> None:
+    """A card that leaves is nobody's business."""
+    if isinstance(event, Presence):
+        handlers.handle(lane, reader, event)
 
 
 def _reader_drivers(world: World, settings: Settings) -> dict[str, ReaderDriver]:

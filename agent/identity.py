@@ -11,9 +11,9 @@ from offline_store.event import Authentication
 class Identity:
     """An authenticated credential, with nothing in it that names the person."""
 
-    credential: str  # "card-contact", "card-contactless"
-    card: str  # card reference
-    number: str  # card number's reference
+    credential: str  # "card-contact", "card-contactless", "code:NAME", "id-card"
+    card: str  # card reference, or the ID document's
+    number: str  # card number's reference; empty for what has none
     person: str  # person reference; a card that holds no number stands for its person
     issued: date | None
     expires: date | None

@@ -1,10 +1,14 @@
-"""Lanes: readers, barrier and prompts that belong together, and the thread that serves a reader."""
+"""Lanes: readers, barrier and prompts that belong together, and the thread that serves an input."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
 
-from drivers.contract import Absence, Barrier, CardReader, Direction, Presence, Prompt, Prompts
-from world import Task, World
+from drivers.contract import Barrier, Direction, PinPad, Printer, Prompt, Prompts
+from world import Queue, Task, World
+
+E = TypeVar("E")
+WAKE: Final[Any] = object()  # put among the events, it ends the wait of a thread that is to stop
 
 
 @dataclass(frozen=True)
@@ -15,6 +19,8 @@ class Lane:
     direction: Direction
     barrier: Barrier | None
     prompts: Sequence[Prompts]
+    pinpad: PinPad | None = None
+    printer: Printer | None = None
 
     def open(self) -> None:
         """Let one person through. Raises `DeviceFault`."""
@@ -26,31 +32,26 @@ class Lane:
             prompts.show(prompt)
 
 
-class ReaderThread:
-    """Takes a reader's presences one after another and carries each tap to its end."""
+class InputThread(Generic[E]):
+    """Takes what a reader, scanner or ID-card reader tells, one after another, to its end."""
 
     def __init__(
-        self,
-        world: World,
-        lane: Lane,
-        reader: CardReader,
-        handle: Callable[[Lane, CardReader, Presence], object],
+        self, world: World, name: str, events: Queue[E], handle: Callable[[E], object]
     ) -> None:
         self._world = world
-        self._lane = lane
-        self._reader = reader
+        self._name = name
+        self._events = events
         self._handle = handle
         self._stopping = False
         self._task: Task | None = None
 
     def start(self) -> None:
-        self._task = self._world.spawn(self._run, name=f"reader {self._reader.name}")
+        self._task = self._world.spawn(self._run, name=self._name)
 
     def stop(self) -> None:
-        """Take no more presences; a tap that is under way goes on to its end."""
+        """Take no more events; a tap that is under way goes on to its end."""
         self._stopping = True
-        # An absence that nobody acts on wakes the thread.
-        self._reader.events.put(Absence(self._reader.name, 0, self._world.monotonic()))
+        self._events.put(WAKE)
 
     def join(self, timeout: float) -> bool:
         """True when the thread has ended; a hanging reader may keep it for ever."""
@@ -58,6 +59,6 @@ class ReaderThread:
 
     def _run(self) -> None:
         while not self._stopping:
-            event = self._reader.events.get()
-            if isinstance(event, Presence) and not self._stopping:
-                self._handle(self._lane, self._reader, event)
+            event = self._events.get()
+            if event is not WAKE and not self._stopping:
+                self._handle(event)

@@ -44,6 +44,8 @@ class Reason(StrEnum):
     """A code that is known by name, and that this terminal does not take."""
     CODE_UNRESOLVED = "code-unresolved"
     """Whoever could say who stands behind the code is not there."""
+    DOCUMENT_UNREADABLE = "document-unreadable"
+    """The ID-card reader gave no document, or one that is not legible."""
     TAKE_CARD_AWAY = "take-card-away"
     """No decision: the watchdog's prompt while a card keeps the reader waiting."""
     OUT_OF_SERVICE = "out-of-service"

@@ -11,6 +11,8 @@ from typing import Literal
 from msgspec.structs import replace
 
 from agent.clock import Clock
+from agent.codes import CodeDesk
+from agent.documents import DocumentDesk
 from agent.failures import unidentified
 from agent.identity import Identity, Presented, Unidentified
 from agent.lanes import Lane
@@ -20,7 +22,16 @@ from agent.results import Results
 from agent.scenes import Decision, Scene, State
 from agent.stages import Stages
 from agent.watchdog import Watch, Watchdog
-from drivers.contract import CardHandle, CardReader, DeviceFault, Interface, Presence
+from drivers.contract import (
+    CardHandle,
+    CardReader,
+    Code,
+    DeviceFault,
+    Document,
+    Interface,
+    Presence,
+    Unread,
+)
 from offline_store.event import Draft, Record
 from offline_store.store import Entry, Store, Turn, Unstored
 from world import Fault, World
@@ -32,7 +43,7 @@ NOT_EXECUTED = "not-executed"  # reason of a recovery event: what it refers to d
 class TapReport:
     """What a tap came to, for the screen, the CLI and metrics; no identity in clear."""
 
-    reader: str
+    reader: str  # card reader, scanner or ID-card reader
     lane: str
     reason: Reason
     accepted: bool  # durable, and the barrier took it
@@ -52,6 +63,8 @@ class Taps:
         scene: Scene,
         results: Results,
         desk: CardDesk,
+        codes: CodeDesk,
+        documents: DocumentDesk,
         watchdog: Watchdog,
         application: str,
         report: Callable[[TapReport], None],
@@ -62,6 +75,8 @@ class Taps:
         self._scene = scene
         self._results = results
         self._desk = desk
+        self._codes = codes
+        self._documents = documents
         self._watchdog = watchdog
         self._application = application
         self._report = report
@@ -77,9 +92,33 @@ class Taps:
             PoweredCard(reader, presence.count, watch) as card,  # powered down on every way out
         ):
             presented = self._read(card, presence, watch, stages)
-            report = self._settle(lane, reader, presented, stages, leaving=leaving)
+            report = self._settle(lane, reader.name, presented, stages, leaving=leaving)
+        return self._end(report, stuck)
+
+    def handle_code(self, lane: Lane, code: Code) -> TapReport:
+        """A code from scanner or camera to its end. Never raises a `Fault`."""
+        return self._shown(lane, code.source, code.seen, lambda: self._codes.read(code.content))
+
+    def handle_document(self, lane: Lane, document: Document | Unread) -> TapReport:
+        """An ID document to its end. Never raises a `Fault`."""
+        return self._shown(
+            lane, document.source, document.seen, lambda: self._documents.read(document)
+        )
+
+    def _shown(
+        self, lane: Lane, source: str, seen: float, read: Callable[[], Presented]
+    ) -> TapReport:
+        """What its device has read already: only who it is remains to be found."""
+        stages = Stages(self._world, seen)
+        leaving = lane.direction == "exit"
+        stuck = self._let_out(lane) if leaving else None
+        stages.begin("read")
+        report = self._settle(lane, source, read(), stages, leaving=leaving)
+        return self._end(report, stuck)
+
+    def _end(self, report: TapReport, stuck: DeviceFault | None) -> TapReport:
         if stuck is not None:
-            self.alarm(lane.name, stuck.code)
+            self.alarm(report.lane, stuck.code)
         self._report(report)
         return report
 
@@ -98,7 +137,7 @@ class Taps:
     def _settle(
         self,
         lane: Lane,
-        reader: CardReader,
+        source: str,
         presented: Presented,
         stages: Stages,
         *,
@@ -132,7 +171,7 @@ class Taps:
         if record is not None and stuck is not None:
             self._not_let_in(lane, record, stuck)
         return TapReport(
-            reader=reader.name,
+            reader=source,
             lane=lane.name,
             reason=reason,
             accepted=accepted and stuck is None,

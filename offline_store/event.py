@@ -18,7 +18,7 @@ Subject = Literal["holder", "card", "business"]
 class Authentication(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How the credential was authenticated (卡认证)."""
 
-    mode: Literal["psam", "hsm", "none"]
+    mode: Literal["psam", "hsm", "sam-v", "none"]  # sam-v: an ID-card reader vouches
     result: Literal["passed", "failed", "unfinished"]
     generation: str = ""  # "1.0", "2.0", "3.0"
     algorithm: str = ""  # "3DES", "SSF33", "SM4"
@@ -44,7 +44,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     boot: str
     lane: str = ""
     scene: str = ""
-    credential: str = ""  # "card-contact", "card-contactless", "code", "id-card", ""
+    credential: str = ""  # "card-contact", "card-contactless", "code:NAME", "id-card", ""
     card: str = ""  # card reference: HMAC-SM3(city key, card id), 64 hex
     person: str = ""  # person reference: HMAC-SM3(city key, social security number), 64 hex
     verdict: Verdict | None = None

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Self
 
 from agent.clock import Clock
+from agent.codes import CodeDesk, Router
+from agent.documents import DocumentDesk
 from agent.gate import Gate
 from agent.lanes import Lane
 from agent.reading import CardDesk
@@ -25,7 +27,7 @@ from agent.texts import Texts
 from agent.watchdog import Watchdog
 from config.load import parse
 from drivers.console import ConsoleBarrier, ConsolePrompts
-from drivers.contract import CardReader, DeviceState, Presence
+from drivers.contract import CardReader, Code, DeviceState, Document, Presence, Unread
 from offline_store.event import Record
 from offline_store.lists import Lists
 from offline_store.store import Head, Store
@@ -90,13 +92,16 @@ class LocalGate:
         )
         self.gate = Gate(self._world, settings)
         self._watchdog = Watchdog(self._world, settings.watchdog.card_silent)
+        references = References(secrets["city-reference"])
         self.taps = Taps(
             self._world,
             clock=clock,
             store=self.store,
             scene=scene_for(settings.scene),
             results=Results(Texts("en")),
-            desk=desk(self._world, self.gate.sams, References(secrets["city-reference"])),
+            desk=desk(self._world, self.gate.sams, references),
+            codes=CodeDesk(Router(settings.codes), {}),
+            documents=DocumentDesk(references),
             watchdog=self._watchdog,
             application="",
             report=lambda report: None,
@@ -114,7 +119,7 @@ class LocalGate:
                 assert isinstance(device, ConsoleBarrier | ConsolePrompts)
                 device.listen(lambda line: None)
             if self._serve:
-                self.gate.start(self._handle)
+                self.gate.start(self)
             else:
                 self.gate.sams.start()
                 self.gate.look()
@@ -153,8 +158,16 @@ class LocalGate:
         """The rows after `head` (`store.head()`), as far as one page goes."""
         return self.store.records(None, head.seq if head else 0, PAGE)
 
-    def _handle(self, lane: Lane, reader: CardReader, presence: Presence) -> None:
-        report = self.taps.handle(lane, reader, presence)
+    def handle(self, lane: Lane, reader: CardReader, presence: Presence) -> None:
+        self._end(self.taps.handle(lane, reader, presence))
+
+    def handle_code(self, lane: Lane, code: Code) -> None:
+        self._end(self.taps.handle_code(lane, code))
+
+    def handle_document(self, lane: Lane, document: Document | Unread) -> None:
+        self._end(self.taps.handle_document(lane, document))
+
+    def _end(self, report: TapReport) -> None:
         self.ended.put(Ended(report, time.perf_counter()))
 
     def _ready(self) -> bool:

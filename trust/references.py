@@ -4,13 +4,15 @@ One person's card, e-card and ID card give the same person reference, so they me
 lists and platform without the number itself being anywhere.
 """
 
+from datetime import date
+
 from trust.sm3 import hmac_sm3
 
 
 class References:
     """HMAC-SM3 under the city's reference key (design.md, The journal); 64 hex digits each.
 
-    A word in front keeps the three kinds apart, so that no number can pass for another kind.
+    A word in front keeps the kinds apart, so that no number can pass for another kind.
     """
 
     def __init__(self, city_key: bytes) -> None:
@@ -29,6 +31,10 @@ class References:
         if not social_security_number:
             return ""
         return self._of(b"person", social_security_number.upper().encode("ascii", "replace"))
+
+    def document(self, number: str, issued: date) -> str:
+        """Of an ID document: its holder's number and its first day, so that a new one differs."""
+        return self._of(b"document", f"{number}\0{issued:%Y%m%d}".encode("ascii", "replace"))
 
     def _of(self, kind: bytes, value: bytes) -> str:
         return hmac_sm3(self._key, kind + b"\0" + value).hex()

@@ -11,6 +11,8 @@ from typing import TypeVar, cast
 import msgspec
 
 from agent.clock import Clock
+from agent.codes import CodeDesk, Resolve, Resolver, Router
+from agent.documents import DocumentDesk
 from agent.lanes import Lane
 from agent.reading import CardDesk
 from agent.results import Results
@@ -20,10 +22,11 @@ from agent.tap import TapReport, Taps
 from agent.texts import Texts
 from agent.watchdog import Watchdog
 from apdu.channel import CardGone, CardMute, Transport
-from config.model import Scene
+from config.model import CodeRule, Scene
 from drivers.contract import (
     Absence,
     CardHandle,
+    Code,
     DeviceFault,
     DeviceState,
     DeviceStatus,
@@ -215,6 +218,9 @@ class FakePrompts(FakeDevice):
         self.shown.append((prompt.code, self._world.monotonic()))
 
 
+CODES = (CodeRule(name="ticket", resolve="platform", prefix="LIB-", characters="digits"),)
+
+
 @dataclass(frozen=True)
 class Hit:
     """A row of the fake blacklist."""
@@ -352,6 +358,7 @@ class Stand:
         self.spare = FakeReader(world, "psam-2", Interface.SAM, pace=pace)
         self.sams = SamDesk(world, [self.psam, self.spare])
         self.desk = CardDesk(world, self.sams, self.references)
+        self.resolvers: dict[Resolve, Resolver] = {}
         self.taps = Taps(
             world,
             clock=Clock(world),
@@ -359,6 +366,8 @@ class Stand:
             scene=scene_for(Scene(kind="library-gate", repeat_window=WINDOW)),
             results=Results(Texts("en")),
             desk=self.desk,
+            codes=CodeDesk(Router(CODES), self.resolvers),
+            documents=DocumentDesk(self.references),
             watchdog=self.watchdog,
             application="9901",
             report=self.reports.append,
@@ -381,6 +390,11 @@ class Stand:
         reader.remove()
         reader.sent.clear()
         return report
+
+    def show(self, content: bytes, lane: Lane | None = None) -> TapReport:
+        """A code is held before the lane's scanner."""
+        seen = self.world.monotonic()
+        return self.taps.handle_code(lane or self.entry, Code("eye", content, seen, seen))
 
     def leave(self, key: str = "lin") -> TapReport:
         return self.tap(key, reader=self.door_out, lane=self.exit)

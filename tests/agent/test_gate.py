@@ -8,11 +8,20 @@ import pytest
 from agent.gate import DRAIN, Gate
 from agent.lanes import Lane
 from config.model import Agent as Settings
-from config.model import Device, Reader, Scene, Terminal
 from config.model import Lane as LaneSettings
+from config.model import Output, Reader, Scene, Terminal
 from drivers import registry
 from drivers.console import ConsoleBarrier, ConsolePrompts
-from drivers.contract import CardReader, Interface, Presence, Prompt, SlotBinding
+from drivers.contract import (
+    CardReader,
+    Code,
+    Document,
+    Interface,
+    Presence,
+    Prompt,
+    SlotBinding,
+    Unread,
+)
 from drivers.registry import DriverUnknown
 from simulators.cards import Card
 from simulators.cards import Interface as CardInterface
@@ -76,6 +85,12 @@ class Site:
         handle.close()
         self.handled.append((lane.name, reader.name, presence.count))
 
+    def handle_code(self, lane: Lane, code: Code) -> None:
+        self.handled.append((lane.name, code.source, len(code.content)))
+
+    def handle_document(self, lane: Lane, document: Document | Unread) -> None:
+        self.handled.append((lane.name, document.source, document.count))
+
 
 def settings(driver: str = "fake") -> Settings:
     slots = {"door": "contactless", "door-2": "contact", "door-out": "contactless", "psam": "sam"}
@@ -96,8 +111,8 @@ def settings(driver: str = "fake") -> Settings:
             Reader(name=name, driver=driver, match="*", interface=interface)  # type: ignore[arg-type]
             for name, interface in slots.items()
         ),
-        barriers=(Device(name="gate"),),
-        prompts=(Device(name="panel"), Device(name="voice")),
+        barriers=(Output(name="gate"),),
+        prompts=(Output(name="panel"), Output(name="voice")),
     )
 
 
@@ -119,7 +134,7 @@ def played(scenario: Callable[[Site], T], seed: int = 1) -> T:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_each_presence_is_one_tap_of_its_lane(seed: int) -> None:
     def scenario(site: Site) -> None:
-        site.gate.start(site.handle)
+        site.gate.start(site)
         for _ in range(3):
             for name in ("door", "door-2", "door-out"):
                 site.readers[name].insert(a_card())
@@ -138,7 +153,7 @@ def test_each_presence_is_one_tap_of_its_lane(seed: int) -> None:
 
 def test_a_psam_is_no_tap_and_is_powered_down_at_the_end() -> None:
     def scenario(site: Site) -> None:
-        site.gate.start(site.handle)
+        site.gate.start(site)
         psam = site.readers["psam"]
         psam.insert(CAST.psam())
         site.world.wait(1.0)
@@ -156,7 +171,7 @@ def test_a_psam_is_no_tap_and_is_powered_down_at_the_end() -> None:
 def test_a_psam_that_is_there_from_the_beginning_is_ready_before_the_first_card() -> None:
     def scenario(site: Site) -> None:
         site.readers["psam"].insert(CAST.psam())
-        site.gate.start(site.handle)
+        site.gate.start(site)
         site.world.wait(0.5)
         (status,) = site.gate.sams.status()
         assert (status.terminal_number, status.fault) == (CAST.terminal_number, "")
@@ -169,7 +184,7 @@ def test_a_psam_that_is_there_from_the_beginning_is_ready_before_the_first_card(
 def test_stop_drains_a_tap_under_way_and_takes_no_more(seed: int) -> None:
     def scenario(site: Site) -> None:
         site.lasts = {"door": 2.0}
-        site.gate.start(site.handle)
+        site.gate.start(site)
         site.readers["door"].insert(a_card())
         site.world.wait(1.0)
         site.readers["door"].remove()
@@ -188,7 +203,7 @@ def test_stop_drains_a_tap_under_way_and_takes_no_more(seed: int) -> None:
 def test_a_reader_that_hangs_is_left_behind_in_time(seed: int) -> None:
     def scenario(site: Site) -> None:
         site.driver.slots[0].on_open = lambda: site.world.wait(60.0)
-        site.gate.start(site.handle)
+        site.gate.start(site)
         site.readers["door"].insert(a_card())
         site.readers["door-2"].insert(a_card())
         site.world.wait(1.0)
@@ -204,7 +219,7 @@ def test_a_reader_that_hangs_is_left_behind_in_time(seed: int) -> None:
 def test_two_readers_of_one_lane_do_not_wait_for_each_other(seed: int) -> None:
     def scenario(site: Site) -> None:
         site.lasts = {"door": 3.0}
-        site.gate.start(site.handle)
+        site.gate.start(site)
         site.readers["door"].insert(a_card())
         for _ in range(5):
             site.readers["door-2"].insert(a_card())

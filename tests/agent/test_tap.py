@@ -2,11 +2,13 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
 
+from agent.identity import Identity, Presented
 from agent.lanes import Lane
 from agent.reading import identity_of
 from agent.reasons import Reason
@@ -16,6 +18,7 @@ from agent.status import tap_status
 from agent.tap import Missed, TapReport, Taps
 from apdu.channel import CardGone, CardMute, ReaderGone
 from drivers.contract import DeviceAbsent, DeviceProtocol
+from offline_store.event import Authentication
 from simulators.people import load_cast
 from simulators.world import SimWorld
 from tests.agent.stand import Stand, play
@@ -396,3 +399,55 @@ def test_no_identity_in_clear_is_anywhere(caplog: pytest.LogCaptureFixture) -> N
     outputs = play(scenario)
     assert len(outputs["journal"]) > 1000
     Probe(planted).check_all(outputs)
+
+
+def test_a_code_that_nobody_resolves_is_refused_recorded_and_told() -> None:
+    def scenario(stand: Stand) -> None:
+        report = stand.show(b"LIB-0001")
+        assert report.reason is Reason.CODE_UNRESOLVED
+        assert not report.accepted
+        assert report.record is not None
+        event = report.record.event()
+        assert (event.kind, event.credential, event.reason) == (
+            "tap",
+            "code:ticket",
+            "code-unresolved",
+        )
+        assert b"0001" not in report.record.body.encode()
+        assert stand.prompts.shown[-1][0] == "code-unresolved"
+        assert stand.barrier.opened == 0
+
+    play(scenario)
+
+
+def test_a_resolved_code_is_decided_by_the_scene_as_a_card_is() -> None:
+    class Platform:
+        def resolve(self, name: str, content: bytes) -> Presented:
+            return replace(identity, credential=f"code:{name}")
+
+    identity = Identity(
+        credential="",
+        card="c" * 64,
+        number="",
+        person="p" * 64,
+        issued=None,
+        expires=None,
+        authentication=Authentication(mode="none", result="passed"),
+    )
+
+    def scenario(stand: Stand) -> None:
+        stand.resolvers["platform"] = Platform()
+        assert stand.show(b"LIB-0001").accepted
+        assert stand.barrier.opened == 1
+        assert stand.show(b"LIB-0002").reason is Reason.REPEATED
+
+    play(scenario)
+
+
+def test_who_leaves_by_a_code_is_let_out_first() -> None:
+    def scenario(stand: Stand) -> None:
+        report = stand.show(b"anything", stand.exit)
+        assert report.reason is Reason.ACCEPTED_EXIT
+        assert stand.calls[:2] == ["open exit", "show accepted-exit"]
+
+    play(scenario)

@@ -1,0 +1,75 @@
+"""What a terminal is fitted with, besides card readers: made from the settings, kept, and shown."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from config.model import Agent as Settings
+from config.model import Device as DeviceSettings
+from config.model import Output
+from drivers import registry
+from drivers.contract import Device, DeviceStatus
+from world import World
+
+D = TypeVar("D", bound=Device, covariant=True)
+
+
+@dataclass(frozen=True)
+class Fitted(Generic[D]):
+    """One device and what the settings say of it."""
+
+    kind: str  # the table of the settings: scanners, documents, barriers …
+    driver: str
+    device: D
+
+    def status(self) -> DeviceStatus:
+        return self.device.status()
+
+
+class Devices:
+    """All devices of a terminal by name; a device belongs to this object as long as it lives."""
+
+    def __init__(self, world: World, settings: Settings) -> None:
+        """Touches no device. Raises the faults of `drivers.registry` and `drivers.options`."""
+        self._world = world
+        self.scanners = self._fit("scanners", settings.scanners, registry.scanner)
+        self.documents = self._fit("documents", settings.documents, registry.document_reader)
+        self.barriers = self._fit("barriers", settings.barriers, registry.barrier)
+        self.prompts = self._fit("prompts", settings.prompts, registry.prompts)
+        self.pinpads = self._fit("pinpads", settings.pinpads, registry.pin_pad)
+        self.printers = self._fit("printers", settings.printers, registry.printer)
+
+    def start(self) -> None:
+        """Begin to keep every device; none is waited for."""
+        for fitted in self:
+            fitted.device.start()
+
+    def stop(self) -> None:
+        for fitted in self:
+            fitted.device.stop()
+
+    def look(self) -> None:
+        """Something was plugged or unplugged."""
+        for fitted in self:
+            fitted.device.look()
+
+    def __iter__(self) -> "Iterator[Fitted[Device]]":
+        yield from self.scanners.values()
+        yield from self.documents.values()
+        yield from self.barriers.values()
+        yield from self.prompts.values()
+        yield from self.pinpads.values()
+        yield from self.printers.values()
+
+    def _fit(
+        self,
+        kind: str,
+        wanted: Sequence[DeviceSettings | Output],
+        driver: Callable[[str], type[D]],
+    ) -> Mapping[str, Fitted[D]]:
+        return {
+            one.name: Fitted(
+                kind, one.driver, driver(one.driver)(self._world, one.name, one.options)
+            )
+            for one in wanted
+        }
