@@ -403,7 +403,7 @@ def test_no_identity_in_clear_is_anywhere(caplog: pytest.LogCaptureFixture) -> N
 
 def test_a_code_that_nobody_resolves_is_refused_recorded_and_told() -> None:
     def scenario(stand: Stand) -> None:
-        report = stand.show(b"LIB-0001")
+        report = stand.show(b"LIB-98765432109876")
         assert report.reason is Reason.CODE_UNRESOLVED
         assert not report.accepted
         assert report.record is not None
@@ -413,7 +413,7 @@ def test_a_code_that_nobody_resolves_is_refused_recorded_and_told() -> None:
             "code:ticket",
             "code-unresolved",
         )
-        assert b"0001" not in report.record.body.encode()
+        assert b"98765432109876" not in report.record.body.encode()
         assert stand.prompts.shown[-1][0] == "code-unresolved"
         assert stand.barrier.opened == 0
 
@@ -437,9 +437,9 @@ def test_a_resolved_code_is_decided_by_the_scene_as_a_card_is() -> None:
 
     def scenario(stand: Stand) -> None:
         stand.resolvers["platform"] = Platform()
-        assert stand.show(b"LIB-0001").accepted
+        assert stand.show(b"LIB-98765432109876").accepted
         assert stand.barrier.opened == 1
-        assert stand.show(b"LIB-0002").reason is Reason.REPEATED
+        assert stand.show(b"LIB-98765432109877").reason is Reason.REPEATED
 
     play(scenario)
 
