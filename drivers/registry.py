@@ -13,6 +13,7 @@ from drivers.contract import (
     Prompts,
     ReaderDriver,
 )
+from drivers.idcard.photo import PHOTO_DECODERS, PhotoDecoder
 from world import Fault
 
 READERS, BARRIERS, PROMPTS = "onecard.readers", "onecard.barriers", "onecard.prompts"
@@ -64,6 +65,10 @@ def pin_pad(name: str) -> type[PinPad]:
 
 def printer(name: str) -> type[Printer]:
     return cast(type[Printer], _load(PRINTERS, name))
+
+
+def photo_decoder(name: str) -> type[PhotoDecoder]:
+    return cast(type[PhotoDecoder], _load(PHOTO_DECODERS, name))
 
 
 def _load(group: str, name: str) -> object:

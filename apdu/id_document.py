@@ -1,0 +1,272 @@
+"""What the 256 bytes of an ID document's text mean: UTF-16LE fields in, a typed document out.
+
+Source: spec devices.md, ID card reader. Four documents share the length; a letter at byte 248 says
+which one it is. What is legible but odd is a doubt, what is not legible is a fault that names the
+field and never shows its content.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from enum import Enum, StrEnum
+from typing import Final
+
+from apdu.records import IdNumber
+from world import Fault
+
+TEXT_SIZE: Final = 256
+FLAG_AT: Final = 248
+LONG_TERM: Final = "长期"  # instead of a last day
+PADDING: Final = " \0\u3000"  # modules pad with either of the first two
+NOT_TEXT: Final = re.compile(r"[\x00-\x1f\x7f\ufffe\uffff]")
+DAY: Final = re.compile(r"[0-9]{8}")
+PRIVATE_USE: Final = re.compile(r"[\ue000-\uf8ff]")  # how rare characters of names are written
+
+
+class DocumentFault(Fault):
+    """An ID document gave nothing that can be used."""
+
+    code = "document.fault"
+
+
+class DocumentLayoutUnknown(DocumentFault):
+    """None of the four documents has this letter. Fact: `flag`, or "?" for what is no letter."""
+
+    code = "document.layout"
+
+
+class DocumentMalformed(DocumentFault):
+    """The text is not what its layout says. Facts: `field`, `reason` (length, text, form, date)."""
+
+    code = "document.malformed"
+
+
+class Layout(Enum):
+    """The four documents, by the letter at byte 248."""
+
+    RESIDENT = "resident"
+    FOREIGNER_2017 = "foreigner-2017"  # 外国人永久居留身份证, edition 2017
+    COMPATRIOT = "compatriot"  # 港澳台居民居住证
+    FOREIGNER_2023 = "foreigner-2023"  # 外国人永久居留身份证, edition 2023
+
+
+class Sex(Enum):
+    """GB/T 2261.1."""
+
+    UNKNOWN = "0"
+    MALE = "1"
+    FEMALE = "2"
+    UNSPECIFIED = "9"
+
+
+SEXES: Final = frozenset(sex.value for sex in Sex)
+
+
+class Doubt(StrEnum):
+    """What is odd about a document that is legible all the same."""
+
+    NUMBER_CHECK = "number-check"  # the check character does not hold
+    NUMBER_BIRTH = "number-birth"  # the number names another day of birth
+    NUMBER_SEX = "number-sex"  # the number names the other sex
+    NAME = "name"  # there is none
+    PRIVATE_CHARACTER = "private-character"  # a name has a character that Unicode does not define
+    SEX = "sex"  # a code that GB/T 2261.1 does not have
+    BIRTH = "birth"  # no day of the calendar
+    DATES = "dates"  # the last day is before the first
+    NEWEST_ADDRESS = "newest-address"  # not legible
+
+
+FLAGS: Final[Mapping[bytes, Layout]] = {
+    b" \0": Layout.RESIDENT,
+    b"\0\0": Layout.RESIDENT,  # the other padding
+    b"I\0": Layout.FOREIGNER_2017,
+    b"J\0": Layout.COMPATRIOT,
+    b"Y\0": Layout.FOREIGNER_2023,
+}
+
+# (field, bytes) from byte 0 to byte 255; "-" is reserved.
+_RESIDENT: Final = (
+    ("name", 30), ("sex", 2), ("nation", 4), ("birth", 16), ("address", 70), ("number", 36),
+    ("issuer", 30), ("issued", 16), ("expires", 16),
+)  # fmt: skip
+LAYOUTS: Final[Mapping[Layout, Sequence[tuple[str, int]]]] = {
+    Layout.RESIDENT: (*_RESIDENT, ("-", 28), ("flag", 2), ("-", 6)),
+    Layout.COMPATRIOT: (
+        *_RESIDENT, ("pass_number", 18), ("issue_count", 4), ("-", 6), ("flag", 2), ("-", 6),
+    ),
+    Layout.FOREIGNER_2017: (
+        ("latin_name", 120), ("sex", 2), ("number", 30), ("nationality", 6), ("name", 30),
+        ("issued", 16), ("expires", 16), ("birth", 16), ("version", 4), ("authority", 8),
+        ("flag", 2), ("-", 6),
+    ),
+    Layout.FOREIGNER_2023: (
+        ("name", 30), ("sex", 2), ("renewals", 4), ("birth", 16), ("latin_name", 70),
+        ("number", 36), ("-", 30), ("issued", 16), ("expires", 16), ("latin_name_rest", 22),
+        ("nationality", 6), ("flag", 2), ("older_number_link", 6),
+    ),
+}  # fmt: skip
+
+# The national number: 17 digits and a check character. That of 2017's foreigners has 15 characters;
+# how its check digit is made is not known here, so none is looked at.
+NATIONAL: Final = re.compile(r"[0-9]{17}[0-9X]")
+NUMBERS: Final[Mapping[Layout, re.Pattern[str]]] = {
+    Layout.RESIDENT: NATIONAL,
+    Layout.COMPATRIOT: NATIONAL,
+    Layout.FOREIGNER_2017: re.compile(r"[0-9A-Z]{15}"),
+    Layout.FOREIGNER_2023: NATIONAL,
+}
+
+
+@dataclass(frozen=True, repr=False)
+class IdDocument:
+    """One document. A field that its layout does not have is empty; `repr` names nobody."""
+
+    layout: Layout
+    number: str  # 公民身份号码, or the foreigner's own
+    name: str  # in Chinese characters; may be empty on a foreigner's
+    sex: Sex
+    birth: date | None  # None: doubtful
+    issued: date
+    expires: date | None  # None: 长期
+    latin_name: str = ""
+    nation: str = ""  # 民族, two digits (GB/T 3304)
+    nationality: str = ""  # three letters (GB/T 2659)
+    address: str = ""
+    newest_address: str = ""  # written onto the card after its issue
+    issuer: str = ""
+    pass_number: str = ""  # 通行证号码
+    issue_count: str = ""  # 签发次数
+    renewals: str = ""  # 换证次数
+    version: str = ""
+    authority: str = ""  # 受理机关代码
+    older_number_link: str = ""  # 既往版本证件号码关联项; what it is made of is not known here
+    doubts: tuple[Doubt, ...] = ()
+
+    def valid_on(self, day: date) -> bool:
+        """From its first to its last day, both of them included."""
+        return self.issued <= day and (self.expires is None or day <= self.expires)
+
+    def __repr__(self) -> str:
+        return f"IdDocument({self.layout.name}, doubts={[doubt.value for doubt in self.doubts]})"
+
+
+# Fields that are text as they stand; all others have a type of their own.
+PLAIN: Final = frozenset({
+    "name", "nation", "nationality", "address", "issuer", "pass_number", "issue_count", "renewals",
+    "version", "authority", "older_number_link",
+})  # fmt: skip
+
+
+def parse(text: bytes, *, newest_address: bytes = b"") -> IdDocument:
+    """A document from its reader's 256 bytes, and the address that was added later (UTF-16LE).
+
+    Raises `DocumentLayoutUnknown`, `DocumentMalformed`.
+    """
+    if len(text) != TEXT_SIZE:
+        raise DocumentMalformed(field="text", reason="length")
+    layout = layout_of(text)
+    values = _values(text, layout)
+    document = IdDocument(
+        layout=layout,
+        number=_number(values["number"], layout),
+        sex=_sex(values["sex"]),
+        birth=_day_or_none(values["birth"]),
+        issued=_day("issued", values["issued"]),
+        expires=None if values["expires"] == LONG_TERM else _day("expires", values["expires"]),
+        latin_name=values.get("latin_name", "") + values.get("latin_name_rest", ""),
+        newest_address=_legible(newest_address) or "",
+        doubts=(),
+        **{name: value for name, value in values.items() if name in PLAIN},
+    )
+    doubts = [*_doubts(document, values)]
+    if _legible(newest_address) is None:
+        doubts.append(Doubt.NEWEST_ADDRESS)
+    return replace(document, doubts=tuple(doubts))
+
+
+def layout_of(text: bytes) -> Layout:
+    """Which of the four it is. Raises `DocumentLayoutUnknown`."""
+    flag = text[FLAG_AT : FLAG_AT + 2]
+    if flag not in FLAGS:
+        letter = flag[:1].decode("ascii", "replace")
+        known = flag[1:] == b"\0" and letter.isascii() and letter.isalpha()
+        raise DocumentLayoutUnknown(flag=letter if known else "?")
+    return FLAGS[flag]
+
+
+def _values(text: bytes, layout: Layout) -> dict[str, str]:
+    """Every field as text without its padding. Raises `DocumentMalformed`."""
+    values, at = {}, 0
+    for name, size in LAYOUTS[layout]:
+        if name not in ("-", "flag"):
+            value = _legible(text[at : at + size])
+            if value is None:
+                raise DocumentMalformed(field=name, reason="text")
+            values[name] = value
+        at += size
+    return values
+
+
+def _legible(raw: bytes) -> str | None:
+    """None for what is no text."""
+    try:
+        text = raw.decode("utf-16-le").strip(PADDING)
+    except UnicodeDecodeError:
+        return None
+    return None if NOT_TEXT.search(text) else text
+
+
+def _number(value: str, layout: Layout) -> str:
+    number = value.upper()
+    if not NUMBERS[layout].fullmatch(number):
+        raise DocumentMalformed(field="number", reason="form")
+    return number
+
+
+def _sex(value: str) -> Sex:
+    return Sex(value) if value in SEXES else Sex.UNKNOWN
+
+
+def _day(name: str, digits: str) -> date:
+    day = _day_or_none(digits)
+    if day is None:  # whether the document is valid could not be judged
+        raise DocumentMalformed(field=name, reason="date")
+    return day
+
+
+def _day_or_none(digits: str) -> date | None:
+    """YYYYMMDD."""
+    if not DAY.fullmatch(digits):
+        return None
+    try:
+        return date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
+    except ValueError:
+        return None
+
+
+def _doubts(document: IdDocument, values: Mapping[str, str]) -> Iterator[Doubt]:
+    if NATIONAL.fullmatch(document.number):
+        yield from _number_doubts(document)
+    if not document.name and not document.latin_name:
+        yield Doubt.NAME
+    if PRIVATE_USE.search(document.name):
+        yield Doubt.PRIVATE_CHARACTER
+    if values["sex"] not in SEXES:
+        yield Doubt.SEX
+    if document.birth is None:
+        yield Doubt.BIRTH
+    if document.expires is not None and document.expires < document.issued:
+        yield Doubt.DATES
+
+
+def _number_doubts(document: IdDocument) -> Iterator[Doubt]:
+    """GB 11643-1999: 7th to 14th digit the day of birth, an odd 17th a man."""
+    number = document.number
+    if not IdNumber.holds(number):
+        yield Doubt.NUMBER_CHECK
+    if document.birth is not None and number[6:14] != document.birth.isoformat().replace("-", ""):
+        yield Doubt.NUMBER_BIRTH
+    told = Sex.MALE if int(number[16]) % 2 else Sex.FEMALE
+    if document.sex in (Sex.MALE, Sex.FEMALE) and document.sex is not told:
+        yield Doubt.NUMBER_SEX

@@ -1,0 +1,1 @@
+"""ID-card readers: bytes of a SAM_V module in, undecoded documents out."""

@@ -1,0 +1,265 @@
+"""The conversation with a SAM_V module: one command out, its answer in, or the fault it means.
+
+Source: spec devices.md, ID card reader; SAM_V protocol description (status words 24 and 47). A
+document goes find → select → read; the status is the third byte, whose meaning is data here.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final, Protocol
+
+from apdu.id_document import TEXT_SIZE, DocumentFault
+from drivers.contract import DeviceFault, DeviceProtocol, DeviceSilent, DeviceState
+from drivers.idcard.frames import Deframer, frame
+from world import World
+
+TRIES: Final = 3  # of a command whose answer was garbled, or that the module got garbled
+GAP: Final = 0.4  # seconds; an answer that stops in its middle for so long is over
+STATUS_BYTES: Final = 3  # SW1 SW2 SW3
+
+
+class Wire(Protocol):
+    """What carries the bytes: `drivers.io.line.Line`, or USB pipes."""
+
+    @property
+    def attached(self) -> str: ...
+    def read(self, timeout: float | None = None) -> bytes: ...
+    def write(self, data: bytes) -> None: ...
+    def discard(self) -> None: ...
+    def interrupt(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class ModuleUnfit(DeviceFault):
+    """The module says that it cannot work at all. Facts: `device`, `sw`, `status`."""
+
+    code = "document.module"
+    state = DeviceState.PROTOCOL_ERROR
+
+
+class DocumentUnread(DocumentFault):
+    """The module could not select or read what lies there. Facts: `device`, `step`, `sw`,
+    `status`."""
+
+    code = "document.unread"
+
+
+class DocumentGone(DocumentFault):
+    """It was taken away before it was read. Facts: `device`."""
+
+    code = "document.gone"
+
+
+class Meaning(Enum):
+    """What a status word is about."""
+
+    DONE = "done"
+    FOUND = "found"
+    NOBODY = "nobody"
+    DOCUMENT = "document"  # what lies there cannot be read
+    COMMAND = "command"  # the command came to the module garbled
+    ORDER = "order"  # the module is not where we think it is
+    MODULE = "module"
+    NO_ITEM = "no item"
+
+
+STATUS_WORDS: Final[Mapping[int, tuple[str, Meaning]]] = {
+    0x90: ("done", Meaning.DONE),
+    0x9F: ("found", Meaning.FOUND),
+    0x10: ("checksum", Meaning.COMMAND),
+    0x11: ("length", Meaning.COMMAND),
+    0x21: ("order", Meaning.ORDER),
+    0x24: ("unknown error", Meaning.DOCUMENT),
+    0x31: ("card refused the module", Meaning.DOCUMENT),
+    0x32: ("module refused the card", Meaning.DOCUMENT),
+    0x33: ("verification", Meaning.DOCUMENT),
+    0x40: ("unknown card", Meaning.DOCUMENT),
+    0x41: ("read", Meaning.DOCUMENT),
+    0x47: ("random number", Meaning.DOCUMENT),
+    0x60: ("self test", Meaning.MODULE),
+    0x66: ("not authorised", Meaning.MODULE),
+    0x80: ("no card", Meaning.NOBODY),
+    0x81: ("select", Meaning.DOCUMENT),
+    0x91: ("no such item", Meaning.NO_ITEM),
+}
+
+
+@dataclass(frozen=True)
+class Command:
+    """What can be asked: CMD and PARA, how long the whole answer may take (seconds), and how many
+    bytes of data come with a good one."""
+
+    step: str
+    code: bytes
+    within: float
+    least: int = 0
+    most: int = 0
+
+
+# Card work under a second is what readers' makers promise; the limits leave room for a slow one.
+STATUS: Final = Command("status", b"\x11\xff", 0.5)
+FIND: Final = Command("find", b"\x20\x01", 1.0)
+SELECT: Final = Command("select", b"\x20\x02", 2.0, 0, 16)
+READ: Final = Command("read", b"\x30\x01", 4.0, 4 + TEXT_SIZE, 4 + TEXT_SIZE + 1024)
+READ_FINGERPRINT: Final = Command(
+    "read", b"\x30\x10", 4.0, 6 + TEXT_SIZE, 6 + TEXT_SIZE + 1024 + 1024
+)
+# 70 bytes each, as long as the first one; how many there can be is not stated.
+NEWEST_ADDRESS: Final = Command("newest address", b"\x30\x03", 2.0, 2, 4 * 70)
+
+
+@dataclass(frozen=True)
+class Answer:
+    sw: int  # SW3
+    data: bytes = field(repr=False)
+
+    @property
+    def status(self) -> str:
+        return STATUS_WORDS[self.sw][0] if self.sw in STATUS_WORDS else "unknown"
+
+    @property
+    def meaning(self) -> Meaning | None:
+        return STATUS_WORDS[self.sw][1] if self.sw in STATUS_WORDS else None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One document's parts as the module gave them."""
+
+    text: bytes = field(repr=False)
+    photo: bytes = field(repr=False)
+    fingerprint: bytes = field(repr=False)
+
+
+class Module:
+    """An open module. `count` is told "garbled" and "stale" answers."""
+
+    def __init__(self, world: World, wire: Wire, device: str, count: Callable[[str], None]) -> None:
+        self._world = world
+        self._wire = wire
+        self._device = device
+        self._count = count
+        self.attached = wire.attached
+
+    def check(self) -> None:
+        """Whether a module is there and well. Raises `DeviceFault`s."""
+        answer = self._ask(STATUS)
+        if answer.meaning is not Meaning.DONE:
+            raise self._protocol()
+
+    def find(self) -> bool:
+        """Whether a document lies there that was not read yet (spec: after a good read it has to
+        leave the field first). Raises `DeviceFault`s."""
+        answer = self._ask(FIND)
+        if answer.meaning not in (Meaning.FOUND, Meaning.NOBODY, Meaning.DOCUMENT):
+            raise self._protocol()
+        return answer.meaning is not Meaning.NOBODY
+
+    def select(self) -> None:
+        """Raises `DocumentUnread`, `DeviceFault`s."""
+        self._ask_document(SELECT)
+
+    def read(self, *, fingerprint: bool) -> Reading:
+        """Raises `DocumentUnread`, `DeviceFault`s."""
+        answer = self._ask_document(READ_FINGERPRINT if fingerprint else READ)
+        reading = _parts(answer.data, 3 if fingerprint else 2)
+        if reading is None:
+            raise self._unread(READ, answer, "malformed")
+        return reading
+
+    def newest_address(self) -> bytes:
+        """UTF-16LE; empty when none was added. Raises `DocumentUnread`, `DeviceFault`s."""
+        answer = self._ask(NEWEST_ADDRESS)
+        if answer.meaning is Meaning.NO_ITEM:
+            return b""
+        return self._done(NEWEST_ADDRESS, answer).data
+
+    def rest(self, seconds: float) -> None:
+        """Let `seconds` pass; what comes unasked is thrown away. Raises `Interrupted`,
+        `DeviceLost`."""
+        deadline = self._world.monotonic() + seconds
+        while (left := deadline - self._world.monotonic()) > 0:
+            self._wire.read(left)
+
+    def interrupt(self) -> None:
+        self._wire.interrupt()
+
+    def close(self) -> None:
+        self._wire.close()
+
+    def _ask_document(self, command: Command) -> Answer:
+        return self._done(command, self._ask(command))
+
+    def _done(self, command: Command, answer: Answer) -> Answer:
+        if answer.meaning is Meaning.DONE:
+            return answer
+        raise self._unread(command, answer, answer.status)
+
+    def _unread(self, command: Command, answer: Answer, status: str) -> DocumentUnread:
+        return DocumentUnread(
+            device=self._device, step=command.step, sw=f"{answer.sw:02X}", status=status
+        )
+
+    def _ask(self, command: Command) -> Answer:
+        """Its answer, whatever the status. Raises `ModuleUnfit`, `DeviceSilent`, `DeviceProtocol`
+        when it stays garbled, `DeviceLost`, `Interrupted`."""
+        for _ in range(TRIES):
+            answer = self._exchange(command)
+            if answer is None or answer.meaning is Meaning.COMMAND:
+                self._count("garbled")
+                continue
+            if answer.meaning is Meaning.MODULE:
+                raise ModuleUnfit(device=self._device, sw=f"{answer.sw:02X}", status=answer.status)
+            return answer
+        raise self._protocol()
+
+    def _exchange(self, command: Command) -> Answer | None:
+        """None when what came was no answer. Raises `DeviceSilent` when nothing came."""
+        self._wire.discard()
+        self._wire.write(frame(command.code))
+        deframer = Deframer()
+        heard = broken = False
+        deadline = self._world.monotonic() + command.within
+        while (left := deadline - self._world.monotonic()) > 0:
+            data = self._wire.read(min(left, GAP) if broken else left)
+            if not data:
+                break
+            heard = broken = True
+            for content in deframer.feed(data):
+                broken = False  # a whole frame; if it is not ours, ours is still to come
+                answer = _answer(command, content)
+                if answer is not None:
+                    return answer
+                self._count("stale")
+        if not heard:
+            raise DeviceSilent(device=self._device, port=self.attached)
+        return None
+
+    def _protocol(self) -> DeviceProtocol:
+        return DeviceProtocol(device=self._device, port=self.attached)
+
+
+def _answer(command: Command, content: bytes) -> Answer | None:
+    """None for what cannot be this command's answer: an echo, or a late answer to another."""
+    if len(content) < STATUS_BYTES:
+        return None
+    answer = Answer(content[2], content[STATUS_BYTES:])
+    if answer.meaning in (Meaning.FOUND, Meaning.NOBODY):
+        return answer if command is FIND else None
+    if answer.meaning is Meaning.DONE:
+        fits = command is not FIND and command.least <= len(answer.data) <= command.most
+        return answer if fits else None
+    return answer
+
+
+def _parts(data: bytes, count: int) -> Reading | None:
+    """Two or three lengths of two bytes each, then the parts. None when they do not add up."""
+    lengths = [int.from_bytes(data[2 * n : 2 * n + 2], "big") for n in range(count)]
+    if lengths[0] != TEXT_SIZE or sum(lengths) != len(data) - 2 * count:
+        return None
+    parts, at = [], 2 * count
+    for length in lengths:
+        parts.append(data[at : at + length])
+        at += length
+    return Reading(*parts, *[b""] * (3 - count))

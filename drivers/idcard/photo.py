@@ -1,0 +1,25 @@
+"""The photo of an ID document: 1024 opaque bytes (WLT) in, a picture out, where there is a decoder.
+
+WLT is proprietary, so onecard has no decoder. A package that has the right to one offers it under
+the entry point group `onecard.photo_decoders`; everything else works without it.
+"""
+
+from typing import Final, Protocol
+
+from apdu.id_document import DocumentFault
+
+PHOTO_DECODERS: Final = "onecard.photo_decoders"
+
+
+class PhotoUndecoded(DocumentFault):
+    """The bytes are no photo, or the decoder failed. Facts: `decoder`, its name."""
+
+    code = "document.photo"
+
+
+class PhotoDecoder(Protocol):
+    """What a decoder's package offers: a class without arguments."""
+
+    def decode(self, wlt: bytes) -> bytes:
+        """A BMP, PNG or JPEG file. Raises `PhotoUndecoded`."""
+        ...

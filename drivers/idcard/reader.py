@@ -1,0 +1,129 @@
+"""A SAM_V reader as a `DocumentReader`: a document is laid down, read once, and told.
+
+Find is asked again and again, because the module says nothing by itself: the poll that its
+protocol forces. A document that cannot be read is told too, so that its holder is.
+"""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from apdu.id_document import DocumentFault
+from drivers.contract import DeviceFault, Document, Options, Unread
+from drivers.idcard.module import DocumentGone, DocumentUnread, Module, Reading, Wire
+from drivers.idcard.usb import open_usb_wire
+from drivers.io.keeper import Kept
+from drivers.io.line import LineOptions, open_line
+from drivers.io.usb import UsbMatch
+from drivers.options import typed
+from world import Queue, World
+
+
+class SamVOptions(LineOptions, frozen=True, kw_only=True):
+    """Either `port` (serial) or `usb`."""
+
+    port: str = ""
+    baudrate: Annotated[int, Meta(ge=9600, le=115_200)] = 115_200
+    usb: UsbMatch | None = None  # "0400:C35A"
+    interval: Annotated[float, Meta(ge=0.05, le=1.0)] = 0.3  # seconds between two finds
+    attempts: Annotated[int, Meta(ge=1, le=9)] = 2  # of reading a document that lies there
+    fingerprint: bool = False
+    newest_address: bool = False
+
+    def __post_init__(self) -> None:
+        if bool(self.port) == bool(self.usb):
+            raise ValueError("exactly one of `port` and `usb` is needed")
+
+
+class SamVReader(Kept[Module]):
+    """See `drivers.contract.DocumentReader`."""
+
+    def __init__(self, world: World, name: str, options: Options) -> None:
+        super().__init__(world, name)
+        self._options = typed(options, SamVOptions, device=name)
+        self._events: Queue[Document | Unread] = world.queue()
+        self._laid = 0
+
+    @property
+    def events(self) -> Queue[Document | Unread]:
+        return self._events
+
+    def _open(self) -> Module:
+        module = Module(self._world, self._wire(), self.name, self._count)
+        try:
+            module.check()
+        except BaseException:
+            module.close()
+            raise
+        return module
+
+    def _wire(self) -> Wire:
+        if self._options.usb:
+            return open_usb_wire(self._world, self._options.usb, device=self.name)
+        return open_line(self._world, self._options, device=self.name)
+
+    def _serve(self, connection: Module) -> None:
+        while True:
+            if connection.find():
+                self._take(connection)
+                # Found again, it is the same one, which is no error: no hand is so quick that it
+                # changes two documents between two finds.
+                while connection.find():
+                    connection.rest(self._options.interval)
+            connection.rest(self._options.interval)
+
+    def _take(self, module: Module) -> None:
+        """One document, read or not."""
+        self._laid += 1
+        seen = self._world.monotonic()
+        try:
+            reading = self._read(module)
+            address = self._newest_address(module)
+        except DocumentFault as fault:
+            self._tell_unread(fault, seen)
+        except DeviceFault as fault:
+            self._tell_unread(fault, seen)
+            raise
+        else:
+            self._present()
+            self._events.put(
+                Document(
+                    source=self.name,
+                    count=self._laid,
+                    text=reading.text,
+                    photo=reading.photo,
+                    fingerprint=reading.fingerprint,
+                    newest_address=address,
+                    seen=seen,
+                    at=self._world.monotonic(),
+                )
+            )
+
+    def _read(self, module: Module) -> Reading:
+        """Select and read, once more while it lies there. Raises `DocumentFault`s."""
+        left = self._options.attempts
+        while True:
+            try:
+                module.select()
+                return module.read(fingerprint=self._options.fingerprint)
+            except DocumentUnread as fault:
+                self._count("failed reads")
+                left -= 1
+                if not left:
+                    raise
+                if not module.find():
+                    raise DocumentGone(device=self.name) from fault
+
+    def _newest_address(self, module: Module) -> bytes:
+        """What is on the document is enough without it."""
+        if not self._options.newest_address:
+            return b""
+        try:
+            return module.newest_address()
+        except DocumentUnread:
+            self._count("no newest address")
+            return b""
+
+    def _tell_unread(self, fault: DocumentFault | DeviceFault, seen: float) -> None:
+        self._present()
+        self._events.put(Unread(self.name, self._laid, fault, seen, self._world.monotonic()))
