@@ -1,0 +1,100 @@
+"""Voice packs: `<language>/<key>.wav` → samples at the sink's rate, read when first needed.
+
+A city's own folder comes before the packs that installed distributions ship (entry points of the
+group `onecard.voices` name a package, whose folder `pack` has the clips).
+"""
+
+import io
+import wave
+from array import array
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+import miniaudio
+
+from world import World
+
+PACKS: Final = "onecard.voices"
+RATE: Final = 16_000  # Hz, mono, 16 bit: what clips are converted to
+BYTES_PER_SECOND: Final = 2 * RATE
+LARGEST: Final = 2_000_000  # bytes of a file; half a minute is no prompt
+FORMATS: Final = {
+    1: miniaudio.SampleFormat.UNSIGNED8,
+    2: miniaudio.SampleFormat.SIGNED16,
+    3: miniaudio.SampleFormat.SIGNED24,
+    4: miniaudio.SampleFormat.SIGNED32,
+}
+CHANNELS: Final = range(1, 9)
+RATES: Final = range(4_000, 192_001)
+
+
+class Clips:
+    """All clips that this terminal can say, at one volume."""
+
+    def __init__(self, world: World, folder: Path | None, volume: int) -> None:
+        """`folder`: the city's own pack; `volume` in percent. Touches nothing."""
+        self._world = world
+        self._folder = folder
+        self._volume = volume
+        self._known: dict[tuple[str, str], bytes] = {}
+
+    def get(self, language: str, key: str) -> bytes:
+        """Samples (mono, 16 bit, `RATE`); empty when no pack has a usable clip of that name."""
+        name = (language, key)
+        if name not in self._known:
+            self._known[name] = self._read(language, key)
+        return self._known[name]
+
+    def _read(self, language: str, key: str) -> bytes:
+        for data in self._found(language, key):
+            samples = samples_of(data)
+            if samples:
+                return _at(self._volume, samples)
+        return b""
+
+    def _found(self, language: str, key: str) -> Iterator[bytes]:
+        """The files of that name, the city's own first."""
+        file = f"{key}.wav"
+        if self._folder is not None:
+            try:
+                with self._world.open(self._folder / language / file, "rb") as stream:
+                    yield stream.read(LARGEST + 1)
+            except OSError:  # not in this pack
+                pass
+        for point in entry_points(group=PACKS):
+            entry = files(point.module) / "pack" / language / file
+            if entry.is_file():
+                yield entry.read_bytes()
+
+
+def samples_of(data: bytes) -> bytes:
+    """A WAV file's samples (mono, 16 bit, `RATE`); empty for anything that is no PCM WAV file of
+    a reasonable size."""
+    if len(data) > LARGEST:
+        return b""
+    try:
+        with wave.open(io.BytesIO(data), "rb") as clip:
+            form = FORMATS.get(clip.getsampwidth())
+            channels, rate = clip.getnchannels(), clip.getframerate()
+            if form is None or channels not in CHANNELS or rate not in RATES:
+                return b""
+            frames = clip.readframes(LARGEST)
+    except (wave.Error, EOFError):
+        return b""
+    frames = frames[: len(frames) - len(frames) % (channels * clip.getsampwidth())]
+    if not frames:
+        return b""
+    return bytes(
+        miniaudio.convert_frames(
+            form, channels, rate, frames, miniaudio.SampleFormat.SIGNED16, 1, RATE
+        )
+    )
+
+
+def _at(volume: int, samples: bytes) -> bytes:
+    if volume == 100:
+        return samples
+    return array("h", (sample * volume // 100 for sample in array("h", samples))).tobytes()
