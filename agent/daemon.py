@@ -17,7 +17,7 @@ from agent.api.server import ApiServer
 from agent.clock import Clock
 from agent.codes import CodeDesk, Router
 from agent.documents import DocumentDesk
-from agent.gate import Gate
+from agent.gate import Gate, device_folders
 from agent.reading import CardDesk
 from agent.reasons import Reason
 from agent.results import Results
@@ -30,6 +30,7 @@ from agent.watchdog import Watchdog
 from config.model import Agent as Settings
 from config.model import Keys
 from drivers.contract import Prompt
+from drivers.hotplug import Hotplug
 from offline_store.event import Record
 from offline_store.lists import Lists
 from offline_store.store import Store
@@ -69,7 +70,9 @@ class Agent:
             lists=self._lists,
         )
         self.feed = Feed()
+        self._results = Results(texts, settings.results)
         self._gate = Gate(world, settings)
+        self._hotplug = Hotplug(world, self._gate.plugged, device_folders(settings))
         self._watchdog = Watchdog(world, settings.watchdog.card_silent)
         self._api = ApiServer(world, self, Path(settings.terminal.socket))
         self._uplink: Uplink | None = None
@@ -105,11 +108,13 @@ class Agent:
         if changed:
             raise NeedsRestart(keys=", ".join(changed))
         # What is wrong shows here, before anything stops.
-        gate = Gate(self._world, settings)
+        gate, results = Gate(self._world, settings), Results(texts, settings.results)
         moved = settings.sync != self._settings.sync
         uplink = self._make_uplink(settings) if moved else self._uplink
         self._close_gate()
-        self._settings, self._texts, self._gate = settings, texts, gate
+        self._settings, self._texts = settings, texts
+        self._gate, self._results = gate, results
+        self._hotplug = Hotplug(self._world, gate.plugged, device_folders(settings))
         self._watchdog = Watchdog(self._world, settings.watchdog.card_silent)
         self._open_gate()
         if moved:
@@ -130,7 +135,7 @@ class Agent:
             "clock": {"time_ms": clock.time_ms, "quality": clock.quality},
             "readers": self.readers(),
             "attached": list(self._gate.attached()),
-            "devices": [device_status(status) for status in self._gate.devices()],
+            "devices": self.devices(),
             "sams": [sam_status(status) for status in self._gate.sams.status()],
             "store": msgspec.to_builtins(self._store.status()),
             "lists": dict(self._lists.versions()),
@@ -138,7 +143,11 @@ class Agent:
         }
 
     def readers(self) -> list[dict[str, Any]]:
-        return [device_status(status) for status in self._gate.readers()]
+        return [device_status(placed) for placed in self._gate.readers()]
+
+    def devices(self) -> list[dict[str, Any]]:
+        """All that is no card reader."""
+        return [device_status(placed) for placed in self._gate.devices()]
 
     def attached(self) -> Sequence[str]:
         return self._gate.attached()
@@ -156,14 +165,14 @@ class Agent:
     # Parts
 
     def _open_gate(self) -> None:
-        settings, results = self._settings, Results(self._texts)
+        settings = self._settings
         self._watchdog.start()
         taps = Taps(
             self._world,
             clock=self._clock,
             store=self._store,
             scene=scene_for(settings.scene),
-            results=results,
+            results=self._results,
             desk=CardDesk(self._world, self._gate.sams, self._references),
             codes=CodeDesk(Router(settings.codes), {}),
             documents=DocumentDesk(self._references),
@@ -172,10 +181,12 @@ class Agent:
             report=self._publish,
         )
         self._gate.start(taps)
-        self._say(results.prompt(Reason.WELCOME))
+        self._hotplug.start()
+        self._say(self._results.prompt(Reason.WELCOME))
 
     def _close_gate(self) -> None:
-        self._say(Results(self._texts).prompt(Reason.OUT_OF_SERVICE))
+        self._hotplug.stop()
+        self._say(self._results.prompt(Reason.OUT_OF_SERVICE))
         if not self._gate.stop():
             LOG.warning("%s", self._texts.ui("reader-left-hanging"))
         self._watchdog.stop()

@@ -8,8 +8,11 @@ import msgspec
 
 from agent.reasons import Reason
 from agent.texts import Texts
+from config.model import Result
+from config.shape import nearest
 from drivers.contract import Beep, Lamp, Prompt
 from offline_store.event import Verdict
+from world import Fault
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -29,20 +32,25 @@ def table() -> Mapping[Reason, Row]:
     return msgspec.convert(document, dict[Reason, Row])
 
 
-class Results:
-    """The table in one language."""
+class ResultUnknown(Fault):
+    """The settings change what people are told for a reason that does not exist."""
 
-    def __init__(self, texts: Texts) -> None:
+    code = "results.unknown"
+
+
+class Results:
+    """The table in one language, with what the city tells its people otherwise. What a reason
+    means, accepted or refused, no setting changes."""
+
+    def __init__(self, texts: Texts, city: Mapping[str, Result] | None = None) -> None:
+        """Raises `ResultUnknown`."""
+        city = city or {}
+        for reason in city:
+            if reason not in list(Reason):
+                raise ResultUnknown(reason=reason, nearest=nearest(reason, sorted(Reason)))
         self._rows = table()
         self._prompts = {
-            reason: Prompt(
-                reason.value,
-                texts.prompt(row.text),
-                row.lamp,
-                row.beep,
-                voice=row.voice,
-                language=texts.language,
-            )
+            reason: _prompt(reason, row, texts, city.get(reason, Result()))
             for reason, row in self._rows.items()
         }
 
@@ -56,3 +64,15 @@ class Results:
     def exit_status(self, reason: Reason) -> int:
         """What `onecard tap` ends with."""
         return self._rows[reason].exit
+
+
+def _prompt(reason: Reason, row: Row, texts: Texts, city: Result) -> Prompt:
+    words = {str(language): text for language, text in city.words.items()}
+    return Prompt(
+        reason.value,
+        words.get(texts.language) or texts.prompt(row.text),
+        city.lamp or row.lamp,
+        city.beep or row.beep,
+        voice=row.voice if city.voice is None else city.voice,
+        language=texts.language,
+    )

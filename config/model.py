@@ -98,6 +98,15 @@ class Scene(Settings, frozen=True, kw_only=True):
     repeat_window: Annotated[float, Meta(ge=0, le=3600)] = 8.0  # same person again within: refused
 
 
+class Result(Settings, frozen=True, kw_only=True):
+    """How a city tells people one reason; what is not given stays as shipped."""
+
+    lamp: Literal["green", "red", "yellow", "off"] | None = None
+    beep: Literal["short", "double", "long", "none"] | None = None
+    words: dict[Literal["zh", "en"], str] = {}  # what is shown, by language
+    voice: str | None = None  # clip of the voice pack; empty: nothing is said
+
+
 class Sync(Settings, frozen=True, kw_only=True):
     """The way to the platform."""
 
@@ -150,6 +159,7 @@ class Agent(Settings, frozen=True, kw_only=True):
     pinpads: tuple[Device, ...] = ()
     printers: tuple[Device, ...] = ()
     codes: tuple[CodeRule, ...] = ()  # the first that fits
+    results: dict[Name, Result] = {}  # by reason code
     sync: Sync | None = None
     keys: Keys = msgspec.field(default_factory=Keys)
     watchdog: Watchdog = msgspec.field(default_factory=Watchdog)

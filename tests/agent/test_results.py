@@ -1,8 +1,11 @@
 """One table says what each reason means; nothing decides lamps or exit statuses elsewhere."""
 
+import pytest
+
 from agent.reasons import Reason
-from agent.results import Results, table
+from agent.results import Results, ResultUnknown, table
 from agent.texts import LANGUAGES, Texts, catalogue
+from config.model import Result
 
 PROMPTS_ONLY = {Reason.TAKE_CARD_AWAY, Reason.OUT_OF_SERVICE, Reason.WELCOME}
 
@@ -44,3 +47,20 @@ def test_a_prompt_carries_the_reason_and_the_languages_words() -> None:
     prompt = Results(Texts("en")).prompt(Reason.CARD_GONE)
     assert (prompt.code, prompt.text) == ("card-gone", "Please tap again")
     assert (prompt.voice, prompt.language) == ("tap-again", "en")
+
+
+def test_a_city_tells_people_in_its_own_way_and_changes_no_verdict() -> None:
+    city = {"repeated": Result(lamp="red", words={"zh": "您已刷过卡"}, voice="")}
+    shipped, own = Results(Texts("zh")), Results(Texts("zh"), city)
+    prompt = own.prompt(Reason.REPEATED)
+    assert (prompt.text, prompt.lamp, prompt.voice) == ("您已刷过卡", "red", "")
+    assert prompt.beep == shipped.prompt(Reason.REPEATED).beep
+    assert not own.accepted(Reason.REPEATED)
+    assert Results(Texts("en"), city).prompt(Reason.REPEATED).text.startswith("Already")
+    assert own.prompt(Reason.ACCEPTED) == shipped.prompt(Reason.ACCEPTED)
+
+
+def test_a_reason_that_does_not_exist_is_named_with_the_nearest() -> None:
+    with pytest.raises(ResultUnknown) as caught:
+        Results(Texts("zh"), {"repeat": Result()})
+    assert caught.value.facts["nearest"] == "repeated"
