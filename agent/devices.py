@@ -6,11 +6,12 @@ from typing import Generic, TypeVar
 
 from config.model import Agent as Settings
 from config.model import Device as DeviceSettings
-from config.model import Output
+from config.model import Output, Reader
 from drivers import registry
 from drivers.contract import Device, DeviceStatus
 from world import World
 
+KINDS = ("readers", "scanners", "documents", "barriers", "prompts", "pinpads", "printers")
 D = TypeVar("D", bound=Device, covariant=True)
 
 
@@ -24,6 +25,32 @@ class Fitted(Generic[D]):
 
     def status(self) -> DeviceStatus:
         return self.device.status()
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A device's status, and where the settings put it."""
+
+    kind: str  # the table of the settings: readers, scanners …
+    driver: str
+    lanes: Sequence[str]  # that name it; none for a PSAM's slot
+    status: DeviceStatus
+
+
+def configured(settings: Settings) -> Iterator[tuple[str, Reader | DeviceSettings | Output]]:
+    """Every device of the settings with its kind."""
+    for kind in KINDS:
+        for device in getattr(settings, kind):
+            yield kind, device
+
+
+def patterns(settings: Settings) -> Iterator[str]:
+    """What the settings say of where devices are: paths, addresses, names, each alternative."""
+    for _, device in configured(settings):
+        words: list[object] = [device.match] if isinstance(device, Reader) else []
+        for word in [*words, *device.options.values()]:
+            if isinstance(word, str):
+                yield from (alternative.strip() for alternative in word.split("|"))
 
 
 class Devices:

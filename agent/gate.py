@@ -5,9 +5,10 @@ A reload replaces it as a whole; store, link and API go on.
 
 from collections.abc import Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, Protocol
 
-from agent.devices import Devices
+from agent.devices import Devices, Placed, patterns
 from agent.lanes import InputThread, Lane
 from agent.sam import SamDesk
 from config.model import Agent as Settings
@@ -17,7 +18,6 @@ from drivers.contract import (
     Absence,
     CardReader,
     Code,
-    DeviceStatus,
     Document,
     Interface,
     Presence,
@@ -25,6 +25,7 @@ from drivers.contract import (
     SlotBinding,
     Unread,
 )
+from drivers.hotplug import USUAL_FOLDERS
 from world import World
 
 DRAIN = 5.0  # seconds that a tap under way gets to end
@@ -51,6 +52,7 @@ class Gate:
         self.fitted = Devices(world, settings)
         self.lanes = {lane.name: self._lane(lane) for lane in settings.lanes}
         self._settings = settings.lanes
+        self._family = {reader.name: reader.driver for reader in settings.readers}
         self._lane_of = {reader: lane.name for lane in settings.lanes for reader in lane.readers}
         sams = [r for r in self._readers.values() if r.interface is Interface.SAM]
         self.sams = SamDesk(world, sams)
@@ -60,6 +62,12 @@ class Gate:
         """Only find out what is attached; no card is touched."""
         for driver in self._drivers.values():
             driver.start()
+
+    def plugged(self) -> None:
+        """Something was plugged or unplugged: what is missing is looked for now. Any thread."""
+        for driver in self._drivers.values():
+            driver.look()
+        self.fitted.look()
 
     def start(self, handlers: Handlers) -> None:
         """Serve every lane's inputs; what is shown there goes to `handlers`."""
@@ -83,12 +91,19 @@ class Gate:
         self.fitted.stop()
         return all(ended)
 
-    def readers(self) -> Sequence[DeviceStatus]:
-        return [reader.status() for reader in self._readers.values()]
+    def readers(self) -> Sequence[Placed]:
+        return [
+            Placed("readers", self._family[name], self._lanes("readers", name), reader.status())
+            for name, reader in self._readers.items()
+        ]
 
-    def devices(self) -> Sequence[DeviceStatus]:
+    def devices(self) -> Sequence[Placed]:
         """All that is no card reader."""
-        return [fitted.status() for fitted in self.fitted]
+        return [
+            Placed(fitted.kind, fitted.driver, self._lanes(fitted.kind, status.name), status)
+            for fitted in self.fitted
+            for status in [fitted.status()]
+        ]
 
     def lane_readers(self) -> Sequence[CardReader]:
         """The readers where people tap."""
@@ -101,6 +116,10 @@ class Gate:
     def looked(self) -> bool:
         """Every driver has looked for its readers: what is absent now is really not there."""
         return all(driver.looked() for driver in self._drivers.values())
+
+    def _lanes(self, kind: str, name: str) -> Sequence[str]:
+        """The lanes that name that device."""
+        return [lane.name for lane in self._settings if name in named(lane, kind)]
 
     def _lane(self, lane: LaneSettings) -> Lane:
         fitted = self.fitted
@@ -132,6 +151,21 @@ class Gate:
             documents = self.fitted.documents[name].device.events
             take = partial(handlers.handle_document, lane)
             yield InputThread(self._world, f"documents {name}", documents, take)
+
+
+def device_folders(settings: Settings) -> Sequence[Path]:
+    """Where devices appear: the usual folders, and those of the paths that the settings name."""
+    named = (Path(pattern).parent for pattern in patterns(settings) if pattern.startswith("/"))
+    return [*USUAL_FOLDERS, *named]
+
+
+def named(lane: LaneSettings, kind: str) -> Sequence[str]:
+    """The devices of a kind (a table of the settings) that a lane names."""
+    one = {"barriers": lane.barrier, "pinpads": lane.pinpad, "printers": lane.printer}
+    if kind in one:
+        return [name for name in [one[kind]] if name]
+    names: Sequence[str] = getattr(lane, kind)
+    return names
 
 
 def _tap(handlers: Handlers, lane: Lane, reader: CardReader, event: Presence | Absence) -> None:

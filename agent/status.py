@@ -4,21 +4,28 @@ from typing import Any
 
 import msgspec
 
+from agent.devices import Placed
 from agent.sam import SamStatus
 from agent.tap import TapReport
-from drivers.contract import DeviceStatus
 
 
-def device_status(status: DeviceStatus) -> dict[str, Any]:
-    """A device: name, state, attached, fault, lost, presented, holder."""
+def device_status(placed: Placed) -> dict[str, Any]:
+    """A device: name, kind, driver, lanes, state, attached, fault, facts, lost, presented, holder,
+    counters."""
+    status = placed.status
     return {
         "name": status.name,
+        "kind": placed.kind,
+        "driver": placed.driver,
+        "lanes": list(placed.lanes),
         "state": status.state.value,
         "attached": status.attached,
         "fault": status.fault,
+        "facts": dict(status.facts),
         "lost": status.lost,
         "presented": status.presented,
         "holder": status.holder,
+        "counters": dict(status.counters),
     }
 
 

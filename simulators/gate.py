@@ -171,7 +171,7 @@ class LocalGate:
         self.ended.put(Ended(report, time.perf_counter()))
 
     def _ready(self) -> bool:
-        return {status.state for status in self.gate.readers()} == {DeviceState.READY}
+        return {placed.status.state for placed in self.gate.readers()} == {DeviceState.READY}
 
 
 def _configuration(folder: Path, region: str) -> bytes:

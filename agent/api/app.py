@@ -34,6 +34,8 @@ class Daemon(Protocol):
 
     def readers(self) -> list[dict[str, Any]]: ...
 
+    def devices(self) -> list[dict[str, Any]]: ...
+
     def attached(self) -> Sequence[str]: ...
 
     def records(self, epoch: str | None, after: int, limit: int) -> Sequence[Record]: ...
@@ -77,6 +79,10 @@ def application(daemon: Daemon) -> Starlette:
     def readers(request: Request) -> dict[str, Any]:
         return {"readers": daemon.readers(), "attached": list(daemon.attached())}
 
+    def devices(request: Request) -> dict[str, Any]:
+        attached = list(daemon.attached())
+        return {"devices": [*daemon.readers(), *daemon.devices()], "attached": attached}
+
     def journal(request: Request) -> dict[str, Any]:
         query = request.query_params
         after = _whole_number(query.get("after", "0"))
@@ -94,6 +100,7 @@ def application(daemon: Daemon) -> Starlette:
         routes=[
             Route("/v1/status", endpoint(status)),
             Route("/v1/readers", endpoint(readers)),
+            Route("/v1/devices", endpoint(devices)),
             Route("/v1/journal", endpoint(journal)),
             Route("/v1/journal/verify", endpoint(verify)),
             Route("/v1/taps", taps),

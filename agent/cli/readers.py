@@ -37,7 +37,7 @@ def look(context: Context, settings: Settings) -> dict[str, Any]:
         while not gate.looked() and context.world.monotonic() < end:
             context.world.wait(LOOK)
         seen = {
-            "readers": [device_status(status) for status in gate.readers()],
+            "readers": [device_status(placed) for placed in gate.readers()],
             "attached": list(gate.attached()),
         }
         gate.stop()

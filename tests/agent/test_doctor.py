@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from agent.devices import Placed
 from agent.doctor import ENOUGH_SPACE, Doctor, Finding
 from agent.sam import SamStatus
 from agent.status import device_status, sam_status
@@ -86,7 +87,7 @@ def readers(state: DeviceState = DeviceState.READY) -> dict[str, Any]:
     door = DeviceStatus("door", state, attached="ACS ACR1281 00 00")
     psam = DeviceStatus("psam", DeviceState.READY, attached="ACS SAM 00 01")
     return {
-        "readers": [device_status(door), device_status(psam)],
+        "readers": [device_status(Placed("readers", "pcsc", [], one)) for one in (door, psam)],
         "attached": ["ACS ACR1281 00 00", "ACS SAM 00 01"],
     }
 

@@ -253,13 +253,13 @@ def test_a_family_has_one_driver_with_all_its_slots() -> None:
             "psam",
         ]
         assert site.driver.bindings[3].interface is Interface.SAM
-        assert [status.name for status in site.gate.readers()] == [
+        assert [placed.status.name for placed in site.gate.readers()] == [
             "door",
             "door-2",
             "door-out",
             "psam",
         ]
-        assert [status.name for status in site.gate.devices()] == ["gate", "panel", "voice"]
+        assert [placed.status.name for placed in site.gate.devices()] == ["gate", "panel", "voice"]
 
     played(scenario)
 

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from agent.devices import Placed
 from agent.reasons import Reason
 from agent.sam import SamStatus
 from agent.status import device_status, sam_status, tap_status
@@ -11,15 +12,29 @@ from offline_store.event import Record
 
 
 def test_a_devices_keys_are_a_contract() -> None:
-    status = DeviceStatus("door", DeviceState.NO_ANSWER, "ACS 00 00", "card.mute", 2, 7)
-    assert device_status(status) == {
+    status = DeviceStatus(
+        "door",
+        DeviceState.NO_ANSWER,
+        "ACS 00 00",
+        "card.mute",
+        2,
+        7,
+        facts={"device": "door"},
+        counters={"garbled": 3},
+    )
+    assert device_status(Placed("readers", "pcsc", ["entry"], status)) == {
         "name": "door",
+        "kind": "readers",
+        "driver": "pcsc",
+        "lanes": ["entry"],
         "state": "no-answer",
         "attached": "ACS 00 00",
         "fault": "card.mute",
+        "facts": {"device": "door"},
         "lost": 2,
         "presented": 7,
         "holder": "",
+        "counters": {"garbled": 3},
     }
 
 

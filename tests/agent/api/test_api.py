@@ -24,7 +24,7 @@ from offline_store.faults import JournalBusy
 from world import Fault
 from world.real import RealWorld
 
-ROUTES = ["/v1/status", "/v1/readers", "/v1/journal", "/v1/journal/verify"]
+ROUTES = ["/v1/status", "/v1/readers", "/v1/devices", "/v1/journal", "/v1/journal/verify"]
 SOON = 5.0
 
 
@@ -43,6 +43,9 @@ class FakeDaemon:
 
     def readers(self) -> list[dict[str, Any]]:
         return [{"name": "door"}]
+
+    def devices(self) -> list[dict[str, Any]]:
+        return [{"name": "eye"}]
 
     def attached(self) -> Sequence[str]:
         return ("Fake door",)
@@ -112,6 +115,11 @@ def test_answers_are_the_daemons(served: Served) -> None:
     assert served.client.get("/v1/readers") == {
         "version": 1,
         "readers": [{"name": "door"}],
+        "attached": ["Fake door"],
+    }
+    assert served.client.get("/v1/devices") == {
+        "version": 1,
+        "devices": [{"name": "door"}, {"name": "eye"}],
         "attached": ["Fake door"],
     }
     assert served.client.get("/v1/journal/verify") == {"version": 1, "whole": True}
