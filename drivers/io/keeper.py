@@ -140,6 +140,8 @@ class Kept(ABC, Generic[C]):
         """Let another program have the device until `take_back`; closed on return, or after 2 s."""
         with self._guard:
             self._released = True
+            if self._closed.is_set():
+                self._fault = DeviceReleased(device=self._name)
         self._call_back()
         self._closed.wait(STOP_WITHIN)
 
@@ -183,6 +185,8 @@ class Kept(ABC, Generic[C]):
         finally:
             with self._guard:
                 self._connection = None
+                if self._released:  # told before `release` returns
+                    self._fault = DeviceReleased(device=self._name)
             self._closed.set()
 
     def _here(self, connection: C) -> bool:

@@ -1,0 +1,185 @@
+"""Scan modules on a serial line, as a CDC port or behind a serial server.
+
+Bytes come in, `drivers.scanners.framing` cuts them into codes; a module that scans on command is
+armed, and armed anew after each code and after its own time is over.
+"""
+
+from dataclasses import replace
+from typing import Annotated, Final, Literal
+
+from msgspec import Meta
+
+from drivers.contract import DeviceFault, DeviceProtocol, DeviceSilent, Options
+from drivers.io.line import Line, LineOptions, open_line
+from drivers.io.wait import Interrupted
+from drivers.options import OptionsFault, typed
+from drivers.scanners.framing import (
+    Framed,
+    FrameFramer,
+    Framer,
+    GapFramer,
+    Outcome,
+    Suffix,
+    SuffixFramer,
+)
+from drivers.scanners.source import (
+    LONGEST_CODE,
+    SAME_CODE_WINDOW,
+    Limit,
+    Scanner,
+    ScannerGarbled,
+    Window,
+)
+from drivers.scanners.triggers import TRIGGERS, Protocol
+from world import World
+
+ANSWER_WITHIN: Final = 1.0  # seconds
+SETTLED_WITHIN: Final = 1.0  # seconds; one that never stops is found out while it is served
+
+
+class ScannerRefused(DeviceProtocol):
+    """The module does not take the trigger: it is not set to be triggered by its host. Facts:
+    `device`, `trigger`."""
+
+    code = "scanner.refused"
+
+
+class SerialScannerOptions(LineOptions, frozen=True, kw_only=True):
+    """Options of `serial-scanner`, besides those of the line.
+
+    `framing`: what ends a code. `auto`: an idle gap after the suffix, right for every code, binary
+    ones too; `suffix`: the suffix at once, quicker by the gap, but a binary code (Ministry of
+    Transport, city codes) may hold the suffix's byte and would be cut in two: for text only;
+    `idle`: a gap alone, nothing is taken off; `vguang`: the maker's frames.
+    `suffix`: `line` is CR, LF or CRLF. With LF alone and binary codes say `lf`, or a code whose
+    last byte is 0D would lose it.
+    `gap`: seconds. USB adapters pass bytes on every 16 ms, serial servers more slowly.
+    `prefixes`: taken off where a code begins with one; text, or bytes as `0x…`.
+    `trigger`: how the module is told to scan; `none`: it scans by itself.
+    `rearm`: seconds after which a module that found nothing is armed again. A poll that the
+    protocols force: a module whose time is over says nothing.
+    `vguang_command`, `vguang_status`: command of the frames that carry codes, and whether a status
+    byte follows it.
+    """
+
+    window: Window = SAME_CODE_WINDOW
+    limit: Limit = LONGEST_CODE
+    framing: Literal["auto", "suffix", "idle", "vguang"] = "auto"
+    suffix: Suffix = "line"
+    gap: Annotated[float, Meta(ge=0.002, le=1)] = 0.03
+    prefixes: tuple[Annotated[str, Meta(min_length=1, max_length=32)], ...] = ()
+    trigger: Literal["none"] | Protocol = "none"
+    rearm: Annotated[float, Meta(ge=0.5, le=60)] = 5.0
+    vguang_command: Annotated[int, Meta(ge=0, le=255)] = 0x30
+    vguang_status: bool = False
+
+
+class SerialScanner(Scanner[Line]):
+    """Entry point `serial-scanner`."""
+
+    def __init__(self, world: World, name: str, options: Options) -> None:
+        self._options = typed(options, SerialScannerOptions, device=name)
+        if self._options.framing == "suffix" and self._options.suffix == "none":
+            raise OptionsFault(device=name, problem="framing = suffix, suffix = none")
+        self._prefixes = [_prefix(text, name) for text in self._options.prefixes]
+        trigger = self._options.trigger
+        self._trigger = None if trigger == "none" else TRIGGERS[trigger]
+        super().__init__(world, name, window=self._options.window)
+
+    def _open(self) -> Line:
+        line = open_line(self._world, self._options, device=self.name)
+        try:
+            self._settle(line)
+        except DeviceFault:
+            line.close()
+            raise
+        return line
+
+    def _settle(self, line: Line) -> None:
+        """Let go by what is coming in: its beginning was sent before we listened."""
+        until = self._world.monotonic() + SETTLED_WITHIN
+        while line.read(self._options.gap) and self._world.monotonic() < until:
+            pass
+
+    def _serve(self, connection: Line) -> None:
+        if self._trigger is None:
+            self._listen(connection)
+            return
+        try:
+            self._listen_armed(connection)
+        except Interrupted:  # let go of, not lost: it does not stay lit for nobody
+            connection.write(self._trigger.stop)
+            raise
+
+    def _listen(self, line: Line) -> None:
+        framer = self._framer()
+        while True:
+            self._hear(line, framer, line.read(framer.patience))
+
+    def _listen_armed(self, line: Line) -> None:
+        framer = self._framer()
+        while True:
+            taken = self._hear(line, framer, self._arm(line))
+            while not taken:
+                data = line.read(framer.patience or self._options.rearm)
+                taken = self._hear(line, framer, data)
+                if not data and framer.patience is None:
+                    break  # its time is over
+
+    def _arm(self, line: Line) -> bytes:
+        """Start a scan; the bytes that came beside the module's answer, a code's beginning among
+        them. Raises `DeviceSilent`, `ScannerGarbled`, `ScannerRefused`."""
+        trigger = self._trigger
+        assert trigger is not None
+        line.write(trigger.start)
+        deadline = self._world.monotonic() + ANSWER_WITHIN
+        heard = b""
+        while (found := trigger.find_answer(heard)) is None:
+            data = line.read(max(0.0, deadline - self._world.monotonic()))
+            heard += data
+            if not data and not heard:
+                raise DeviceSilent(device=self.name, port=line.attached)
+            if not data or len(heard) > 2 * self._options.limit + len(trigger.start) * 2:
+                raise ScannerGarbled(device=self.name, port=line.attached)
+        if not found.accepted:
+            raise ScannerRefused(device=self.name, trigger=self._options.trigger)
+        return found.rest
+
+    def _hear(self, line: Line, framer: Framer, data: bytes) -> bool:
+        """True when a code was among it."""
+        outcomes = framer.feed(data, self._world.monotonic())
+        return self._take([self._bare(outcome) for outcome in outcomes], line.attached)
+
+    def _bare(self, outcome: Outcome) -> Outcome:
+        """The code without the prefix that the module puts before it."""
+        if isinstance(outcome, Framed):
+            for prefix in self._prefixes:
+                if outcome.content.startswith(prefix):
+                    return replace(outcome, content=outcome.content[len(prefix) :])
+        return outcome
+
+    def _framer(self) -> Framer:
+        options = self._options
+        match options.framing:
+            case "suffix":
+                return SuffixFramer(suffix=options.suffix, limit=options.limit)
+            case "vguang":
+                return FrameFramer(
+                    command=options.vguang_command,
+                    status_byte=options.vguang_status,
+                    limit=options.limit,
+                )
+            case "auto":
+                return GapFramer(suffix=options.suffix, gap=options.gap, limit=options.limit)
+            case "idle":
+                return GapFramer(suffix="none", gap=options.gap, limit=options.limit)
+
+
+def _prefix(text: str, device: str) -> bytes:
+    """Bytes of `0x…`, or the text. Raises `OptionsFault`."""
+    if not text.startswith("0x"):
+        return text.encode()
+    try:
+        return bytes.fromhex(text[2:])
+    except ValueError as error:
+        raise OptionsFault(device=device, problem=f"prefixes: {text}") from error
