@@ -1,11 +1,15 @@
 """A driver's options from the settings, checked against a struct of its own."""
 
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 from drivers.contract import Options
 from world import Fault
+
+# Bytes as a person writes them: "1B 40"; for `bytes.fromhex`.
+Hex = Annotated[str, Meta(pattern=r"^([0-9A-Fa-f]{2}( [0-9A-Fa-f]{2})*)?\Z")]
 
 
 class DriverOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

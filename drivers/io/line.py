@@ -4,7 +4,9 @@ One thread reads; any thread may write. `interrupt` ends a read from another thr
 """
 
 import errno
+import os
 import socket
+import termios
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal
 
@@ -22,7 +24,7 @@ from drivers.contract import (
 )
 from drivers.io.holders import holders_of
 from drivers.io.ports import find_port, is_address
-from drivers.io.wait import Waker, readable
+from drivers.io.wait import Nudge, Waker, ready
 from drivers.options import DriverOptions
 from world import World
 
@@ -56,20 +58,32 @@ class Line:
         self._port = port
         self._device = device
         self._waker = Waker()
+        self._nudge = Nudge()
         self.attached = attached
 
     def read(self, timeout: float | None = None, size: int = CHUNK) -> bytes:
         """What is there, at most `size` bytes; waits up to `timeout` seconds (None: for ever) for
-        the first, and gives empty bytes after that.
+        the first, and gives empty bytes after that or when nudged.
 
         Raises `drivers.io.wait.Interrupted`, `DeviceLost`.
         """
         try:
-            if not readable(self._port.fileno(), self._waker, timeout):
-                return b""
-            return bytes(self._port.read(size))
+            return bytes(self._port.read(size)) if self._readable(timeout) else b""
         except (OSError, serial.SerialException, DeviceFault) as error:
             raise self._lost() from error
+
+    def read_into(self, buffer: bytearray, timeout: float | None = None) -> int:
+        """Like `read`, into the caller's own buffer, of which this process keeps no other copy:
+        for what has to be wiped. How many bytes came."""
+        try:
+            if not self._readable(timeout):
+                return 0
+            count = os.readv(self._port.fileno(), [buffer])
+        except (OSError, DeviceFault) as error:
+            raise self._lost() from error
+        if count == 0:  # hung up
+            raise self._lost()
+        return count
 
     def write(self, data: bytes) -> None:
         """Send all of it. Raises `DeviceSilent` when the port takes nothing, `DeviceLost`."""
@@ -84,7 +98,7 @@ class Line:
         """Forget what came and was not read. Raises `DeviceLost`."""
         try:
             self._port.reset_input_buffer()
-        except (OSError, serial.SerialException) as error:
+        except (OSError, termios.error) as error:  # which is no OSError
             raise self._lost() from error
 
     def idle(self) -> None:
@@ -92,11 +106,22 @@ class Line:
         while True:
             self.read()
 
+    def nudge(self) -> None:
+        """Make the read that waits, or else the next one, return at once. Any thread."""
+        self._nudge.give()
+
     def interrupt(self) -> None:
         self._waker.wake()
 
     def close(self) -> None:
         self._port.close()
+
+    def _readable(self, timeout: float | None) -> bool:
+        port, nudge = self._port.fileno(), self._nudge.fileno()
+        found = ready((port, nudge), self._waker, timeout)
+        if nudge in found:
+            self._nudge.take()
+        return port in found
 
     def _lost(self) -> DeviceLost:
         return DeviceLost(device=self._device, port=self.attached)
@@ -120,6 +145,8 @@ def open_line(world: World, options: LineOptions, *, device: str) -> Line:
         )
     except (OSError, serial.SerialException) as error:
         raise _not_opened(world, error, path, device) from error
+    except termios.error as error:  # unplugged in the middle of its opening
+        raise DeviceLost(device=device, port=path) from error
     except ValueError as error:  # an address that pyserial does not know
         raise DeviceUnreachable(device=device, port=path) from error
     if is_address(path):

@@ -28,6 +28,26 @@ class Waker:
         os.eventfd_write(self._fd, 1)
 
 
+class Nudge:
+    """Ends one wait early and nothing else: there is work for the thread that waits. Any thread."""
+
+    def __init__(self) -> None:
+        self._fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+
+    def __del__(self) -> None:
+        os.close(self._fd)
+
+    def fileno(self) -> int:
+        return self._fd
+
+    def give(self) -> None:
+        os.eventfd_write(self._fd, 1)
+
+    def take(self) -> None:
+        """Forget it; only after a wait has found it."""
+        os.eventfd_read(self._fd)
+
+
 def readable(fd: int, waker: Waker, timeout: float | None) -> bool:
     """True when `fd` has something to read or has hung up, False after `timeout` seconds.
 

@@ -1,0 +1,1 @@
+"""What stands on a counter: the PIN pad and the receipt printer."""

@@ -1,0 +1,236 @@
+"""A PIN pad on a serial line: one byte per key in, digits out, and nowhere else.
+
+The device's thread reads keys into one buffer that it overwrites and feeds the question that
+waits; keys that nobody has asked for are forgotten. What a person entered lives in bytearrays of
+ours, which are wiped on every way out. Not in our hands: the kernel's tty buffer, and the small
+integers that CPython shares among all programs' bytes, which say nothing.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from enum import Enum
+from hmac import compare_digest
+from typing import Final
+
+from drivers.contract import (
+    DeviceBusy,
+    DeviceFault,
+    DeviceLost,
+    Options,
+    Pin,
+    PinCancelled,
+    PinFault,
+    PinLength,
+    PinMismatch,
+    PinTimeout,
+)
+from drivers.counter.entry import Entry
+from drivers.io.keeper import Kept
+from drivers.io.line import Line, LineOptions, open_line
+from drivers.io.wait import Interrupted
+from drivers.options import Hex, OptionsFault, typed
+from world import Event, World
+
+KEYS_AT_ONCE: Final = 64  # bytes
+LONGEST: Final = 12  # digits (GM/T 0036 and ISO 9564 PINs have 4 to 12)
+
+
+class Key(Enum):
+    """The keys that are no digit."""
+
+    CONFIRM = "confirm"
+    CANCEL = "cancel"
+    BACK = "back"
+    CLEAR = "clear"
+
+
+class PinPadOptions(LineOptions, frozen=True, kw_only=True):
+    """Bytes in hex. Keys: `digits` are those of 0 to 9 in order; of the others each byte is such a
+    key. Answers: what the pad is sent, to light up, beep or show a mask; empty for nothing."""
+
+    digits: Hex = "30 31 32 33 34 35 36 37 38 39"
+    confirm: Hex = "0D"
+    cancel: Hex = "1B 18"
+    back: Hex = "08 7F"
+    clear: Hex = "0C"
+    begin: Hex = ""  # a question begins
+    again: Hex = ""  # the new PIN once more
+    mask: Hex = "2A"  # a digit was taken
+    erase: Hex = "08 20 08"  # a digit was taken back
+    end: Hex = ""  # the question is over, however
+
+
+class Question:
+    """One entry that somebody waits for. `outcome` is set once."""
+
+    def __init__(self, entry: Entry, done: Event) -> None:
+        self.entry = entry
+        self.done = done
+        self.outcome: Pin | PinFault | DeviceFault | None = None
+
+    def settle(self, outcome: Pin | PinFault | DeviceFault) -> None:
+        self.entry.wipe()
+        self.outcome = outcome
+        self.done.set()
+
+
+class SerialPinPad(Kept[Line]):
+    """See `drivers.contract.PinPad`. Counters: `asked`, `unasked` (keys that nobody had asked for),
+    `unknown` (bytes that are no key)."""
+
+    def __init__(self, world: World, name: str, options: Options) -> None:
+        super().__init__(world, name)
+        self._options = typed(options, PinPadOptions, device=name)
+        self._keys = _keys(self._options, name)
+        self._begin = bytes.fromhex(self._options.begin)
+        self._again = bytes.fromhex(self._options.again)
+        self._mask = bytes.fromhex(self._options.mask)
+        self._erase = bytes.fromhex(self._options.erase)
+        self._end = bytes.fromhex(self._options.end)
+        self._asking = world.lock()  # held by who asks
+        self._answering = world.lock()  # over the question, its entry and its outcome
+        self._question: Question | None = None
+
+    # Any thread
+
+    def ask(self, *, minimum: int = 6, maximum: int = 6, timeout: float = 30.0) -> Pin:
+        """See `drivers.contract.PinPad`. Raises `DeviceBusy` while another question waits."""
+        with self._alone():
+            return self._enter(self._begin, minimum, maximum, timeout)
+
+    def ask_new(self, *, minimum: int = 6, maximum: int = 6, timeout: float = 30.0) -> Pin:
+        """See `drivers.contract.PinPad`. `timeout` is for each of the two entries."""
+        with self._alone():
+            same = False
+            first = self._enter(self._begin, minimum, maximum, timeout)
+            try:
+                with self._enter(self._again, minimum, maximum, timeout) as second:
+                    same = compare_digest(first.digits, second.digits)
+            finally:
+                if not same:
+                    first.wipe()
+            if not same:
+                raise PinMismatch(device=self.name)
+            return first
+
+    def cancel(self) -> None:
+        """See `drivers.contract.PinPad`. Without a question nothing happens."""
+        self._settle(self._cancelled())
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        if not self._asking.acquire(0.0):
+            raise DeviceBusy(device=self.name, holder="onecard")
+        try:
+            yield
+        finally:
+            self._asking.release()
+
+    def _enter(self, signal: bytes, minimum: int, maximum: int, timeout: float) -> Pin:
+        """One entry, from its first key to its outcome."""
+        question = Question(Entry(minimum, min(maximum, LONGEST)), self._world.event())
+        self._count("asked")
+        try:
+            with self._held() as line:
+                line.write(signal)
+                line.discard()  # what was pressed before the question is no answer to it
+                with self._answering:
+                    self._question = question
+            if not question.done.wait(timeout):
+                self._settle(PinTimeout(device=self.name))
+        finally:
+            with self._answering:
+                self._question = None
+                question.entry.wipe()
+        self._show_end()
+        if isinstance(question.outcome, Pin):
+            return question.outcome
+        raise question.outcome or PinTimeout(device=self.name)
+
+    def _show_end(self) -> None:
+        """The pad goes dark. The answer stands even if the pad has just gone."""
+        if self._end:
+            with suppress(DeviceFault), self._held() as line:  # the keeper has taken note of it
+                line.write(self._end)
+
+    def _settle(self, outcome: PinFault | DeviceFault) -> None:
+        """End the question that waits, if one does."""
+        with self._answering:
+            if self._question is not None:
+                self._question.settle(outcome)
+                self._question = None
+
+    # The device's thread
+
+    def _open(self) -> Line:
+        return open_line(self._world, self._options, device=self.name)
+
+    def _serve(self, connection: Line) -> None:
+        keys = bytearray(KEYS_AT_ONCE)
+        try:
+            while True:
+                count = connection.read_into(keys)
+                answer = self._pressed(keys, count)
+                if answer:
+                    connection.write(answer)
+        except DeviceFault as fault:
+            self._settle(fault)
+            raise
+        except Interrupted:
+            self._settle(DeviceLost(device=self.name, port=connection.attached))
+            raise
+
+    def _pressed(self, keys: bytearray, count: int) -> bytes:
+        """Feed the question with the first `count` bytes of `keys` and wipe them. What the pad is
+        to be sent."""
+        answer, unasked, unknown = b"", 0, 0
+        for at in range(count):
+            key = self._keys.get(keys[at])
+            keys[at] = 0
+            with self._answering:
+                if self._question is None:
+                    unasked += 1
+                elif key is None:
+                    unknown += 1
+                else:
+                    answer += self._answer(self._question, key)
+        self._count("unasked", unasked)
+        self._count("unknown", unknown)
+        return answer
+
+    def _answer(self, question: Question, key: int | Key) -> bytes:
+        """One key's effect on the question."""
+        entry = question.entry
+        if isinstance(key, int):
+            entry.add(key)
+            return self._mask
+        if key is Key.BACK:
+            return self._erase if entry.back() else b""
+        if key is Key.CLEAR:
+            return self._erase * min(entry.wipe(), KEYS_AT_ONCE)
+        question.settle(self._taken(entry) if key is Key.CONFIRM else self._cancelled())
+        self._question = None
+        return b""
+
+    def _taken(self, entry: Entry) -> Pin | PinFault:
+        try:
+            return Pin(entry.take())
+        except PinLength as fault:
+            return fault
+
+    def _cancelled(self) -> PinCancelled:
+        return PinCancelled(device=self.name)
+
+
+def _keys(options: PinPadOptions, device: str) -> dict[int, int | Key]:
+    """Byte → digit or key. Raises `OptionsFault` when two keys share a byte."""
+    digits = bytes.fromhex(options.digits)
+    if len(digits) != 10:
+        raise OptionsFault(device=device, problem="digits: 10 bytes, of the keys 0 to 9")
+    keys: list[tuple[int, int | Key]] = [(byte, digit) for digit, byte in enumerate(digits)]
+    for key in Key:
+        keys += [(byte, key) for byte in bytes.fromhex(getattr(options, key.value))]
+    table = dict(keys)
+    if len(table) != len(keys):
+        raise OptionsFault(device=device, problem="two keys share a byte")
+    return table
