@@ -1,8 +1,30 @@
-"""What every barrier must do. A driver's tests inherit `BarrierContract`."""
+"""What every barrier must do. A driver's tests inherit `BarrierContract`; those of a board that
+can be unplugged inherit `BoardContract` and bring the board."""
 
-from drivers.contract import Barrier, DeviceState, Direction
+import logging
+import queue
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from drivers.contract import (
+    Barrier,
+    DeviceFault,
+    DeviceLost,
+    DeviceProtocol,
+    DeviceSilent,
+    DeviceState,
+    Direction,
+    Forced,
+)
+from simulators.devices.boards import GateBoard, RelayBoard
+from simulators.devices.pty import PtyPort
+from tests.drivers.contract.reader import until
 
 DIRECTIONS: tuple[Direction, ...] = ("entry", "exit", "counter")
+PATIENCE = 10.0  # seconds
 
 
 class BarrierContract:
@@ -16,3 +38,201 @@ class BarrierContract:
         assert barrier.name == "gate"
         assert barrier.status().name == "gate"
         assert barrier.status().state is DeviceState.READY
+
+
+@dataclass
+class BoardBench:
+    """A started barrier, its board and the wire between them."""
+
+    barrier: Barrier
+    board: GateBoard
+    port: PtyPort
+    answers: bool = True  # whether the board says that it took an order
+    opens: list[Direction] = field(default_factory=lambda: ["entry", "exit"])
+
+    def ready(self) -> None:
+        self.barrier.look()
+        until(lambda: self.barrier.status().state is DeviceState.READY, PATIENCE)
+
+    def gone(self) -> None:
+        until(lambda: self.barrier.status().state is not DeviceState.READY, PATIENCE)
+
+    def opened(self) -> Direction:
+        """The board's next opening."""
+        return self.board.opened.get(timeout=PATIENCE)
+
+    def closed(self) -> bool:
+        """Whether no relay is on; a board without relays closes by itself."""
+        return not (isinstance(self.board, RelayBoard) and self.board.is_on())
+
+
+class BoardContract(BarrierContract):
+    """Inherit, and give a fixture `bench`."""
+
+    @pytest.fixture
+    def barrier(self, bench: BoardBench) -> Barrier:
+        return bench.barrier
+
+    def test_each_direction_opens_its_own_way(self, bench: BoardBench) -> None:
+        for direction in bench.opens:
+            bench.barrier.open(direction)
+            assert bench.opened() == direction
+
+    def test_every_opening_closes_by_itself(self, bench: BoardBench) -> None:
+        for direction in bench.opens:
+            bench.barrier.open(direction)
+            bench.opened()
+        until(bench.closed, PATIENCE)
+
+    def test_persons_in_a_row_get_an_opening_each(self, bench: BoardBench) -> None:
+        for _ in range(3):
+            bench.barrier.open("entry")
+        assert [bench.opened() for _ in range(3)] == ["entry"] * 3
+        until(bench.closed, PATIENCE)
+        assert bench.board.opened.empty()
+
+    def test_absent_board_is_a_fault_at_once(self, bench: BoardBench) -> None:
+        bench.port.unplug()
+        bench.gone()
+        with pytest.raises(DeviceFault) as caught:
+            bench.barrier.open("entry")
+        assert caught.value.state is DeviceState.ABSENT
+
+    def test_unplugged_in_the_middle_of_a_pulse_it_is_off_after_replug(
+        self, bench: BoardBench
+    ) -> None:
+        bench.barrier.open("entry")
+        bench.opened()
+        bench.port.unplug()
+        bench.gone()
+        bench.port.plug()
+        bench.ready()
+        until(bench.closed, PATIENCE)
+        bench.barrier.open("exit")
+        assert bench.opened() == "exit"
+
+    def test_lost_is_told_once_and_back_once(
+        self, bench: BoardBench, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with caplog.at_level(logging.INFO, logger="onecard.devices"):
+            bench.port.unplug()
+            bench.gone()
+            for _ in range(3):
+                with pytest.raises(DeviceFault):
+                    bench.barrier.open("entry")
+            bench.port.plug()
+            bench.ready()
+        assert [record.getMessage() for record in caplog.records] == [
+            "device gate: device.lost",
+            "device gate: back",
+        ]
+        assert bench.barrier.status().lost == 1
+
+    def test_stop_closes_and_frees_the_port(self, bench: BoardBench) -> None:
+        bench.barrier.open("entry")
+        bench.opened()
+        bench.barrier.stop()
+        until(bench.closed, PATIENCE)
+        with pytest.raises(DeviceFault):
+            bench.barrier.open("entry")
+
+    def test_silent_board_is_a_fault_and_comes_back(self, bench: BoardBench) -> None:
+        if not bench.answers:
+            pytest.skip("the board never answers")
+        bench.port.faults.mute = True
+        with pytest.raises((DeviceSilent, DeviceLost)):
+            bench.barrier.open("entry")
+        bench.gone()
+        bench.port.faults.mute = False
+        bench.ready()
+        until(bench.closed, PATIENCE)
+
+    def test_garbled_answers_are_a_fault(self, bench: BoardBench) -> None:
+        if not bench.answers:
+            pytest.skip("the board never answers")
+        bench.port.faults.garble = -1
+        with pytest.raises((DeviceProtocol, DeviceSilent, DeviceLost)):
+            bench.barrier.open("entry")
+        bench.gone()
+        bench.port.faults.garble = 0
+        bench.ready()
+        until(bench.closed, PATIENCE)
+        bench.barrier.open("entry")
+
+    def test_deaf_board_opens_nothing(self, bench: BoardBench) -> None:
+        """The control of the suite: a fault that is injected is one that arrives."""
+        bench.port.faults.deaf = True
+        if bench.answers:
+            with pytest.raises(DeviceFault):
+                bench.barrier.open("entry")
+        else:
+            bench.barrier.open("entry")
+        with pytest.raises(queue.Empty):
+            bench.board.opened.get(timeout=0.3)
+
+    @pytest.mark.parametrize("seed", range(3))
+    def test_hostile_bytes_neither_open_nor_stop_it(self, bench: BoardBench, seed: int) -> None:
+        """Whatever the wire says meanwhile, an order opens once or is a named fault."""
+        noise = random.Random(seed)
+        for _ in range(20):
+            bench.port.send(noise.randbytes(noise.choice((1, 7, 64, 4096))))
+        assert bench.board.opened.empty()
+        until(lambda: opens(bench, "entry"), PATIENCE)
+        until(bench.closed, PATIENCE)
+        assert len(bench.barrier.events) <= 256
+
+    def test_unplugged_and_opened_from_many_threads_nothing_hangs(
+        self, bench: BoardBench, in_background: Callable[[Callable[[], None]], None]
+    ) -> None:
+        done: queue.Queue[str] = queue.Queue()
+
+        def tap() -> None:
+            try:
+                bench.barrier.open("entry")
+            except DeviceFault as fault:
+                done.put(fault.code)
+            else:
+                done.put("opened")
+
+        for _ in range(4):
+            in_background(tap)
+        bench.port.unplug()
+        outcomes = {done.get(timeout=PATIENCE) for _ in range(4)}
+        assert outcomes <= {"opened", "device.lost", "device.silent", "device.absent"}
+
+
+def opens(bench: BoardBench, direction: Direction) -> bool:
+    """Whether it opens now; a fault leaves it to the next try, as a person would tap again."""
+    try:
+        bench.barrier.open(direction)
+    except DeviceFault:
+        return False
+    return True
+
+
+class SensingContract:
+    """Inherit beside `BoardContract` for a board with sensors wired for entry, exit, forced."""
+
+    def test_it_senses(self, bench: BoardBench) -> None:
+        assert bench.barrier.senses
+
+    def test_each_crossing_is_one_event_in_its_direction(self, bench: BoardBench) -> None:
+        directions: list[Direction] = ["entry", "exit", "entry", "entry"]
+        for direction in directions:
+            bench.board.cross(direction)
+            event = bench.barrier.events.get(PATIENCE)
+            assert (event.barrier, getattr(event, "direction", "")) == ("gate", direction)
+        assert len(bench.barrier.events) == 0
+
+    def test_force_is_told(self, bench: BoardBench) -> None:
+        bench.board.force()
+        assert isinstance(bench.barrier.events.get(PATIENCE), Forced)
+
+    def test_senses_again_after_a_replug(self, bench: BoardBench) -> None:
+        bench.port.unplug()
+        bench.gone()
+        bench.port.plug()
+        bench.ready()
+        bench.barrier.open("entry")  # whoever tells only to a known host knows it now
+        bench.board.cross("exit")
+        assert bench.barrier.events.get(PATIENCE).barrier == "gate"

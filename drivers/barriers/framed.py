@@ -1,0 +1,153 @@
+"""Boards that open by one frame and tell by frames of their own who goes through.
+
+The tripod and the swing-gate board differ in their frames only. What the specification does not
+name (answers, reports) is data in the settings: bytes in hex.
+"""
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Final, Literal
+
+from msgspec import Meta
+
+from drivers.barriers.board import BoardBarrier, Order, Port, open_port
+from drivers.barriers.frames import Begins, Frames
+from drivers.contract import DeviceProtocol, DeviceSilent, Direction
+from drivers.io.line import LineOptions
+from drivers.options import DriverOptions
+from world import World
+
+QUIET: Final = 0.05  # seconds without a byte, after which a frame that began will not end
+
+Hex = Annotated[str, Meta(pattern=r"^([0-9A-Fa-f]{2} ?)*$")]
+Meaning = Direction | Literal["forced"]
+
+
+class Reports(DriverOptions, frozen=True, kw_only=True):
+    """How the board tells what it sensed: the first bytes of such a frame's body; empty when it
+    does not."""
+
+    entry: Hex = ""
+    exit: Hex = ""
+    counter: Hex = ""
+    forced: Hex = ""
+
+    def known(self) -> Sequence[tuple[bytes, Meaning]]:
+        told: Sequence[tuple[str, Meaning]] = (
+            (self.entry, "entry"),
+            (self.exit, "exit"),
+            (self.counter, "counter"),
+            (self.forced, "forced"),
+        )
+        return [(bytes.fromhex(begin), meaning) for begin, meaning in told if begin]
+
+
+class FramedBarrier(BoardBarrier[Port]):
+    """A driver gives the frames' form, the opening frames, and what an answer is."""
+
+    def __init__(
+        self,
+        world: World,
+        name: str,
+        options: LineOptions,
+        *,
+        begins: Begins,
+        openings: Mapping[Direction, bytes],
+        reports: Reports,
+        answered: bool,
+    ) -> None:
+        super().__init__(world, name)
+        self._line_options = options
+        self._begins = begins
+        self._openings = openings
+        self._reports = reports.known()
+        self._answered = answered
+        self._frames = Frames(begins)
+        self._heard_at = 0.0
+
+    @property
+    def senses(self) -> bool:
+        return bool(self._reports)
+
+    @abstractmethod
+    def _body(self, frame: bytes) -> bytes:
+        """The frame without its framing."""
+
+    @abstractmethod
+    def _is_answer(self, frame: bytes, request: bytes) -> bool:
+        """Whether the frame says that the request was taken."""
+
+    def _greet(self, board: Port) -> None:
+        """Find out that it is the board. Raises `DeviceFault`."""
+
+    def _open(self) -> Port:
+        board = open_port(self._world, self._line_options, device=self.name)
+        try:
+            self._frames = Frames(self._begins)
+            self._greet(board)
+        except BaseException:
+            board.close()
+            raise
+        return board
+
+    def _let_through(self, board: Port, order: Order) -> None:
+        """Sent once: a board that took the first of two would let two people through."""
+        request = self._openings[order.direction]
+        if self._answered:
+            self._ask(board, request, order.deadline)
+        else:
+            board.write(request)
+
+    def _ask(self, board: Port, request: bytes, deadline: float) -> None:
+        """Send it and wait for its answer; reports that come before it count as well.
+
+        Raises `DeviceSilent`, `DeviceProtocol`, `DeviceLost`.
+        """
+        skipped = self._frames.skipped
+        board.write(request)
+        while (left := deadline - self._world.monotonic()) > 0:
+            frames = self._cut(board.read(self._patience(left) or 0.0))
+            answers = [frame for frame in frames if self._is_answer(frame, request)]
+            for frame in frames:
+                if frame not in answers:
+                    self._take(frame)
+            if answers:
+                return
+        if self._frames.skipped > skipped or self._frames.unfinished:
+            raise DeviceProtocol(device=self.name, port=board.attached, problem="answer")
+        raise DeviceSilent(device=self.name, port=board.attached)
+
+    def _listen(self, board: Port, timeout: float | None) -> None:
+        for frame in self._cut(board.listen(self._patience(timeout))):
+            self._take(frame)
+
+    def _patience(self, timeout: float | None) -> float | None:
+        """As long as a frame is unfinished, no longer than its end may take."""
+        if not self._frames.unfinished:
+            return timeout
+        return QUIET if timeout is None else min(timeout, QUIET)
+
+    def _cut(self, data: bytes) -> list[bytes]:
+        now = self._world.monotonic()
+        skipped = self._frames.skipped
+        if data:
+            self._heard_at = now
+            frames = self._frames.feed(data)
+        elif self._frames.unfinished and now - self._heard_at >= QUIET:
+            frames = self._frames.quiet()
+        else:  # nudged
+            frames = []
+        if self._frames.skipped > skipped:
+            self._count("garbled", self._frames.skipped - skipped)
+        return frames
+
+    def _take(self, frame: bytes) -> None:
+        body = self._body(frame)
+        for begin, meaning in self._reports:
+            if body.startswith(begin):
+                if meaning == "forced":
+                    self._forced()
+                else:
+                    self._crossed(meaning)
+                return
+        self._count("unexpected")

@@ -1,0 +1,191 @@
+"""Relay boards that speak Modbus: relays are coils, the gate's sensors are discrete inputs.
+
+Driver `modbus-relay`. A board speaks only when asked, so its inputs are polled (see `_do_due`).
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal
+
+from msgspec import Meta
+
+from drivers.barriers.board import Order, Port, open_port
+from drivers.barriers.modbus import (
+    LONGEST,
+    Framing,
+    Mbap,
+    Question,
+    Rtu,
+    bits_of,
+    read_coils,
+    read_inputs,
+    write_coil,
+    write_timed_coil,
+)
+from drivers.barriers.relay import Channel, PulseMs, RelayBarrier
+from drivers.barriers.sensors import Sensors
+from drivers.contract import DeviceProtocol, DeviceSilent, Direction, Options
+from drivers.io.line import LineOptions
+from drivers.options import OptionsFault, typed
+from world import World
+
+REPLY_WITHIN: Final = 0.15  # seconds; at 9600 baud a question and its reply take 0.02 to 0.05
+LOST_POLLS: Final = 3  # in a row, until the board counts as silent
+
+
+class ModbusRelayOptions(LineOptions, frozen=True, kw_only=True):
+    """`entry`, `exit`, `counter` are relays, `sensors` are inputs; both count from 0."""
+
+    unit: Annotated[int, Meta(ge=1, le=247)] = 1
+    framing: Literal["rtu", "tcp"] = "rtu"  # "tcp": Modbus TCP, with port socket://host:502
+    entry: Channel = 0
+    exit: Channel = 0
+    counter: Channel = 0
+    pulse_ms: PulseMs = 500
+    # "waveshare": the board ends the pulse by itself, even if we or the line die meanwhile.
+    timed: Literal["none", "waveshare"] = "none"
+    # What is asked when the board is found, to know it from a line that only echoes.
+    probe: Literal["inputs", "coils", "none"] = "inputs"
+    inputs: Annotated[int, Meta(ge=1, le=64)] = 8
+    sensors: Sensors = Sensors()
+    active_low: bool = False  # an input that is off says that something is there
+    poll_ms: Annotated[int, Meta(ge=20, le=1000)] = 50  # while somebody may go through
+    rest_ms: Annotated[int, Meta(ge=50, le=5000)] = 200  # else; a beam is broken for 0.2 s and more
+    watch_s: Annotated[int, Meta(ge=1, le=60)] = 10  # how long somebody may, after each opening
+
+
+class ModbusRelay(RelayBarrier[Port]):
+    """See `drivers.contract.Barrier`."""
+
+    def __init__(self, world: World, name: str, options: Options) -> None:
+        chosen = typed(options, ModbusRelayOptions, device=name)
+        if any(sensor.input >= chosen.inputs for sensor in chosen.sensors.wired()):
+            raise OptionsFault(device=name, problem=f"sensors: only {chosen.inputs} inputs")
+        relays: Mapping[Direction, int] = {
+            "entry": chosen.entry,
+            "exit": chosen.exit,
+            "counter": chosen.counter,
+        }
+        super().__init__(world, name, relays, chosen.pulse_ms)
+        self._options = chosen
+        self._framing: Framing = Rtu()
+        self._sensors = chosen.sensors.wired()
+        self._seen: tuple[bool, ...] | None = None  # inputs at the last poll
+        self._polled = 0.0
+        self._lost_polls = 0
+        self._watch_until = 0.0
+
+    @property
+    def senses(self) -> bool:
+        return bool(self._sensors)
+
+    def _open(self) -> Port:
+        board = open_port(self._world, self._options, device=self.name)
+        try:
+            self._framing = Mbap() if self._options.framing == "tcp" else Rtu()
+            self._all_off(board)
+            self._probe(board)
+        except BaseException:
+            board.close()
+            raise
+        return board
+
+    def _probe(self, board: Port) -> None:
+        """Hear something from the board that no echoing line could say; how its inputs are now is
+        what later polls are compared with."""
+        count, deadline = self._options.inputs, self._world.monotonic() + 2 * REPLY_WITHIN
+        self._seen, self._lost_polls = None, 0
+        if self._sensors or self._options.probe == "inputs":
+            self._compare(self._ask(board, read_inputs(count), deadline))
+        elif self._options.probe == "coils":
+            self._ask(board, read_coils(count), deadline)
+
+    def _let_through(self, board: Port, order: Order) -> None:
+        self._watch_until = self._world.monotonic() + self._options.watch_s
+        if self._options.timed == "none":
+            super()._let_through(board, order)
+        else:
+            tenths = round(self._pulse * 10)
+            question = write_timed_coil(self._relays[order.direction], tenths)
+            self._ask(board, question, order.deadline)
+
+    def _switch(self, board: Port, relay: int, on: bool, deadline: float) -> None:
+        self._ask(board, write_coil(relay, on), deadline)
+
+    def _listen(self, board: Port, timeout: float | None) -> None:
+        if board.listen(timeout):  # nobody asked
+            self._count("unexpected")
+
+    def _next_due(self) -> float | None:
+        pulse_end = super()._next_due()
+        if not self._sensors:
+            return pulse_end
+        return min(self._next_poll(), pulse_end) if pulse_end is not None else self._next_poll()
+
+    def _next_poll(self) -> float:
+        watching = self._polled < self._watch_until
+        period = self._options.poll_ms if watching else self._options.rest_ms
+        return self._polled + period / 1000
+
+    def _do_due(self, board: Port) -> None:
+        """Ends pulses, and polls: often while somebody may go through, seldom at rest."""
+        super()._do_due(board)
+        if self._sensors and self._world.monotonic() >= self._next_poll():
+            self._poll(board)
+
+    def _poll(self, board: Port) -> None:
+        self._polled = self._world.monotonic()
+        question = read_inputs(self._options.inputs)
+        try:
+            reply = self._ask(board, question, self._polled + REPLY_WITHIN)
+        except (DeviceSilent, DeviceProtocol):
+            self._lost_polls += 1
+            if self._lost_polls == LOST_POLLS:
+                raise
+            return
+        self._lost_polls = 0
+        self._compare(reply)
+
+    def _compare(self, reply: bytes) -> None:
+        """An input that has come on since the last poll tells something. At the first one nobody
+        went through, but a leaf may stand open by force."""
+        bits = bits_of(reply, self._options.inputs)
+        inputs = tuple(bit != self._options.active_low for bit in bits)
+        before, self._seen = self._seen, inputs
+        for sensor in self._sensors:
+            came_on = inputs[sensor.input] and not (before is not None and before[sensor.input])
+            if came_on and sensor.tells == "forced":
+                self._forced()
+            elif came_on and sensor.tells != "forced" and before is not None:
+                self._crossed(sensor.tells)
+
+    def _ask(self, board: Port, question: Question, deadline: float) -> bytes:
+        """The reply's PDU; asked again until the deadline, which does no harm to a coil.
+
+        Raises `DeviceSilent`, `DeviceProtocol`, `DeviceLost`.
+        """
+        garbled = False
+        while self._world.monotonic() < deadline:
+            reply, heard = self._ask_once(board, question, deadline)
+            if question.refused(reply):
+                problem = f"exception {reply[1]}"
+                raise DeviceProtocol(device=self.name, port=board.attached, problem=problem)
+            if reply:
+                return reply
+            self._count("garbled" if heard else "silent")
+            garbled = garbled or heard
+        if garbled:
+            raise DeviceProtocol(device=self.name, port=board.attached, problem="reply")
+        raise DeviceSilent(device=self.name, port=board.attached)
+
+    def _ask_once(self, board: Port, question: Question, deadline: float) -> tuple[bytes, bool]:
+        """The reply, empty when none came in its time; and whether anything came."""
+        board.discard()
+        board.write(self._framing.wrap(self._options.unit, question.pdu))
+        until = min(deadline, self._world.monotonic() + REPLY_WITHIN)
+        heard = b""
+        while (left := until - self._world.monotonic()) > 0:
+            heard = (heard + board.read(left))[-LONGEST:]
+            reply = self._framing.find(heard, self._options.unit, question)
+            if reply:
+                return reply, True
+        return b"", bool(heard)

@@ -1,0 +1,38 @@
+"""Which input of a board tells what: somebody went through, or the leaf was moved by force."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from drivers.contract import Direction
+from drivers.options import DriverOptions
+
+Input = Annotated[int, Meta(ge=0, le=255)]
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """One input and what it tells when it comes on."""
+
+    input: int
+    tells: Direction | Literal["forced"]
+
+
+class Sensors(DriverOptions, frozen=True, kw_only=True):
+    """Option `sensors`: inputs by what they tell; none when nothing is wired."""
+
+    entry: Input | None = None
+    exit: Input | None = None
+    counter: Input | None = None
+    forced: Input | None = None
+
+    def wired(self) -> Sequence[Sensor]:
+        meanings: Sequence[tuple[int | None, Direction | Literal["forced"]]] = (
+            (self.entry, "entry"),
+            (self.exit, "exit"),
+            (self.counter, "counter"),
+            (self.forced, "forced"),
+        )
+        return [Sensor(line, tells) for line, tells in meanings if line is not None]

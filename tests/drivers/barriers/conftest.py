@@ -1,0 +1,57 @@
+"""Barriers on simulated boards, started and stopped around a test."""
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from drivers.contract import Barrier, Options
+from simulators.devices.boards import GateBoard
+from simulators.devices.pty import PtyPort
+from tests.drivers.contract.barrier import BoardBench
+from world import World
+from world.real import RealWorld
+
+WORLD = RealWorld()
+MakeBarrier = Callable[[World, str, Options], Barrier]
+MakeBench = Callable[..., BoardBench]
+
+
+@pytest.fixture
+def make_bench(tmp_path: Path) -> Iterator[MakeBench]:
+    """`make_bench(driver, board, answers=…, **options)`: plugged, started and ready."""
+    benches: list[BoardBench] = []
+
+    def make(
+        driver: MakeBarrier, board: GateBoard, *, answers: bool = True, **options: object
+    ) -> BoardBench:
+        port = PtyPort(tmp_path / "by-id" / "usb-Gate_1-if00", board)
+        port.plug()
+        barrier = driver(WORLD, "gate", {"port": f"{port.path.parent}/usb-Gate_*", **options})
+        bench = BoardBench(barrier, board, port, answers)
+        benches.append(bench)
+        barrier.start()
+        bench.ready()
+        return bench
+
+    yield make
+    for bench in benches:
+        bench.barrier.stop()
+        bench.port.unplug()
+
+
+@pytest.fixture
+def in_background() -> Iterator[Callable[[Callable[[], None]], None]]:
+    """Runs something on a thread of its own; joined at the end."""
+    threads: list[threading.Thread] = []
+
+    def run(work: Callable[[], None]) -> None:
+        thread = threading.Thread(target=work, daemon=True)
+        threads.append(thread)
+        thread.start()
+
+    yield run
+    for thread in threads:
+        thread.join(10.0)
+        assert not thread.is_alive()
