@@ -25,7 +25,7 @@ class SamVOptions(LineOptions, frozen=True, kw_only=True):
     port: str = ""
     baudrate: Annotated[int, Meta(ge=9600, le=115_200)] = 115_200
     usb: UsbMatch | None = None  # "0400:C35A"
-    interval: Annotated[float, Meta(ge=0.05, le=1.0)] = 0.3  # seconds between two finds
+    interval: Annotated[float, Meta(ge=0.01, le=1.0)] = 0.3  # seconds between two finds
     attempts: Annotated[int, Meta(ge=1, le=9)] = 2  # of reading a document that lies there
     fingerprint: bool = False
     newest_address: bool = False

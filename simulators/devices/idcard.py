@@ -57,7 +57,7 @@ class ModuleFaults:
     noise: bytes = b""  # before each answer
     work: dict[str, float] = field(default_factory=dict)  # step → seconds until the answer
     silent: set[str] = field(default_factory=set)  # steps that get no answer
-    lifted_at: str = ""  # the document is lifted when this step is asked
+    meanwhile: dict[str, Callable[[], None]] = field(default_factory=dict)  # step → what happens
 
 
 class SamVModule:
@@ -107,8 +107,8 @@ class SamVModule:
             with self._changed:
                 self.asked.append(step)
                 self._changed.notify_all()
-            if step == self.faults.lifted_at:
-                self.lift()
+            if step in self.faults.meanwhile:
+                self.faults.meanwhile.pop(step)()
             time.sleep(self.faults.work.get(step, 0.0))
             if step not in self.faults.silent:
                 send(self._damaged(self._answer(step)))
