@@ -11,7 +11,17 @@ from drivers import registry
 from drivers.contract import Device, DeviceStatus
 from world import World
 
-KINDS = ("readers", "scanners", "documents", "barriers", "prompts", "pinpads", "printers")
+# The tables of the settings, in this order everywhere, and where each kind's drivers are found.
+DRIVER_GROUPS = {
+    "readers": registry.READERS,
+    "scanners": registry.SCANNERS,
+    "documents": registry.DOCUMENTS,
+    "barriers": registry.BARRIERS,
+    "prompts": registry.PROMPTS,
+    "pinpads": registry.PINPADS,
+    "printers": registry.PRINTERS,
+}
+KINDS = tuple(DRIVER_GROUPS)
 D = TypeVar("D", bound=Device, covariant=True)
 
 

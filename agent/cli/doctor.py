@@ -8,9 +8,11 @@ from rich.console import Console
 
 from agent.cli.client import DaemonAbsent
 from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
-from agent.cli.readers import look
+from agent.cli.looking import look
+from agent.cli.looking import readers as of_kind
 from agent.daemon import key_store
 from agent.doctor import PCSCD_SOCKET, Doctor, Finding
+from config.model import Agent as Settings
 
 
 def add_to(app: typer.Typer, context: Context) -> None:
@@ -42,8 +44,13 @@ def _doctor(context: Context, config: Config) -> Doctor:
         key_store(context.world, settings.keys),
         pcscd_socket=os.environ.get("PCSCLITE_CSOCK_NAME", PCSCD_SOCKET),
         status=status,
-        readers=status or look(context, settings),
+        readers=status or _readers(context, settings),
     )
+
+
+def _readers(context: Context, settings: Settings) -> dict[str, Any]:
+    seen = look(context, settings)
+    return {"readers": of_kind(seen), "attached": seen["attached"]}
 
 
 def _data(context: Context, finding: Finding) -> dict[str, Any]:

@@ -6,14 +6,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from agent.cli.client import DaemonAbsent
 from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
-from agent.gate import Gate
-from agent.status import device_status
-from config.model import Agent as Settings
-
-SETTLE = 1.0  # seconds that drivers get at most to find what is attached when no daemon runs
-LOOK = 0.02  # seconds between looks at whether they have
+from agent.cli.looking import look
+from agent.cli.looking import readers as of_kind
 
 
 def add_to(app: typer.Typer, context: Context) -> None:
@@ -22,26 +17,9 @@ def add_to(app: typer.Typer, context: Context) -> None:
     @app.command(help=context.texts.ui("help-readers"))
     def readers(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
         context.as_json = as_json
-        found = look(context, context.settings(config))
+        seen = look(context, context.settings(config), only_readers=True)
+        found = {"version": 1, "readers": of_kind(seen), "attached": seen["attached"]}
         context.show(found, lambda console: _table(context, console, found))
-
-
-def look(context: Context, settings: Settings) -> dict[str, Any]:
-    """The daemon's word, or our own look when none runs."""
-    try:
-        return context.client(settings).get("/v1/readers")
-    except DaemonAbsent:
-        gate = Gate(context.world, settings)
-        gate.look()
-        end = context.world.monotonic() + SETTLE
-        while not gate.looked() and context.world.monotonic() < end:
-            context.world.wait(LOOK)
-        seen = {
-            "readers": [device_status(placed) for placed in gate.readers()],
-            "attached": list(gate.attached()),
-        }
-        gate.stop()
-        return seen
 
 
 def _table(context: Context, console: Console, found: dict[str, Any]) -> None:

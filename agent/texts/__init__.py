@@ -80,7 +80,9 @@ class Texts:
                 return self._filled(text, {})
         return code
 
-    def word(self, section: Literal["kind", "verdict", "field"], key: str) -> str:
+    def word(
+        self, section: Literal["kind", "verdict", "field", "device", "direction"], key: str
+    ) -> str:
         """One word for a value: event kind, verdict, card field."""
         return self._text(section, key)
 
