@@ -159,6 +159,13 @@ class Agent:
         found: dict[str, Any] = msgspec.to_builtins(self._store.verify())
         return found
 
+    def lend(self, device: str, seconds: float) -> None:
+        """Raises `agent.loans.DeviceUnknown`; so does the other."""
+        self._gate.loans.lend(device, seconds)
+
+    def take_back(self, device: str) -> None:
+        self._gate.loans.take_back(device)
+
     def sentence(self, fault: Fault) -> str:
         return self._texts.fault(fault)
 

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from agent.devices import Devices, Placed, patterns
 from agent.lanes import InputThread, Lane
+from agent.loans import Loans
 from agent.sam import SamDesk
 from config.model import Agent as Settings
 from config.model import Lane as LaneSettings
@@ -50,6 +51,8 @@ class Gate:
         self._drivers = _reader_drivers(world, settings)
         self._readers = {r.name: r for driver in self._drivers.values() for r in driver.readers()}
         self.fitted = Devices(world, settings)
+        scanners = {name: fitted.device for name, fitted in self.fitted.scanners.items()}
+        self.loans = Loans(world, scanners)
         self.lanes = {lane.name: self._lane(lane) for lane in settings.lanes}
         self._settings = settings.lanes
         self._family = {reader.name: reader.driver for reader in settings.readers}
@@ -86,6 +89,7 @@ class Gate:
         deadline = self._world.monotonic() + DRAIN
         ended = [t.join(max(0.0, deadline - self._world.monotonic())) for t in self._threads]
         self.sams.stop()
+        self.loans.stop()
         for driver in self._drivers.values():
             driver.stop()
         self.fitted.stop()

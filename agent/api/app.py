@@ -1,12 +1,12 @@
-"""Routes of the local API. Every answer, errors too, is a JSON object with `version`; there is
-nothing but GET, and nothing changes by it.
+"""Routes of the local API. Every answer, errors too, is a JSON object with `version`; GET changes
+nothing, and what changes something is a POST with a JSON body.
 
 The journal and the status are read in the store's own thread between taps, so no endpoint opens
 the database file. Identities are never handed out here.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol, TypeVar
 
 import msgspec
 from anyio import to_thread
@@ -17,12 +17,16 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from agent.api.feed import END, Feed
+from agent.loans import DeviceUnknown
 from offline_store.event import Record
 from world import Fault
 
 VERSION = 1
 PAGE = 200  # records in one answer
+LARGEST_BODY = 4096  # bytes
 LONGEST_ROUTE = 64  # characters of a wrong path that an error repeats
+
+B = TypeVar("B")
 
 
 class Daemon(Protocol):
@@ -42,7 +46,21 @@ class Daemon(Protocol):
 
     def verify(self) -> dict[str, Any]: ...
 
+    def lend(self, device: str, seconds: float) -> None: ...
+
+    def take_back(self, device: str) -> None: ...
+
     def sentence(self, fault: Fault) -> str: ...
+
+
+class Loan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Body of a release: for how long another program wants the device, in seconds."""
+
+    seconds: Annotated[float, msgspec.Meta(ge=1, le=3600)] = 600.0
+
+
+class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Body of a call that needs no more than its route."""
 
 
 def application(daemon: Daemon) -> Starlette:
@@ -65,12 +83,30 @@ def application(daemon: Daemon) -> Starlette:
 
         return respond
 
+    def order(
+        shape: type[B], act: Callable[[Request, B], None]
+    ) -> Callable[..., Awaitable[Response]]:
+        async def respond(request: Request) -> Response:
+            try:
+                body = await _body(request, shape)
+                await to_thread.run_sync(act, request, body)
+            except BadBody as fault:
+                return respond_with(fault, 400)
+            except DeviceUnknown as fault:
+                return respond_with(fault, 404)
+            return _json({})
+
+        return respond
+
     async def refused(request: Request, error: Exception) -> Response:
         """What the router itself refuses: 404 and 405."""
         assert isinstance(error, HTTPException)
         route = request.url.path[:LONGEST_ROUTE]
         if error.status_code == 405:
-            return respond_with(OnlyGet(method=request.method, route=route), 405)
+            allowed = ", ".join(sorted((error.headers or {})["Allow"].split(", ")))
+            return respond_with(
+                WrongMethod(method=request.method, route=route, allowed=allowed), 405
+            )
         return respond_with(NoRoute(route=route), error.status_code)
 
     def status(request: Request) -> dict[str, Any]:
@@ -93,6 +129,12 @@ def application(daemon: Daemon) -> Starlette:
     def verify(request: Request) -> dict[str, Any]:
         return daemon.verify()
 
+    def release(request: Request, loan: Loan) -> None:
+        daemon.lend(request.path_params["device"], loan.seconds)
+
+    def take_back(request: Request, body: Nothing) -> None:
+        daemon.take_back(request.path_params["device"])
+
     async def taps(request: Request) -> Response:
         return StreamingResponse(_lines(daemon.feed), media_type="application/x-ndjson")
 
@@ -101,6 +143,8 @@ def application(daemon: Daemon) -> Starlette:
             Route("/v1/status", endpoint(status)),
             Route("/v1/readers", endpoint(readers)),
             Route("/v1/devices", endpoint(devices)),
+            Route("/v1/devices/{device}/release", order(Loan, release), methods=["POST"]),
+            Route("/v1/devices/{device}/take-back", order(Nothing, take_back), methods=["POST"]),
             Route("/v1/journal", endpoint(journal)),
             Route("/v1/journal/verify", endpoint(verify)),
             Route("/v1/taps", taps),
@@ -121,16 +165,37 @@ class NoRoute(Fault):
     code = "api.no-route"
 
 
-class OnlyGet(Fault):
-    """The local API changes nothing, so it takes GET alone. Facts: `method`, `route`."""
+class WrongMethod(Fault):
+    """The route takes another method. Facts: `method`, `route`, `allowed`."""
 
-    code = "api.only-get"
+    code = "api.wrong-method"
+
+
+class BadBody(Fault):
+    """The body of a POST is not the JSON object that its route takes. Fact: `problem`."""
+
+    code = "api.bad-body"
 
 
 def _whole_number(text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 18:
         raise BadQuery(found=text[:20])
     return int(text)
+
+
+async def _body(request: Request, shape: type[B]) -> B:
+    """Raises `BadBody`."""
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+        raise BadBody(problem="Content-Type: application/json")
+    raw = b""
+    async for chunk in request.stream():
+        raw += chunk
+        if len(raw) > LARGEST_BODY:
+            raise BadBody(problem=f"> {LARGEST_BODY} bytes")
+    try:
+        return msgspec.json.decode(raw, type=shape)
+    except msgspec.DecodeError as error:
+        raise BadBody(problem=str(error)) from error
 
 
 def _json(body: dict[str, Any], status: int = 200) -> Response:

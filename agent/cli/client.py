@@ -52,7 +52,14 @@ class Client:
 
     def get(self, route: str, query: Mapping[str, str | int] | None = None) -> dict[str, Any]:
         """The JSON answer of a route. Raises `DaemonAbsent`, `DaemonDenied`, `DaemonRefused`."""
-        response = self._request(f"{route}?{urlencode(query)}" if query else route, PATIENCE)
+        return self._answer(f"{route}?{urlencode(query)}" if query else route)
+
+    def post(self, route: str, body: Mapping[str, object]) -> dict[str, Any]:
+        """Have the daemon do something. Raises as `get` does."""
+        return self._answer(route, msgspec.json.encode(body))
+
+    def _answer(self, route: str, sent: bytes | None = None) -> dict[str, Any]:
+        response = self._request(route, PATIENCE, sent)
         body = cast(dict[str, Any], msgspec.json.decode(response.read()))
         if response.status != 200:
             raise DaemonRefused(error=str(body.get("sentence") or body.get("error")))
@@ -73,10 +80,15 @@ class Client:
                 return
             yield msgspec.json.decode(line) if line.strip() else {}
 
-    def _request(self, route: str, patience: float) -> http.client.HTTPResponse:
+    def _request(
+        self, route: str, patience: float, body: bytes | None = None
+    ) -> http.client.HTTPResponse:
         connection = _UnixConnection(self._world, self._path, patience)
         try:
-            connection.request("GET", route)
+            if body is None:
+                connection.request("GET", route)
+            else:
+                connection.request("POST", route, body, {"Content-Type": "application/json"})
             return connection.getresponse()
         except PermissionError as error:
             raise DaemonDenied(socket=self._path) from error

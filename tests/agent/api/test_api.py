@@ -6,7 +6,7 @@ import os
 import socket
 import stat
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from agent.api.app import PAGE, VERSION
 from agent.api.feed import BACKLOG, Feed
 from agent.api.server import ApiServer, SocketUnusable
 from agent.cli.client import Client, DaemonAbsent, DaemonRefused
+from agent.loans import DeviceUnknown
 from agent.texts import Texts
 from offline_store.event import Record
 from offline_store.faults import JournalBusy
@@ -26,6 +27,7 @@ from world.real import RealWorld
 
 ROUTES = ["/v1/status", "/v1/readers", "/v1/devices", "/v1/journal", "/v1/journal/verify"]
 SOON = 5.0
+NONE: Mapping[str, str] = {}
 
 
 class FakeDaemon:
@@ -33,7 +35,7 @@ class FakeDaemon:
 
     def __init__(self) -> None:
         self.feed = Feed()
-        self.asked: list[tuple[str | None, int, int]] = []
+        self.asked: list[tuple[object, ...]] = []
         self.fault: Fault | None = None
 
     def status(self) -> dict[str, Any]:
@@ -57,6 +59,14 @@ class FakeDaemon:
     def verify(self) -> dict[str, Any]:
         return {"whole": True}
 
+    def lend(self, device: str, seconds: float) -> None:
+        if device != "eye":
+            raise DeviceUnknown(device=device, known="eye")
+        self.asked.append(("lend", device, seconds))
+
+    def take_back(self, device: str) -> None:
+        self.asked.append(("back", device))
+
     def sentence(self, fault: Fault) -> str:
         return Texts("en").fault(fault)
 
@@ -70,13 +80,15 @@ class Served:
         self.server = ApiServer(RealWorld(), self.daemon, path)
         self.client = Client(RealWorld(), str(path))
 
-    def request(self, method: str, route: str, **headers: str) -> tuple[int, dict[str, Any]]:
+    def request(
+        self, method: str, route: str, headers: Mapping[str, str] = NONE, content: bytes = b"{}"
+    ) -> tuple[int, dict[str, Any]]:
         connection = http.client.HTTPConnection("onecard", timeout=SOON)
         connection.sock = socket.socket(socket.AF_UNIX)
         connection.sock.settimeout(SOON)
         connection.sock.connect(str(self.path))
-        body = b"{}" if method in ("POST", "PUT", "PATCH") else None
-        connection.request(method, route, body=body, headers=headers)
+        body = content if method in ("POST", "PUT", "PATCH") else None
+        connection.request(method, route, body=body, headers=dict(headers))
         response = connection.getresponse()
         raw = response.read()
         assert response.headers["content-type"] == "application/json"
@@ -145,11 +157,55 @@ def test_a_bad_query_is_a_sentence(served: Served, query: str) -> None:
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 @pytest.mark.parametrize("route", [*ROUTES, "/v1/taps"])
-def test_nothing_but_get_is_taken(served: Served, method: str, route: str) -> None:
-    status, body = served.request(method, route, **{"Content-Type": "text/plain"})
-    assert (status, body["version"], body["error"]) == (405, 1, "api.only-get")
-    assert body["facts"] == {"method": method, "route": route}
+def test_a_question_takes_nothing_but_get(served: Served, method: str, route: str) -> None:
+    status, body = served.request(method, route, {"Content-Type": "text/plain"})
+    assert (status, body["version"], body["error"]) == (405, 1, "api.wrong-method")
+    assert body["facts"]["method"] == method
+    assert "GET" in body["facts"]["allowed"]
     assert body["sentence"]
+
+
+JSON = {"Content-Type": "application/json"}
+
+
+def test_a_scanner_is_lent_and_taken_back(served: Served) -> None:
+    assert served.client.post("/v1/devices/eye/release", {"seconds": 5}) == {"version": 1}
+    assert served.client.post("/v1/devices/eye/release", {}) == {"version": 1}
+    assert served.client.post("/v1/devices/eye/take-back", {}) == {"version": 1}
+    assert served.daemon.asked == [("lend", "eye", 5.0), ("lend", "eye", 600.0), ("back", "eye")]
+
+
+def test_a_device_that_is_no_scanner_is_not_lent(served: Served) -> None:
+    status, body = served.request("POST", "/v1/devices/door/release", JSON)
+    assert (status, body["error"]) == (404, "device.unknown")
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"{}", "text/plain"),
+        (b"{", "application/json"),
+        (b'{"seconds": 0}', "application/json"),
+        (b'{"seconds": 1e9}', "application/json"),
+        (b'{"for": 5}', "application/json"),
+        (b"[]", "application/json"),
+        (b" " * 5000 + b"{}", "application/json"),
+        (b"\xff", "application/json"),
+    ],
+)
+def test_a_body_that_does_not_fit_changes_nothing(
+    served: Served, content: bytes, kind: str
+) -> None:
+    status, body = served.request(
+        "POST", "/v1/devices/eye/release", {"Content-Type": kind}, content
+    )
+    assert (status, body["error"]) == (400, "api.bad-body")
+    assert served.daemon.asked == []
+
+
+def test_what_changes_something_takes_nothing_but_post(served: Served) -> None:
+    status, body = served.request("GET", "/v1/devices/eye/release")
+    assert (status, body["facts"]["allowed"]) == (405, "POST")
 
 
 @pytest.mark.parametrize("route", ["/", "/v1", "/v2/status", "/v1/status/x", "/v1/" + "x" * 4000])
