@@ -26,6 +26,7 @@ from drivers.contract import (
     Presence,
     SlotBinding,
 )
+from drivers.io.flight import Flight
 from drivers.pcsc_state import Seen, half_told, insertions, moves
 from drivers.pcsc_users import users_of_pcsc
 from world import Fault, Queue, World
@@ -73,39 +74,6 @@ READER_FAILS: Final = (
     | scard.SCARD_STATE_EXCLUSIVE
 )
 PROTOCOLS: Final = scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
-
-
-class Flight:
-    """The one call that may be under way on a reader's context, and whether it was given up."""
-
-    def __init__(self, world: World) -> None:
-        self._lock = world.lock()
-        self._under_way = False
-        self._given_up = False
-
-    def __enter__(self) -> None:
-        self._lock.acquire()
-        self._given_up = False
-        self._under_way = True
-
-    def __exit__(self, *exception: object) -> None:
-        self._under_way = False
-        self._lock.release()
-
-    def give_up(self) -> None:
-        self._given_up = self._under_way
-
-    @property
-    def hangs(self) -> bool:
-        return self._under_way and self._given_up
-
-    def land(self, timeout: float) -> bool:
-        """Wait for the call to return and let nobody start another. False when it hangs."""
-        return self._lock.acquire(timeout)
-
-    def take_off(self) -> None:
-        """Calls may be made again, after `land`."""
-        self._lock.release()
 
 
 class PcscCard:

@@ -1,0 +1,78 @@
+"""Which of the cards in the field is the reader's one card: looks in, comings and leavings out.
+
+Pure. `refuse`: two at once are one coming that nobody may open. `each`: one after the other, each
+once until it leaves. The chip sees two at most.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from drivers.pn532.target import Target
+
+Several = Literal["refuse", "each"]
+
+
+@dataclass(frozen=True)
+class Came:
+    """The one card, or those that are refused together, as far as they still are in the field."""
+
+    count: int
+    targets: tuple[Target, ...]
+    refused: bool
+
+
+@dataclass(frozen=True)
+class Left:
+    count: int
+
+
+class Place:
+    """What lies on the reader, as its lane is told."""
+
+    def __init__(self, several: Several) -> None:
+        self._each = several == "each"
+        self._count = 0
+        self._shown: list[Target] = []  # in the field, and told of
+        self.now: Came | None = None
+        self.served = False  # it has been opened, and is not any more
+
+    def see(self, found: Sequence[Target]) -> Sequence[Came | Left]:
+        """A look at the field: what the lane has to be told, in order."""
+        told: list[Came | Left] = []
+        self._shown = [shown for shown in self._shown if _find(shown, found)]
+        if self.now is not None:
+            if self._over(self.now, found):
+                told.append(Left(self.now.count))
+                self.now = None
+            else:  # the chip numbers anew each time
+                still = [_find(target, found) for target in self.now.targets]
+                self.now = replace(self.now, targets=tuple(t for t in still if t is not None))
+        if self.now is None and (coming := self._next(found)):
+            self._count += 1
+            self._shown += [target for target in coming if not _find(target, self._shown)]
+            self.now = Came(self._count, coming, refused=len(coming) > 1)
+            self.served = False
+            told.append(self.now)
+        return told
+
+    def _over(self, now: Came, found: Sequence[Target]) -> bool:
+        """All of it has left, or another card's turn has come. What was refused has to leave as a
+        whole: a purse that is taken away slowly must not leave one accepted card behind."""
+        if not any(_find(target, found) for target in now.targets):
+            return True
+        others = bool(self._unseen(found))
+        return others and (self.served if self._each else not now.refused)
+
+    def _next(self, found: Sequence[Target]) -> tuple[Target, ...]:
+        unseen = self._unseen(found)
+        if not unseen:
+            return ()
+        return tuple(unseen[:1] if self._each else found)
+
+    def _unseen(self, found: Sequence[Target]) -> Sequence[Target]:
+        return [target for target in found if not _find(target, self._shown)]
+
+
+def _find(target: Target, among: Sequence[Target]) -> Target | None:
+    return next((other for other in among if other.is_same(target)), None)
