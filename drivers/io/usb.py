@@ -40,6 +40,8 @@ UsbMatch = Annotated[str, Meta(pattern=rf"^{ONE_MATCH}(\|{ONE_MATCH})*$")]
 # backend), so a waiting read comes up for air twice a second: a poll that the library forces.
 SLICE: Final = 0.5  # seconds; `stop` and `release` wait no longer
 WRITE_WITHIN: Final = 0.5  # seconds
+STALE_WITHIN: Final = 0.02  # seconds; what is ready comes within a frame or two
+MOST_STALE: Final = 64  # packets
 CONTROL_WITHIN: Final = 500  # milliseconds
 HID_CLASS: Final = 3
 GET_DESCRIPTOR: Final = 6
@@ -115,6 +117,12 @@ class UsbPipes:
             sent = self._usb.write(self.outputs[pipe], data, int(WRITE_WITHIN * 1000))
         if sent != len(data):
             raise DeviceSilent(device=self._device, port=self.attached)
+
+    def discard(self, *, pipe: int = 0) -> None:
+        """Forget what the device had ready before we asked. Raises as `read` does."""
+        for _ in range(MOST_STALE):
+            if not self.read(STALE_WITHIN, pipe=pipe):
+                return
 
     def interrupt(self) -> None:
         self._interrupted.set()

@@ -85,6 +85,7 @@ class UsbDevice:
         self.faults = UsbFaults()
         self.kernel_has = {i.number for i in interfaces if i.kernel_driver}
         self.written: list[tuple[int, bytes]] = []  # (endpoint, data), all that the host sent
+        self.plugs = 0  # how often it was plugged or unplugged: a handle of before is dead
         self._bus: UsbBus | None = None
         self._changed = threading.Condition()
         self._waiting: dict[int, deque[bytes]] = {}
@@ -121,21 +122,22 @@ class UsbDevice:
     def attach(self, bus: "UsbBus | None") -> None:
         with self._changed:
             self._bus = bus
+            self.plugs += 1
             self._waiting.clear()
             self.kernel_has = {i.number for i in self.interfaces if i.kernel_driver}
             self._changed.notify_all()
 
-    def wait_packets(self, address: int, size: int, timeout: float | None) -> bytes:
+    def wait_packets(self, plugs: int, address: int, size: int, timeout: float | None) -> bytes:
         """A transfer from the device: ends with a short packet or when `size` bytes are there."""
         packet = next(p.packet for p in self._endpoints() if p.address == address)
         data = b""
         with self._changed:
             while len(data) < size:
                 there = self._changed.wait_for(
-                    lambda: not self.plugged or bool(self._waiting.get(address)), timeout
+                    lambda: self.plugs != plugs or bool(self._waiting.get(address)), timeout
                 )
                 self._stall()
-                if not self.plugged:
+                if self.plugs != plugs:
                     raise usb_error(errno.ENODEV)
                 if not there:
                     if data:
@@ -187,6 +189,7 @@ class UsbDevice:
 @dataclass
 class _Handle:
     device: UsbDevice
+    plugs: int
     claimed: set[int]
 
 
@@ -303,10 +306,11 @@ class _Backend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no type
         )  # fmt: skip
 
     def open_device(self, dev: tuple[int, UsbDevice]) -> _Handle:
-        device = _there(dev[1])
+        device = dev[1]
+        handle = _Handle(device, device.plugs, set())
+        _there(handle)
         if device.faults.denied:
             raise usb_error(errno.EACCES)
-        handle = _Handle(device, set())
         with self._bus._guard:
             self._bus.handles.append(handle)
         return handle
@@ -316,16 +320,16 @@ class _Backend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no type
             self._bus.handles.remove(dev_handle)
 
     def set_configuration(self, dev_handle: _Handle, config_value: int) -> None:
-        _there(dev_handle.device).configured = True
+        _there(dev_handle).configured = True
 
     def get_configuration(self, dev_handle: _Handle) -> int:
-        return int(_there(dev_handle.device).configured)
+        return int(_there(dev_handle).configured)
 
     def set_interface_altsetting(self, dev_handle: _Handle, intf: int, altsetting: int) -> None:
-        _there(dev_handle.device)
+        _there(dev_handle)
 
     def claim_interface(self, dev_handle: _Handle, intf: int) -> None:
-        device = _there(dev_handle.device)
+        device = _there(dev_handle)
         with self._bus._guard:
             others = any(
                 handle.device is device and handle is not dev_handle and intf in handle.claimed
@@ -337,7 +341,7 @@ class _Backend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no type
 
     def release_interface(self, dev_handle: _Handle, intf: int) -> None:
         dev_handle.claimed.discard(intf)
-        _there(dev_handle.device)
+        _there(dev_handle)
 
     def bulk_write(self, dev_handle: _Handle, ep: int, intf: int, data: Any, timeout: int) -> int:
         return _claimed(dev_handle, intf).take(ep, bytes(data))
@@ -346,7 +350,9 @@ class _Backend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no type
         self, dev_handle: _Handle, ep: int, intf: int, buff: "array[int]", timeout: int
     ) -> int:
         device = _claimed(dev_handle, intf)
-        data = device.wait_packets(ep, len(buff), timeout / 1000 if timeout else None)
+        data = device.wait_packets(
+            dev_handle.plugs, ep, len(buff), timeout / 1000 if timeout else None
+        )
         buff[: len(data)] = array("B", data)
         return len(data)
 
@@ -363,7 +369,7 @@ class _Backend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no type
         data: "array[int]",
         timeout: int,
     ) -> int:
-        device = _there(dev_handle.device)
+        device = _there(dev_handle)
         device._stall()
         answer = _standard(device, bmRequestType, bRequest, wValue, wIndex)
         if answer is None:
@@ -375,31 +381,31 @@ class _Backend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no type
         return len(answer)
 
     def clear_halt(self, dev_handle: _Handle, ep: int) -> None:
-        _there(dev_handle.device)
+        _there(dev_handle)
 
     def reset_device(self, dev_handle: _Handle) -> None:
-        _there(dev_handle.device)
+        _there(dev_handle)
 
     def is_kernel_driver_active(self, dev_handle: _Handle, intf: int) -> bool:
-        return intf in _there(dev_handle.device).kernel_has
+        return intf in _there(dev_handle).kernel_has
 
     def detach_kernel_driver(self, dev_handle: _Handle, intf: int) -> None:
-        _there(dev_handle.device).kernel_has.discard(intf)
+        _there(dev_handle).kernel_has.discard(intf)
 
     def attach_kernel_driver(self, dev_handle: _Handle, intf: int) -> None:
-        _there(dev_handle.device).kernel_has.add(intf)
+        _there(dev_handle).kernel_has.add(intf)
 
 
-def _there(device: UsbDevice) -> UsbDevice:
-    if not device.plugged:
+def _there(handle: _Handle) -> UsbDevice:
+    if not handle.device.plugged or handle.device.plugs != handle.plugs:
         raise usb_error(errno.ENODEV)
-    return device
+    return handle.device
 
 
 def _claimed(handle: _Handle, interface: int) -> UsbDevice:
     if interface not in handle.claimed:
         raise usb_error(errno.EBUSY)
-    return _there(handle.device)
+    return _there(handle)
 
 
 def _standard(
