@@ -255,7 +255,9 @@ def _fields(layout: Layout, values: Mapping[str, str]) -> Iterable[bytes]:
 
 
 def _padded(value: str, size: int) -> bytes:
-    return value.ljust(size // 2)[: size // 2].encode("utf-16-le")
+    whole = value.encode("utf-16-le")[:size].decode("utf-16-le", "ignore")  # no half character
+    encoded = whole.encode("utf-16-le")
+    return encoded + b" \0" * ((size - len(encoded)) // 2)
 
 
 def _frame(sw: int, data: bytes = b"") -> bytes:
