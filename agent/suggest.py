@@ -193,7 +193,7 @@ def _slot(name: str, slots: Sequence[str]) -> Attached:
 def slot_pattern(name: str, slots: Sequence[str]) -> str:
     """A pattern for the slot that outlives plugging: pcscd ends its name with two numbers, of the
     reader (which changes) and of the slot in it. Two readers alike need both."""
-    exact = as_setting(f"/{name}")[1:]
+    exact = as_setting(name)
     front, _, numbers = exact.rpartition(" ")
     reader, _, index = front.rpartition(" ")
     if not (reader and len(index) == 2 and len(numbers) == 2):

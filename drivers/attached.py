@@ -19,7 +19,6 @@ from world import World
 # Why a path is not the usual by-id link.
 Note = Literal["", "twins", "no-link", "built-in"]
 PRINTER_CLASS: Final = "07"  # bInterfaceClass
-SIGNS: Final = f"{WILD} "  # what a pattern would read otherwise, or strip
 NO_UART: Final = "0"  # PORT_UNKNOWN: a driver's empty place, /sys/class/tty/ttyS*/type
 
 
@@ -59,18 +58,16 @@ def attached(world: World, sys: Path = Path("/sys"), dev: Path = Path("/dev")) -
 def as_setting(path: str) -> str:
     """A path as `drivers.io.ports.find_port` takes it: signs of patterns in it are only signs, and
     what a TOML file cannot hold becomes a `?`."""
-    folder, _, name = path.rpartition("/")
-    if not any(_awkward(sign) for sign in name):
-        return path
-    return f"{folder}/" + "".join(_escaped(sign) for sign in name)
+    folder, slash, name = path.rpartition("/")
+    first = len(name) - len(name.lstrip(" "))
+    last = len(name.rstrip(" "))
+    inside = (_escaped(sign, outer=not first <= at < last) for at, sign in enumerate(name))
+    return f"{folder}{slash}" + "".join(inside)
 
 
-def _awkward(sign: str) -> bool:
-    return sign in SIGNS or sign == "|" or not sign.isprintable()
-
-
-def _escaped(sign: str) -> str:
-    if sign in SIGNS:
+def _escaped(sign: str, *, outer: bool) -> str:
+    """`outer`: a space at the beginning or the end, which would be stripped."""
+    if sign in WILD or outer:
         return f"[{sign}]"
     return "?" if sign == "|" or not sign.isprintable() else sign
 
