@@ -10,7 +10,7 @@ from apdu.psam import PsamBusy, PsamMalformed, PsamMissing, PsamStatus, PsamUnab
 from apdu.records import AtrFault
 from apdu.social_security import NotSocialSecurityCard
 from apdu.status import CardBlocked, ExternalAuthenticationRefused
-from drivers.contract import DeviceFault
+from drivers.contract import DeviceFault, SeveralCards
 from offline_store.event import Authentication
 from world import Fault
 
@@ -21,6 +21,7 @@ REASONS: Sequence[tuple[type[Fault], Reason]] = (
     (CardBlocked, Reason.CARD_BLOCKED),
     (CardGone, Reason.CARD_GONE),
     (CardMute, Reason.CARD_MUTE),
+    (SeveralCards, Reason.TWO_CARDS),
     (PsamMissing, Reason.PSAM_MISSING),
     (PsamBusy, Reason.PSAM_MISSING),
     (PsamUnable, Reason.PSAM_UNSUITABLE),

@@ -28,6 +28,8 @@ class Reason(StrEnum):
     """Pulled out before it was done: once more, a little longer."""
     CARD_MUTE = "card-mute"
     """No answer from the card: take it away and try again."""
+    TWO_CARDS = "two-cards"
+    """More than one card in the field, and this reader then takes none."""
     CARD_BLOCKED = "card-blocked"
     """The card, its application or its key is locked."""
     CARD_UNREADABLE = "card-unreadable"

@@ -28,6 +28,7 @@ EXPECTED = {
     "card.atr": "unknown-card",
     "card.gone": "card-gone",
     "card.mute": "card-mute",
+    "card.several": "two-cards",
     "card.blocked": "card-blocked",
     "card.date": "card-unreadable",
     "card.record": "card-unreadable",
