@@ -122,6 +122,11 @@ class Agent:
                 self._uplink.stop(FAREWELL)
             self._connect(uplink)
 
+    @property
+    def gate(self) -> Gate:
+        """What stands at the lanes now; a reload makes a new one."""
+        return self._gate
+
     # What the local API asks
 
     def status(self) -> dict[str, Any]:

@@ -194,12 +194,7 @@ class Site:
             self._write_keys()
             self.config = self.folder / "onecard.toml"
             self.config.write_text(self.configuration())
-            self.agent = AgentProcess(
-                self.folder,
-                self.config,
-                {**self.pcscd.environment(), **self._environment},
-                self._disk_megabytes,
-            )
+            self.agent = self.make_agent()
             stack.callback(self.agent.kill)
             self._stack = stack.pop_all()
         return self
@@ -270,6 +265,15 @@ certificate = "{certificate.certificate}"
 key = "{certificate.key}"
 backoff_max = 2.0
 """
+
+    def make_agent(self) -> AgentProcess:
+        """The agent of this site, not started yet."""
+        return AgentProcess(
+            self.folder,
+            self.config,
+            {**self.pcscd.environment(), **self._environment},
+            self._disk_megabytes,
+        )
 
     def _broker(self) -> Broker:
         return Broker(

@@ -6,6 +6,7 @@ the end the platform's rows are compared with the journal's, hash by hash.
 
 import queue
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -98,9 +99,7 @@ class Feed:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._reports: Mapping[str, queue.Queue[dict[str, Any]]] = {
-            name: queue.Queue() for name, _ in READERS.values()
-        }
+        self._reports: Mapping[str, queue.Queue[dict[str, Any]]] = defaultdict(queue.Queue)
         self._listening = threading.Event()
 
     def listen(self) -> None:

@@ -5,6 +5,7 @@ the product's own open descriptor hangs up as a real one does. The wire can drop
 keep silent; a host that set another baud rate than the device's gets garbage, as on a real line.
 """
 
+import fcntl
 import os
 import pty
 import select
@@ -44,6 +45,7 @@ class WireFaults:
     delay: float = 0.0  # seconds before each answer
     mute: bool = False  # nothing towards the host
     deaf: bool = False  # nothing towards the device
+    unplug_after: int = -1  # bytes towards the host until the plug is pulled in the middle
 
 
 class PtyPort:
@@ -57,6 +59,7 @@ class PtyPort:
         self._sending = threading.Lock()
         self._master = -1
         self._slave = -1
+        self._holder = -1  # another program that has the port
         self._thread: threading.Thread | None = None
         self._stop = -1
 
@@ -72,14 +75,17 @@ class PtyPort:
         with self._guard:
             return self._master >= 0
 
-    def plug(self) -> None:
-        """Make the port appear."""
+    def plug(self, *, taken: bool = False) -> None:
+        """Make the port appear; `taken`: another program has it before anybody else."""
         with self._guard:
             if self._master >= 0:
                 return
             self._master, self._slave = pty.openpty()
             tty.setraw(self._slave)
             os.set_blocking(self._master, False)
+            if taken:
+                self._holder = os.open(os.ttyname(self._slave), os.O_RDWR | os.O_NOCTTY)
+                fcntl.flock(self._holder, fcntl.LOCK_EX)
             self.path.parent.mkdir(parents=True, exist_ok=True)
             beside = self.path.with_name(f".{self.path.name}.new")
             beside.symlink_to(os.ttyname(self._slave))
@@ -91,8 +97,16 @@ class PtyPort:
             self._thread.daemon = True
             self._thread.start()
 
+    def let_go(self) -> None:
+        """The other program is done with the port."""
+        with self._guard:
+            if self._holder >= 0:
+                os.close(self._holder)
+                self._holder = -1
+
     def unplug(self) -> None:
         """Make the port vanish; whoever has it open is hung up."""
+        self.let_go()
         with self._guard:
             if self._master < 0:
                 return
@@ -115,8 +129,20 @@ class PtyPort:
             with self._guard:
                 data = b"" if self.faults.mute else self._distorted(data)
                 master, stop = self._master, self._stop
+                pulled = self._pulled(len(data))
             if master >= 0:
-                _write(master, stop, data)
+                _write(master, stop, data[:pulled])
+        if pulled is not None:
+            # Not on the wire's own thread, which `unplug` waits for.
+            threading.Thread(target=self.unplug, name=f"pull {self.path.name}").start()
+
+    def _pulled(self, size: int) -> int | None:
+        """How many of `size` bytes still get through when the plug is pulled meanwhile."""
+        left = self.faults.unplug_after
+        if left < 0:
+            return None
+        self.faults.unplug_after = -1 if size > left else left - size
+        return left if size > left else None
 
     def host_baudrate(self) -> int:
         """What the host set last; 0 when nothing is plugged."""

@@ -1,0 +1,46 @@
+"""A simulated port hangs up, distorts and is taken as a real one."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from drivers.contract import DeviceBusy, DeviceLost
+from drivers.io.line import LineOptions, open_line
+from simulators.devices.pty import PtyPort
+from tests.drivers.contract.reader import until
+from world.real import RealWorld
+
+WORLD = RealWorld()
+
+
+class Parrot:
+    baudrate = 9600
+
+    def received(self, data: bytes, send: Callable[[bytes], None]) -> None:
+        send(data)
+
+
+def test_a_plug_is_pulled_in_the_middle_of_an_answer(tmp_path: Path) -> None:
+    with PtyPort(tmp_path / "port", Parrot()) as port:
+        line = open_line(WORLD, LineOptions(port=str(port.path)), device="ear")
+        port.faults.unplug_after = 7
+        line.write(b"12345")
+        line.write(b"67890")
+        heard = b""
+        with pytest.raises(DeviceLost):
+            while len(heard) < 8:
+                heard += line.read(5.0)
+        until(lambda: not port.plugged)
+        assert b"1234567".startswith(heard)
+        line.close()
+
+
+def test_a_port_is_taken_until_the_other_lets_go(tmp_path: Path) -> None:
+    port = PtyPort(tmp_path / "port", Parrot())
+    port.plug(taken=True)
+    with pytest.raises(DeviceBusy):
+        open_line(WORLD, LineOptions(port=str(port.path)), device="ear")
+    port.let_go()
+    open_line(WORLD, LineOptions(port=str(port.path)), device="ear").close()
+    port.unplug()
