@@ -88,8 +88,8 @@ class RelayBoard(GateBoard):
 class ModbusBoard(RelayBoard):
     """Modbus RTU, or MBAP when `tcp`: coils 05 and 01, inputs 02, and the timed coil 05 02xx.
 
-    An input that came on stays on until it was read once, then is off until it was read once: so no
-    test depends on how often the host polls.
+    People break one beam after another. An input that came on stays on until it was read once, then
+    is off until it was read once: so no test depends on how often the host polls.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class ModbusBoard(RelayBoard):
         self._unit = unit
         self._tcp = tcp
         self._heard = b""
-        self._presses: dict[int, deque[bool]] = {}
+        self._beams: deque[int | None] = deque()  # the input that is on, one reading each
         self.refuses = 0  # exception code that answers everything
         self.requests: list[bytes] = []  # PDUs, as they came
 
@@ -125,7 +125,7 @@ class ModbusBoard(RelayBoard):
 
     def _press(self, number: int) -> None:
         with self._guard:
-            self._presses.setdefault(number, deque()).extend((True, False))
+            self._beams.extend((number, None))
 
     def _next_frame(self) -> tuple[bytes, int, bytes] | None:
         """(transaction, unit, PDU) of the next request; all that are understood have 5 bytes."""
@@ -158,18 +158,18 @@ class ModbusBoard(RelayBoard):
             self.switch(address[1], value == 0xFF00)
             return pdu
         if function in (1, 2):
-            bits = [self._bit(function, number) for number in range(value)]
-            packed = sum(bit << number for number, bit in enumerate(bits))
+            packed = sum(1 << number for number in self._read(function) if number < value)
             size = (value + 7) // 8
             return bytes([function, size]) + packed.to_bytes(size, "little")
         return bytes([function | 0x80, 1])
 
-    def _bit(self, function: int, number: int) -> bool:
+    def _read(self, function: int) -> set[int]:
+        """The coils or inputs that are on."""
         with self._guard:
             if function == 1:
-                return number in self._on
-            presses = self._presses.get(number)
-            return presses.popleft() if presses else False
+                return set(self._on)
+            number = self._beams.popleft() if self._beams else None
+            return set() if number is None else {number}
 
     def _timed(self, relay: int, seconds: float) -> None:
         self.switch(relay, True)
