@@ -71,6 +71,8 @@ ALLOWED_OUTSIDE: dict[tuple[str, str], str] = {
     ("world/real.py", "*"): "the one door",
     ("world/ports.py", "socket"): "the type of a listening socket, which uvicorn wants",
     ("drivers/io/wait.py", "select"): "waits for devices' descriptors, so that threads can end it",
+    ("drivers/io/device_file.py", "os.open"): "device files: both ways, without blocking",
+    ("drivers/io/events.py", "os.open"): "an event file is grabbed by its descriptor, unbuffered",
     ("drivers/io/line.py", "socket"): "asks the kernel to look after a serial server's connection",
 }
 

@@ -52,7 +52,7 @@ class Framer(Protocol):
         ...
 
     def feed(self, data: bytes, at: float) -> Sequence[Outcome]:
-        """`data` came at `at`; empty: `patience` went by in silence."""
+        """`data` came at `at`; empty: there was silence up to now."""
         ...
 
 
@@ -198,6 +198,7 @@ class FrameFramer:
         self._limit = limit
         self._bytes = bytearray()
         self._seen = 0.0
+        self._last = 0.0
 
     @property
     def patience(self) -> float | None:
@@ -205,11 +206,13 @@ class FrameFramer:
 
     def feed(self, data: bytes, at: float) -> Sequence[Outcome]:
         if not data:
-            broken_off = bool(self._bytes)
-            self._bytes.clear()
+            broken_off = bool(self._bytes) and at - self._last >= STALE
+            if broken_off:
+                self._bytes.clear()
             return [Discarded("incomplete")] if broken_off else ()
         if not self._bytes:
             self._seen = at
+        self._last = at
         self._bytes += data
         outcomes: list[Outcome] = []
         while (outcome := self._next()) is not None:
