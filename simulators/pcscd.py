@@ -192,6 +192,9 @@ class Pcscd:
         self.stop()
         self.start()
 
+    def plugged(self, reader: str) -> bool:
+        return reader in self._plugged
+
     def plug(self, reader: str) -> None:
         """Plug a reader in; returns when a running pcscd has it."""
         number = f"{self.ports[reader].number:02X}"

@@ -1,4 +1,4 @@
-"""The daemon in this process, so that it sees the in-memory USB bus; else the same as its process."""
+"""The daemon in this process, so that it sees the in-memory USB bus; else as in its own."""
 
 import os
 import signal

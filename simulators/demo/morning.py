@@ -111,7 +111,11 @@ class Feed:
 
     def next(self, reader: str) -> dict[str, Any]:
         """The next report of that reader. Raises `queue.Empty`."""
-        return self._reports[reader].get(timeout=TAP_SECONDS)
+        return self.take(reader, TAP_SECONDS)
+
+    def take(self, reader: str, seconds: float) -> dict[str, Any]:
+        """The next report of that reader, which comes within `seconds`. Raises `queue.Empty`."""
+        return self._reports[reader].get(timeout=seconds)
 
     def _listen(self) -> None:
         try:
