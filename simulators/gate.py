@@ -7,9 +7,9 @@ between card and journal are the product's own and put together as `agent.daemon
 import os
 import queue
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -61,16 +61,32 @@ def become_client(pcscd: Pcscd) -> None:
     os.environ["PCSCLITE_CSOCK_NAME"] = pcscd.socket_path
 
 
+@dataclass(frozen=True)
+class Door:
+    """How the entry lane's contactless reader is found."""
+
+    driver: str = "pcsc"
+    match: str = f"{DOOR}*"
+    options: Mapping[str, str | int] = field(default_factory=dict)
+
+
 class LocalGate:
     """One entry lane at the first contactless and the contact reader, and a PSAM's slot; what lies
     in them is the caller's. The same person may come again at once (window 0).
 
     `serve` puts the reader threads to work and their taps into `ended`; without it the caller
-    calls `taps.handle` himself. `desk` makes another reader of cards than the product's.
+    calls `taps.handle` himself. `desk` makes another reader of cards than the product's, `door`
+    takes another contactless reader than the first of pcscd.
     """
 
     def __init__(
-        self, cast: Cast, folder: Path, *, serve: bool = True, desk: MakeDesk = CardDesk
+        self,
+        cast: Cast,
+        folder: Path,
+        *,
+        serve: bool = True,
+        desk: MakeDesk = CardDesk,
+        door: Door | None = None,
     ) -> None:
         self.ended: queue.Queue[Ended] = queue.Queue()
         self._world = RealWorld()
@@ -79,7 +95,7 @@ class LocalGate:
         secrets = cast.city.terminal_secrets(TERMINAL)
         for name, secret in secrets.items():
             keys.write(name, secret)
-        settings = parse(_configuration(folder, cast.region), "local gate")
+        settings = parse(_configuration(folder, cast.region, door or Door()), "local gate")
         clock = Clock(self._world)
         data = Path(settings.terminal.data)
         self.store = Store(
@@ -174,13 +190,10 @@ class LocalGate:
         return {placed.status.state for placed in self.gate.readers()} == {DeviceState.READY}
 
 
-def _configuration(folder: Path, region: str) -> bytes:
+def _configuration(folder: Path, region: str, door: Door) -> bytes:
     """TOML, as a technician would write it."""
-    readers = "".join(
-        f'[[readers]]\nname = "{name}"\nmatch = "{system}*"\ninterface = "{interface}"\n'
-        for system, (name, interface) in READERS.items()
-        if system in GATE_READERS
-    )
+    ways = {system: Door(match=f"{system}*") for system in GATE_READERS} | {DOOR: door}
+    readers = "".join(_reader(*READERS[system], way) for system, way in ways.items())
     return f"""
 [terminal]
 id = "{TERMINAL}"
@@ -205,3 +218,11 @@ name = "gate"
 [[prompts]]
 name = "panel"
 """.encode()
+
+
+def _reader(name: str, interface: str, way: Door) -> str:
+    options = "".join(f"options.{key} = {value!r}\n" for key, value in way.options.items())
+    return (
+        f'[[readers]]\nname = "{name}"\ndriver = "{way.driver}"\nmatch = "{way.match}"\n'
+        f'interface = "{interface}"\n{options}'
+    )

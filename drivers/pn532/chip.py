@@ -51,8 +51,10 @@ ARE_YOU_THERE: Final = b"\xb2"
 
 ACK_WITHIN: Final = 0.8  # seconds; the chip needs 15 ms, a USB adapter and a busy box some more
 ANSWER_WITHIN: Final = 2.0
-# The longest time that a card may take for one block is 4.95 s (ISO/IEC 14443-4, 7.2).
+# The longest time that a card may take for one block is 4.95 s (ISO/IEC 14443-4, 7.2). What the
+# watchdog has given up is called off sooner: nobody waits for it, and the chip may have lost power.
 CARD_WITHIN: Final = 6.0
+GIVEN_UP_WITHIN: Final = 1.5
 PAUSE: Final = 0.5  # seconds within a frame until the rest counts as lost
 REPEATS: Final = 2  # answers that arrived garbled and are asked for again; nothing is done twice
 NOISE: Final = 1024  # bytes that are no frame until it is no PN532, or not its baud rate
@@ -181,7 +183,12 @@ class Chip:
     def _data(self, tg: int, data: bytes) -> tuple[bytes, bool]:
         """One InDataExchange: what came, and whether there is more."""
         self._send(DATA_EXCHANGE, bytes((tg,)) + data)
-        answer = self._answer(DATA_EXCHANGE, CARD_WITHIN)
+        deadline = self._world.monotonic() + CARD_WITHIN
+        answer = None
+        while answer is None and self._world.monotonic() < deadline:
+            answer = self._answer(DATA_EXCHANGE, GIVEN_UP_WITHIN)
+            if self._flight.hangs:
+                break
         if answer is None:
             self._line.write(frames.ACK)  # calls it off
             raise CardFailed(LATE)

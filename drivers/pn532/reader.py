@@ -37,7 +37,8 @@ from world import Fault, Queue, World
 # The chip waits by itself for a card to come. It cannot tell that one has left: for that the field
 # has to be looked at again and again, every `interval_ms`, but only while something lies there.
 LISTEN: Final = 2.0  # seconds of one wait for a card; then the chip has to show that it still lives
-NOT_SUPPORTED: Final = b"\x6a\x81"
+# A card without ISO/IEC 14443-4 takes no APDU, so it has no application that could be selected.
+NO_APPLICATION: Final = b"\x6a\x82"
 
 
 class Pn532Options(DriverOptions, frozen=True, kw_only=True):
@@ -157,7 +158,7 @@ class Pn532Reader(Kept[Chip]):
     def transmit(self, card: Pn532Card, command: bytes) -> bytes:
         """One APDU of an open card. In flight."""
         if not card.target.speaks:
-            return NOT_SUPPORTED
+            return NO_APPLICATION
         try:
             with self._held() as chip:
                 try:

@@ -1,0 +1,179 @@
+"""The social security flow over a PN532 on a serial port, the PSAM on the real pcscd: everything
+above the driver is what it is over PC/SC, and knows nothing of it.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from agent.reasons import Reason
+from agent.tap import TapReport
+from offline_store.event import Record
+from simulators.cards import Card, Interface
+from simulators.cards.faults import wrong_cryptogram
+from simulators.devices.pn532 import Pn532Chip, Tag
+from simulators.devices.pty import PtyPort
+from simulators.gate import Door, LocalGate
+from simulators.people import FOREIGN, Wallet, load_cast
+from simulators.site import PSAM, until
+from simulators.timing import TimeTable
+from simulators.vpcd import SOUND, Faults, Moment, Slot, TearAtApdu
+
+CAST = load_cast()
+PATIENCE = 10.0  # seconds
+AIR = TimeTable().at(Interface.CONTACTLESS)
+
+
+@dataclass
+class Doors:
+    """The gate, and the field at its door in the test's hand."""
+
+    gate: LocalGate
+    chip: Pn532Chip
+    port: PtyPort
+    wallet: Wallet
+
+    def card(self, key: str) -> Card:
+        return self.wallet.at(key, Interface.CONTACTLESS)
+
+    @contextmanager
+    def held(self, *cards: Card, faults: Faults = SOUND) -> Iterator[list[Tag]]:
+        yield [self.chip.put(card, faults, AIR) for card in cards]
+        self.chip.take()
+
+    def report(self) -> TapReport:
+        return self.gate.ended.get(timeout=PATIENCE).report
+
+    def tap(self, card: Card, faults: Faults = SOUND) -> TapReport:
+        with self.held(card, faults=faults):
+            return self.report()
+
+    def opens_for(self, key: str) -> bool:
+        report = self.tap(self.card(key))
+        return report.accepted and report.reason is Reason.ACCEPTED
+
+
+@contextmanager
+def doors_with(several: str, folder: Path, slots: Mapping[str, Slot]) -> Iterator[Doors]:
+    with ExitStack() as stack:
+        chip = Pn532Chip()
+        stack.callback(chip.close)
+        port = stack.enter_context(PtyPort(folder / "by-id" / "usb-PN532", chip))
+        slots[PSAM].insert(CAST.psam())
+        door = Door("pn532", str(port.path), {"several": several})
+        gate = stack.enter_context(LocalGate(CAST, folder, door=door))
+        until(lambda: gate.has_psam, "the PSAM is not ready")
+        yield Doors(gate, chip, port, Wallet(CAST))
+
+
+@pytest.fixture
+def doors(tmp_path: Path, slots: Mapping[str, Slot]) -> Iterator[Doors]:
+    with doors_with("refuse", tmp_path, slots) as doors:
+        yield doors
+
+
+def record_of(report: TapReport) -> Record:
+    assert report.record is not None, report.reason
+    return report.record
+
+
+@pytest.mark.parametrize(
+    ("key", "generation", "algorithm"),
+    [
+        ("lin", "3.0", "SM4"),
+        ("zhang", "2.0", "3DES"),
+        ("zhao", "2.0", "SSF33"),
+        ("qian", "1.0", "3DES"),
+    ],
+)
+def test_every_generation_is_authenticated_and_let_in(
+    doors: Doors, key: str, generation: str, algorithm: str
+) -> None:
+    report = doors.tap(doors.card(key))
+    assert (report.reason, report.accepted) == (Reason.ACCEPTED, True)
+    event = record_of(report).event()
+    assert event.credential == "card-contactless"
+    proof = event.authentication
+    assert proof is not None
+    assert (proof.mode, proof.result) == ("psam", "passed")
+    assert (proof.generation, proof.algorithm) == (generation, algorithm)
+    assert doors.gate.opened == 1
+
+
+def test_same_person_is_the_same_by_either_reader(doors: Doors, slots: Mapping[str, Slot]) -> None:
+    over_air = record_of(doors.tap(doors.card("lin"))).event()
+    slots["Onecard Contact"].insert(doors.wallet.at("lin", Interface.CONTACT))
+    by_contact = record_of(doors.report()).event()
+    assert (over_air.person, over_air.card) == (by_contact.person, by_contact.card)
+
+
+def test_forged_card_and_foreign_card_are_refused(doors: Doors) -> None:
+    forged = doors.wallet.at("lin", Interface.CONTACTLESS, wrong=wrong_cryptogram)
+    assert doors.tap(forged).reason is Reason.AUTHENTICATION_FAILED
+    assert doors.tap(doors.card(FOREIGN)).reason is Reason.UNKNOWN_CARD
+    assert doors.gate.opened == 0
+
+
+def test_card_that_is_no_chip_card_of_ours_is_told_so(doors: Doors) -> None:
+    doors.chip.put(doors.card("lin"), storage=True)
+    report = doors.report()
+    doors.chip.take()
+    assert (report.reason, report.accepted) == (Reason.UNKNOWN_CARD, False)
+
+
+def test_two_cards_at_once_and_none_is_taken(doors: Doors) -> None:
+    with doors.held(doors.card("lin"), doors.card("wang")) as tags:
+        report = doors.report()
+        assert (report.reason, report.accepted) == (Reason.TWO_CARDS, False)
+        assert all(tag.trace == [] for tag in tags)
+    assert record_of(report).event().verdict == "refused"
+    assert doors.gate.opened == 0
+    assert doors.opens_for("lin")
+
+
+def test_each_takes_one_card_after_the_other(tmp_path: Path, slots: Mapping[str, Slot]) -> None:
+    with doors_with("each", tmp_path, slots) as doors:
+        with doors.held(doors.card("lin"), doors.card("wang")):
+            persons = {record_of(doors.report()).event().person for _ in range(2)}
+        assert len(persons) == 2
+        assert doors.gate.opened == 2
+        assert doors.gate.ended.empty()
+
+
+@pytest.mark.parametrize("moment", list(Moment))
+def test_torn_card_is_never_accepted_and_the_next_one_is(doors: Doors, moment: Moment) -> None:
+    for apdu in range(0, 7, 2):
+        torn = doors.tap(doors.card("lin"), Faults(tear=TearAtApdu(apdu, moment)))
+        assert (torn.reason, torn.accepted) == (Reason.CARD_GONE, False), apdu
+        assert record_of(torn).event().verdict == "refused"
+    assert doors.opens_for("wang")
+    assert doors.gate.opened == 1
+
+
+def test_mute_card_is_given_up_and_the_next_one_is_let_in(doors: Doors) -> None:
+    with doors.held(doors.card("lin"), faults=Faults(mute_from=3)) as (tag,):
+        assert tag.muted.wait(PATIENCE)
+        assert doors.report().reason is Reason.CARD_MUTE
+    assert doors.opens_for("wang")
+
+
+def test_reader_unplugged_in_a_tap_is_back_by_itself(doors: Doors) -> None:
+    with doors.held(doors.card("lin"), faults=Faults(mute_from=4)) as (tag,):
+        assert tag.muted.wait(PATIENCE)
+        doors.port.unplug()
+        report = doors.report()
+    assert (report.reason, report.accepted) == (Reason.READER_GONE, False)
+    doors.port.plug()
+    assert doors.opens_for("wang")
+
+
+def test_chip_that_loses_power_in_a_tap_is_woken_again(doors: Doors) -> None:
+    with doors.held(doors.card("lin"), faults=Faults(mute_from=4)) as (tag,):
+        assert tag.muted.wait(PATIENCE)
+        doors.chip.fall_asleep()
+        report = doors.report()
+    assert not report.accepted
+    assert doors.opens_for("wang")
