@@ -54,8 +54,9 @@ class LineOptions(DriverOptions, frozen=True, kw_only=True):
 class Line:
     """An open line; see `open_line`."""
 
-    def __init__(self, port: serial.Serial, device: str, attached: str) -> None:
+    def __init__(self, world: World, port: serial.Serial, device: str, attached: str) -> None:
         self._port = port
+        self._sending = world.lock()  # a write and the close never meet: the number may be reused
         self._device = device
         self._waker = Waker()
         self._nudge = Nudge()
@@ -88,7 +89,8 @@ class Line:
     def write(self, data: bytes) -> None:
         """Send all of it. Raises `DeviceSilent` when the port takes nothing, `DeviceLost`."""
         try:
-            self._port.write(data)
+            with self._sending:
+                self._port.write(data)
         except serial.SerialTimeoutException as error:
             raise DeviceSilent(device=self._device, port=self.attached) from error
         except (OSError, serial.SerialException) as error:
@@ -97,7 +99,8 @@ class Line:
     def discard(self) -> None:
         """Forget what came and was not read. Raises `DeviceLost`."""
         try:
-            self._port.reset_input_buffer()
+            with self._sending:
+                self._port.reset_input_buffer()
         except (OSError, termios.error) as error:  # which is no OSError
             raise self._lost() from error
 
@@ -114,7 +117,8 @@ class Line:
         self._waker.wake()
 
     def close(self) -> None:
-        self._port.close()
+        with self._sending:
+            self._port.close()
 
     def _readable(self, timeout: float | None) -> bool:
         port, nudge = self._port.fileno(), self._nudge.fileno()
@@ -151,7 +155,7 @@ def open_line(world: World, options: LineOptions, *, device: str) -> Line:
         raise DeviceUnreachable(device=device, port=path) from error
     if is_address(path):
         _keep_alive(port)
-    return Line(port, device, path)
+    return Line(world, port, device, path)
 
 
 def _not_opened(world: World, error: OSError, path: str, device: str) -> DeviceFault:
