@@ -20,7 +20,11 @@ Catalogue = Mapping[str, Section]
 
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
 _FALLBACK: Language = "en"
-_TRANSLATED = ("side", "state")  # facts whose values are words of the section with that name
+_TRANSLATED = (
+    "equipment",
+    "side",
+    "state",
+)  # facts whose values are words of the section with that name
 
 
 def catalogue(language: Language) -> Catalogue:
@@ -81,7 +85,7 @@ class Texts:
         return code
 
     def word(
-        self, section: Literal["kind", "verdict", "field", "device", "direction"], key: str
+        self, section: Literal["kind", "verdict", "field", "equipment", "direction"], key: str
     ) -> str:
         """One word for a value: event kind, verdict, card field."""
         return self._text(section, key)

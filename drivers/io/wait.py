@@ -67,3 +67,10 @@ def ready(fds: Sequence[int], waker: Waker, timeout: float | None) -> frozenset[
     if any(signs & select.POLLNVAL for signs in found.values()):
         raise DeviceFault(problem="descriptor")
     return frozenset(found)
+
+
+def writable(fd: int, timeout: float) -> bool:
+    """True when `fd` takes bytes or has hung up, False after `timeout` seconds."""
+    poll = select.poll()
+    poll.register(fd, select.POLLOUT)
+    return bool(poll.poll(max(0, int(timeout * 1000 + 0.999))))

@@ -1,0 +1,342 @@
+"""The ESC/POS printer: its contract over every kind of port, its status, and hostile texts."""
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pytest
+from escpos.printer import Dummy
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from drivers.contract import (
+    DeviceBusy,
+    DeviceFault,
+    DeviceLost,
+    DeviceSilent,
+    DeviceState,
+    Line,
+    Receipt,
+)
+from drivers.counter import printer as driver
+from drivers.counter.printer import EscposPrinter, PrinterCover, PrinterOffline, PrinterPaper
+from drivers.counter.receipt import Form, ReceiptTooLong, rendered, width
+from drivers.options import OptionsFault
+from simulators.devices.printer import PrinterPeer, PrinterSimulator
+from tests.drivers.contract.printer import PATIENCE, RECEIPT, PrinterContract
+from tests.drivers.contract.reader import until
+from world.real import RealTask, RealWorld
+
+WORLD = RealWorld()
+FORM = Form(columns=32, encoding="gb18030", cut="partial", module=6)
+
+
+@dataclass
+class Bench:
+    """See `tests.drivers.contract.printer.PrinterBench`."""
+
+    simulator: PrinterSimulator
+    printer: EscposPrinter
+
+    @property
+    def peer(self) -> PrinterPeer:
+        return self.simulator.peer
+
+    def paper(self) -> list[str]:
+        return [receipt.text for receipt in self.peer.receipts]
+
+    def codes(self) -> list[str]:
+        return self.peer.receipts[-1].codes
+
+    def take_paper_out(self) -> None:
+        self.peer.paper_lines = 0
+
+    def put_paper_in(self) -> None:
+        self.peer.paper_lines = -1
+
+    def unplug(self) -> None:
+        self.simulator.port.unplug()
+
+    def plug(self) -> None:
+        self.simulator.port.plug()
+
+
+MakeBench = Callable[..., Bench]
+
+
+@pytest.fixture
+def make_bench(tmp_path: Path) -> Iterator[MakeBench]:
+    made: list[Bench] = []
+
+    def make(name: str = "usb-Printer_1-if00", **options: object) -> Bench:
+        path = tmp_path / "port" / name
+        simulator = PrinterSimulator(path, 38_400 if name.startswith("lp") else 9600)
+        simulator.port.plug()
+        printer = EscposPrinter(WORLD, "slips", {"port": str(path), **options})
+        made.append(Bench(simulator, printer))
+        printer.start()
+        until(lambda: printer.status().state is DeviceState.READY, PATIENCE)
+        return made[-1]
+
+    yield make
+    for bench in made:
+        bench.printer.stop()
+        bench.unplug()
+
+
+class TestSerialPrinter(PrinterContract):
+    @pytest.fixture
+    def bench(self, make_bench: MakeBench) -> Bench:
+        return make_bench()
+
+
+class TestUsbPrinter(PrinterContract):
+    """/dev/usb/lp0 is a device file and no serial line; a pty can be both."""
+
+    @pytest.fixture
+    def bench(self, make_bench: MakeBench) -> Bench:
+        return make_bench("lp0")
+
+
+class NetworkBench(Bench):
+    """A printer on the network: the same peer behind a loopback server."""
+
+    def __init__(self, peer: PrinterPeer) -> None:
+        self._peer = peer
+        self.server = PrinterServer(peer)
+        self.printer = EscposPrinter(WORLD, "slips", {"port": self.server.address})
+
+    @property
+    def peer(self) -> PrinterPeer:
+        return self._peer
+
+    def unplug(self) -> None:
+        self.server.stop()
+
+    def plug(self) -> None:
+        self.server.start()
+
+
+class PrinterServer:
+    """Port 9100 of a network printer, at a free port."""
+
+    def __init__(self, peer: PrinterPeer) -> None:
+        self._peer = peer
+        self._port = 0
+        self.start()
+
+    @property
+    def address(self) -> str:
+        return f"socket://127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", self._port))
+        self._port = self._listener.getsockname()[1]
+        self._connections: list[socket.socket] = []
+        self._task = RealTask(lambda: self._serve(self._listener), "network printer")
+
+    def stop(self) -> None:
+        for one in (self._listener, *self._connections):
+            with suppress(OSError):  # it may have gone by itself
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+        assert self._task.join(PATIENCE)
+
+    def _serve(self, listener: socket.socket) -> None:
+        with suppress(OSError):  # stopped
+            while True:
+                connection, _ = listener.accept()
+                self._connections.append(connection)
+                while data := connection.recv(4096):
+                    self._peer.received(data, connection.sendall)
+
+
+class TestNetworkPrinter(PrinterContract):
+    @pytest.fixture
+    def bench(self) -> Iterator[Bench]:
+        bench = NetworkBench(PrinterPeer())
+        bench.printer.start()
+        until(lambda: bench.printer.status().state is DeviceState.READY, PATIENCE)
+        yield bench
+        bench.printer.stop()
+        bench.unplug()
+
+
+class TestStatus:
+    @pytest.mark.parametrize(
+        ("trouble", "fault"),
+        [
+            ({"paper_lines": 0}, PrinterPaper),
+            ({"cover_open": True}, PrinterCover),
+            ({"offline": True}, PrinterOffline),
+        ],
+    )
+    def test_what_is_wrong_before_is_said_and_nothing_is_sent(
+        self, make_bench: MakeBench, trouble: dict[str, int], fault: type[DeviceFault]
+    ) -> None:
+        bench = make_bench()
+        vars(bench.peer).update(trouble)
+        with pytest.raises(fault):
+            bench.printer.print(RECEIPT)
+        assert b"\x1b@" not in bench.peer.received_bytes
+        assert bench.printer.status().state is DeviceState.READY
+        assert bench.printer.status().counters["failed"] == 1
+
+    def test_paper_that_ends_in_the_middle_is_said(self, make_bench: MakeBench) -> None:
+        bench = make_bench()
+        bench.peer.paper_lines = 2
+        with pytest.raises(PrinterPaper):
+            bench.printer.print(RECEIPT)
+        assert bench.paper() == []
+
+    @pytest.mark.parametrize("status", ["realtime", "none"])
+    def test_a_printer_that_cannot_confirm_still_prints(
+        self, make_bench: MakeBench, status: str
+    ) -> None:
+        bench = make_bench(status=status)
+        bench.peer.answers = status == "realtime"
+        bench.printer.print(RECEIPT)
+        assert bench.peer.await_receipts(1)
+
+    def test_one_that_does_not_answer_is_silent(
+        self, make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(driver, "ANSWER_WITHIN", 0.05)
+        bench = make_bench()
+        bench.peer.answers = False
+        with pytest.raises(DeviceSilent):
+            bench.printer.print(RECEIPT)
+
+    def test_one_that_never_gets_ready_is_given_up(
+        self, make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(driver, "ANSWER_WITHIN", 0.2)
+        monkeypatch.setattr(driver, "PRINT_WITHIN", 0.5)
+        bench = make_bench()
+        monkeypatch.setattr(bench.peer, "_in_turn", lambda: b"")
+        with pytest.raises(DeviceSilent):
+            bench.printer.print(RECEIPT)
+
+    def test_unplugged_in_the_middle_is_lost(self, make_bench: MakeBench) -> None:
+        bench = make_bench()
+        bench.peer.answers = False
+        faults: list[DeviceFault] = []
+
+        def print_it() -> None:
+            with pytest.raises(DeviceFault) as caught:
+                bench.printer.print(RECEIPT)
+            faults.append(caught.value)
+
+        task = RealTask(print_it, "prints")
+        until(lambda: bool(bench.peer.received_bytes), PATIENCE)
+        bench.unplug()
+        assert task.join(PATIENCE)
+        assert [type(fault) for fault in faults] == [DeviceLost]
+
+    def test_two_at_once_come_out_one_after_another(self, make_bench: MakeBench) -> None:
+        bench = make_bench()
+        tasks = [
+            RealTask(partial(bench.printer.print, Receipt("", [Line(f"{at}")] * 20)), "prints")
+            for at in range(4)
+        ]
+        assert all(task.join(PATIENCE) for task in tasks)
+        assert bench.peer.await_receipts(4)
+        assert all(len(set(text.split())) == 1 for text in bench.paper())
+
+    def test_while_one_hangs_the_next_is_refused(
+        self, make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(driver, "TURN_WITHIN", 0.05)
+        bench = make_bench()
+        bench.peer.answers = False
+        task = RealTask(lambda: _fails(bench), "prints")
+        until(lambda: bool(bench.peer.received_bytes), PATIENCE)
+        with pytest.raises(DeviceBusy):
+            bench.printer.print(RECEIPT)
+        assert task.join(PATIENCE)
+
+    @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(noise=st.binary(min_size=1, max_size=100))
+    def test_noise_from_the_printer_is_at_most_one_fault(
+        self, make_bench: MakeBench, noise: bytes
+    ) -> None:
+        """Noise that looks like an answer may be taken for one, and is over then."""
+        bench = self._shared(make_bench)
+        bench.simulator.port.send(noise)
+        with suppress(DeviceFault):
+            bench.printer.print(Receipt("", [Line("x")]))
+        until(lambda: bench.printer.status().state is DeviceState.READY, PATIENCE)
+        before = len(bench.paper())
+        bench.printer.print(Receipt("", [Line("x")]))
+        assert bench.peer.await_receipts(before + 1)
+
+    _bench: Bench | None = None
+
+    @classmethod
+    def _shared(cls, make_bench: MakeBench) -> Bench:
+        cls._bench = cls._bench or make_bench()
+        return cls._bench
+
+
+def _fails(bench: Bench) -> None:
+    with pytest.raises(DeviceFault):
+        bench.printer.print(RECEIPT)
+
+
+class TestRendered:
+    def test_byte_for_byte(self) -> None:
+        receipt = Receipt("凭条", [Line("姓名", "张*"), Line("好", emphasis=True)], code="x")
+        assert rendered(receipt, FORM, device="slips") == (
+            b"\x1b@\x1c&"
+            b"\x1ba\x01\x1b!\x00\x1b!0" + "凭条".encode("gb18030") + b"\n"
+            b"\x1b!\x00\x1b!\x00\x1ba\x00"
+            + "姓名".encode("gb18030")
+            + b" " * 25
+            + "张*".encode("gb18030")
+            + b"\n\x1bE\x01"
+            + "好".encode("gb18030")
+            + b"\n\x1bE\x00"
+            b"\x1ba\x01\x1d(k\x04\x001A2\x00\x1d(k\x03\x001C\x06\x1d(k\x03\x001E1"
+            b"\x1d(k\x04\x001P0x\x1d(k\x03\x001Q0\n\x1ba\x00"
+            b"\x1bd\x04\x1dV\x01"
+        )
+
+    def test_the_code_is_what_python_escpos_sends(self) -> None:
+        dummy = Dummy()
+        dummy.qr("https://city.example/r/7", ec=1, size=6, native=True)
+        assert dummy.output in rendered(RECEIPT, FORM, device="slips")
+
+    @given(
+        text=st.text(max_size=80),
+        value=st.text(max_size=80),
+        columns=st.integers(16, 80),
+        encoding=st.sampled_from(["gb18030", "gbk", "gb2312"]),
+    )
+    def test_no_text_steers_the_printer_and_no_row_is_too_long(
+        self, text: str, value: str, columns: int, encoding: str
+    ) -> None:
+        form = Form(columns, encoding, "none", 6)  # type: ignore[arg-type]
+        data = rendered(Receipt("", [Line(text, value)]), form, device="slips")
+        body = data.removeprefix(b"\x1b@\x1c&").removesuffix(b"\x1bd\x04")
+        assert not any(byte < 0x20 and byte != 0x0A for byte in body)
+        for row in body.split(b"\n"):
+            assert width(row.decode(encoding)) <= columns
+
+    @pytest.mark.parametrize(
+        "receipt",
+        [
+            Receipt("", [Line("x" * 100)] * 1000),
+            Receipt("", [], code="x" * 1001),
+        ],
+    )
+    def test_what_is_too_long_is_refused(self, receipt: Receipt) -> None:
+        with pytest.raises(ReceiptTooLong):
+            rendered(receipt, FORM, device="slips")
+
+    @pytest.mark.parametrize("options", [{"columns": 3}, {"encoding": "big5"}, {"cut": "half"}])
+    def test_options_that_do_not_fit_are_told(self, options: dict[str, object]) -> None:
+        with pytest.raises(OptionsFault):
+            EscposPrinter(WORLD, "slips", {"port": "/dev/x", **options})
