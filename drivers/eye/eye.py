@@ -1,0 +1,207 @@
+"""The eye: fast pass, thorough pass, second opinion. Pure but for the clock that bounds it."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+import cv2
+import numpy as np
+import zxingcpp
+from numpy.typing import NDArray
+
+from drivers.eye.locate import Region, busiest
+from drivers.eye.steps import AVERAGE, STEPS, Gray, Step
+
+Symbology = Literal["qr", "data-matrix", "aztec", "pdf417", "code128"]
+Pass = Literal["fast", "thorough", "second-opinion"]
+Place = tuple[tuple[int, int], ...]  # corners of the code in the frame, in pixels
+
+# Micro QR and Model 1 are left out: M1 has no error correction at all, and on blurred frames
+# zxing-cpp then "reads" digits that nobody wrote.
+QR_ONLY: Final[tuple[Symbology, ...]] = ("qr",)
+FORMATS: Final[Mapping[Symbology, zxingcpp.BarcodeFormat]] = {
+    "qr": zxingcpp.BarcodeFormat.QRCodeModel2,
+    "data-matrix": zxingcpp.BarcodeFormat.DataMatrix,
+    "aztec": zxingcpp.BarcodeFormat.AztecCode,
+    "pdf417": zxingcpp.BarcodeFormat.PDF417,
+    "code128": zxingcpp.BarcodeFormat.Code128,
+}
+# Seconds that a frame may take before another step is not begun: where something stands out from
+# the scene, and where all of it is equally busy (gravel, a page of text), which is seldom a code.
+BUDGET: Final = 0.011
+BUSY_BUDGET: Final = 0.0045
+REGION: Final = 320_000  # pixels; a larger region is made smaller first
+SMALLEST: Final = 21  # pixels a side; nothing with fewer is a code
+# Codewords that ISO/IEC 18004 (table 9) keeps back in small versions so that a code is not taken
+# for another, as a share of all error correction codewords; zxing-cpp spends them on correction.
+RESERVE: Final = {
+    ("1", "L"): 3 / 7, ("1", "M"): 2 / 10, ("1", "Q"): 1 / 13, ("1", "H"): 1 / 17,
+    ("2", "L"): 2 / 10, ("3", "L"): 1 / 15,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """A code that was read: its bytes as they stand in it, without any guess at a charset."""
+
+    content: bytes = field(repr=False)
+    symbology: str  # AIM identifier, "]Q1"
+    place: Place
+    by: Pass
+
+
+class Eye:
+    """Reads frames, one thread at a time; `clock` is `World.monotonic`."""
+
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        *,
+        symbologies: Collection[Symbology] = QR_ONLY,
+        second_opinion: bool = False,
+        budget: float = BUDGET,
+        busy_budget: float = BUSY_BUDGET,
+    ) -> None:
+        """`budget`, `busy_budget`: seconds from the begin of `look`. The fast pass is always done,
+        so a frame that is large for this machine takes longer."""
+        # For the whole process: on pictures of this size OpenCV's threads cost more than they save,
+        # and the other lanes want the other cores.
+        cv2.setNumThreads(1)
+        self._clock = clock
+        self._formats = zxingcpp.BarcodeFormats([FORMATS[name] for name in symbologies])
+        self._second = _pyzbar if second_opinion and "qr" in symbologies else None
+        self._budget = budget
+        self._busy_budget = busy_budget
+
+    def look(self, frame: NDArray[np.uint8], *, thorough: bool) -> Sequence[Sighting]:
+        """The codes in `frame` (uint8, height × width gray or × 3 BGR), none for anything else.
+
+        The fast pass alone, or with `thorough` all that the budget lets be done until a code is
+        read: for a single picture, and for every few frames of a camera. Raises nothing.
+        """
+        started = self._clock()
+        gray = _gray(frame)
+        if gray is None:
+            return ()
+        found = self._fast(gray)
+        if found or not thorough:
+            return found
+        spent = self._clock() - started
+        region = busiest(gray)
+        if region is None:
+            return ()
+        deadline = started + (self._budget if region.alone else self._busy_budget)
+        return self._thorough(gray, region, spent / gray.size, deadline)
+
+    def _fast(self, gray: Gray) -> tuple[Sighting, ...]:
+        return tuple(
+            Sighting(code.bytes, code.symbology_identifier, _corners(code), "fast")
+            for code in self._read(gray, AVERAGE, downscale=False)
+        )
+
+    def _thorough(
+        self, gray: Gray, region: Region, pace: float, deadline: float
+    ) -> tuple[Sighting, ...]:
+        """`pace`: seconds per pixel and weight, at first the fast pass's, then as it turns out."""
+        part, shrunk = _part(gray, region)
+        begun = self._clock()
+        for step in STEPS:
+            work = part.size * step.weight
+            if begun + work * pace > deadline:
+                return ()
+            found = tuple(self._step(part, step, region, shrunk))
+            if found:
+                return found
+            ended = self._clock()
+            pace = max(pace, (ended - begun) / work)
+            begun = ended
+        return tuple(self._second(part, region, shrunk)) if self._second else ()
+
+    def _step(self, part: Gray, step: Step, region: Region, shrunk: float) -> Iterator[Sighting]:
+        image: cv2.typing.MatLike = part
+        if step.scale != 1:
+            how = cv2.INTER_LINEAR if step.scale > 1 else cv2.INTER_AREA
+            image = cv2.resize(part, None, fx=step.scale, fy=step.scale, interpolation=how)
+        for change in step.changes:
+            image = change(image)
+        scale = shrunk / step.scale
+        for code in self._read(image, step.binarizer):
+            if _trusted(code):
+                place = _placed(_corners(code), region, scale)
+                yield Sighting(code.bytes, code.symbology_identifier, place, "thorough")
+
+    def _read(
+        self, image: cv2.typing.MatLike, binarizer: zxingcpp.Binarizer, *, downscale: bool = True
+    ) -> Sequence[zxingcpp.Barcode]:
+        return zxingcpp.read_barcodes(
+            image,
+            formats=self._formats,
+            text_mode=zxingcpp.TextMode.Plain,
+            binarizer=binarizer,
+            try_downscale=downscale,
+        )
+
+
+class LiveEye:
+    """The policy for a camera: the fast pass on each frame, the thorough one on every few."""
+
+    def __init__(self, eye: Eye, *, every: int = 3) -> None:
+        self._eye = eye
+        self._every = every
+        self._frames = 0
+
+    def look(self, frame: NDArray[np.uint8]) -> Sequence[Sighting]:
+        self._frames += 1
+        return self._eye.look(frame, thorough=self._frames % self._every == 0)
+
+
+def _gray(frame: NDArray[np.uint8]) -> Gray | None:
+    """One brightness per pixel, contiguous; None when it is no picture or too small for a code."""
+    if frame.dtype != np.uint8 or frame.ndim not in (2, 3) or min(frame.shape[:2]) < SMALLEST:
+        return None
+    if frame.ndim == 2:
+        return np.ascontiguousarray(frame)
+    if frame.shape[2] != 3:
+        return None
+    return np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), np.uint8)
+
+
+def _part(gray: Gray, region: Region) -> tuple[Gray, float]:
+    """The region's pixels and how many of the frame's are one of them."""
+    part = gray[region.top : region.bottom, region.left : region.right]
+    shrunk = max((part.size / REGION) ** 0.5, 1.0)
+    if shrunk == 1:
+        return np.ascontiguousarray(part), shrunk
+    small = cv2.resize(part, None, fx=1 / shrunk, fy=1 / shrunk, interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.uint8), shrunk
+
+
+def _trusted(code: zxingcpp.Barcode) -> bool:
+    """Whether the reserve of a small version is untouched, so that it is that code and no other."""
+    extra = code.extra
+    if not isinstance(extra, dict) or "UEC" not in extra:
+        return True
+    least = RESERVE.get((str(extra.get("Version")), code.ec_level), 0.0)
+    return bool(extra["UEC"] >= least - 0.01)  # zxing-cpp rounds it to two digits
+
+
+def _corners(code: zxingcpp.Barcode) -> Place:
+    at = code.position
+    four = (at.top_left, at.top_right, at.bottom_right, at.bottom_left)
+    return tuple((point.x, point.y) for point in four)
+
+
+def _placed(corners: Place, region: Region, scale: float) -> Place:
+    return tuple(
+        (region.left + round(x * scale), region.top + round(y * scale)) for x, y in corners
+    )
+
+
+def _pyzbar(part: Gray, region: Region, shrunk: float) -> Iterator[Sighting]:
+    """What pyzbar reads, as far as it is printable ASCII: it turns all else into other bytes."""
+    from pyzbar import pyzbar  # loads libzbar: only where it is wanted
+
+    for code in pyzbar.decode(part, symbols=[pyzbar.ZBarSymbol.QRCODE]):
+        if code.data and all(0x20 <= byte < 0x7F for byte in code.data):
+            corners = tuple((point.x, point.y) for point in code.polygon)
+            yield Sighting(code.data, "]Q1", _placed(corners, region, shrunk), "second-opinion")
