@@ -70,7 +70,7 @@ class Script:
     def read(self, timeout: float | None = None) -> bytes:
         assert timeout is not None, "every wait has its limit"
         if self._endless is not None:
-            self.now += 0.01
+            self.now += 0.05
             return self._endless()
         if self._coming and self._coming[0][0] <= timeout:
             after, data = self._coming.pop(0)
