@@ -36,6 +36,10 @@ class Terminal(Settings, frozen=True, kw_only=True):
     data: Path = "/var/lib/onecard"
     socket: SocketPath = "/run/onecard/agent.sock"
     application: str = ""  # registered application code (应用目录)
+    # Terminal numbers of the PSAMs that belong into this box; empty: any. Only `doctor` looks.
+    psam_numbers: tuple[
+        Annotated[str, Meta(pattern=r"^[0-9A-Fa-f]{12}\Z", description='"0-9 A-F" 12')], ...
+    ] = ()
 
 
 class Reader(Settings, frozen=True, kw_only=True):

@@ -146,6 +146,13 @@ class World(Protocol):
         """
         ...
 
+    def file_group(self, path: Path) -> str:
+        """The group that owns what the path leads to; its number when it has no name.
+
+        Raises `OSError`.
+        """
+        ...
+
     def real_path(self, path: Path) -> Path:
         """The path with every link in it followed, as far as they can be (realpath(3))."""
         ...

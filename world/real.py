@@ -192,6 +192,13 @@ class RealWorld:
     def file_mode(self, path: Path) -> int:
         return os.lstat(path).st_mode
 
+    def file_group(self, path: Path) -> str:
+        number = os.stat(path).st_gid
+        try:
+            return grp.getgrgid(number).gr_name
+        except KeyError:
+            return str(number)
+
     def real_path(self, path: Path) -> Path:
         return Path(os.path.realpath(path))
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 from rich.console import Console
@@ -62,6 +63,29 @@ def add_to(app: typer.Typer, context: Context) -> None:
         data = {"version": 1, "suggestions": [_data(s) for s in suggestions.all], "toml": toml}
         text = toml or context.texts.ui("suggest-nothing")
         context.show(data, lambda console: _plain(console, text))
+
+    @group.command(help=context.texts.ui("help-devices-release"))
+    def release(
+        device: str,
+        seconds: Annotated[
+            int, typer.Option(min=1, max=3600, help=context.texts.ui("help-loan-seconds"))
+        ] = 600,
+        config: Config = DEFAULT_CONFIG,
+        as_json: Json = False,
+    ) -> None:
+        context.as_json = as_json
+        client = context.client(context.settings(config))
+        answer = client.post(f"/v1/devices/{quote(device, safe='')}/release", {"seconds": seconds})
+        text = context.texts.ui("device-lent", device=device, seconds=seconds)
+        context.show(answer, lambda console: _plain(console, text))
+
+    @group.command(help=context.texts.ui("help-devices-take-back"))
+    def take_back(device: str, config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
+        context.as_json = as_json
+        client = context.client(context.settings(config))
+        answer = client.post(f"/v1/devices/{quote(device, safe='')}/take-back", {})
+        text = context.texts.ui("device-taken-back", device=device)
+        context.show(answer, lambda console: _plain(console, text))
 
 
 def _slots(context: Context) -> list[str]:
@@ -123,7 +147,7 @@ def _tree(
 def _branch(context: Context, lane: Tree, device: dict[str, Any]) -> None:
     texts, state = context.texts, device["state"]
     also = ", ".join(device["lanes"][1:])
-    line = Text(f"{texts.word('device', device['kind'])} {device['name']} · ")
+    line = Text(f"{texts.word('equipment', device['kind'])} {device['name']} · ")
     line.append(texts.state(state), style=COLOURS.get(state, "red"))
     for part in (
         device["driver"],

@@ -9,10 +9,10 @@ from rich.console import Console
 from agent.cli.client import DaemonAbsent
 from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
 from agent.cli.looking import look
-from agent.cli.looking import readers as of_kind
 from agent.daemon import key_store
-from agent.doctor import PCSCD_SOCKET, Doctor, Finding
-from config.model import Agent as Settings
+from agent.doctor import Case, Finding, examine
+
+PCSCD_SOCKET = "/run/pcscd/pcscd.comm"
 
 
 def add_to(app: typer.Typer, context: Context) -> None:
@@ -21,7 +21,7 @@ def add_to(app: typer.Typer, context: Context) -> None:
     @app.command(help=context.texts.ui("help-doctor"))
     def doctor(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
         context.as_json = as_json
-        findings = list(_doctor(context, config).examine())
+        findings = list(examine(_case(context, config)))
         data = {
             "well": all(finding.well for finding in findings),
             "findings": [_data(context, finding) for finding in findings],
@@ -31,26 +31,28 @@ def add_to(app: typer.Typer, context: Context) -> None:
             raise typer.Exit(1)
 
 
-def _doctor(context: Context, config: Config) -> Doctor:
+def _case(context: Context, config: Config) -> Case:
     settings = context.settings(config)
     status: dict[str, Any] | None
     try:
         status = context.client(settings).get("/v1/status")
     except DaemonAbsent:
         status = None
-    return Doctor(
+    seen = _of_status(status) if status else look(context, settings)
+    return Case(
         context.world,
         settings,
         key_store(context.world, settings.keys),
         pcscd_socket=os.environ.get("PCSCLITE_CSOCK_NAME", PCSCD_SOCKET),
         status=status,
-        readers=status or _readers(context, settings),
+        devices=seen["devices"],
+        attached=seen["attached"],
     )
 
 
-def _readers(context: Context, settings: Settings) -> dict[str, Any]:
-    seen = look(context, settings)
-    return {"readers": of_kind(seen), "attached": seen["attached"]}
+def _of_status(status: dict[str, Any]) -> dict[str, Any]:
+    """What /v1/devices would tell at the same moment."""
+    return {"devices": [*status["readers"], *status["devices"]], "attached": status["attached"]}
 
 
 def _data(context: Context, finding: Finding) -> dict[str, Any]:

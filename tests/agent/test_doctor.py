@@ -2,20 +2,24 @@
 
 import ast
 import errno
+import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import msgspec
 import pytest
 
 from agent.devices import Placed
-from agent.doctor import ENOUGH_SPACE, Doctor, Finding
+from agent.doctor import Case, Finding, devices, examine
+from agent.doctor.box import ENOUGH_SPACE
 from agent.sam import SamStatus
 from agent.status import device_status, sam_status
 from agent.texts import LANGUAGES, Texts, blanks, catalogue
 from config.model import Agent as Settings
-from config.model import Keys, Lane, Reader, Scene, Sync, Terminal
+from config.model import Device, Keys, Lane, Reader, Scene, Sync, Terminal
 from drivers.contract import DeviceState, DeviceStatus
 from simulators.certificates import Authority
 from tests import product
@@ -34,6 +38,7 @@ class Box(RealWorld):
         self.space_fault: OSError | None = None
         self.time = 1_790_000_000.0
         self.synchronised = True
+        self.group = "dialout"
 
     def connect(self, address: tuple[str, int] | str, timeout: float) -> Stream:
         if self.refusal is not None:
@@ -44,6 +49,11 @@ class Box(RealWorld):
         if self.space_fault is not None:
             raise self.space_fault
         return self.free
+
+    def file_group(self, path: Path) -> str:
+        if not self.group:
+            raise FileNotFoundError(path)
+        return self.group
 
     def now(self) -> float:
         return self.time
@@ -77,6 +87,12 @@ def settings(*, driver: str = "pcsc", sync: Sync | None = None) -> Settings:
         sync=sync,
         keys=Keys(path="/var/lib/onecard/keys"),
     )
+
+
+def expecting(*numbers: str) -> Settings:
+    of = settings()
+    terminal = msgspec.structs.replace(of.terminal, psam_numbers=numbers)
+    return msgspec.structs.replace(of, terminal=terminal)
 
 
 PLATFORM = Sync(host="mqtt.city.example", port=8883)
@@ -124,16 +140,20 @@ def examined(
     keys: MemoryKeys | None = None,
     running: Mapping[str, Any] | None = None,
     looked: Mapping[str, Any] | None = None,
+    root: Path = Path("/nowhere"),
 ) -> list[Finding]:
-    doctor = Doctor(
+    seen = running or looked or readers()
+    case = Case(
         box or Box(),
         of or settings(),
         keys or MemoryKeys(**{"city-reference": bytes(32)}),
         pcscd_socket="/run/pcscd/pcscd.comm",
         status=running,
-        readers=running or looked or readers(),
+        devices=[*seen["readers"], *seen.get("devices", [])],
+        attached=seen["attached"],
+        root=root,
     )
-    return list(doctor.examine())
+    return list(examine(case))
 
 
 def box(**condition: Any) -> Box:
@@ -146,6 +166,49 @@ def box(**condition: Any) -> Box:
 def offline(code: str) -> Mapping[str, Any]:
     return {"state": "offline", "last_fault": {"code": code, "facts": {}}}
 
+
+SCANNER = Device(name="eye", driver="serial-scanner", options={"port": "/dev/ttyUSB0"})
+FAST = Device(name="eye", driver="serial-scanner", options={"port": "/dev/x", "baudrate": 115200})
+USB_READER = Device(name="eye", driver="sam-v", options={"usb": "0400:C35A"})
+
+
+def with_device(
+    state: str,
+    fault: str = "",
+    *,
+    of: Device = SCANNER,
+    port: str = "/dev/ttyUSB0",
+    box: Box | None = None,
+    **facts: str,
+) -> list[Finding]:
+    """A scanner stands at the entry, and that is how it is."""
+    told = DeviceStatus(
+        "eye",
+        DeviceState(state),
+        fault=fault,
+        holder=facts.get("holder", ""),
+        facts={"device": "eye", "port": port, **facts},
+    )
+    entry = Lane(name="entry", direction="entry", readers=("door",), scanners=("eye",))
+    fitted = msgspec.structs.replace(settings(), lanes=(entry,), scanners=(of,))
+    running = status()
+    running["devices"] = [device_status(Placed("scanners", of.driver, ["entry"], told))]
+    return examined(box, of=fitted, running=running)
+
+
+def machine(files: Mapping[str, bytes], state: DeviceState = DeviceState.READY) -> list[Finding]:
+    """These files are on it."""
+    with TemporaryDirectory(prefix="onecard-doctor-") as folder:
+        for name, content in files.items():
+            path = Path(folder) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        return examined(running=status(state), root=Path(folder))
+
+
+POLKIT = "usr/share/polkit-1/actions/org.debian.pcsc-lite.policy"
+RULE = "etc/polkit-1/rules.d/50-onecard-pcscd.rules"
+NFC = b"pn533_usb 20480 0 - Live 0x0\npn533 45056 1 pn533_usb, Live 0x0\nnfc 131072 1 pn533,\n"
 
 FINDINGS: dict[str, tuple[bool, Callable[[], list[Finding]]]] = {
     "daemon-runs": (True, lambda: examined(running=status())),
@@ -175,6 +238,42 @@ FINDINGS: dict[str, tuple[bool, Callable[[], list[Finding]]]] = {
             running=status(sams=[SamStatus("psam", "1" * 12, ("SM4",), "psam.lacks-read-key")])
         ),
     ),
+    "psam-of-another": (
+        False,
+        lambda: examined(of=expecting("519900000002"), running=status()),
+    ),
+    "polkit-rule-missing": (
+        False,
+        lambda: machine({POLKIT: b"<policyconfig/>"}, DeviceState.NO_PERMISSION),
+    ),
+    "nfc-module-loaded": (False, lambda: machine({"proc/modules": NFC})),
+    "device-ready": (True, lambda: with_device("ready")),
+    "device-absent": (False, lambda: with_device("absent", "device.absent")),
+    "device-ambiguous": (
+        False,
+        lambda: with_device("absent", "device.ambiguous", found="/dev/a, /dev/b"),
+    ),
+    "device-busy": (False, lambda: with_device("busy", "device.busy", holder="minicom (42)")),
+    "device-released": (False, lambda: with_device("busy", "device.released")),
+    "device-no-permission": (False, lambda: with_device("no-permission", "device.denied")),
+    "device-needs-rule": (
+        False,
+        lambda: with_device("no-permission", "device.denied", box=box(group="root")),
+    ),
+    "device-unreachable": (
+        False,
+        lambda: with_device("no-answer", "device.unreachable", port="socket://10.0.0.9:4001"),
+    ),
+    "device-silent": (False, lambda: with_device("no-answer", "device.silent")),
+    "device-garbled": (
+        False,
+        lambda: with_device("protocol-error", "device.protocol", of=USB_READER, port="usb 1-2 x"),
+    ),
+    "serial-garbled": (False, lambda: with_device("protocol-error", "device.protocol", of=FAST)),
+    "serial-garbled-default": (False, lambda: with_device("protocol-error", "device.protocol")),
+    "device-fault": (False, lambda: with_device("no-answer", "document.module")),
+    "camera-dark": (False, lambda: with_device("ready", "camera.dark", port="/dev/video0")),
+    "camera-frozen": (False, lambda: with_device("no-answer", "camera.frozen")),
     "psam-lacks": (
         False,
         lambda: examined(running=status(sams=[SamStatus("psam", "1" * 12, ("3DES",), "")])),
@@ -239,11 +338,11 @@ def _has_words(finding: Finding) -> None:
 
 
 def test_no_finding_is_without_a_test_and_no_words_without_a_finding() -> None:
-    source = product.tree(product.ROOT / "agent" / "doctor.py")
-    made = set()
-    for node in ast.walk(source):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Finding":
-            made |= set(_literals(node.args[0]))
+    made = {*devices.BY_FAULT.values(), *devices.BY_STATE.values()}
+    for path in (product.ROOT / "agent" / "doctor").glob("*.py"):
+        for node in ast.walk(product.tree(path)):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "Finding":
+                made |= set(_literals(node.args[0]))
     made |= {f"reader-{state.value}" for state in DeviceState}
     made |= {f"clock-{quality}" for quality in ("synchronised", "holdover", "unset")}
     made |= {"journal-quarantined", "journal-unreadable"}
@@ -350,6 +449,92 @@ def test_the_fault_behind_a_finding_comes_with_its_facts() -> None:
 def test_without_pcsc_readers_nobody_asks_for_pcscd() -> None:
     found = examined(box(refusal=ConnectionRefusedError()), of=settings(driver="other"))
     assert not any(finding.id.startswith("pcscd") for finding in found)
+
+
+def only(findings: list[Finding], of: str) -> Finding:
+    (finding,) = (f for f in findings if f.id == of)
+    return finding
+
+
+def sentence(finding: Finding, language: str = "en") -> str:
+    return Texts("en" if language == "en" else "zh").finding(finding.id, **finding.facts)
+
+
+def test_a_psam_that_belongs_here_is_well_however_its_number_is_written() -> None:
+    of = expecting("0A0000000001", "519900000001")
+    assert only(examined(of=of, running=status()), "psam-answers").well
+    running = status(sams=[SamStatus("psam", "0a0000000001", ("3DES", "SSF33", "SM4"), "")])
+    assert only(examined(of=of, running=running), "psam-answers").well
+
+
+def test_the_missing_group_is_named_with_the_exact_command() -> None:
+    found = only(with_device("no-permission", "device.denied"), "device-no-permission")
+    assert found.facts["group"] == "dialout"
+    assert "usermod -aG dialout onecard && systemctl restart onecard" in sentence(found)
+
+
+@pytest.mark.parametrize(
+    ("port", "rule"),
+    [
+        ("usb 1-2 0400:c35a", 'ATTR{idVendor}=="0400", ATTR{idProduct}=="c35a", GROUP="onecard"'),
+        ("/dev/ttyUSB7", 'KERNEL=="ttyUSB7", GROUP="dialout", MODE="0660"'),
+        ("/dev/video3", 'KERNEL=="video3", GROUP="video"'),
+        ("/dev/gpiochip0", 'KERNEL=="gpiochip0", GROUP="gpio"'),
+    ],
+)
+@pytest.mark.parametrize("group", ["root", ""])
+def test_what_belongs_to_no_group_gets_a_rule(port: str, rule: str, group: str) -> None:
+    there = box(group=group)
+    found = only(
+        with_device("no-permission", "device.denied", port=port, box=there), "device-needs-rule"
+    )
+    assert rule in sentence(found)
+
+
+def test_a_wrong_speed_is_named_as_the_configuration_has_it() -> None:
+    found = only(with_device("protocol-error", "device.protocol", of=FAST), "serial-garbled")
+    assert "baudrate = 115200" in sentence(found)
+
+
+def test_a_pty_and_a_serial_server_are_serial_lines_too() -> None:
+    for port in (os.ttyname(os.openpty()[1]), "socket://10.0.0.9:4001"):
+        assert only(with_device("protocol-error", port=port), "serial-garbled-default")
+
+
+def test_the_drivers_own_fault_brings_its_own_remedy() -> None:
+    found = only(with_device("no-answer", "document.module", sw="60"), "device-fault")
+    assert found.cause is not None
+    code, facts = found.cause
+    assert (code, facts["device"], facts["sw"]) == ("document.module", "eye", "60")
+
+
+def test_while_a_rule_of_polkit_is_there_or_hidden_it_is_not_the_trouble() -> None:
+    action = {POLKIT: b"<policyconfig/>"}
+    rule = {RULE: b'action.id == "org.debian.pcsc-lite.access_pcsc"'}
+    for files in ({**action, **rule}, {}, rule):
+        found = machine(files, DeviceState.NO_PERMISSION)
+        assert "polkit-rule-missing" not in {f.id for f in found}
+        assert only(found, "reader-no-permission")
+    assert "polkit-rule-missing" not in {f.id for f in machine(action)}, "nobody is refused"
+
+
+def test_the_command_against_the_nfc_modules_names_those_that_are_loaded() -> None:
+    found = only(machine({"proc/modules": NFC}), "nfc-module-loaded")
+    assert str(found.facts["command"]).endswith("modprobe -r pn533_usb pn533 nfc")
+    other = machine({"proc/modules": b"nfc 131072 0 - Live\npn544 1 0\n\xff\xfe\n"})
+    assert "nfc-module-loaded" not in {f.id for f in other}
+
+
+def test_readers_of_other_families_are_devices() -> None:
+    """A PN532 has no slot at pcscd: its port is what is looked at."""
+    fault = DeviceStatus("door", DeviceState.ABSENT, fault="device.absent")
+    looked = {
+        "readers": [device_status(Placed("readers", "pn532", ["entry"], fault))],
+        "attached": [],
+    }
+    found = examined(of=settings(driver="pn532"), looked=looked)
+    assert only(found, "device-absent").facts["port"] == "ACS*"
+    assert only(found, "not-loaded").facts == {"setting": "readers.psam"}
 
 
 def test_facts_hold_no_secret() -> None:

@@ -1,5 +1,6 @@
 """The machine as a World: what the ports promise."""
 
+import grp
 import os
 import stat
 import subprocess
@@ -174,3 +175,15 @@ def test_a_defect_in_a_task_ends_the_process_without_its_words() -> None:
     assert ended.returncode == 70
     assert b"thread lane: ValueError" in ended.stderr
     assert b"519900199203149007" not in ended.stderr
+
+
+def test_the_group_of_a_file_has_its_name_or_its_number(tmp_path: Path) -> None:
+    world, path, link = RealWorld(), tmp_path / "node", tmp_path / "link"
+    path.touch()
+    link.symlink_to(path)
+    assert world.file_group(link) == grp.getgrgid(path.stat().st_gid).gr_name
+    if os.geteuid() == 0:
+        os.chown(path, -1, 54321)
+        assert world.file_group(link) == "54321"
+    with pytest.raises(FileNotFoundError):
+        world.file_group(tmp_path / "gone")

@@ -1,0 +1,31 @@
+"""Looks at every part of a terminal and says what is wrong, and what to do, in words.
+
+Each check gives findings: an id, whether it is well, and the facts of its sentence. A running
+daemon is asked for what it knows; what it cannot know is looked at here. One module per room.
+"""
+
+from collections.abc import Iterator
+
+from agent.doctor import box, devices, link, service, slots
+from agent.doctor.findings import Case, Facts, Finding
+
+__all__ = ["Case", "Facts", "Finding", "examine"]
+
+
+def examine(case: Case) -> Iterator[Finding]:
+    """All findings, good ones too, in the order in which a technician mends."""
+    yield from service.daemon(case)
+    readers = list(service.readers(case))
+    yield from readers
+    # What hangs on a service that is down cannot be judged, and is not what has to be mended.
+    down = any(not finding.well for finding in readers)
+    judged = [r for r in case.settings.readers if r.driver != service.PCSC or not down]
+    yield from slots.slots(case, judged)
+    yield from slots.psams(case, judged)
+    yield from devices.devices(case)
+    yield from box.secrets(case)
+    yield from box.clock(case)
+    yield from box.space(case)
+    yield from box.certificates(case)
+    yield from link.journal(case)
+    yield from link.platform(case)

@@ -1,0 +1,130 @@
+"""Everything that is no PC/SC slot: what keeps a device from working, and who can mend it how."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from agent.devices import configured
+from agent.doctor.findings import Case, Finding
+from agent.doctor.service import PCSC
+from config.model import Device, Output, Reader
+
+USB_PLACE: Final = re.compile(
+    r"usb \S+ ([0-9a-fA-F]{4}):([0-9a-fA-F]{4})"
+)  # as `UsbPipes.attached`
+RULES: Final = "/etc/udev/rules.d/70-onecard.rules"
+# Groups that mean nobody in particular: joining them is no remedy.
+NOBODYS: Final = ("root", "0")
+USUAL_GROUP: Final = {
+    "tty": "dialout",
+    "video": "video",
+    "event": "input",
+    "gpio": "gpio",
+    "lp": "lp",
+}
+
+# By the fault's code; the states come after these.
+BY_FAULT: Final = {
+    "device.ambiguous": "device-ambiguous",
+    "device.released": "device-released",
+    "device.unreachable": "device-unreachable",
+    "camera.dark": "camera-dark",
+    "camera.frozen": "camera-frozen",
+}
+BY_STATE: Final = {"absent": "device-absent", "busy": "device-busy"}
+# Faults that say no more than the state does; what a driver calls otherwise, its own words tell.
+ORDINARY: Final = (
+    "device.absent",
+    "device.lost",
+    "device.busy",
+    "device.silent",
+    "device.protocol",
+    "device.no-answer",
+    "",
+)
+
+
+def devices(case: Case) -> Iterator[Finding]:
+    for kind, device in configured(case.settings):
+        if kind == "readers" and device.driver == PCSC:
+            continue
+        found = case.device(kind, device.name)
+        if found is None:
+            yield Finding("not-loaded", False, {"setting": f"{kind}.{device.name}"})
+        else:
+            yield _finding(case, device, found)
+
+
+def _finding(case: Case, device: Reader | Device | Output, found: Mapping[str, Any]) -> Finding:
+    state, fault, told = found["state"], found["fault"], found["facts"]
+    port = str(told.get("port") or found["attached"] or _wanted(device))
+    facts = {"equipment": found["kind"], "name": device.name, "driver": device.driver, "port": port}
+    if fault in BY_FAULT:
+        return Finding(BY_FAULT[fault], False, {**facts, "found": str(told.get("found", ""))})
+    if state == "ready":
+        return Finding("device-ready", True, facts)
+    if state == "no-permission":
+        return _denied(case, facts)
+    if fault not in ORDINARY:
+        return Finding(
+            "device-fault",
+            False,
+            {**facts, "fault": fault},
+            (fault, {"device": device.name, **told}),
+        )
+    if state in BY_STATE:
+        return Finding(BY_STATE[state], False, {**facts, "holder": found["holder"]})
+    if state == "no-answer":
+        return Finding("device-silent", False, facts)
+    return _garbled(case, device, facts)
+
+
+def _wanted(device: Reader | Device | Output) -> str:
+    """Where the settings say that it is."""
+    if isinstance(device, Reader):
+        return device.match
+    places = (device.options.get(key) for key in ("port", "usb", "source"))
+    return next((place for place in places if isinstance(place, str)), device.name)
+
+
+def _denied(case: Case, facts: Mapping[str, str]) -> Finding:
+    """The command that lets the agent's user in: a group to join, or a rule that names one."""
+    port = facts["port"]
+    if usb := USB_PLACE.match(port):
+        rule = f'SUBSYSTEM=="usb", ATTR{{idVendor}}=="{usb[1]}", ATTR{{idProduct}}=="{usb[2]}"'
+        return _needs_rule(facts, f'{rule}, GROUP="{case.user}", MODE="0660"')
+    node = case.world.real_path(Path(port))
+    try:
+        group = case.world.file_group(node)
+    except OSError:
+        group = NOBODYS[0]
+    if group in NOBODYS:
+        usual = (g for prefix, g in USUAL_GROUP.items() if node.name.startswith(prefix))
+        group = next(usual, case.user)
+        return _needs_rule(facts, f'KERNEL=="{node.name}", GROUP="{group}", MODE="0660"')
+    command = f"usermod -aG {group} {case.user} && systemctl restart onecard"
+    return Finding("device-no-permission", False, {**facts, "group": group, "command": command})
+
+
+def _needs_rule(facts: Mapping[str, str], rule: str) -> Finding:
+    command = f"echo '{rule}' >> {RULES} && udevadm control --reload && udevadm trigger"
+    return Finding("device-needs-rule", False, {**facts, "command": command})
+
+
+def _garbled(case: Case, device: Reader | Device | Output, facts: Mapping[str, str]) -> Finding:
+    """It answers what nobody understands: on a serial line the speed is the first suspect."""
+    if not _is_serial(case, facts["port"]):
+        return Finding("device-garbled", False, facts)
+    baud = device.options.get("baudrate")
+    if not isinstance(baud, int):
+        return Finding("serial-garbled-default", False, facts)
+    return Finding("serial-garbled", False, {**facts, "baud": baud})
+
+
+def _is_serial(case: Case, port: str) -> bool:
+    """A tty, or a serial server's address."""
+    if "://" in port:
+        return port.startswith("socket:")
+    node = case.world.real_path(Path(port))
+    return node.name.startswith("tty") or node.parent.name == "pts"

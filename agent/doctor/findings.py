@@ -1,0 +1,43 @@
+"""What `doctor` has to go by, and what it says."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from config.model import Agent as Settings
+from trust.keystore import KeyStore
+from world import World
+
+Facts = Mapping[str, str | int]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at. `id` is stable; the texts' section `finding` has its words, and
+    the sentence of `cause`, where a fault is behind it, has the particular remedy."""
+
+    id: str
+    well: bool
+    facts: Facts = field(default_factory=dict)
+    cause: tuple[str, Facts] | None = None  # the fault's code and facts
+
+
+@dataclass(frozen=True)
+class Case:
+    """One terminal that is examined."""
+
+    world: World
+    settings: Settings
+    keys: KeyStore
+    pcscd_socket: str
+    status: Mapping[str, Any] | None  # what the daemon answered at /v1/status, None: none runs
+    devices: Sequence[Mapping[str, Any]]  # as /v1/devices tells them, readers among them
+    attached: Sequence[str]  # the system's names of all slots
+    user: str = "onecard"  # who uses the devices
+    root: Path = Path("/")  # of /proc and /etc
+
+    def device(self, kind: str, name: str) -> Mapping[str, Any] | None:
+        """How a configured device is; None when the daemon does not know it yet."""
+        same = (d for d in self.devices if (d["kind"], d["name"]) == (kind, name))
+        return next(same, None)

@@ -1,0 +1,86 @@
+"""What runs: the daemon, the reader service, who may use it, and who takes its readers away."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from agent.doctor.findings import Case, Finding
+
+PCSC = "pcsc"
+POLKIT_ACTION: Final = Path("usr/share/polkit-1/actions/org.debian.pcsc-lite.policy")
+POLKIT_RULES: Final = (Path("etc/polkit-1/rules.d"), Path("usr/share/polkit-1/rules.d"))
+POLKIT_NAME: Final = b"org.debian.pcsc-lite"
+# The kernel's NFC driver takes the chip of ACR122-like readers before pcscd can (spec devices.md).
+NFC_MODULES: Final = ("pn533_usb", "pn533", "nfc")
+
+
+def daemon(case: Case) -> Iterator[Finding]:
+    if case.status is None:
+        yield Finding("daemon-absent", False, {"socket": case.settings.terminal.socket})
+    else:
+        yield Finding("daemon-runs", True, {"version": str(case.status["agent"])})
+
+
+def readers(case: Case) -> Iterator[Finding]:
+    """The reader service and what can stand between it and its readers."""
+    if not any(reader.driver == PCSC for reader in case.settings.readers):
+        return
+    yield _pcscd(case)
+    yield from _polkit(case)
+    yield from _nfc(case)
+
+
+def _pcscd(case: Case) -> Finding:
+    try:
+        case.world.connect(case.pcscd_socket, 1.0).close()
+    except PermissionError:
+        return Finding("pcscd-denied", False, {"socket": case.pcscd_socket})
+    except OSError:
+        return Finding("pcscd-down", False, {"socket": case.pcscd_socket})
+    return Finding("pcscd-runs", True)
+
+
+def _polkit(case: Case) -> Iterator[Finding]:
+    """Only where pcscd refuses the agent: an agent that runs as root needs no rule."""
+    refused = any(
+        device["driver"] == PCSC and device["state"] == "no-permission" for device in case.devices
+    )
+    if refused and _read(case, POLKIT_ACTION) and not _has_rule(case):
+        yield Finding("polkit-rule-missing", False, {"user": case.user})
+
+
+def _has_rule(case: Case) -> bool:
+    """Also when the rules may not be read: then they are not what we can complain of."""
+    for folder in POLKIT_RULES:
+        try:
+            names = case.world.list_folder(case.root / folder)
+        except FileNotFoundError:
+            continue
+        except OSError:
+            return True
+        if any(POLKIT_NAME in _read(case, folder / name) for name in names):
+            return True
+    return False
+
+
+def _nfc(case: Case) -> Iterator[Finding]:
+    lines = _read(case, Path("proc/modules")).decode(errors="replace").splitlines()
+    loaded = {line.split(" ")[0] for line in lines}
+    modules: Sequence[str] = [module for module in NFC_MODULES if module in loaded]
+    if any(module.startswith("pn533") for module in modules):
+        names = " ".join(modules)
+        command = (
+            f"printf 'blacklist %s\\n' {names} > /etc/modprobe.d/onecard.conf; modprobe -r {names}"
+        )
+        yield Finding(
+            "nfc-module-loaded", False, {"modules": ", ".join(modules), "command": command}
+        )
+
+
+def _read(case: Case, path: Path) -> bytes:
+    """Empty when it is not there or may not be read."""
+    try:
+        with case.world.open(case.root / path, "rb") as stream:
+            return stream.read()
+    except OSError:
+        return b""

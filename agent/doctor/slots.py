@@ -1,0 +1,67 @@
+"""PC/SC slots, and the PSAMs in them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from agent.doctor.findings import Case, Finding
+from agent.doctor.service import PCSC
+from apdu.crypto import Algorithm
+from apdu.psam import PsamMissing
+from config.model import Reader
+
+
+def slots(case: Case, judged: Sequence[Reader]) -> Iterator[Finding]:
+    there = ", ".join(case.attached) or "–"
+    for reader in judged:
+        if reader.driver != PCSC:
+            continue
+        found = case.device("readers", reader.name)
+        if found is None:  # added to the file since the daemon read it
+            yield Finding("not-loaded", False, {"setting": f"readers.{reader.name}"})
+            continue
+        facts = {"reader": reader.name, "match": reader.match, "attached": found["attached"]}
+        facts["holder"] = found["holder"]
+        state = found["state"]
+        if state == "ready":
+            yield Finding("reader-ready", True, facts)
+        else:
+            yield Finding(f"reader-{state}", False, {**facts, "there": there})
+
+
+def psams(case: Case, judged: Sequence[Reader]) -> Iterator[Finding]:
+    if case.status is None:
+        return
+    names = [reader.name for reader in judged]
+    for sam in case.status["sams"]:
+        if sam["reader"] not in names:
+            continue
+        algorithms = ", ".join(sam["algorithms"])
+        facts = {"reader": sam["reader"], "number": sam["terminal_number"]}
+        if sam["fault"] == PsamMissing.code:
+            yield Finding("psam-silent", False, {**facts, "fault": sam["fault"]})
+        elif sam["fault"]:
+            yield Finding("psam-unfit", False, {**facts, "fault": sam["fault"]})
+        elif _is_foreign(case, sam["terminal_number"]):
+            expected = ", ".join(case.settings.terminal.psam_numbers)
+            yield Finding("psam-of-another", False, {**facts, "expected": expected})
+        else:
+            yield Finding("psam-answers", True, {**facts, "algorithms": algorithms})
+    if not case.status["sams"]:
+        yield Finding("psam-none", False)
+    yield from _lacking(case.status["sams"])
+
+
+def _is_foreign(case: Case, number: str) -> bool:
+    """Where the settings say which PSAMs belong here."""
+    expected = [each.upper() for each in case.settings.terminal.psam_numbers]
+    return bool(expected) and number.upper() not in expected
+
+
+def _lacking(sams: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
+    """What no PSAM here has; where none answers, that is the finding."""
+    held = {algorithm for sam in sams for algorithm in sam["algorithms"]}
+    lacking = [a.value for a in Algorithm if a.value not in held]
+    if held and lacking:
+        # Cities whose cards were never SSF33 have PSAMs without it.
+        well = lacking == [Algorithm.SSF33.value]
+        yield Finding("psam-lacks", well, {"algorithms": ", ".join(lacking)})
