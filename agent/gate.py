@@ -3,7 +3,7 @@
 A reload replaces it as a whole; store, link and API go on.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from agent.devices import Devices, Placed, patterns
 from agent.lanes import InputThread, Lane
 from agent.loans import Loans
+from agent.passage import PassageEnd, Passages
 from agent.sam import SamDesk
 from config.model import Agent as Settings
 from config.model import Lane as LaneSettings
@@ -41,6 +42,8 @@ class Handlers(Protocol):
 
     def handle_document(self, lane: Lane, document: Document | Unread) -> object: ...
 
+    def handle_passage(self, lane: Lane, end: PassageEnd) -> object: ...
+
 
 class Gate:
     """`start` begins to take cards; `stop` takes no more and waits for taps under way."""
@@ -53,12 +56,14 @@ class Gate:
         self.fitted = Devices(world, settings)
         scanners = {name: fitted.device for name, fitted in self.fitted.scanners.items()}
         self.loans = Loans(world, scanners)
+        self._passages = self._watches(settings.lanes)
         self.lanes = {lane.name: self._lane(lane) for lane in settings.lanes}
         self._settings = settings.lanes
         self._family = {reader.name: reader.driver for reader in settings.readers}
         self._lane_of = {reader: lane.name for lane in settings.lanes for reader in lane.readers}
         sams = [r for r in self._readers.values() if r.interface is Interface.SAM]
         self.sams = SamDesk(world, sams)
+        self._handlers: Handlers | None = None
         self._threads: list[InputThread[Any]] = []
 
     def look(self) -> None:
@@ -74,8 +79,11 @@ class Gate:
 
     def start(self, handlers: Handlers) -> None:
         """Serve every lane's inputs; what is shown there goes to `handlers`."""
+        self._handlers = handlers
         self.sams.start()
         self.fitted.start()
+        for passages in self._passages.values():
+            passages.start()
         for lane in self._settings:
             self._threads += self._inputs(lane, handlers)
         for thread in self._threads:
@@ -90,6 +98,8 @@ class Gate:
         ended = [t.join(max(0.0, deadline - self._world.monotonic())) for t in self._threads]
         self.sams.stop()
         self.loans.stop()
+        for passages in self._passages.values():
+            passages.stop()
         for driver in self._drivers.values():
             driver.stop()
         self.fitted.stop()
@@ -134,7 +144,29 @@ class Gate:
             prompts=[fitted.prompts[prompts].device for prompts in lane.prompts],
             pinpad=fitted.pinpads[lane.pinpad].device if lane.pinpad else None,
             printer=fitted.printers[lane.printer].device if lane.printer else None,
+            passages=self._passages.get(lane.barrier) if lane.barrier else None,
         )
+
+    def _watches(self, lanes: Sequence[LaneSettings]) -> Mapping[str, Passages]:
+        """Who goes through, by barrier, for those that can tell. Lanes may share a barrier."""
+        watches = {}
+        for name, fitted in self.fitted.barriers.items():
+            users = [lane for lane in lanes if lane.barrier == name]
+            if users and fitted.device.senses:
+                watches[name] = Passages(
+                    self._world,
+                    fitted.device,
+                    {lane.direction for lane in users},
+                    max(lane.passage_within for lane in users),
+                    partial(self._passed, users),
+                )
+        return watches
+
+    def _passed(self, users: Sequence[LaneSettings], end: PassageEnd) -> None:
+        """The end belongs to the lane of its direction, else to the barrier's first."""
+        lane = next((lane for lane in users if lane.direction == end.direction), users[0])
+        if self._handlers is not None:
+            self._handlers.handle_passage(self.lanes[lane.name], end)
 
     def _inputs(self, settings: LaneSettings, handlers: Handlers) -> Iterator[InputThread[Any]]:
         """The threads of one lane."""

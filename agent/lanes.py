@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
+from agent.passage import Opening, Passages, Tap
 from drivers.contract import Barrier, Direction, PinPad, Printer, Prompt, Prompts
 from world import Queue, Task, World
 
@@ -21,11 +22,21 @@ class Lane:
     prompts: Sequence[Prompts]
     pinpad: PinPad | None = None
     printer: Printer | None = None
+    passages: Passages | None = None  # where the barrier tells who goes through
 
-    def open(self) -> None:
-        """Let one person through. Raises `DeviceFault`."""
+    def open(self, tap: Tap | None = None) -> Opening | None:
+        """Let one person through; whom, `tap` says, or `name_opening` afterwards where people are
+        let out first. Raises `DeviceFault`."""
+        if self.passages is not None:
+            return self.passages.open(self.direction, tap)
         if self.barrier is not None:
             self.barrier.open(self.direction)
+        return None
+
+    def name_opening(self, opening: Opening | None, tap: Tap | None) -> None:
+        """The record of an opening without a tap is durable, or there will be none."""
+        if self.passages is not None and opening is not None:
+            self.passages.name(opening, tap)
 
     def show(self, prompt: Prompt) -> None:
         for prompts in self.prompts:

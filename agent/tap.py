@@ -6,9 +6,6 @@ stored is refused. An exit lane opens first and records afterwards: leaving neve
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
-
-from msgspec.structs import replace
 
 from agent.clock import Clock
 from agent.codes import CodeDesk
@@ -16,6 +13,8 @@ from agent.documents import DocumentDesk
 from agent.failures import unidentified
 from agent.identity import Identity, Presented, Unidentified
 from agent.lanes import Lane
+from agent.logbook import Logbook
+from agent.passage import Opening, PassageEnd, Tap
 from agent.reading import CardDesk
 from agent.reasons import Reason
 from agent.results import Results
@@ -36,8 +35,6 @@ from offline_store.event import Draft, Record
 from offline_store.store import Entry, Store, Turn, Unstored
 from world import Fault, World
 
-NOT_EXECUTED = "not-executed"  # reason of a recovery event: what it refers to did not take place
-
 
 @dataclass(frozen=True)
 class TapReport:
@@ -49,6 +46,14 @@ class TapReport:
     accepted: bool  # durable, and the barrier took it
     stages_us: Mapping[str, int]
     record: Record | None  # None when it could not be stored
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What came of opening a barrier."""
+
+    opening: Opening | None = None  # where the barrier tells who goes through
+    stuck: DeviceFault | None = None  # why it did not open
 
 
 class Taps:
@@ -80,20 +85,20 @@ class Taps:
         self._watchdog = watchdog
         self._application = application
         self._report = report
-        self._missed = Missed(world)
+        self._logbook = Logbook(world, clock, store, scene.kind)
 
     def handle(self, lane: Lane, reader: CardReader, presence: Presence) -> TapReport:
         """One presence to its end. Never raises a `Fault`: whatever fails becomes a reason."""
         stages = Stages(self._world, presence.at)
         leaving = lane.direction == "exit"
-        stuck = self._let_out(lane) if leaving else None
+        let_out = self._let_out(lane) if leaving else None
         with (
             self._watchdog.watch(reader, lambda: self._silent(lane, reader)) as watch,
             PoweredCard(reader, presence.count, watch) as card,  # powered down on every way out
         ):
             presented = self._read(card, presence, watch, stages)
             report = self._settle(lane, reader.name, presented, stages, leaving=leaving)
-        return self._end(report, stuck)
+        return self._end(lane, report, let_out)
 
     def handle_code(self, lane: Lane, code: Code) -> TapReport:
         """A code from scanner or camera to its end. Never raises a `Fault`."""
@@ -105,20 +110,26 @@ class Taps:
             lane, document.source, document.seen, lambda: self._documents.read(document)
         )
 
+    def handle_passage(self, lane: Lane, end: PassageEnd) -> None:
+        """What became of an opening, or who went through without one."""
+        self._logbook.passage(lane.name, end)
+
     def _shown(
         self, lane: Lane, source: str, seen: float, read: Callable[[], Presented]
     ) -> TapReport:
         """What its device has read already: only who it is remains to be found."""
         stages = Stages(self._world, seen)
         leaving = lane.direction == "exit"
-        stuck = self._let_out(lane) if leaving else None
+        let_out = self._let_out(lane) if leaving else None
         stages.begin("read")
         report = self._settle(lane, source, read(), stages, leaving=leaving)
-        return self._end(report, stuck)
+        return self._end(lane, report, let_out)
 
-    def _end(self, report: TapReport, stuck: DeviceFault | None) -> TapReport:
-        if stuck is not None:
-            self.alarm(report.lane, stuck.code)
+    def _end(self, lane: Lane, report: TapReport, let_out: Opened | None) -> TapReport:
+        if let_out is not None:
+            lane.name_opening(let_out.opening, _tap(report.record))
+            if let_out.stuck is not None:
+                self._logbook.alarm(lane.name, let_out.stuck.code)
         self._report(report)
         return report
 
@@ -145,7 +156,7 @@ class Taps:
     ) -> TapReport:
         """Decide, make it durable, and only then act."""
         stages.begin("decide")
-        missed = self._missed.take()
+        missed = self._logbook.missed.take()
         record: Record | None = None
         reason = Reason.NOT_STORED
 
@@ -159,17 +170,18 @@ class Taps:
             record = self._store.turn(decide)
         except Unstored:
             reason = Reason.NOT_STORED
-            self._missed.add(missed + 1)
+            self._logbook.missed.add(missed + 1)
         stages.begin("act")
         accepted = self._results.accepted(reason)
         stuck: DeviceFault | None = None
         if not leaving:  # who leaves has his answer
-            stuck = self._open(lane) if accepted else None
+            stuck = self._open(lane, _tap(record)).stuck if accepted else None
             reason = Reason.OUT_OF_SERVICE if stuck else reason
             lane.show(self._results.prompt(reason))
         stages.end()
         if record is not None and stuck is not None:
-            self._not_let_in(lane, record, stuck)
+            self._logbook.not_executed(lane.name, (record.epoch, record.seq))
+            self._logbook.alarm(lane.name, stuck.code)
         return TapReport(
             reader=source,
             lane=lane.name,
@@ -222,84 +234,28 @@ class Taps:
         )
         return Entry(draft)
 
-    def _open(self, lane: Lane) -> DeviceFault | None:
+    def _open(self, lane: Lane, tap: Tap | None) -> Opened:
         """Let the person through; what keeps the barrier from it is returned, not raised."""
         try:
-            lane.open()
+            return Opened(lane.open(tap))
         except DeviceFault as fault:
-            return fault
-        return None
+            return Opened(stuck=fault)
 
-    def _let_out(self, lane: Lane) -> DeviceFault | None:
+    def _let_out(self, lane: Lane) -> Opened:
         """Open at once and say so; nothing that comes later changes it."""
-        stuck = self._open(lane)
-        reason = Reason.OUT_OF_SERVICE if stuck else Reason.ACCEPTED_EXIT
+        opened = self._open(lane, None)
+        reason = Reason.OUT_OF_SERVICE if opened.stuck else Reason.ACCEPTED_EXIT
         lane.show(self._results.prompt(reason))
-        return stuck
-
-    def _not_let_in(self, lane: Lane, record: Record, stuck: DeviceFault) -> None:
-        """The record says accepted, the barrier did not open: the person may come again at once."""
-        draft = self._draft("recovery", lane.name, NOT_EXECUTED)
-
-        def decide(turn: Turn) -> Entry:
-            event = turn.event(record.seq)
-            if event is not None and event.epoch == record.epoch:
-                return Entry(replace(draft, refers=record.seq))
-            return Entry(replace(draft, detail={"epoch": record.epoch, "seq": record.seq}))
-
-        self._record(decide)
-        self.alarm(lane.name, stuck.code)
+        return opened
 
     def _silent(self, lane: Lane, reader: CardReader) -> None:
         """The watchdog's word while the reader's own thread hangs: tell the person, note it."""
         lane.show(self._results.prompt(Reason.TAKE_CARD_AWAY))
         # Not on the watchdog's thread: a disk that hangs must not keep it from the other lanes.
         self._world.spawn(
-            lambda: self.alarm(lane.name, Reason.TAKE_CARD_AWAY.value, reader=reader.name),
+            lambda: self._logbook.alarm(lane.name, Reason.TAKE_CARD_AWAY.value, reader=reader.name),
             name=f"alarm {reader.name}",
         )
-
-    def alarm(self, lane: str, reason: str, **detail: str | int) -> None:
-        """An event for the operator, that no tap waits for."""
-        draft = replace(self._draft("alarm", lane, reason), detail=detail)
-        self._record(lambda turn: Entry(draft))
-
-    def _record(self, decide: Callable[[Turn], Entry]) -> None:
-        """An event beside the taps; what cannot be stored is told by the next tap that can."""
-        try:
-            self._store.turn(decide)
-        except Unstored:
-            self._missed.add(1)
-
-    def _draft(self, kind: Literal["alarm", "recovery"], lane: str, reason: str) -> Draft:
-        clock = self._clock.read()
-        return Draft(
-            kind=kind,
-            time_ms=clock.time_ms,
-            clock=clock.quality,
-            boot=clock.boot,
-            lane=lane,
-            scene=self._scene.kind,
-            reason=reason,
-        )
-
-
-class Missed:
-    """How many taps and alarms could not be stored since an event last told of it."""
-
-    def __init__(self, world: World) -> None:
-        self._changing = world.lock()
-        self._count = 0
-
-    def add(self, count: int) -> None:
-        with self._changing:
-            self._count += count
-
-    def take(self) -> int:
-        """All of them, for one event to tell; two taps at once never tell of the same ones."""
-        with self._changing:
-            count, self._count = self._count, 0
-            return count
 
 
 class PoweredCard:
@@ -323,6 +279,10 @@ class PoweredCard:
     def __exit__(self, *exception: object) -> None:
         if self._handle is not None:
             self._handle.close()
+
+
+def _tap(record: Record | None) -> Tap | None:
+    return (record.epoch, record.seq) if record else None
 
 
 def _dates(presented: Presented) -> dict[str, int]:

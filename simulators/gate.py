@@ -18,6 +18,7 @@ from agent.codes import CodeDesk, Router
 from agent.documents import DocumentDesk
 from agent.gate import Gate
 from agent.lanes import Lane
+from agent.passage import PassageEnd
 from agent.reading import CardDesk
 from agent.results import Results
 from agent.sam import SamDesk
@@ -182,6 +183,9 @@ class LocalGate:
 
     def handle_document(self, lane: Lane, document: Document | Unread) -> None:
         self._end(self.taps.handle_document(lane, document))
+
+    def handle_passage(self, lane: Lane, end: PassageEnd) -> None:
+        self.taps.handle_passage(lane, end)
 
     def _end(self, report: TapReport) -> None:
         self.ended.put(Ended(report, time.perf_counter()))

@@ -7,6 +7,7 @@ import pytest
 
 from agent.gate import DRAIN, Gate
 from agent.lanes import Lane
+from agent.passage import PassageEnd
 from config.model import Agent as Settings
 from config.model import Lane as LaneSettings
 from config.model import Output, Reader, Scene, Terminal
@@ -90,6 +91,9 @@ class Site:
 
     def handle_document(self, lane: Lane, document: Document | Unread) -> None:
         self.handled.append((lane.name, document.source, document.count))
+
+    def handle_passage(self, lane: Lane, end: PassageEnd) -> None:
+        self.handled.append((lane.name, end.kind, 0))
 
 
 def settings(driver: str = "fake") -> Settings:

@@ -10,12 +10,13 @@ import pytest
 
 from agent.identity import Identity, Presented
 from agent.lanes import Lane
+from agent.logbook import Missed
 from agent.reading import identity_of
 from agent.reasons import Reason
 from agent.results import table
 from agent.stages import Stages
 from agent.status import tap_status
-from agent.tap import Missed, TapReport, Taps
+from agent.tap import TapReport, Taps
 from apdu.channel import CardGone, CardMute, ReaderGone
 from drivers.contract import DeviceAbsent, DeviceProtocol
 from offline_store.event import Authentication
