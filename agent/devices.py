@@ -22,6 +22,14 @@ DRIVER_GROUPS = {
     "printers": registry.PRINTERS,
 }
 KINDS = tuple(DRIVER_GROUPS)
+_DRIVERS: Mapping[str, Callable[[str], type[Device]]] = {
+    "scanners": registry.scanner,
+    "documents": registry.document_reader,
+    "barriers": registry.barrier,
+    "prompts": registry.prompts,
+    "pinpads": registry.pin_pad,
+    "printers": registry.printer,
+}
 D = TypeVar("D", bound=Device, covariant=True)
 
 
@@ -52,6 +60,12 @@ def configured(settings: Settings) -> Iterator[tuple[str, Reader | DeviceSetting
     for kind in KINDS:
         for device in getattr(settings, kind):
             yield kind, device
+
+
+def driver_of(kind: str, name: str) -> type[Device]:
+    """The driver of that name for a kind other than readers. Raises the faults of
+    `drivers.registry`."""
+    return _DRIVERS[kind](name)
 
 
 def patterns(settings: Settings) -> Iterator[str]:

@@ -108,6 +108,13 @@ class PlainLink(ConfigFault):
     code = "config.plain-link"
 
 
+class DriverMisfit(ConfigFault):
+    """A device's driver does not take what the settings give it. Facts: file, key, problem (in
+    the driver's words)."""
+
+    code = "config.driver-misfit"
+
+
 class ConfigInvalid(ConfigFault):
     """Several problems at once. Facts: file, count."""
 

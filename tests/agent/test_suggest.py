@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.devices import DRIVER_GROUPS, KINDS
+from agent.devices import DRIVER_GROUPS, KINDS, driver_of
 from agent.suggest import Suggestions, slot_pattern
 from agent.texts import LANGUAGES, Language, Texts
 from config.load import parse
@@ -244,12 +244,4 @@ def test_the_suggested_options_are_those_of_the_driver(machine: Machine, name: s
     blanks = {"{path}": "/dev/serial/by-id/usb-x", "{usb}": "0400:c35a"}
     options = {key: blanks.get(str(v), v) or "10 01" for key, v in choice.options.items()}
     if choice.kind != "readers":
-        makers = {
-            "scanners": registry.scanner,
-            "documents": registry.document_reader,
-            "barriers": registry.barrier,
-            "prompts": registry.prompts,
-            "pinpads": registry.pin_pad,
-            "printers": registry.printer,
-        }
-        makers[choice.kind](choice.driver)(WORLD, "x", options)
+        driver_of(choice.kind, choice.driver)(WORLD, "x", options)

@@ -1,0 +1,53 @@
+"""What a configuration's own shape cannot tell: whether each device's driver takes its options."""
+
+from collections.abc import Iterator
+
+from agent.devices import DRIVER_GROUPS, configured, driver_of
+from config.faults import ConfigFault, ConfigInvalid, DriverMisfit, WrongValue
+from config.model import Agent as Settings
+from config.model import Device, Output, Reader
+from config.shape import listed, shown
+from drivers import registry
+from drivers.contract import Interface, SlotBinding
+from drivers.options import OptionsFault
+from world import World
+
+
+def require_drivers(world: World, settings: Settings, file: str) -> None:
+    """Make every driver as the daemon would; no device is touched. Raises one `ConfigFault` that
+    carries every problem found."""
+    problems = [
+        problem
+        for kind, device in configured(settings)
+        for problem in _problems(world, kind, device, file)
+    ]
+    if len(problems) == 1:
+        raise problems[0]
+    if problems:
+        raise ConfigInvalid(file, problems)
+
+
+def _problems(
+    world: World, kind: str, device: Reader | Device | Output, file: str
+) -> Iterator[ConfigFault]:
+    key = f"{kind}[{device.name}]"
+    try:
+        _make(world, kind, device)
+    except registry.DriverUnknown:
+        allowed = listed(list(registry.installed(DRIVER_GROUPS[kind])))
+        yield WrongValue(
+            file=file, key=f"{key}.driver", found=shown(device.driver), allowed=allowed
+        )
+    except registry.DriverBroken as fault:
+        yield DriverMisfit(file=file, key=f"{key}.driver", problem=str(fault.facts["missing"]))
+    except OptionsFault as fault:
+        yield DriverMisfit(file=file, key=f"{key}.options", problem=str(fault.facts["problem"]))
+
+
+def _make(world: World, kind: str, device: Reader | Device | Output) -> None:
+    if isinstance(device, Reader):
+        interface = Interface(device.interface)
+        binding = SlotBinding(device.name, device.match, interface, device.options)
+        registry.reader_driver(device.driver)(world, [binding])
+    else:
+        driver_of(kind, device.driver)(world, device.name, device.options)

@@ -1,0 +1,76 @@
+"""`onecard config check` has every driver look at its options, and touches no device."""
+
+import pytest
+
+from agent.check import require_drivers
+from config.faults import ConfigFault, ConfigInvalid
+from config.load import parse
+from drivers import registry
+from world.real import RealWorld
+
+GOOD = """
+profile = "library-gate"
+
+[terminal]
+id = "gate-1"
+city = "519900"
+
+[[readers]]
+name = "door"
+match = "ACS*"
+interface = "contactless"
+"""
+BARRIER = '[[barriers]]\nname = "board"\ndriver = "{driver}"\noptions = {{ {options} }}\n'
+
+
+def problems(text: str) -> list[ConfigFault]:
+    try:
+        require_drivers(RealWorld(), parse((GOOD + text).encode(), "box.toml"), "box.toml")
+    except ConfigInvalid as fault:
+        return list(fault.problems)
+    except ConfigFault as fault:
+        return [fault]
+    return []
+
+
+def test_what_every_driver_takes_is_good() -> None:
+    assert problems("") == []
+    assert problems(BARRIER.format(driver="lcus-relay", options='port = "/dev/not-there"')) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ("", "port"),
+        ('prot = "/dev/x", port = "/dev/x"', "prot"),
+        ('port = "/dev/x", baudrate = "fast"', "baudrate"),
+    ],
+)
+def test_an_option_that_the_driver_does_not_take_is_named_with_file_and_device(
+    options: str, problem: str
+) -> None:
+    (fault,) = problems(BARRIER.format(driver="lcus-relay", options=options))
+    assert fault.code == "config.driver-misfit"
+    assert (fault.facts["file"], fault.facts["key"]) == ("box.toml", "barriers[board].options")
+    assert problem in str(fault.facts["problem"])
+
+
+def test_a_driver_that_is_not_installed_is_told_with_those_that_are() -> None:
+    (fault,) = problems(BARRIER.format(driver="no-such", options=""))
+    assert (fault.code, fault.facts["key"]) == ("config.wrong-value", "barriers[board].driver")
+    assert "console" in str(fault.facts["allowed"])
+
+
+def test_a_driver_that_lacks_a_library_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(name: str) -> None:
+        raise registry.DriverBroken(kind="onecard.readers", driver=name, missing="smartcard")
+
+    monkeypatch.setattr(registry, "reader_driver", broken)
+    (fault,) = problems("")
+    assert fault.facts["problem"] == "smartcard"
+
+
+def test_all_problems_are_told_at_once() -> None:
+    text = BARRIER.format(driver="no-such", options="")
+    text += '[[readers]]\nname = "sam"\ndriver = "none"\nmatch = "x"\ninterface = "sam"\n'
+    assert len(problems(text)) == 2
