@@ -5,7 +5,7 @@ A driver inherits `BoardBarrier` and says how its board opens, listens and is le
 """
 
 from abc import abstractmethod
-from typing import Final, Protocol, TypeVar
+from typing import Final, Literal, Protocol, TypeVar
 
 from drivers.contract import (
     Crossing,
@@ -24,6 +24,9 @@ from world import Queue, World
 TAKE_WITHIN: Final = 0.4  # seconds from the order, in which the device's thread tries
 ANSWER_WITHIN: Final = 0.5  # seconds from the order; see `drivers.contract.Barrier.open`
 KEPT_EVENTS: Final = 256  # a board that babbles must not fill the memory
+
+
+Meaning = Direction | Literal["forced"]  # what a sensor can tell
 
 
 class Order:
@@ -151,15 +154,11 @@ class BoardBarrier(Kept[C]):
             order.given_up = not order.settled.is_set()
             return order.given_up
 
-    def _crossed(self, direction: Direction) -> None:
-        self._count("crossed")
-        self._tell(Crossing(self.name, direction, self._world.monotonic()))
-
-    def _forced(self) -> None:
-        self._count("forced")
-        self._tell(Forced(self.name, self._world.monotonic()))
-
-    def _tell(self, event: Sensed) -> None:
+    def _sensed(self, what: Meaning) -> None:
+        """Somebody went through that way, or used force."""
+        now = self._world.monotonic()
+        self._count("forced" if what == "forced" else "crossed")
+        event = Forced(self.name, now) if what == "forced" else Crossing(self.name, what, now)
         if len(self._events) < KEPT_EVENTS:
             self._events.put(event)
         else:

@@ -6,11 +6,11 @@ name (answers, reports) is data in the settings: bytes in hex.
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 from msgspec import Meta
 
-from drivers.barriers.board import BoardBarrier, Order, Port, open_port
+from drivers.barriers.board import BoardBarrier, Meaning, Order, Port, open_port
 from drivers.barriers.frames import Begins, Frames
 from drivers.contract import DeviceProtocol, DeviceSilent, Direction
 from drivers.io.line import LineOptions
@@ -20,7 +20,6 @@ from world import World
 QUIET: Final = 0.05  # seconds without a byte, after which a frame that began will not end
 
 Hex = Annotated[str, Meta(pattern=r"^([0-9A-Fa-f]{2} ?)*$")]
-Meaning = Direction | Literal["forced"]
 
 
 class Reports(DriverOptions, frozen=True, kw_only=True):
@@ -145,9 +144,6 @@ class FramedBarrier(BoardBarrier[Port]):
         body = self._body(frame)
         for begin, meaning in self._reports:
             if body.startswith(begin):
-                if meaning == "forced":
-                    self._forced()
-                else:
-                    self._crossed(meaning)
+                self._sensed(meaning)
                 return
         self._count("unexpected")

@@ -120,10 +120,10 @@ class Mbap:
     """Transaction, protocol, length, unit, PDU (Modbus messaging on TCP/IP 1.0b, 3.1)."""
 
     def __init__(self) -> None:
-        self._transaction = 0
+        self.transaction = 0  # of the last question; never 0, which some servers ignore
 
     def wrap(self, unit: int, pdu: bytes) -> bytes:
-        self._transaction = self._transaction % 0xFFFF + 1
+        self.transaction = self.transaction % 0xFFFF + 1
         return self._header(unit, len(pdu)) + pdu
 
     def find(self, heard: bytes, unit: int, question: Question) -> bytes:
@@ -137,7 +137,7 @@ class Mbap:
 
     def _header(self, unit: int, size: int) -> bytes:
         length = (size + 1).to_bytes(2, "big")
-        return self._transaction.to_bytes(2, "big") + PROTOCOL + length + bytes([unit])
+        return self.transaction.to_bytes(2, "big") + PROTOCOL + length + bytes([unit])
 
 
 def _crc_holds(unit: int, pdu: bytes, crc: bytes) -> bool:

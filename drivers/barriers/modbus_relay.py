@@ -33,24 +33,27 @@ LOST_POLLS: Final = 3  # in a row, until the board counts as silent
 
 
 class ModbusRelayOptions(LineOptions, frozen=True, kw_only=True):
-    """`entry`, `exit`, `counter` are relays, `sensors` are inputs; both count from 0."""
+    """`entry`, `exit`, `counter` are relays, `sensors` are inputs; both count from 0. `framing`
+    "tcp" is Modbus TCP, with a port `socket://host:502`. With `timed` "waveshare" the board ends
+    the pulse by itself, even when the agent or the line dies meanwhile. `probe` is what is asked
+    when the board is found, to know it from a line that only echoes: not every board has inputs.
+    Inputs are polled every `poll_ms` for `watch_s` seconds after an opening, every `rest_ms` else.
+    """
 
     unit: Annotated[int, Meta(ge=1, le=247)] = 1
-    framing: Literal["rtu", "tcp"] = "rtu"  # "tcp": Modbus TCP, with port socket://host:502
+    framing: Literal["rtu", "tcp"] = "rtu"
     entry: Channel = 0
     exit: Channel = 0
     counter: Channel = 0
     pulse_ms: PulseMs = 500
-    # "waveshare": the board ends the pulse by itself, even if we or the line die meanwhile.
     timed: Literal["none", "waveshare"] = "none"
-    # What is asked when the board is found, to know it from a line that only echoes.
     probe: Literal["inputs", "coils", "none"] = "inputs"
     inputs: Annotated[int, Meta(ge=1, le=64)] = 8
     sensors: Sensors = Sensors()
     active_low: bool = False  # an input that is off says that something is there
-    poll_ms: Annotated[int, Meta(ge=20, le=1000)] = 50  # while somebody may go through
-    rest_ms: Annotated[int, Meta(ge=50, le=5000)] = 200  # else; a beam is broken for 0.2 s and more
-    watch_s: Annotated[int, Meta(ge=1, le=60)] = 10  # how long somebody may, after each opening
+    poll_ms: Annotated[int, Meta(ge=20, le=1000)] = 50
+    rest_ms: Annotated[int, Meta(ge=50, le=5000)] = 200  # whoever walks breaks a beam for so long
+    watch_s: Annotated[int, Meta(ge=1, le=60)] = 10
 
 
 class ModbusRelay(RelayBarrier[Port]):
@@ -152,11 +155,9 @@ class ModbusRelay(RelayBarrier[Port]):
         inputs = tuple(bit != self._options.active_low for bit in bits)
         before, self._seen = self._seen, inputs
         for sensor in self._sensors:
-            came_on = inputs[sensor.input] and not (before is not None and before[sensor.input])
-            if came_on and sensor.tells == "forced":
-                self._forced()
-            elif came_on and sensor.tells != "forced" and before is not None:
-                self._crossed(sensor.tells)
+            was_on = before[sensor.input] if before else sensor.tells != "forced"
+            if inputs[sensor.input] and not was_on:
+                self._sensed(sensor.tells)
 
     def _ask(self, board: Port, question: Question, deadline: float) -> bytes:
         """The reply's PDU; asked again until the deadline, which does no harm to a coil.

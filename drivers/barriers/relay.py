@@ -40,6 +40,7 @@ class RelayBarrier(BoardBarrier[C]):
         self._relays = relays
         self._pulse = pulse_ms / 1000
         self._pulses: dict[int, Pulse] = {}
+        self._off_since: dict[int, float] = {}
 
     @abstractmethod
     def _switch(self, board: C, relay: int, on: bool, deadline: float) -> None:
@@ -52,8 +53,7 @@ class RelayBarrier(BoardBarrier[C]):
 
     def _let_through(self, board: C, order: Order) -> None:
         relay = self._relays[order.direction]
-        if relay in self._pulses:
-            self._end_early(board, relay)
+        self._make_room(board, relay)
         try:
             self._switch(board, relay, True, order.deadline)
         finally:  # when its answer was lost it may be on all the same
@@ -79,15 +79,17 @@ class RelayBarrier(BoardBarrier[C]):
                 self._count("left_on")
         self._pulses.clear()
 
-    def _end_early(self, board: C, relay: int) -> None:
+    def _make_room(self, board: C, relay: int) -> None:
         """The next person needs an edge of his own: a pulse that only goes on lets one through."""
-        self._wait_until(self._pulses[relay].since + SHORTEST)
-        self._off(board, relay)
-        self._wait_until(self._world.monotonic() + SHORTEST)
+        if relay in self._pulses:
+            self._wait_until(self._pulses[relay].since + SHORTEST)
+            self._off(board, relay)
+        self._wait_until(self._off_since.get(relay, 0.0) + SHORTEST)
 
     def _off(self, board: C, relay: int) -> None:
         self._switch(board, relay, False, self._world.monotonic() + OFF_WITHIN)
         self._pulses.pop(relay, None)
+        self._off_since[relay] = self._world.monotonic()
 
     def _wait_until(self, time: float) -> None:
         self._world.wait(max(0.0, time - self._world.monotonic()))

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import Meta
 
-from drivers.contract import Direction
+from drivers.barriers.board import Meaning
 from drivers.options import DriverOptions
 
 Input = Annotated[int, Meta(ge=0, le=255)]
@@ -17,7 +17,7 @@ class Sensor:
     """One input and what it tells when it comes on."""
 
     input: int
-    tells: Direction | Literal["forced"]
+    tells: Meaning
 
 
 class Sensors(DriverOptions, frozen=True, kw_only=True):
@@ -29,7 +29,7 @@ class Sensors(DriverOptions, frozen=True, kw_only=True):
     forced: Input | None = None
 
     def wired(self) -> Sequence[Sensor]:
-        meanings: Sequence[tuple[int | None, Direction | Literal["forced"]]] = (
+        meanings: Sequence[tuple[int | None, Meaning]] = (
             (self.entry, "entry"),
             (self.exit, "exit"),
             (self.counter, "counter"),

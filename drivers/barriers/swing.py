@@ -24,13 +24,17 @@ Body = Annotated[Hex, Meta(min_length=2)]
 
 
 class SwingGateOptions(LineOptions, frozen=True, kw_only=True):
-    """Bodies are a type and its content in hex ("10 01"), without start, length and end."""
+    """`entry`, `exit`, `counter` are what opens: a type and its content in hex ("10 01"), without
+    start, length and end. `handshake`: one is asked for when the board is found, and has to be
+    answered. `answered`: the board answers an opening with a frame of the same type. `reports` are
+    the first bytes, in the same form, of the frames by which the board tells who goes through.
+    """
 
     entry: Body
     exit: Body
     counter: Hex = ""  # empty: as `entry`
-    handshake: bool = True  # ask for one when the board is found, and have it answered
-    answered: bool = True  # the board answers an opening with a frame of the same type
+    handshake: bool = True
+    answered: bool = True
     reports: Reports = Reports()
 
 

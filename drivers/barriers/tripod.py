@@ -24,13 +24,16 @@ Side = Literal["left", "right"]
 
 
 class TripodOptions(LineOptions, frozen=True, kw_only=True):
-    """`reports` are bodies: command and data of the frames by which the board tells."""
+    """`answer` "echo": the board sends back what it took; with "none" a board that is off goes
+    unnoticed. `reports` are the first bytes in hex (command, then data) of the frames by which the
+    board tells who goes through.
+    """
 
     address: Annotated[int, Meta(ge=0, le=255)] = 1
     entry: Side = "left"
     exit: Side = "right"
     counter: Side = "left"
-    answer: Literal["none", "echo"] = "none"  # "echo": the board sends back what it took
+    answer: Literal["none", "echo"] = "none"
     reports: Reports = Reports()
 
 

@@ -1,21 +1,417 @@
 """Modbus relay boards: byte-exact questions, pulses that always end, inputs that tell once."""
 
-import pytest
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from drivers.barriers import modbus
+from drivers.barriers.modbus import Framing, Mbap, Question, Rtu
 from drivers.barriers.modbus_relay import ModbusRelay
-from simulators.devices.boards import ModbusBoard
-from tests.drivers.barriers.conftest import MakeBench
-from tests.drivers.contract.barrier import BoardBench, BoardContract, SensingContract
+from drivers.contract import (
+    Crossing,
+    DeviceFault,
+    DeviceProtocol,
+    DeviceSilent,
+    DeviceState,
+    Forced,
+)
+from drivers.options import OptionsFault
+from simulators.devices.boards import ModbusBoard, Send, crc
+from simulators.devices.pty import PtyPort
+from simulators.devices.serial_server import TcpPort
+from tests.drivers.barriers.conftest import WORLD, MakeBench
+from tests.drivers.contract.barrier import (
+    PATIENCE,
+    AnsweringContract,
+    BoardBench,
+    BoardContract,
+    SensingContract,
+)
+from tests.drivers.contract.reader import until
 
 RELAYS = {"entry": 0, "exit": 1, "counter": 0}
 SENSORS = {"entry": 0, "exit": 1, "forced": 7}
 
+ON, OFF = bytes.fromhex("01050000FF008C3A"), bytes.fromhex("010500000000CDCA")
+INPUTS = bytes.fromhex("01020000000879CC")
+TIMED = bytes.fromhex("0105020000038C73")  # relay 0 for 0.3 s
 
-def board(**more: bool) -> ModbusBoard:
-    return ModbusBoard({0: "entry", 1: "exit"}, SENSORS, **more)
+
+class RecordingBoard(ModbusBoard):
+    """Remembers what came, byte for byte, and may hold an answer back."""
+
+    def __init__(self) -> None:
+        super().__init__({0: "entry", 1: "exit"}, SENSORS)
+        self.heard = b""
+        self.swallow = 0  # answers to keep
+        self.instead: bytes | None = None  # sent for an answer
+
+    def received(self, data: bytes, send: Send) -> None:
+        self.heard += data
+        super().received(data, lambda answer: self._maybe(answer, send))
+
+    def _maybe(self, answer: bytes, send: Send) -> None:
+        if self.swallow:
+            self.swallow -= 1
+        else:
+            send(answer if self.instead is None else self.instead)
 
 
-class TestModbusRelay(BoardContract, SensingContract):
+class TestModbusRelay(BoardContract, AnsweringContract, SensingContract):
     @pytest.fixture
     def bench(self, make_bench: MakeBench) -> BoardBench:
-        return make_bench(ModbusRelay, board(), **RELAYS, sensors=SENSORS, pulse_ms=100)
+        board = ModbusBoard({0: "entry", 1: "exit"}, SENSORS)
+        return make_bench(ModbusRelay, board, **RELAYS, sensors=SENSORS, pulse_ms=100)
+
+
+@pytest.fixture
+def board() -> RecordingBoard:
+    return RecordingBoard()
+
+
+def test_the_conversation_is_byte_exact(board: RecordingBoard, make_bench: MakeBench) -> None:
+    bench = make_bench(ModbusRelay, board, pulse_ms=100)
+    assert board.heard == OFF + INPUTS
+    board.heard = b""
+    bench.barrier.open("entry")
+    until(bench.closed, PATIENCE)
+    bench.barrier.stop()
+    assert board.heard == ON + OFF
+
+
+def test_a_pulse_is_never_shorter_than_it_should_be(
+    board: RecordingBoard, make_bench: MakeBench
+) -> None:
+    """Lower bounds only, between switches that the board itself noted."""
+    bench = make_bench(ModbusRelay, board, pulse_ms=250)
+    bench.barrier.open("entry")
+    until(bench.closed, PATIENCE)
+    for _ in range(3):  # each but the last is cut short by the next person, to no less than 0.1 s
+        bench.barrier.open("entry")
+    until(lambda: len(board.pulses(0)) == 4, PATIENCE)
+    first, *row = board.pulses(0)
+    assert first >= 0.25
+    assert min(row) >= 0.1
+    offs, ons = board.switches[1::2], board.switches[2::2]
+    assert all(on.at - off.at >= 0.1 for off, on in zip(offs, ons, strict=False))
+
+
+def test_opening_does_not_wait_for_the_end_of_the_pulse(
+    board: RecordingBoard, make_bench: MakeBench
+) -> None:
+    bench = make_bench(ModbusRelay, board, pulse_ms=10_000)
+    bench.barrier.open("entry")
+    assert board.is_on()
+    bench.barrier.stop()
+    assert not board.is_on()  # heard from the board before stop returned
+
+
+def test_a_relay_that_a_dead_agent_left_on_is_off_before_anything_else(
+    board: RecordingBoard, make_bench: MakeBench
+) -> None:
+    board.switch(0, True)
+    board.switch(1, True)
+    make_bench(ModbusRelay, board, **RELAYS)
+    assert not board.is_on()
+
+
+def test_a_board_that_times_its_pulse_ends_it_without_us(
+    board: RecordingBoard, make_bench: MakeBench
+) -> None:
+    bench = make_bench(ModbusRelay, board, timed="waveshare", pulse_ms=300)
+    board.heard = b""
+    bench.barrier.open("entry")
+    assert board.heard == TIMED
+    assert board.is_on()
+    bench.port.unplug()
+    until(bench.closed, PATIENCE)
+    assert board.heard == TIMED
+
+
+@pytest.mark.parametrize("lost", [1, 2])
+def test_an_answer_that_is_lost_is_asked_for_again(
+    board: RecordingBoard, make_bench: MakeBench, lost: int
+) -> None:
+    bench = make_bench(ModbusRelay, board, pulse_ms=5000)
+    board.swallow, board.heard = lost, b""
+    bench.barrier.open("entry")
+    assert board.heard == ON * (lost + 1)
+    assert bench.barrier.status().counters["silent"] == lost
+    assert bench.barrier.status().lost == 0
+
+
+def test_a_garbled_answer_is_asked_for_again(board: RecordingBoard, make_bench: MakeBench) -> None:
+    bench = make_bench(ModbusRelay, board, pulse_ms=5000)
+    bench.port.faults.garble = 3
+    bench.barrier.open("entry")
+    assert bench.barrier.status().counters["garbled"] == 1
+    assert len(board.pulses(0)) == 0
+    assert board.is_on()
+
+
+def test_garbage_before_and_after_an_answer_does_no_harm(
+    board: RecordingBoard, make_bench: MakeBench
+) -> None:
+    bench = make_bench(ModbusRelay, board, pulse_ms=5000)
+    board.instead = b"\x01\x05\xff" + ON + b"\x01\x85\x02"
+    bench.barrier.open("entry")
+    assert "garbled" not in bench.barrier.status().counters
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        OFF,  # the other order's echo
+        bytes.fromhex("01050001FF00DDFA"),  # the other relay's
+        bytes.fromhex("02050000FF008C09"),  # another unit's
+        ON[:-1] + b"\x3b",
+        ON[:-1],
+        b"",
+        b"\xff" * 5000,
+    ],
+)
+def test_what_is_not_this_orders_echo_never_counts_as_taken(
+    board: RecordingBoard, make_bench: MakeBench, answer: bytes
+) -> None:
+    bench = make_bench(ModbusRelay, board)
+    board.instead = answer
+    with pytest.raises((DeviceProtocol, DeviceSilent)):
+        bench.barrier.open("entry")
+    board.instead = None
+    bench.gone()
+    bench.ready()
+    until(bench.closed, PATIENCE)
+
+
+def test_a_refusal_is_told_with_its_exception(board: RecordingBoard, make_bench: MakeBench) -> None:
+    bench = make_bench(ModbusRelay, board)
+    board.refuses = 2
+    with pytest.raises(DeviceProtocol) as caught:
+        bench.barrier.open("entry")
+    assert caught.value.facts["problem"] == "exception 2"
+    assert caught.value.facts["device"] == "gate"
+
+
+def test_an_order_that_is_too_late_is_none_and_closes_again(
+    board: RecordingBoard, make_bench: MakeBench
+) -> None:
+    bench = make_bench(ModbusRelay, board, pulse_ms=10_000)
+    bench.port.faults.delay = 0.6
+    with pytest.raises(DeviceFault):
+        bench.barrier.open("entry")
+    bench.port.faults.delay = 0.0
+    bench.gone()
+    bench.ready()
+    until(bench.closed, PATIENCE)
+
+
+class Echo:
+    """A two-wire adapter with no board behind: what is sent comes back."""
+
+    baudrate = 9600
+
+    def received(self, data: bytes, send: Send) -> None:
+        send(data)
+
+
+@pytest.mark.parametrize(("probe", "state"), [("inputs", "no"), ("coils", "no"), ("none", "ready")])
+def test_a_line_that_only_echoes_is_no_board(tmp_path: Path, probe: str, state: str) -> None:
+    """With the probe off it passes for one: the control."""
+    with PtyPort(tmp_path / "echo", Echo()) as port:
+        barrier = ModbusRelay(WORLD, "gate", {"port": str(port.path), "probe": probe})
+        barrier.start()
+        if state == "ready":
+            until(lambda: barrier.status().state is DeviceState.READY, PATIENCE)
+        else:
+            until(lambda: barrier.status().fault == "device.protocol", PATIENCE)
+        barrier.stop()
+
+
+def test_wrong_baud_is_a_protocol_error(tmp_path: Path, board: RecordingBoard) -> None:
+    with PtyPort(tmp_path / "gate", board) as port:
+        barrier = ModbusRelay(WORLD, "gate", {"port": str(port.path), "baudrate": 19200})
+        barrier.start()
+        until(lambda: barrier.status().fault in ("device.silent", "device.protocol"), PATIENCE)
+        assert not barrier.status().counters.get("opened")
+        barrier.stop()
+
+
+def test_one_lost_poll_is_nothing_three_are_a_silent_board(
+    board: RecordingBoard, make_bench: MakeBench
+) -> None:
+    bench = make_bench(ModbusRelay, board, sensors=SENSORS, rest_ms=50)
+    board.swallow = 1
+    until(lambda: bench.barrier.status().counters.get("silent") == 1, PATIENCE)
+    board.cross("entry")
+    assert isinstance(bench.barrier.events.get(PATIENCE), Crossing)
+    assert bench.barrier.status().lost == 0
+    bench.port.faults.mute = True
+    bench.gone()
+    assert bench.barrier.status().counters["silent"] >= 3
+
+
+def test_a_leaf_that_stands_open_at_the_start_is_told(
+    board: RecordingBoard, make_bench: MakeBench
+) -> None:
+    board.force()
+    bench = make_bench(ModbusRelay, board, sensors=SENSORS)
+    assert isinstance(bench.barrier.events.get(PATIENCE), Forced)
+
+
+def test_who_stands_in_the_beam_at_the_start_has_not_gone_through(
+    board: RecordingBoard, make_bench: MakeBench
+) -> None:
+    board.cross("entry")  # seen by the first look
+    board.cross("exit")
+    bench = make_bench(ModbusRelay, board, sensors=SENSORS)
+    event = bench.barrier.events.get(PATIENCE)
+    assert isinstance(event, Crossing)
+    assert event.direction == "exit"
+
+
+def test_inputs_may_be_the_other_way_round(board: RecordingBoard, make_bench: MakeBench) -> None:
+    bench = make_bench(ModbusRelay, board, sensors={"entry": 0}, active_low=True)
+    board.cross("entry")  # off is somebody here: on, then off again
+    assert isinstance(bench.barrier.events.get(PATIENCE), Crossing)
+
+
+def test_boards_without_inputs_are_polled_for_nothing(
+    board: RecordingBoard, make_bench: MakeBench
+) -> None:
+    bench = make_bench(ModbusRelay, board, probe="none")
+    assert not bench.barrier.senses
+    assert board.heard == OFF
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"pulse_ms": 99},
+        {"entry": 256},
+        {"unit": 0},
+        {"sensors": {"entry": 8}},
+        {"sensors": {"sideways": 1}},
+        {"timed": "yes"},
+        {"baud": 9600},
+    ],
+)
+def test_options_that_do_not_fit_are_told(options: dict[str, object]) -> None:
+    with pytest.raises(OptionsFault):
+        ModbusRelay(WORLD, "gate", {"port": "/dev/x", **options})
+
+
+@pytest.fixture(params=["rtu", "tcp"])
+def networked(request: pytest.FixtureRequest) -> Iterator[tuple[ModbusRelay, TcpPort, ModbusBoard]]:
+    board = ModbusBoard({0: "entry"}, SENSORS, tcp=request.param == "tcp")
+    with TcpPort(board) as port:
+        options = {"port": port.url, "framing": request.param, "pulse_ms": 100}
+        barrier = ModbusRelay(WORLD, "gate", {**options, "sensors": SENSORS})
+        barrier.start()
+        until(lambda: barrier.status().state is DeviceState.READY, PATIENCE)
+        yield barrier, port, board
+        barrier.stop()
+
+
+def test_over_the_network_it_opens_senses_and_comes_back(
+    networked: tuple[ModbusRelay, TcpPort, ModbusBoard],
+) -> None:
+    barrier, port, board = networked
+    for turn in range(2):
+        barrier.open("entry")
+        assert board.opened.get(timeout=PATIENCE) == "entry"
+        board.cross("exit")
+        assert isinstance(barrier.events.get(PATIENCE), Crossing)
+        port.unplug()
+        until(lambda lost=turn + 1: barrier.status().lost == lost, PATIENCE)  # type: ignore[misc]
+        port.plug()
+        barrier.look()
+        until(lambda: barrier.status().state is DeviceState.READY, PATIENCE)
+        assert not board.is_on()
+
+
+# The pure part
+
+QUESTIONS = [
+    modbus.write_coil(0, True),
+    modbus.write_coil(255, False),
+    modbus.write_timed_coil(3, 7),
+    modbus.read_inputs(8),
+    modbus.read_inputs(24),
+    modbus.read_coils(64),
+]
+FRAMINGS: list[Callable[[], Framing]] = [Rtu, Mbap]
+questions = st.sampled_from(QUESTIONS)
+framings = st.sampled_from(FRAMINGS)
+
+
+def reply_to(question: Question) -> bytes:
+    """A board's good answer."""
+    if question.echoed:
+        return question.pdu
+    size = question.reply_size - 2
+    return bytes([question.function, size]) + bytes(range(size))
+
+
+def test_questions_are_those_of_the_specification() -> None:
+    assert Rtu().wrap(1, modbus.write_coil(0, True).pdu) == ON
+    assert Rtu().wrap(1, modbus.write_coil(0, False).pdu) == OFF
+    assert Rtu().wrap(1, modbus.read_inputs(8).pdu) == INPUTS
+    # The manufacturer's own example: relay 0 on for 7 x 100 ms.
+    timed = modbus.write_timed_coil(0, 7).pdu
+    assert Rtu().wrap(1, timed) == bytes.fromhex("0105020000078DB0")
+    assert Mbap().wrap(1, modbus.read_inputs(8).pdu) == bytes.fromhex("000100000006010200000008")
+
+
+@given(question=questions, make=framings, before=st.binary(max_size=40), after=st.binary())
+def test_a_reply_is_found_in_whatever_is_around_it(
+    question: Question, make: Callable[[], Framing], before: bytes, after: bytes
+) -> None:
+    framing = make()
+    framing.wrap(1, question.pdu)
+    reply = wrapped(framing, reply_to(question))
+    assert framing.find(before + reply + after, 1, question) == reply_to(question)
+
+
+@given(question=questions, make=framings, heard=st.binary(max_size=300))
+@example(question=QUESTIONS[3], make=Rtu, heard=INPUTS)  # our own question, echoed
+@example(question=QUESTIONS[4], make=Rtu, heard=Rtu().wrap(1, QUESTIONS[4].pdu))
+def test_hostile_bytes_are_no_reply(
+    question: Question, make: Callable[[], Framing], heard: bytes
+) -> None:
+    framing = make()
+    framing.wrap(1, question.pdu)
+    found = framing.find(heard, 1, question)
+    if found:  # by chance, and then it is one
+        assert question.fits(found) or question.refused(found)
+        assert wrapped(framing, found) in heard
+    else:
+        assert found == b""
+
+
+@given(question=questions, bit=st.integers(0, 63))
+def test_a_reply_with_one_wrong_bit_is_none(question: Question, bit: int) -> None:
+    framing = Rtu()
+    reply = bytearray(wrapped(framing, reply_to(question)))
+    reply[bit // 8 % len(reply)] ^= 1 << bit % 8
+    assert framing.find(bytes(reply), 1, question) == b""
+
+
+def test_a_reply_to_an_earlier_question_is_none_on_tcp() -> None:
+    framing, question = Mbap(), modbus.read_inputs(8)
+    framing.wrap(1, question.pdu)
+    late = wrapped(framing, reply_to(question))
+    framing.wrap(1, question.pdu)
+    assert framing.find(late, 1, question) == b""
+
+
+def wrapped(framing: Framing, pdu: bytes) -> bytes:
+    """The board's frame, made by other code than the product's."""
+    body = b"\x01" + pdu
+    if isinstance(framing, Rtu):
+        return body + crc(body)
+    assert isinstance(framing, Mbap)
+    transaction = framing.transaction.to_bytes(2, "big")
+    return transaction + b"\x00\x00" + len(body).to_bytes(2, "big") + body
