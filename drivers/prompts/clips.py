@@ -82,7 +82,7 @@ def samples_of(data: bytes) -> bytes:
             if form is None or channels not in CHANNELS or rate not in RATES:
                 return b""
             frames = clip.readframes(LARGEST)
-    except (wave.Error, EOFError):
+    except (wave.Error, EOFError, RuntimeError):  # all that `wave` raises for a head that lies
         return b""
     frames = frames[: len(frames) - len(frames) % (channels * clip.getsampwidth())]
     if not frames:

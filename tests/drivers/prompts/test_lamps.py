@@ -61,7 +61,7 @@ class TestSerialLamp(PromptsContract):
         self, lamp: LampPrompts, tower: TowerSimulator, colour: Lamp
     ) -> None:
         for one in ("red", "green", "yellow"):
-            lamp.show(prompt(one))  # type: ignore[arg-type]
+            lamp.show(prompt(one))
             assert tower.peer.await_on(one)
         lamp.show(prompt(colour))
         assert tower.peer.await_on(colour)
