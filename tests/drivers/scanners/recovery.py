@@ -2,7 +2,8 @@
 
 import itertools
 
-from tests.drivers.contract.source import PATIENCE, SourceBench, ready
+from tests.drivers.contract.reader import until
+from tests.drivers.contract.source import PATIENCE, SourceBench, is_ready
 from world import QueueEmpty
 
 NUMBERS = itertools.count(1)
@@ -13,7 +14,7 @@ def reads_again(bench: SourceBench) -> None:
     """The scanner is ready and reads a new code: at once, or after it has opened its device anew,
     when what was shown meanwhile is lost."""
     for _ in range(TRIES):
-        ready(bench)
+        until(lambda: _is_ready(bench), PATIENCE)
         content = b"after all %d" % next(NUMBERS)
         bench.show(content)
         if _delivered(bench, content):
@@ -23,10 +24,16 @@ def reads_again(bench: SourceBench) -> None:
     raise AssertionError("it reads nothing any more")
 
 
+def _is_ready(bench: SourceBench) -> bool:
+    """Without waiting for its back-off."""
+    bench.source.look()
+    return is_ready(bench)
+
+
 def _delivered(bench: SourceBench, content: bytes) -> bool:
     """What garbage made of itself may come before it."""
     try:
-        while bench.source.events.get(PATIENCE / TRIES * 2).content != content:
+        while bench.source.events.get(PATIENCE / TRIES).content != content:
             pass
     except QueueEmpty:
         return False

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.contract import DeviceState
@@ -15,7 +15,9 @@ from simulators.devices.scan_module import hid_pos_reports
 from simulators.devices.usb import UsbBus
 from tests.drivers.contract.reader import until
 from tests.drivers.contract.source import PATIENCE, SourceContract, read, ready
-from tests.drivers.scanners.test_serial import MINISTRY, TEXTS
+from tests.drivers.scanners.recovery import reads_again
+from tests.drivers.scanners.test_framing import MINISTRY
+from tests.drivers.scanners.test_serial import TEXTS
 from world.real import RealWorld
 
 WORLD = RealWorld()
@@ -50,6 +52,7 @@ class HidPosBench:
         return self.bus.open_handles(self.module) == 0 and self.module.kernel_has == {0, 1}
 
     def close(self) -> None:
+        self.unplug()  # which ends the read that waits
         self.source.stop()
         self.bus.__exit__(None, None, None)
 
@@ -194,3 +197,26 @@ def test_stalling_or_flooding_device_is_a_protocol_error_and_comes_back(
 def test_options_that_do_not_fit_are_told(options: dict[str, object]) -> None:
     with pytest.raises(OptionsFault):
         HidPosScanner(WORLD, "scanner", options)
+
+
+@given(
+    reports=st.lists(
+        st.one_of(
+            st.binary(max_size=130),
+            st.binary(min_size=62, max_size=62).map(lambda b: b"\x02" + b + b"\x01"),
+        ),
+        max_size=8,
+    )
+)
+@settings(max_examples=12, deadline=None)
+def test_live_driver_survives_garbage(live: HidPosBench, reports: list[bytes]) -> None:
+    for report in reports:
+        live.module.say(report)
+    reads_again(live)
+
+
+@pytest.fixture(scope="module")
+def live() -> Iterator[HidPosBench]:
+    bench = HidPosBench()
+    yield bench
+    bench.close()
