@@ -205,6 +205,8 @@ def test_a_garbled_answer_is_asked_for_again() -> None:
     script = Script((FIND, [(0.1, broken)]), (FIND, [(0.1, FOUND[:5])]), (FIND, [(0.1, FOUND)]))
     assert script.module().find()
     assert script.count == {"garbled": 2}
+    # An answer that stops in its middle is over after 0.4 s, long before the command's limit.
+    assert script.now == pytest.approx(0.5 + 0.5 + 0.1)
 
 
 @pytest.mark.parametrize("sw", [0x10, 0x11])

@@ -168,6 +168,46 @@ def test_garbage_on_a_pipe_is_thrown_away_before_the_next_command(usb: UsbBench)
     assert expect(usb, Document).text == usb.cards[0].text
 
 
+def test_a_rest_that_never_comes_on_the_second_pipe_is_not_waited_for_again(usb: UsbBench) -> None:
+    ready(usb)
+    usb.looked_again()
+    usb.module.faults.truncated = 1  # only the head of "no card" and of "found" is left
+    usb.lay(usb.cards[0])
+    assert expect(usb, Document).text == usb.cards[0].text
+    assert usb.reader.status().counters == {"garbled": 1}
+
+
+class Mute:
+    """A wire with nothing at its other end."""
+
+    attached = "nowhere"
+
+    def __init__(self) -> None:
+        self.closed = WORLD.event()
+
+    def read(self, timeout: float | None = None) -> bytes:
+        WORLD.wait(timeout or 0.0)
+        return b""
+
+    def write(self, data: bytes) -> None: ...
+
+    def discard(self) -> None: ...
+
+    def interrupt(self) -> None: ...
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+def test_a_device_that_is_no_module_is_let_go_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    wire = Mute()
+    reader = SamVReader(WORLD, "id", {"port": "/dev/null"})
+    monkeypatch.setattr(reader, "_wire", lambda: wire)
+    reader.start()
+    assert wire.closed.wait(PATIENCE)
+    reader.stop()
+
+
 def test_the_driver_is_found_by_its_name() -> None:
     assert registry.document_reader("sam-v") is SamVReader
 
