@@ -37,10 +37,10 @@ ALL: Final = b"\x00"
 
 MORE: Final = 0x40  # in Tg and in the status: the APDU goes on
 ERROR: Final = 0x3F  # in the status
-LATE, WITHOUT_ANSWER = 0x01, -1
+WITHOUT_ANSWER: Final = -1
 # Status bytes that speak of the card or of the air between (UM0701-02, 7.1); others of the chip.
 BY_THE_CARD: Final = frozenset(
-    {LATE, 0x02, 0x03, 0x04, 0x05, 0x06, 0x09, 0x0A, 0x0B, 0x13, 0x23, 0x29, 0x2A, 0x2B}
+    {0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x09, 0x0A, 0x0B, 0x13, 0x23, 0x29, 0x2A, 0x2B}
 )
 MOST_DATA: Final = 262  # bytes of an APDU in one frame, beside TFI, command and Tg
 LONGEST_ANSWER: Final = 65_538  # of an extended APDU
@@ -56,7 +56,7 @@ ANSWER_WITHIN: Final = 2.0
 CARD_WITHIN: Final = 6.0
 GIVEN_UP_WITHIN: Final = 1.5
 PAUSE: Final = 0.5  # seconds within a frame until the rest counts as lost
-REPEATS: Final = 2  # answers that arrived garbled and are asked for again; nothing is done twice
+REPEATS: Final = 2  # how often a garbled answer is asked for again
 NOISE: Final = 1024  # bytes that are no frame until it is no PN532, or not its baud rate
 FIELD_RESET: Final = 0.0052  # seconds without field after which every card has forgotten all
 RESTLESS: Final = 0.05  # seconds between calls to a chip that does not wait by itself
@@ -90,10 +90,16 @@ class Chip:
         self._parser = frames.Parser()
         self._arrived: deque[Frame] = deque()
         self._retries: int | None = None
+        self._called_back = world.event()
         self.attached = line.attached
 
     def interrupt(self) -> None:
+        self._called_back.set()
         self._line.interrupt()
+
+    def rest(self, seconds: float) -> None:
+        """Leave the chip to others for a while; `interrupt` ends it."""
+        self._called_back.wait(seconds)
 
     def close(self) -> None:
         """Leave the chip idle and its field off, without waiting for its word."""
@@ -183,16 +189,22 @@ class Chip:
     def _data(self, tg: int, data: bytes) -> tuple[bytes, bool]:
         """One InDataExchange: what came, and whether there is more."""
         self._send(DATA_EXCHANGE, bytes((tg,)) + data)
-        deadline = self._world.monotonic() + CARD_WITHIN
-        answer = None
-        while answer is None and self._world.monotonic() < deadline:
-            answer = self._answer(DATA_EXCHANGE, GIVEN_UP_WITHIN)
-            if self._flight.hangs:
-                break
-        if answer is None:
+        frame = self._awaited(DATA_EXCHANGE)
+        if not isinstance(frame, Information):
             self._line.write(frames.ACK)  # calls it off
-            raise CardFailed(LATE)
+            raise CardFailed(WITHOUT_ANSWER)
+        answer = frame.content[2:]
         return self._checked(answer), bool(answer[0] & MORE)
+
+    def _awaited(self, code: int) -> Frame | None:
+        """The card's answer, as it came: a garbled one is not asked for again, because a chip that
+        was still at work might repeat the answer before it."""
+        deadline = self._world.monotonic() + CARD_WITHIN
+        while (rest := deadline - self._world.monotonic()) > 0:
+            frame = self._frame_for(code, self._world.monotonic() + min(rest, GIVEN_UP_WITHIN))
+            if frame is not None or self._flight.hangs:
+                return frame
+        return None
 
     def _checked(self, answer: bytes) -> bytes:
         """What follows a good status. Raises `CardFailed`, `DeviceProtocol`."""
@@ -235,19 +247,26 @@ class Chip:
     def _answer(self, code: int, within: float) -> bytes | None:
         """The answer to the command under way; None when there is none in time."""
         deadline = self._world.monotonic() + within
-        garbled = 0
+        frame = self._frame_for(code, deadline)
+        for _ in range(REPEATS):
+            if isinstance(frame, Garbled):
+                self._line.write(frames.NACK)
+                frame = self._frame_for(code, deadline)
+        if isinstance(frame, Garbled):
+            raise DeviceProtocol(device=self._device, found="garbled")
+        return None if frame is None else frame.content[2:]
+
+    def _frame_for(self, code: int, deadline: float) -> Information | Garbled | None:
+        """The next frame that is the answer to `code` or cannot be read; others are skipped."""
         while (frame := self._next(deadline)) is not None:
             if isinstance(frame, Garbled):
-                garbled += 1
                 self._count("garbled")
-                if garbled > REPEATS:
-                    raise DeviceProtocol(device=self._device, found="garbled")
-                self._line.write(frames.NACK)
-            elif isinstance(frame, Information):
+                return frame
+            if isinstance(frame, Information):
                 if frame.content == frames.SYNTAX_ERROR:
                     raise DeviceProtocol(device=self._device, found="syntax")
                 if frame.content[:2] == bytes((frames.FROM_CHIP, code + 1)):
-                    return frame.content[2:]
+                    return frame
         return None
 
     def _next(self, deadline: float) -> Frame | None:

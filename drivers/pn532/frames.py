@@ -56,9 +56,9 @@ def frame(content: bytes) -> bytes:
     """TFI and packet data as an information frame, normal if it can be; at most `LONGEST`."""
     if not 1 <= len(content) <= LONGEST:
         raise ValueError(f"no frame has {len(content)} bytes")
-    length = bytes((len(content),))
-    marks = b""
-    if len(content) > LONGEST_NORMAL:
+    if len(content) <= LONGEST_NORMAL:
+        marks, length = b"", len(content).to_bytes(1)
+    else:
         marks, length = b"\xff\xff", len(content).to_bytes(2)
     return (
         b"\x00" + START + marks + length + _complement(length)

@@ -45,9 +45,8 @@ class Place:
             if self._over(self.now, found):
                 told.append(Left(self.now.count))
                 self.now = None
-            else:  # the chip numbers anew each time
-                still = [_find(target, found) for target in self.now.targets]
-                self.now = replace(self.now, targets=tuple(t for t in still if t is not None))
+            else:
+                self.now = replace(self.now, targets=self._still(self.now, found))
         if self.now is None and (coming := self._next(found)):
             self._count += 1
             self._shown += [target for target in coming if not _find(target, self._shown)]
@@ -63,6 +62,13 @@ class Place:
             return True
         others = bool(self._unseen(found))
         return others and (self.served if self._each else not now.refused)
+
+    def _still(self, now: Came, found: Sequence[Target]) -> tuple[Target, ...]:
+        """Its targets as the chip numbers them now; who joins refused ones is refused with them."""
+        if now.refused:
+            self._shown += self._unseen(found)
+            return tuple(found)
+        return tuple(target for target in found if _find(target, now.targets))
 
     def _next(self, found: Sequence[Target]) -> tuple[Target, ...]:
         unseen = self._unseen(found)

@@ -231,7 +231,7 @@ class Pn532Reader(Kept[Chip]):
                 with self.flight.grounded():
                     self._look(connection)
                 if self._place.now is not None:
-                    self._world.wait(self._interval)
+                    connection.rest(self._interval)
         finally:
             with self.flight.grounded():
                 if self._card is not None:

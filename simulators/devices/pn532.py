@@ -249,7 +249,7 @@ class Pn532Chip:
             if head == b"\x00\xff":
                 self._call_off()
             else:
-                self._say(self._last)
+                self._say(self._broken(self._last))
             return True
         begin, length, checked = 4, head[0], sum(head)
         if head == b"\xff\xff":
@@ -466,6 +466,8 @@ class Pn532Chip:
 
     def _broken(self, frame: bytes) -> bytes:
         faults = self.faults
+        if not frame:
+            return frame
         if faults.wrong_checksum:
             faults.wrong_checksum -= faults.wrong_checksum > 0
             return frame[:-2] + bytes((frame[-2] ^ 0x5A, 0))

@@ -9,7 +9,7 @@ import pytest
 
 from drivers.contract import DeviceState, Interface, SlotBinding
 from drivers.pn532.reader import Pn532Reader, Pn532Readers
-from simulators.devices.pn532 import Pn532Chip, Tag
+from simulators.devices.pn532 import ChipFaults, Pn532Chip, Tag
 from simulators.devices.pty import PtyPort
 from simulators.vpcd import Faults, Moment, TearAtApdu
 from tests.drivers.contract.reader import until
@@ -64,8 +64,11 @@ def make_bench(tmp_path: Path) -> Iterator[MakeBench]:
     """A reader with these options, ready unless told otherwise."""
     with ExitStack() as stack:
 
-        def make(*, ready: bool = True, **options: object) -> Pn532Bench:
+        def make(
+            *, ready: bool = True, faults: ChipFaults | None = None, **options: object
+        ) -> Pn532Bench:
             chip = Pn532Chip()
+            chip.faults = faults or ChipFaults()
             stack.callback(chip.close)
             port = stack.enter_context(PtyPort(tmp_path / "by-id" / "usb-PN532_1", chip))
             match = str(port.path.parent / "usb-PN532_*")
