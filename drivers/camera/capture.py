@@ -81,7 +81,7 @@ class Capture:
         device: str,
         count: Callable[[str], None],
     ) -> None:
-        """Begins to open it, and to read. `count` is told `frames`."""
+        """Begins to open it, and to read. `count` is told `frames` and `garbled`."""
         self.attached = options.shown if options.is_address else path
         self._world = world
         self._options = options
@@ -172,9 +172,11 @@ class Capture:
                 raise self._gone(taken - asked)
             self._count("frames")
             if is_jpeg or self._due(taken):
-                there, data = video.retrieve()
-                if there:
-                    self._offer(Picture(np.asarray(data, np.uint8), is_jpeg, taken))
+                data = _eight_bits(video.retrieve()[1])
+                if data is None:  # an empty packet
+                    self._count("garbled")
+                else:
+                    self._offer(Picture(data, is_jpeg, taken))
 
     def _offer(self, picture: Picture) -> None:
         new = picture.is_jpeg and self._sizes.strange(picture.data.size)

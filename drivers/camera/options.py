@@ -5,6 +5,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from msgspec import Meta
 
+from drivers.eye import Symbology
 from drivers.options import DriverOptions
 
 Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
@@ -17,7 +18,8 @@ class CameraOptions(DriverOptions, frozen=True, kw_only=True):
 
     `width`, `height`, `fps`: asked of a V4L2 device, which may give others; `fps` is a sequence's
     pace. `idle_fps`: frames looked at per second while nothing moves. `region`: the part of the
-    frame that is searched, as left, top, right, bottom from 0 to 1. `window`: seconds in which the
+    frame that is searched, as left, top, right, bottom from 0 to 1. `symbologies`, `second_opinion`
+    (pyzbar): see `drivers.eye.Eye`. `window`: seconds in which the
     same code is one code. `frozen_after`: seconds of identical pictures that make a camera frozen;
     0 for a source without a sensor's noise (a sequence never is). `dark_below`: grey level (of 255)
     that even the brightest parts stay under in the dark; 0 to never call it dark.
@@ -29,6 +31,8 @@ class CameraOptions(DriverOptions, frozen=True, kw_only=True):
     fps: Annotated[float, Meta(ge=1, le=120)] = 30
     idle_fps: Annotated[float, Meta(ge=1, le=120)] = 10
     region: tuple[Fraction, Fraction, Fraction, Fraction] = (0.0, 0.0, 1.0, 1.0)
+    symbologies: tuple[Symbology, ...] = ("qr",)
+    second_opinion: bool = False
     window: Annotated[float, Meta(ge=0.0)] = 3.0
     frozen_after: Annotated[float, Meta(ge=0.0, le=60.0)] = 2.5
     dark_below: Annotated[int, Meta(ge=0, le=255)] = 32

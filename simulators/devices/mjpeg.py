@@ -41,10 +41,9 @@ class CameraFaults:
     paused: bool = False  # the line stays open and nothing comes
     stalled: bool = False  # stops in the middle of a picture
     silent: bool = False  # takes connections and does not answer
-    refusing: bool = False  # answers 404
     endless: Endless = ""  # response headers, part headers or one picture without an end
     spoil: Callable[[bytes], bytes] | None = None  # what becomes of each JPEG on its way
-    answer: bytes = b""  # sent instead of everything, and then the line is closed
+    answer: bytes | None = None  # sent instead of everything, and then the line is closed
 
 
 @dataclass(frozen=True)
@@ -68,6 +67,7 @@ class MjpegServer:
         self._listener: socket.socket | None = None
         self._clients: dict[socket.socket, threading.Thread] = {}
         self._sent: dict[int, float] = {}
+        self.connections = 0  # taken so far
         self._number = 0
         self._resting = self._picture(_resting(size))
         self._black = self._picture(np.zeros((size[1], size[0]), np.uint8))
@@ -100,8 +100,9 @@ class MjpegServer:
 
     def unplug(self) -> None:
         """Nobody answers at the address any more, and whoever watches is cut off."""
-        if self._listener is not None:
+        with self._guard:
             listener, self._listener = self._listener, None
+        if listener is not None:
             listener.shutdown(socket.SHUT_RDWR)  # wakes `accept`
             listener.close()
         self.drop()
@@ -148,8 +149,12 @@ class MjpegServer:
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             thread = threading.Thread(target=self._serve, args=(client,), daemon=True)
             with self._guard:
+                if self._listener is not listener:  # unplugged at this very moment
+                    client.close()
+                    return
                 self._clients[client] = thread
-            thread.start()
+                self.connections += 1
+                thread.start()
 
     def _serve(self, client: socket.socket) -> None:
         try:
@@ -167,12 +172,7 @@ class MjpegServer:
         if faults.silent:
             _hold(client, lambda: self.faults.silent)
             return
-        if faults.refusing:
-            client.sendall(
-                b"HTTP/1.0 404 Not Found\r\nContent-Type: text/html\r\n\r\n<html>no</html>"
-            )
-            return
-        if faults.answer:
+        if faults.answer is not None:
             client.sendall(faults.answer)
             return
         if faults.endless == "headers":

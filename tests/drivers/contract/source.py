@@ -77,9 +77,8 @@ class SourceContract:
         ready(bench)
         unread, wanted = bench.contents[:2]
         bench.source.release()
-        status = bench.source.status()
-        assert status.state is DeviceState.BUSY
-        assert status.fault == "device.released"
+        until(lambda: bench.source.status().fault == "device.released", PATIENCE)
+        assert bench.source.status().state is DeviceState.BUSY
         until(bench.free, PATIENCE)
         bench.show(unread)
         bench.hide()

@@ -1,0 +1,205 @@
+"""Reads codes with a camera: newest picture → watch → eye → same-code window → `events`.
+
+The capture has a thread of its own (`drivers.camera.capture`); this device's thread looks at what
+it offers: a fast pass at each picture, a thorough one now and then. While nothing moves fewer
+pictures are looked at.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+from math import ceil
+from typing import Final
+
+from drivers.camera.capture import Capture, Frame, Picture, open_capture
+from drivers.camera.faults import CameraDark, CameraFrozen
+from drivers.camera.options import CameraOptions
+from drivers.camera.watch import Watch
+from drivers.contract import (
+    Code,
+    DeviceFault,
+    DeviceProtocol,
+    DeviceState,
+    DeviceStatus,
+    DeviceStuck,
+    Options,
+)
+from drivers.eye import Eye, Sighting
+from drivers.io.keeper import Kept
+from drivers.io.repeats import Repeats
+from drivers.io.wait import Interrupted
+from drivers.options import typed
+from world import Queue, World
+
+LOG = logging.getLogger("onecard.devices")
+
+FIRST_WITHIN: Final = 4.0  # seconds from opening to a picture; sensors wake slowly
+NEXT_WITHIN: Final = 2.5  # seconds; a camera that gives none for so long is frozen
+AWAKE: Final = 2.0  # seconds that every picture is looked at after something moved
+THOROUGH_AWAKE: Final = 0.25  # seconds from one thorough pass to the next
+THOROUGH_AT_REST: Final = 2.0
+REMEMBERED: Final = 200  # codes whose times are kept
+
+
+class Camera(Kept[Capture]):
+    """See `drivers.contract.CodeSource`. Counters: `frames` that the camera gave, `looked` at
+    and of these `thorough`ly, `garbled` pictures, `repeated` codes, `frame_to_code_ms_p50` and
+    `frame_to_code_ms_p95` of the last 200 codes."""
+
+    def __init__(self, world: World, name: str, options: Options) -> None:
+        super().__init__(world, name)
+        self._options = typed(options, CameraOptions, device=name)
+        self._eye = Eye(
+            world.monotonic,
+            symbologies=self._options.symbologies,
+            second_opinion=self._options.second_opinion,
+        )
+        self._events: Queue[Code] = world.queue()
+        self._repeats = Repeats(self._options.window)
+        self._capture: Capture | None = None
+        self._dark = False
+        self._times: deque[float] = deque(maxlen=REMEMBERED)  # seconds from frame to code
+        self._watch = self._new_watch()
+        self._good_at = 0.0  # when the last picture could be decoded; all three World.monotonic()
+        self._awake_until = 0.0
+        self._thorough_at = 0.0
+
+    @property
+    def events(self) -> Queue[Code]:
+        return self._events
+
+    def status(self) -> DeviceStatus:
+        status = super().status()
+        with self._guard:
+            times, dark = sorted(self._times), self._dark
+        if times:
+            counters = dict(status.counters)
+            counters["frame_to_code_ms_p50"] = _milliseconds(times, 0.5)
+            counters["frame_to_code_ms_p95"] = _milliseconds(times, 0.95)
+            status = replace(status, counters=counters)
+        if dark and status.state is DeviceState.READY:
+            fault = CameraDark(device=self._name)
+            status = replace(status, state=fault.state, fault=fault.code, facts=dict(fault.facts))
+        return status
+
+    # `drivers.io.keeper.Kept`
+
+    def _open(self) -> Capture:
+        if self._capture is not None and not self._capture.ended:
+            raise DeviceStuck(device=self._name)  # the call that hung hangs still
+        capture = open_capture(self._world, self._options, device=self._name, count=self._count)
+        with self._guard:
+            self._capture = capture
+            wanted = not (self._stopping or self._released)
+        try:
+            if wanted:
+                self._await_life(capture)
+        except (DeviceFault, Interrupted):
+            capture.close()
+            raise
+        return capture
+
+    def _call_back(self) -> None:
+        super()._call_back()
+        with self._guard:
+            if self._capture is not None:  # it may still be opening
+                self._capture.interrupt()
+
+    def _serve(self, connection: Capture) -> None:
+        self._thorough_at = 0.0
+        self._awake_until = 0.0
+        try:
+            while True:
+                picture = connection.next(NEXT_WITHIN)
+                if picture is None:
+                    raise CameraFrozen(device=self._name, port=connection.attached)
+                self._look(connection, picture)
+        finally:
+            self._notice_dark(False)
+
+    # Pictures
+
+    def _await_life(self, capture: Capture) -> None:
+        """Until there are pictures, and not always the same. Raises `CameraFrozen`,
+        `DeviceProtocol` and what ends the capture."""
+        self._watch = self._new_watch()
+        self._good_at = self._world.monotonic()
+        deadline = self._good_at + FIRST_WITHIN
+        while picture := capture.next(deadline - self._world.monotonic()):
+            grey = self._searched(capture, picture)
+            if grey is not None:
+                self._watch.look(picture, grey)
+                if self._watch.alive:
+                    return
+        raise CameraFrozen(device=self._name, port=capture.attached)
+
+    def _look(self, capture: Capture, picture: Picture) -> None:
+        grey = self._searched(capture, picture)
+        if grey is None:
+            return
+        self._count("looked")
+        seen = self._watch.look(picture, grey)
+        if seen.frozen:
+            raise CameraFrozen(device=self._name, port=capture.attached)
+        self._notice_dark(seen.dark)
+        thorough = self._is_thorough_due(picture.taken)
+        if thorough:
+            self._count("thorough")
+            self._thorough_at = picture.taken
+        found = self._eye.look(grey, thorough=thorough)
+        for sighting in found:
+            self._take(sighting, picture)
+        if seen.moved or found:
+            self._awake_until = picture.taken + AWAKE
+        capture.rest(picture.taken > self._awake_until)
+
+    def _take(self, sighting: Sighting, picture: Picture) -> None:
+        if self._repeats.seen(sighting.content, picture.taken):
+            self._count("repeated")
+            return
+        at = self._world.monotonic()
+        with self._guard:
+            self._times.append(at - picture.taken)
+        self._present()
+        code = Code(self._name, sighting.content, picture.taken, at, sighting.symbology)
+        self._events.put(code)
+
+    def _searched(self, capture: Capture, picture: Picture) -> Frame | None:
+        """The part of the picture that is searched, None when it cannot be decoded. Raises
+        `DeviceProtocol` when none could for too long."""
+        grey = picture.grey()
+        if grey is None:
+            self._count("garbled")
+            if picture.taken - self._good_at > NEXT_WITHIN:
+                raise DeviceProtocol(device=self._name, port=capture.attached)
+            return None
+        self._good_at = picture.taken
+        height, width = grey.shape
+        left, top, right, bottom = self._options.region
+        # At least one pixel of each: a region may be narrower than that.
+        x, y = min(int(left * width), width - 1), min(int(top * height), height - 1)
+        return grey[y : max(y + 1, round(bottom * height)), x : max(x + 1, round(right * width))]
+
+    def _is_thorough_due(self, taken: float) -> bool:
+        pause = THOROUGH_AWAKE if taken <= self._awake_until else THOROUGH_AT_REST
+        return taken - self._thorough_at >= pause
+
+    def _notice_dark(self, dark: bool) -> None:
+        """A dark camera is told once, and once when it sees again."""
+        with self._guard:
+            news, self._dark = dark != self._dark, dark
+        if news and dark:
+            LOG.warning("device %s: %s", self._name, CameraDark.code)
+        elif news:
+            LOG.info("device %s: sees again", self._name)
+
+    def _new_watch(self) -> Watch:
+        options = self._options
+        frozen_after = 0.0 if options.is_sequence else options.frozen_after
+        return Watch(frozen_after=frozen_after, dark_below=options.dark_below)
+
+
+def _milliseconds(ordered: Sequence[float], share: float) -> int:
+    """The nearest rank of seconds in order, in whole milliseconds, rounded up."""
+    return ceil(ordered[ceil(share * len(ordered)) - 1] * 1000)
