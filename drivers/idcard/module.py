@@ -106,7 +106,7 @@ READ_FINGERPRINT: Final = Command(
     "read", b"\x30\x10", 4.0, 6 + TEXT_SIZE, 6 + TEXT_SIZE + 1024 + 1024
 )
 # 70 bytes each, as long as the first one; how many there can be is not stated.
-NEWEST_ADDRESS: Final = Command("newest address", b"\x30\x03", 2.0, 2, 4 * 70)
+NEWEST_ADDRESS: Final = Command("newest address", b"\x30\x03", 1.0, 2, 4 * 70)
 
 
 @dataclass(frozen=True)

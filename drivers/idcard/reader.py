@@ -115,12 +115,13 @@ class SamVReader(Kept[Module]):
                     raise DocumentGone(device=self.name) from fault
 
     def _newest_address(self, module: Module) -> bytes:
-        """What is on the document is enough without it."""
+        """What is on the document is enough without it, and a module may not know the question.
+        Whether the module itself is well is seen at the next find."""
         if not self._options.newest_address:
             return b""
         try:
             return module.newest_address()
-        except DocumentUnread:
+        except (DocumentUnread, DeviceFault):
             self._count("no newest address")
             return b""
 

@@ -140,7 +140,7 @@ def test_newest_address_or_none() -> None:
         (Module.find, FIND, 1.0),
         (Module.select, SELECT, 2.0),
         (lambda module: module.read(fingerprint=False), READ, 4.0),
-        (Module.newest_address, NEWEST_ADDRESS, 2.0),
+        (Module.newest_address, NEWEST_ADDRESS, 1.0),
     ],
     ids=["status", "find", "select", "read", "newest address"],
 )

@@ -396,6 +396,20 @@ def test_the_newest_address_comes_along_when_there_is_one(serial: Serial) -> Non
     assert bench.reader.status().counters == {"no newest address": 1}
 
 
+def test_a_module_that_does_not_know_the_newest_address_reads_documents_all_the_same(
+    serial: Serial,
+) -> None:
+    bench = serial(newest_address=True)
+    bench.module.faults.silent.add("newest address")
+    for card in bench.cards[:2]:
+        bench.lay(card)
+        document = expect(bench, Document)
+        assert (document.text, document.newest_address) == (card.text, b"")
+        bench.lift()
+    assert bench.reader.status().lost == 0
+    assert bench.reader.status().counters == {"no newest address": 2}
+
+
 @pytest.mark.parametrize(
     ("sw", "status"), [(0x60, "self test"), (0x66, "not authorised")], ids=["60", "66"]
 )
