@@ -6,6 +6,7 @@ stored is refused. An exit lane opens first and records afterwards: leaving neve
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from agent.clock import Clock
 from agent.codes import CodeDesk
@@ -29,6 +30,7 @@ from drivers.contract import (
     Document,
     Interface,
     Presence,
+    SignallingReader,
     Unread,
 )
 from offline_store.event import Draft, Record
@@ -54,6 +56,11 @@ class Opened:
 
     opening: Opening | None = None  # where the barrier tells who goes through
     stuck: DeviceFault | None = None  # why it did not open
+
+    @property
+    def leaving(self) -> Reason:
+        """What somebody is told who was let out without being asked."""
+        return Reason.OUT_OF_SERVICE if self.stuck else Reason.ACCEPTED_EXIT
 
 
 class Taps:
@@ -92,12 +99,13 @@ class Taps:
         stages = Stages(self._world, presence.at)
         leaving = lane.direction == "exit"
         let_out = self._let_out(lane) if leaving else None
-        with (
-            self._watchdog.watch(reader, lambda: self._silent(lane, reader)) as watch,
-            PoweredCard(reader, presence.count, watch) as card,  # powered down on every way out
-        ):
-            presented = self._read(card, presence, watch, stages)
-            report = self._settle(lane, reader.name, presented, stages, leaving=leaving)
+        with self._watchdog.watch(reader, lambda: self._silent(lane, reader)) as watch:
+            with PoweredCard(reader, presence.count, watch) as card:  # down on every way out
+                presented = self._read(card, presence, watch, stages)
+                report = self._settle(lane, reader.name, presented, stages, leaving=leaving)
+            if isinstance(reader, SignallingReader):
+                reason = let_out.leaving if let_out else report.reason
+                watch.signalling(partial(reader.signal, self._results.prompt(reason)))
         return self._end(lane, report, let_out)
 
     def handle_code(self, lane: Lane, code: Code) -> TapReport:
@@ -244,8 +252,7 @@ class Taps:
     def _let_out(self, lane: Lane) -> Opened:
         """Open at once and say so; nothing that comes later changes it."""
         opened = self._open(lane, None)
-        reason = Reason.OUT_OF_SERVICE if opened.stuck else Reason.ACCEPTED_EXIT
-        lane.show(self._results.prompt(reason))
+        lane.show(self._results.prompt(opened.leaving))
         return opened
 
     def _silent(self, lane: Lane, reader: CardReader) -> None:

@@ -39,6 +39,14 @@ class Watch:
         finally:
             self.waiting_since = None
 
+    def signalling(self, signal: Callable[[], None]) -> None:
+        """Let the reader's own lamp and buzzer speak; a reader that hangs in it is seen too."""
+        self.waiting_since = self._dog.now()
+        try:
+            signal()
+        finally:
+            self.waiting_since = None
+
 
 class _Watched:
     """See `drivers.contract.CardHandle`."""

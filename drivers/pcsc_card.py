@@ -7,6 +7,8 @@ SCardGetContextChannelAndLockFromHandle).
 """
 
 import logging
+from collections import Counter
+from collections.abc import Sequence
 from typing import Final
 
 from smartcard import scard
@@ -24,9 +26,12 @@ from drivers.contract import (
     DeviceStuck,
     Interface,
     Presence,
+    Prompt,
     SlotBinding,
 )
 from drivers.io.flight import Flight
+from drivers.options import typed
+from drivers.pcsc_lamp import ESCAPE, PcscOptions, escapes
 from drivers.pcsc_state import Seen, half_told, insertions, moves
 from drivers.pcsc_users import users_of_pcsc
 from world import Fault, Queue, World
@@ -168,6 +173,8 @@ class PcscReader:
         self._denied = False
         self._fault: DeviceFault | None = None
         self._last_fault = ""
+        self._lamp = typed(binding.options, PcscOptions, device=binding.name).lamp
+        self._counters: Counter[str] = Counter()
         self._half_told_since: float | None = None
         self._lost = 0
 
@@ -220,16 +227,36 @@ class PcscReader:
             raise self._refused(error, attached)
         return handle, protocol
 
-    def _attempt(self, attached: str) -> tuple[int, int, int]:
+    def _attempt(
+        self, attached: str, share: int = scard.SCARD_SHARE_EXCLUSIVE, protocols: int = PROTOCOLS
+    ) -> tuple[int, int, int]:
         if self._context is None:
             error, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
             if error != scard.SCARD_S_SUCCESS:
                 return error, 0, 0
             self._context = context
-        error, handle, protocol = scard.SCardConnect(
-            self._context, attached, scard.SCARD_SHARE_EXCLUSIVE, PROTOCOLS
-        )
+        error, handle, protocol = scard.SCardConnect(self._context, attached, share, protocols)
         return error, handle, protocol
+
+    def signal(self, prompt: Prompt) -> None:
+        """See `drivers.contract.SignallingReader`. Counted: `signalled`, `unsignalled`."""
+        commands = escapes(self._lamp, prompt)
+        attached = self.seen.attached
+        if commands and attached:
+            with self.flight:
+                shown = self._escape(attached, commands)
+            self._counters["signalled" if shown else "unsignalled"] += 1
+
+    def _escape(self, attached: str, commands: Sequence[bytes]) -> bool:
+        """Past any card, to the reader itself. With no card of ours open nobody holds the slot."""
+        error, handle, _ = self._attempt(attached, scard.SCARD_SHARE_DIRECT, 0)
+        if error != scard.SCARD_S_SUCCESS:
+            if error in SERVICE_LEFT:
+                self._release()
+            return False
+        errors = [scard.SCardControl(handle, ESCAPE, list(command))[0] for command in commands]
+        scard.SCardDisconnect(handle, scard.SCARD_LEAVE_CARD)
+        return not any(errors)
 
     def _refused(self, error: int, attached: str) -> Fault:
         name = self.name
@@ -296,6 +323,7 @@ class PcscReader:
             lost=self._lost,
             presented=self.seen.count,
             holder=str(self._fault.facts.get("holder", "")) if self._fault else "",
+            counters=dict(self._counters),
         )
 
     def _state(self) -> DeviceState:

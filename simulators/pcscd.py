@@ -90,6 +90,23 @@ class Port:
         nobody listens: pcscd is down or does not know the reader."""
         return _tell(self.bundle / "events", b"!")
 
+    def take_escapes(self) -> None:
+        """Escape commands are allowed from now on, as by ifdDriverOptions, and noted."""
+        (self.bundle / "escapes").write_bytes(b"")
+
+    def refuse_escapes(self) -> None:
+        (self.bundle / "escapes").unlink(missing_ok=True)
+
+    @property
+    def escapes(self) -> list[bytes]:
+        """The escape commands since `take_escapes`."""
+        notes = (self.bundle / "escapes").read_bytes()
+        found = []
+        while notes:
+            found.append(notes[1 : 1 + notes[0]])
+            notes = notes[1 + notes[0] :]
+        return found
+
     def mark(self, *, dead: bool | None = None, unplugged: bool | None = None) -> None:
         """Say of the card in this slot that it is dead (no ATR), of the reader that it is out."""
         for file, marked in (("dead", dead), ("unplugged", unplugged)):

@@ -5,7 +5,8 @@
  * card that was swapped, and it can hold a card that does not answer its power-up.
  *
  * Files beside this library: vpcd.so (a copy of libifdvpcd.so of its own, because that keeps static
- * state), events (the FIFO), dead (exists: the card in the slot gives no ATR).
+ * state), events (the FIFO), dead (exists: the card in the slot gives no ATR), escapes (exists: the
+ * reader takes escape commands; they are noted in it).
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -22,6 +23,7 @@
 
 #define SLOT 0
 #define TELLS 2 /* pcscd's status thread looks twice: before it takes the power, and for the state */
+#define ESCAPE SCARD_CTL_CODE(1) /* libccid's IOCTL_SMARTCARD_VENDOR_IFD_EXCHANGE */
 #define LONGEST_WAIT 400 /* ms; vpcd's own cards announce themselves to nobody */
 
 static struct {
@@ -219,8 +221,30 @@ RESPONSECODE IFDHICCPresence(DWORD lun)
 	return result;
 }
 
+/* An escape command goes to the reader itself: noted as its length and its bytes. */
+static RESPONSECODE escape(PUCHAR send, DWORD size, PUCHAR receive, DWORD length, LPDWORD returned)
+{
+	char path[PATH_MAX];
+	unsigned char head = size;
+	int notes;
+	beside(path, sizeof path, "escapes");
+	notes = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+	if (notes < 0 || size > 255 || length < 2)
+		return IFD_ERROR_NOT_SUPPORTED;
+	if (write(notes, &head, 1) < 0 || write(notes, send, size) < 0) {
+		close(notes);
+		return IFD_COMMUNICATION_ERROR;
+	}
+	close(notes);
+	memcpy(receive, "\x90\x00", 2);
+	*returned = 2;
+	return IFD_SUCCESS;
+}
+
 RESPONSECODE IFDHControl(DWORD lun, DWORD code, PUCHAR send, DWORD size, PUCHAR receive, DWORD length, LPDWORD returned)
 {
 	(void)lun;
+	if (code == ESCAPE)
+		return escape(send, size, receive, length, returned);
 	return vpcd.control(SLOT, code, send, size, receive, length, returned);
 }

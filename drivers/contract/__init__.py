@@ -54,6 +54,7 @@ from drivers.contract.reader import (
     Presence,
     ReaderDriver,
     SeveralCards,
+    SignallingReader,
     SlotBinding,
 )
 from drivers.contract.source import (
@@ -110,6 +111,7 @@ __all__ = [
     "Receipt",
     "Sensed",
     "SeveralCards",
+    "SignallingReader",
     "SlotBinding",
     "Unread",
 ]

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from apdu.channel import Channel
 from drivers.contract.device import DeviceStatus, Options
+from drivers.contract.prompts import Prompt
 from world import Fault, Queue, World
 
 
@@ -80,6 +81,17 @@ class CardReader(Protocol):
     def give_up(self) -> None:
         """The watchdog's word: a call to the device (open, transmit, close) hangs. The reader is
         marked `no-answer` until that call returns; the handle itself is not touched (design.md)."""
+        ...
+
+
+@runtime_checkable
+class SignallingReader(Protocol):
+    """A `CardReader` with a lamp or buzzer of its own."""
+
+    def signal(self, prompt: Prompt) -> None:
+        """Show it; never raises, and does nothing where the settings name no lamp. Only on the
+        thread that opens the reader's cards, after the tap, with no card open: so that it never
+        meets a call to a card."""
         ...
 
 
