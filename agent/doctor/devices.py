@@ -9,10 +9,12 @@ from agent.devices import configured
 from agent.doctor.findings import Case, Finding
 from agent.doctor.service import PCSC
 from config.model import Device, Output, Reader
+from drivers.contract import DeviceDenied
+from drivers.io.sysfs import Tree
 
-USB_PLACE: Final = re.compile(
-    r"usb \S+ ([0-9a-fA-F]{4}):([0-9a-fA-F]{4})"
-)  # as `UsbPipes.attached`
+USB_PLACE: Final = re.compile(r"(?:usb )?([0-9]+-[0-9]+(?:\.[0-9]+)*)(?: |\Z)")  # `usb.place`
+SOUND: Final = ("voice",)  # drivers whose device is a sound card, which has no path of its own
+DENIED: Final = DeviceDenied.code
 RULES: Final = "/etc/udev/rules.d/70-onecard.rules"
 # Groups that mean nobody in particular: joining them is no remedy.
 NOBODYS: Final = ("root", "0")
@@ -41,6 +43,7 @@ ORDINARY: Final = (
     "device.silent",
     "device.protocol",
     "device.no-answer",
+    "scanner.garbled",
     "",
 )
 
@@ -65,7 +68,7 @@ def _finding(case: Case, device: Reader | Device | Output, found: Mapping[str, A
     if state == "ready":
         return Finding("device-ready", True, facts)
     if state == "no-permission":
-        return _denied(case, facts)
+        return _denied(case, facts, {"device": device.name, **told})
     if fault not in ORDINARY:
         return Finding(
             "device-fault",
@@ -88,21 +91,37 @@ def _wanted(device: Reader | Device | Output) -> str:
     return next((place for place in places if isinstance(place, str)), device.name)
 
 
-def _denied(case: Case, facts: Mapping[str, str]) -> Finding:
+def _denied(case: Case, facts: Mapping[str, str], told: Mapping[str, Any]) -> Finding:
     """The command that lets the agent's user in: a group to join, or a rule that names one."""
     port = facts["port"]
     if usb := USB_PLACE.match(port):
-        rule = f'SUBSYSTEM=="usb", ATTR{{idVendor}}=="{usb[1]}", ATTR{{idProduct}}=="{usb[2]}"'
-        return _needs_rule(facts, f'{rule}, GROUP="{case.user}", MODE="0660"')
+        return _needs_rule(facts, f'{_usb_rule(case, usb[1])}, GROUP="{case.user}", MODE="0660"')
+    if not port.startswith("/"):
+        if facts["driver"] in SOUND:
+            return _join(case, facts, "audio")
+        return Finding("device-fault", False, {**facts, "fault": DENIED}, (DENIED, told))
     node = case.world.real_path(Path(port))
     try:
         group = case.world.file_group(node)
     except OSError:
         group = NOBODYS[0]
-    if group in NOBODYS:
-        usual = (g for prefix, g in USUAL_GROUP.items() if node.name.startswith(prefix))
-        group = next(usual, case.user)
-        return _needs_rule(facts, f'KERNEL=="{node.name}", GROUP="{group}", MODE="0660"')
+    if group not in NOBODYS:
+        return _join(case, facts, group)
+    usual = (name for prefix, name in USUAL_GROUP.items() if node.name.startswith(prefix))
+    group = next(usual, case.user)
+    return _needs_rule(facts, f'KERNEL=="{node.name}", GROUP="{group}", MODE="0660"')
+
+
+def _usb_rule(case: Case, place: str) -> str:
+    """By its numbers, so that it holds at every socket; by its socket where they are not told."""
+    tree = Tree(case.world, case.root / "sys", case.root / "dev")
+    usb = tree.usb(tree.sys / "bus" / "usb" / "devices" / place)
+    if usb is None:
+        return f'SUBSYSTEM=="usb", KERNEL=="{place}"'
+    return f'SUBSYSTEM=="usb", ATTR{{idVendor}}=="{usb.vendor}", ATTR{{idProduct}}=="{usb.product}"'
+
+
+def _join(case: Case, facts: Mapping[str, str], group: str) -> Finding:
     command = f"usermod -aG {group} {case.user} && systemctl restart onecard"
     return Finding("device-no-permission", False, {**facts, "group": group, "command": command})
 

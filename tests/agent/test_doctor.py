@@ -22,6 +22,7 @@ from config.model import Agent as Settings
 from config.model import Device, Keys, Lane, Reader, Scene, Sync, Terminal
 from drivers.contract import DeviceState, DeviceStatus
 from simulators.certificates import Authority
+from simulators.devices.machine import Machine, UsbIdentity
 from tests import product
 from tests.offline_store.support import MemoryKeys
 from world import Stream
@@ -179,6 +180,7 @@ def with_device(
     of: Device = SCANNER,
     port: str = "/dev/ttyUSB0",
     box: Box | None = None,
+    root: Path = Path("/nowhere"),
     **facts: str,
 ) -> list[Finding]:
     """A scanner stands at the entry, and that is how it is."""
@@ -193,7 +195,7 @@ def with_device(
     fitted = msgspec.structs.replace(settings(), lanes=(entry,), scanners=(of,))
     running = status()
     running["devices"] = [device_status(Placed("scanners", of.driver, ["entry"], told))]
-    return examined(box, of=fitted, running=running)
+    return examined(box, of=fitted, running=running, root=root)
 
 
 def machine(files: Mapping[str, bytes], state: DeviceState = DeviceState.READY) -> list[Finding]:
@@ -476,23 +478,39 @@ def test_the_missing_group_is_named_with_the_exact_command() -> None:
 @pytest.mark.parametrize(
     ("port", "rule"),
     [
-        ("usb 1-2 0400:c35a", 'ATTR{idVendor}=="0400", ATTR{idProduct}=="c35a", GROUP="onecard"'),
+        ("1-1", 'ATTR{idVendor}=="0400", ATTR{idProduct}=="c35a", GROUP="onecard"'),
+        ("usb 1-1 0400:C35A", 'ATTR{idVendor}=="0400", ATTR{idProduct}=="c35a"'),
+        ("1-2.4", 'SUBSYSTEM=="usb", KERNEL=="1-2.4", GROUP="onecard", MODE="0660"'),
         ("/dev/ttyUSB7", 'KERNEL=="ttyUSB7", GROUP="dialout", MODE="0660"'),
         ("/dev/video3", 'KERNEL=="video3", GROUP="video"'),
         ("/dev/gpiochip0", 'KERNEL=="gpiochip0", GROUP="gpio"'),
     ],
 )
 @pytest.mark.parametrize("group", ["root", ""])
-def test_what_belongs_to_no_group_gets_a_rule(port: str, rule: str, group: str) -> None:
-    there = box(group=group)
-    found = only(
-        with_device("no-permission", "device.denied", port=port, box=there), "device-needs-rule"
+def test_what_belongs_to_no_group_gets_a_rule(
+    tmp_path: Path, port: str, rule: str, group: str
+) -> None:
+    Machine(tmp_path).add_usb(UsbIdentity("0400", "c35a"))
+    found = with_device(
+        "no-permission", "device.denied", port=port, box=box(group=group), root=tmp_path
     )
-    assert rule in sentence(found)
+    assert rule in sentence(only(found, "device-needs-rule"))
 
 
-def test_a_wrong_speed_is_named_as_the_configuration_has_it() -> None:
-    found = only(with_device("protocol-error", "device.protocol", of=FAST), "serial-garbled")
+def test_sound_is_for_the_group_audio() -> None:
+    speaker = Device(name="eye", driver="voice")
+    found = with_device("no-permission", "device.denied", of=speaker, port="alsa")
+    assert only(found, "device-no-permission").facts["group"] == "audio"
+
+
+def test_what_has_no_file_of_its_own_keeps_the_faults_sentence() -> None:
+    found = with_device("no-permission", "device.denied", port="somewhere else")
+    assert only(found, "device-fault").cause is not None
+
+
+@pytest.mark.parametrize("fault", ["device.protocol", "scanner.garbled"])
+def test_a_wrong_speed_is_named_as_the_configuration_has_it(fault: str) -> None:
+    found = only(with_device("protocol-error", fault, of=FAST), "serial-garbled")
     assert "baudrate = 115200" in sentence(found)
 
 
