@@ -4,7 +4,7 @@ import itertools
 import queue
 import threading
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -30,6 +30,7 @@ from simulators.devices.pn532 import Pn532Chip
 from simulators.devices.scan_module import HidPosScanner, ScanModule
 from simulators.devices.usb import UsbDevice, UsbFaults
 from simulators.site import DOOR, DOOR_OUT, NotInTime, until
+from simulators.vpcd import Faults
 
 if TYPE_CHECKING:
     from simulators.box.box import Box
@@ -114,6 +115,32 @@ class PcscPart(CardPart):
 
     def take(self) -> None:
         self._box.slots[self._system].remove()
+
+    def faults(self) -> Mapping[str, Fault]:
+        return {**super().faults(), "mute card": self.mute, "service killed": self.killed}
+
+    def excused(self, box: "Box", fault: str) -> Collection[str]:
+        """The voice speaks when a card was held to the door; the PSAM is pcscd's too."""
+        if fault == "service killed":
+            return [part.name for part in box.parts if part.kind in ("readers", "prompts")]
+        return [part.name for part in box.parts if part.kind == "prompts"]
+
+    @contextmanager
+    def mute(self) -> Iterator[None]:
+        card = self._box.wallet.at(GOOD, Interface.CONTACTLESS)
+        self._box.slots[self._system].insert(card, Faults(mute_from=1))
+        try:
+            yield
+        finally:
+            self.take()
+
+    @contextmanager
+    def killed(self) -> Iterator[None]:
+        self._box.pcscd.kill()
+        try:
+            yield
+        finally:
+            self._box.pcscd.start()
 
 
 class Pn532Part(SerialPart, CardPart):
@@ -339,6 +366,15 @@ class BarrierPart(SerialPart):
     kind = "barriers"
     direction: ClassVar[Direction]
     peer: GateBoard
+
+    def excused(self, box: "Box", fault: str) -> Collection[str]:
+        """Whoever waits at its lane; who leaves is recorded all the same."""
+        waiting = [
+            part.name
+            for part in box.parts
+            if part.lane == self.lane != "exit" and part.kind in ("readers", "documents")
+        ]
+        return [*waiting, *(part.name for part in box.parts if part.kind == "prompts")]
 
     def works(self, box: "Box") -> str:
         opened = self.peer.opened

@@ -9,7 +9,7 @@ import queue
 import random
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
@@ -61,6 +61,10 @@ class Part(ABC):
     def faults(self) -> Mapping[str, Fault]:
         """How it can fail: name → a context in which it does."""
         return {"unplugged": self.unplugged}
+
+    def excused(self, box: "Box", fault: str) -> Collection[str]:
+        """Other parts that cannot work either while it fails so: a card opens no broken gate."""
+        return ()
 
     @contextmanager
     def unplugged(self) -> Iterator[None]:

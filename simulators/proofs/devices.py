@@ -1,0 +1,206 @@
+"""`onecard prove devices`: every device of a box fails in every way that it can, one after another.
+
+While one fails, all others do their work; when the fault is mended, the device has to do its own
+again, by itself. The control is a keeper that opens a device once and never again.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from unittest import mock
+
+from drivers.io.keeper import Kept
+from simulators.box.box import Box
+from simulators.box.parts import Fault, Part
+from simulators.site import NotInTime
+
+PATIENCE = 30.0  # seconds for a device to be back
+CONTROL_PATIENCE = 4.0
+CONTROL_PARTS = ("wand", "id-reader", "gate", "pad")
+CONTROL_TIMEOUT = 120.0
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One device, one fault."""
+
+    part: str
+    fault: str
+    noticed: str  # the fault's code while it lasted; empty when nothing was to be seen
+    disturbed: Sequence[str]  # others that did not work meanwhile
+    back: float | None  # seconds from the mending to the next work done; None: never
+
+    @property
+    def survived(self) -> bool:
+        return self.back is not None and not self.disturbed
+
+
+@dataclass
+class Matrix:
+    """All cells so far."""
+
+    cells: list[Cell] = field(default_factory=list)
+    checks: int = 0  # how often others did their work during a fault
+
+    def figures(self) -> dict[str, Any]:
+        back = [cell.back for cell in self.cells if cell.back is not None]
+        return {
+            "kinds": len({cell.part for cell in self.cells}),
+            "injected": len(self.cells),
+            "survived": sum(cell.survived for cell in self.cells),
+            "noticed": sum(bool(cell.noticed) for cell in self.cells),
+            "checks_of_others": self.checks,
+            "others_disturbed": sum(len(cell.disturbed) for cell in self.cells),
+            "back_p50_s": round(statistics.median(back), 2) if back else None,
+            "back_max_s": round(max(back), 2) if back else None,
+            "failed": [f"{c.part}: {c.fault}" for c in self.cells if not c.survived],
+        }
+
+
+class Audience(Protocol):
+    """Who watches."""
+
+    def cell(self, cell: Cell) -> None: ...
+
+
+class Nobody:
+    """An audience of its own."""
+
+    def cell(self, cell: Cell) -> None:
+        """Nobody looks."""
+
+
+class Printer:
+    """One line per cell on standard error, for who waits minutes for the figures."""
+
+    def cell(self, cell: Cell) -> None:
+        back = "lost" if cell.back is None else f"back in {cell.back:.2f} s"
+        told = [cell.noticed, *(f"disturbed {name}" for name in cell.disturbed)]
+        sys.stderr.write(f"{cell.part}: {cell.fault}: {back} {' '.join(filter(None, told))}\n")
+
+
+def run(arguments: Sequence[str] = ()) -> dict[str, Any]:
+    """Figures, goals, and the control that must lose devices."""
+    parser = argparse.ArgumentParser(prog="prove devices")
+    parser.add_argument("--parts", nargs="*", help="only these devices fail")
+    parser.add_argument("--faults", nargs="*", help="only these faults")
+    parser.add_argument("--watch", action="store_true", help="a line per fault as it goes")
+    options = parser.parse_args(list(arguments))
+    with Box() as box:
+        audience = Printer() if options.watch else Nobody()
+        matrix = played(box, options.parts, options.faults, audience)
+    control = controlled()
+    caught = control["survived"] < control["injected"]
+    figures = matrix.figures()
+    whole = figures["survived"] == figures["injected"] > 0
+    return {
+        "name": "devices",
+        **figures,
+        "control": control,
+        "goals": {"survived": "injected", "others_disturbed": 0},
+        "holds": whole and caught,
+    }
+
+
+def played(
+    box: Box,
+    parts: Sequence[str] | None = None,
+    faults: Sequence[str] | None = None,
+    audience: Audience | None = None,
+    patience: float = PATIENCE,
+    *,
+    others: bool = True,
+) -> Matrix:
+    """The matrix of a box, or of some of its parts and faults."""
+    matrix = Matrix()
+    for part in box.parts:
+        if parts and part.name not in parts:
+            continue
+        for name, fault in part.faults().items():
+            if not faults or name in faults:
+                cell = injected(box, matrix, part, name, fault, patience, others=others)
+                matrix.cells.append(cell)
+                (audience or Nobody()).cell(cell)
+    return matrix
+
+
+def injected(
+    box: Box,
+    matrix: Matrix,
+    part: Part,
+    name: str,
+    fault: Fault,
+    patience: float,
+    *,
+    others: bool,
+) -> Cell:
+    """One fault: others at work meanwhile, and the device itself afterwards."""
+    excused = {part.name, *part.excused(box, name)}
+    disturbed = []
+    noticed = ""
+    with fault():
+        for other in box.parts if others else ():
+            if other.name not in excused:
+                matrix.checks += 1
+                if not does_its_work(box, other):
+                    disturbed.append(other.name)
+        device = box.device(part.name)
+        if device["state"] != "ready":
+            noticed = str(device["fault"] or device["state"])
+    mended = time.monotonic()
+    back = None
+    while back is None and time.monotonic() - mended < patience:
+        if ready(box, part, patience) and does_its_work(box, part):
+            back = time.monotonic() - mended
+    return Cell(part.name, name, noticed, disturbed, back)
+
+
+def ready(box: Box, part: Part, patience: float) -> bool:
+    try:
+        box.until_ready(part, patience)
+    except NotInTime:
+        return False
+    return True
+
+
+def does_its_work(box: Box, part: Part) -> bool:
+    try:
+        part.works(box)
+    except NotInTime:
+        return False
+    return True
+
+
+# The control
+
+
+def opens_once(self: Kept[Any]) -> None:
+    """What `Kept._keep` would be without its loop."""
+    self._run_once()
+
+
+def controlled() -> dict[str, Any]:
+    """The same with a keeper that never opens again, in a process of its own."""
+    command = [sys.executable, "-m", "simulators.proofs.devices", "--control"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=CONTROL_TIMEOUT, check=True
+    )
+    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return {key: figures[key] for key in ("injected", "survived")}
+
+
+def control() -> dict[str, Any]:
+    with mock.patch.object(Kept, "_keep", opens_once), Box() as box:
+        return played(
+            box, CONTROL_PARTS, ["unplugged"], patience=CONTROL_PATIENCE, others=False
+        ).figures()
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(control() if "--control" in sys.argv else run(sys.argv[1:])) + "\n")
