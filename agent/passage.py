@@ -157,7 +157,7 @@ class Passages:
         self._task = self._world.spawn(self._run, name=f"passage {self._barrier.name}")
 
     def stop(self) -> None:
-        """What has ended is recorded; what is still open has no end that anybody saw."""
+        """What was sensed until now is recorded; what is still open has no end that anybody saw."""
         self._stopping = True
         self._barrier.events.put(WAKE)
         if self._task is not None:
@@ -189,12 +189,15 @@ class Passages:
         self._barrier.events.put(WAKE)
 
     def _run(self) -> None:
-        while not self._stopping:
-            self._watch(self._next_event())
+        while True:
+            event = self._next_event()
+            self._watch(event)
             with self._guard:
                 ends = self._passage.take()
             for end in ends:
                 self._record(end)
+            if event is WAKE and self._stopping:
+                return
 
     def _next_event(self) -> Sensed | None:
         with self._guard:

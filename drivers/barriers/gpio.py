@@ -39,7 +39,8 @@ GpioLine = Annotated[int, Meta(ge=0, le=1023)]
 class GpioOptions(DriverOptions, frozen=True, kw_only=True):
     """`chip` is a path or a pattern. Lines are offsets within it, as gpioinfo shows them; `exit`
     and `counter` are as `entry` where they are none. `active_low`: a relay is on while its line is
-    low.
+    low. `sensors` is a table of `entry`, `exit`, `counter`, `forced`: the lines that tell it when
+    they come on.
     """
 
     chip: Annotated[str, Meta(min_length=1)] = "/dev/gpiochip0"

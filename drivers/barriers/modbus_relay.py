@@ -1,6 +1,7 @@
 """Relay boards that speak Modbus: relays are coils, the gate's sensors are discrete inputs.
 
-Driver `modbus-relay`. A board speaks only when asked, so its inputs are polled (see `_do_due`).
+Driver `modbus-relay`. Such a board speaks only when asked, so its inputs have to be polled: often
+while somebody may go through, seldom at rest.
 """
 
 from collections.abc import Mapping
@@ -33,11 +34,13 @@ LOST_POLLS: Final = 3  # in a row, until the board counts as silent
 
 
 class ModbusRelayOptions(LineOptions, frozen=True, kw_only=True):
-    """`entry`, `exit`, `counter` are relays, `sensors` are inputs; both count from 0. `framing`
-    "tcp" is Modbus TCP, with a port `socket://host:502`. With `timed` "waveshare" the board ends
-    the pulse by itself, even when the agent or the line dies meanwhile. `probe` is what is asked
-    when the board is found, to know it from a line that only echoes: not every board has inputs.
-    Inputs are polled every `poll_ms` for `watch_s` seconds after an opening, every `rest_ms` else.
+    """`entry`, `exit`, `counter` are relays, counted from 0. `sensors` is a table of `entry`,
+    `exit`, `counter`, `forced`: the inputs, counted from 0, that tell it when they come on.
+    `framing` "tcp" is Modbus TCP, with a port `socket://host:502`. With `timed` "waveshare" the
+    board ends the pulse by itself, even when the agent or the line dies meanwhile. `probe` is what
+    is asked when the board is found, to know it from a line that only echoes: not every board has
+    inputs. They are polled every `poll_ms` for `watch_s` seconds after an opening, else every
+    `rest_ms`.
     """
 
     unit: Annotated[int, Meta(ge=1, le=247)] = 1
@@ -130,7 +133,7 @@ class ModbusRelay(RelayBarrier[Port]):
         return self._polled + period / 1000
 
     def _do_due(self, board: Port) -> None:
-        """Ends pulses, and polls: often while somebody may go through, seldom at rest."""
+        """Ends pulses, and polls, as the protocol forces us to."""
         super()._do_due(board)
         if self._sensors and self._world.monotonic() >= self._next_poll():
             self._poll(board)

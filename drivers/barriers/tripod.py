@@ -25,8 +25,8 @@ Side = Literal["left", "right"]
 
 class TripodOptions(LineOptions, frozen=True, kw_only=True):
     """`answer` "echo": the board sends back what it took; with "none" a board that is off goes
-    unnoticed. `reports` are the first bytes in hex (command, then data) of the frames by which the
-    board tells who goes through.
+    unnoticed. `reports` is a table of `entry`, `exit`, `counter`, `forced`: the first bytes in hex
+    (command, then data) of the frames by which the board tells it.
     """
 
     address: Annotated[int, Meta(ge=0, le=255)] = 1
