@@ -2,7 +2,7 @@
 above the driver is what it is over PC/SC, and knows nothing of it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +17,12 @@ from simulators.cards.faults import wrong_cryptogram
 from simulators.devices.pn532 import Pn532Chip, Tag
 from simulators.devices.pty import PtyPort
 from simulators.gate import Door, LocalGate
+from simulators.pcscd import Pcscd
 from simulators.people import FOREIGN, Wallet, load_cast
-from simulators.site import PSAM, until
+from simulators.site import DOOR_SLOT, PSAM, until
 from simulators.timing import TimeTable
 from simulators.vpcd import SOUND, Faults, Moment, Slot, TearAtApdu
+from tests.conftest import LINK
 
 CAST = load_cast()
 PATIENCE = 10.0  # seconds
@@ -34,7 +36,13 @@ class Doors:
     gate: LocalGate
     chip: Pn532Chip
     port: PtyPort
+    slot: Slot  # contact
     wallet: Wallet
+    opened_before: int = 0
+
+    @property
+    def opened(self) -> int:
+        return self.gate.opened - self.opened_before
 
     def card(self, key: str) -> Card:
         return self.wallet.at(key, Interface.CONTACTLESS)
@@ -57,22 +65,41 @@ class Doors:
 
 
 @contextmanager
-def doors_with(several: str, folder: Path, slots: Mapping[str, Slot]) -> Iterator[Doors]:
+def doors_with(several: str, folder: Path, pcscd: Pcscd) -> Iterator[Doors]:
+    """`pcscd` with the PSAM, and the contact reader beside the PN532."""
+    pcscd.link(LINK)
+    slots = {reader: Slot(pcscd, reader) for reader in (DOOR_SLOT, PSAM)}
     with ExitStack() as stack:
         chip = Pn532Chip()
         stack.callback(chip.close)
         port = stack.enter_context(PtyPort(folder / "by-id" / "usb-PN532", chip))
+        for slot in slots.values():
+            stack.callback(slot.remove)
         slots[PSAM].insert(CAST.psam())
         door = Door("pn532", str(port.path), {"several": several})
         gate = stack.enter_context(LocalGate(CAST, folder, door=door))
         until(lambda: gate.has_psam, "the PSAM is not ready")
-        yield Doors(gate, chip, port, Wallet(CAST))
+        yield Doors(gate, chip, port, slots[DOOR_SLOT], Wallet(CAST))
+
+
+@pytest.fixture(scope="module", params=["refuse"])
+def all_day(
+    request: pytest.FixtureRequest,
+    shared_pcscd: Pcscd,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Doors]:
+    folder = tmp_path_factory.mktemp("pn532")
+    with doors_with(request.param, folder, shared_pcscd) as doors:
+        yield doors
 
 
 @pytest.fixture
-def doors(tmp_path: Path, slots: Mapping[str, Slot]) -> Iterator[Doors]:
-    with doors_with("refuse", tmp_path, slots) as doors:
-        yield doors
+def doors(all_day: Doors) -> Iterator[Doors]:
+    """The same gate for all, with nothing in the field before and after."""
+    all_day.opened_before = all_day.gate.opened
+    yield all_day
+    all_day.chip.take()
+    all_day.slot.remove()
 
 
 def record_of(report: TapReport) -> Record:
@@ -100,12 +127,12 @@ def test_every_generation_is_authenticated_and_let_in(
     assert proof is not None
     assert (proof.mode, proof.result) == ("psam", "passed")
     assert (proof.generation, proof.algorithm) == (generation, algorithm)
-    assert doors.gate.opened == 1
+    assert doors.opened == 1
 
 
-def test_same_person_is_the_same_by_either_reader(doors: Doors, slots: Mapping[str, Slot]) -> None:
+def test_same_person_is_the_same_by_either_reader(doors: Doors) -> None:
     over_air = record_of(doors.tap(doors.card("lin"))).event()
-    slots["Onecard Contact"].insert(doors.wallet.at("lin", Interface.CONTACT))
+    doors.slot.insert(doors.wallet.at("lin", Interface.CONTACT))
     by_contact = record_of(doors.report()).event()
     assert (over_air.person, over_air.card) == (by_contact.person, by_contact.card)
 
@@ -114,7 +141,7 @@ def test_forged_card_and_foreign_card_are_refused(doors: Doors) -> None:
     forged = doors.wallet.at("lin", Interface.CONTACTLESS, wrong=wrong_cryptogram)
     assert doors.tap(forged).reason is Reason.AUTHENTICATION_FAILED
     assert doors.tap(doors.card(FOREIGN)).reason is Reason.UNKNOWN_CARD
-    assert doors.gate.opened == 0
+    assert doors.opened == 0
 
 
 def test_card_that_is_no_chip_card_of_ours_is_told_so(doors: Doors) -> None:
@@ -130,17 +157,17 @@ def test_two_cards_at_once_and_none_is_taken(doors: Doors) -> None:
         assert (report.reason, report.accepted) == (Reason.TWO_CARDS, False)
         assert all(tag.trace == [] for tag in tags)
     assert record_of(report).event().verdict == "refused"
-    assert doors.gate.opened == 0
+    assert doors.opened == 0
     assert doors.opens_for("lin")
 
 
-def test_each_takes_one_card_after_the_other(tmp_path: Path, slots: Mapping[str, Slot]) -> None:
-    with doors_with("each", tmp_path, slots) as doors:
-        with doors.held(doors.card("lin"), doors.card("wang")):
-            persons = {record_of(doors.report()).event().person for _ in range(2)}
-        assert len(persons) == 2
-        assert doors.gate.opened == 2
-        assert doors.gate.ended.empty()
+@pytest.mark.parametrize("all_day", ["each"], indirect=True)
+def test_each_takes_one_card_after_the_other(doors: Doors) -> None:
+    with doors.held(doors.card("lin"), doors.card("wang")):
+        persons = {record_of(doors.report()).event().person for _ in range(2)}
+    assert len(persons) == 2
+    assert doors.opened == 2
+    assert doors.gate.ended.empty()
 
 
 @pytest.mark.parametrize("moment", list(Moment))
@@ -150,7 +177,7 @@ def test_torn_card_is_never_accepted_and_the_next_one_is(doors: Doors, moment: M
         assert (torn.reason, torn.accepted) == (Reason.CARD_GONE, False), apdu
         assert record_of(torn).event().verdict == "refused"
     assert doors.opens_for("wang")
-    assert doors.gate.opened == 1
+    assert doors.opened == 1
 
 
 def test_mute_card_is_given_up_and_the_next_one_is_let_in(doors: Doors) -> None:

@@ -334,8 +334,12 @@ def test_chip_that_lost_power_is_silent_until_it_has_some_and_is_woken(bench: Pn
     ],
 )
 def test_chip_that_answers_wrongly_has_its_state_and_comes_back(
-    make_bench: MakeBench, faults: ChipFaults, state: DeviceState
+    make_bench: MakeBench,
+    faults: ChipFaults,
+    state: DeviceState,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("drivers.pn532.chip.PAUSE", 0.2)
     bench = make_bench(ready=False, faults=faults)
     until(lambda: bench.is_state(state) and bench.reader.status().fault != "", within=15)
     assert len(bench.reader.events) == 0
