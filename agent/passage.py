@@ -16,7 +16,9 @@ EndKind = Literal["passed", "timed-out", "tailgating", "wrong-way", "forced"]
 
 TAIL: Final = 3.0  # seconds behind a person in which whoever follows him is a tailgater
 STOP_WITHIN: Final = 2.0  # seconds
-WAKE: Final[Any] = object()  # put among the events, it makes the thread look at its deadlines
+# Put among the events, the one makes the thread look at its deadlines, the other ends it.
+WAKE: Final[Any] = object()
+STOP: Final[Any] = object()
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,6 @@ class Passages:
         self._record = record
         self._guard = world.lock()  # over what follows
         self._passage = Passage(directions, deadline)
-        self._stopping = False
         self._task: Task | None = None
 
     def start(self) -> None:
@@ -158,8 +159,7 @@ class Passages:
 
     def stop(self) -> None:
         """What was sensed until now is recorded; what is still open has no end that anybody saw."""
-        self._stopping = True
-        self._barrier.events.put(WAKE)
+        self._barrier.events.put(STOP)
         if self._task is not None:
             self._task.join(STOP_WITHIN)
 
@@ -196,7 +196,7 @@ class Passages:
                 ends = self._passage.take()
             for end in ends:
                 self._record(end)
-            if event is WAKE and self._stopping:
+            if event is STOP:
                 return
 
     def _next_event(self) -> Sensed | None:

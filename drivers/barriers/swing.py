@@ -27,8 +27,8 @@ class SwingGateOptions(LineOptions, frozen=True, kw_only=True):
     """`entry`, `exit`, `counter` are what opens: a type and its content in hex ("10 01"), without
     start, length and end. `handshake`: one is asked for when the board is found, and has to be
     answered. `answered`: the board answers an opening with a frame of the same type. `reports` is
-    a table of `entry`, `exit`, `counter`, `forced`: the first bytes, in the same form, of the frames
-    by which the board tells it.
+    a table of `entry`, `exit`, `counter`, `forced`: the first bytes, in the same form, of the
+    frames by which the board tells it.
     """
 
     entry: Body

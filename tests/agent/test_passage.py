@@ -383,6 +383,67 @@ def test_time_is_up_when_nothing_else_happens() -> None:
     assert when - end.at < 0.1
 
 
+def test_what_was_sensed_before_a_stop_is_recorded() -> None:
+    world = SimWorld(3)
+    told: list[PassageEnd] = []
+
+    def history() -> None:
+        barrier = FakeBarrier(world)
+        passages = Passages(world, barrier, ENTRY, LIMIT, told.append)
+        passages.start()
+        passages.open("entry", tap(1))
+        barrier.cross("entry")
+        barrier.force()
+        passages.stop()
+
+    world.play(history)
+    assert [end.kind for end in told] == ["passed", "forced"]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_lanes_of_both_directions_share_a_barrier(seed: int) -> None:
+    """Taps of two lanes, one naming afterwards, in any order of the threads: each ends once, in
+    its own direction and after it was recorded."""
+    world = SimWorld(seed)
+    told: list[PassageEnd] = []
+    recorded: set[Tap] = set()
+
+    def record(end: PassageEnd) -> None:
+        assert end.tap in recorded
+        told.append(end)
+
+    def history() -> None:
+        barrier = FakeBarrier(world)
+        passages = Passages(world, barrier, ANY, LIMIT, record)
+        passages.start()
+
+        def come_in() -> None:
+            for seq in range(1, 11):
+                recorded.add(tap(seq))
+                passages.open("entry", tap(seq))
+                barrier.cross("entry")
+
+        def go_out() -> None:
+            for seq in range(11, 21):
+                opening = passages.open("exit")
+                barrier.cross("exit")
+                recorded.add(tap(seq))
+                passages.name(opening, tap(seq))
+
+        lanes = [world.spawn(come_in, name="in"), world.spawn(go_out, name="out")]
+        for lane in lanes:
+            lane.join()
+        world.wait(2 * LIMIT)
+        passages.stop()
+
+    world.play(history)
+    assert {end.kind for end in told} == {"passed"}, f"seed {seed}"
+    assert sorted(end.tap or ("", 0) for end in told) == [tap(seq) for seq in range(1, 21)]
+    for end in told:
+        assert end.tap is not None
+        assert end.direction == ("entry" if end.tap[1] <= 10 else "exit")
+
+
 class RealGate:
     """A driver on a board on a pty, with people in front."""
 
