@@ -80,13 +80,41 @@ class Sink(Protocol):
     def close(self) -> None: ...
 
 
+class Output(miniaudio.PlaybackDevice):  # type: ignore[misc]
+    """Gives its context back to the system, be it open or not; miniaudio 1.71 itself forgets it,
+    which would cost a few kilobytes, or a connection to PulseAudio, with every try."""
+
+    _context: object = None
+
+    def __init__(self, backend: str, device_id: miniaudio.ffi.CData | None) -> None:
+        try:
+            super().__init__(
+                miniaudio.SampleFormat.SIGNED16,
+                nchannels=1,
+                sample_rate=RATE,
+                buffersize_msec=PERIOD,
+                device_id=device_id,
+                backends=[BACKENDS[backend]],
+                app_name="onecard",
+            )
+        except miniaudio.MiniaudioError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        super().close()
+        context, self._context = self._context, None
+        if context is not None:
+            miniaudio.lib.ma_context_uninit(context)
+
+
 class MiniaudioSink:
     """See `Sink`; made by `open_sink`."""
 
     def __init__(
         self,
         world: World,
-        device: miniaudio.PlaybackDevice,
+        device: Output,
         *,
         name: str,
         attached: str,
@@ -183,15 +211,7 @@ def _open(world: World, backend: str, pattern: str, *, device: str, mailbox: Mai
     if pattern and len(fitting) > 1:
         raise DeviceAmbiguous(device=device, port=port, found=", ".join(fitting))
     try:
-        opened = miniaudio.PlaybackDevice(
-            miniaudio.SampleFormat.SIGNED16,
-            nchannels=1,
-            sample_rate=RATE,
-            buffersize_msec=PERIOD,
-            device_id=found[fitting[0]] if pattern else None,
-            backends=[BACKENDS[backend]],
-            app_name="onecard",
-        )
+        opened = Output(backend, found[fitting[0]] if pattern else None)
     except miniaudio.MiniaudioError as error:
         raise _not_opened(world, error, device, port) from error
     return MiniaudioSink(

@@ -152,7 +152,7 @@ class TestVoice(PromptsContract):
         self, prompts: RecordedVoice, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(driver, "PULLED_WITHIN", 0.0)
-        monkeypatch.setattr(miniaudio.PlaybackDevice, "start", lambda device, frames: None)
+        monkeypatch.setattr(sinks.Output, "start", lambda device, frames: None)
         prompts.show(say("short"))
         until(lambda: prompts.status().lost == 1, PATIENCE)
 
@@ -226,11 +226,36 @@ class TestSoundCard:
             raise miniaudio.MiniaudioError("failed to init device", miniaudio.lib.MA_BUSY)
 
         with monkeypatch.context() as patch:
-            patch.setattr(miniaudio, "PlaybackDevice", refuse)
+            patch.setattr(sinks, "Output", refuse)
             voice = make_voice(sink="alsa")
             until(lambda: voice.status().state is DeviceState.BUSY, PATIENCE)
         voice.look()
         until(lambda: ready(voice), PATIENCE)
+
+
+def test_a_device_gives_its_context_back_opened_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[object] = []
+    release = miniaudio.lib.ma_context_uninit
+
+    class Library:
+        """libminiaudio, with the contexts counted that come back."""
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(LIBRARY, name)
+
+        def ma_context_uninit(self, context: object) -> None:
+            given.append(context)
+            release(context)
+
+    monkeypatch.setattr(miniaudio, "lib", Library())
+    sinks.Output("null", None).close()
+    assert len(given) == 1
+    with pytest.raises(miniaudio.MiniaudioError):
+        sinks.Output("alsa", miniaudio.ffi.new("ma_device_id *"))
+    assert len(given) == 2
+
+
+LIBRARY = miniaudio.lib
 
 
 class TestClips:
