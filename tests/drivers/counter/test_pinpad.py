@@ -1,7 +1,11 @@
 """The serial PIN pad: its contract on a simulated port, its wiped buffers, and hostile bytes."""
 
 import logging
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -234,6 +238,56 @@ class TestWiped:
             bench.press("49301")
             bench.settled()
             assert not watched.wiped()
+
+
+def memory_of(pid: int) -> Iterator[bytes]:
+    """What a process has written: its private, writable memory."""
+    with (
+        open(f"/proc/{pid}/maps", encoding="ascii") as maps,
+        open(f"/proc/{pid}/mem", "rb", buffering=0) as memory,
+    ):
+        for row in maps:
+            fields = row.split()
+            if fields[1] == "rw-p" and not row.rstrip().endswith("[vvar]"):
+                first, last = (int(end, 16) for end in fields[0].split("-"))
+                memory.seek(first)
+                yield memory.read(last - first)
+
+
+def enter(simulator: PinPadSimulator, pin: str) -> None:
+    """Press the digits until all of them are shown: before the question they are no answer."""
+    whole = False
+    while not whole:
+        before = simulator.peer.shown.count(b"*")
+        simulator.port.send(CLEAR + pin.encode("ascii"))
+        with suppress(AssertionError):
+            until(lambda: simulator.peer.shown.count(b"*") - before == len(pin), 1.0)  # noqa: B023
+            whole = True
+    simulator.port.send(CONFIRM)
+
+
+@pytest.mark.parametrize(("mode", "found"), [("wipe", False), ("keep", True)])
+def test_no_trace_of_a_pin_in_the_memory_of_the_process(
+    tmp_path: Path, mode: str, found: bool
+) -> None:
+    """`keep` is the control: a copy of it as `bytes` is seen. The PIN is known to this process and
+    to the pad alone."""
+    pin = "".join(str(byte % 10) for byte in os.urandom(12))
+    with PinPadSimulator(tmp_path / "pad") as simulator:
+        command = [sys.executable, "-m", "tests.drivers.counter.pin_holder"]
+        with subprocess.Popen(
+            [*command, str(simulator.port.path), mode],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=Path(__file__).parents[3],
+        ) as holder:
+            assert holder.stdout is not None
+            for _ in range(2):
+                enter(simulator, pin)
+            assert holder.stdout.readline().startswith(b"asked")
+            seen = any(pin.encode() in part for part in memory_of(holder.pid))
+            holder.terminate()
+    assert seen == found
 
 
 def test_nothing_that_was_entered_is_logged_or_shown(
