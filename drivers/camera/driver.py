@@ -1,8 +1,8 @@
 """Reads codes with a camera: newest picture → watch → eye → same-code window → `events`.
 
-The capture has a thread of its own (`drivers.camera.capture`); this device's thread looks at what
-it offers: a fast pass at each picture, a thorough one now and then. While nothing moves fewer
-pictures are looked at.
+The capture has a thread of its own (`drivers.camera.capture`); this device's thread looks at
+what it offers: at each picture a fast pass, at some a thorough one after it. While nothing moves
+fewer pictures are looked at.
 """
 
 import logging

@@ -66,6 +66,7 @@ class MjpegServer:
         self._guard = threading.Lock()
         self._listener: socket.socket | None = None
         self._clients: dict[socket.socket, threading.Thread] = {}
+        self._held: dict[int, float] = {}
         self._sent: dict[int, float] = {}
         self.connections = 0  # taken so far
         self._number = 0
@@ -118,6 +119,7 @@ class MjpegServer:
     def show(self, frame: Frame) -> int:
         """Hold something before the camera (grey or BGR); the picture's number."""
         picture = self._picture(frame)
+        self._held[picture.number] = time.perf_counter()
         self._picture_now = picture
         return picture.number
 
@@ -125,9 +127,13 @@ class MjpegServer:
         """Back to the resting scene."""
         self._picture_now = self._resting
 
+    def held(self, number: int) -> float:
+        """When a picture was held before the camera (`time.perf_counter`, as `World.monotonic`):
+        from then on it waits for the next frame."""
+        return self._held[number]
+
     def sent(self, number: int) -> float | None:
-        """When a picture's first byte was first sent (`time.perf_counter`, which is
-        `World.monotonic`); None before that."""
+        """When a picture's first byte was first sent; None before that."""
         return self._sent.get(number)
 
     def _picture(self, frame: Frame) -> _Picture:
@@ -246,8 +252,8 @@ def _resting(size: tuple[int, int]) -> Frame:
 
 
 class MjpegProcess:
-    """An `MjpegServer` in a process of its own; a context manager. `show`, `hide` and `sent` as
-    there: the clock is the machine's, so its times can be compared with ours."""
+    """An `MjpegServer` in a process of its own; a context manager. `show`, `hide`, `held` and
+    `sent` as there: the clock is the machine's, so its times can be compared with ours."""
 
     def __init__(self, **settings: Any) -> None:
         context = multiprocessing.get_context("spawn")  # our threads are none of its business
@@ -274,6 +280,9 @@ class MjpegProcess:
 
     def hide(self) -> None:
         self._ask("hide")
+
+    def held(self, number: int) -> float:
+        return float(self._ask("held", number))
 
     def sent(self, number: int) -> float | None:
         at = self._ask("sent", number)
