@@ -110,7 +110,7 @@ class GapFramer:
         self._suffixes = SUFFIXES[suffix]
         self._gap = gap
         self._limit = limit
-        self._code = _Collector(limit + 2)  # room for the longest suffix
+        self._code = _Collector(2 * (limit + 2))  # room for a repeated one, with its suffixes
 
     @property
     def patience(self) -> float | None:
@@ -139,8 +139,15 @@ class GapFramer:
         """The code without its suffix; None when a suffix is still to come."""
         for suffix in self._suffixes:
             if raw.endswith(suffix):
-                return raw[: -len(suffix)]
+                return _once(raw, suffix)[: -len(suffix)]
         return None if self._suffixes and raw else raw
+
+
+def _once(raw: bytes, suffix: bytes) -> bytes:
+    """A module that reads quicker than the gap, or a machine too busy to see the gap, gives the
+    same code and suffix several times in one stretch: that is one code."""
+    period = (raw + raw).find(raw, 1)
+    return raw[:period] if raw[:period].endswith(suffix) else raw
 
 
 class SuffixFramer:

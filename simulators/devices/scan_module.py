@@ -79,9 +79,15 @@ class ScanModule:
 
     def plugged_at(self, path: Path) -> PtyPort:
         """The port at which it is; not plugged yet, a context manager."""
-        port = PtyPort(path, self)
+        port = _PoweredPort(path, self)
         self._wire = port.send
         return port
+
+    def power_off(self) -> None:
+        """Unplugged: it forgets what it was told."""
+        with self.changed:
+            self.armed = False
+            self._heard = b""
 
     # The person's side
 
@@ -151,6 +157,18 @@ class ScanModule:
             send(self.answer or (manual.no if self.refuses else manual.yes))
         if code is not None:
             send(self.framed(code))
+
+
+class _PoweredPort(PtyPort):
+    """A port that gives its module power."""
+
+    def __init__(self, path: Path, module: ScanModule) -> None:
+        super().__init__(path, module)
+        self._module = module
+
+    def unplug(self) -> None:
+        super().unplug()
+        self._module.power_off()
 
 
 def vguang_frame(command: int, data: bytes) -> bytes:

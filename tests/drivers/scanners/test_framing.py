@@ -63,7 +63,11 @@ def contents(outcomes: Sequence[Outcome]) -> list[bytes]:
     return [outcome.content for outcome in outcomes if isinstance(outcome, Framed)]
 
 
-binary = st.one_of(st.just(MINISTRY), st.binary(min_size=1, max_size=LIMIT))
+# A first byte that comes once: no code here is another one several times.
+binary = st.one_of(
+    st.just(MINISTRY),
+    st.binary(max_size=LIMIT - 1).map(lambda rest: b"\x81" + rest.replace(b"\x81", b"")),
+)
 cuts = st.lists(st.integers(0, 1000), max_size=12)
 
 
@@ -86,6 +90,19 @@ def test_lf_after_a_code_that_ends_with_cr_wants_the_suffix_named() -> None:
     sent = b"\x81\x00\x0d\n"
     assert contents(run(gap("lf"), [sent])) == [b"\x81\x00\x0d"]
     assert contents(run(gap("line"), [sent])) == [b"\x81\x00"]  # as the options' text says
+
+
+@given(binary, st.integers(2, 3), st.sampled_from(["cr", "crlf"]))
+def test_code_that_is_repeated_without_a_gap_is_one_code(
+    code: bytes, times: int, suffix: Suffix
+) -> None:
+    code = code[: LIMIT // 2]
+    sent = (code + SUFFIXES[suffix][0]) * times
+    assert contents(run(gap(suffix), [sent])) == [code]
+
+
+def test_two_codes_without_a_gap_are_not_taken_for_one_of_them() -> None:
+    assert contents(run(gap("cr"), [b"one\rtwo\r"])) == [b"one\rtwo"]
 
 
 def test_control_suffix_alone_cuts_a_binary_code() -> None:
