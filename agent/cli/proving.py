@@ -13,7 +13,7 @@ import typer
 from agent.cli.context import Context, Json
 from world import Fault
 
-BENCHES = ("tap", "footprint", "sm2", "idle")
+BENCHES = ("tap", "footprint", "sm2", "idle", "qr")
 PROOFS = ("tear", "power")
 AIRS = (106, 212, 424, 848)  # kbit/s
 ANY = {"allow_extra_args": True, "ignore_unknown_options": True}

@@ -68,6 +68,7 @@ def black_white(side: int) -> Change:
 
 
 STEPS: Final = (
+    Step(1, (), AVERAGE, 1.0),  # the fast pass left zxing-cpp's own downscaling out
     Step(1, (mean(3), stretched), GLOBAL, 1.0),
     Step(0.5, (black_white(9),), AVERAGE, 0.9),
     Step(1, (gauss(3), sharper(11, 3)), AVERAGE, 2.0),
