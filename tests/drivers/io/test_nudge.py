@@ -1,0 +1,76 @@
+"""A nudge ends one wait of a line's reader and nothing else; a pulled plug is lost on every way."""
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from drivers.contract import DeviceLost
+from drivers.io.line import Line, LineOptions, open_line
+from drivers.io.wait import Interrupted
+from simulators.devices.pty import PtyPort
+from tests.drivers.contract.reader import until
+from world.real import RealWorld
+
+WORLD = RealWorld()
+FOREVER = None
+
+
+class Quiet:
+    """Says nothing by itself."""
+
+    baudrate = 9600
+
+    def received(self, data: bytes, send: Callable[[bytes], None]) -> None:
+        """See the class."""
+
+
+@pytest.fixture
+def port(tmp_path: Path) -> Iterator[PtyPort]:
+    with PtyPort(tmp_path / "port", Quiet()) as port:
+        yield port
+
+
+@pytest.fixture
+def line(port: PtyPort) -> Iterator[Line]:
+    line = open_line(WORLD, LineOptions(port=str(port.path)), device="ear")
+    yield line
+    line.close()
+
+
+def test_a_nudge_ends_a_wait_from_another_thread(line: Line) -> None:
+    nudger = threading.Timer(0.05, line.nudge)
+    nudger.start()
+    assert line.read(FOREVER) == b""
+    nudger.join()
+
+
+def test_a_nudge_before_the_wait_is_not_lost_and_counts_once(line: Line, port: PtyPort) -> None:
+    line.nudge()
+    line.nudge()
+    assert line.read(FOREVER) == b""
+    port.send(b"hello")
+    assert line.read(FOREVER) == b"hello"
+
+
+def test_bytes_that_come_with_a_nudge_are_read(line: Line, port: PtyPort) -> None:
+    port.send(b"hello")
+    line.nudge()
+    until(lambda: line.read(0.01) == b"hello")
+
+
+def test_an_interrupt_is_stronger_than_a_nudge(line: Line) -> None:
+    line.nudge()
+    line.interrupt()
+    with pytest.raises(Interrupted):
+        line.read(FOREVER)
+
+
+@pytest.mark.parametrize("use", [Line.read, Line.discard, lambda line: line.write(b"x")])
+def test_a_pulled_plug_is_lost_whatever_is_done(
+    line: Line, port: PtyPort, use: Callable[[Line], object]
+) -> None:
+    port.unplug()
+    with pytest.raises(DeviceLost):
+        use(line)
