@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -210,6 +211,7 @@ HOSTILE = st.one_of(
 )
 
 
+@hypothesis.settings(max_examples=40)  # each one makes a machine and loads a configuration
 @given(label=HOSTILE, name=st.binary(min_size=1, max_size=255), slot=HOSTILE)
 def test_hostile_names_are_only_strings_and_comments(
     tmp_path_factory: pytest.TempPathFactory, label: str, name: bytes, slot: str

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from agent.cli.client import Client
+from drivers.hotplug import Hotplug
 from drivers.io import keeper
 from simulators.box.local import LocalAgent
 from simulators.devices.scan_module import ScanModule
@@ -187,6 +188,24 @@ def test_a_plug_is_noticed_and_not_waited_for(
             assert terminal.device("old")["lost"] == lost
             terminal.old.plug()
         terminal.until_state("old", "ready")
+    finally:
+        agent.stop()
+
+
+def test_control_without_hotplug_nothing_brings_it_back_in_time(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper, "FIRST_RETRY", 3600.0)
+    monkeypatch.setattr(Hotplug, "start", lambda self: None)
+    agent = LocalAgent(terminal.root, terminal.config, terminal.environment)
+    agent.start()
+    try:
+        terminal.until_state("old", "ready")
+        terminal.old.unplug()
+        terminal.until_state("old", "absent")
+        terminal.old.plug()
+        RealWorld().wait(0.5)  # that nothing happens cannot be waited for
+        assert terminal.device("old")["state"] == "absent"
     finally:
         agent.stop()
 
