@@ -5,6 +5,7 @@ One thread reads; any thread may write. `interrupt` ends a read from another thr
 """
 
 import errno
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -256,16 +257,24 @@ def _configuration(found: Any) -> Any:
 def _candidates(configuration: Any, wanted: Wanted) -> Sequence[int]:
     """Interfaces that fit by their descriptors, boot keyboards last: of a scanner that is both, a
     keyboard must not be taken from the desktop only to be asked."""
-    fitting = []
-    for interface in configuration:
-        inputs, outputs = _pipes(interface, wanted)
-        kind = interface.bInterfaceClass
-        right_kind = wanted.interface_class is None or kind == wanted.interface_class
-        if right_kind and interface.bAlternateSetting == 0 and inputs:
-            if wanted.outputs and not outputs:
-                continue
-            fitting.append((interface.bInterfaceSubClass == 1, interface.bInterfaceNumber))
+    interfaces = [one for one in configuration if one.bAlternateSetting == 0]
+    numbers = Counter(one.bInterfaceNumber for one in interfaces)
+    addresses = Counter(pipe.bEndpointAddress for one in interfaces for pipe in one)
+    # pyusb finds a pipe's interface by its address: what is there twice cannot be told apart.
+    fitting = [
+        (one.bInterfaceSubClass == 1, one.bInterfaceNumber)
+        for one in interfaces
+        if _fits(one, wanted)
+        and numbers[one.bInterfaceNumber] == 1
+        and all(addresses[pipe.bEndpointAddress] == 1 for pipe in one)
+    ]
     return [number for _, number in sorted(fitting)]
+
+
+def _fits(interface: Any, wanted: Wanted) -> bool:
+    inputs, outputs = _pipes(interface, wanted)
+    right_kind = wanted.interface_class in (None, interface.bInterfaceClass)
+    return bool(right_kind and inputs and (outputs or not wanted.outputs))
 
 
 def _interface(found: Any, number: int) -> Any:

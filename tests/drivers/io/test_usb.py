@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from drivers.contract import (
     DeviceAbsent,
@@ -229,3 +231,48 @@ def test_setting_that_names_a_device_is_taken(match: str) -> None:
 def test_setting_that_names_none_is_refused(match: str) -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert(match, UsbMatch)
+
+
+@given(
+    st.lists(
+        st.builds(
+            Interface,
+            st.integers(0, 3),
+            st.lists(
+                st.builds(
+                    Endpoint,
+                    st.integers(0, 255),
+                    st.integers(0, 3),
+                    st.sampled_from([0, 1, 8, 64, 512, 65535]),
+                ),
+                max_size=4,
+            ),
+            interface_class=st.sampled_from([HID, 0xFF]),
+            report_descriptor=st.binary(max_size=20) | st.just(HID_POS),
+        ),
+        max_size=4,
+    ),
+    st.sampled_from([BULK_PAIR, SCANNER]),
+)
+def test_hostile_descriptors_are_opened_or_refused_by_name(
+    interfaces: list[Interface], wanted: Wanted
+) -> None:
+    device = UsbDevice(1, 2, interfaces)
+    with UsbBus(device) as bus:
+        try:
+            pipes = opened("0001:0002", wanted)
+        except DeviceProtocol:
+            pass
+        else:
+            assert pipes.read(0.001) == b""
+            pipes.close()
+        assert bus.open_handles(device) == 0
+
+
+def test_control_outside_the_simulated_bus_there_is_another_one(bus: UsbBus) -> None:
+    device = echo()
+    bus.plug(device)
+    opened("1-1").close()
+    with UsbBus(), pytest.raises(DeviceAbsent):
+        opened("1-1")
+    opened("1-1").close()
