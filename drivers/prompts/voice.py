@@ -62,13 +62,14 @@ class VoicePrompts(Kept[Sink]):
 
     def _serve(self, connection: Sink) -> None:
         self._mailbox.take()  # what was meant before the device was there is old
-        while True:
+        while not connection.interrupted:  # a ring for it may have been taken with a prompt
             self._mailbox.wait()
             prompt = self._mailbox.take()
-            if prompt is None:
-                self._rung(connection)
+            if prompt is None and not connection.interrupted:
+                connection.check()  # `look` rang
             while prompt is not None:
                 prompt = self._say(connection, prompt)
+        raise Interrupted
 
     def _say(self, sink: Sink, prompt: Prompt) -> Prompt | None:
         """Say it to its end, or to the next prompt, which is returned."""
@@ -95,11 +96,7 @@ class VoicePrompts(Kept[Sink]):
                 return prompt
             if sink.interrupted:
                 raise Interrupted
-        self._mailbox.wait(DRAIN)
-        return self._mailbox.take()
-
-    def _rung(self, sink: Sink) -> None:
-        """Not for a prompt: somebody wants the thread, or to know whether the device is there."""
-        if sink.interrupted:
-            raise Interrupted
-        sink.check()
+        following = self._mailbox.take()  # and the bell of the clip's end with it
+        if following is None and self._mailbox.wait(DRAIN):
+            following = self._mailbox.take()
+        return following

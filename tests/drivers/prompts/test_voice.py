@@ -138,6 +138,15 @@ class TestVoice(PromptsContract):
         assert prompts._task is not None
         assert not prompts._task.alive
 
+    def test_an_interrupt_that_meets_a_prompt_is_not_lost(self, prompts: RecordedVoice) -> None:
+        """Both ring the same bell, and the bell is taken once."""
+        sink = prompts.sink
+        assert sink is not None
+        prompts._mailbox.put(say(""))
+        sink.interrupt()
+        prompts._mailbox.put(say(""))
+        until(lambda: prompts.sink is not sink, PATIENCE)  # opened anew
+
     def test_lent_to_another_program_and_taken_back(self, prompts: RecordedVoice) -> None:
         prompts.release()
         assert prompts.status().fault == "device.released"
