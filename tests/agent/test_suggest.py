@@ -205,13 +205,17 @@ def test_a_slots_pattern_outlives_plugging_and_tells_slots_apart() -> None:
     ]
 
 
+# Each example makes a machine and loads a configuration.
+relaxed = hypothesis.settings(
+    max_examples=40, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 HOSTILE = st.one_of(
     st.text(st.characters(exclude_characters="\0"), max_size=400),
     st.sampled_from(['"', "\\", "\n[[lanes]]\n", "'''", '"""', "\x1b[2J", "\u202e", "]]", "#"]),
 )
 
 
-@hypothesis.settings(max_examples=40)  # each one makes a machine and loads a configuration
+@relaxed
 @given(label=HOSTILE, name=st.binary(min_size=1, max_size=255), slot=HOSTILE)
 def test_hostile_names_are_only_strings_and_comments(
     tmp_path_factory: pytest.TempPathFactory, label: str, name: bytes, slot: str

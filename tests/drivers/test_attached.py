@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from drivers.attached import Attached, as_setting, attached
@@ -145,9 +145,12 @@ def test_unknown_usb_devices_are_left_alone(machine: Machine) -> None:
     assert found(machine) == []
 
 
+# However slow this machine is now.
+relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 HOSTILE = st.text(st.characters(exclude_characters="\0"), max_size=400)
 
 
+@relaxed
 @given(vendor=HOSTILE, product=HOSTILE, serial=HOSTILE, label=HOSTILE)
 def test_whatever_a_device_says_of_itself_can_be_shown(
     tmp_path_factory: pytest.TempPathFactory, vendor: str, product: str, serial: str, label: str
@@ -168,6 +171,7 @@ def _encodable(text: str) -> str:
     return text.encode(errors="replace").decode()
 
 
+@relaxed
 @given(name=st.binary(min_size=1, max_size=255))
 def test_a_setting_made_of_a_hostile_name_finds_that_port(
     tmp_path_factory: pytest.TempPathFactory, name: bytes

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from drivers import hotplug
@@ -16,6 +16,8 @@ from drivers.io.inotify import Folders
 from world.real import RealWorld
 
 WORLD = RealWorld()
+# However slow this machine is now.
+relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 PATIENCE = 10.0
 MONITOR = hotplug._monitor
 
@@ -213,6 +215,7 @@ def test_permission_that_is_given_later_is_told(tmp_path: Path) -> None:
         folders.close()
 
 
+@relaxed
 @given(names=st.lists(st.binary(min_size=1, max_size=255), max_size=20, unique=True))
 def test_hostile_names_are_only_names(
     tmp_path_factory: pytest.TempPathFactory, names: list[bytes]
