@@ -45,11 +45,11 @@ BY_THE_CARD: Final = frozenset(
 MOST_DATA: Final = 262  # bytes of an APDU in one frame, beside TFI, command and Tg
 LONGEST_ANSWER: Final = 65_538  # of an extended APDU
 # R(NAK) with block number 0: a card answers R(ACK), or its last block again, and stays as it is
-# (ISO/IEC 14443-4, 7.5.5.2, presence check method 2). The chip's own Diagnose 06 is said to fail
+# (ISO/IEC 14443-4, PICC presence check, method 2). The chip's own Diagnose 06 is said to fail
 # with some cards (libnfc, pn53x.c, "Diagnose06 failed completely with a JCOP31 on a PN532").
 ARE_YOU_THERE: Final = b"\xb2"
 
-ACK_WITHIN: Final = 0.8  # seconds; the chip needs 15 ms, a USB adapter and a busy box some more
+ACK_WITHIN: Final = 0.5  # seconds; the chip needs 15 ms, a USB adapter and a busy box some more
 ANSWER_WITHIN: Final = 2.0
 # The longest time that a card may take for one block is 4.95 s (ISO/IEC 14443-4, 7.2). What the
 # watchdog has given up is called off sooner: nobody waits for it, and the chip may have lost power.

@@ -1,6 +1,6 @@
 """PN532 frames on a high-speed UART: bytes of the line in, frames out, whatever lies between them.
 
-Source: NXP UM0701-02, 6.2.1 (frames) and 7.2.11 (wake-up by HSU).
+Source: NXP UM0701-02, 6.2.1; the wake-up as libnfc's pn532_uart.c does it.
 
     normal    00 00 FF LEN LCS           TFI PD… DCS 00    LEN counts TFI and PD…
     extended  00 00 FF FF FF LENM LENL LCS TFI PD… DCS 00  for more than 255 of them

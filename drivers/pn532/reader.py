@@ -29,14 +29,14 @@ from drivers.io.keeper import LOG, Kept
 from drivers.io.line import LineOptions, open_line
 from drivers.io.wait import Interrupted
 from drivers.options import DriverOptions, OptionsFault, typed
-from drivers.pn532.chip import CardFailed, Chip
+from drivers.pn532.chip import WITHOUT_ANSWER, CardFailed, Chip
 from drivers.pn532.place import Came, Left, Place, Several
 from drivers.pn532.target import Target
 from world import Fault, Queue, World
 
 # The chip waits by itself for a card to come. It cannot tell that one has left: for that the field
 # has to be looked at again and again, every `interval_ms`, but only while something lies there.
-LISTEN: Final = 2.0  # seconds of one wait for a card; then the chip has to show that it still lives
+LISTEN: Final = 1.0  # seconds of one wait for a card; then the chip has to show that it still lives
 # A card without ISO/IEC 14443-4 takes no APDU, so it has no application that could be selected.
 NO_APPLICATION: Final = b"\x6a\x82"
 
@@ -164,7 +164,7 @@ class Pn532Reader(Kept[Chip]):
                 try:
                     answer = chip.exchange(card.target.number, command)
                     if len(answer) < 2:
-                        raise CardFailed(0)
+                        raise CardFailed(WITHOUT_ANSWER)
                 except CardFailed:
                     raise self._failed(chip, card) from None
         except (DeviceFault, Interrupted):

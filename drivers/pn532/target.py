@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-MAY_14443_4: Final = 0x20  # SEL_RES: compliant with ISO/IEC 14443-4 (14443-3, table 9)
+MAY_14443_4: Final = 0x20  # SEL_RES: compliant with ISO/IEC 14443-4 (14443-3, coding of SAK)
 RANDOM_ID: Final = 0x08  # first byte of a four-byte identifier that changes with the field
 MOST_HISTORICAL: Final = 15  # what the ATR's T0 can count
 # PC/SC part 3, 3.1.3.2.3.2: a card without ISO/IEC 14443-4, standard 14443-3 type A, no name given.

@@ -78,7 +78,7 @@ class Tag:
 
     @property
     def answers_calls(self) -> bool:
-        """A card that is active already takes no notice of a call (ISO/IEC 14443-3, 6.3)."""
+        """A card that is active already takes no notice of a call (ISO/IEC 14443-3)."""
         return not self.active and not self.left.is_set()
 
     def activate(self) -> None:
@@ -302,7 +302,7 @@ class Pn532Chip:
                 self._job = self._jobs.popleft()
             answer = self._done(self._job)
             with self._changed:
-                if answer is not None and not self._job.called_off:
+                if not self._job.called_off:
                     self._answer(self._job.code, answer)
                 self._job = None
 

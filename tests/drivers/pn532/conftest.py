@@ -86,4 +86,4 @@ def make_bench(tmp_path: Path) -> Iterator[MakeBench]:
 
 @pytest.fixture
 def bench(make_bench: MakeBench) -> Pn532Bench:
-    return make_bench()
+    return make_bench(interval_ms=40)

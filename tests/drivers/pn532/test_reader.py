@@ -44,7 +44,7 @@ class TestPn532Reader(ReaderContract):
 class TestTakingEach(ReaderContract):
     @pytest.fixture
     def bench(self, make_bench: MakeBench) -> Pn532Bench:
-        return make_bench(several="each", interval_ms=40)
+        return make_bench(several="each")
 
 
 def test_driver_is_installed() -> None:
@@ -266,7 +266,7 @@ def test_card_that_works_is_not_asked_whether_it_is_there(bench: Pn532Bench) -> 
 
 
 def test_empty_field_is_the_chips_to_watch(bench: Pn532Bench) -> None:
-    """A wait of its own for a card, and a word every other second; no polling by us."""
+    """A wait of its own for a card, and a word every second; no polling by us."""
     until(lambda: bench.chip.commands[-1:] == [LIST])
     before = len(bench.chip.commands)
     WORLD.wait(0.5)
