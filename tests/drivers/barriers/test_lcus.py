@@ -1,11 +1,16 @@
-"""LCUS relays: four bytes each way of the relay, none back."""
+"""LCUS relays: four bytes each way of the relay, none back; and orders that come too late."""
+
+import threading
 
 import pytest
 
+from drivers.barriers.board import Port
 from drivers.barriers.lcus import LcusRelay, command
+from drivers.contract import DeviceSilent
 from simulators.devices.boards import LcusBoard
 from tests.drivers.barriers.conftest import MakeBench
-from tests.drivers.contract.barrier import BoardBench, BoardContract
+from tests.drivers.contract.barrier import PATIENCE, BoardBench, BoardContract
+from tests.drivers.contract.reader import until
 
 
 class TestLcus(BoardContract):
@@ -18,3 +23,26 @@ class TestLcus(BoardContract):
 def test_commands_are_those_of_the_specification() -> None:
     assert command(1, True) == bytes.fromhex("A00101A2")
     assert command(1, False) == bytes.fromhex("A00100A1")
+
+
+class StuckRelay(LcusRelay):
+    """Its port takes an "on" only when the test lets it."""
+
+    may_go = threading.Event()
+
+    def _switch(self, board: Port, relay: int, on: bool, deadline: float) -> None:
+        if on:
+            assert self.may_go.wait(PATIENCE)
+        super()._switch(board, relay, on, deadline)
+
+
+def test_an_order_that_goes_out_after_its_answer_was_due_is_taken_back(
+    make_bench: MakeBench,
+) -> None:
+    board = LcusBoard({1: "entry"})
+    bench = make_bench(StuckRelay, board, answers=False, pulse_ms=10_000)
+    with pytest.raises(DeviceSilent):
+        bench.barrier.open("entry")
+    assert not board.switches
+    StuckRelay.may_go.set()
+    until(lambda: [switch.on for switch in board.switches] == [True, False], PATIENCE)
