@@ -23,7 +23,6 @@ from simulators.site import (
     DOOR_SLOT,
     DRAIN_SECONDS,
     PSAM,
-    READERS,
     TERMINAL,
     Site,
     until,
