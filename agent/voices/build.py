@@ -8,12 +8,13 @@ import argparse
 import wave
 from array import array
 from collections.abc import Mapping, Sequence
+from os import environ
 from pathlib import Path
 from typing import Final
 
 import miniaudio
 
-from agent.texts import LANGUAGES, Language, catalogue
+from agent.texts import LANGUAGES, Language, Texts, catalogue, language_of
 from world import Fault, World
 from world.real import RealWorld
 
@@ -116,7 +117,13 @@ def _spoken(world: World, folder: Path, language: Language, text: str, speed: in
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m agent.voices.build", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder for <language>/<key>.wav")
-    build(RealWorld(), parser.parse_args(arguments).out.absolute())
+    folder: Path = parser.parse_args(arguments).out.absolute()
+    try:
+        build(RealWorld(), folder)
+    except VoiceUnspoken as fault:
+        raise SystemExit(
+            Texts(language_of("auto", environ.get("LANG", ""))).fault(fault)
+        ) from fault
 
 
 if __name__ == "__main__":

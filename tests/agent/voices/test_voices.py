@@ -106,5 +106,13 @@ def test_control_a_missing_program_is_named(
     assert "espeak-ng" in str(caught.value.facts["cause"])
 
 
+def test_the_command_says_what_is_missing_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SystemExit, match="espeak-ng"):
+        build.main(["--out", str(tmp_path / "pack")])
+
+
 def test_control_a_speech_stays_longer_than_the_limit(tmp_path: Path) -> None:
     assert len(build.speak(WORLD, tmp_path, "zh", "请到服务台办理" * 3)) > LONGEST * RATE
