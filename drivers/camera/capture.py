@@ -274,6 +274,14 @@ class Sizes:
         return difference > noise
 
 
+def cut(frame: Frame, region: tuple[float, float, float, float]) -> Frame:
+    """The part of a frame; left, top, right, bottom from 0 to 1. At least one pixel each way."""
+    height, width = frame.shape[:2]
+    left, top = min(int(region[0] * width), width - 1), min(int(region[1] * height), height - 1)
+    right, bottom = round(region[2] * width), round(region[3] * height)
+    return frame[top : max(top + 1, bottom), left : max(left + 1, right)]
+
+
 def _network() -> list[int]:
     wait = int(CALL_WITHIN * 1000)
     return [

@@ -12,7 +12,7 @@ from dataclasses import replace
 from math import ceil
 from typing import Final
 
-from drivers.camera.capture import Capture, Frame, Picture, open_capture
+from drivers.camera.capture import Capture, Frame, Picture, cut, open_capture
 from drivers.camera.faults import CameraDark, CameraFrozen
 from drivers.camera.options import CameraOptions
 from drivers.camera.watch import Watch
@@ -175,11 +175,7 @@ class Camera(Kept[Capture]):
                 raise DeviceProtocol(device=self._name, port=capture.attached)
             return None
         self._good_at = picture.taken
-        height, width = grey.shape
-        left, top, right, bottom = self._options.region
-        # At least one pixel of each: a region may be narrower than that.
-        x, y = min(int(left * width), width - 1), min(int(top * height), height - 1)
-        return grey[y : max(y + 1, round(bottom * height)), x : max(x + 1, round(right * width))]
+        return cut(grey, self._options.region)
 
     def _is_thorough_due(self, taken: float) -> bool:
         pause = THOROUGH_AWAKE if taken <= self._awake_until else THOROUGH_AT_REST

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import ValidationError, convert
 
-from drivers.camera.capture import Picture
+from drivers.camera.capture import Picture, cut
 from drivers.camera.options import CameraOptions
 from drivers.options import OptionsFault, typed
 
@@ -51,7 +51,7 @@ def test_size_that_no_camera_has_is_no_picture(size: tuple[int, int]) -> None:
 def test_limits_are_set_before_opencv_is_loaded() -> None:
     """OpenCV takes them when it is loaded, so this asks a process that loads the camera alone."""
     ask = (
-        "import sys, numpy; from drivers.camera.capture import Picture;"
+        "import sys, numpy; from drivers.camera.capture import Picture, cut;"
         "jpeg = numpy.frombuffer(sys.stdin.buffer.read(), numpy.uint8);"
         "print(Picture(jpeg, True, 0.0).grey() is None)"
     )
@@ -73,6 +73,23 @@ def test_truncated_and_patched_pictures_are_survived(cut: int, at: int, patch: b
     assert grey is None or grey.dtype == np.uint8
     grey = picture((JPEG[:at] + patch + JPEG[at + len(patch) :])[: len(JPEG)]).grey()
     assert grey is None or grey.dtype == np.uint8
+
+
+fractions = st.floats(0.0, 1.0)
+
+
+@given(st.integers(1, 60), st.integers(1, 60), fractions, fractions, fractions, fractions)
+def test_every_region_of_every_frame_has_pixels(
+    height: int, width: int, left: float, top: float, right: float, bottom: float
+) -> None:
+    part = cut(np.zeros((height, width), np.uint8), (left, top, right, bottom))
+    assert 1 <= part.shape[0] <= height
+    assert 1 <= part.shape[1] <= width
+
+
+def test_whole_region_is_the_whole_frame() -> None:
+    assert cut(np.zeros((7, 9), np.uint8), (0.0, 0.0, 1.0, 1.0)).shape == (7, 9)
+    assert cut(np.zeros((10, 20), np.uint8), (0.5, 0.0, 1.0, 0.5)).shape == (5, 10)
 
 
 # Options
