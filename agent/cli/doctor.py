@@ -3,15 +3,18 @@
 import os
 from typing import Any
 
+import msgspec
 import typer
 from rich.console import Console
 
-from agent.cli.client import DaemonAbsent
+from agent.cli.client import Client, DaemonAbsent, DaemonRefused
 from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
+from agent.cli.journal import DaemonSource
 from agent.cli.looking import look
 from agent.daemon import key_store
 from agent.doctor import Case, Finding, examine
 
+RECENT = 50  # records
 PCSCD_SOCKET = "/run/pcscd/pcscd.comm"
 
 
@@ -47,7 +50,24 @@ def _case(context: Context, config: Config) -> Case:
         status=status,
         devices=seen["devices"],
         attached=seen["attached"],
+        psam_before=_psam_before(context.client(settings)) if status else "",
     )
+
+
+def _psam_before(client: Client) -> str:
+    """The PSAM of the last card that one authenticated, empty when that is long ago."""
+    try:
+        records = DaemonSource(client).newest(RECENT)
+    except DaemonRefused:  # the journal has its own finding
+        return ""
+    for record in reversed(records):
+        try:
+            done = record.event().authentication
+        except msgspec.ValidationError:  # what damage left of a row
+            continue
+        if done is not None and done.mode == "psam":
+            return done.terminal_number
+    return ""
 
 
 def _of_status(status: dict[str, Any]) -> dict[str, Any]:

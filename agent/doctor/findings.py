@@ -34,6 +34,7 @@ class Case:
     status: Mapping[str, Any] | None  # what the daemon answered at /v1/status, None: none runs
     devices: Sequence[Mapping[str, Any]]  # as /v1/devices tells them, readers among them
     attached: Sequence[str]  # the system's names of all slots
+    psam_before: str = ""  # terminal number with which the last card was authenticated
     user: str = "onecard"  # who uses the devices
     root: Path = Path("/")  # of /proc and /etc
 

@@ -48,6 +48,7 @@ def psams(case: Case, judged: Sequence[Reader]) -> Iterator[Finding]:
             yield Finding("psam-answers", True, {**facts, "algorithms": algorithms})
     if not case.status["sams"]:
         yield Finding("psam-none", False)
+    yield from _changed(case, [sam["terminal_number"] for sam in case.status["sams"]])
     yield from _lacking(case.status["sams"])
 
 
@@ -55,6 +56,14 @@ def _is_foreign(case: Case, number: str) -> bool:
     """Where the settings say which PSAMs belong here."""
     expected = [each.upper() for each in case.settings.terminal.psam_numbers]
     return bool(expected) and number.upper() not in expected
+
+
+def _changed(case: Case, numbers: Sequence[str]) -> Iterator[Finding]:
+    """Nobody said which PSAM belongs here, but until now it was another."""
+    told = case.settings.terminal.psam_numbers
+    if case.psam_before and all(numbers) and case.psam_before not in numbers and not told:
+        facts = {"before": case.psam_before, "number": ", ".join(numbers)}
+        yield Finding("psam-changed", True, facts)
 
 
 def _lacking(sams: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:

@@ -142,6 +142,7 @@ def examined(
     running: Mapping[str, Any] | None = None,
     looked: Mapping[str, Any] | None = None,
     root: Path = Path("/nowhere"),
+    psam_before: str = "",
 ) -> list[Finding]:
     seen = running or looked or readers()
     case = Case(
@@ -153,6 +154,7 @@ def examined(
         devices=[*seen["readers"], *seen.get("devices", [])],
         attached=seen["attached"],
         root=root,
+        psam_before=psam_before,
     )
     return list(examine(case))
 
@@ -244,6 +246,7 @@ FINDINGS: dict[str, tuple[bool, Callable[[], list[Finding]]]] = {
         False,
         lambda: examined(of=expecting("519900000002"), running=status()),
     ),
+    "psam-changed": (True, lambda: examined(running=status(), psam_before="5" * 12)),
     "polkit-rule-missing": (
         False,
         lambda: machine({POLKIT: b"<policyconfig/>"}, DeviceState.NO_PERMISSION),
@@ -467,6 +470,15 @@ def test_a_psam_that_belongs_here_is_well_however_its_number_is_written() -> Non
     assert only(examined(of=of, running=status()), "psam-answers").well
     running = status(sams=[SamStatus("psam", "0a0000000001", ("3DES", "SSF33", "SM4"), "")])
     assert only(examined(of=of, running=running), "psam-answers").well
+
+
+def test_a_psam_that_is_the_same_or_expected_has_not_changed() -> None:
+    same = examined(running=status(), psam_before=PSAM.terminal_number)
+    expected = examined(of=expecting(PSAM.terminal_number), running=status(), psam_before="5" * 12)
+    silent = status(sams=[SamStatus("psam", "", (), "psam.missing")])
+    gone = examined(running=silent, psam_before="5" * 12)
+    for found in (same, expected, gone):
+        assert "psam-changed" not in {finding.id for finding in found}
 
 
 def test_the_missing_group_is_named_with_the_exact_command() -> None:

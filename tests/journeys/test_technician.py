@@ -74,6 +74,20 @@ def test_psam_of_another_algorithm(doors: Doors) -> None:
     until(lambda: len(doors.site.agent.status()["sams"][0]["algorithms"]) == 3, "not probed")
 
 
+def test_psam_of_another_terminal(doors: Doors) -> None:
+    """Cards are taken all the same, so nobody would notice."""
+    site, cast = doors.site, doors.site.cast
+    assert doors.tap().accepted
+    assert "PSAM is another one" not in onecard(site, "doctor").stdout
+    other = "519900999999"
+    site.slots[PSAM].insert(cast.city.psam(other))
+    until(lambda: site.agent.status()["sams"][0]["terminal_number"] == other, "not probed")
+    said = onecard(site, "doctor").stdout
+    assert f"number {cast.terminal_number}, now it is {other}" in re.sub(r"\s+", " ", said)
+    site.slots[PSAM].insert(cast.psam())
+    until(lambda: site.agent.status()["sams"][0]["terminal_number"] != other, "not probed")
+
+
 def test_reader_not_there(doors: Doors) -> None:
     doors.site.slots[DOOR].unplug()
     until(lambda: doors.reader(DOOR)["state"] == "absent", "the reader is not missed")
