@@ -33,7 +33,6 @@ ALLOWED_BITS: Final = 0x93  # of an answer to DLE EOT: bits 0, 1, 4, 7 are fixed
 FIXED_BITS: Final = 0x12  # … to this (ESC/POS, DLE EOT n)
 FINISHED: Final = b"\x1dr\x01"  # GS r 1: answered in its turn, after all that was sent before
 FINISHED_BITS: Final = 0x90  # bits 4 and 7 of its answer are 0
-NO_PAPER: Final = 0x0C  # bits 2 and 3 of its answer: the roll is at its end
 
 
 class PrinterPaper(DeviceFault):
@@ -171,8 +170,7 @@ class EscposPrinter(Kept[Line | DeviceFile]):
                 lambda: port.write(FINISHED), lambda byte: not byte & FINISHED_BITS
             )
             if answer is not None:
-                at_its_end = answer & NO_PAPER
-                return PrinterPaper(device=self.name) if at_its_end else self._trouble(port)
+                return None
             trouble = self._trouble(port)
             if trouble is not None:
                 return trouble

@@ -48,6 +48,7 @@ class PrinterPeer:
         self.cover_open = False
         self.offline = False
         self.answers = True
+        self.stops_at_once = True  # at the roll's end; False: what needs no paper is still done
         self.receipts: list[Printed] = []
         self.unknown: list[bytes] = []
         self.received_bytes = bytearray()
@@ -93,10 +94,13 @@ class PrinterPeer:
     def _prints(self) -> bool:
         return not self.cover_open and not self.offline and self.paper_lines != 0
 
+    def _needs_no_paper(self) -> bool:
+        return not self.stops_at_once and self._waiting[0] in b"\x1b\x1c\x1d"
+
     def _in_turn(self) -> bytes:
         """All that is whole, as long as there is paper."""
         answers = b""
-        while self._prints() and (size := self._whole()):
+        while (size := self._whole()) and (self._prints() or self._needs_no_paper()):
             piece = bytes(self._waiting[:size])
             del self._waiting[:size]
             answers += self._obey(piece)

@@ -192,6 +192,18 @@ class TestStatus:
             bench.printer.print(RECEIPT)
         assert bench.paper() == []
 
+    def test_paper_that_ends_after_the_last_line_is_said_at_the_next_receipt(
+        self, make_bench: MakeBench
+    ) -> None:
+        bench = make_bench()
+        receipt = Receipt("", [Line("1"), Line("2")])
+        bench.peer.paper_lines = 2
+        bench.peer.stops_at_once = False
+        bench.printer.print(receipt)
+        assert bench.paper() == ["1\n2"]
+        with pytest.raises(PrinterPaper):
+            bench.printer.print(receipt)
+
     @pytest.mark.parametrize("status", ["realtime", "none"])
     def test_a_printer_that_cannot_confirm_still_prints(
         self, make_bench: MakeBench, status: str
