@@ -3,9 +3,10 @@
 What is certain is printed as it is; of what could be several things each is printed behind `#`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import chain, count
 from pathlib import Path
 
 import msgspec
@@ -106,7 +107,7 @@ class Suggestions:
 
     def _table(self, found: Attached, choice: Choice, certain: bool) -> Table:
         blanks = {"{path}": found.path, "{usb}": found.usb}
-        name = self._free(choice.name)
+        name = _free(choice.name, self._taken)
         if certain:
             self._taken.add(name)
         return Table(
@@ -118,10 +119,6 @@ class Suggestions:
             {key: blanks.get(str(value), value) for key, value in choice.options.items()},
         )
 
-    def _free(self, name: str) -> str:
-        tries = (name, *(f"{name}-{n}" for n in range(2, 1000)))
-        return next(each for each in tries if each not in self._taken)
-
     def _lane(self) -> Iterator[str]:
         """A lane for what is certain, where there is somebody to serve."""
         tables = [table for each in self.all if each.certain for table in each.tables]
@@ -129,8 +126,7 @@ class Suggestions:
         if not any(table.kind in INPUTS for table in tables):
             return
         yield "[[lanes]]"
-        taken = self._lanes
-        yield f"name = {_quoted(next(n for n in (LANE, f'{LANE}-2') if n not in taken))}"
+        yield f"name = {_quoted(_free(LANE, self._lanes))}"
         yield 'direction = "entry"'
         for kind in KINDS:
             names = [table.name for table in tables if table.kind == kind]
@@ -138,6 +134,12 @@ class Suggestions:
                 yield f"{kind} = [{', '.join(_quoted(name) for name in names)}]"
             elif names:
                 yield f"{ONE[kind]} = {_quoted(names[0])}"
+
+
+def _free(name: str, taken: Container[str]) -> str:
+    """The name, or with the first number that makes it a new one."""
+    numbered = (f"{name}-{number}" for number in count(2))
+    return next(each for each in chain([name], numbered) if each not in taken)
 
 
 class _Configured:

@@ -188,6 +188,14 @@ def test_names_that_are_taken_are_not_given_again(machine: Machine) -> None:
     assert suggested(machine, text=text).all[0].tables[0].name == "scanner-3"
 
 
+def test_lanes_pasted_before_keep_their_names(machine: Machine) -> None:
+    text = MINIMAL
+    for number in range(1, 5):
+        machine.add_serial(UsbIdentity("1eab", "1d06", f"S{number}", "Newland", "FM430"))
+        text += suggested(machine, text=text).toml(Texts("en"))
+    assert [lane.name for lane in settings(text).lanes][1:] == ["new", "new-2", "new-3", "new-4"]
+
+
 def test_slots_that_a_pattern_takes_are_not_new(machine: Machine) -> None:
     names = [s.found.path for s in suggested(machine, slots=("ACS X 00 00", *SLOTS)).all]
     assert names == list(SLOTS)
