@@ -129,7 +129,7 @@ def test_module_is_armed_at_the_start_after_each_code_and_dark_at_the_end(
     assert len(bench.source.events) == 0  # no answer was taken for a code
 
 
-@pytest.mark.parametrize("kind", ["newland", "gm65", "honeywell", "ssi"])
+@pytest.mark.parametrize("kind", ["honeywell", "ssi"])
 def test_module_whose_time_is_over_is_armed_again(start: Start, kind: Kind) -> None:
     module = ScanModule(kind)
     bench = start(module, trigger=kind, rearm=0.5)
@@ -155,11 +155,10 @@ def test_code_and_answer_in_one_piece_are_told_apart(start: Start) -> None:
     assert bench.source.events.get(PATIENCE).content == b"first half and second"
 
 
-@pytest.mark.parametrize("kind", ["newland", "gm65", "ssi"])
-def test_module_that_does_not_answer_is_silent(start: Start, kind: Kind) -> None:
-    module = ScanModule(kind)
+def test_module_that_does_not_answer_is_silent(start: Start) -> None:
+    module = ScanModule("newland")
     module.says_nothing = True
-    bench = start(module, trigger=kind)
+    bench = start(module, trigger="newland")
     until(lambda: bench.source.status().fault == "device.silent", PATIENCE)
     module.says_nothing = False
     bench.source.look()
@@ -316,6 +315,7 @@ def test_live_driver_survives_garbage(live: SerialBench, parts: list[bytes]) -> 
     for part in parts:
         live.module.say(part)
     live.module.say(b"\r")
+    WORLD.wait(0.1)  # the gap that ends it
     reads_again(live)
 
 
