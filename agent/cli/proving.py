@@ -14,7 +14,8 @@ from agent.cli.context import Context, Json
 from world import Fault
 
 BENCHES = ("tap", "footprint", "sm2", "idle", "qr")
-PROOFS = ("tear", "power")
+PROOFS = ("tear", "power", "devices")
+SCENES = ("library-gate", "devices")  # of the demo
 AIRS = (106, 212, 424, 848)  # kbit/s
 ANY = {"allow_extra_args": True, "ignore_unknown_options": True}
 
@@ -32,12 +33,15 @@ def add_to(app: typer.Typer, context: Context) -> None:
     @app.command(help=ui("help-demo"))
     def demo(
         air: Annotated[int | None, typer.Option(help=ui("help-air"))] = None,
+        scene: Annotated[str, typer.Option(help=ui("help-scene"))] = SCENES[0],
         as_json: Json = False,
     ) -> None:
         context.as_json = as_json
         if air not in (None, *AIRS):
             raise UnknownName(found=str(air), allowed=", ".join(map(str, AIRS)))
-        raise typer.Exit(importlib.import_module("simulators.demo").run(context, air))
+        if scene not in SCENES:
+            raise UnknownName(found=scene, allowed=", ".join(SCENES))
+        raise typer.Exit(importlib.import_module("simulators.demo").run(context, scene, air))
 
     @app.command(help=ui("help-bench"), context_settings=ANY)
     def bench(

@@ -17,6 +17,7 @@ from simulators.site import PSAM, AgentProcess, NotInTime, Site, until
 
 CODE = "BOX-"  # how the codes begin that the box's platform would resolve
 LANES = {"entry": "entry", "exit": "exit", "desk": "counter", "side": "entry"}  # name → direction
+WITHIN = 2.0  # seconds for a person to go through
 SINGLE = {"barriers": "barrier", "pinpads": "pinpad", "printers": "printer"}
 
 
@@ -73,7 +74,9 @@ class Box(Site):
 
     def _lane(self, name: str, direction: str) -> str:
         """The table of a lane with all parts that belong to it."""
-        lines = [f'[[lanes]]\nname = "{name}"\ndirection = "{direction}"']
+        lines = [
+            f'[[lanes]]\nname = "{name}"\ndirection = "{direction}"\npassage_within = {WITHIN}'
+        ]
         own = [part for part in self.parts if part.lane == name]
         for kind in dict.fromkeys(part.kind for part in own):
             names = [f'"{part.name}"' for part in own if part.kind == kind]

@@ -2,10 +2,11 @@
 
 import itertools
 import queue
+import random
 import threading
 from abc import abstractmethod
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -13,8 +14,8 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import qrcode
 
-from drivers.contract import Direction
-from simulators.box.parts import SOON, Fault, Part, SerialPart, soon
+from drivers.contract import DeviceFault, Direction, Line, PinFault, Receipt
+from simulators.box.parts import HOSTILE, SOON, Fault, Part, SerialPart, soon
 from simulators.cards import Interface
 from simulators.devices.boards import (
     GateBoard,
@@ -24,9 +25,12 @@ from simulators.devices.boards import (
     TripodBoard,
 )
 from simulators.devices.idcard import SamVModule, SamVUsb, document_of
+from simulators.devices.keyboard import Keyboard
+from simulators.devices.lamp import TowerPeer
 from simulators.devices.mjpeg import CameraFaults, MjpegServer
 from simulators.devices.pinpad import PinPadPeer
 from simulators.devices.pn532 import Pn532Chip
+from simulators.devices.printer import PrinterPeer
 from simulators.devices.scan_module import HidPosScanner, ScanModule
 from simulators.devices.usb import UsbDevice, UsbFaults
 from simulators.site import DOOR, DOOR_OUT, NotInTime, until
@@ -38,7 +42,7 @@ if TYPE_CHECKING:
 GOOD = "lin"  # a card that every lane accepts
 LEFT, RIGHT = bytes.fromhex("EB014000AA"), bytes.fromhex("EB014100AB")  # devices.md
 SWING_IN, SWING_OUT = bytes.fromhex("0210010104"), bytes.fromhex("0210010204")  # made up
-VOICED = "out-of-service"  # any prompt that says something
+INPUTS = {"entry": 0, "exit": 1, "forced": 2}  # of the Modbus board's sensors
 
 
 def fit(box: "Box") -> list[Part]:
@@ -51,14 +55,17 @@ def fit(box: "Box") -> list[Part]:
         CameraPart("eye", "entry"),
         ModulePart("wand", "entry", ports, ScanModule("newland", baudrate=9600)),
         HidPosPart("gun", "exit", box),
+        KeyboardPart("keys", "desk", box.folder / "input"),
         SamVPart("id-reader", "desk", ports, SamVModule()),
         SamVUsbPart("id-usb", "side", box),
-        ModbusPart("gate", "entry", ports, ModbusBoard({0: "entry", 1: "exit"})),
+        ModbusPart("gate", "entry", ports, ModbusBoard({0: "entry", 1: "exit"}, INPUTS)),
         TripodPart("arm", "exit", ports, TripodBoard({RIGHT: "exit"})),
         LcusPart("relay", "desk", ports, LcusBoard({1: "counter"})),
         SwingPart("leaf", "side", ports, SwingBoard({SWING_IN: "entry"})),
         VoicePart("speaker", "entry"),
+        LampPart("lamp", "entry", ports, TowerPeer()),
         PinPadPart("pad", "desk", ports, PinPadPeer()),
+        PrinterPart("printer", "desk", ports, PrinterPeer()),
     ]
 
 
@@ -78,10 +85,10 @@ class CardPart(Part):
         box.forget(self.name)
         self.hold(box)
         try:
-            report = box.report(self.name, "accepted-exit" if self.lane == "exit" else "accepted")
+            box.report(self.name, "accepted-exit" if self.lane == "exit" else "accepted")
         finally:
             self.take()
-        return f"card {report['reason']}"
+        return "card-let-out" if self.lane == "exit" else "card-accepted"
 
 
 class PcscPart(CardPart):
@@ -183,7 +190,7 @@ class ScannerPart(Part):
             box.report(self.name, reason)
         finally:
             self.hide()
-        return "code read"
+        return "code-read"
 
 
 class ModulePart(SerialPart, ScannerPart):
@@ -264,6 +271,48 @@ class HidPosPart(UsbPart, ScannerPart):
         self.device.show(code)
 
 
+class KeyboardPart(ScannerPart):
+    """A scan module in keyboard mode: an event file."""
+
+    driver = "keyboard-scanner"
+
+    def __init__(self, name: str, lane: str, folder: Path) -> None:
+        super().__init__(name, lane)
+        self.keyboard = Keyboard(folder / "usb-Onecard_keys-event-kbd")
+        self._stack = ExitStack()
+
+    def plug(self) -> None:
+        if not self.keyboard.port.plugged:
+            self._stack.enter_context(self.keyboard)
+
+    def unplug(self) -> None:
+        self._stack.close()
+
+    def options(self) -> str:
+        return f'{{ port = "{self.keyboard.port.path}" }}'
+
+    def show(self, code: bytes) -> None:
+        self.keyboard.show(code.decode())
+
+    def faults(self) -> Mapping[str, Fault]:
+        return {**super().faults(), "garbage": self.garbage, "no permission": self.denied}
+
+    @contextmanager
+    def garbage(self) -> Iterator[None]:
+        self.keyboard.say(random.Random(self.name).randbytes(HOSTILE))
+        yield
+
+    @contextmanager
+    def denied(self) -> Iterator[None]:
+        self.unplug()
+        self.keyboard.denied = True
+        self.plug()
+        try:
+            yield
+        finally:
+            self.keyboard.denied = False
+
+
 class CameraPart(ScannerPart):
     """An MJPEG camera."""
 
@@ -334,7 +383,7 @@ class DocumentPart(Part):
             box.report(self.name, "accepted")
         finally:
             self.module.lift()
-        return "ID card accepted"
+        return "document-accepted"
 
 
 class SamVPart(SerialPart, DocumentPart):
@@ -380,12 +429,17 @@ class BarrierPart(SerialPart):
         opened = self.peer.opened
         while not opened.empty():
             opened.get_nowait()
-        box.local.running.gate.lanes[self.lane].open()
+        lane = box.local.running.gate.lanes[self.lane]
+        assert lane.barrier is not None
         try:
-            direction = opened.get(timeout=SOON)
+            lane.barrier.open(lane.direction)  # for nobody, so no passage comes of it
+        except DeviceFault as fault:
+            raise NotInTime(f"{self.name}: {fault.code}") from fault
+        try:
+            opened.get(timeout=SOON)
         except queue.Empty:
             raise NotInTime(f"{self.name} did not open") from None
-        return f"open {direction}"
+        return "opened"
 
 
 class ModbusPart(BarrierPart):
@@ -395,7 +449,7 @@ class ModbusPart(BarrierPart):
     def options(self) -> str:
         return (
             f'{{ port = "{self.port.path}", entry = 0, exit = 1, pulse_ms = 100, '
-            "sensors = { entry = 0, exit = 1, forced = 2 } }"
+            f"sensors = {{ {', '.join(f'{name} = {i}' for name, i in INPUTS.items())} }} }}"
         )
 
 
@@ -439,7 +493,7 @@ class VoicePart(Part):
         before = self._told(box)
         box.part("door").works(box)
         until(lambda: self._told(box) > before, f"{self.name} said nothing", SOON)
-        return "said aloud"
+        return "said"
 
     def _told(self, box: "Box") -> int:
         counters = box.device(self.name)["counters"]
@@ -447,6 +501,42 @@ class VoicePart(Part):
 
     def faults(self) -> Mapping[str, Fault]:
         return {}
+
+
+class LampPart(SerialPart):
+    """A tower light with a buzzer: it says what came of a card at the door."""
+
+    kind = "prompts"
+    driver = "serial-lamp"
+    peer: TowerPeer
+
+    def works(self, box: "Box") -> str:
+        beeps = self.peer.beeps
+        box.part("door").works(box)
+        until(lambda: self.peer.beeps > beeps, f"{self.name} did not beep", SOON)
+        return "lit"
+
+
+class PrinterPart(SerialPart):
+    """A receipt printer."""
+
+    kind = "printers"
+    driver = "escpos-printer"
+    peer: PrinterPeer
+
+    def works(self, box: "Box") -> str:
+        printer = box.local.running.gate.lanes[self.lane].printer
+        assert printer is not None
+        before = len(self.peer.receipts)
+        try:
+            printer.print(
+                Receipt("回执 Receipt", [Line("业务", "演示")], code="https://example.cn")
+            )
+        except DeviceFault as fault:
+            raise NotInTime(f"{self.name}: {fault.code}") from fault
+        if not self.peer.await_receipts(before + 1, SOON):
+            raise NotInTime(f"{self.name} printed nothing")
+        return "printed"
 
 
 class PinPadPart(SerialPart):
@@ -465,8 +555,11 @@ class PinPadPart(SerialPart):
         answers: queue.Queue[str] = queue.Queue()
 
         def ask() -> None:
-            with pad.ask(timeout=SOON) as pin:
-                answers.put(f"{len(pin.digits)} digits")
+            try:
+                with pad.ask(timeout=SOON) as pin:
+                    answers.put("pin-entered" if len(pin.digits) == 6 else "")
+            except (DeviceFault, PinFault):
+                return  # no answer comes, which is told below
 
         asking = threading.Thread(target=ask, name="counter", daemon=True)
         questions = self.peer.shown.count(b"?")

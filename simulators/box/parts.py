@@ -56,7 +56,7 @@ class Part(ABC):
 
     @abstractmethod
     def works(self, box: "Box") -> str:
-        """Have it do its work; what came of it, in a few words. Raises `NotInTime`."""
+        """Have it do its work; what it did (`did-…` of the texts). Raises `NotInTime`."""
 
     def faults(self) -> Mapping[str, Fault]:
         """How it can fail: name → a context in which it does."""

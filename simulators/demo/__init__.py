@@ -1,15 +1,21 @@
-"""`onecard demo`: a morning at a library gate on real parts, shown live and judged at the end."""
+"""`onecard demo`: a scene on real parts, shown live and judged at the end."""
 
 from agent.cli.context import Context
+from simulators.demo.devices import toured
 from simulators.demo.morning import Morning
 from simulators.demo.screen import Screen
+from simulators.demo.showroom import Showroom
 from simulators.site import Site
 from simulators.timing import Air, TimeTable
 
 
-def run(context: Context, air: Air | None = None) -> int:
-    """Play the morning, with `air` (kbit/s) at the speed of real cards. 0 when every row is as
-    expected and the platform holds the journal."""
+def run(context: Context, scene: str, air: Air | None = None) -> int:
+    """Play the scene. 0 when everything went as expected and the platform holds the journal."""
+    return _devices(context) if scene == "devices" else _morning(context, air)
+
+
+def _morning(context: Context, air: Air | None) -> int:
+    """A morning at a library gate, with `air` (kbit/s) at the speed of real cards."""
     screen = Screen(context)
     with Site(language=context.texts.language) as site:
         screen.parts(site)
@@ -17,3 +23,15 @@ def run(context: Context, air: Air | None = None) -> int:
         outcome = morning.play()
         screen.outcome(outcome)
     return 0 if outcome.good else 1
+
+
+def _devices(context: Context) -> int:
+    """A box with every kind of device, each unplugged and plugged again."""
+    from simulators.box.box import Box  # brings cv2 along
+
+    showroom = Showroom(context)
+    with Box() as box:
+        showroom.parts(box)
+        tour = toured(box, showroom)
+        showroom.outcome(box, tour)
+    return 0 if tour.good else 1

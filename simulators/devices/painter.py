@@ -337,6 +337,14 @@ def _far(rng: Generator, hardness: float) -> Shot:
     return _shot(rng, hardness, versions=(1, 6), module=(low, low + 0.4), angle=20)
 
 
+def _near(rng: Generator, hardness: float) -> Shot:
+    """Too near to be sharp, and in its own shade: modules of ten pixels and more."""
+    shot = _shot(rng, hardness, versions=(1, 6), module=(9, 18))
+    soft = cv2.GaussianBlur(shot.image, (0, 0), 1 + shot.module * 0.55 * hardness)
+    shot.image = soft * np.float32(1 - 0.93 * hardness)
+    return shot
+
+
 def _dense(rng: Generator, hardness: float) -> Shot:
     """Versions 11 to 20, as large as the frame lets them be."""
     return _shot(rng, hardness, versions=(11, 20), module=(3.4 - 1.4 * hardness, 6))
@@ -377,6 +385,7 @@ KINDS: Final[Mapping[str, Callable[[Generator, float], Shot]]] = {
     "covered": _covered,
     "two": _two,
     "far": _far,
+    "near": _near,
     "dense": _dense,
     "bent": _bent,
     "pressed": _pressed,
