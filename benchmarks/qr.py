@@ -25,7 +25,7 @@ from benchmarks.measure import median, percentile
 from drivers.eye import Eye
 from simulators.devices.painter import Frame, Painted, corpus, empties
 
-FRAMES: Final = 2244  # of painted codes: 132 of each of 17 kinds
+FRAMES: Final = 2250  # of painted codes: 125 of each of 18 kinds
 EMPTIES: Final = 200
 VIEWS: Final = 40  # codes held before a camera
 TURNS: Final = 3  # looks at one empty frame
@@ -210,7 +210,7 @@ def labelled(folder: Path) -> Photographs:
     for path in sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES):
         raw, name = path.read_bytes(), str(path.relative_to(folder))
         digest = hashlib.sha256(raw).hexdigest()
-        frame = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR)
+        frame = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR) if raw else None
         label = CORRECTED.get(digest) or _label(path)
         if frame is None or isinstance(label, _Unusable):
             why = label.why if isinstance(label, _Unusable) else "no picture"

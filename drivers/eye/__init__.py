@@ -5,6 +5,6 @@ part, made ready in one way after another (`steps`), through zxing-cpp again, wi
 at most pyzbar as a second opinion. It decides nothing about a content and keeps none.
 """
 
-from drivers.eye.eye import Eye, LiveEye, Sighting, Symbology
+from drivers.eye.eye import Eye, Sighting, Symbology
 
-__all__ = ["Eye", "LiveEye", "Sighting", "Symbology"]
+__all__ = ["Eye", "Sighting", "Symbology"]

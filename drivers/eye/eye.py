@@ -32,6 +32,7 @@ BUDGET: Final = 0.011
 BUSY_BUDGET: Final = 0.0045
 REGION: Final = 320_000  # pixels; a larger region is made smaller first
 SMALLEST: Final = 21  # pixels a side; nothing with fewer is a code
+LARGEST: Final = 65_535  # pixels a side; zxing-cpp takes no more
 # Codewords that ISO/IEC 18004 (table 9) keeps back in small versions so that a code is not taken
 # for another, as a share of all error correction codewords; zxing-cpp spends them on correction.
 RESERVE: Final = {
@@ -63,13 +64,16 @@ class Eye:
         busy_budget: float = BUSY_BUDGET,
     ) -> None:
         """`budget`, `busy_budget`: seconds from the begin of `look`. The fast pass is always done,
-        so a frame that is large for this machine takes longer."""
+        so a frame that is large for this machine takes longer. At least one symbology: for none
+        at all zxing-cpp would read every kind."""
+        if not symbologies:
+            raise ValueError("an eye reads at least one symbology")
         # For the whole process: on pictures of this size OpenCV's threads cost more than they save,
         # and the other lanes want the other cores.
         cv2.setNumThreads(1)
         self._clock = clock
         self._formats = zxingcpp.BarcodeFormats([FORMATS[name] for name in symbologies])
-        self._second = _pyzbar if second_opinion and "qr" in symbologies else None
+        self._second = _pyzbar() if second_opinion and "qr" in symbologies else None
         self._budget = budget
         self._busy_budget = busy_budget
 
@@ -77,7 +81,7 @@ class Eye:
         """The codes in `frame` (uint8, height × width gray or × 3 BGR), none for anything else.
 
         The fast pass alone, or with `thorough` all that the budget lets be done until a code is
-        read: for a single picture, and for every few frames of a camera. Raises nothing.
+        read: for a single picture always, for a camera now and then. Raises nothing.
         """
         started = self._clock()
         gray = _gray(frame)
@@ -126,7 +130,7 @@ class Eye:
             image = change(image)
         scale = shrunk / step.scale
         for code in self._read(image, step.binarizer):
-            if _trusted(code):
+            if is_trusted(code):
                 place = _placed(_corners(code), region, scale)
                 yield Sighting(code.bytes, code.symbology_identifier, place, "thorough")
 
@@ -142,22 +146,11 @@ class Eye:
         )
 
 
-class LiveEye:
-    """The policy for a camera: the fast pass on each frame, the thorough one on every few."""
-
-    def __init__(self, eye: Eye, *, every: int = 3) -> None:
-        self._eye = eye
-        self._every = every
-        self._frames = 0
-
-    def look(self, frame: NDArray[np.uint8]) -> Sequence[Sighting]:
-        self._frames += 1
-        return self._eye.look(frame, thorough=self._frames % self._every == 0)
-
-
 def _gray(frame: NDArray[np.uint8]) -> Gray | None:
-    """One brightness per pixel, contiguous; None when it is no picture or too small for a code."""
-    if frame.dtype != np.uint8 or frame.ndim not in (2, 3) or min(frame.shape[:2]) < SMALLEST:
+    """One brightness per pixel, contiguous; None when it is no picture or has no usable size."""
+    if frame.dtype != np.uint8 or frame.ndim not in (2, 3):
+        return None
+    if min(frame.shape[:2]) < SMALLEST or max(frame.shape[:2]) > LARGEST:
         return None
     if frame.ndim == 2:
         return np.ascontiguousarray(frame)
@@ -176,7 +169,7 @@ def _part(gray: Gray, region: Region) -> tuple[Gray, float]:
     return np.asarray(small, np.uint8), shrunk
 
 
-def _trusted(code: zxingcpp.Barcode) -> bool:
+def is_trusted(code: zxingcpp.Barcode) -> bool:
     """Whether the reserve of a small version is untouched, so that it is that code and no other."""
     extra = code.extra
     if not isinstance(extra, dict) or "UEC" not in extra:
@@ -197,11 +190,14 @@ def _placed(corners: Place, region: Region, scale: float) -> Place:
     )
 
 
-def _pyzbar(part: Gray, region: Region, shrunk: float) -> Iterator[Sighting]:
+def _pyzbar() -> Callable[[Gray, Region, float], Iterator[Sighting]]:
     """What pyzbar reads, as far as it is printable ASCII: it turns all else into other bytes."""
     from pyzbar import pyzbar  # loads libzbar: only where it is wanted
 
-    for code in pyzbar.decode(part, symbols=[pyzbar.ZBarSymbol.QRCODE]):
-        if code.data and all(0x20 <= byte < 0x7F for byte in code.data):
-            corners = tuple((point.x, point.y) for point in code.polygon)
-            yield Sighting(code.data, "]Q1", _placed(corners, region, shrunk), "second-opinion")
+    def read(part: Gray, region: Region, shrunk: float) -> Iterator[Sighting]:
+        for code in pyzbar.decode(part, symbols=[pyzbar.ZBarSymbol.QRCODE]):
+            if code.data and all(0x20 <= byte < 0x7F for byte in code.data):
+                corners = tuple((point.x, point.y) for point in code.polygon)
+                yield Sighting(code.data, "]Q1", _placed(corners, region, shrunk), "second-opinion")
+
+    return read

@@ -11,16 +11,17 @@ import numpy as np
 
 from drivers.eye.steps import Gray
 
-LONGEST: Final = 640  # pixels of the longer side, at most, in which is looked
+LONGEST: Final = 320  # pixels of the longer side, at most, in which is looked
 REACH: Final = 4  # pixels apart that are compared, so that a blurred edge is still one
-BLOCK: Final = 8  # pixels of a block's side
+BLOCK: Final = 5  # pixels of a block's side
+SMOOTH: Final = (3, 3)
 MARGIN: Final = 2  # blocks around what was found
 SHARE: Final = 0.4  # of the busiest block's change belongs to the same region
 # Change of the busiest block by the scene's own contrast. Walls and soft shadows stay below it,
 # and so does a code that no step reads (measured, docs/frames.md).
 QUIET: Final = 0.06
 ALONE: Final = 0.4  # of the frame at most is a busy region that stands out from the rest
-DARK: Final = 0.6  # gray levels: less is the sensor's own noise
+DARK: Final = 0.3  # gray levels: less is the sensor's own noise
 
 
 @dataclass(frozen=True)
@@ -75,16 +76,17 @@ def _change(small: cv2.typing.MatLike) -> cv2.typing.MatLike:
     across = cv2.absdiff(small[middle:-middle, REACH:], small[middle:-middle, :-REACH])
     down = cv2.absdiff(small[REACH:, middle:-middle], small[:-REACH, middle:-middle])
     lesser = cv2.min(_means(across), _means(down))
-    return cv2.blur(lesser, (3, 3))
+    return cv2.blur(lesser, SMOOTH)
 
 
 def _means(change: cv2.typing.MatLike) -> cv2.typing.MatLike:
     rows, columns = change.shape[0] // BLOCK, change.shape[1] // BLOCK
-    whole = np.ascontiguousarray(change[: rows * BLOCK, : columns * BLOCK])
-    blocks = cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA)
-    return blocks.astype(np.float32)
+    whole = change[: rows * BLOCK, : columns * BLOCK].astype(np.float32)
+    return cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA)
 
 
 def _contrast(small: cv2.typing.MatLike) -> float:
     low, high = np.percentile(small[::4, ::4], (2, 98))
     return float(high - low)
+
+KK=1

@@ -126,6 +126,9 @@ class PcscPart(CardPart):
     def faults(self) -> Mapping[str, Fault]:
         return {**super().faults(), "mute card": self.mute, "service killed": self.killed}
 
+    def shows(self, fault: str) -> bool:
+        return fault == "service killed" or super().shows(fault)
+
     def excused(self, box: "Box", fault: str) -> Collection[str]:
         """The voice speaks when a card was held to the door; the PSAM is pcscd's too."""
         if fault == "service killed":
@@ -162,6 +165,9 @@ class Pn532Part(SerialPart, CardPart):
             f'[[readers]]\nname = "{self.name}"\ndriver = "pn532"\nmatch = "{self.port.path}"\n'
             'interface = "contactless"\n\n'
         )
+
+    def shows(self, fault: str) -> bool:
+        return fault == "silent" or super().shows(fault)
 
     def hold(self, box: "Box") -> None:
         self.peer.put(box.wallet.at(GOOD, Interface.CONTACTLESS))
@@ -356,6 +362,10 @@ class CameraPart(ScannerPart):
             "endless headers": partial(self.broken, endless="response headers", drop=True),
         }
 
+    def shows(self, fault: str) -> bool:
+        """A camera talks all the time, so every silence and every mess is seen."""
+        return True
+
     @contextmanager
     def broken(self, *, drop: bool = False, **faults: object) -> Iterator[None]:
         for name, value in faults.items():
@@ -375,6 +385,9 @@ class DocumentPart(Part):
     kind = "documents"
     driver = "sam-v"
     module: SamVModule
+
+    def shows(self, fault: str) -> bool:
+        return fault == "silent" or super().shows(fault)
 
     def works(self, box: "Box") -> str:
         box.forget(self.name)
@@ -445,6 +458,9 @@ class BarrierPart(SerialPart):
 class ModbusPart(BarrierPart):
     driver = "modbus-relay"
     peer: ModbusBoard
+
+    def shows(self, fault: str) -> bool:
+        return fault == "silent" or super().shows(fault)
 
     def options(self) -> str:
         return (

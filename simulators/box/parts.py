@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SOON = 10.0  # seconds of patience, no measure
 HOSTILE = 4096  # bytes of garbage
+PLAIN = {"unplugged", "pulled in the middle", "taken by another program", "no permission"}
 
 Fault = Callable[[], AbstractContextManager[None]]
 
@@ -61,6 +62,10 @@ class Part(ABC):
     def faults(self) -> Mapping[str, Fault]:
         """How it can fail: name → a context in which it does."""
         return {"unplugged": self.unplugged}
+
+    def shows(self, fault: str) -> bool:
+        """Whether the agent has to tell of this fault; a scanner that only listens cannot."""
+        return fault in PLAIN
 
     def excused(self, box: "Box", fault: str) -> Collection[str]:
         """Other parts that cannot work either while it fails so: a card opens no broken gate."""

@@ -18,7 +18,7 @@ from unittest import mock
 from drivers.io.keeper import Kept
 from simulators.box.box import Box
 from simulators.box.parts import Fault, Part
-from simulators.site import NotInTime
+from simulators.site import NotInTime, until
 
 PATIENCE = 30.0  # seconds for a device to be back
 CONTROL_PATIENCE = 4.0
@@ -33,12 +33,13 @@ class Cell:
     part: str
     fault: str
     noticed: str  # the fault's code while it lasted; empty when nothing was to be seen
+    unseen: bool  # the agent had to tell of it, and did not
     disturbed: Sequence[str]  # others that did not work meanwhile
     back: float | None  # seconds from the mending to the next work done; None: never
 
     @property
     def survived(self) -> bool:
-        return self.back is not None and not self.disturbed
+        return self.back is not None and not self.disturbed and not self.unseen
 
 
 @dataclass
@@ -81,7 +82,8 @@ class Printer:
 
     def cell(self, cell: Cell) -> None:
         back = "lost" if cell.back is None else f"back in {cell.back:.2f} s"
-        told = [cell.noticed, *(f"disturbed {name}" for name in cell.disturbed)]
+        told = [cell.noticed, "UNSEEN" if cell.unseen else ""]
+        told += [f"DISTURBED {name}" for name in cell.disturbed]
         sys.stderr.write(f"{cell.part}: {cell.fault}: {back} {' '.join(filter(None, told))}\n")
 
 
@@ -150,15 +152,25 @@ def injected(
                 matrix.checks += 1
                 if not does_its_work(box, other):
                     disturbed.append(other.name)
-        device = box.device(part.name)
-        if device["state"] != "ready":
+        seen = told(box, part) if part.shows(name) else box.state(part.name) != "ready"
+        if seen:
+            device = box.device(part.name)
             noticed = str(device["fault"] or device["state"])
     mended = time.monotonic()
     back = None
     while back is None and time.monotonic() - mended < patience:
         if ready(box, part, patience) and does_its_work(box, part):
             back = time.monotonic() - mended
-    return Cell(part.name, name, noticed, disturbed, back)
+    return Cell(part.name, name, noticed, part.shows(name) and not seen, disturbed, back)
+
+
+def told(box: Box, part: Part) -> bool:
+    """The agent tells of it, sooner or later."""
+    try:
+        until(lambda: box.state(part.name) != "ready", part.name)
+    except NotInTime:
+        return False
+    return True
 
 
 def ready(box: Box, part: Part, patience: float) -> bool:
