@@ -132,10 +132,11 @@ class SerialPinPad(Kept[Line]):
         self._count("asked")
         try:
             with self._held() as line:
-                line.write(signal)
                 line.discard()  # what was pressed before the question is no answer to it
                 with self._answering:
                     self._question = question
+                # Last: whoever sees the question may answer at once.
+                line.write(signal)
             if not question.done.wait(timeout):
                 self._settle(PinTimeout(device=self.name))
         finally:

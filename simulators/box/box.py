@@ -10,8 +10,8 @@ from typing import Any, Self
 
 from simulators.box.local import LocalAgent
 from simulators.box.parts import SOON, Part
-from simulators.demo.morning import Feed
 from simulators.devices.usb import UsbBus
+from simulators.feed import Feed
 from simulators.people import Wallet
 from simulators.site import PSAM, AgentProcess, NotInTime, Site, until
 

@@ -1,6 +1,7 @@
 """`onecard demo`: a scene on real parts, shown live and judged at the end."""
 
 from agent.cli.context import Context
+from simulators.box.box import Box
 from simulators.demo.devices import toured
 from simulators.demo.morning import Morning
 from simulators.demo.screen import Screen
@@ -27,8 +28,6 @@ def _morning(context: Context, air: Air | None) -> int:
 
 def _devices(context: Context) -> int:
     """A box with every kind of device, each unplugged and plugged again."""
-    from simulators.box.box import Box  # brings cv2 along
-
     showroom = Showroom(context)
     with Box() as box:
         showroom.parts(box)

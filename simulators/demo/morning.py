@@ -4,18 +4,15 @@ What came of a visit is read from the journal that the agent wrote, never from w
 the end the platform's rows are compared with the journal's, hash by hash.
 """
 
-import queue
-import threading
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgspec
 
-from agent.cli.client import DaemonAbsent
 from offline_store.event import Record
 from simulators.cards import Algorithm, Interface
+from simulators.feed import Feed
 from simulators.people import FOREIGN, Visit, Wallet
 from simulators.site import (
     DOOR,
@@ -30,9 +27,7 @@ from simulators.site import (
 from simulators.timing import CardTime, TimeTable
 from simulators.vpcd import Faults, Moment, Slot, TearAtApdu
 
-TAP_SECONDS = 10.0
 KILLED_AFTER = 5  # APDUs of a tap, when the agent is killed in the middle
-LISTEN = 60.0  # seconds without a line after which the feed is opened again
 
 
 @dataclass(frozen=True)
@@ -91,40 +86,6 @@ class Audience(Protocol):
     def incident(self, name: str) -> None: ...
 
     def visit(self, row: Row) -> None: ...
-
-
-class Feed:
-    """The agent's tap reports as they come, across restarts of the agent."""
-
-    def __init__(self, site: Site) -> None:
-        self._site = site
-        self._reports: Mapping[str, queue.Queue[dict[str, Any]]] = defaultdict(queue.Queue)
-        self._listening = threading.Event()
-
-    def listen(self) -> None:
-        """Begin to listen to the agent that runs now; returns when nothing is missed any more."""
-        self._listening.clear()
-        threading.Thread(target=self._listen, name="feed", daemon=True).start()
-        if not self._listening.wait(TAP_SECONDS):
-            raise TimeoutError("the agent's feed does not open")
-
-    def next(self, reader: str) -> dict[str, Any]:
-        """The next report of that reader. Raises `queue.Empty`."""
-        return self.take(reader, TAP_SECONDS)
-
-    def take(self, reader: str, seconds: float) -> dict[str, Any]:
-        """The next report of that reader, which comes within `seconds`. Raises `queue.Empty`."""
-        return self._reports[reader].get(timeout=seconds)
-
-    def _listen(self) -> None:
-        try:
-            for report in self._site.agent.client.stream("/v1/taps", LISTEN):
-                if report:
-                    self._reports[report["reader"]].put(report)
-                else:
-                    self._listening.set()
-        except DaemonAbsent:
-            return  # killed: `listen` is called again after the restart
 
 
 class Morning:

@@ -14,7 +14,7 @@ import msgspec
 
 from offline_store.event import Event, Record
 from simulators.cards import Card, Interface
-from simulators.demo.morning import Feed
+from simulators.feed import Feed
 from simulators.people import Wallet
 from simulators.site import DOOR, DOOR_OUT, DOOR_SLOT, DRAIN_SECONDS, PSAM, READERS, Site, until
 from simulators.vpcd import SOUND, Faults, Insertion
