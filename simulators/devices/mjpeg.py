@@ -32,15 +32,17 @@ NETWORK: Final = 1_000_000  # bytes a tick that an endless answer gets through: 
 TICK: Final = 0.05  # seconds
 
 
-@dataclass
+@dataclass(slots=True)
 class CameraFaults:
-    """What is wrong with the camera now; each holds until it is taken back."""
+    """What is wrong with the camera now; each holds until it is taken back. `silent`, `refusing`,
+    `answer` and endless headers are for the next connection (`MjpegServer.drop` ends this one)."""
 
     frozen: bool = False  # the same picture again and again
     black: bool = False  # the lens is covered
     paused: bool = False  # the line stays open and nothing comes
     stalled: bool = False  # stops in the middle of a picture
     silent: bool = False  # takes connections and does not answer
+    refusing: bool = False  # answers 404
     endless: Endless = ""  # response headers, part headers or one picture without an end
     spoil: Callable[[bytes], bytes] | None = None  # what becomes of each JPEG on its way
     answer: bytes | None = None  # sent instead of everything, and then the line is closed
@@ -177,6 +179,9 @@ class MjpegServer:
         faults = self.faults
         if faults.silent:
             _hold(client, lambda: self.faults.silent)
+            return
+        if faults.refusing:
+            client.sendall(b"HTTP/1.0 404 Not Found\r\n\r\n")
             return
         if faults.answer is not None:
             client.sendall(faults.answer)
