@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Literal, Self
 
 import cv2
 import numpy as np
@@ -29,8 +29,11 @@ FORMATS: Final[Mapping[Symbology, zxingcpp.BarcodeFormat]] = {
 # Seconds that a frame may take before another step is not begun: where something stands out from
 # the scene, and where all of it is equally busy (gravel, a page of text), which is seldom a code.
 BUDGET: Final = 0.011
-BUSY_BUDGET: Final = 0.0045
+BUSY_BUDGET: Final = 0.0038
 REGION: Final = 320_000  # pixels; a larger region is made smaller first
+OVERVIEW: Final = 30_000  # pixels of the whole frame made small
+OVERVIEW_STEPS: Final = 5  # done with it,
+FIRST: Final = 3  # after so many with the region
 SMALLEST: Final = 21  # pixels a side; nothing with fewer is a code
 LARGEST: Final = 65_535  # pixels a side; zxing-cpp takes no more
 # Codewords that ISO/IEC 18004 (table 9) keeps back in small versions so that a code is not taken
@@ -91,6 +94,8 @@ class Eye:
         if found or not thorough:
             return found
         spent = self._clock() - started
+        if spent > self._budget:
+            return ()
         region = busiest(gray)
         if region is None:
             return ()
@@ -107,31 +112,30 @@ class Eye:
         self, gray: Gray, region: Region, pace: float, deadline: float
     ) -> tuple[Sighting, ...]:
         """`pace`: seconds per pixel and weight, at first the fast pass's, then as it turns out."""
-        part, shrunk = _part(gray, region)
+        part = _Part.of(gray, region, REGION)
         begun = self._clock()
-        for step in STEPS:
-            work = part.size * step.weight
+        for image, step in _tries(gray, part):
+            work = image.pixels.size * step.weight
             if begun + work * pace > deadline:
                 return ()
-            found = tuple(self._step(part, step, region, shrunk))
+            found = tuple(self._step(image, step))
             if found:
                 return found
             ended = self._clock()
             pace = max(pace, (ended - begun) / work)
             begun = ended
-        return tuple(self._second(part, region, shrunk)) if self._second else ()
+        return tuple(self._second(part)) if self._second else ()
 
-    def _step(self, part: Gray, step: Step, region: Region, shrunk: float) -> Iterator[Sighting]:
-        image: cv2.typing.MatLike = part
+    def _step(self, part: "_Part", step: Step) -> Iterator[Sighting]:
+        image: cv2.typing.MatLike = part.pixels
         if step.scale != 1:
             how = cv2.INTER_LINEAR if step.scale > 1 else cv2.INTER_AREA
-            image = cv2.resize(part, None, fx=step.scale, fy=step.scale, interpolation=how)
+            image = cv2.resize(image, None, fx=step.scale, fy=step.scale, interpolation=how)
         for change in step.changes:
             image = change(image)
-        scale = shrunk / step.scale
         for code in self._read(image, step.binarizer):
             if is_trusted(code):
-                place = _placed(_corners(code), region, scale)
+                place = part.placed(_corners(code), step.scale)
                 yield Sighting(code.bytes, code.symbology_identifier, place, "thorough")
 
     def _read(
@@ -159,14 +163,39 @@ def _gray(frame: NDArray[np.uint8]) -> Gray | None:
     return np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), np.uint8)
 
 
-def _part(gray: Gray, region: Region) -> tuple[Gray, float]:
-    """The region's pixels and how many of the frame's are one of them."""
-    part = gray[region.top : region.bottom, region.left : region.right]
-    shrunk = max((part.size / REGION) ** 0.5, 1.0)
-    if shrunk == 1:
-        return np.ascontiguousarray(part), shrunk
-    small = cv2.resize(part, None, fx=1 / shrunk, fy=1 / shrunk, interpolation=cv2.INTER_AREA)
-    return np.asarray(small, np.uint8), shrunk
+@dataclass(frozen=True)
+class _Part:
+    """Part of a frame, `shrunk` times smaller."""
+
+    pixels: Gray
+    left: int
+    top: int
+    shrunk: float
+
+    @classmethod
+    def of(cls, gray: Gray, region: Region, most: int) -> Self:
+        """That region, made smaller if it has more than `most` pixels."""
+        part = gray[region.top : region.bottom, region.left : region.right]
+        shrunk = max((part.size / most) ** 0.5, 1.0)
+        if shrunk > 1:
+            size = [max(round(edge / shrunk), 1) for edge in part.shape]
+            part = np.asarray(cv2.resize(part, size[::-1], interpolation=cv2.INTER_AREA), np.uint8)
+        return cls(np.ascontiguousarray(part), region.left, region.top, shrunk)
+
+    def placed(self, corners: Place, scale: float = 1) -> Place:
+        """Corners in these pixels, or in them times `scale`, as corners in the frame."""
+        by = self.shrunk / scale
+        return tuple((self.left + round(x * by), self.top + round(y * by)) for x, y in corners)
+
+
+def _tries(gray: Gray, part: _Part) -> Iterator[tuple[_Part, Step]]:
+    """The region, step by step, and early on the whole frame made small: of a code so near that
+    its modules are areas of their own, the busiest region is only a part."""
+    height, width = gray.shape
+    overview = _Part.of(gray, Region(0, 0, width, height, alone=False), OVERVIEW)
+    yield from ((part, step) for step in STEPS[:FIRST])
+    yield from ((overview, step) for step in STEPS[:OVERVIEW_STEPS])
+    yield from ((part, step) for step in STEPS[FIRST:])
 
 
 def is_trusted(code: zxingcpp.Barcode) -> bool:
@@ -184,20 +213,14 @@ def _corners(code: zxingcpp.Barcode) -> Place:
     return tuple((point.x, point.y) for point in four)
 
 
-def _placed(corners: Place, region: Region, scale: float) -> Place:
-    return tuple(
-        (region.left + round(x * scale), region.top + round(y * scale)) for x, y in corners
-    )
-
-
-def _pyzbar() -> Callable[[Gray, Region, float], Iterator[Sighting]]:
+def _pyzbar() -> Callable[[_Part], Iterator[Sighting]]:
     """What pyzbar reads, as far as it is printable ASCII: it turns all else into other bytes."""
     from pyzbar import pyzbar  # loads libzbar: only where it is wanted
 
-    def read(part: Gray, region: Region, shrunk: float) -> Iterator[Sighting]:
-        for code in pyzbar.decode(part, symbols=[pyzbar.ZBarSymbol.QRCODE]):
+    def read(part: _Part) -> Iterator[Sighting]:
+        for code in pyzbar.decode(part.pixels, symbols=[pyzbar.ZBarSymbol.QRCODE]):
             if code.data and all(0x20 <= byte < 0x7F for byte in code.data):
                 corners = tuple((point.x, point.y) for point in code.polygon)
-                yield Sighting(code.data, "]Q1", _placed(corners, region, shrunk), "second-opinion")
+                yield Sighting(code.data, "]Q1", part.placed(corners), "second-opinion")
 
     return read

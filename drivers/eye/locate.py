@@ -14,14 +14,14 @@ from drivers.eye.steps import Gray
 LONGEST: Final = 320  # pixels of the longer side, at most, in which is looked
 REACH: Final = 4  # pixels apart that are compared, so that a blurred edge is still one
 BLOCK: Final = 5  # pixels of a block's side
-SMOOTH: Final = (3, 3)
+SMOOTH: Final = (3, 3)  # blocks
 MARGIN: Final = 2  # blocks around what was found
 SHARE: Final = 0.4  # of the busiest block's change belongs to the same region
 # Change of the busiest block by the scene's own contrast. Walls and soft shadows stay below it,
 # and so does a code that no step reads (measured, docs/frames.md).
-QUIET: Final = 0.06
+QUIET: Final = 0.08
 ALONE: Final = 0.4  # of the frame at most is a busy region that stands out from the rest
-DARK: Final = 0.3  # gray levels: less is the sensor's own noise
+DARK: Final = 0.5  # gray levels: less is the sensor's own noise
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def _halved(frame: Gray) -> tuple[cv2.typing.MatLike, int]:
     """The frame, halved (which OpenCV does fastest of all scalings) until it is small enough."""
     small: cv2.typing.MatLike = frame
     scale = 1
-    while max(small.shape) > LONGEST:
+    while max(small.shape) > LONGEST and min(small.shape) > 1:
         even = small[: small.shape[0] // 2 * 2, : small.shape[1] // 2 * 2]
         half = (even.shape[1] // 2, even.shape[0] // 2)
         small = cv2.resize(even, half, interpolation=cv2.INTER_AREA)
@@ -88,5 +88,3 @@ def _means(change: cv2.typing.MatLike) -> cv2.typing.MatLike:
 def _contrast(small: cv2.typing.MatLike) -> float:
     low, high = np.percentile(small[::4, ::4], (2, 98))
     return float(high - low)
-
-KK=1

@@ -1,6 +1,5 @@
 """The ESC/POS printer: its contract over every kind of port, its status, and hostile texts."""
 
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from drivers.counter.printer import EscposPrinter, PrinterCover, PrinterOffline,
 from drivers.counter.receipt import Form, ReceiptTooLong, rendered, width
 from drivers.options import OptionsFault
 from simulators.devices.printer import PrinterPeer, PrinterSimulator
+from simulators.devices.serial_server import TcpPort
 from tests.drivers.contract.printer import PATIENCE, RECEIPT, PrinterContract
 from tests.drivers.contract.reader import until
 from world.real import RealTask, RealWorld
@@ -106,52 +106,19 @@ class NetworkBench(Bench):
 
     def __init__(self, peer: PrinterPeer) -> None:
         self._peer = peer
-        self.server = PrinterServer(peer)
-        self.printer = EscposPrinter(WORLD, "slips", {"port": self.server.address})
+        self.server = TcpPort(peer)
+        self.server.plug()
+        self.printer = EscposPrinter(WORLD, "slips", {"port": self.server.url})
 
     @property
     def peer(self) -> PrinterPeer:
         return self._peer
 
     def unplug(self) -> None:
-        self.server.stop()
+        self.server.unplug()
 
     def plug(self) -> None:
-        self.server.start()
-
-
-class PrinterServer:
-    """Port 9100 of a network printer, at a free port."""
-
-    def __init__(self, peer: PrinterPeer) -> None:
-        self._peer = peer
-        self._port = 0
-        self.start()
-
-    @property
-    def address(self) -> str:
-        return f"socket://127.0.0.1:{self._port}"
-
-    def start(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", self._port))
-        self._port = self._listener.getsockname()[1]
-        self._connections: list[socket.socket] = []
-        self._task = RealTask(lambda: self._serve(self._listener), "network printer")
-
-    def stop(self) -> None:
-        for one in (self._listener, *self._connections):
-            with suppress(OSError):  # it may have gone by itself
-                one.shutdown(socket.SHUT_RDWR)
-            one.close()
-        assert self._task.join(PATIENCE)
-
-    def _serve(self, listener: socket.socket) -> None:
-        with suppress(OSError):  # stopped
-            while True:
-                connection, _ = listener.accept()
-                self._connections.append(connection)
-                while data := connection.recv(4096):
-                    self._peer.received(data, connection.sendall)
+        self.server.plug()
 
 
 class TestNetworkPrinter(PrinterContract):
