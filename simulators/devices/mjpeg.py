@@ -2,8 +2,8 @@
 
 Pictures go in by `show`, JPEG parts go out at the frame rate, to the product's real
 `cv2.VideoCapture`. Each picture is sent in a few noisy copies in turn, as a sensor never gives the
-same picture twice. `python -m simulators.devices.mjpeg` is the same camera in a process of its own
-(`MjpegProcess`), so that a benchmark does not count its work.
+same picture twice. `MjpegProcess` is the same camera in a process of its own, so that a benchmark
+does not count its work.
 """
 
 import multiprocessing
