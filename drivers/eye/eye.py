@@ -9,7 +9,7 @@ import numpy as np
 import zxingcpp
 from numpy.typing import NDArray
 
-from drivers.eye.locate import Region, busiest
+from drivers.eye.locate import Region, busiest, halved
 from drivers.eye.steps import AVERAGE, STEPS, Gray, Step
 
 Symbology = Literal["qr", "data-matrix", "aztec", "pdf417", "code128"]
@@ -29,9 +29,9 @@ FORMATS: Final[Mapping[Symbology, zxingcpp.BarcodeFormat]] = {
 # Seconds that a frame may take before another step is not begun: where something stands out from
 # the scene, and where all of it is equally busy (gravel, a page of text), which is seldom a code.
 BUDGET: Final = 0.011
-BUSY_BUDGET: Final = 0.0038
-REGION: Final = 320_000  # pixels; a larger region is made smaller first
-OVERVIEW: Final = 30_000  # pixels of the whole frame made small
+BUSY_BUDGET: Final = 0.0035
+REGION: Final = 320_000  # pixels; a larger region is halved first
+OVERVIEW: Final = 80_000  # pixels of the whole frame made small
 OVERVIEW_STEPS: Final = 5  # done with it,
 FIRST: Final = 3  # after so many with the region
 SMALLEST: Final = 21  # pixels a side; nothing with fewer is a code
@@ -170,16 +170,15 @@ class _Part:
     pixels: Gray
     left: int
     top: int
-    shrunk: float
+    shrunk: int
 
     @classmethod
     def of(cls, gray: Gray, region: Region, most: int) -> Self:
-        """That region, made smaller if it has more than `most` pixels."""
+        """That region, halved until it has no more than `most` pixels."""
         part = gray[region.top : region.bottom, region.left : region.right]
-        shrunk = max((part.size / most) ** 0.5, 1.0)
-        if shrunk > 1:
-            size = [max(round(edge / shrunk), 1) for edge in part.shape]
-            part = np.asarray(cv2.resize(part, size[::-1], interpolation=cv2.INTER_AREA), np.uint8)
+        shrunk = 1
+        while part.size > most and min(part.shape) > 1:
+            part, shrunk = halved(part), shrunk * 2
         return cls(np.ascontiguousarray(part), region.left, region.top, shrunk)
 
     def placed(self, corners: Place, scale: float = 1) -> Place:
