@@ -10,8 +10,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final, Literal, Protocol
 
 import msgspec
@@ -19,7 +21,17 @@ import msgspec
 from benchmarks.footprint import Usage
 from drivers import registry
 from drivers.contract import DeviceState, DeviceStatus, Interface, SlotBinding
+from simulators.devices.boards import LcusBoard, ModbusBoard, SwingBoard, TripodBoard
+from simulators.devices.idcard import SamVModule, SamVUsb
+from simulators.devices.keyboard import Keyboard
+from simulators.devices.lamp import TowerPeer
 from simulators.devices.mjpeg import MjpegProcess
+from simulators.devices.pinpad import PinPadPeer
+from simulators.devices.pn532 import Pn532Chip
+from simulators.devices.printer import PrinterPeer
+from simulators.devices.pty import Peer, PtyPort
+from simulators.devices.scan_module import HidPosScanner, ScanModule
+from simulators.devices.usb import UsbBus
 from simulators.site import NotInTime, until
 from world import World
 from world.real import RealWorld
@@ -31,8 +43,9 @@ Kind = Literal[
 SETTLE: Final = 5.0  # seconds from ready to the first look: the camera has come to rest
 WINDOW: Final = 20.0  # seconds
 READY_WITHIN: Final = 20.0  # seconds
-CAMERA_GOALS: Final = {"camera_cpu_percent_max": 10.0}
-DEVICES_GOALS: Final = {"devices_cpu_percent_max": 0.5}
+GOALS: Final = {"camera_cpu_percent_max": 10.0, "devices_cpu_percent_max": 0.5}
+INPUTS: Final = {"entry": 0, "exit": 1, "forced": 2}  # of the Modbus board
+INSIDE: Final = "usb-Onecard_keys-event-kbd"  # the event file that is plugged beside the driver
 
 
 @dataclass(frozen=True)
@@ -65,15 +78,12 @@ def run(arguments: Sequence[str] = ()) -> dict[str, object]:
     parser.add_argument("--window", type=float, default=WINDOW)
     options = parser.parse_args(arguments)
     figures: dict[str, float] = {}
-    goals = dict(CAMERA_GOALS)
     with MjpegProcess(fps=30) as server:
         camera = Attached("camera", "scanners", "camera", {"source": server.url})
         figures |= at_rest("camera", [camera], settle=options.settle, window=options.window)
     with others() as attached:
-        if attached:
-            figures |= at_rest("devices", attached, settle=options.settle, window=options.window)
-            goals |= DEVICES_GOALS
-    return {"name": "idle", **figures, "goals": goals, "holds": hold(figures, goals)}
+        figures |= at_rest("devices", attached, settle=options.settle, window=options.window)
+    return {"name": "idle", **figures, "goals": GOALS, "holds": hold(figures, GOALS)}
 
 
 def hold(figures: Mapping[str, float], goals: Mapping[str, float]) -> bool:
@@ -83,8 +93,48 @@ def hold(figures: Mapping[str, float], goals: Mapping[str, float]) -> bool:
 
 @contextmanager
 def others() -> Iterator[Sequence[Attached]]:
-    """Every other kind of device, simulated in processes of their own and plugged in."""
-    yield ()
+    """Every other kind of device, plugged in: serial ones simulated in this process, and beside
+    the drivers what has no way there but by memory (`INSIDE`)."""
+    chip = Pn532Chip()
+    swing = {"entry": "10 01", "exit": "10 02"}
+    peers: Sequence[tuple[Kind, str, Peer, Mapping[str, Any]]] = (
+        ("scanners", "serial-scanner", ScanModule("newland"), {"trigger": "newland"}),
+        ("documents", "sam-v", SamVModule(), {}),
+        ("barriers", "modbus-relay", ModbusBoard({0: "entry"}, INPUTS), {"sensors": INPUTS}),
+        ("barriers", "tripod", TripodBoard({}), {}),
+        ("barriers", "lcus-relay", LcusBoard({1: "entry"}), {}),
+        ("barriers", "swing-gate", SwingBoard({}), swing),
+        ("prompts", "serial-lamp", TowerPeer(), {}),
+        ("pinpads", "serial-pinpad", PinPadPeer(), {}),
+        ("printers", "escpos-printer", PrinterPeer(), {}),
+    )
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="onecard-idle-")))
+        stack.callback(chip.close)
+        reader = stack.enter_context(PtyPort(folder / "pn532", chip))
+        attached = [Attached("air", "readers", "pn532", match=str(reader.path))]
+        for kind, driver, peer, options in peers:
+            port = stack.enter_context(PtyPort(folder / driver, peer))
+            attached.append(Attached(driver, kind, driver, {"port": str(port.path), **options}))
+        attached.append(Attached("speaker", "prompts", "voice", {"sink": "null"}))
+        attached += [
+            Attached("gun", "scanners", "hid-pos-scanner", {"usb": "0C2E:0B6A"}),
+            Attached("id-usb", "documents", "sam-v", {"usb": "0400:C35A"}),
+            Attached("keys", "scanners", "keyboard-scanner", {"port": str(folder / INSIDE)}),
+        ]
+        yield attached
+
+
+@contextmanager
+def inside(attached: Sequence[Attached]) -> Iterator[None]:
+    """Simulated devices that a driver meets in its own process: what they take is counted too."""
+    with ExitStack() as stack:
+        stack.enter_context(UsbBus(HidPosScanner(), SamVUsb(SamVModule())))
+        for device in attached:
+            port = Path(str(device.options.get("port", "")))
+            if port.name == INSIDE:
+                stack.enter_context(Keyboard(port))
+        yield
 
 
 def at_rest(
@@ -152,6 +202,11 @@ def _be_drivers(attached: Sequence[Attached], ready: float) -> None:
     """The process's whole life: start them, be asked, stop them at the end of the questions."""
     world = RealWorld()
     kept = [_kept(world, device) for device in attached]
+    with inside(attached):
+        _serve(kept, ready)
+
+
+def _serve(kept: Sequence["Kept"], ready: float) -> None:
     for one in kept:
         one.start()
     devices = [device for one in kept for device in one.devices]

@@ -1,9 +1,11 @@
 """LCUS relays on a USB serial port: four bytes switch, nothing is answered and nothing sensed.
 
-Driver `lcus-relay`. Whether a board is there can only be told by its port.
+Driver `lcus-relay`. Whether a board is there can only be told by its port. As nothing is answered,
+an off that got lost would leave a gate open: so it is said again, for as long as nobody goes in.
 """
 
 from collections.abc import Mapping
+from math import inf
 from typing import Annotated, Final
 
 from msgspec import Meta
@@ -16,6 +18,7 @@ from drivers.options import typed
 from world import World
 
 START: Final = 0xA0
+AGAIN: Final = 5.0  # seconds between two offs while the relay should be off
 
 Relay = Annotated[int, Meta(ge=1, le=16)]
 
@@ -41,6 +44,7 @@ class LcusRelay(RelayBarrier[Port]):
         }
         super().__init__(world, name, relays, chosen.pulse_ms)
         self._options = chosen
+        self._said_off = world.monotonic()
 
     @property
     def senses(self) -> bool:
@@ -58,6 +62,17 @@ class LcusRelay(RelayBarrier[Port]):
     def _listen(self, board: Port, timeout: float | None) -> None:
         if board.listen(timeout):
             self._count("unexpected")
+
+    def _next_due(self) -> float | None:
+        return min(super()._next_due() or inf, self._said_off + AGAIN)
+
+    def _do_due(self, board: Port) -> None:
+        super()._do_due(board)
+        now = self._world.monotonic()
+        if now >= self._said_off + AGAIN:
+            self._said_off = now
+            for relay in set(self._relays.values()) - self._pulses.keys():
+                board.write(command(relay, False))
 
     def _switch(self, board: Port, relay: int, on: bool, deadline: float) -> None:
         board.write(command(relay, on))

@@ -31,8 +31,8 @@ def test_several_devices_are_one_figure() -> None:
 
 
 def test_control_a_goal_can_be_missed() -> None:
-    assert hold({"camera_cpu_percent": 10.0}, idle.CAMERA_GOALS)
-    assert not hold({"camera_cpu_percent": 10.1}, idle.CAMERA_GOALS)
+    assert hold({"camera_cpu_percent": 10.0}, {"camera_cpu_percent_max": 10.0})
+    assert not hold({"camera_cpu_percent": 10.1}, {"camera_cpu_percent_max": 10.0})
 
 
 def test_codes_in_view_come_out_each_with_its_time(monkeypatch: pytest.MonkeyPatch) -> None:

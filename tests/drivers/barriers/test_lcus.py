@@ -46,3 +46,20 @@ def test_an_order_that_goes_out_after_its_answer_was_due_is_taken_back(
     assert not board.switches
     StuckRelay.may_go.set()
     until(lambda: [switch.on for switch in board.switches] == [True, False], PATIENCE)
+
+
+def test_an_off_that_got_lost_is_said_again(
+    make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("drivers.barriers.lcus.AGAIN", 0.2)
+    board = LcusBoard({1: "entry"})
+    bench = make_bench(LcusRelay, board, answers=False, pulse_ms=100)
+    relay = bench.barrier
+    assert isinstance(relay, LcusRelay)
+    relay.open("entry")
+    until(board.is_on, PATIENCE)
+    bench.port.faults.deaf = True
+    until(lambda: not relay._pulses, PATIENCE)  # off was said, and not heard
+    assert board.is_on()
+    bench.port.faults.deaf = False
+    until(lambda: not board.is_on(), PATIENCE)
