@@ -107,13 +107,13 @@ def run(arguments: Sequence[str] = ()) -> dict[str, object]:
     decoders = decoders_of(second_opinion=options.second_opinion)
     tallies = measure(decoders, painted(corpus(frames, options.seed)))
     nothing = look_at_empties(decoders["ours"], empties(empty, options.seed), tallies["ours"])
-    figures: dict[str, object] = {"frames": frames, "empties": empty, **_figures(tallies)}
+    figures: dict[str, object] = {"frames": frames, "empties": empty, **union_figures(tallies)}
     figures |= {"empty_p50": round(median(nothing), 2), "empty_max": round(max(nothing), 2)}
     figures["view_p95"] = round(percentile(view.measure(max(VIEWS * frames // FRAMES, 2)), 95), 1)
     goals: dict[str, float] = dict(GOALS)
     if options.images:
         photographs = labelled(options.images)
-        told = _figures(measure(decoders, photographs.pictures))
+        told = union_figures(measure(decoders, photographs.pictures))
         figures |= {f"photo_{key}": value for key, value in told.items()}
         figures |= {
             "photos": len(photographs.pictures),
@@ -256,7 +256,7 @@ def _decoded(content: bytes, charset: str) -> str | None:
         return None
 
 
-def _figures(tallies: Mapping[str, Tally]) -> dict[str, object]:
+def union_figures(tallies: Mapping[str, Tally]) -> dict[str, object]:
     union = set().union(*(tallies[name].correct for name in ("zxing", "zxing_all", "pyzbar")))
     if not union:
         raise NoMeasurement("no decoder read a single code")

@@ -25,7 +25,7 @@ from simulators.devices.boards import (
     TripodBoard,
 )
 from simulators.devices.idcard import SamVModule, SamVUsb, document_of
-from simulators.devices.keyboard import Keyboard
+from simulators.devices.keyboard import EVENT, Keyboard
 from simulators.devices.lamp import TowerPeer
 from simulators.devices.mjpeg import CameraFaults, MjpegServer
 from simulators.devices.pinpad import PinPadPeer
@@ -305,7 +305,9 @@ class KeyboardPart(ScannerPart):
 
     @contextmanager
     def garbage(self) -> Iterator[None]:
-        self.keyboard.say(random.Random(self.name).randbytes(HOSTILE))
+        """Whole events, as the kernel never splits one; what they say is chance."""
+        whole = HOSTILE // EVENT.size * EVENT.size
+        self.keyboard.say(random.Random(self.name).randbytes(whole))
         yield
 
     @contextmanager
@@ -359,7 +361,7 @@ class CameraPart(ScannerPart):
             "half a picture": partial(self.broken, stalled=True),
             "spoilt pictures": partial(self.broken, spoil=lambda jpeg: jpeg[: len(jpeg) // 3]),
             "refusing": partial(self.broken, refusing=True, drop=True),
-            "endless headers": partial(self.broken, endless="response headers", drop=True),
+            "endless headers": partial(self.broken, endless="headers", drop=True),
         }
 
     def shows(self, fault: str) -> bool:
