@@ -112,11 +112,12 @@ class Box(Site):
 
         Raises `NotInTime`.
         """
+        seen: list[str] = []
         try:
             while (report := self.feed.take(source, SOON))["reason"] != reason:
-                pass
+                seen.append(str(report["reason"]))
         except queue.Empty:
-            raise NotInTime(f"{source}: no tap that is {reason}") from None
+            raise NotInTime(f"{source}: no tap that is {reason}, but {seen}") from None
         return report
 
     def part(self, name: str) -> Part:

@@ -37,6 +37,13 @@ class Cell:
     disturbed: Sequence[str]  # others that did not work meanwhile
     back: float | None  # seconds from the mending to the next work done; None: never
 
+    def told(self) -> str:
+        """The cell in one line."""
+        back = "lost" if self.back is None else f"back in {self.back:.2f} s"
+        rest = [self.noticed, "unseen" if self.unseen else ""]
+        rest += [f"disturbed {trouble}" for trouble in self.disturbed]
+        return f"{self.part}: {self.fault}: {back} {' '.join(filter(None, rest))}".strip()
+
     @property
     def survived(self) -> bool:
         return self.back is not None and not self.disturbed and not self.unseen
@@ -60,7 +67,7 @@ class Matrix:
             "others_disturbed": sum(len(cell.disturbed) for cell in self.cells),
             "back_p50_s": round(statistics.median(back), 2) if back else None,
             "back_max_s": round(max(back), 2) if back else None,
-            "failed": [f"{c.part}: {c.fault}" for c in self.cells if not c.survived],
+            "failed": [c.told() for c in self.cells if not c.survived],
         }
 
 
@@ -81,10 +88,7 @@ class Printer:
     """One line per cell on standard error, for who waits minutes for the figures."""
 
     def cell(self, cell: Cell) -> None:
-        back = "lost" if cell.back is None else f"back in {cell.back:.2f} s"
-        told = [cell.noticed, "UNSEEN" if cell.unseen else ""]
-        told += [f"DISTURBED {name}" for name in cell.disturbed]
-        sys.stderr.write(f"{cell.part}: {cell.fault}: {back} {' '.join(filter(None, told))}\n")
+        sys.stderr.write(cell.told() + "\n")
 
 
 def run(arguments: Sequence[str] = ()) -> dict[str, Any]:
@@ -93,12 +97,13 @@ def run(arguments: Sequence[str] = ()) -> dict[str, Any]:
     parser.add_argument("--parts", nargs="*", help="only these devices fail")
     parser.add_argument("--faults", nargs="*", help="only these faults")
     parser.add_argument("--watch", action="store_true", help="a line per fault as it goes")
+    parser.add_argument("--no-control", action="store_true", help="leave the control out")
     options = parser.parse_args(list(arguments))
     with Box() as box:
         audience = Printer() if options.watch else Nobody()
         matrix = played(box, options.parts, options.faults, audience)
-    control = controlled()
-    caught = control["survived"] < control["injected"]
+    control = {} if options.no_control else controlled()
+    caught = options.no_control or control["survived"] < control["injected"]
     figures = matrix.figures()
     whole = figures["survived"] == figures["injected"] > 0
     return {
@@ -150,8 +155,8 @@ def injected(
         for other in box.parts if others else ():
             if other.name not in excused:
                 matrix.checks += 1
-                if not does_its_work(box, other):
-                    disturbed.append(other.name)
+                if trouble := trouble_of(box, other):
+                    disturbed.append(trouble)
         seen = told(box, part) if part.shows(name) else box.state(part.name) != "ready"
         if seen:
             device = box.device(part.name)
@@ -159,7 +164,7 @@ def injected(
     mended = time.monotonic()
     back = None
     while back is None and time.monotonic() - mended < patience:
-        if ready(box, part, patience) and does_its_work(box, part):
+        if ready(box, part, patience) and not trouble_of(box, part):
             back = time.monotonic() - mended
     return Cell(part.name, name, noticed, part.shows(name) and not seen, disturbed, back)
 
@@ -181,12 +186,13 @@ def ready(box: Box, part: Part, patience: float) -> bool:
     return True
 
 
-def does_its_work(box: Box, part: Part) -> bool:
+def trouble_of(box: Box, part: Part) -> str:
+    """Why it does not do its work; empty when it does."""
     try:
         part.works(box)
-    except NotInTime:
-        return False
-    return True
+    except NotInTime as trouble:
+        return str(trouble)
+    return ""
 
 
 # The control
