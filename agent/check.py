@@ -6,7 +6,7 @@ from agent.devices import DRIVER_GROUPS, configured, driver_of
 from config.faults import ConfigFault, ConfigInvalid, DriverMisfit, WrongValue
 from config.model import Agent as Settings
 from config.model import Device, Output, Reader
-from config.shape import listed, shown
+from config.shape import departures, listed, shown
 from drivers import registry
 from drivers.contract import Interface, SlotBinding
 from drivers.options import OptionsFault
@@ -41,7 +41,15 @@ def _problems(
     except registry.DriverBroken as fault:
         yield DriverMisfit(file=file, key=f"{key}.driver", problem=str(fault.facts["missing"]))
     except OptionsFault as fault:
-        yield DriverMisfit(file=file, key=f"{key}.options", problem=str(fault.facts["problem"]))
+        yield from _misfits(device, fault, file, f"{key}.options")
+
+
+def _misfits(
+    device: Reader | Device | Output, fault: OptionsFault, file: str, key: str
+) -> Iterator[ConfigFault]:
+    """Each option that does not fit; what only the driver can judge, in the driver's words."""
+    single = departures(device.options, fault.shape, file, key) if fault.shape else []
+    yield from single or [DriverMisfit(file=file, key=key, problem=str(fault.facts["problem"]))]
 
 
 def _make(world: World, kind: str, device: Reader | Device | Output) -> None:

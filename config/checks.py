@@ -79,7 +79,9 @@ def _lanes_of_readers(agent: Agent, file: str) -> Iterator[ConfigFault]:
                 yield SamInLane(file=file, key=f"lanes[{lane}].readers", found=reader.name)
         elif not lanes:
             known = listed([lane.name for lane in agent.lanes])
-            yield ReaderWithoutLane(file=file, key=key, found=reader.name, allowed=known)
+            yield ReaderWithoutLane(
+                file=file, key=key, found=reader.name, list="readers", allowed=known
+            )
         elif len(lanes) > 1:
             yield ReaderInTwoLanes(file=file, key=key, found=reader.name, lanes=listed(lanes))
 
@@ -88,11 +90,11 @@ def _lanes_of_inputs(agent: Agent, file: str) -> Iterator[ConfigFault]:
     """A scanner or ID-card reader belongs to one lane, as a reader does."""
     for kind in ("scanners", "documents"):
         for name in dict.fromkeys(item.name for item in getattr(agent, kind)):
-            lanes = [lane.name for lane in agent.lanes if name in getattr(lane, kind)]
+            lanes = [lane.name for lane in agent.lanes for n in getattr(lane, kind) if n == name]
             key = f"{kind}[{name}]"
             if not lanes:
                 known = listed([lane.name for lane in agent.lanes])
-                yield ReaderWithoutLane(file=file, key=key, found=name, allowed=known)
+                yield ReaderWithoutLane(file=file, key=key, found=name, list=kind, allowed=known)
             elif len(lanes) > 1:
                 yield ReaderInTwoLanes(file=file, key=key, found=name, lanes=listed(lanes))
 

@@ -79,13 +79,14 @@ class UnknownName(ConfigFault):
 
 
 class ReaderWithoutLane(ConfigFault):
-    """Nobody would look at this reader. Facts: file, key, found, allowed (the lanes)."""
+    """Nobody would serve who comes to this reader, scanner or ID-card reader. Facts: file, key,
+    found, list (the lanes' key that it belongs into), allowed (the lanes)."""
 
     code = "config.reader-without-lane"
 
 
 class ReaderInTwoLanes(ConfigFault):
-    """A tap must belong to one lane. Facts: file, key, found (reader), lanes."""
+    """A tap must belong to one lane. Facts: file, key, found (its name), lanes."""
 
     code = "config.reader-in-two-lanes"
 

@@ -22,10 +22,11 @@ _SECRET = re.compile(r"(secret|password|key)\Z")  # a pasted password or PEM tex
 
 
 def departures(
-    document: Mapping[str, object], shape: type[msgspec.Struct], file: str
+    document: Mapping[str, object], shape: type[msgspec.Struct], file: str, key: str = ""
 ) -> list[ConfigFault]:
-    """All places where `document` is not a `shape`; empty when `msgspec.convert` will succeed."""
-    return list(_struct(document, shape, "", file))
+    """All places where `document`, the table `key` of a file, is not a `shape`. Empty when
+    `msgspec.convert` will succeed, but for what a struct's own `__post_init__` refuses."""
+    return list(_struct(document, shape, key, file))
 
 
 def item_key(key: str, index: int, value: object) -> str:
@@ -139,6 +140,8 @@ def _signs(info: inspect.Type) -> str:
             return "true | false"
         case inspect.VarTupleType(item_type=item, min_length=least):
             return f"[{_signs(item)}, …]" + (f" ≥ {least} ×" if least else "")
+        case inspect.TupleType(item_types=items):
+            return f"[{', '.join(map(_signs, items))}]"
         case _:
             return "table"
 
@@ -146,7 +149,7 @@ def _signs(info: inspect.Type) -> str:
 def _range(info: inspect.IntType | inspect.FloatType) -> str:
     word = "integer" if isinstance(info, inspect.IntType) else "number"
     bounds = {">": info.gt, "≥": info.ge, "<": info.lt, "≤": info.le}
-    limits = [f"{sign} {value:g}" for sign, value in bounds.items() if value is not None]
+    limits = [f"{sign} {value:.9g}" for sign, value in bounds.items() if value is not None]
     return " ".join([word, *limits])
 
 

@@ -1,22 +1,34 @@
 """docs/drivers.md from the installed drivers and their options: `python -m drivers.document`."""
 
-import inspect
-import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.metadata import EntryPoint, entry_points
 
 import msgspec
+from msgspec.structs import FieldInfo
 
 from config.shape import allowed, shown
-from drivers.options import DriverOptions
+from drivers import registry
+from drivers.contract import Interface, SlotBinding
+from drivers.io.line import LineOptions
+from drivers.options import DriverOptions, OptionsFault
+from world.real import RealWorld
 
 HEAD = """\
 # Drivers and their options
 
 Generated from the drivers; do not edit. After a change there: `python -m drivers.document >
 docs/drivers.md`. `driver` in a table of the settings names one of these, `options` are its own. An
-option without a default has to be given. Vendors add drivers by entry points of the same groups.
+option without a default has to be given. `sensors.entry` is the key `entry` in a table `sensors`:
+`options = { port = "…", sensors = { entry = 0 } }`. `onecard config check` tells every option that
+does not fit. Vendors add drivers by entry points of the same groups.
+"""
+SERIAL = """\
+## Serial lines
+
+Every driver with a `port` has these as well, with its own `baudrate`. `port` is a path that stays
+the same (`/dev/serial/by-id/…`, `/dev/serial/by-path/…` where two devices have one serial number),
+a shell pattern in its last part, or `socket://host:port` of a serial server.
 """
 GROUPS = {
     "readers": "Card readers: `[[readers]]`",
@@ -27,12 +39,13 @@ GROUPS = {
     "pinpads": "PIN pads: `[[pinpads]]`",
     "printers": "Receipt printers: `[[printers]]`",
 }
-CHECKED = re.compile(r"typed\(\s*[\w.]+,\s*(\w+)")  # how every driver takes its options
+LINE = msgspec.structs.fields(LineOptions)
 
 
 def document() -> str:
     """The whole page in Markdown."""
-    return "\n".join([HEAD, *(line for group in GROUPS for line in _group(group))])
+    groups = (line for group in GROUPS for line in _group(group))
+    return "\n".join([HEAD, SERIAL, *_table(LINE), *groups]).rstrip() + "\n"
 
 
 def _group(group: str) -> Iterator[str]:
@@ -50,31 +63,59 @@ def _driver(point: EntryPoint) -> Iterator[str]:
         return
     if options.__doc__:
         yield f"{_words(options.__doc__)}\n"
+    line = {field.name: field for field in LINE} if issubclass(options, LineOptions) else {}
+    yield from _table(f for f in msgspec.structs.fields(options) if not _same(f, line.get(f.name)))
+
+
+def _same(field: FieldInfo, other: FieldInfo | None) -> bool:
+    """What the section on serial lines has told already; a port is told each time."""
+    return other is not None and field.name != "port" and field.default == other.default
+
+
+def _table(fields: Iterable[FieldInfo]) -> Iterator[str]:
     yield "| option | allowed | default |"
     yield "|---|---|---|"
-    yield from (_row(field) for field in msgspec.structs.fields(options))
+    for field in fields:
+        yield from _rows(field)
     yield ""
 
 
 def options_of(point: EntryPoint) -> type[DriverOptions] | None:
-    """The struct that the driver checks its options against."""
-    driver = point.load()
-    module = sys.modules[driver.__module__]
-    named = CHECKED.search(inspect.getsource(driver)) or CHECKED.search(inspect.getsource(module))
-    options = getattr(module, named[1]) if named else None
-    return options if isinstance(options, type) and options is not DriverOptions else None
+    """The struct that the driver holds its options against: it tells when it refuses one."""
+    driver, refused = point.load(), {"?": 0}
+    try:
+        if point.group == registry.READERS:
+            driver(RealWorld(), [SlotBinding("one", "one", Interface.CONTACT, refused)])
+        else:
+            driver(RealWorld(), "one", refused)
+    except OptionsFault as fault:
+        return fault.shape
+    return None
 
 
-def _row(field: msgspec.structs.FieldInfo) -> str:
-    return f"| `{field.name}` | {_cell(allowed(field.type))} | {_cell(_default(field))} |"
+def _rows(field: FieldInfo, within: str = "") -> Iterator[str]:
+    """One row, or one for each key of a table in the options."""
+    name = f"{within}{field.name}"
+    if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
+        for inner in msgspec.structs.fields(field.type):
+            yield from _rows(inner, f"{name}.")
+    else:
+        yield f"| `{name}` | {_cell(allowed(field.type))} | {_cell(_default(field))} |"
 
 
-def _default(field: msgspec.structs.FieldInfo) -> str:
+def _default(field: FieldInfo) -> str:
     if field.required:
-        return "–"
+        return "has to be given"
+    value = field.default
     if field.default_factory is not msgspec.NODEFAULT:
-        return f"`{shown(field.default_factory())}`"
-    return "none" if field.default is None else f"`{shown(field.default)}`"
+        value = field.default_factory()
+    return "none" if value is None else f"`{_toml(value)}`"
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_toml, value))}]"
+    return shown(value)
 
 
 def _words(docstring: str | None) -> str:

@@ -20,9 +20,11 @@ T = TypeVar("T", bound=DriverOptions)
 
 
 class OptionsFault(Fault):
-    """A driver's options do not fit. Facts: `device`, `problem` (in msgspec's words)."""
+    """A driver's options do not fit. Facts: `device`, `problem` (in msgspec's words). `shape` is
+    what they were held against, where it was a struct."""
 
     code = "driver.options"
+    shape: type[DriverOptions] | None = None
 
 
 def typed(options: Options, kind: type[T], *, device: str) -> T:
@@ -30,4 +32,6 @@ def typed(options: Options, kind: type[T], *, device: str) -> T:
     try:
         return msgspec.convert(dict(options), kind)
     except msgspec.ValidationError as error:
-        raise OptionsFault(device=device, problem=str(error)) from error
+        fault = OptionsFault(device=device, problem=str(error))
+        fault.shape = kind
+        raise fault from error

@@ -20,13 +20,15 @@ from world import Queue, World
 
 
 class SamVOptions(LineOptions, frozen=True, kw_only=True):
-    """Either `port` (serial) or `usb`."""
+    """Either `port` (serial) or `usb` ("0400:C35A", or where it is plugged: "1-2.4"). `interval`:
+    seconds between two finds. `attempts`: of reading a document that lies there. `fingerprint`,
+    `newest_address`: read them too."""
 
     port: str = ""
     baudrate: Annotated[int, Meta(ge=9600, le=115_200)] = 115_200
-    usb: UsbMatch | None = None  # "0400:C35A"
-    interval: Annotated[float, Meta(ge=0.01, le=1.0)] = 0.3  # seconds between two finds
-    attempts: Annotated[int, Meta(ge=1, le=9)] = 2  # of reading a document that lies there
+    usb: UsbMatch | None = None
+    interval: Annotated[float, Meta(ge=0.01, le=1.0)] = 0.3
+    attempts: Annotated[int, Meta(ge=1, le=9)] = 2
     fingerprint: bool = False
     newest_address: bool = False
 

@@ -22,8 +22,9 @@ PULLED_WITHIN: Final = 2.0  # seconds beyond a clip's length; a device that is s
 
 
 class VoiceOptions(DriverOptions, frozen=True, kw_only=True):
-    """`sink`: see `drivers.prompts.sink.open_sink`. `pack`: a folder with the city's own clips
-    (`zh/pass.wav` …), which come before the shipped ones. `volume` in percent."""
+    """`sink`: "default" (PulseAudio where a server runs, else ALSA), "pulse", "alsa", "null" (no
+    sound), or a pattern on a device's name: "alsa:*USB*". `pack`: a folder with the city's own
+    clips (`zh/pass.wav` …), which come before the shipped ones. `volume` in percent."""
 
     sink: Annotated[str, Meta(pattern=r"^(default|null|(pulse|alsa)(:.+)?)\Z")] = "default"
     pack: Annotated[str, Meta(pattern=r"^(/[^\x00]*)?\Z")] = ""

@@ -76,7 +76,9 @@ class Reports:
 
 
 class HidPosOptions(DriverOptions, frozen=True, kw_only=True):
-    """Options of `hid-pos-scanner`. `usb`: see `drivers.io.usb.UsbMatch`."""
+    """`usb`: "vid:pid" or "vid:pid:serial", shell patterns allowed in each part, or where it is
+    plugged ("1-2.4"); `|` between alternatives. `window`: seconds in which the same code is one
+    code. `limit`: bytes; a longer code is dropped and counted."""
 
     usb: UsbMatch
     window: Window = SAME_CODE_WINDOW

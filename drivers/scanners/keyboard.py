@@ -136,7 +136,7 @@ class Typing:
 
 
 class KeyboardOptions(DriverOptions, frozen=True, kw_only=True):
-    """Options of `keyboard-scanner`. `port`: path or pattern of its event file, best
+    """`port`: path or pattern of its event file, best
     `/dev/input/by-id/usb-…-event-kbd`. `end`: what the module sends after a code; `gap` when it
     sends nothing: seconds without a key."""
 

@@ -39,20 +39,40 @@ def test_what_every_driver_takes_is_good() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "problem"),
+    ("driver", "options", "code", "key"),
     [
-        ("", "port"),
-        ('prot = "/dev/x", port = "/dev/x"', "prot"),
-        ('port = "/dev/x", baudrate = "fast"', "baudrate"),
+        ("lcus-relay", "", "config.missing-key", "port"),
+        ("lcus-relay", 'prot = "x", port = "/dev/x"', "config.unknown-key", "prot"),
+        ("lcus-relay", 'port = "/dev/x", baudrate = "fast"', "config.wrong-value", "baudrate"),
+        (
+            "modbus-relay",
+            'port = "/dev/x", sensors = { entri = 1 }',
+            "config.unknown-key",
+            "sensors.entri",
+        ),
     ],
 )
 def test_an_option_that_the_driver_does_not_take_is_named_with_file_and_device(
-    options: str, problem: str
+    driver: str, options: str, code: str, key: str
 ) -> None:
-    (fault,) = problems(BARRIER.format(driver="lcus-relay", options=options))
-    assert fault.code == "config.driver-misfit"
-    assert (fault.facts["file"], fault.facts["key"]) == ("box.toml", "barriers[board].options")
-    assert problem in str(fault.facts["problem"])
+    (fault,) = problems(BARRIER.format(driver=driver, options=options))
+    assert fault.code == code
+    assert fault.facts["file"] == "box.toml"
+    assert fault.facts["key"] == f"barriers[board].options.{key}"
+
+
+def test_all_options_of_a_device_that_do_not_fit_are_told_at_once() -> None:
+    options = 'prot = "x", baudrate = 5, exit = "left"'
+    told = problems(BARRIER.format(driver="lcus-relay", options=options))
+    keys = {str(fault.facts["key"]).rpartition(".")[2] for fault in told}
+    assert keys == {"prot", "port", "baudrate", "exit"}
+
+
+def test_what_only_the_driver_can_judge_is_told_in_its_words() -> None:
+    options = 'port = "/dev/x", sensors = { entry = 9 }'
+    (fault,) = problems(BARRIER.format(driver="modbus-relay", options=options))
+    assert (fault.code, fault.facts["key"]) == ("config.driver-misfit", "barriers[board].options")
+    assert "8 inputs" in str(fault.facts["problem"])
 
 
 def test_a_driver_that_is_not_installed_is_told_with_those_that_are() -> None:

@@ -153,7 +153,11 @@ def test_a_lane_may_live_of_scanners_or_documents_alone(kind: str) -> None:
 
 def test_a_scanner_is_in_one_lane_and_a_name_means_one_device() -> None:
     lonely = WHOLE + '[[scanners]]\nname = "eye"\ndriver = "camera"\n'
-    assert isinstance(only(lonely), faults.ReaderWithoutLane)
+    alone = only(lonely)
+    assert isinstance(alone, faults.ReaderWithoutLane)
+    assert (alone.facts["key"], alone.facts["list"]) == ("scanners[eye]", "scanners")
+    twice = lonely.replace('readers = ["door"]', 'readers = ["door"]\nscanners = ["eye", "eye"]')
+    assert isinstance(only(twice), faults.ReaderInTwoLanes)
     shared = changed('readers = ["door"]', 'readers = ["door"]\nscanners = ["gate"]')
     shared += '[[scanners]]\nname = "gate"\ndriver = "camera"\n'
     assert isinstance(only(shared), faults.DuplicateName)
