@@ -91,7 +91,7 @@ class Kept(ABC, Generic[C]):
         with self._guard:
             connection, fault = self._connection, self._fault
         if connection is None:
-            raise fault or DeviceFault(device=self._name)
+            raise _anew(fault) if fault else DeviceFault(device=self._name)
         try:
             yield connection
         except DeviceFault as broken:
@@ -167,10 +167,13 @@ class Kept(ABC, Generic[C]):
 
     def _run_once(self) -> None:
         """One connection, from its opening to its end."""
-        if self._is_released():
+        with self._guard:  # `release` finds it closed, or waits
+            released = self._released
+            if not released:
+                self._closed.clear()
+        if released:
             self._away(DeviceReleased(device=self._name))
             return
-        self._closed.clear()
         try:
             connection = self._open()
             try:
@@ -205,20 +208,29 @@ class Kept(ABC, Generic[C]):
     def _away(self, fault: DeviceFault) -> None:
         """The device cannot be used; told once, until it is back."""
         with self._guard:
-            self._lost += self._connection is not None
-            self._connection = None
-            self._fault = fault
-            news, self._told = not self._told, True
+            news = self._note_away(fault)
+        self._say_away(news, fault)
+
+    def _note_away(self, fault: DeviceFault) -> bool:
+        """Under the guard. True when the log does not know yet."""
+        self._lost += self._connection is not None
+        self._connection = None
+        self._fault = _anew(fault)
+        news, self._told = not self._told, True
+        return news
+
+    def _say_away(self, news: bool, fault: DeviceFault) -> None:
         if news:
             LOG.warning("device %s: %s", self._name, fault.code)
 
     def _drop(self, connection: C, fault: DeviceFault) -> None:
         """A call from another thread found the connection broken: the thread opens a new one."""
         with self._guard:
-            current = self._connection is connection
-        if current:
-            self._away(fault)
-            connection.interrupt()
+            if self._connection is not connection:  # which is open anew, or being closed
+                return
+            news = self._note_away(fault)
+        self._say_away(news, fault)
+        connection.interrupt()
 
     def _call_back(self) -> None:
         """Wake the thread wherever it waits."""
@@ -234,3 +246,9 @@ class Kept(ABC, Generic[C]):
     def _is_released(self) -> bool:
         with self._guard:
             return self._released
+
+
+def _anew(fault: DeviceFault) -> DeviceFault:
+    """The same fault without its past. One that is kept, and raised at every call while a device is
+    away, would gather the frames of all of them, and what stands in these: names, codes."""
+    return type(fault)(**fault.facts)

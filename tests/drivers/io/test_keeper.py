@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from drivers.contract import DeviceFault, DeviceProtocol, DeviceState
+from drivers.contract import DeviceAbsent, DeviceFault, DeviceProtocol, DeviceState
 from drivers.io.keeper import Kept
 from drivers.io.line import Line, LineOptions, open_line
 from simulators.devices.pty import PtyPort
@@ -167,3 +167,97 @@ def test_wrong_baud_gives_garbage(port: PtyPort) -> None:
 def test_stop_ends_the_thread_and_frees_the_port(listener: Listener, port: PtyPort) -> None:
     listener.stop()
     open_line(WORLD, LineOptions(port=str(port.path)), device="other").close()
+
+
+def test_calls_while_a_device_is_away_gather_nothing() -> None:
+    """One fault raised again and again would keep the frames of every call, and what is in them."""
+    listener = Listener(LineOptions(port="/nowhere/at-all"))
+    listener.start()
+    until(lambda: listener.status().fault == "device.absent")
+    depths = set()
+    for _ in range(5):
+        with pytest.raises(DeviceAbsent) as caught:
+            listener.say(b"x")
+        depths.add(len(caught.traceback))
+    listener.stop()
+    assert len(depths) == 1
+
+
+class Door:
+    """An opening that another thread can hold up, and what came of it."""
+
+    attached = "door"
+
+    def __init__(self) -> None:
+        self.interrupted = WORLD.event()
+        self.closed = WORLD.event()
+
+    def interrupt(self) -> None:
+        self.interrupted.set()
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+class Doors(Kept[Door]):
+    """Each opening waits until it is let."""
+
+    def __init__(self) -> None:
+        super().__init__(WORLD, "doors")
+        self.opening: Queue[Door] = WORLD.queue()
+        self.let = WORLD.event()
+
+    def _open(self) -> Door:
+        door = Door()
+        self.opening.put(door)
+        self.let.wait(10.0)
+        return door
+
+    def _serve(self, connection: Door) -> None:
+        connection.interrupted.wait(10.0)
+
+    def hold(self, inside: Callable[[Door], None]) -> None:
+        with self._held() as door:
+            inside(door)
+
+
+@pytest.fixture
+def doors() -> Iterator[Doors]:
+    doors = Doors()
+    doors.start()
+    yield doors
+    doors.let.set()
+    doors.stop()
+
+
+def test_what_is_released_or_stopped_while_it_opens_is_never_used(doors: Doors) -> None:
+    door = doors.opening.get(5.0)
+    release = WORLD.spawn(doors.release, name="release")
+    until(lambda: doors._is_released())
+    doors.let.set()
+    assert door.closed.wait(5.0)
+    assert release.join(5.0)
+    assert doors.status().fault == "device.released"
+    doors.take_back()
+    second = doors.opening.get(5.0)
+    until(lambda: doors.status().state is DeviceState.READY)
+    doors.stop()
+    assert second.closed.is_set()
+
+
+def test_a_call_that_fails_late_does_not_end_the_connection_after_its_own(doors: Doors) -> None:
+    doors.let.set()
+    until(lambda: doors.status().state is DeviceState.READY)
+
+    def meanwhile_opened_anew(door: Door) -> None:
+        door.interrupt()
+        doors.opening.get(5.0)
+        doors.look()
+        doors.opening.get(5.0)
+        until(lambda: doors.status().state is DeviceState.READY)
+        raise DeviceFault(device="doors")
+
+    with pytest.raises(DeviceFault):
+        doors.hold(meanwhile_opened_anew)
+    assert doors.status().state is DeviceState.READY
+    assert doors.status().lost == 0
