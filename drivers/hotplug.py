@@ -4,6 +4,7 @@ Where udev runs, it tells when its links are made; in containers and on small bo
 kernel and the folders themselves do. What it was is not told: drivers look for their own.
 """
 
+import errno
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -108,11 +109,31 @@ class _Sources:
         news = False
         found = ready(fds, self._waker, timeout)
         if self._monitor is not None and self._monitor.fileno() in found:
-            while self._monitor.poll(0) is not None:
-                news = True
+            news |= self._told_by(self._monitor)
         if self._folders is not None and self._folders.fileno() in found:
-            news |= self._folders.changed()
+            news |= self._changed_in(self._folders)
         return news
+
+    def _told_by(self, monitor: pyudev.Monitor) -> bool:
+        news = False
+        try:
+            while monitor.poll(0) is not None:
+                news = True
+        except OSError as error:
+            # ENOBUFS: more than the kernel keeps for us; some were missed, the next ones come.
+            if error.errno != errno.ENOBUFS:
+                LOG.warning("hotplug: no more device events (%s)", error.strerror)
+                self._monitor = None
+            return True
+        return news
+
+    def _changed_in(self, folders: Folders) -> bool:
+        try:
+            return folders.changed()
+        except OSError as error:  # others may use up the user's watches
+            LOG.warning("hotplug: folders cannot be watched any more (%s)", error.strerror)
+            self._folders = None
+            return True
 
 
 def _monitor(world: World) -> pyudev.Monitor | None:

@@ -1,5 +1,6 @@
 """Plugging and unplugging is told, once per burst, also where udev and the folders are missing."""
 
+import errno
 import os
 import queue
 import threading
@@ -172,6 +173,57 @@ def test_udev_events_are_told_beside_the_folders(
     (tmp_path / "usb-1").touch()
     bell.heard()
     tell.stop()
+
+
+class Overrun(Uevents):
+    """Whose events were more than the kernel keeps, or that ends for another reason."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self._number = number
+
+    def poll(self, timeout: float) -> bytes | None:
+        if super().poll(timeout) is None:
+            return None
+        raise OSError(self._number, os.strerror(self._number))
+
+
+@pytest.mark.parametrize("number", [errno.ENOBUFS, errno.EBADMSG])
+def test_events_that_were_lost_mean_look_and_others_are_heard_still(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, number: int
+) -> None:
+    """A burst that is too much for the netlink socket must not end the agent."""
+    monitor, bell = Overrun(number), Bell()
+    monkeypatch.setattr(hotplug, "_monitor", lambda world: monitor)
+    tell = Hotplug(WORLD, bell, [tmp_path])
+    tell.start()
+    monitor.happen()
+    bell.heard()
+    if number == errno.ENOBUFS:
+        monitor.happen()
+        bell.heard()
+    (tmp_path / "usb-1").touch()
+    bell.heard()
+    tell.stop()
+
+
+def test_folders_that_cannot_be_watched_any_more_end_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(folders: Folders) -> bool:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monitor, bell = Uevents(), Bell()
+    monkeypatch.setattr(hotplug, "_monitor", lambda world: monitor)
+    monkeypatch.setattr(Folders, "changed", refuse)
+    tell = Hotplug(WORLD, bell, [tmp_path])
+    tell.start()
+    (tmp_path / "usb-1").touch()
+    bell.heard()
+    monitor.happen()
+    bell.heard()
+    tell.stop()
+    assert caplog.text.count("folders cannot be watched any more") == 1
 
 
 @pytest.mark.parametrize("trouble", [ImportError("libudev"), PermissionError()])
