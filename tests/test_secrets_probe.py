@@ -27,7 +27,7 @@ WRITINGS: list[tuple[str, str | bytes]] = [
     ("number", base64.b64encode(b"ab" + NUMBER.encode() + b"!")),
     ("number", base64.b64encode(b"a" + NUMBER.encode())),
     ("number", zlib.compress(b"x" * 9 + NUMBER.encode())),
-    ("number", b"header\n" + gzip.compress(NUMBER.encode())),
+    ("number", b"header\n" + gzip.compress(NUMBER.encode(), mtime=0)),
     ("name", f"欢迎 {NAME}"),
     ("name", NAME.encode("gbk")),
     ("name", json.dumps({"name": NAME})),
