@@ -33,6 +33,7 @@ class SamVOptions(LineOptions, frozen=True, kw_only=True):
     newest_address: bool = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if bool(self.port) == bool(self.usb):
             raise ValueError("exactly one of `port` and `usb` is needed")
 

@@ -5,6 +5,7 @@ One thread reads; any thread may write. `interrupt` ends a read from another thr
 
 import errno
 import os
+import re
 import socket
 import termios
 from collections.abc import Mapping
@@ -30,7 +31,9 @@ from world import World
 
 WRITE_WITHIN: Final = 0.5  # seconds; a port that takes no bytes for so long is stuck
 CHUNK: Final = 4096
+MOST_STALE: Final = 64  # chunks that `discard` throws away of a socket; who sends more is babbling
 GONE: Final = frozenset({errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO})
+SERVER: Final = re.compile(r"socket://[^/|?#@\s]+:[0-9]{1,5}")
 DENIED: Final = frozenset({errno.EACCES, errno.EPERM})
 TAKEN: Final = frozenset({errno.EBUSY, errno.EAGAIN})
 # A serial server that loses power says no farewell: the kernel asks after 10 s, three times.
@@ -49,6 +52,12 @@ class LineOptions(DriverOptions, frozen=True, kw_only=True):
     bits: Literal[7, 8] = 8
     parity: Literal["none", "even", "odd"] = "none"
     stopbits: Literal[1, 2] = 1
+
+    def __post_init__(self) -> None:
+        # Of pyserial's other addresses some have no descriptor that could be waited for, and
+        # `spy://` writes all that passes into a file.
+        if is_address(self.port) and not SERVER.fullmatch(self.port):
+            raise ValueError("port is a path, a pattern, or socket://HOST:PORT")
 
 
 class Line:
@@ -100,9 +109,17 @@ class Line:
         """Forget what came and was not read. Raises `DeviceLost`."""
         try:
             with self._sending:
-                self._port.reset_input_buffer()
+                self._forget()
         except (OSError, termios.error) as error:  # which is no OSError
             raise self._lost() from error
+
+    def _forget(self) -> None:
+        if not is_address(self.attached):
+            self._port.reset_input_buffer()
+            return
+        for _ in range(MOST_STALE):  # pyserial would go on for as long as something comes
+            if not self._port.read(CHUNK):
+                return
 
     def idle(self) -> None:
         """Read and forget until interrupted or lost: for devices that only listen."""
@@ -154,7 +171,11 @@ def open_line(world: World, options: LineOptions, *, device: str) -> Line:
     except ValueError as error:  # an address that pyserial does not know
         raise DeviceUnreachable(device=device, port=path) from error
     if is_address(path):
-        _keep_alive(port)
+        try:
+            _keep_alive(port)
+        except OSError as error:  # hung up meanwhile
+            port.close()
+            raise DeviceLost(device=device, port=path) from error
     return Line(world, port, device, path)
 
 

@@ -10,7 +10,7 @@ WILD = "*?["
 
 
 def is_address(port: str) -> bool:
-    """`socket://host:port` and the other addresses that pyserial knows."""
+    """`socket://host:port`: a serial server."""
     return "://" in port
 
 

@@ -97,7 +97,8 @@ class Pn532Reader(Kept[Chip]):
         options = typed(binding.options, Pn532Options, device=binding.name)
         if binding.interface is not self.interface:
             raise OptionsFault(device=binding.name, problem="interface: only contactless")
-        self._line = LineOptions(port=binding.match, baudrate=options.baudrate)
+        line = {"port": binding.match, "baudrate": options.baudrate}
+        self._line = typed(line, LineOptions, device=binding.name)
         self._interval = options.interval_ms / 1000
         self._several = options.several
         self._place = Place(options.several)

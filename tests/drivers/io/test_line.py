@@ -1,0 +1,94 @@
+"""A line's address is a serial server's and nothing else; what never ends is not read for ever."""
+
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from drivers.contract import DeviceLost, DeviceUnreachable, Interface, SlotBinding
+from drivers.io.line import CHUNK, Line, LineOptions, open_line
+from drivers.options import OptionsFault, typed
+from drivers.pn532.reader import Pn532Readers
+from world.real import RealWorld
+
+WORLD = RealWorld()
+OTHERS = [
+    "loop://",
+    "rfc2217://10.0.0.7:4001",
+    "spy:///dev/ttyUSB0?file=/etc/passwd",
+    "hwgrep://0403",
+    "socket://10.0.0.7",
+    "socket://10.0.0.7:4001?logging=debug",
+    "/dev/ttyUSB0|socket://10.0.0.7:4001",
+    "://",
+]
+
+
+@pytest.mark.parametrize("port", OTHERS)
+def test_an_address_of_another_kind_is_told_before_anything_is_opened(port: str) -> None:
+    with pytest.raises(OptionsFault):
+        typed({"port": port}, LineOptions, device="line")
+    with pytest.raises(OptionsFault):
+        Pn532Readers(WORLD, [SlotBinding("air", port, Interface.CONTACTLESS, {})])
+
+
+@pytest.mark.parametrize("port", ["socket://10.0.0.7:4001", "socket://[fe80::1]:4001", "COM:1"])
+def test_control_a_serial_server_and_a_path_are_taken(port: str) -> None:
+    assert typed({"port": port}, LineOptions, device="line").port == port
+
+
+@pytest.mark.parametrize("host", ["a..b:1", "x" * 70 + ":1", "127.0.0.1:99999", "[::1:1"])
+def test_an_impossible_host_is_unreachable_and_no_defect(host: str) -> None:
+    with pytest.raises(DeviceUnreachable):
+        open_line(WORLD, LineOptions(port=f"socket://{host}"), device="line")
+
+
+@pytest.fixture
+def babble() -> Iterator[Line]:
+    """A line to a server that sends for ever, as fast as it can."""
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def send() -> None:
+            end, _ = server.accept()
+            with end:
+                end.settimeout(0.2)
+                while not over.is_set():
+                    try:
+                        end.sendall(bytes(CHUNK))
+                    except TimeoutError:
+                        continue
+                    except OSError:
+                        return
+
+        sender = threading.Thread(target=send)
+        sender.start()
+        address = f"socket://127.0.0.1:{server.getsockname()[1]}"
+        line = open_line(WORLD, LineOptions(port=address), device="line")
+        yield line
+        over.set()
+        line.close()
+        sender.join()
+
+
+def test_what_never_ends_is_not_thrown_away_for_ever(babble: Line) -> None:
+    for _ in range(20):
+        babble.discard()
+    assert babble.read(5.0)
+
+
+def test_a_server_that_hangs_up_is_lost_when_what_came_is_thrown_away() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"socket://127.0.0.1:{server.getsockname()[1]}"
+        line = open_line(WORLD, LineOptions(port=address), device="line")
+        end, _ = server.accept()
+        end.close()
+        with pytest.raises(DeviceLost):
+            discard_for_ever(line)
+        line.close()
+
+
+def discard_for_ever(line: Line) -> None:
+    while True:
+        line.discard()
