@@ -95,9 +95,9 @@ class Devices:
         for fitted in self:
             fitted.device.start()
 
-    def stop(self) -> None:
-        for fitted in self:
-            fitted.device.stop()
+    def stops(self) -> Mapping[str, Callable[[], None]]:
+        """What lets go of each, to be called all at once; by names for the threads."""
+        return {f"stop {one.kind} {one.device.name}": one.device.stop for one in self}
 
     def look(self) -> None:
         """Something was plugged or unplugged."""

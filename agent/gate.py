@@ -3,7 +3,7 @@
 A reload replaces it as a whole; store, link and API go on.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -28,6 +28,7 @@ from drivers.contract import (
     Unread,
 )
 from drivers.hotplug import USUAL_FOLDERS
+from drivers.io.together import together
 from world import World
 
 DRAIN = 5.0  # seconds that a tap under way gets to end
@@ -98,12 +99,16 @@ class Gate:
         ended = [t.join(max(0.0, deadline - self._world.monotonic())) for t in self._threads]
         self.sams.stop()
         self.loans.stop()
-        for passages in self._passages.values():
-            passages.stop()
-        for driver in self._drivers.values():
-            driver.stop()
-        self.fitted.stop()
+        together(
+            self._world,
+            {f"stop passage {name}": watch.stop for name, watch in self._passages.items()},
+        )
+        # After the passages: a board tells them of what happens until it is let go.
+        together(self._world, {**self._reader_stops(), **self.fitted.stops()})
         return all(ended)
+
+    def _reader_stops(self) -> Mapping[str, Callable[[], None]]:
+        return {f"stop readers {family}": driver.stop for family, driver in self._drivers.items()}
 
     def readers(self) -> Sequence[Placed]:
         return [

@@ -27,6 +27,7 @@ from drivers.contract import (
 from drivers.io.flight import Flight
 from drivers.io.keeper import LOG, Kept
 from drivers.io.line import LineOptions, open_line
+from drivers.io.together import together
 from drivers.io.wait import Interrupted
 from drivers.options import DriverOptions, OptionsFault, typed
 from drivers.pn532.chip import WITHOUT_ANSWER, CardFailed, Chip
@@ -274,6 +275,7 @@ class Pn532Readers:
 
     def __init__(self, world: World, bindings: Sequence[SlotBinding]) -> None:
         """Raises `OptionsFault`."""
+        self._world = world
         self._readers = tuple(Pn532Reader(world, binding) for binding in bindings)
 
     def readers(self) -> Sequence[Pn532Reader]:
@@ -284,8 +286,7 @@ class Pn532Readers:
             reader.start()
 
     def stop(self) -> None:
-        for reader in self._readers:
-            reader.stop()
+        together(self._world, {f"stop {reader.name}": reader.stop for reader in self._readers})
 
     def attached(self) -> Sequence[str]:
         """The ports of the readers that answer: of others a port does not tell what is on it."""

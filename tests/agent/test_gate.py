@@ -1,5 +1,6 @@
 """Lanes and their threads: each presence is one tap, stopping lets a tap under way end."""
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, TypeVar
 
@@ -30,6 +31,7 @@ from simulators.people import Wallet, load_cast
 from simulators.world import SimWorld
 from tests.agent.stand import FakeReader
 from world import World
+from world.real import RealWorld
 
 T = TypeVar("T")
 SEEDS = range(15)
@@ -292,3 +294,19 @@ def test_a_driver_that_is_not_installed_is_named_before_anything_starts() -> Non
         Gate(SimWorld(1), settings("no-such-driver"))
     assert caught.value.facts["driver"] == "no-such-driver"
     assert FakeDriver.made == []
+
+
+def test_devices_that_hang_when_they_are_let_go_hang_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One after another, seventeen of two seconds each would leave a terminal dark for half a
+    minute at each reload."""
+    everybody = threading.Barrier(4)  # two prompts, a barrier, a family of readers
+
+    def meet(device: object) -> None:
+        everybody.wait(timeout=10.0)  # raises for one who is alone
+
+    for kind in (ConsolePrompts, ConsoleBarrier, FakeDriver):
+        monkeypatch.setattr(kind, "stop", meet)
+    Gate(RealWorld(), settings()).stop()
+    assert not everybody.broken
