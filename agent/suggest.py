@@ -14,6 +14,7 @@ import msgspec
 from agent.devices import KINDS, configured, patterns
 from agent.texts import Texts
 from config.model import Agent as Settings
+from config.model import Scene, Terminal
 from drivers.attached import Attached, as_setting
 from drivers.io.sysfs import shown
 from drivers.known import Choice, known
@@ -24,6 +25,10 @@ ONE = {"barriers": "barrier", "pinpads": "pinpad", "printers": "printer"}
 INPUTS = ("readers", "scanners", "documents")  # each has to be in a lane, and a lane has one
 NAMELESS_INDEX = "[0-9A-F][0-9A-F]"  # the first of pcscd's two numbers changes with plugging
 LANE = "new"
+# A box that nobody has configured yet.
+UNCONFIGURED = Settings(
+    terminal=Terminal(id="new", city=""), scene=Scene(kind="library-gate"), lanes=()
+)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from rich.tree import Tree
 from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
 from agent.cli.looking import LOOK, SETTLE, look
 from agent.devices import DRIVER_GROUPS
-from agent.suggest import Suggestion, Suggestions
+from agent.suggest import UNCONFIGURED, Suggestion, Suggestions
+from config.faults import ConfigAbsent
 from config.model import Agent as Settings
 from drivers import registry
 from drivers.attached import attached
@@ -50,7 +51,7 @@ def add_to(app: typer.Typer, context: Context) -> None:
         root: Annotated[Path, typer.Option(help=context.texts.ui("help-suggest-root"))] = Path("/"),
     ) -> None:
         context.as_json = as_json
-        settings = context.settings(config)
+        settings = _settings(context, config)
         suggestions = Suggestions(
             context.world,
             settings,
@@ -62,6 +63,9 @@ def add_to(app: typer.Typer, context: Context) -> None:
         toml = suggestions.toml(context.texts)
         data = {"version": 1, "suggestions": [_data(s) for s in suggestions.all], "toml": toml}
         text = toml or context.texts.ui("suggest-nothing")
+        if settings is UNCONFIGURED:
+            first = context.texts.ui("suggest-first", path=str(config))
+            text = f"# {first}\n{toml}" if toml else context.texts.ui("suggest-nothing-attached")
         context.show(data, lambda console: _plain(console, text))
 
     @group.command(help=context.texts.ui("help-devices-release"))
@@ -86,6 +90,16 @@ def add_to(app: typer.Typer, context: Context) -> None:
         answer = client.post(f"/v1/devices/{quote(device, safe='')}/take-back", {})
         text = context.texts.ui("device-taken-back", device=device)
         context.show(answer, lambda console: _plain(console, text))
+
+
+def _settings(context: Context, config: Path) -> Settings:
+    """On a new box there is no file yet, and that is when suggestions are wanted most."""
+    try:
+        return context.settings(config)
+    except ConfigAbsent:
+        if config != DEFAULT_CONFIG:
+            raise
+        return UNCONFIGURED
 
 
 def _slots(context: Context) -> list[str]:

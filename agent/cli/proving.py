@@ -43,7 +43,7 @@ def add_to(app: typer.Typer, context: Context) -> None:
             raise UnknownName(found=scene, allowed=", ".join(SCENES))
         raise typer.Exit(importlib.import_module("simulators.demo").run(context, scene, air))
 
-    @app.command(help=ui("help-bench"), context_settings=ANY)
+    @app.command(help=ui("help-bench", names=", ".join(BENCHES)), context_settings=ANY)
     def bench(
         call: typer.Context, name: Annotated[str, typer.Argument()], as_json: Json = False
     ) -> None:

@@ -13,6 +13,7 @@ from agent.cli.context import Context
 from agent.devices import Placed
 from agent.status import device_status
 from agent.texts import Language, Texts
+from config.faults import ConfigAbsent
 from drivers.contract import DeviceState, DeviceStatus
 from simulators.devices.machine import Machine, UsbIdentity
 
@@ -139,6 +140,28 @@ def test_suggestions_keys_are_a_contract(tmp_path: Path) -> None:
     }
     assert [(t["kind"], t["driver"]) for t in tables] == [("scanners", "serial-scanner")]
     assert tables[0]["toml"].splitlines()[0] == "[[scanners]]"
+
+
+def test_a_new_box_without_a_configuration_gets_suggestions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "DEFAULT_CONFIG", tmp_path / "absent.toml")
+    context = Context(texts=Texts("en"))
+    arguments = ["devices", "suggest", "--root", str(tmp_path)]
+    nothing = CliRunner().invoke(build(context), arguments)
+    assert nothing.stdout.startswith("Nothing that a terminal could use")
+    Machine(tmp_path).add_serial(UsbIdentity("1eab", "1d06", "FM100", "Newland", "FM430"))
+    result = CliRunner().invoke(build(context), arguments)
+    assert result.exit_code == 0
+    assert result.stdout.startswith(f"# {tmp_path / 'absent.toml'} is not there yet")
+    assert '[[scanners]]\nname = "scanner"' in result.stdout
+    assert 'name = "new"' in result.stdout, "and a lane"
+
+
+def test_a_configuration_that_was_named_and_is_not_there_is_an_error(tmp_path: Path) -> None:
+    arguments = ["devices", "suggest", "--config", str(tmp_path / "onecrad.toml")]
+    result = CliRunner().invoke(build(Context(texts=Texts("en"))), arguments)
+    assert isinstance(result.exception, ConfigAbsent)
 
 
 def test_a_long_path_is_not_wrapped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
