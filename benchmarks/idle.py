@@ -22,7 +22,7 @@ from benchmarks.footprint import Usage
 from drivers import registry
 from drivers.contract import DeviceState, DeviceStatus, Interface, SlotBinding
 from simulators.devices.boards import LcusBoard, ModbusBoard, SwingBoard, TripodBoard
-from simulators.devices.idcard import SamVModule, SamVUsb
+from simulators.devices.idcard import SamVModule
 from simulators.devices.keyboard import Keyboard
 from simulators.devices.lamp import TowerPeer
 from simulators.devices.mjpeg import MjpegProcess
@@ -93,8 +93,8 @@ def hold(figures: Mapping[str, float], goals: Mapping[str, float]) -> bool:
 
 @contextmanager
 def others() -> Iterator[Sequence[Attached]]:
-    """Every other kind of device, plugged in: serial ones simulated in this process, and beside
-    the drivers what has no way there but by memory (`INSIDE`)."""
+    """One of every other driver, plugged in: serial ones, the ID-card reader among them, simulated
+    in this process, and beside the drivers what has no way there but by memory (`INSIDE`)."""
     chip = Pn532Chip()
     swing = {"entry": "10 01", "exit": "10 02"}
     peers: Sequence[tuple[Kind, str, Peer, Mapping[str, Any]]] = (
@@ -119,7 +119,6 @@ def others() -> Iterator[Sequence[Attached]]:
         attached.append(Attached("speaker", "prompts", "voice", {"sink": "null"}))
         attached += [
             Attached("gun", "scanners", "hid-pos-scanner", {"usb": "0C2E:0B6A"}),
-            Attached("id-usb", "documents", "sam-v", {"usb": "0400:C35A"}),
             Attached("keys", "scanners", "keyboard-scanner", {"port": str(folder / INSIDE)}),
         ]
         yield attached
@@ -129,7 +128,7 @@ def others() -> Iterator[Sequence[Attached]]:
 def inside(attached: Sequence[Attached]) -> Iterator[None]:
     """Simulated devices that a driver meets in its own process: what they take is counted too."""
     with ExitStack() as stack:
-        stack.enter_context(UsbBus(HidPosScanner(), SamVUsb(SamVModule())))
+        stack.enter_context(UsbBus(HidPosScanner()))
         for device in attached:
             port = Path(str(device.options.get("port", "")))
             if port.name == INSIDE:
