@@ -288,7 +288,10 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--frames", "--quick", type=int, default=FRAMES)
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--second-opinion", action="store_true")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.images and not options.images.is_dir():
+        parser.error(f"--images: {options.images} is no folder")
+    return options
 
 
 if __name__ == "__main__":
