@@ -27,7 +27,7 @@ from drivers.contract import (
 )
 from drivers.eye import Eye, Sighting
 from drivers.io.keeper import Kept
-from drivers.io.repeats import Repeats
+from drivers.io.repeats import MOST_WAITING, Repeats
 from drivers.io.wait import Interrupted
 from drivers.options import typed
 from world import Queue, World
@@ -44,8 +44,8 @@ REMEMBERED: Final = 200  # codes whose times are kept
 
 class Camera(Kept[Capture]):
     """See `drivers.contract.CodeSource`. Counters: `frames` that the camera gave, `looked` at
-    and of these `thorough`ly, `garbled` pictures, `repeated` codes, `frame_to_code_ms_p50` and
-    `frame_to_code_ms_p95` of the last 200 codes."""
+    and of these `thorough`ly, `garbled` pictures, `repeated` codes, `unserved` ones (the lane was
+    too far behind), `frame_to_code_ms_p50` and `frame_to_code_ms_p95` of the last 200 codes."""
 
     def __init__(self, world: World, name: str, options: Options) -> None:
         super().__init__(world, name)
@@ -155,6 +155,9 @@ class Camera(Kept[Capture]):
         capture.rest(picture.taken > self._awake_until)
 
     def _take(self, sighting: Sighting, picture: Picture) -> None:
+        if len(self._events) >= MOST_WAITING:  # not seen either: held up longer, it is a new one
+            self._count("unserved")
+            return
         if self._repeats.seen(sighting.content, picture.taken):
             self._count("repeated")
             return

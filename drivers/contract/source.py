@@ -23,7 +23,8 @@ class Code:
 
 
 class CodeSource(Device, Protocol):
-    """A scan module or a camera. The same code again within the driver's window is dropped."""
+    """A scan module or a camera. The same code again within the driver's window is
+    dropped, and so is what comes while the lane is several codes behind."""
 
     @property
     def events(self) -> Queue[Code]: ...

@@ -3,6 +3,9 @@
 from collections import OrderedDict
 from typing import Final
 
+# Codes that may wait for their lane. Whoever held up one more has long gone when it would be its
+# turn: an old code must not open a gate for somebody else, and a babbling module not fill memory.
+MOST_WAITING: Final = 8
 REMEMBERED: Final = 16  # codes; more than pass one scanner within a sensible window
 
 

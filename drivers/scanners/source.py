@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from drivers.contract import Code, DeviceProtocol
 from drivers.io.keeper import C, Kept
-from drivers.io.repeats import Repeats
+from drivers.io.repeats import MOST_WAITING, Repeats
 from drivers.scanners.framing import Framed, Outcome
 from world import Queue, World
 
@@ -30,8 +30,8 @@ LONGEST_CODE: Final = 400
 
 
 class Scanner(Kept[C]):
-    """See `drivers.contract.CodeSource`. Counters: `repeated`, `overruns` (too long),
-    `incomplete` (broken off), `garbled` (damaged)."""
+    """See `drivers.contract.CodeSource`. Counters: `repeated`, `unserved` (the lane was too
+    far behind), `overruns` (too long), `incomplete` (broken off), `garbled` (damaged)."""
 
     def __init__(self, world: World, name: str, *, window: float) -> None:
         super().__init__(world, name)
@@ -61,6 +61,9 @@ class Scanner(Kept[C]):
 
     def _deliver(self, framed: Framed) -> None:
         at = self._world.monotonic()
+        if len(self._events) >= MOST_WAITING:  # not seen either: held up longer, it is a new one
+            self._count("unserved")
+            return
         if self._repeats.seen(framed.content, at):
             self._count("repeated")
             return

@@ -7,6 +7,7 @@ from typing import Protocol
 import pytest
 
 from drivers.contract import Code, CodeSource, DeviceState
+from drivers.io.repeats import MOST_WAITING
 from tests.drivers.contract.reader import until
 
 PATIENCE = 10.0  # seconds; what comes takes milliseconds, what does not come fails the test
@@ -119,6 +120,20 @@ class SourceContract:
             assert repr(content)[2:-1] not in told
             assert content.hex() not in told.lower()
             assert content.decode("gbk", "replace") not in told
+
+    def test_while_its_lane_is_far_behind_nothing_is_kept_for_later(
+        self, bench: SourceBench
+    ) -> None:
+        ready(bench)
+        waiting = [Code("scanner", b"%d" % n, 0.0, 0.0) for n in range(MOST_WAITING)]
+        for code in waiting:
+            bench.source.events.put(code)
+        bench.show(bench.contents[0])
+        until(lambda: bench.source.status().counters.get("unserved", 0) > 0, PATIENCE)
+        bench.hide()
+        assert [bench.source.events.get(PATIENCE) for _ in waiting] == waiting
+        # It was not seen, so it is no repetition now.
+        assert read(bench, bench.contents[0]).content == bench.contents[0]
 
     def test_stopped_it_lets_go(self, bench: SourceBench) -> None:
         ready(bench)
