@@ -50,6 +50,8 @@ REPORT_DESCRIPTOR: Final = 0x22 << 8
 MOST_REPORT_DESCRIPTOR: Final = 4096  # bytes
 GONE: Final = frozenset({errno.ENODEV, errno.ENOENT, errno.EIO, errno.ESHUTDOWN, errno.ENXIO})
 DENIED: Final = frozenset({errno.EACCES, errno.EPERM})
+# What pyusb raises when something fails; the second one for LIBUSB_ERROR_NOT_SUPPORTED.
+REFUSALS: Final = (usb.core.USBError, NotImplementedError)
 TRANSFERS: Final = {
     "bulk": usb.util.ENDPOINT_TYPE_BULK,
     "interrupt": usb.util.ENDPOINT_TYPE_INTR,
@@ -135,7 +137,7 @@ class UsbPipes:
             usb.util.release_interface(self._usb, self._number)
             if self._kernel:
                 self._usb.attach_kernel_driver(self._number)
-        except usb.core.USBError:  # unplugged, or somebody else has the interface already
+        except REFUSALS:  # unplugged, or somebody else has the interface already
             pass
         finally:
             usb.util.dispose_resources(self._usb)
@@ -157,6 +159,8 @@ class UsbPipes:
             yield
         except usb.core.USBTimeoutError as error:
             raise DeviceSilent(device=self._device, port=self.attached) from error
+        except NotImplementedError as error:
+            raise DeviceProtocol(device=self._device, port=self.attached) from error
         except usb.core.USBError as error:
             lost = error.errno in GONE
             kind = DeviceLost if lost else DeviceProtocol  # EPIPE: stalled; EOVERFLOW: babble
@@ -170,6 +174,9 @@ def open_usb(world: World, match: str, wanted: Wanted, *, device: str) -> UsbPip
     found = _find(world, match, device)
     try:
         return _claim(world, found, wanted, device)
+    except NotImplementedError as error:
+        usb.util.dispose_resources(found)
+        raise DeviceFault(device=device, port=place(found)) from error
     except usb.core.USBError as error:
         usb.util.dispose_resources(found)
         raise _not_opened(world, found, error, device) from error
@@ -189,6 +196,8 @@ def _find(world: World, match: str, device: str) -> Any:
         attached = list(usb.core.find(find_all=True))
     except usb.core.NoBackendError as error:
         raise UsbUnavailable(device=device) from error
+    except REFUSALS as error:  # the bus changes meanwhile
+        raise DeviceFault(device=device, port=match) from error
     for alternative in match.split("|"):
         found = _matching(world, attached, alternative.strip(), device)
         if len(found) > 1:
@@ -227,7 +236,7 @@ def _serial_number(world: World, found: Any, device: str) -> str:
         if error.errno in DENIED or error.errno == errno.EBUSY:
             raise _not_opened(world, found, error, device) from error
         return ""
-    except (IndexError, ValueError):  # an empty descriptor, or one that is no UTF-16
+    except (IndexError, ValueError, NotImplementedError):  # an empty descriptor, or no UTF-16
         return ""
     finally:
         usb.util.dispose_resources(found)

@@ -1,10 +1,12 @@
 """A USB device is found by what the setting says, is ours alone, and its faults have names."""
 
+import errno
 import threading
 from collections.abc import Callable, Iterator
 
 import msgspec
 import pytest
+import usb.core
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,13 +15,14 @@ from drivers.contract import (
     DeviceAmbiguous,
     DeviceBusy,
     DeviceDenied,
+    DeviceFault,
     DeviceLost,
     DeviceProtocol,
     DeviceSilent,
 )
 from drivers.io.usb import UsbMatch, UsbPipes, UsbUnavailable, Wanted, open_usb
 from drivers.io.wait import Interrupted
-from simulators.devices.usb import HID, INTERRUPT, Endpoint, Interface, UsbBus, UsbDevice
+from simulators.devices.usb import HID, INTERRUPT, Endpoint, Interface, UsbBus, UsbDevice, _Backend
 from tests.drivers.io.test_hid import HID_POS, KEYBOARD
 from world.real import RealWorld
 
@@ -276,3 +279,33 @@ def test_control_outside_the_simulated_bus_there_is_another_one(bus: UsbBus) -> 
     with UsbBus(), pytest.raises(DeviceAbsent):
         opened("1-1")
     opened("1-1").close()
+
+
+def refuse(error: Exception) -> Callable[..., object]:
+    def refused(*args: object) -> object:
+        raise error
+
+    return refused
+
+
+@pytest.mark.parametrize(
+    "error", [usb.core.USBError("no memory", -11, errno.ENOMEM), NotImplementedError()]
+)
+@pytest.mark.parametrize("call", ["enumerate_devices", "is_kernel_driver_active"])
+def test_what_the_bus_itself_refuses_is_a_fault_and_no_defect(
+    device: UsbDevice, monkeypatch: pytest.MonkeyPatch, error: Exception, call: str
+) -> None:
+    monkeypatch.setattr(_Backend, call, refuse(error))
+    with pytest.raises(DeviceFault) as caught:
+        opened("0400:C35A")
+    assert caught.value.facts["device"] == "usb"
+
+
+def test_a_transfer_or_farewell_that_is_not_supported_is_no_defect(
+    pipes: UsbPipes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_Backend, "bulk_write", refuse(NotImplementedError()))
+    monkeypatch.setattr(_Backend, "attach_kernel_driver", refuse(NotImplementedError()))
+    with pytest.raises(DeviceProtocol):
+        pipes.write(b"hello")
+    pipes.close()
