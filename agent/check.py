@@ -1,19 +1,21 @@
-"""What a configuration's own shape cannot tell: whether each device's driver takes its options."""
+"""What a configuration's own shape cannot tell: whether each device's driver takes its options,
+and whether the reasons exist that a city tells in its own way."""
 
 from collections.abc import Iterator
 
 from agent.devices import DRIVER_GROUPS, configured, driver_of
-from config.faults import ConfigFault, ConfigInvalid, DriverMisfit, WrongValue
+from agent.reasons import Reason
+from config.faults import ConfigFault, ConfigInvalid, DriverMisfit, UnknownKey, WrongValue
 from config.model import Agent as Settings
 from config.model import Device, Output, Reader
-from config.shape import departures, listed, shown
+from config.shape import departures, listed, nearest, shown
 from drivers import registry
 from drivers.contract import Interface, SlotBinding
 from drivers.options import OptionsFault
 from world import World
 
 
-def require_drivers(world: World, settings: Settings, file: str) -> None:
+def require_usable(world: World, settings: Settings, file: str) -> None:
     """Make every driver as the daemon would; no device is touched. Raises one `ConfigFault` that
     carries every problem found."""
     problems = [
@@ -21,10 +23,23 @@ def require_drivers(world: World, settings: Settings, file: str) -> None:
         for kind, device in configured(settings)
         for problem in _problems(world, kind, device, file)
     ]
+    problems += _unknown_reasons(settings, file)
     if len(problems) == 1:
         raise problems[0]
     if problems:
         raise ConfigInvalid(file, problems)
+
+
+def _unknown_reasons(settings: Settings, file: str) -> Iterator[ConfigFault]:
+    known = sorted(Reason)
+    for name in settings.results:
+        if name not in known:
+            yield UnknownKey(
+                file=file,
+                key=f"results.{name}",
+                nearest=nearest(name, known),
+                allowed=listed(known),
+            )
 
 
 def _problems(

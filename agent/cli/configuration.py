@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from agent.check import require_drivers
+from agent.check import require_usable
 from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
 
 
@@ -23,7 +23,7 @@ def add_to(app: typer.Typer, context: Context) -> None:
         context.as_json = as_json
         path = file or config
         settings = context.settings(path)
-        require_drivers(context.world, settings, str(path))
+        require_usable(context.world, settings, str(path))
         facts: dict[str, str | int] = {
             "file": str(path),
             "terminal": settings.terminal.id,

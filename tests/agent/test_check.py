@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.check import require_drivers
+from agent.check import require_usable
 from config.faults import ConfigFault, ConfigInvalid
 from config.load import parse
 from drivers import registry
@@ -25,7 +25,7 @@ BARRIER = '[[barriers]]\nname = "board"\ndriver = "{driver}"\noptions = {{ {opti
 
 def problems(text: str) -> list[ConfigFault]:
     try:
-        require_drivers(RealWorld(), parse((GOOD + text).encode(), "box.toml"), "box.toml")
+        require_usable(RealWorld(), parse((GOOD + text).encode(), "box.toml"), "box.toml")
     except ConfigInvalid as fault:
         return list(fault.problems)
     except ConfigFault as fault:
@@ -94,3 +94,9 @@ def test_all_problems_are_told_at_once() -> None:
     text = BARRIER.format(driver="no-such", options="")
     text += '[[readers]]\nname = "sam"\ndriver = "none"\nmatch = "x"\ninterface = "sam"\n'
     assert len(problems(text)) == 2
+
+
+def test_a_reason_that_does_not_exist_is_told_before_the_daemon_meets_it() -> None:
+    (fault,) = problems('[results.repeatd]\nlamp = "red"\n')
+    assert (fault.code, fault.facts["key"]) == ("config.unknown-key", "results.repeatd")
+    assert fault.facts["nearest"] == "repeated"
