@@ -22,6 +22,8 @@ class Loans:
     def __init__(self, world: World, scanners: Mapping[str, CodeSource]) -> None:
         self._world = world
         self._scanners = scanners
+        # Over what follows, and over what is asked of the devices: the end of one loan and the
+        # beginning of the next never mix.
         self._guard = world.lock()
         self._open: dict[str, Event] = {}  # set when the loan has ended
 
@@ -33,9 +35,9 @@ class Loans:
         with self._guard:
             before = self._open.get(name)
             self._open[name] = ended
-        if before is not None:
-            before.set()
-        scanner.release()
+            if before is not None:
+                before.set()
+            scanner.release()
         LOG.info("device %s: lent for %d s", name, seconds)
         self._world.spawn(lambda: self._await(name, ended, seconds), name=f"loan {name}")
 
@@ -43,11 +45,7 @@ class Loans:
         """Nothing happens to what was not lent. Raises `DeviceUnknown`."""
         self._scanner(name)
         with self._guard:
-            ended = self._open.pop(name, None)
-        if ended is not None:
-            ended.set()
-            self._scanners[name].take_back()
-            LOG.info("device %s: taken back", name)
+            self._end(name)
 
     def stop(self) -> None:
         """End the waiting; the devices are about to be stopped themselves."""
@@ -60,9 +58,16 @@ class Loans:
         if ended.wait(seconds):
             return
         with self._guard:
-            current = self._open.get(name) is ended
-        if current:
-            self.take_back(name)
+            if self._open.get(name) is ended:  # and not the next loan already
+                self._end(name)
+
+    def _end(self, name: str) -> None:
+        """Under the guard."""
+        ended = self._open.pop(name, None)
+        if ended is not None:
+            ended.set()
+            self._scanners[name].take_back()
+            LOG.info("device %s: taken back", name)
 
     def _scanner(self, name: str) -> CodeSource:
         scanner = self._scanners.get(name)

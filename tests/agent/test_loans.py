@@ -3,7 +3,7 @@
 import pytest
 
 from agent.loans import DeviceUnknown, Loans
-from simulators.world import SimWorld
+from simulators.world import TICK, SimWorld
 from world import World
 
 
@@ -15,20 +15,22 @@ class Eye:
         self.calls: list[tuple[str, float]] = []
 
     def release(self) -> None:
-        self.calls.append(("release", round(self._world.monotonic())))
+        self._world.wait(0.0)  # others may come in between
+        self.calls.append(("release", self._world.monotonic()))
 
     def take_back(self) -> None:
-        self.calls.append(("take back", round(self._world.monotonic())))
+        self._world.wait(0.0)
+        self.calls.append(("take back", self._world.monotonic()))
 
 
 def played(
-    story: "list[tuple[float, str, float]]", until: float = 100.0
+    story: "list[tuple[float, str, float]]", until: float = 100.0, seed: int = 1
 ) -> list[tuple[str, float]]:
     """The calls that `story` (at, what, seconds) leads to."""
-    world = SimWorld(1)
+    world = SimWorld(seed)
 
     def run() -> list[tuple[str, float]]:
-        eye, began = Eye(world), round(world.monotonic())
+        eye, began = Eye(world), world.monotonic()
         loans = Loans(world, {"eye": eye})  # type: ignore[dict-item]
         for at, what, seconds in story:
             world.wait(began + at - world.monotonic())
@@ -38,7 +40,7 @@ def played(
                 loans.take_back("eye")
         world.wait(began + until - world.monotonic())
         loans.stop()
-        return [(call, at - began) for call, at in eye.calls]
+        return [(call, round(at - began)) for call, at in eye.calls]
 
     return world.play(run)
 
@@ -60,6 +62,12 @@ def test_a_second_loan_replaces_the_first() -> None:
         ("release", 20),
         ("take back", 50),
     ]
+
+
+@pytest.mark.parametrize("seed", range(96))
+def test_a_loan_that_begins_as_another_ends_has_its_whole_time(seed: int) -> None:
+    calls = played([(0, "lend", 30), (30 + seed % 12 * TICK, "lend", 30)], seed=seed)
+    assert calls[-2:] == [("release", 30), ("take back", 60)]
 
 
 def test_an_end_takes_nothing_back_that_is_about_to_be_stopped() -> None:
