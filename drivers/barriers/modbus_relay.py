@@ -107,12 +107,15 @@ class ModbusRelay(RelayBarrier[Port]):
 
     def _let_through(self, board: Port, order: Order) -> None:
         self._watch_until = self._world.monotonic() + self._options.watch_s
+        super()._let_through(board, order)
+
+    def _begin_pulse(self, board: Port, relay: int, deadline: float) -> None:
+        """The off at its end is ours all the same: it does no harm, and comes if the board's timer
+        does not."""
         if self._options.timed == "none":
-            super()._let_through(board, order)
+            super()._begin_pulse(board, relay, deadline)
         else:
-            tenths = round(self._pulse * 10)
-            question = write_timed_coil(self._relays[order.direction], tenths)
-            self._ask(board, question, order.deadline)
+            self._ask(board, write_timed_coil(relay, round(self._pulse * 10)), deadline)
 
     def _switch(self, board: Port, relay: int, on: bool, deadline: float) -> None:
         self._ask(board, write_coil(relay, on), deadline)

@@ -55,10 +55,14 @@ class RelayBarrier(BoardBarrier[C]):
         relay = self._relays[order.direction]
         self._make_room(board, relay)
         try:
-            self._switch(board, relay, True, order.deadline)
+            self._begin_pulse(board, relay, order.deadline)
         finally:  # when its answer was lost it may be on all the same
             now = self._world.monotonic()
             self._pulses[relay] = Pulse(now, now + self._pulse)
+
+    def _begin_pulse(self, board: C, relay: int, deadline: float) -> None:
+        """A board that can end the pulse by itself is told so here. Raises `DeviceFault`."""
+        self._switch(board, relay, True, deadline)
 
     def _close_again(self, board: C, order: Order) -> None:
         self._off(board, self._relays[order.direction])

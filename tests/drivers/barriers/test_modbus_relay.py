@@ -131,6 +131,19 @@ def test_a_board_that_times_its_pulse_ends_it_without_us(
     assert board.heard == TIMED
 
 
+def test_persons_in_a_row_get_an_edge_each_from_a_board_that_times_its_pulse(
+    board: RecordingBoard, make_bench: MakeBench
+) -> None:
+    bench = make_bench(ModbusRelay, board, timed="waveshare", pulse_ms=10_000)
+    board.heard = b""
+    bench.barrier.open("entry")
+    bench.barrier.open("entry")
+    (on, off, again) = (board.heard[at : at + 8] for at in (0, 8, 16))
+    assert off == OFF
+    assert on == again
+    assert on[:4] == TIMED[:4]
+
+
 def test_an_answer_that_is_lost_is_asked_for_again(
     board: RecordingBoard, make_bench: MakeBench
 ) -> None:
