@@ -6,7 +6,7 @@ that nobody looks at is never decoded, and its size alone tells that something c
 
 import errno
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from stat import S_ISCHR
 from typing import Final
@@ -53,7 +53,7 @@ cv2.setNumThreads(1)
 class Picture:
     """What the camera gave, and when."""
 
-    data: Frame  # a JPEG file's bytes, or rows × columns (× BGR)
+    data: Frame = field(repr=False)  # a JPEG file's bytes, or rows × columns (× BGR)
     is_jpeg: bool
     taken: float  # World.monotonic() when the driver had it
 
@@ -242,7 +242,7 @@ class Capture:
         facts = {"device": self._device, "port": self.attached}
         try:
             self._world.connect(self._options.address, CONNECT_WITHIN).close()
-        except OSError:
+        except (OSError, UnicodeError):  # the latter for what can be no host's name
             return DeviceUnreachable(**facts)
         return DeviceSilent(**facts) if waited >= OVERDUE else DeviceProtocol(**facts)
 

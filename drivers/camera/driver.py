@@ -29,7 +29,7 @@ from drivers.eye import Eye, Sighting
 from drivers.io.keeper import Kept
 from drivers.io.repeats import MOST_WAITING, Repeats
 from drivers.io.wait import Interrupted
-from drivers.options import typed
+from drivers.options import OptionsFault, typed
 from world import Queue, World
 
 LOG = logging.getLogger("onecard.devices")
@@ -50,11 +50,7 @@ class Camera(Kept[Capture]):
     def __init__(self, world: World, name: str, options: Options) -> None:
         super().__init__(world, name)
         self._options = typed(options, CameraOptions, device=name)
-        self._eye = Eye(
-            world.monotonic,
-            symbologies=self._options.symbologies,
-            second_opinion=self._options.second_opinion,
-        )
+        self._eye = self._new_eye()
         self._events: Queue[Code] = world.queue()
         self._repeats = Repeats(self._options.window)
         self._capture: Capture | None = None
@@ -82,6 +78,18 @@ class Camera(Kept[Capture]):
             fault = CameraDark(device=self._name)
             status = replace(status, state=fault.state, fault=fault.code, facts=dict(fault.facts))
         return status
+
+    def _new_eye(self) -> Eye:
+        options = self._options
+        try:
+            return Eye(
+                self._world.monotonic,
+                symbologies=options.symbologies,
+                second_opinion=options.second_opinion,
+            )
+        except ImportError as error:  # pyzbar is a thin layer over the system's libzbar0
+            problem = "second_opinion: libzbar0 is not installed"
+            raise OptionsFault(device=self._name, problem=problem) from error
 
     # `drivers.io.keeper.Kept`
 

@@ -31,7 +31,7 @@ class CameraOptions(DriverOptions, frozen=True, kw_only=True):
     fps: Annotated[float, Meta(ge=1, le=120)] = 30
     idle_fps: Annotated[float, Meta(ge=1, le=120)] = 10
     region: tuple[Fraction, Fraction, Fraction, Fraction] = (0.0, 0.0, 1.0, 1.0)
-    symbologies: tuple[Symbology, ...] = ("qr",)
+    symbologies: Annotated[tuple[Symbology, ...], Meta(min_length=1)] = ("qr",)
     second_opinion: bool = False
     window: Annotated[float, Meta(ge=0.0)] = 3.0
     frozen_after: Annotated[float, Meta(ge=0.0, le=60.0)] = 2.5

@@ -3,6 +3,7 @@
 import itertools
 import logging
 import random
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from drivers.camera import capture, driver, watch
 from drivers.camera.driver import Camera
 from drivers.camera.options import CameraOptions
 from drivers.contract import DeviceState
+from drivers.options import OptionsFault
 from simulators.devices.mjpeg import MjpegServer
 from simulators.devices.painter import view
 from tests.drivers.contract.reader import until
@@ -197,6 +199,20 @@ def test_nobody_at_the_address_is_unreachable(make_camera: MakeCamera) -> None:
         url = server.url
     camera = make_camera(url)
     until(lambda: faulty(camera, "device.unreachable"), PATIENCE)
+
+
+def test_a_name_that_no_host_can_have_is_unreachable(make_camera: MakeCamera) -> None:
+    camera = make_camera("http://a..b/video")
+    until(lambda: faulty(camera, "device.unreachable"), PATIENCE)
+
+
+def test_a_second_opinion_without_its_library_is_a_wrong_option(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delitem(sys.modules, "pyzbar.pyzbar", raising=False)
+    monkeypatch.setitem(sys.modules, "pyzbar", None)
+    with pytest.raises(OptionsFault, match="libzbar0"):
+        Camera(WORLD, "eye", {"source": "/dev/video0", "second_opinion": True})
 
 
 @pytest.mark.usefixtures("quick")

@@ -133,6 +133,7 @@ def test_password_of_an_address_is_shown_to_nobody() -> None:
         {"source": "/dev/video0", "region": (0.0, 0.0, 1.0, 1.5)},
         {"source": "/dev/video0", "fps": 0},
         {"source": "/dev/video0", "shutter": 1},
+        {"source": "/dev/video0", "symbologies": ()},
     ],
 )
 def test_options_that_make_no_sense_are_refused(values: dict[str, object]) -> None:
@@ -149,3 +150,7 @@ def test_any_source_is_taken_or_refused(text: str) -> None:
             continue
         assert made.shown
         assert made.address
+
+
+def test_a_picture_shows_nothing_of_itself_in_what_is_printed() -> None:
+    assert "251" not in repr(Picture(np.full((2, 2), 251, np.uint8), is_jpeg=False, taken=1.0))
