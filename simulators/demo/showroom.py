@@ -36,8 +36,8 @@ class Showroom:
             self._print(f"{mark} {step.part.name} [dim]{step.part.driver}[/] {self._did(step.did)}")
             if step.away:
                 name, did = step.witness
-                away = f"⚡ {self._texts.state(step.away)}"
-                self._print(f"  [yellow]{away}[/] [dim]{name}: {self._did(did)}[/]")
+                facts = {"state": self._texts.state(step.away), "name": name, "did": self._did(did)}
+                self._print(f"  [yellow]⚡[/] [dim]{self._texts.ui('demo-meanwhile', **facts)}[/]")
 
     def passage(self, conduct: Conduct, ends: Sequence[str]) -> None:
         if not self._silent:
