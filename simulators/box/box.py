@@ -1,31 +1,92 @@
 """A terminal fitted with one of every kind of device, its city around it, in one folder.
 
 The agent is the product's daemon in this process, so that the in-memory USB bus is its own; every
-other device is behind the operating system's real interfaces.
+other device is behind the operating system's real interfaces. A `Part` is one device: its plug, its
+table of the settings, what it can do and how it can fail. It works when the *product* shows it: a
+tap in the agent's feed, a relay that switched, a clip that was said. Nothing looks into a driver.
 """
 
 import queue
-from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, ClassVar, Self
 
 from simulators.box.local import LocalAgent
-from simulators.box.parts import SOON, Part
 from simulators.devices.usb import UsbBus
 from simulators.feed import Feed
 from simulators.people import Wallet
 from simulators.site import PSAM, AgentProcess, NotInTime, Site, until
 
+SOON = 10.0  # seconds of patience, no measure
+PLAIN = {"unplugged", "pulled in the middle", "taken by another program", "no permission"}
 CODE = "BOX-"  # how the codes begin that the box's platform would resolve
 LANES = {"entry": "entry", "exit": "exit", "desk": "counter", "side": "entry"}  # name → direction
 WITHIN = 2.0  # seconds for a person to go through
 SINGLE = {"barriers": "barrier", "pinpads": "pinpad", "printers": "printer"}
 
+Injection = Callable[[], AbstractContextManager[None]]  # a context in which a fault lasts
+
+
+class Part(ABC):
+    """One device of a box."""
+
+    kind: ClassVar[str]  # table of the settings: readers, scanners, documents, barriers …
+    driver: ClassVar[str]
+
+    def __init__(self, name: str, lane: str) -> None:
+        self.name = name
+        self.lane = lane
+
+    @abstractmethod
+    def plug(self) -> None: ...
+
+    @abstractmethod
+    def unplug(self) -> None: ...
+
+    @abstractmethod
+    def options(self) -> str:
+        """TOML of the options, as an inline table."""
+
+    def table(self) -> str:
+        """Its table of the settings."""
+        return (
+            f'[[{self.kind}]]\nname = "{self.name}"\ndriver = "{self.driver}"\n'
+            f"options = {self.options()}\n\n"
+        )
+
+    @abstractmethod
+    def works(self, box: "Box") -> str:
+        """Have it do its work; what it did (`did-…` of the texts). Raises `NotInTime`."""
+
+    def faults(self) -> Mapping[str, Injection]:
+        """How it can fail: name → a context in which it does."""
+        return {"unplugged": self.unplugged}
+
+    def shows(self, fault: str) -> bool:
+        """Whether the agent has to tell of this fault; a scanner that only listens cannot."""
+        return fault in PLAIN
+
+    def excused(self, box: "Box", fault: str) -> Collection[str]:
+        """Other parts that cannot work either while it fails so: a card opens no broken gate."""
+        return ()
+
+    @contextmanager
+    def unplugged(self) -> Iterator[None]:
+        self.unplug()
+        try:
+            yield
+        finally:
+            self.plug()
+
 
 class Box(Site):
     """Plug everything in, start the agent, and wait until every device is ready."""
 
-    def __init__(self) -> None:
+    def __init__(self, fit: "Callable[[Box], Sequence[Part]]") -> None:
+        """`fit` says which parts there are; called once, when folder and bus are there."""
         super().__init__(language="en")
+        self._fit = fit
         self.wallet = Wallet(self.cast)
         self.usb = UsbBus()
         self.parts: Sequence[Part] = ()
@@ -54,11 +115,9 @@ class Box(Site):
         return LocalAgent(self.folder, self.config, self.pcscd.environment())
 
     def configuration(self) -> str:
-        from simulators.box.kinds import fit  # parts know their box
-
         self.ports = self.folder / "by-id"
         self.ports.mkdir()
-        self.parts = fit(self)
+        self.parts = self._fit(self)
         head, _, rest = super().configuration().partition("[[readers]]")
         sync = rest[rest.index("[sync]") :]
         tables = "".join(part.table() for part in self.parts)

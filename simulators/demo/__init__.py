@@ -1,7 +1,7 @@
 """`onecard demo`: a scene on real parts, shown live and judged at the end."""
 
 from agent.cli.context import Context
-from simulators.box.box import Box
+from simulators.box.fitting import fitted_box
 from simulators.demo.devices import toured
 from simulators.demo.morning import Morning
 from simulators.demo.screen import Screen
@@ -29,7 +29,7 @@ def _morning(context: Context, air: Air | None) -> int:
 def _devices(context: Context) -> int:
     """A box with every kind of device, each unplugged and plugged again."""
     showroom = Showroom(context)
-    with Box() as box:
+    with fitted_box() as box:
         showroom.parts(box)
         tour = toured(box, showroom)
         showroom.outcome(box, tour)

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from simulators.box.box import Box
-from simulators.box.kinds import ModbusPart
-from simulators.box.parts import SOON, Part
+from simulators.box.box import SOON, Box, Part
+from simulators.box.outputs import ModbusPart
 from simulators.devices.virtual_gate import Conduct, VirtualGate
 from simulators.site import DRAIN_SECONDS, TERMINAL, NotInTime, until
 

@@ -16,8 +16,8 @@ from typing import Any, Protocol
 from unittest import mock
 
 from drivers.io.keeper import Kept
-from simulators.box.box import Box
-from simulators.box.parts import Fault, Part
+from simulators.box.box import Box, Injection, Part
+from simulators.box.fitting import fitted_box
 from simulators.site import NotInTime, until
 
 PATIENCE = 30.0  # seconds for a device to be back
@@ -99,7 +99,7 @@ def run(arguments: Sequence[str] = ()) -> dict[str, Any]:
     parser.add_argument("--watch", action="store_true", help="a line per fault as it goes")
     parser.add_argument("--no-control", action="store_true", help="leave the control out")
     options = parser.parse_args(list(arguments))
-    with Box() as box:
+    with fitted_box() as box:
         audience = Printer() if options.watch else Nobody()
         matrix = played(box, options.parts, options.faults, audience)
     control = {} if options.no_control else controlled()
@@ -142,7 +142,7 @@ def injected(
     matrix: Matrix,
     part: Part,
     name: str,
-    fault: Fault,
+    fault: Injection,
     patience: float,
     *,
     others: bool,
@@ -214,7 +214,7 @@ def controlled() -> dict[str, Any]:
 
 
 def control() -> dict[str, Any]:
-    with mock.patch.object(Kept, "_keep", opens_once), Box() as box:
+    with mock.patch.object(Kept, "_keep", opens_once), fitted_box() as box:
         return played(
             box, CONTROL_PARTS, ["unplugged"], patience=CONTROL_PATIENCE, others=False
         ).figures()

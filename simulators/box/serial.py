@@ -1,83 +1,16 @@
-"""The devices of a box: each with its plug, its table of the settings, what it can do, and how it
-can fail.
+"""Parts on a serial port, and all that can be wrong with one."""
 
-A part works when the *product* shows it: a tap in the agent's feed, a relay that switched, a clip
-that was said. Nothing here looks into a driver.
-"""
-
-import queue
 import random
 import threading
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
 
+from simulators.box.box import Injection, Part
 from simulators.devices.pty import Peer, PtyPort, WireFaults
-from simulators.site import NotInTime
 
-if TYPE_CHECKING:
-    from simulators.box.box import Box
-
-SOON = 10.0  # seconds of patience, no measure
 HOSTILE = 4096  # bytes of garbage
-PLAIN = {"unplugged", "pulled in the middle", "taken by another program", "no permission"}
-
-Fault = Callable[[], AbstractContextManager[None]]
-
-
-class Part(ABC):
-    """One device of a box."""
-
-    kind: ClassVar[str]  # table of the settings: readers, scanners, documents, barriers …
-    driver: ClassVar[str]
-
-    def __init__(self, name: str, lane: str) -> None:
-        self.name = name
-        self.lane = lane
-
-    @abstractmethod
-    def plug(self) -> None: ...
-
-    @abstractmethod
-    def unplug(self) -> None: ...
-
-    @abstractmethod
-    def options(self) -> str:
-        """TOML of the options, as an inline table."""
-
-    def table(self) -> str:
-        """Its table of the settings."""
-        return (
-            f'[[{self.kind}]]\nname = "{self.name}"\ndriver = "{self.driver}"\n'
-            f"options = {self.options()}\n\n"
-        )
-
-    @abstractmethod
-    def works(self, box: "Box") -> str:
-        """Have it do its work; what it did (`did-…` of the texts). Raises `NotInTime`."""
-
-    def faults(self) -> Mapping[str, Fault]:
-        """How it can fail: name → a context in which it does."""
-        return {"unplugged": self.unplugged}
-
-    def shows(self, fault: str) -> bool:
-        """Whether the agent has to tell of this fault; a scanner that only listens cannot."""
-        return fault in PLAIN
-
-    def excused(self, box: "Box", fault: str) -> Collection[str]:
-        """Other parts that cannot work either while it fails so: a card opens no broken gate."""
-        return ()
-
-    @contextmanager
-    def unplugged(self) -> Iterator[None]:
-        self.unplug()
-        try:
-            yield
-        finally:
-            self.plug()
 
 
 class SerialPart(Part):
@@ -97,7 +30,7 @@ class SerialPart(Part):
     def options(self) -> str:
         return f'{{ port = "{self.port.path}", baudrate = {self.peer.baudrate} }}'
 
-    def faults(self) -> Mapping[str, Fault]:
+    def faults(self) -> Mapping[str, Injection]:
         return {
             **super().faults(),
             "pulled in the middle": self.pulled,
@@ -198,11 +131,3 @@ class Talker:
 
     def received(self, data: bytes, send: Callable[[bytes], None]) -> None:
         send(self.SENTENCE)
-
-
-def soon(events: "queue.Queue[str]", what: str) -> str:
-    """The next of the events. Raises `NotInTime`."""
-    try:
-        return events.get(timeout=SOON)
-    except queue.Empty:
-        raise NotInTime(what) from None
