@@ -26,6 +26,8 @@ def _has(world: World, pid: str, target: Path) -> bool:
 def _name(world: World, pid: str) -> str:
     try:
         with world.open(PROC / pid / "comm", "rb") as stream:
-            return stream.read().decode(errors="replace").strip()
+            name = stream.read().decode(errors="replace").strip()
     except OSError:
         return "?"
+    # Anybody names his own process; what he writes must not move a technician's cursor.
+    return "".join(sign if sign.isprintable() else "?" for sign in name)

@@ -42,6 +42,18 @@ def test_hostile_bytes_on_one_port_are_nobody_elses_trouble(part: str) -> None:
     assert figures["survived"] == figures["injected"] == 2
 
 
+def test_codes_documents_and_pins_leave_no_trace_and_an_end_leaves_no_thread() -> None:
+    """Reloads and the end are judged in the process itself (`box_traces`), which fails then."""
+    found = answer(sys.executable, "-m", "tests.journeys.box_traces")
+    assert found["leaks"] == []
+    assert {"log", "devices", "status", "data/journal-0001.db", "platform.db"} <= {*found["places"]}
+    assert {"code-read", "document-accepted", "pin-entered"} <= {*found["did"].values()}
+    assert found["pin"]
+    assert found["debug"], "nothing was logged at DEBUG, so this shows nothing"
+    assert found["control"]
+    assert found["threads"] > len(found["did"])
+
+
 def test_the_demo_shows_every_kind_at_work() -> None:
     told = answer(str(HERE / "onecard"), "demo", "--scene", "devices", "--json")
     assert (told["good"], told["status"]) == (True, 0)
