@@ -18,7 +18,7 @@ from agent.stages import Stages
 from agent.status import tap_status
 from agent.tap import TapReport, Taps
 from apdu.channel import CardGone, CardMute, ReaderGone
-from drivers.contract import DeviceAbsent, DeviceProtocol
+from drivers.contract import DeviceAbsent, DeviceLost, DeviceProtocol, Unread
 from offline_store.event import Authentication
 from simulators.people import load_cast
 from simulators.world import SimWorld
@@ -450,5 +450,20 @@ def test_who_leaves_by_a_code_is_let_out_first() -> None:
         report = stand.show(b"anything", stand.exit)
         assert report.reason is Reason.ACCEPTED_EXIT
         assert stand.calls[:2] == ["open exit", "show accepted-exit"]
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("credential", ["code", "document"])
+def test_leaving_by_code_or_document_needs_no_store_either(credential: str) -> None:
+    def scenario(stand: Stand) -> None:
+        stand.store.broken = True
+        if credential == "code":
+            report = stand.show(b"anything", stand.exit)
+        else:
+            gone = Unread("id", 1, DeviceLost(device="id"), 0.0, 0.0)
+            report = stand.taps.handle_document(stand.exit, gone)
+        assert stand.calls[:3] == ["open exit", "show accepted-exit", "not stored"]
+        assert report.record is None
 
     play(scenario)
