@@ -20,6 +20,7 @@ from drivers.contract import (
     DeviceDenied,
     DeviceFault,
     DeviceLost,
+    DeviceProtocol,
     DeviceSilent,
     DeviceUnreachable,
 )
@@ -36,12 +37,20 @@ GONE: Final = frozenset({errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO})
 SERVER: Final = re.compile(r"socket://[^/|?#@\s]+:[0-9]{1,5}")
 DENIED: Final = frozenset({errno.EACCES, errno.EPERM})
 TAKEN: Final = frozenset({errno.EBUSY, errno.EAGAIN})
+NO_LINE: Final = frozenset({errno.ENOTTY, errno.EISDIR, errno.EINVAL})
 # A serial server that loses power says no farewell: the kernel asks after 10 s, three times.
 KEEPALIVE: Final[Mapping[int, int]] = {
     socket.TCP_KEEPIDLE: 10,
     socket.TCP_KEEPINTVL: 3,
     socket.TCP_KEEPCNT: 3,
 }
+
+
+class NoLine(DeviceProtocol):
+    """The port is no serial port, but a file, a folder or another device. Facts: `device`,
+    `port`."""
+
+    code = "device.no-line"
 
 
 class LineOptions(DriverOptions, frozen=True, kw_only=True):
@@ -150,7 +159,7 @@ class Line:
 
 def open_line(world: World, options: LineOptions, *, device: str) -> Line:
     """Open the line for us alone. Raises `DeviceAbsent`, `DeviceAmbiguous`, `DeviceDenied`,
-    `DeviceBusy` (fact `holder`), `DeviceUnreachable`."""
+    `DeviceBusy` (fact `holder`), `DeviceUnreachable`, `NoLine`."""
     path = find_port(world, options.port, device=device)
     try:
         port = serial.serial_for_url(
@@ -182,12 +191,17 @@ def open_line(world: World, options: LineOptions, *, device: str) -> Line:
 def _not_opened(world: World, error: OSError, path: str, device: str) -> DeviceFault:
     if is_address(path):
         return DeviceUnreachable(device=device, port=path)
-    if error.errno in DENIED:
+    number = error.errno
+    if isinstance(error.__context__, termios.error):  # pyserial keeps its number in the text only
+        number = error.__context__.args[0]
+    if number in DENIED:
         return DeviceDenied(device=device, port=path)
-    if error.errno in TAKEN:
+    if number in TAKEN:
         return DeviceBusy(device=device, port=path, holder=holders_of(world, path))
-    if error.errno in GONE:
+    if number in GONE:
         return DeviceAbsent(device=device, port=path)
+    if number in NO_LINE:
+        return NoLine(device=device, port=path)
     return DeviceFault(device=device, port=path)
 
 

@@ -3,11 +3,12 @@
 import socket
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from drivers.contract import DeviceLost, DeviceUnreachable, Interface, SlotBinding
-from drivers.io.line import CHUNK, Line, LineOptions, open_line
+from drivers.io.line import CHUNK, Line, LineOptions, NoLine, open_line
 from drivers.options import OptionsFault, typed
 from drivers.pn532.reader import Pn532Readers
 from world.real import RealWorld
@@ -92,3 +93,12 @@ def test_a_server_that_hangs_up_is_lost_when_what_came_is_thrown_away() -> None:
 def discard_for_ever(line: Line) -> None:
     while True:
         line.discard()
+
+
+@pytest.mark.parametrize("port", ["file", "folder", "/dev/null"])
+def test_what_is_no_serial_port_is_told_as_that(port: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(NoLine) as told:
+        open_line(WORLD, LineOptions(port=str(tmp_path / port)), device="gate")
+    assert told.value.facts["port"] == str(tmp_path / port)
