@@ -10,7 +10,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from agent.lanes import Lane
 from agent.passage import TAIL, Opening, Passage, PassageEnd, Passages, Tap
+from agent.reasons import Reason
+from agent.tap import TapReport
 from drivers.barriers.modbus_relay import ModbusRelay
 from drivers.barriers.tripod import Tripod, frame
 from drivers.console import ConsoleBarrier
@@ -28,6 +31,7 @@ from simulators.devices.boards import ModbusBoard, OnOpen, TripodBoard
 from simulators.devices.pty import PtyPort
 from simulators.devices.virtual_gate import Conduct, VirtualGate, crowd
 from simulators.world import SimWorld
+from tests.agent.stand import Stand, play
 from tests.drivers.contract.reader import until
 from world import Queue, World
 from world.real import RealWorld
@@ -511,3 +515,17 @@ def test_wake_and_sensor_events_share_a_queue_that_stays_empty(real_gate: RealGa
     real_gate.passages.open("entry", tap(1))
     assert real_gate.take() == ("passed", 1)
     until(lambda: len(events) == 0, PATIENCE)
+
+
+def test_who_leaves_goes_through_a_real_board_without_store_and_network(
+    real_gate: RealGate,
+) -> None:
+    lane = Lane("exit", "exit", real_gate.barrier, [], passages=real_gate.passages)
+    real_gate.gate.arrive("exit", Conduct.WALKS)
+
+    def scenario(stand: Stand) -> TapReport:
+        stand.store.broken = True
+        return stand.tap(reader=stand.door_out, lane=lane)
+
+    assert play(scenario).reason is Reason.NOT_STORED
+    assert real_gate.take() == ("passed", None)  # nothing could be stored that it would name
