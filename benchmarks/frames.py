@@ -90,14 +90,14 @@ def look(frames: Iterable[Painted]) -> Page:
         kind = page.kinds.setdefault(frame.kind, Kind())
         (picture,) = painted([frame])
         seen = {name: timed(decoder, frame.frame) for name, decoder in decoders.items()}
-        right = {name: judge(read, picture)[0] for name, (read, _) in seen.items()}
+        right = {name: judge(read, picture)[0] for name, (read, *_) in seen.items()}
         union = right["zxing"] | right["pyzbar"]
         kind.codes += len(frame.contents)
         kind.right.update({name: len(labels) for name, labels in right.items()})
         kind.union += len(union)
         kind.of_union += len(right["ours"] & union)
         kind.ms.append(seen["ours"][1])
-        page.wrong.update({name: judge(read, picture)[1] for name, (read, _) in seen.items()})
+        page.wrong.update({name: judge(read, picture)[1] for name, (read, *_) in seen.items()})
         if right["ours"] and not right["zxing"]:
             page.read[frame.kind] = frame
         if not any(right.values()):
@@ -120,9 +120,9 @@ def scenes(frames: Iterable[Painted]) -> str:
     times: dict[str, list[float]] = {}
     for frame in frames:
         looks = [timed(ours, frame.frame) for _ in range(TURNS)]
-        if any(read for read, _ in looks):
+        if any(read for read, *_ in looks):
             raise AssertionError(f"something was read in the empty frame {frame.kind}")
-        times.setdefault(frame.kind, []).append(median([ms for _, ms in looks]))
+        times.setdefault(frame.kind, []).append(median([ms for _, ms, _ in looks]))
     return "\n".join(
         f"| {name} | {len(ms)} | {median(ms):.1f} | {max(ms):.1f} |"
         for name, ms in sorted(times.items())

@@ -14,6 +14,7 @@ from config.faults import (
     ReaderWithoutLane,
     SamInLane,
     UnknownName,
+    WrongValue,
 )
 from config.model import Agent, Lane, Sync
 from config.shape import listed
@@ -29,6 +30,7 @@ def contradictions(agent: Agent, file: str) -> list[ConfigFault]:
         *_lanes_of_readers(agent, file),
         *_lanes_of_inputs(agent, file),
         *_lanes_without_inputs(agent, file),
+        *_codes_that_never_come(agent, file),
         *(_link(agent.sync, file) if agent.sync else ()),
     ]
 
@@ -104,6 +106,14 @@ def _lanes_without_inputs(agent: Agent, file: str) -> Iterator[ConfigFault]:
         if not (lane.readers or lane.scanners or lane.documents):
             key = f"lanes[{lane.name}].readers"
             yield MissingKey(file=file, key=key, allowed='["…", …] ≥ 1 ×')
+
+
+def _codes_that_never_come(agent: Agent, file: str) -> Iterator[ConfigFault]:
+    for rule in agent.codes:
+        least = max(rule.shortest, len(rule.prefix))
+        if rule.longest < least:
+            key, found = f"codes[{rule.name}].longest", str(rule.longest)
+            yield WrongValue(file=file, key=key, found=found, allowed=f"integer ≥ {least}")
 
 
 def _link(sync: Sync, file: str) -> Iterator[ConfigFault]:

@@ -47,7 +47,7 @@ class Reader(Settings, frozen=True, kw_only=True):
 
     name: Name
     driver: str = "pcsc"
-    match: Annotated[str, Meta(min_length=1)]
+    match: Annotated[str, Meta(pattern=r"^[^\x00]+\Z", description='"…"')]
     interface: Literal["contact", "contactless", "sam"]
     options: Options = {}
 

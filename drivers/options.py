@@ -11,6 +11,9 @@ from world import Fault
 # Bytes as a person writes them: "1B 40"; for `bytes.fromhex`.
 Hex = Annotated[str, Meta(pattern=r"^([0-9A-Fa-f]{2}( [0-9A-Fa-f]{2})*)?\Z")]
 
+# A path, pattern or address that is handed to the operating system, which takes no NUL.
+Place = Annotated[str, Meta(pattern=r"^[^\x00]+\Z", description='"…"')]
+
 
 class DriverOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of a driver's options: what is not known is an error."""

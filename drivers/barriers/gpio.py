@@ -25,7 +25,7 @@ from drivers.contract import (
 )
 from drivers.io.ports import find_port
 from drivers.io.wait import Nudge, Waker, ready
-from drivers.options import DriverOptions, OptionsFault, typed
+from drivers.options import DriverOptions, OptionsFault, Place, typed
 from world import World
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class GpioOptions(DriverOptions, frozen=True, kw_only=True):
     they come on.
     """
 
-    chip: Annotated[str, Meta(min_length=1)] = "/dev/gpiochip0"
+    chip: Place = "/dev/gpiochip0"
     entry: GpioLine
     exit: GpioLine | None = None
     counter: GpioLine | None = None

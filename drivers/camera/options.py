@@ -6,7 +6,7 @@ from urllib.parse import urlsplit, urlunsplit
 from msgspec import Meta
 
 from drivers.eye import Symbology
-from drivers.options import DriverOptions
+from drivers.options import DriverOptions, Place
 
 Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
 
@@ -25,7 +25,7 @@ class CameraOptions(DriverOptions, frozen=True, kw_only=True):
     that even the brightest parts stay under in the dark; 0 to never call it dark.
     """
 
-    source: Annotated[str, Meta(min_length=1)]
+    source: Place
     width: Annotated[int, Meta(ge=160, le=4096)] = 640
     height: Annotated[int, Meta(ge=120, le=4096)] = 480
     fps: Annotated[float, Meta(ge=1, le=120)] = 30

@@ -27,7 +27,7 @@ from drivers.contract import (
 from drivers.io.holders import holders_of
 from drivers.io.ports import find_port, is_address
 from drivers.io.wait import Nudge, Waker, ready
-from drivers.options import DriverOptions
+from drivers.options import DriverOptions, Place
 from world import World
 
 WRITE_WITHIN: Final = 0.5  # seconds; a port that takes no bytes for so long is stuck
@@ -56,7 +56,7 @@ class NoLine(DeviceProtocol):
 class LineOptions(DriverOptions, frozen=True, kw_only=True):
     """Options of every serial driver. `port`: see `drivers.io.ports.find_port`."""
 
-    port: Annotated[str, Meta(min_length=1)]
+    port: Place
     baudrate: Annotated[int, Meta(ge=300, le=4_000_000)] = 9600
     bits: Literal[7, 8] = 8
     parity: Literal["none", "even", "odd"] = "none"

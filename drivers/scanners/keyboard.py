@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from drivers.contract import Options
 from drivers.io.events import Event, EventFile, open_events
-from drivers.options import DriverOptions, typed
+from drivers.options import DriverOptions, Place, typed
 from drivers.scanners.framing import STALE, Discarded, Framed, Outcome
 from drivers.scanners.source import LONGEST_CODE, SAME_CODE_WINDOW, Limit, Scanner, Window
 from world import World
@@ -140,7 +140,7 @@ class KeyboardOptions(DriverOptions, frozen=True, kw_only=True):
     `/dev/input/by-id/usb-…-event-kbd`. `end`: what the module sends after a code; `gap` when it
     sends nothing: seconds without a key."""
 
-    port: Annotated[str, Meta(min_length=1)]
+    port: Place
     end: Literal["enter", "gap"] = "enter"
     gap: Annotated[float, Meta(ge=0.02, le=1)] = 0.1
     window: Window = SAME_CODE_WINDOW

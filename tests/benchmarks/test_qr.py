@@ -53,8 +53,8 @@ def test_control_a_decoder_that_guesses_is_counted_wrong() -> None:
 
 
 def test_control_a_decoder_that_reads_less_does_not_hold() -> None:
-    right = Tally(correct={(n, 0) for n in range(100)}, ms=[1.0])
-    less = Tally(correct={(n, 0) for n in range(98)}, ms=[1.0])
+    right = Tally(correct={(n, 0) for n in range(100)}, ms=[1.0], wall=[1.0])
+    less = Tally(correct={(n, 0) for n in range(98)}, ms=[1.0], wall=[1.0])
     others = {"zxing": right, "zxing_all": right, "pyzbar": less}
     figures = qr.union_figures({"ours": less, **others})
     assert (figures["union"], figures["of_union"]) == (100, 0.98)

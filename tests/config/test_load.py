@@ -142,6 +142,13 @@ def test_a_lane_where_nobody_can_show_anything_is_refused() -> None:
     }
 
 
+@pytest.mark.parametrize("rule", ["shortest = 9\nlongest = 8", 'prefix = "LIB-2026-"\nlongest = 8'])
+def test_a_code_that_no_text_can_be_is_refused(rule: str) -> None:
+    problem = only(f'{WHOLE}[[codes]]\nname = "ticket"\n{rule}\n')
+    assert problem.facts["key"] == "codes[ticket].longest"
+    assert problem.facts["allowed"] == "integer ≥ 9"
+
+
 @pytest.mark.parametrize("kind", ["scanners", "documents"])
 def test_a_lane_may_live_of_scanners_or_documents_alone(kind: str) -> None:
     text = changed('readers = ["door"]', f'{kind} = ["eye"]').replace(
@@ -179,6 +186,7 @@ def test_a_table_without_name_is_named_by_its_place() -> None:
         ('kind = "library-gate"', 'kind = "library-gate"\nrepeat_window = inf', "scene"),
         ('readers = ["door"]', 'readers = "door"', "lanes[entry].readers"),
         ('match = "*PICC*"', 'match = ""', "readers[door].match"),
+        ('match = "*PICC*"', 'match = "a\\u0000b"', "readers[door].match"),
         ('match = "*PICC*"', 'match = "x"\noptions = {a = 1979-05-27}', "readers[door].options.a"),
     ],
 )
