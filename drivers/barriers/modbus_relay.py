@@ -55,7 +55,7 @@ class ModbusRelayOptions(LineOptions, frozen=True, kw_only=True):
     sensors: Sensors = Sensors()
     active_low: bool = False  # an input that is off says that something is there
     poll_ms: Annotated[int, Meta(ge=20, le=1000)] = 50
-    rest_ms: Annotated[int, Meta(ge=50, le=5000)] = 200  # whoever walks breaks a beam for so long
+    rest_ms: Annotated[int, Meta(ge=50, le=5000)] = 250  # whoever walks breaks a beam for so long
     watch_s: Annotated[int, Meta(ge=1, le=60)] = 10
 
 

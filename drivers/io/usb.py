@@ -39,7 +39,7 @@ UsbMatch = Annotated[str, Meta(pattern=rf"^{ONE_MATCH}(\|{ONE_MATCH})*$")]
 
 # pyusb has no call that ends another thread's transfer (libusb_cancel_transfer is not in its
 # backend), so a waiting read comes up for air twice a second: a poll that the library forces.
-SLICE: Final = 0.5  # seconds; `stop` and `release` wait no longer
+SLICE: Final = 1.0  # seconds; `stop` and `release` wait no longer
 WRITE_WITHIN: Final = 0.5  # seconds
 STALE_WITHIN: Final = 0.02  # seconds; what is ready comes within a frame or two
 MOST_STALE: Final = 64  # packets
