@@ -30,6 +30,7 @@ CONTROL_TIMEOUT = 120.0
 class Cell:
     """One device, one fault."""
 
+    kind: str  # table of the settings
     part: str
     fault: str
     noticed: str  # the fault's code while it lasted; empty when nothing was to be seen
@@ -59,7 +60,8 @@ class Matrix:
     def figures(self) -> dict[str, Any]:
         back = [cell.back for cell in self.cells if cell.back is not None]
         return {
-            "kinds": len({cell.part for cell in self.cells}),
+            "kinds": len({cell.kind for cell in self.cells}),
+            "devices": len({cell.part for cell in self.cells}),
             "injected": len(self.cells),
             "survived": sum(cell.survived for cell in self.cells),
             "noticed": sum(bool(cell.noticed) for cell in self.cells),
@@ -166,7 +168,8 @@ def injected(
     while back is None and time.monotonic() - mended < patience:
         if ready(box, part, patience) and not trouble_of(box, part):
             back = time.monotonic() - mended
-    return Cell(part.name, name, noticed, part.shows(name) and not seen, disturbed, back)
+    unseen = part.shows(name) and not seen
+    return Cell(part.kind, part.name, name, noticed, unseen, disturbed, back)
 
 
 def told(box: Box, part: Part) -> bool:
