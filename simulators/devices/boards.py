@@ -203,11 +203,16 @@ class LcusBoard(RelayBoard):
 
 
 class TellingBoard(GateBoard):
-    """A board that sends frames of its own; a report that comes before a host is lost."""
+    """A board that sends frames of its own; a report that comes before a host is lost. `opens` and
+    `reports` are whole frames."""
 
-    def __init__(self, reports: Mapping[str, bytes]) -> None:
+    def __init__(
+        self, opens: Mapping[bytes, Direction], reports: Mapping[str, bytes] | None = None
+    ) -> None:
         super().__init__()
-        self._reports = reports
+        self._opens = opens
+        self._reports = reports or {}
+        self._heard = b""
         self._send: Send = lambda data: None
         self.answers = True
 
@@ -219,14 +224,7 @@ class TellingBoard(GateBoard):
 
 
 class TripodBoard(TellingBoard):
-    """`EB 01 40 00 AA` and `EB 01 41 00 AB`; `reports` are whole frames."""
-
-    def __init__(
-        self, opens: Mapping[bytes, Direction], reports: Mapping[str, bytes] | None = None
-    ) -> None:
-        super().__init__(reports or {})
-        self._opens = opens
-        self._heard = b""
+    """`EB 01 40 00 AA` and `EB 01 41 00 AB`."""
 
     def received(self, data: bytes, send: Send) -> None:
         self._send = send
@@ -244,13 +242,6 @@ class TripodBoard(TellingBoard):
 
 class SwingBoard(TellingBoard):
     """`02 type length content 04`, answered by an empty frame of the same type."""
-
-    def __init__(
-        self, opens: Mapping[bytes, Direction], reports: Mapping[str, bytes] | None = None
-    ) -> None:
-        super().__init__(reports or {})
-        self._opens = opens
-        self._heard = b""
 
     def received(self, data: bytes, send: Send) -> None:
         self._send = send
