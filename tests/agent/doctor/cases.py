@@ -1,0 +1,232 @@
+"""Terminals as `doctor` meets them: what runs, what is attached, what is wrong."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import msgspec
+
+from agent.devices import Placed
+from agent.doctor import Case, Finding, examine
+from agent.doctor.box import ENOUGH_SPACE
+from agent.sam import SamStatus
+from agent.status import device_status, sam_status
+from agent.texts import LANGUAGES, Texts, blanks, catalogue
+from config.model import Agent as Settings
+from config.model import Device, Keys, Lane, Reader, Scene, Sync, Terminal
+from drivers.contract import DeviceState, DeviceStatus
+from tests.offline_store.support import MemoryKeys
+from world import Stream
+from world.real import RealWorld
+
+
+class Box(RealWorld):
+    """A machine whose condition is set by hand."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refusal: OSError | None = None
+        self.free = ENOUGH_SPACE
+        self.space_fault: OSError | None = None
+        self.time = 1_790_000_000.0
+        self.synchronised = True
+        self.group = "dialout"
+
+    def connect(self, address: tuple[str, int] | str, timeout: float) -> Stream:
+        if self.refusal is not None:
+            raise self.refusal
+        return _Closed()
+
+    def free_space(self, path: Path) -> int:
+        if self.space_fault is not None:
+            raise self.space_fault
+        return self.free
+
+    def file_group(self, path: Path) -> str:
+        if not self.group:
+            raise FileNotFoundError(path)
+        return self.group
+
+    def now(self) -> float:
+        return self.time
+
+    def clock_synchronised(self) -> bool:
+        return self.synchronised
+
+
+class _Closed:
+    """A stream that nobody reads."""
+
+    def settimeout(self, seconds: float | None) -> None: ...
+
+    def recv(self, size: int) -> bytes:
+        return b""
+
+    def sendall(self, data: bytes) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def settings(*, driver: str = "pcsc", sync: Sync | None = None) -> Settings:
+    return Settings(
+        terminal=Terminal(id="gate-1", city="519900"),
+        scene=Scene(kind="library-gate"),
+        lanes=(Lane(name="entry", direction="entry", readers=("door",)),),
+        readers=(
+            Reader(name="door", driver=driver, match="ACS*", interface="contactless"),
+            Reader(name="psam", driver=driver, match="*SAM*", interface="sam"),
+        ),
+        sync=sync,
+        keys=Keys(path="/var/lib/onecard/keys"),
+    )
+
+
+def expecting(*numbers: str) -> Settings:
+    of = settings()
+    terminal = msgspec.structs.replace(of.terminal, psam_numbers=numbers)
+    return msgspec.structs.replace(of, terminal=terminal)
+
+
+PLATFORM = Sync(host="mqtt.city.example", port=8883)
+PSAM = SamStatus("psam", "519900000001", ("3DES", "SSF33", "SM4"), "")
+
+
+def readers(state: DeviceState = DeviceState.READY) -> dict[str, Any]:
+    door = DeviceStatus("door", state, attached="ACS ACR1281 00 00")
+    psam = DeviceStatus("psam", DeviceState.READY, attached="ACS SAM 00 01")
+    return {
+        "readers": [device_status(Placed("readers", "pcsc", [], one)) for one in (door, psam)],
+        "attached": ["ACS ACR1281 00 00", "ACS SAM 00 01"],
+    }
+
+
+def status(
+    state: DeviceState = DeviceState.READY,
+    *,
+    sams: Sequence[SamStatus] = (PSAM,),
+    fault: str = "",
+    parked: int = 0,
+    lost: int = 0,
+    sync: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """As /v1/status answers."""
+    return {
+        **readers(state),
+        "agent": "0.1.0",
+        "sams": [sam_status(sam) for sam in sams],
+        "store": {
+            "fault": fault,
+            "last_fault": fault,
+            "unreceipted": 3,
+            "quarantined": parked,
+            "unreadable": lost,
+        },
+        "sync": sync,
+    }
+
+
+def examined(
+    box: Box | None = None,
+    *,
+    of: Settings | None = None,
+    keys: MemoryKeys | None = None,
+    running: Mapping[str, Any] | None = None,
+    looked: Mapping[str, Any] | None = None,
+    root: Path = Path("/nowhere"),
+    psam_before: str = "",
+) -> list[Finding]:
+    seen = running or looked or readers()
+    case = Case(
+        box or Box(),
+        of or settings(),
+        keys or MemoryKeys(**{"city-reference": bytes(32)}),
+        pcscd_socket="/run/pcscd/pcscd.comm",
+        status=running,
+        devices=[*seen["readers"], *seen.get("devices", [])],
+        attached=seen["attached"],
+        root=root,
+        psam_before=psam_before,
+    )
+    return list(examine(case))
+
+
+def box(**condition: Any) -> Box:
+    made = Box()
+    for name, value in condition.items():
+        setattr(made, name, value)
+    return made
+
+
+def offline(code: str) -> Mapping[str, Any]:
+    return {"state": "offline", "last_fault": {"code": code, "facts": {}}}
+
+
+SCANNER = Device(name="eye", driver="serial-scanner", options={"port": "/dev/ttyUSB0"})
+FAST = Device(name="eye", driver="serial-scanner", options={"port": "/dev/x", "baudrate": 115200})
+USB_READER = Device(name="eye", driver="sam-v", options={"usb": "0400:C35A"})
+
+
+def with_device(
+    state: str,
+    fault: str = "",
+    *,
+    of: Device = SCANNER,
+    port: str = "/dev/ttyUSB0",
+    box: Box | None = None,
+    root: Path = Path("/nowhere"),
+    **facts: str,
+) -> list[Finding]:
+    """A scanner stands at the entry, and that is how it is."""
+    told = DeviceStatus(
+        "eye",
+        DeviceState(state),
+        fault=fault,
+        holder=facts.get("holder", ""),
+        facts={"device": "eye", "port": port, **facts},
+    )
+    entry = Lane(name="entry", direction="entry", readers=("door",), scanners=("eye",))
+    fitted = msgspec.structs.replace(settings(), lanes=(entry,), scanners=(of,))
+    running = status()
+    running["devices"] = [device_status(Placed("scanners", of.driver, ["entry"], told))]
+    return examined(box, of=fitted, running=running, root=root)
+
+
+def machine(files: Mapping[str, bytes], state: DeviceState = DeviceState.READY) -> list[Finding]:
+    """These files are on it."""
+    with TemporaryDirectory(prefix="onecard-doctor-") as folder:
+        for name, content in files.items():
+            path = Path(folder) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        return examined(running=status(state), root=Path(folder))
+
+
+POLKIT = "usr/share/polkit-1/actions/org.debian.pcsc-lite.policy"
+RULE = "etc/polkit-1/rules.d/50-onecard-pcscd.rules"
+NFC = b"pn533_usb 20480 0 - Live 0x0\npn533 45056 1 pn533_usb, Live 0x0\nnfc 131072 1 pn533,\n"
+CERTIFICATES = {
+    "certificate-valid": True,
+    "certificate-ends-soon": True,
+    "certificate-expired": False,
+    "certificate-unreadable": False,
+}
+
+
+def only(findings: list[Finding], of: str) -> Finding:
+    (finding,) = (f for f in findings if f.id == of)
+    return finding
+
+
+def sentence(finding: Finding, language: str = "en") -> str:
+    return Texts("en" if language == "en" else "zh").finding(finding.id, **finding.facts)
+
+
+def has_words(finding: Finding) -> None:
+    for language in LANGUAGES:
+        words = catalogue(language)["finding"]
+        assert finding.id in words
+        assert blanks(words[finding.id]) <= finding.facts.keys(), finding
+        assert "–" not in Texts(language).finding(
+            finding.id, **{name: value or "x" for name, value in finding.facts.items()}
+        )
