@@ -241,8 +241,9 @@ class Insertion:
         return isinstance(tear, TearAtByte) and self._bytes > tear.byte
 
     def _lose(self, command: bytes, started: float) -> None:
-        self._leave()
+        # In the trace first: whoever waits for the card to leave looks there next.
         self._record(Exchange(command, None, started, time.perf_counter() - started))
+        self._leave()
         raise _Left
 
     def _record(self, exchange: Exchange) -> None:

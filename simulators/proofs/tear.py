@@ -26,6 +26,7 @@ from simulators.vpcd import SOUND, Exchange, Faults, Insertion, Moment, Slot, Te
 
 READY_WITHIN: Final = 2.0  # seconds after the card has left
 GIVE_UP: Final = 10.0  # seconds after which a tap that has not ended is left behind
+ATTEMPTS: Final = 3  # to reach a boundary
 QUICK: Final = 11  # every so many boundaries: prime to the three moments, so all of them come
 GOALS: Final = {
     "stuck_max": 0,
@@ -33,6 +34,9 @@ GOALS: Final = {
     "missing_events_max": 0,
     "extra_events_max": 0,
     "slowest_ready_ms_max": READY_WITHIN * 1000,
+    # How often a PSAM was asked less than in the tap that was measured: its overlap is a matter of
+    # time, so its last APDU may be one that this tap did not need.
+    "unreached_max": 2,
 }
 CIPHER_DATA: Final = b"\x80\xfa"
 GET_RESPONSE: Final = b"\x00\xc0"
@@ -69,6 +73,7 @@ class Tally:
     accepted_without_authentication: int = 0
     missing_events: int = 0
     extra_events: int = 0
+    unreached: int = 0
     slowest_ready_ms: float = 0.0
 
     def holds(self) -> bool:
@@ -133,6 +138,7 @@ def prove(pcscd: Pcscd, *, every: int = 1) -> dict[str, object]:
         "accepted_without_authentication": tally.accepted_without_authentication,
         "missing_events": tally.missing_events,
         "extra_events": tally.extra_events,
+        "unreached": tally.unreached,
         "slowest_ready_ms": round(tally.slowest_ready_ms, 1),
         "goals": GOALS,
         "holds": tally.holds() and lost > 0,
@@ -188,8 +194,17 @@ class Trial:
 
     def tear_card(self, every: int) -> None:
         for tear in _tears(self._whole.card, every):
-            torn = self._visit(Faults(tear=tear))
-            self._settle(torn.card, tear)
+            self._settle(self._torn(tear), tear)
+
+    def _torn(self, tear: TearAtApdu) -> Insertion:
+        """A card that was pulled there. On a busy machine a tap may end before it comes so far, and
+        is judged as any other; then somebody else tries."""
+        for _ in range(ATTEMPTS):
+            card = self._visit(Faults(tear=tear)).card
+            if card.left.wait(READY_WITHIN):
+                break
+            self._slot.remove()
+        return card
 
     def tear_psam(self, every: int) -> None:
         """At each APDU from its insertion to the end of the first tap, and of a later tap."""
@@ -204,10 +219,13 @@ class Trial:
     def _tear_psam_in_visit(self, tear: TearAtApdu) -> None:
         torn = self._psam
         self._visit()
-        torn.left.wait(READY_WITHIN)  # the control's desk does not wait for its PSAM
+        reached = torn.left.wait(READY_WITHIN)  # the control's desk does not wait for its PSAM
         self._slot.remove()
         self._psam = self._insert_psam()
-        self._settle(torn, tear)
+        if reached:
+            self._settle(torn, tear)
+        else:
+            self._tally.unreached += 1
         self._psam.wait_for(self._psam_apdus)
 
     def _settle(self, torn: Insertion, tear: TearAtApdu) -> None:

@@ -32,6 +32,7 @@ def test_torn_cards_and_psams_leave_no_stuck_session_and_no_false_accept(pcscd: 
         {"accepted_without_authentication": 1},
         {"missing_events": 1},
         {"extra_events": 1},
+        {"unreached": 3},
         {"slowest_ready_ms": 2000.1},
     ],
     ids=str,
