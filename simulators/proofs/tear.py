@@ -26,7 +26,6 @@ from simulators.vpcd import SOUND, Exchange, Faults, Insertion, Moment, Slot, Te
 
 READY_WITHIN: Final = 2.0  # seconds after the card has left
 GIVE_UP: Final = 10.0  # seconds after which a tap that has not ended is left behind
-ATTEMPTS: Final = 3  # to reach a boundary
 QUICK: Final = 11  # every so many boundaries: prime to the three moments, so all of them come
 GOALS: Final = {
     "stuck_max": 0,
@@ -194,17 +193,8 @@ class Trial:
 
     def tear_card(self, every: int) -> None:
         for tear in _tears(self._whole.card, every):
-            self._settle(self._torn(tear), tear)
-
-    def _torn(self, tear: TearAtApdu) -> Insertion:
-        """A card that was pulled there. On a busy machine a tap may end before it comes so far, and
-        is judged as any other; then somebody else tries."""
-        for _ in range(ATTEMPTS):
-            card = self._visit(Faults(tear=tear)).card
-            if card.left.wait(READY_WITHIN):
-                break
-            self._slot.remove()
-        return card
+            torn = self._visit(Faults(tear=tear))
+            self._settle(torn.card, tear)
 
     def tear_psam(self, every: int) -> None:
         """At each APDU from its insertion to the end of the first tap, and of a later tap."""
