@@ -12,7 +12,8 @@ from typing import ClassVar
 from agent.leases import Lease, Line
 from apdu.authentication import CardParameters, Computed, Mode, Pending
 from apdu.crypto import Algorithm
-from apdu.psam import Psam, PsamKey, PsamLacksAlgorithm, PsamMissing
+from apdu.keys import RKSSSE, STK, Key
+from apdu.psam import Psam, PsamKey, PsamLacksAlgorithm, PsamLacksKey, PsamMissing
 from drivers.contract import Absence, CardHandle, CardReader
 from world import Event, Fault, Queue, Task, World
 
@@ -247,8 +248,17 @@ class LeasingAuthenticator:
     def internal(self, card: CardParameters, factor: bytes, original: bytes) -> Pending[bytes]:
         return self._ask(PsamKey.IRK, card, factor, original)
 
-    def external(self, card: CardParameters, factor: bytes, original: bytes) -> Pending[bytes]:
+    def external(
+        self, card: CardParameters, factor: bytes, original: bytes, key: Key = RKSSSE
+    ) -> Pending[bytes]:
+        if key is not RKSSSE:
+            return Computed(fault=PsamLacksKey(algorithm=card.algorithm.value, key=key.name))
         return self._ask(PsamKey.RKSSSE, card, factor, original)
+
+    def secured(
+        self, card: CardParameters, factor: bytes, header: bytes, new_pin: bytes
+    ) -> Pending[bytes]:
+        return Computed(fault=PsamLacksKey(algorithm=card.algorithm.value, key=STK.name))
 
     def release(self) -> None:
         slot, self._slot = self._slot, None

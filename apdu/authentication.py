@@ -20,14 +20,14 @@ from apdu.files import (
     CARD_NUMBER,
     EXPIRY_DATE,
     ISSUE_DATE,
-    KIDS,
     NATION,
     SEX,
     SOCIAL_SECURITY_NUMBER,
     Generation,
 )
+from apdu.keys import IRK, RKSSSE, STK, Key
 from apdu.processors import Observer
-from apdu.psam import Psam, PsamKey
+from apdu.psam import Psam, PsamKey, PsamLacksKey
 from apdu.quirks import STANDARD, Quirks
 from apdu.records import CardIdentificationCode, CardNumber, IdNumber
 from apdu.social_security import SocialSecurityCard, algorithm_of
@@ -75,8 +75,9 @@ class CardParameters:
 class Authenticator(Protocol):
     """Who holds the keys. Only `result()` raises, so the card is never kept waiting by a fault.
 
-    One authenticator serves one flow. `internal` is called first, then, on 3.0 and before the
-    first `result()`, `external`: an HSM can answer both at once.
+    One authenticator serves one flow. In the basic read `internal` is called first, then, on 3.0
+    and before the first `result()`, `external` with RKSSSE: an HSM can answer both at once. The
+    other calls belong to flows behind it (files, PIN) and are asked and fetched one by one.
     """
 
     @property
@@ -91,8 +92,18 @@ class Authenticator(Protocol):
         """The 8 bytes that a genuine card answers to 0088 (key IRK)."""
         ...
 
-    def external(self, card: CardParameters, factor: bytes, original: bytes) -> Pending[bytes]:
-        """The 8 bytes that open the holder's file by 0082 (key RKSSSE)."""
+    def external(
+        self, card: CardParameters, factor: bytes, original: bytes, key: Key = RKSSSE
+    ) -> Pending[bytes]:
+        """The 8 bytes that win `key`'s right by 0082: RKSSSE opens the holder's file."""
+        ...
+
+    def secured(
+        self, card: CardParameters, factor: bytes, header: bytes, new_pin: bytes
+    ) -> Pending[bytes]:
+        """A whole PIN command 8424, ready to send: `header` (CLA INS P1 P2 Lc) ‖ the enciphered PIN
+        block, if there is a `new_pin` (digits in ASCII) ‖ MAC 4, under STK's process key over
+        `factor`, the card's last challenge."""
         ...
 
     def release(self) -> None:
@@ -128,8 +139,17 @@ class PsamAuthenticator:
     def internal(self, card: CardParameters, factor: bytes, original: bytes) -> Pending[bytes]:
         return self._compute(PsamKey.IRK, card, factor, original)
 
-    def external(self, card: CardParameters, factor: bytes, original: bytes) -> Pending[bytes]:
+    def external(
+        self, card: CardParameters, factor: bytes, original: bytes, key: Key = RKSSSE
+    ) -> Pending[bytes]:
+        if key is not RKSSSE:
+            return Computed(fault=PsamLacksKey(algorithm=card.algorithm.value, key=key.name))
         return self._compute(PsamKey.RKSSSE, card, factor, original)
+
+    def secured(
+        self, card: CardParameters, factor: bytes, header: bytes, new_pin: bytes
+    ) -> Pending[bytes]:
+        return Computed(fault=PsamLacksKey(algorithm=card.algorithm.value, key=STK.name))
 
     def release(self) -> None:
         """Nothing was leased."""
@@ -239,7 +259,7 @@ def read_basic(
     finally:
         authenticator.release()
     if proven.opening is not None:
-        card.external_authenticate(KIDS["RKSSSE"], *proven.opening)
+        card.external_authenticate(RKSSSE, *proven.opening)
     stages.enter("read")
     holder = proven.holder or _read_holder(card, details)
     return BasicRead(
@@ -307,8 +327,8 @@ def _authenticate(
         Authenticated(
             mode=authenticator.mode,
             algorithm=parameters.algorithm,
-            key=f"{KIDS['IRK']:02X}",
-            read_key=f"{KIDS['RKSSSE']:02X}" if third else "",
+            key=IRK.kid_hex,
+            read_key=RKSSSE.kid_hex if third else "",
             terminal_number=authenticator.terminal_number,
         ),
         holder,

@@ -192,27 +192,3 @@ APPLICATIONS: tuple[Application, ...] = (
         ),
     ),
 )
-
-# Key ids on the card (KID). Those that are not here come from the issuing authority's own table.
-KIDS: Mapping[str, int] = {
-    "IRK": 0x00,
-    "STK": 0x02,
-    "UKSSSE": 0x04,
-    "BK": 0x05,
-    "PUK": 0x06,
-    "RKSSSE": 0x0A,
-    "UK1DF01": 0x83,
-    "UK2DF01": 0x84,
-    "UK3DF01": 0x85,
-    "UK4DF01": 0x86,
-    "UK5DF01": 0x87,
-    "UK1DF02": 0x83,
-    "UK1DF03": 0x86,
-    "UK2DF03": 0x87,
-    "UK3DF03": 0x88,
-    "RK1DF03": 0x84,
-    "RK2DF03": 0x85,
-    "RK1DF04": 0x84,
-    "UK1DF04": 0x85,
-    "UK2DF04": 0x86,
-}

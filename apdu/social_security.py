@@ -20,6 +20,7 @@ from apdu.files import (
     has,
     record_number,
 )
+from apdu.keys import Key
 from apdu.processors import Observer, chain
 from apdu.quirks import STANDARD, Addressing, Quirks
 from apdu.records import (
@@ -131,13 +132,13 @@ class SocialSecurityCard:
             data += bytes((self._key_version,))
         return self._eight_bytes(Command(0x00, 0x88, 0x00, 0x00, data, expected=FACTOR))
 
-    def external_authenticate(self, kid: int, cryptogram: bytes, original: bytes) -> None:
-        """This terminal's proof for the key `kid`; the last challenge was its factor.
+    def external_authenticate(self, key: Key, cryptogram: bytes, original: bytes) -> None:
+        """This terminal's proof for a key; the last challenge was its factor.
 
         A refusal costs one of few tries: never send it twice. Raises
         `ExternalAuthenticationRefused`, `CardBlocked`.
         """
-        self._do(Command(0x00, 0x82, 0x00, kid, cryptogram + original))
+        self._do(Command(0x00, 0x82, 0x00, key.kid, cryptogram + original))
 
     def _do(self, command: Command) -> bytes:
         return status.data_of(command, self._card.send(command))

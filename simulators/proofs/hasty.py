@@ -18,6 +18,7 @@ from apdu.authentication import (
     read_basic,
 )
 from apdu.channel import Transport
+from apdu.keys import RKSSSE, Key
 from drivers.contract import CardHandle
 from trust.references import References
 from world import World
@@ -70,8 +71,15 @@ class HastyAuthenticator:
         self._inner.internal(card, factor, original)
         return Agreeable(self._card)
 
-    def external(self, card: CardParameters, factor: bytes, original: bytes) -> Pending[bytes]:
-        return self._inner.external(card, factor, original)
+    def external(
+        self, card: CardParameters, factor: bytes, original: bytes, key: Key = RKSSSE
+    ) -> Pending[bytes]:
+        return self._inner.external(card, factor, original, key)
+
+    def secured(
+        self, card: CardParameters, factor: bytes, header: bytes, new_pin: bytes
+    ) -> Pending[bytes]:
+        return self._inner.secured(card, factor, header, new_pin)
 
     def release(self) -> None:
         self._inner.release()

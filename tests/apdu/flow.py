@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from apdu.authentication import BasicRead, CardParameters, Mode, Stage, read_basic
 from apdu.channel import Channel
+from apdu.keys import RKSSSE, Key
 from apdu.quirks import STANDARD, Quirks
 from world import Fault
 
@@ -93,8 +94,13 @@ class FakeAuthenticator:
     def internal(self, card: CardParameters, factor: bytes, original: bytes) -> Told:
         return self._ask("internal", self.internal_answer, card, factor, original)
 
-    def external(self, card: CardParameters, factor: bytes, original: bytes) -> Told:
+    def external(
+        self, card: CardParameters, factor: bytes, original: bytes, key: Key = RKSSSE
+    ) -> Told:
         return self._ask("external", self.external_answer, card, factor, original)
+
+    def secured(self, card: CardParameters, factor: bytes, header: bytes, new_pin: bytes) -> Told:
+        return self._ask("secured", header + bytes(4), card, factor, header)
 
     def release(self) -> None:
         self.diary.append("release")

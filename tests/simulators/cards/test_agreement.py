@@ -6,6 +6,7 @@ A difference is a mistake in one of them, or a correction made on one side only.
 import pytest
 
 import apdu.files as product
+from apdu.keys import KEYS
 from simulators.cards.layout import Condition, Generation, applications, fields, read_condition
 
 PRODUCT_GENERATION = {one: product.Generation(one.value) for one in Generation}
@@ -48,4 +49,4 @@ def test_application_files(name: str) -> None:
 
 def test_key_ids() -> None:
     ours = {key.name: key.kid for row in applications(Generation.V3) for key in row.keys}
-    assert ours | dict(product.KIDS) == ours
+    assert ours | {name: key.kid for name, key in KEYS.items()} == ours
