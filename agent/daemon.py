@@ -29,6 +29,7 @@ from agent.tap import TapReport, Taps
 from agent.texts import Texts
 from agent.uplink import make_uplink
 from agent.watchdog import Watchdog
+from apdu.city_keys import PUBLIC_KEYS_ONLY
 from config.model import Agent as Settings
 from config.model import Keys
 from drivers.contract import Prompt
@@ -209,12 +210,14 @@ class Agent:
         settings = self._settings.facade
         if settings is None:
             return
-        self._facade = Facade(
-            self._world, settings, self._clock, self._store, self._references
-        )
+        self._facade = Facade(self._world, settings, self._clock, self._store, self._references)
         try:
             self._facade.open(
-                self._gate, self._watchdog, self._results, self._gate.sams.authenticator
+                self._gate,
+                self._watchdog,
+                self._results,
+                self._gate.sams.authenticator,
+                PUBLIC_KEYS_ONLY,
             )
         except FacadeSocketUnusable as fault:
             LOG.error("%s", self._texts.fault(fault))

@@ -9,12 +9,13 @@ from typing import Any
 from agent.clock import Clock
 from agent.facade.desk import Connection, Desk
 from agent.facade.disclosure import DisclosureBook
-from agent.facade.plans import Means
+from agent.facade.means import Means
 from agent.facade.unix import UnixServer
 from agent.gate import Gate
 from agent.results import Results
 from agent.watchdog import Watchdog
 from apdu.authentication import Authenticator
+from apdu.city_keys import CityKeys
 from config.model import Facade as Settings
 from offline_store.store import Store
 from trust.references import References
@@ -39,16 +40,18 @@ class Facade:
         watchdog: Watchdog,
         results: Results,
         authenticator: Callable[[], Authenticator],
+        keys: CityKeys,
     ) -> None:
         """Serve, with the readers of a gate that has started. Raises `FacadeSocketUnusable`."""
         settings = self._settings
         desk = self._desk = Desk(
             seats=gate.seats,
-            means=Means(self._world, authenticator, settings.device_number, settings.pin_timeout),
+            means=Means(self._world, authenticator, keys, settings.device_number),
             watchdog=watchdog,
             results=results,
             book=self._book,
             lease=settings.lease,
+            pin_timeout=settings.pin_timeout,
         )
         self._unix = UnixServer(
             self._world,
