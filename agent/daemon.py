@@ -19,6 +19,7 @@ from agent.codes import CodeDesk, Router
 from agent.documents import DocumentDesk
 from agent.facade.facade import Facade
 from agent.facade.unix import FacadeSocketUnusable
+from agent.facade.web_server import FacadePortUnusable
 from agent.gate import Gate, device_folders
 from agent.reading import CardDesk
 from agent.reasons import Reason
@@ -219,7 +220,7 @@ class Agent:
                 self._gate.sams.authenticator,
                 PUBLIC_KEYS_ONLY,
             )
-        except FacadeSocketUnusable as fault:
+        except (FacadeSocketUnusable, FacadePortUnusable) as fault:
             LOG.error("%s", self._texts.fault(fault))
 
     def _close_gate(self) -> None:
