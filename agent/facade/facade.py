@@ -19,6 +19,7 @@ from apdu.authentication import Authenticator
 from apdu.city_keys import CityKeys
 from config.model import Facade as Settings
 from config.model import FacadeClient
+from drivers.contract import CardHandle
 from offline_store.store import Store
 from trust.references import References
 from world import World
@@ -42,7 +43,7 @@ class Facade:
         gate: Gate,
         watchdog: Watchdog,
         results: Results,
-        authenticator: Callable[[], Authenticator],
+        authenticator: Callable[[CardHandle], Authenticator],
         keys: CityKeys,
     ) -> None:
         """Serve, with the readers of a gate that has started. Raises

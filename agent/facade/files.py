@@ -101,7 +101,9 @@ def write_card_hsm(means: Means, parameters: Sequence[str]) -> Plan:
 
 
 def _session(means: Means, visit: Visit, info: CardInfo | None) -> CardSession:
-    return open_session(visit.handle, means.authenticator(), keys=means.keys, expected=info)
+    return open_session(
+        visit.handle, means.authenticator(visit.handle), keys=means.keys, expected=info
+    )
 
 
 def _stepped(means: Means, visit: Visit, info: CardInfo | None) -> CardSession:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from agent.facade.visit import Flow
 from apdu.authentication import Authenticator
 from apdu.city_keys import CityKeys
-from drivers.contract import Interface
+from drivers.contract import CardHandle, Interface
 from world import World
 
 
@@ -15,7 +15,9 @@ class Means:
     """What flows need beside the card."""
 
     world: World
-    authenticator: Callable[[], Authenticator]  # the terminal's own keys: PSAM, then its HSM
+    authenticator: Callable[
+        [CardHandle], Authenticator
+    ]  # the terminal's own keys: PSAM, then its HSM
     keys: CityKeys
     device_number: str
 

@@ -101,4 +101,6 @@ def _by_caller(means: Means, parameters: Sequence[str], work: Work) -> Plan:
 
 
 def _session(means: Means, visit: Visit, info: CardInfo | None) -> CardSession:
-    return open_session(visit.handle, means.authenticator(), keys=means.keys, expected=info)
+    return open_session(
+        visit.handle, means.authenticator(visit.handle), keys=means.keys, expected=info
+    )

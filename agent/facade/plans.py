@@ -18,7 +18,7 @@ def read_card_bas(means: Means, parameters: Sequence[str]) -> Plan:
     """iReadCardBas: the 11 fields."""
     return Plan(
         fields.kinds(parameters[0]),
-        lambda visit: _basic(means, visit, means.authenticator()),
+        lambda visit: _basic(means, visit, means.authenticator(visit.handle)),
     )
 
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from agent.facade.web import LARGEST, Connect, Web
 from config.model import FacadeClient
@@ -36,7 +36,7 @@ class TimelyProtocol(H11Protocol):
         super().handle_websocket_upgrade(event)  # type: ignore[arg-type]
 
     def _too_slow(self) -> None:
-        if not isinstance(self.cycle, RequestResponseCycle):
+        if getattr(self, "cycle", None) is None:  # typed as if there always were one
             self.transport.close()
 
 

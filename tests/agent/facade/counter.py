@@ -13,7 +13,6 @@ from agent.lanes import InputThread, Lane
 from agent.results import Results
 from agent.seats import ReaderSeat
 from agent.texts import Texts
-from apdu.city_keys import PUBLIC_KEYS_ONLY
 from config.model import Capability, FacadeClient
 from drivers.contract import Interface, PinPad
 from offline_store.event import Event
@@ -21,13 +20,12 @@ from simulators.cards.ciphers import Algorithm
 from simulators.ceremony import City
 from simulators.people import Cast
 from simulators.world import SimWorld
-from tests.agent.stand import FakeReader, Stand, cast_store
+from tests.agent.stand import KEYS, FakeReader, Stand, cast_store
 from world import Task
 
 T = TypeVar("T")
 
 LEASE = 60.0
-KEYS = PUBLIC_KEYS_ONLY
 EVERYTHING: Sequence[Capability] = ("identity", "files", "write", "pin", "pin-clear")
 
 
@@ -87,7 +85,7 @@ class Counter:
             thread.start()
         self.desk = Desk(
             seats=self.seats,
-            means=Means(world, self.stand.sams.authenticator, KEYS, "WINDOW-7"),
+            means=Means(world, self.stand.desk.authenticator, KEYS, "WINDOW-7"),
             watchdog=self.stand.watchdog,
             results=Results(Texts("en")),
             book=DisclosureBook(Clock(world), cast_store(self.stand.store), self.stand.references),
