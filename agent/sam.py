@@ -193,7 +193,7 @@ class SamDesk:
     """All PSAMs of the terminal; hands out one authenticator per flow. `home`: the terminal's
     region, six digits; a PSAM without national keys has those of its city or province."""
 
-    def __init__(self, world: World, readers: Sequence[CardReader], home: str = "") -> None:
+    def __init__(self, world: World, readers: Sequence[CardReader], *, home: str = "") -> None:
         self._line = Line(world)
         self._slots = [SamSlot(world, reader, self._line, home) for reader in readers]
 
