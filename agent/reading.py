@@ -47,7 +47,7 @@ class CardDesk:
         psam = self._sams.authenticator()
         if self._hsm is None:
             return psam
-        return FallbackAuthenticator(psam, self._hsm.authenticator(handle.present))
+        return FallbackAuthenticator(psam, self._hsm.authenticator(handle))
 
 
 def identity_of(read: BasicRead, credential: str, references: References) -> Identity:

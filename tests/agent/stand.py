@@ -364,8 +364,8 @@ class Stand:
         self.references = References(CITY_KEY)
         self.watchdog = Watchdog(world, 1.2)
         self.spare = FakeReader(world, "psam-2", Interface.SAM, pace=pace)
-        self.sams = SamDesk(world, [self.psam, self.spare], keys=KEYS)
-        self.desk = CardDesk(world, self.sams, self.references)
+        self.sams = SamDesk(world, [self.psam, self.spare], home=self.cast.region, keys=KEYS)
+        self.desk = self.card_desk()
         self.resolvers: dict[Resolve, Resolver] = {}
         self.taps = Taps(
             world,
@@ -384,6 +384,10 @@ class Stand:
         self.sams.start()
         if psam:
             self.psam.insert(self.cast.psam())
+
+    def card_desk(self) -> CardDesk:
+        """With the PSAMs alone."""
+        return CardDesk(self.world, self.sams, self.references)
 
     def card(self, key: str = "lin", interface: Interface = Interface.CONTACTLESS) -> Card:
         return self.wallet.at(key, CardInterface(interface.value))
