@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from agent.identity import Identity
+from agent.identity import Identity, InClear
 from agent.sam import SamDesk
 from agent.stages import Stages
 from apdu.authentication import BasicRead, read_basic
@@ -54,6 +54,13 @@ def identity_of(read: BasicRead, credential: str, references: References) -> Ide
             algorithm=read.algorithm.value,
             key=read.authenticated.key,
             terminal_number=read.authenticated.terminal_number,
+        ),
+        region=read.card_id[:6],
+        clear=InClear(
+            card_id=read.card_id,
+            card_number=read.card_number,
+            number=read.holder.social_security_number,
+            name=read.holder.name,
         ),
     )
 
