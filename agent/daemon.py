@@ -22,6 +22,7 @@ from agent.reading import CardDesk
 from agent.reasons import Reason
 from agent.results import Results
 from agent.scenes import scene_for
+from agent.standing import make_status_service
 from agent.status import device_status, sam_status, tap_status
 from agent.tap import TapReport, Taps
 from agent.texts import Texts
@@ -183,12 +184,13 @@ class Agent:
             self._world,
             clock=self._clock,
             store=self._store,
-            scene=scene_for(settings.scene),
+            scene=scene_for(settings.scene, settings.terminal.city),
             results=self._results,
             desk=CardDesk(self._world, self._gate.sams, self._references),
             codes=CodeDesk(Router(settings.codes), {}),
             documents=DocumentDesk(self._references),
             watchdog=self._watchdog,
+            standing=make_status_service(self._world, settings, self._keys, self._requests),
             application=settings.terminal.application,
             report=self._publish,
         )
