@@ -26,7 +26,7 @@ from agent.standing import make_status_service
 from agent.status import device_status, sam_status, tap_status
 from agent.tap import TapReport, Taps
 from agent.texts import Texts
-from agent.uplink import make_uplink
+from agent.uplink import PlatformRequests, make_uplink
 from agent.watchdog import Watchdog
 from config.model import Agent as Settings
 from config.model import Keys
@@ -77,6 +77,7 @@ class Agent:
         self._watchdog = Watchdog(world, settings.watchdog.card_silent)
         self._api = ApiServer(world, self, Path(settings.terminal.socket))
         self._uplink: Uplink | None = None
+        self._requests = PlatformRequests()
         self._ready = False
 
     def start(self) -> None:
@@ -218,7 +219,7 @@ class Agent:
         )
 
     def _connect(self, uplink: Uplink | None) -> None:
-        self._uplink = uplink
+        self._uplink = self._requests.uplink = uplink
         if uplink is not None:
             uplink.start()
 
