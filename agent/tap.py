@@ -39,7 +39,6 @@ from offline_store.event import OFFLINE, STATUS_FAULT, Draft, Record
 from offline_store.store import Entry, Store, Turn, Unstored
 from world import Fault, World
 
-
 NOTHING_ASKED = Findings(())
 
 

@@ -10,7 +10,6 @@ from offline_store.event import NOT_ASKED, Check, Draft, Event, Subject
 from offline_store.rows import row_id
 from world import Database
 
-
 NEWEST = 8  # events that are looked through for an answer; ≤ 1 ms
 
 

@@ -15,9 +15,7 @@ def make_status_service(
 ) -> StatusService:
     """The services of `settings.status`, and which of them knows which provinces."""
     status = settings.status
-    sources = {
-        service.name: _source(world, service, keys, requests) for service in status.services
-    }
+    sources = {service.name: _source(world, service, keys, requests) for service in status.services}
     routes = Routes(
         {
             region: sources[service.name]
