@@ -1,5 +1,9 @@
 """Puts the status check together from the settings: services, whose provinces they know, keys."""
 
+from pathlib import Path
+
+from agent.standing.https import HttpsSource
+from agent.standing.mapping import load_mapping
 from agent.standing.platform import PlatformSource
 from agent.standing.port import StatusSource
 from agent.standing.service import Routes, StatusService
@@ -13,7 +17,10 @@ from world import World
 def make_status_service(
     world: World, settings: Settings, keys: KeyStore, requests: Requests
 ) -> StatusService:
-    """The services of `settings.status`, and which of them knows which provinces."""
+    """The services of `settings.status`, and which of them knows which provinces.
+
+    Raises `ConfigFault` for a mapping file, `TlsFile`, `Sm2Unavailable`.
+    """
     status = settings.status
     sources = {service.name: _source(world, service, keys, requests) for service in status.services}
     routes = Routes(
@@ -35,4 +42,8 @@ def _source(
     keys: KeyStore,
     requests: Requests,
 ) -> StatusSource:
-    return PlatformSource(requests)
+    if service.kind == "mqtt":
+        return PlatformSource(requests)
+    assert service.mapping is not None, "config.checks"
+    mapping = load_mapping(world, Path(service.mapping))
+    return HttpsSource(world, service, mapping, keys)
