@@ -161,7 +161,12 @@ class Agent:
         }
 
     def readers(self) -> list[dict[str, Any]]:
-        return [device_status(placed) for placed in self._gate.readers()]
+        """Each with the lease of the business program that holds it now, or None."""
+        leases = {lease["reader"]: lease for lease in self.leases()}
+        return [
+            {**device_status(placed), "lease": leases.get(placed.status.name)}
+            for placed in self._gate.readers()
+        ]
 
     def devices(self) -> list[dict[str, Any]]:
         """All that is no card reader."""

@@ -27,7 +27,7 @@ from world import Task
 T = TypeVar("T")
 
 LEASE = 60.0
-EVERYTHING: Sequence[Capability] = ("identity", "files", "write", "pin", "pin-clear")
+EVERYTHING: tuple[Capability, ...] = ("identity", "files", "write", "pin", "pin-clear")
 
 
 def client(
