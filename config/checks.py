@@ -34,6 +34,7 @@ def contradictions(agent: Agent, file: str) -> list[ConfigFault]:
         *_lanes_without_taps(agent, file),
         *(_facade(agent, agent.facade, file) if agent.facade else ()),
         *(_link(agent.sync, file) if agent.sync else ()),
+        *_status_services(agent, file),
     ]
 
 
@@ -163,6 +164,33 @@ def _link(sync: Sync, file: str) -> Iterator[ConfigFault]:
             yield NeedsKey(file=file, key=f"sync.{key}", allowed=f"sync.{needed}")
     if sync.ca is None and not _loopback(sync.host):
         yield PlainLink(file=file, key="sync.host", found=sync.host, allowed="sync.ca")
+
+
+def _status_services(agent: Agent, file: str) -> Iterator[ConfigFault]:
+    status = agent.status
+    names = [service.name for service in status.services]
+    for name, times in Counter(names).items():
+        if times > 1:
+            yield DuplicateName(file=file, key="status.services", found=name)
+    regions = Counter(region for service in status.services for region in service.regions)
+    for region, times in regions.items():
+        if times > 1:
+            yield DuplicateName(file=file, key="status.services[…].regions", found=region)
+    if status.default is not None and status.default not in names:
+        yield UnknownName(
+            file=file, key="status.default", found=status.default, allowed=listed(names)
+        )
+    if agent.scene.check == "ask" and not names:
+        yield NeedsKey(file=file, key="scene.check", allowed="status.services")
+    for service in status.services:
+        key = f"status.services[{service.name}]"
+        if service.kind == "mqtt" and agent.sync is None:
+            yield NeedsKey(file=file, key=f"{key}.kind", allowed="sync")
+        if service.kind == "https" and service.mapping is None:
+            yield MissingKey(file=file, key=f"{key}.mapping", allowed='"/…"')
+        for one, other in (("key", "certificate"), ("certificate", "key")):
+            if getattr(service, one) is not None and getattr(service, other) is None:
+                yield NeedsKey(file=file, key=f"{key}.{one}", allowed=f"{key}.{other}")
 
 
 def _loopback(host: str) -> bool:
