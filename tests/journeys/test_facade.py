@@ -251,3 +251,10 @@ def test_nothing_of_a_person_is_in_log_status_or_journal(window: Window) -> None
         probe.check(route, json.dumps(agent.client.get(route), ensure_ascii=False))
     probe.check("journal", "\n".join(record.body for record in agent.records()))
     assert len(window.disclosures()) > 5
+
+
+def test_control_the_answer_itself_names_the_person(lin: Window) -> None:
+    probe = Probe(planted(lin.site.cast))
+    _, output = lin.read()
+    found = {leak.secret for leak in probe.leaks("the answer", output)}
+    assert {"number of lin", "card number of lin", "card id of lin as text"} <= found
