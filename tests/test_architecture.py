@@ -37,6 +37,7 @@ MAKES_THE_WORLD = {
     Path("agent/__main__.py"): "the daemon",
     Path("agent/cli/context.py"): "the command line",
     Path("agent/voices/build.py"): "makes the voice pack, at build time",
+    Path("agent/facade/c/build.py"): "compiles libsscard, at build time",
     Path("drivers/document.py"): "writes the page of drivers, for developers",
     Path("sync/platform/__main__.py"): "the platform",
     Path("sync/contract/schemas.py"): "writes the contract's schemas, for developers",
