@@ -17,6 +17,8 @@ from agent.api.server import ApiServer
 from agent.clock import Clock
 from agent.codes import CodeDesk, Router
 from agent.documents import DocumentDesk
+from agent.facade.facade import Facade
+from agent.facade.unix import FacadeSocketUnusable
 from agent.gate import Gate, device_folders
 from agent.reading import CardDesk
 from agent.reasons import Reason
@@ -76,6 +78,7 @@ class Agent:
         self._watchdog = Watchdog(world, settings.watchdog.card_silent)
         self._api = ApiServer(world, self, Path(settings.terminal.socket))
         self._uplink: Uplink | None = None
+        self._facade: Facade | None = None
         self._ready = False
 
     def start(self) -> None:
@@ -157,6 +160,10 @@ class Agent:
     def attached(self) -> Sequence[str]:
         return self._gate.attached()
 
+    def leases(self) -> Sequence[dict[str, Any]]:
+        """Which business program holds which reader now."""
+        return self._facade.leases() if self._facade is not None else []
+
     def records(self, epoch: str | None, after: int, limit: int) -> Sequence[Record]:
         return self._store.records(epoch, after, limit)
 
@@ -193,10 +200,29 @@ class Agent:
             report=self._publish,
         )
         self._gate.start(taps)
+        self._open_facade()
         self._hotplug.start()
         self._say(self._results.prompt(Reason.WELCOME))
 
+    def _open_facade(self) -> None:
+        """Business programs may call. A socket that cannot be made keeps nobody else away."""
+        settings = self._settings.facade
+        if settings is None:
+            return
+        self._facade = Facade(
+            self._world, settings, self._clock, self._store, self._references
+        )
+        try:
+            self._facade.open(
+                self._gate, self._watchdog, self._results, self._gate.sams.authenticator
+            )
+        except FacadeSocketUnusable as fault:
+            LOG.error("%s", self._texts.fault(fault))
+
     def _close_gate(self) -> None:
+        if self._facade is not None:
+            self._facade.close()
+            self._facade = None
         self._hotplug.stop()
         self._say(self._results.prompt(Reason.OUT_OF_SERVICE))
         if not self._gate.stop():

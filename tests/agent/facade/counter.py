@@ -1,0 +1,132 @@
+"""A counter in a seeded World: two readers with their threads, a PSAM, the desk, and callers."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from agent.clock import Clock
+from agent.facade.call import Answer
+from agent.facade.desk import Connection, Desk
+from agent.facade.disclosure import DisclosureBook
+from agent.facade.plans import Means
+from agent.lanes import InputThread, Lane
+from agent.results import Results
+from agent.seats import ReaderSeat
+from agent.texts import Texts
+from config.model import Capability, FacadeClient
+from drivers.contract import Interface, PinPad
+from offline_store.event import Event
+from simulators.people import Cast
+from simulators.world import SimWorld
+from tests.agent.stand import FakeReader, Stand, cast_store
+from world import Task
+
+T = TypeVar("T")
+
+LEASE = 60.0
+EVERYTHING: Sequence[Capability] = ("identity", "files", "write", "pin", "pin-clear")
+
+
+def client(
+    name: str = "clinic", capabilities: Sequence[Capability] = EVERYTHING, **more: object
+) -> FacadeClient:
+    return FacadeClient(
+        name=name,
+        user=name,
+        purpose=f"made-up work of {name}",
+        capabilities=tuple(capabilities),
+        **more,  # type: ignore[arg-type]
+    )
+
+
+@dataclass
+class Fields:
+    """An answer that must be good, field by field."""
+
+    answer: Answer
+
+    @property
+    def all(self) -> list[str]:
+        assert self.answer.result == 0, self.answer.output
+        assert self.answer.output.endswith("|")
+        return self.answer.output.split("|")[:-1]
+
+
+class Counter:
+    """`slot` is the contact reader, `pad` the contactless one. Cards are the cast's."""
+
+    def __init__(
+        self,
+        world: SimWorld,
+        *,
+        psam: bool = True,
+        pinpad: PinPad | None = None,
+        taps: bool = False,
+        cast: Cast | None = None,
+        pace: float = 0.002,
+    ) -> None:
+        self.world = world
+        self.stand = Stand(world, psam=psam, cast=cast, pace=pace)
+        self.slot = FakeReader(world, "slot", Interface.CONTACT, pace=pace)
+        self.pad = FakeReader(world, "pad", pace=pace)
+        self.lane = Lane("window", "counter", None, [self.stand.prompts], pinpad=pinpad)
+        self.tapped: list[object] = []
+        self.seats = [
+            ReaderSeat(self.lane, reader, self.tapped.append if taps else None)
+            for reader in (self.slot, self.pad)
+        ]
+        self.threads = [
+            InputThread(world, f"reader {seat.reader.name}", seat.reader.events, seat.take)
+            for seat in self.seats
+        ]
+        for thread in self.threads:
+            thread.start()
+        self.desk = Desk(
+            seats=self.seats,
+            means=Means(world, self.stand.sams.authenticator, "WINDOW-7", 30.0),
+            watchdog=self.stand.watchdog,
+            results=Results(Texts("en")),
+            book=DisclosureBook(Clock(world), cast_store(self.stand.store), self.stand.references),
+            lease=LEASE,
+        )
+        self.me = self.caller()
+
+    def caller(self, who: FacadeClient | None = None) -> Connection:
+        return Connection(self.desk, who or client(), "user:clinic uid:1000 pid:7")
+
+    def insert(self, key: str = "lin", reader: FakeReader | None = None) -> None:
+        """That card lies there, and the reader's thread has heard of it."""
+        reader = reader or self.slot
+        reader.insert(self.stand.card(key, reader.interface))
+        self.settle()
+
+    def settle(self) -> None:
+        """Everybody who can go on does."""
+        self.world.wait(0.01)
+
+    def call(self, function: str, *parameters: str | bytes) -> Answer:
+        return self.me.call(function, parameters)
+
+    def good(self, function: str, *parameters: str | bytes) -> list[str]:
+        """The fields of a call that must be good."""
+        return Fields(self.call(function, *parameters)).all
+
+    def beside(self, work: Callable[[], object]) -> Task:
+        return self.world.spawn(lambda: _drop(work()), name="beside")
+
+    def powered_down(self) -> bool:
+        self.settle()
+        return not self.slot.powered and not self.pad.powered
+
+    def disclosures(self) -> list[Event]:
+        return [event for event in self.stand.store.events if event.kind == "disclosure"]
+
+
+def _drop(value: object) -> None:
+    """A task has no result."""
+
+
+def play(scenario: Callable[[Counter], T], seed: int = 1, **kind: object) -> T:
+    """One history at a counter."""
+    world = SimWorld(seed)
+    return world.play(lambda: scenario(Counter(world, **kind)))  # type: ignore[arg-type]
