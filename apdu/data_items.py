@@ -48,8 +48,10 @@ _V2: Final[Mapping[str, str]] = {
     "DF02EF05": "42:an:03 41:an:03 43*2(5A:an:07 5B:an:01 5C:an:46 5D:cn:04 5E:an:10)"
     " 44*2(33:an:03 34:an:46 35:cn:04 36:an:10)",
     "DF02EF06": "4C:cn:04 4B:an:05 4D:cn:03 60:cn:04 4F:an:06 50:cn:03 3A:an:07",
+    "DF02EF07": "rows(an:07 cn:04 cn:04 an:46)",
     "DF02EF09": "55:an:10 56:an:46 96:cn:04 97:cn:03",
     "DF02EF15": "99*4(10:an:03 11:cn:04 12:cn:03) 0F:cn:04 1F:cn:03",
+    "DF02EF16": "rows(an:03 cn:04 cn:04 cn:04 cn:03)",
     "DF03EF05": "61:cn:03 60:cn:04 98:cn:04 62:cn:04 63:an:03 64:an:03 65:an:03 66:an:03",
     "DF03EF06": "45:an:14 46:an:02 47:an:02 48:an:01 49:an:01 67:cn:04 6B:an:3C"
     " 4A*3(13:an:02 14:an:01 15:an:14 16:cn:04 17:an:3C)",
@@ -70,6 +72,7 @@ _V2: Final[Mapping[str, str]] = {
     "DF07EF07": "F8:cn:04 F9:an:01",
 }
 _V1: Final[Mapping[str, str]] = {
+    **_V2,  # for files that the 1.0 table does not have, or has alike
     "DF01EF05": "20:an:01 21:an:3E 22:an:12",
     "DF01EF06": "25:an:3E 26:an:12 27:cn:03 28:an:0F",
     "DF01EF07": "29:an:01",
@@ -84,7 +87,6 @@ _V1: Final[Mapping[str, str]] = {
     "DF04EF05": "80:cn:04 81:an:3E 82:an:08 83:an:09 84:an:3E 85:an:08 86:an:09 87:an:3E"
     " 88:an:08 89:an:09 8A:an:0F 8B:an:0A 8C:an:01 8F:an:01",
     "DF04EF06": "90:b:04 92:b:04 93:b:04",
-    "DF04EF08": _V2["DF04EF08"],
 }
 
 _ENTRY = re.compile(

@@ -179,8 +179,11 @@ class SocialSecurityCard:
         """This terminal's proof for a key; the last challenge was its factor.
 
         A refusal costs one of few tries: never send it twice. Raises
-        `ExternalAuthenticationRefused`, `CardBlocked`.
+        `ExternalAuthenticationRefused`, `CardBlocked`; `LengthFault`, before anything is sent, for
+        a cryptogram of another length.
         """
+        if len(cryptogram) != FACTOR:
+            raise LengthFault(command=f"008200{key.kid_hex}", length=len(cryptogram))
         self.do(Command(0x00, 0x82, 0x00, key.kid, cryptogram + original))
 
     def send(self, command: Command) -> Response:

@@ -9,6 +9,7 @@ import hmac
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import resources
 
 from simulators.cards import (
     SUITES,
@@ -27,8 +28,12 @@ from simulators.cards import (
     make_psam,
     operating_system,
 )
+from simulators.cards.ciphers import padded
+from simulators.cards.contents import Transaction
 from simulators.cards.layout import applications
 
+# The authority's table as a city gives it to its terminals (`apdu.city_keys.CityKeys`).
+CITY_KEYS = resources.files("simulators.cards").joinpath("authority.toml").read_text("utf-8")
 LEVELS = 3  # root, province, city: as many diversifications down to the card
 ISSUER_CODE = "D156000005"
 CARD_NUMBER_WEIGHTS = (3, 7, 9, 10, 5, 8, 4, 2)
@@ -80,6 +85,7 @@ class CardOrder:
     algorithm_in_fci: bool = True
     key_version_byte: bool = False
     pad: str = "F"
+    transactions: Sequence[Transaction] = ()  # oldest first
     version: str | None = None  # None: of the generation; 1.0 cards may have it empty
 
 
@@ -139,6 +145,7 @@ class City:
             algorithm_in_fci=order.algorithm_in_fci,
             key_version_byte=order.key_version_byte,
             pad=order.pad,
+            transactions=tuple(one.row for one in order.transactions),
         )
 
     def card(self, order: CardOrder, interface: Interface) -> Card:
@@ -201,6 +208,36 @@ class City:
         card_key = self.key(algorithm, key, level=0, historical=historical)
         return suite.authentication_data(suite.process_key(card_key, factor), original)
 
+    def secured_command(
+        self,
+        algorithm: Algorithm,
+        historical: bytes,
+        *,
+        factor: bytes,
+        header: bytes,
+        new_pin: str = "",
+        key: str = "STK",
+    ) -> bytes:
+        """What the HSM answers to message 03: `header` ‖ the enciphered PIN, if there is one ‖ MAC,
+        under the process key of `key`. Raises `ValueError` for a PIN that fits no block."""
+        suite = SUITES[algorithm]
+        process_key = suite.process_key(
+            self.key(algorithm, key, level=0, historical=historical), factor
+        )
+        command = header
+        if new_pin:
+            command += suite.encrypt(process_key, _pin_block(new_pin, suite.block))
+        return command + suite.mac(process_key, padded(command, suite.block))
+
 
 def _derive(seed: bytes, name: str, size: int) -> bytes:
     return hmac.digest(seed, name.encode(), "sha256")[:size]
+
+
+def _pin_block(pin: str, block: int) -> bytes:
+    """Length ‖ BCD, F padded ‖ 80 00…, unless the block is full."""
+    digits = bytes.fromhex(pin + "F" * (len(pin) % 2))
+    data = bytes([len(digits)]) + digits
+    if len(data) > block:
+        raise ValueError("the PIN does not fit one block")
+    return data if len(data) == block else padded(data, block)
