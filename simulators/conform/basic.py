@@ -298,7 +298,9 @@ def process_ends(bench: Bench) -> None:
 
 def _keys(bench: Bench) -> tuple[str, str]:
     """Step 1, and both fields of the right key."""
-    internal, external, _ = bench.stage.hsm.basic(bench.good("iReadCardBas_HSM_Step1", 1)).split("|")
+    internal, external, _ = bench.stage.hsm.basic(bench.good("iReadCardBas_HSM_Step1", 1)).split(
+        "|"
+    )
     return internal, external
 
 

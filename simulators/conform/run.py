@@ -2,17 +2,17 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from simulators.conform import basic
+from simulators.conform import basic, discipline, errors
 from simulators.conform.cases import TABLE, Bench, Case, Mismatch, Need
 from simulators.conform.stage import Stage
 from simulators.conform.subject import FrameConnection, LibraryProcess, Subject, SubjectFailed
 
-ROOMS = (basic,)  # whoever imports this module has the whole table
+ROOMS = (basic, discipline, errors)  # whoever imports this module has the whole table
 
 Outcome = Literal["passed", "failed", "skipped"]
 Through = Literal["daemon", "pcsc"]
@@ -66,7 +66,7 @@ def goes_through(path: Path) -> Through:
 
 
 def chosen(only: Sequence[str]) -> Sequence[Case]:
-    """The tests of these ids (all, when there are none), in the table's order. Raises `KeyError`."""
+    """The tests whose ids begin so (all, when nothing is given), by id. Raises `KeyError`."""
     for wanted in only:
         if not any(id_.startswith(wanted) for id_ in TABLE):
             raise KeyError(wanted)
@@ -78,7 +78,7 @@ def run(target: Target, stage: Stage | None, cases: Sequence[Case]) -> Iterator[
     """One result after the other."""
     for case in cases:
         missing = sorted(case.needs - target.has)
-        if missing or stage is None and case.needs:
+        if missing or (stage is None and case.needs):
             yield Result(case, "skipped", got=f"needs {', '.join(missing)}")
         else:
             yield _run(target, stage, case)

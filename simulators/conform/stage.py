@@ -95,8 +95,7 @@ class Stage:
         """No cards, the whole PSAM, all readers plugged, nobody at the pad, no right to PINs."""
         self.typist.rest()
         self.lift()
-        for slot in self.slots.values():
-            slot.plug()
+        self.plug(*(reader for reader in READERS if not self.pcscd.plugged(reader)))
         if not self._standard:
             self.change_psam()
         if self._pin_clear:
