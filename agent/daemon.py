@@ -19,7 +19,9 @@ from agent.codes import CodeDesk, Router
 from agent.documents import DocumentDesk
 from agent.facade.facade import Facade
 from agent.facade.unix import FacadeSocketUnusable
+from agent.facade.web_server import FacadePortUnusable
 from agent.gate import Gate, device_folders
+from agent.hsm import HsmDesk
 from agent.reading import CardDesk
 from agent.reasons import Reason
 from agent.results import Results
@@ -27,8 +29,9 @@ from agent.scenes import scene_for
 from agent.status import device_status, sam_status, tap_status
 from agent.tap import TapReport, Taps
 from agent.texts import Texts
-from agent.uplink import make_uplink
+from agent.uplink import PlatformRequests, make_uplink
 from agent.watchdog import Watchdog
+from apdu.city_keys import PUBLIC_KEYS_ONLY, CityKeys, CityKeysFault
 from config.model import Agent as Settings
 from config.model import Keys
 from drivers.contract import Prompt
@@ -73,12 +76,14 @@ class Agent:
         )
         self.feed = Feed()
         self._results = Results(texts, settings.results)
-        self._gate = Gate(world, settings)
+        self._city_keys = city_keys(world, settings.keys)
+        self._gate = Gate(world, settings, self._city_keys)
         self._hotplug = Hotplug(world, self._gate.plugged, device_folders(settings))
         self._watchdog = Watchdog(world, settings.watchdog.card_silent)
         self._api = ApiServer(world, self, Path(settings.terminal.socket))
         self._uplink: Uplink | None = None
         self._facade: Facade | None = None
+        self._requests = PlatformRequests()
         self._ready = False
 
     def start(self) -> None:
@@ -111,7 +116,10 @@ class Agent:
         if changed:
             raise NeedsRestart(keys=", ".join(changed))
         # What is wrong shows here, before anything stops.
-        gate, results = Gate(self._world, settings), Results(texts, settings.results)
+        gate, results = (
+            Gate(self._world, settings, self._city_keys),
+            Results(texts, settings.results),
+        )
         moved = settings.sync != self._settings.sync
         uplink = self._make_uplink(settings) if moved else self._uplink
         self._close_gate()
@@ -186,13 +194,14 @@ class Agent:
     def _open_gate(self) -> None:
         settings = self._settings
         self._watchdog.start()
+        desk = CardDesk(self._world, self._gate.sams, self._references, self._hsm())
         taps = Taps(
             self._world,
             clock=self._clock,
             store=self._store,
             scene=scene_for(settings.scene),
             results=self._results,
-            desk=CardDesk(self._world, self._gate.sams, self._references),
+            desk=desk,
             codes=CodeDesk(Router(settings.codes), {}),
             documents=DocumentDesk(self._references),
             watchdog=self._watchdog,
@@ -200,23 +209,21 @@ class Agent:
             report=self._publish,
         )
         self._gate.start(taps)
-        self._open_facade()
+        self._open_facade(desk)
         self._hotplug.start()
         self._say(self._results.prompt(Reason.WELCOME))
 
-    def _open_facade(self) -> None:
+    def _open_facade(self, desk: CardDesk) -> None:
         """Business programs may call. A socket that cannot be made keeps nobody else away."""
         settings = self._settings.facade
         if settings is None:
             return
-        self._facade = Facade(
-            self._world, settings, self._clock, self._store, self._references
-        )
+        self._facade = Facade(self._world, settings, self._clock, self._store, self._references)
         try:
             self._facade.open(
-                self._gate, self._watchdog, self._results, self._gate.sams.authenticator
+                self._gate, self._watchdog, self._results, desk.authenticator, self._city_keys
             )
-        except FacadeSocketUnusable as fault:
+        except (FacadeSocketUnusable, FacadePortUnusable) as fault:
             LOG.error("%s", self._texts.fault(fault))
 
     def _close_gate(self) -> None:
@@ -241,8 +248,15 @@ class Agent:
             self._world, settings, self._store, self._lists, self._keys, report=self._tell_link
         )
 
+    def _hsm(self) -> HsmDesk | None:
+        """Where there is a way to a platform, unless it is switched off."""
+        settings = self._settings
+        if settings.sync is None or not settings.hsm.enabled:
+            return None
+        return HsmDesk(self._requests, settings.hsm.within)
+
     def _connect(self, uplink: Uplink | None) -> None:
-        self._uplink = uplink
+        self._uplink = self._requests.uplink = uplink
         if uplink is not None:
             uplink.start()
 
@@ -274,3 +288,15 @@ def key_store(world: World, settings: Keys) -> KeyStore:
         return files
     directory = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/run/credentials/onecard.service"))
     return Layered(files, SystemdCredentials(world, directory))
+
+
+def city_keys(world: World, settings: Keys) -> CityKeys:
+    """The authority's table, where there is one. Raises `CityKeysFault`."""
+    if settings.authority is None:
+        return PUBLIC_KEYS_ONLY
+    try:
+        with world.open(Path(settings.authority), "rb") as file:
+            text = file.read().decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CityKeysFault(table="", entry=settings.authority, reason="unreadable") from error
+    return CityKeys.from_toml(text)

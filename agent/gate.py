@@ -14,6 +14,7 @@ from agent.loans import Loans
 from agent.passage import PassageEnd, Passages
 from agent.sam import SamDesk
 from agent.seats import ReaderSeat
+from apdu.city_keys import PUBLIC_KEYS_ONLY, CityKeys
 from config.model import Agent as Settings
 from config.model import Lane as LaneSettings
 from drivers import registry
@@ -49,8 +50,9 @@ class Handlers(Protocol):
 class Gate:
     """`start` begins to take cards; `stop` takes no more and waits for taps under way."""
 
-    def __init__(self, world: World, settings: Settings) -> None:
-        """Raises `drivers.registry` faults when a driver is not installed."""
+    def __init__(self, world: World, settings: Settings, keys: CityKeys = PUBLIC_KEYS_ONLY) -> None:
+        """`keys`: the issuing authority's table. Raises `drivers.registry` faults when a driver is
+        not installed."""
         self._world = world
         self._drivers = _reader_drivers(world, settings)
         self._readers = {r.name: r for driver in self._drivers.values() for r in driver.readers()}
@@ -63,7 +65,7 @@ class Gate:
         self._family = {reader.name: reader.driver for reader in settings.readers}
         self._lane_of = {reader: lane.name for lane in settings.lanes for reader in lane.readers}
         sams = [r for r in self._readers.values() if r.interface is Interface.SAM]
-        self.sams = SamDesk(world, sams)
+        self.sams = SamDesk(world, sams, settings.terminal.city, keys)
         self.seats: tuple[ReaderSeat, ...] = ()  # the readers at the lanes, once started
         self._handlers: Handlers | None = None
         self._threads: list[InputThread[Any]] = []

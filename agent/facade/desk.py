@@ -25,7 +25,8 @@ from agent.facade.faults import (
 )
 from agent.facade.functions import FUNCTIONS, Function, step
 from agent.facade.leases import Lease, Leases
-from agent.facade.plans import PLANS, Means, Plan
+from agent.facade.means import Means, Plan
+from agent.facade.plans import PLANS
 from agent.facade.visit import House, Nudge, Outcome, Visit
 from agent.results import Results
 from agent.seats import ReaderSeat
@@ -49,11 +50,12 @@ class Desk:
         results: Results,
         book: DisclosureBook,
         lease: float,
+        pin_timeout: float,
     ) -> None:
         self.world: World = means.world
         self.means = means
         self.leases = Leases(means.world, lease)
-        self.house = House(means.world, self.leases, watchdog, results, book, told)
+        self.house = House(means.world, self.leases, watchdog, results, book, pin_timeout, told)
         self._seats = seats
         self._open = True
 

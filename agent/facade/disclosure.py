@@ -21,6 +21,7 @@ BASIC = (
     "region,social-security-number,card-number,card-id,name,historical-bytes,version,issue-date,"
     "expiry-date"
 )
+NEW_PIN = "new-pin"  # for the caller's HSM; capability `pin-clear`
 CARD_SIDE = "region,historical-bytes,card-id"  # what the first step of the HSM group tells
 
 

@@ -9,13 +9,17 @@ from typing import Any
 from agent.clock import Clock
 from agent.facade.desk import Connection, Desk
 from agent.facade.disclosure import DisclosureBook
-from agent.facade.plans import Means
+from agent.facade.means import Means
 from agent.facade.unix import UnixServer
+from agent.facade.web_server import WebServer
 from agent.gate import Gate
 from agent.results import Results
 from agent.watchdog import Watchdog
 from apdu.authentication import Authenticator
+from apdu.city_keys import CityKeys
 from config.model import Facade as Settings
+from config.model import FacadeClient
+from drivers.contract import CardHandle
 from offline_store.store import Store
 from trust.references import References
 from world import World
@@ -32,31 +36,38 @@ class Facade:
         self._book = DisclosureBook(clock, store, references)
         self._desk: Desk | None = None
         self._unix: UnixServer | None = None
+        self._web: WebServer | None = None
 
     def open(
         self,
         gate: Gate,
         watchdog: Watchdog,
         results: Results,
-        authenticator: Callable[[], Authenticator],
+        authenticator: Callable[[CardHandle], Authenticator],
+        keys: CityKeys,
     ) -> None:
-        """Serve, with the readers of a gate that has started. Raises `FacadeSocketUnusable`."""
+        """Serve, with the readers of a gate that has started. Raises
+        `FacadeSocketUnusable`, `FacadePortUnusable`."""
         settings = self._settings
         desk = self._desk = Desk(
             seats=gate.seats,
-            means=Means(self._world, authenticator, settings.device_number, settings.pin_timeout),
+            means=Means(self._world, authenticator, keys, settings.device_number),
             watchdog=watchdog,
             results=results,
             book=self._book,
             lease=settings.lease,
+            pin_timeout=settings.pin_timeout,
         )
-        self._unix = UnixServer(
-            self._world,
-            Path(settings.socket),
-            settings.clients,
-            lambda client, caller: Connection(desk, client, caller),
-        )
+
+        def connect(client: FacadeClient, caller: str) -> Connection:
+            return Connection(desk, client, caller)
+
+        clients = settings.clients
+        self._unix = UnixServer(self._world, Path(settings.socket), clients, connect)
         self._unix.start()
+        if settings.port is not None:
+            self._web = WebServer(self._world, settings.port, clients, connect)
+            self._web.start()
 
     def close(self) -> None:
         """Before the gate stops: every lease ends, every caller is hung up on."""
@@ -64,7 +75,9 @@ class Facade:
             self._desk.close()
         if self._unix is not None:
             self._unix.stop()
-        self._desk = self._unix = None
+        if self._web is not None:
+            self._web.stop()
+        self._desk = self._unix = self._web = None
 
     def leases(self) -> Sequence[dict[str, Any]]:
         """Who holds which reader now."""

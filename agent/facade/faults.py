@@ -120,12 +120,6 @@ class LeaseOver(FacadeFault):
     code = "facade.lease-over"
 
 
-class OtherCard(FacadeFault):
-    """The card that lies there is not the one in `pCardInfo`. (National interface: -22.)"""
-
-    code = "facade.other-card"
-
-
 class HsmNotNeeded(FacadeFault):
     """The file needs no key, so there is nothing to ask an HSM. (National interface: -2204.)"""
 

@@ -5,11 +5,11 @@ Source: spec sscard-interface.md. What a caller sent is checked here, before any
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from agent.facade.faults import BadCharacters, BadInput, BadLength, BadParameter
 from apdu.crypto import FACTOR
+from apdu.file_address import CardInfo, parse_card_info
 from drivers.contract import Interface
 
 LONGEST: Final = 8 * 1024  # bytes of one parameter; a record's value is at most 255
@@ -86,30 +86,17 @@ def by_pin(text: str) -> bool:
     return text == "1"
 
 
-@dataclass(frozen=True, repr=False)
-class CardInfo:
-    """The card that the caller means: card identification code and card number; empty: any."""
-
-    card_id: str
-    number: str
-
-
 def card_info(text: str) -> CardInfo:
-    """`card identification code | card number |`. Raises `BadInput`, `BadCharacters`, `BadLength`.
+    """`card identification code | card number |`, either of which may be empty.
 
-    The code may be empty where the caller has only the number, and the other way round.
+    Raises `BadCharacters`, `BadLength`, `FileAddressFault`.
     """
-    fields = split(text)
-    if len(fields) != 2:
-        raise BadInput(parameter="pCardInfo")
-    card_id, number = fields[0].strip().upper(), fields[1].strip().upper()
-    if not card_id and not number:
-        raise BadInput(parameter="pCardInfo")
+    card_id = text.partition("|")[0]
     if NOT_HEX.search(card_id):
         raise BadCharacters(parameter="pCardInfo")
     if len(card_id) not in (0, 32):
         raise BadLength(parameter="pCardInfo", allowed=32)
-    return CardInfo(card_id, number)
+    return parse_card_info(text)
 
 
 def keys(text: str, originals: Sequence[bytes], sizes: Sequence[int] = (FACTOR,)) -> list[bytes]:
@@ -135,3 +122,16 @@ def _key(field: str, original: bytes, sizes: Sequence[int]) -> bytes:
     if value[len(answer) :] != original:
         raise BadInput(parameter="pKey")
     return answer
+
+
+def command(text: str, size: int) -> bytes:
+    """The PIN command that the caller's HSM made, `size` bytes in hex; a `|` may follow.
+
+    Raises `BadCharacters`, `BadLength`.
+    """
+    if NOT_HEX.search(text):
+        raise BadCharacters(parameter="pKey")
+    digits = text.removesuffix("|")
+    if "|" in digits or len(digits) != 2 * size:
+        raise BadLength(parameter="pKey", allowed=2 * size)
+    return bytes.fromhex(digits)

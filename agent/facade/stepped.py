@@ -9,10 +9,11 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from agent.facade import fields
-from agent.facade.disclosure import CARD_SIDE, Disclosure
+from agent.facade.disclosure import CARD_SIDE, NEW_PIN, Disclosure
 from agent.facade.visit import Visit
 from apdu.authentication import CardParameters, Mode, Pending
-from apdu.keys import RKSSSE, Key
+from apdu.city_keys import CityKeys
+from apdu.keys import RKSSSE, STK, Key
 
 
 class Later:
@@ -23,6 +24,51 @@ class Later:
 
     def result(self) -> bytes:
         return self._fetch()
+
+
+class SteppedKey:
+    """One key's proof per step, and the PIN command in the step after it (spec: 4 fields out, or 5
+    with the PIN that the caller's HSM is to encipher)."""
+
+    mode: ClassVar[Mode] = "hsm"
+    terminal_number = ""
+
+    def __init__(self, visit: Visit, keys: CityKeys) -> None:
+        self._visit = visit
+        self._keys = keys
+
+    def internal(self, card: CardParameters, factor: bytes, original: bytes) -> Pending[bytes]:
+        raise AssertionError("the steps have no message for the card's proof")
+
+    def external(
+        self, card: CardParameters, factor: bytes, original: bytes, key: Key = RKSSSE
+    ) -> Pending[bytes]:
+        question = [card.algorithm.code, self._keys.address(key), _hex(factor), _hex(original)]
+        return Later(lambda: fields.keys(self._visit.ask(fields.joined(question)), [original])[0])
+
+    def secured(
+        self, card: CardParameters, factor: bytes, header: bytes, new_pin: bytes
+    ) -> Pending[bytes]:
+        question = [
+            card.algorithm.code,
+            self._keys.address(STK),
+            _hex(factor),
+            _hex(header),
+            new_pin.decode("ascii"),
+        ]
+        disclosure = Disclosure(NEW_PIN, card.card_id) if new_pin else None
+        return Later(
+            lambda: fields.command(
+                self._visit.ask(fields.joined(question), disclosure), 5 + header[4]
+            )
+        )
+
+    def release(self) -> None:
+        """Nothing was leased."""
+
+
+def _hex(value: bytes) -> str:
+    return value.hex().upper()
 
 
 class SteppedBasic:
@@ -65,10 +111,10 @@ class SteppedBasic:
     def _question(self) -> list[str]:
         card = self._card
         assert card is not None, "internal is asked first"
-        asked = [value.hex().upper() for pair in self._asked for value in pair]
+        asked = [_hex(value) for pair in self._asked for value in pair]
         return [
             card.region,
-            card.historical_bytes.hex().upper(),
+            _hex(card.historical_bytes),
             card.algorithm.code,
             card.card_id,
             *asked,

@@ -11,7 +11,17 @@ from typing import Protocol
 
 from agent.facade.call import Answer, Call
 from agent.facade.disclosure import Act, Disclosure, DisclosureBook, Recipient
-from agent.facade.faults import FacadeFault, LeaseOver, NoAnswer, NoCard, NoLease, NotPowered
+from agent.facade.faults import (
+    BadLength,
+    FacadeFault,
+    LeaseOver,
+    NoAnswer,
+    NoCard,
+    NoLease,
+    NoPinPad,
+    NotPowered,
+)
+from agent.facade.fields import to_gbk
 from agent.facade.functions import next_step, step
 from agent.facade.leases import Lease, Leases
 from agent.lanes import WAKE
@@ -21,7 +31,7 @@ from agent.seats import ReaderSeat
 from agent.tap import PoweredCard
 from agent.watchdog import Watch, Watchdog
 from apdu.channel import CardGone, CardMute, ReaderGone
-from drivers.contract import Absence, CardHandle, Interface, Presence
+from drivers.contract import Absence, CardHandle, Interface, Pin, Presence
 from world import Fault, QueueEmpty, World
 
 ENDS = (CardGone, CardMute, ReaderGone, NoAnswer, LeaseOver)  # no next call after these
@@ -57,6 +67,7 @@ class House:
     watchdog: Watchdog
     results: Results
     book: DisclosureBook
+    pin_timeout: float  # seconds to type a PIN
     told: Callable[[Fault], Answer]  # a fault as error code and text
 
 
@@ -80,7 +91,7 @@ class Visit:
         self._handle: CardHandle
         self._count = 0
         self.act: Act = "card-inserted"
-        self.pin_verified = False
+        self._pin: Pin | None = None
 
     # What flows use
 
@@ -101,6 +112,46 @@ class Visit:
         """Raises `CardGone` when the card was away, be it for a moment."""
         if not self._handle.present():
             raise CardGone(reader=self._seat.reader.name)
+
+    @property
+    def has_pin(self) -> bool:
+        """The person's PIN is verified and kept for the files of this very card."""
+        return self._pin is not None
+
+    def keep_pin(self, pin: Pin) -> None:
+        """The card has taken it: until it is powered down its files open without asking again."""
+        self.forget_pin()
+        self._pin = Pin(bytearray(pin.digits))
+
+    def forget_pin(self) -> None:
+        if self._pin is not None:
+            self._pin.wipe()
+        self._pin = None
+
+    def pin_for_files(self, tries: int) -> bytearray:
+        """See `apdu.key_authentication.AskPin`: the one that was verified, else from the pad."""
+        if self._pin is not None:
+            return bytearray(self._pin.digits)
+        return self.type_pin().digits
+
+    def type_pin(self, *, new: bool = False) -> Pin:
+        """From the person at the lane's PIN pad; nobody else sees it. Ends with the lease.
+
+        Raises `NoPinPad`, `PinFault`s, `DeviceFault`, `LeaseOver`.
+        """
+        pinpad = self._seat.lane.pinpad
+        if pinpad is None:
+            raise NoPinPad(lane=self._seat.lane.name)
+        self.lease.interrupt = pinpad.cancel
+        try:
+            if self.lease.over:  # the caller went before he could interrupt
+                raise LeaseOver(reason=self.lease.over)
+            ask = pinpad.ask_new if new else pinpad.ask
+            pin = ask(timeout=self._house.pin_timeout)
+        finally:
+            self.lease.interrupt = None
+        self.act = "pin-entered"
+        return pin
 
     def ask(self, output: str, disclosed: Disclosure | None = None) -> str:
         """Answer the call with a question and wait for the caller's next step; its `pKey`.
@@ -140,7 +191,10 @@ class Visit:
             PoweredCard(seat.reader, lying.count, watch) as card,
         ):
             if self._power(card, watch):
-                self._serve(watch)
+                try:
+                    self._serve(watch)
+                finally:
+                    self.forget_pin()
         return None
 
     def refuse(self, fault: Fault) -> None:
@@ -176,7 +230,7 @@ class Visit:
         except Superseded:
             return True
         except Fault as fault:
-            keep = self.pin_verified and not watch.gave_up and not isinstance(fault, ENDS)
+            keep = self._pin is not None and not watch.gave_up and not isinstance(fault, ENDS)
             keep = keep and not self.lease.over
             self._settle(keep)
             self.refuse(NoAnswer() if watch.gave_up and isinstance(fault, ENDS) else fault)
@@ -187,11 +241,16 @@ class Visit:
         """Journal what is handed out, then hand it out. Raises `LeaseOver`, `Unstored`."""
         if self.lease.over:
             raise LeaseOver(reason=self.lease.over)
+        function = self.call.function
+        if len(outcome.output) >= function.output // 2:  # GBK has at most two bytes per character
+            size = len(to_gbk(outcome.output)) + 1
+            if size > function.output:
+                raise BadLength(parameter="pOutInfo", allowed=function.output)
         if outcome.disclosed is not None:
             self._house.book.write(
                 outcome.disclosed,
                 self._recipient,
-                function=self.call.function.name,
+                function=function.name,
                 lane=self._seat.lane.name,
                 interface=self._seat.reader.interface,
                 act=self.act,

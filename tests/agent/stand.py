@@ -22,6 +22,7 @@ from agent.tap import TapReport, Taps
 from agent.texts import Texts
 from agent.watchdog import Watchdog
 from apdu.channel import CardGone, CardMute, Transport
+from apdu.city_keys import CityKeys
 from config.model import CodeRule, Scene
 from drivers.contract import (
     Absence,
@@ -42,6 +43,7 @@ from offline_store.faults import DiskFull
 from offline_store.store import Entry, Store
 from simulators.cards import Card
 from simulators.cards import Interface as CardInterface
+from simulators.ceremony import CITY_KEYS
 from simulators.people import Cast, Wallet, load_cast
 from simulators.world import SimWorld
 from trust.references import References
@@ -52,6 +54,7 @@ T = TypeVar("T")
 CITY_KEY = b"made-up city reference key, 32 B"
 EPOCH = "0123456789abcdef" * 2
 WINDOW = 8.0
+KEYS = CityKeys.from_toml(CITY_KEYS)
 
 
 class FakeReader:
@@ -131,6 +134,7 @@ class FakeHandle:
         self._world = world
         self._reader = reader
         self._card = card
+        self._count = reader.count
         self._open = True
 
     @property
@@ -152,7 +156,7 @@ class FakeHandle:
             reader.steps[number]()
         if reader.pace:
             self._world.wait(reader.pace)
-        if reader.card is not self._card:
+        if not self._lies_there():
             raise CardGone(reader=reader.name)
         answer = self._card.transmit(command)
         if not answer:
@@ -161,7 +165,11 @@ class FakeHandle:
         return answer
 
     def present(self) -> bool:
-        return self._open and self._reader.card is self._card
+        return self._open and self._lies_there()
+
+    def _lies_there(self) -> bool:
+        """Never removed since it was opened."""
+        return self._reader.count == self._count and self._reader.card is self._card
 
     def close(self) -> None:
         if self._open:
@@ -356,7 +364,7 @@ class Stand:
         self.references = References(CITY_KEY)
         self.watchdog = Watchdog(world, 1.2)
         self.spare = FakeReader(world, "psam-2", Interface.SAM, pace=pace)
-        self.sams = SamDesk(world, [self.psam, self.spare])
+        self.sams = SamDesk(world, [self.psam, self.spare], keys=KEYS)
         self.desk = CardDesk(world, self.sams, self.references)
         self.resolvers: dict[Resolve, Resolver] = {}
         self.taps = Taps(

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from simulators.world import SimWorld
 from sync import faults
+from sync.asking import AT_ONCE
 from sync.contract.topics import Place
-from sync.link import Acknowledged, Lost, Message, Signal, Will
+from sync.link import Acknowledged, Exchange, Lost, Message, Signal, Will
 from sync.platform.examine import examine
 from sync.platform.ledger import Ledger
 from sync.platform.macs import Macs
@@ -74,7 +75,7 @@ class Storm:
             self.world.wait(seconds)
         effect()
 
-    def published(self, topic: str, payload: bytes) -> None:
+    def published(self, topic: str, payload: bytes, exchange: Exchange | None) -> None:
         if topic == GATE.up("events"):
             self.batches += 1
             self.carry(lambda: self._ingest(payload))
@@ -99,7 +100,7 @@ class StormLink:
 
     @property
     def room(self) -> int:
-        return 0 if self._signals is None else 4 - self._unacknowledged
+        return 0 if self._signals is None else 4 + AT_ONCE - self._unacknowledged
 
     def connect(self, will: Will | None, wake: Event) -> None:
         self.disconnect()
@@ -113,13 +114,15 @@ class StormLink:
         if self._signals is None:
             raise faults.NotConnected
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> int:
+    def publish(
+        self, topic: str, payload: bytes, *, retain: bool = False, exchange: Exchange | None = None
+    ) -> int:
         if self.room <= 0:
             raise faults.NotConnected
         self._handles += 1
         self._unacknowledged += 1
         self._signal(Acknowledged(self._handles))
-        self._storm.published(topic, payload)
+        self._storm.published(topic, payload, exchange)
         if self._storm.chance(self._storm.weather.cut):
             self.cut()
         return self._handles

@@ -8,7 +8,7 @@ from agent.clock import Clock
 from agent.facade.call import Answer
 from agent.facade.desk import Connection, Desk
 from agent.facade.disclosure import DisclosureBook
-from agent.facade.plans import Means
+from agent.facade.means import Means
 from agent.lanes import InputThread, Lane
 from agent.results import Results
 from agent.seats import ReaderSeat
@@ -16,9 +16,11 @@ from agent.texts import Texts
 from config.model import Capability, FacadeClient
 from drivers.contract import Interface, PinPad
 from offline_store.event import Event
+from simulators.cards.ciphers import Algorithm
+from simulators.ceremony import City
 from simulators.people import Cast
 from simulators.world import SimWorld
-from tests.agent.stand import FakeReader, Stand, cast_store
+from tests.agent.stand import KEYS, FakeReader, Stand, cast_store
 from world import Task
 
 T = TypeVar("T")
@@ -83,11 +85,12 @@ class Counter:
             thread.start()
         self.desk = Desk(
             seats=self.seats,
-            means=Means(world, self.stand.sams.authenticator, "WINDOW-7", 30.0),
+            means=Means(world, self.stand.desk.authenticator, KEYS, "WINDOW-7"),
             watchdog=self.stand.watchdog,
             results=Results(Texts("en")),
             book=DisclosureBook(Clock(world), cast_store(self.stand.store), self.stand.references),
             lease=LEASE,
+            pin_timeout=30.0,
         )
         self.me = self.caller()
 
@@ -110,6 +113,25 @@ class Counter:
     def good(self, function: str, *parameters: str | bytes) -> list[str]:
         """The fields of a call that must be good."""
         return Fields(self.call(function, *parameters)).all
+
+    def hsm(self, question: Sequence[str]) -> str:
+        """What the caller's own HSM answers to the 8 fields of iReadCardBas_HSM_Step1."""
+        historical, algorithm = bytes.fromhex(question[1]), Algorithm(int(question[2]))
+        city = City(question[0], self.stand.cast.seed.encode())
+        pairs = {"IRK": question[4:6], "RKSSSE": question[6:8]}
+        return "".join(
+            self.proof(city, algorithm, key, historical, *asked) + "|" if asked[0] else "|"
+            for key, asked in pairs.items()
+        )
+
+    def proof(
+        self, city: City, algorithm: Algorithm, key: str, historical: bytes, *asked: str
+    ) -> str:
+        factor, original = map(bytes.fromhex, asked)
+        told = city.authentication_data(
+            algorithm, key, historical, factor=factor, original=original
+        )
+        return (told + original).hex().upper()
 
     def beside(self, work: Callable[[], object]) -> Task:
         return self.world.spawn(lambda: _drop(work()), name="beside")
