@@ -17,6 +17,7 @@ from simulators.cards import (
     face,
     operating_system,
 )
+from simulators.cards.contents import Transaction
 from simulators.cards.contract import Processor
 from simulators.ceremony import CardOrder, City, card_number
 
@@ -123,6 +124,11 @@ LONG_NAME = "A" + "古丽巴哈尔·阿卜杜热合曼·买买提艾力·玉素�
 DOTTED_NAME = "阿依古丽·买买提"
 PIPE_NAME = "张韡"  # 韡 is ED 7C: its second byte is the separator's
 
+TRANSACTIONS = (
+    Transaction(1, "519900000088", "20260101080910", 1234, 1234, 0),
+    Transaction(2, "519900000088", "20260102080910", 3000, 1000, 2000),
+)
+
 V1, V2, V3 = Generation.V1, Generation.V2, Generation.V3
 DES, SSF33, SM4 = Algorithm.DES3, Algorithm.SSF33, Algorithm.SM4
 
@@ -130,7 +136,7 @@ _ALL = (
     _card("1.0-3des", "00001001", V1, DES),
     _card("2.0-3des", "00002001", V2, DES),
     _card("2.0-ssf33", "00002002", V2, SSF33),
-    _card("3.0-sm4", "00003001"),
+    _card("3.0-sm4", "00003001", transactions=TRANSACTIONS),
     _card("long-name", "00003002", holder=_named(LONG_NAME)),
     _card("dotted-name", "00003003", holder=_named(DOTTED_NAME)),
     _card("pipe-name", "00003004", holder=_named(PIPE_NAME)),

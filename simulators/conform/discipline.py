@@ -138,7 +138,9 @@ def _type(bench: Bench, *, function: Function) -> None:
         )
 
 
-_TYPED = [one for one in CALLED if "iType" in one.parameters and one.supported]
+_TYPED = [  # without the right to PINs a caller hears of nothing else
+    one for one in CALLED if "iType" in one.parameters and one.supported and not one.hands_out_pin
+]
 for _number, _function in enumerate(_TYPED, 1):
     case(f"TYP-{_number:03}", f"{_function.name}: an unknown iType is -14",
          f"{_function.name}：未知 iType 返回 -14")(

@@ -129,7 +129,7 @@ def other_card(bench: Bench) -> None:
 @case("ERR-021", "-23: pCardInfo without its fields", "-23：传入信息不合法", "cards", "psam")
 def no_fields(bench: Bench) -> None:
     bench.stage.lay(CARDS["3.0-sm4"].fresh())
-    bench.refused(-23, "iReadCard", 1, 2, "no fields here", "SSSEEF06|09|$")
+    bench.refused(-23, "iReadCard", 1, 2, f"{'0' * 32}|A|B|", "SSSEEF06|09|$")
 
 
 @case("ERR-022", "-41: characters that a key cannot have", "-41：非法字符", "cards")

@@ -3,18 +3,12 @@
 Computed from the city's keys, as the real one would from its own; the program only carries it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from functools import cached_property
 
-from simulators.cards import SUITES, Algorithm
-from simulators.cards.ciphers import padded
-from simulators.ceremony import City
-
-PIN_BLOCK = 6  # digits of a new PIN here
-HEADERS: Mapping[Algorithm, str] = {
-    Algorithm.DES3: "842400010C",
-    Algorithm.SSF33: "8424000114",
-    Algorithm.SM4: "8424000114",
-}
+from apdu.city_keys import CityKeys
+from simulators.cards import Algorithm
+from simulators.ceremony import CITY_KEYS, City
 
 
 class Hsm:
@@ -23,18 +17,33 @@ class Hsm:
     def __init__(self, city: City) -> None:
         self._city = city
 
-    def basic(self, fields: list[str]) -> str:
+    def basic(self, fields: Sequence[str]) -> str:
         """8 fields of iReadCardBas_HSM_Step1 → key of step 2."""
         _, historical, algorithm, _, factor, original, ext_factor, ext_original = fields[:8]
-        internal = self.one("IRK", algorithm, historical, factor, original)
-        external = (
-            self.one("RKSSSE", algorithm, historical, ext_factor, ext_original)
-            if ext_factor
-            else ""
-        )
+        internal = self.answer("IRK", algorithm, historical, factor, original)
+        external = ""
+        if ext_factor:
+            external = self.answer("RKSSSE", algorithm, historical, ext_factor, ext_original)
         return f"{internal}|{external}|"
 
-    def one(self, key: str, algorithm: str, historical: str, factor: str, original: str) -> str:
+    def one(self, historical: str, fields: Sequence[str]) -> str:
+        """Algorithm, key address, factor, original of a first step → key of the second."""
+        algorithm, address, factor, original = fields[:4]
+        return self.answer(self._names[address], algorithm, historical, factor, original)
+
+    def command(self, historical: str, fields: Sequence[str]) -> str:
+        """Algorithm, key address, factor, header, new PIN of a second step → key of the third."""
+        algorithm, _, factor, header, pin = fields[:5]
+        made = self._city.secured_command(
+            Algorithm(int(algorithm)),
+            bytes.fromhex(historical),
+            factor=bytes.fromhex(factor),
+            header=bytes.fromhex(header),
+            new_pin=pin,
+        )
+        return made.hex().upper()
+
+    def answer(self, key: str, algorithm: str, historical: str, factor: str, original: str) -> str:
         """Answer ‖ original, 32 hex digits, for one challenge under a key by its name."""
         answer = self._city.authentication_data(
             Algorithm(int(algorithm)),
@@ -45,17 +54,8 @@ class Hsm:
         )
         return answer.hex().upper() + original
 
-    def secured(self, algorithm: str, historical: str, factor: str, header: str, pin: str) -> str:
-        """Header ‖ enciphered PIN ‖ MAC for a PIN command; without a PIN the MAC alone."""
-        suite = SUITES[Algorithm(int(algorithm))]
-        key = self._city.key(
-            Algorithm(int(algorithm)), "STK", level=0, historical=bytes.fromhex(historical)
-        )
-        process_key = suite.process_key(key, bytes.fromhex(factor))
-        enciphered = b""
-        if pin:
-            block = padded(bytes.fromhex(f"{len(pin) // 2:02X}{pin}"), suite.block)
-            for at in range(0, len(block), suite.block):
-                enciphered += suite.encrypt(process_key, block[at : at + suite.block])
-        command = bytes.fromhex(header) + enciphered
-        return (command + suite.mac(process_key, padded(command, suite.block))).hex().upper()
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        """Key names by address, as the authority gave them out."""
+        table = CityKeys.from_toml(CITY_KEYS)
+        return {table.address(key): name for name, key in table.keys.items()}

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from simulators.conform import basic, discipline, errors
+from simulators.conform import basic, discipline, errors, files, pins
 from simulators.conform.cases import TABLE, Bench, Case, Mismatch, Need
-from simulators.conform.stage import Stage
+from simulators.conform.stage import Stage, StageBroken
 from simulators.conform.subject import FrameConnection, LibraryProcess, Subject, SubjectFailed
+from simulators.site import NotInTime
 
-ROOMS = (basic, discipline, errors)  # whoever imports this module has the whole table
+ROOMS = (basic, discipline, errors, files, pins)  # whoever imports this module has the whole table
 
 Outcome = Literal["passed", "failed", "skipped"]
 Through = Literal["daemon", "pcsc"]
@@ -91,10 +92,14 @@ def _run(target: Target, stage: Stage | None, case: Case) -> Result:
             if stage is not None:
                 stage.reset()
             case.run(_bench(target, stage, stack))
+        if stage is not None:
+            stage.require_daemon()
     except Mismatch as wrong:
         outcome: tuple[Outcome, str, str] = ("failed", wrong.expected, wrong.got)
     except SubjectFailed as wrong:
         outcome = ("failed", "an answer", str(wrong))
+    except (StageBroken, NotInTime) as wrong:
+        outcome = ("failed", "a stage that stands", str(wrong))
     else:
         outcome = ("passed", "", "")
     return Result(case, outcome[0], time.perf_counter() - began, *outcome[1:])

@@ -15,6 +15,7 @@ from typing import Self
 from agent.cli.client import DaemonAbsent
 from simulators.cards import Algorithm, Card, Interface, PsamKeyId
 from simulators.cards.contract import Processor
+from simulators.ceremony import CITY_KEYS
 from simulators.conform.cast import CITY, StageCard
 from simulators.conform.hsm import Hsm
 from simulators.conform.typist import AGAIN, BEGIN, Typist
@@ -40,6 +41,10 @@ SETTLED = 0.3  # seconds in which pcscd has told everybody that a card came or w
 CAPABILITIES = ("identity", "files", "write", "pin")
 
 Wrong = Callable[[Processor], Processor]
+
+
+class StageBroken(Exception):
+    """What stands on the stage fell over, which no subject may bring about."""
 
 
 class Stage:
@@ -169,6 +174,12 @@ class Stage:
         """What a caller left behind has timed out. Nothing tells of that end, so time passes."""
         time.sleep(LEASE + SETTLED)
 
+    def require_daemon(self) -> None:
+        """Raises `StageBroken` when a test has ended the daemon, which is started again."""
+        if self._with_daemon and not self.agent.alive:
+            self.agent.start()
+            raise StageBroken("the daemon ended")
+
     def stop_daemon(self) -> None:
         self.agent.stop()
 
@@ -208,6 +219,7 @@ class Stage:
         keys = FileKeyStore(RealWorld(), self.folder / "keys")
         for name, secret in CITY.terminal_secrets(TERMINAL).items():
             keys.write(name, secret)
+        (self.folder / "authority.toml").write_text(CITY_KEYS)
 
     def _configure(self) -> None:
         capabilities = [*CAPABILITIES, *(["pin-clear"] if self._pin_clear else [])]
@@ -226,6 +238,7 @@ socket = "{self.folder / "agent.sock"}"
 
 [keys]
 path = "{self.folder / "keys"}"
+authority = "{self.folder / "authority.toml"}"
 
 [scene]
 kind = "library-gate"

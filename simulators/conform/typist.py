@@ -16,13 +16,14 @@ class Typist(PinPadPeer):
         super().__init__()
         self.asked = 0
         self._keys: deque[bytes] = deque()
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
 
     def received(self, data: bytes, send: Callable[[bytes], None]) -> None:
         super().received(data, send)
         for _ in range(data.count(BEGIN) + data.count(AGAIN)):
             with self._lock:
                 self.asked += 1
+                self._lock.notify_all()
                 keys = self._keys.popleft() if self._keys else b""
             if keys:
                 send(keys)
@@ -40,6 +41,11 @@ class Typist(PinPadPeer):
         """Type nothing until the daemon gives up."""
         with self._lock:
             self._keys.append(b"")
+
+    def await_asked(self, questions: int, within: float = 10.0) -> bool:
+        """Wait until so many questions have been asked since `rest`."""
+        with self._lock:
+            return self._lock.wait_for(lambda: self.asked >= questions, within)
 
     def rest(self) -> None:
         with self._lock:
