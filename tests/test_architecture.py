@@ -30,7 +30,10 @@ MAY_IMPORT = {
 HOUSE = {*product.ROOMS, "simulators", "benchmarks", "tests"}
 
 # The commands that bring simulated devices along, and what they may bring.
-WITH_SIMULATORS = {Path("agent/cli/proving.py"): {"simulators", "benchmarks"}}
+WITH_SIMULATORS = {
+    Path("agent/cli/proving.py"): {"simulators", "benchmarks"},
+    Path("agent/cli/conform.py"): {"simulators"},
+}
 
 # Where a process begins, so somebody has to say which World it lives in.
 MAKES_THE_WORLD = {

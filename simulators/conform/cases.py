@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from simulators.conform.cast import VOCABULARY
 from simulators.conform.stage import Stage
 from simulators.conform.subject import Argument, Call, Got, Subject
 
@@ -82,10 +83,20 @@ def case(id_: str, title: str, zh: str, *needs: Need) -> Callable[[Run], Run]:
     return put
 
 
+def shown(value: object) -> str:
+    """A value for a report. A text that the stage did not make up itself may be a real person's:
+    of that only the length is told."""
+    if isinstance(value, str):
+        return (value or "(empty)") if value in VOCABULARY else f"({len(value)} characters)"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(shown, value))}]"
+    return str(value)
+
+
 def require(what: str, expected: object, got: object) -> None:
     """Equal, or a `Mismatch`."""
     if expected != got:
-        raise Mismatch(f"{what} {expected}", f"{got}")
+        raise Mismatch(f"{what}: {shown(expected)}", shown(got))
 
 
 def require_result(got: Got, expected: int) -> Got:
@@ -115,7 +126,7 @@ def require_fields(names: Sequence[str], expected: Sequence[str], got: Sequence[
     require("number of fields", len(expected), len(got))
     for name, right, told in zip(names, expected, got, strict=True):
         if right != told:
-            raise Mismatch(f"{name} {right or '(empty)'}", told or "(empty)")
+            raise Mismatch(f"{name}: {shown(right)}", shown(told))
 
 
 BASIC_FIELDS = (

@@ -148,3 +148,18 @@ _ALL = (
     _card("other", "00003008", holder=_named("王砚秋")),
 )
 CARDS: Mapping[str, StageCard] = {card.key: card for card in _ALL}
+
+
+def _vocabulary() -> frozenset[str]:
+    """All that the stage's cards say, field by field: made up, so a report may show it."""
+    words = {"", "0" * 12, "0" * 32}
+    for card in CARDS.values():
+        holder = card.order.holder
+        name = holder.name.encode("gbk")
+        words.update(card.basic("", ""))
+        words.update((holder.sex, holder.nation, holder.birthplace, holder.birth))
+        words.update(part.decode("gbk", "replace") for part in (name[:30], name[30:]))
+    return frozenset(words)
+
+
+VOCABULARY = _vocabulary()

@@ -72,8 +72,8 @@ def _no_card(bench: Bench, *, function: Function) -> None:
 
 
 for _number, _function in enumerate(CALLED, 1):
-    case(f"BUF-{_number:03}", f"{_function.name} without a card: error fits into"
-         f" {_function.output} bytes", f"{_function.name} 无卡：错误说明不越界", "library", "cards")(
+    case(f"BUF-{_number:03}", f"{_function.name} without a card: an error within its buffer",
+         f"{_function.name} 无卡：错误说明不越界", "library", "cards")(
         partial(_no_card, function=_function)
     )  # fmt: skip
 

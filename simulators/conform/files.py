@@ -13,7 +13,7 @@ from simulators.conform.cases import (
     require_result,
     text,
 )
-from simulators.conform.cast import CARDS, PIN, PIPE_NAME, StageCard
+from simulators.conform.cast import CARDS, PIN, PIPE_NAME, TRANSACTIONS, StageCard
 from simulators.conform.stage import AIR, SLOT
 from simulators.conform.subject import Argument, Call, Got
 from simulators.vpcd import Faults, Moment, TearAtApdu
@@ -177,14 +177,19 @@ def no_file(bench: Bench) -> None:
         raise Mismatch("an error", f"result {got.result}")
 
 
-@case("DEB-001", "iReadDebitRecord: the rows, the newest first, by PIN", "读消费记录",
-      "cards", "psam", "pad")  # fmt: skip
+@case("DEB-001", "iReadDebitRecord: rows of seq^terminal^time^total^account+pool^, by PIN",
+      "读消费记录", "cards", "psam", "pad")  # fmt: skip
 def debit_records(bench: Bench) -> None:
     _lay(bench)
     bench.stage.typist.will_type(PIN)
     rows = fields(require_result(bench.call("iReadDebitRecord", 1), 0))
-    expected = ["2^519900000088^20260102080910^30.00^10.00+20.00", ""]
-    require("rows", expected, rows)
+    require("number of rows", len(TRANSACTIONS), len(rows))
+    for row, transaction in zip(rows, reversed(TRANSACTIONS), strict=True):
+        parts = row.removesuffix("^").split("^")
+        require("number of fields in a row", 5, len(parts))
+        require("sequence number", transaction.sequence, int(parts[0], 16))
+        require("terminal", transaction.terminal, parts[1])
+        require("time", transaction.time, parts[2])
 
 
 @case("DEB-002", "A card without transactions: no row, no error", "无消费记录",

@@ -1,4 +1,4 @@
-"""The PIN functions: the person types at the pad, the caller never sees it, no try is spent twice."""
+"""The PIN functions: typed at the pad, never seen by the caller, no try spent twice."""
 
 from functools import partial
 

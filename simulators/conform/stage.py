@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from agent.cli.client import DaemonAbsent
 from simulators.cards import Algorithm, Card, Interface, PsamKeyId
@@ -203,12 +203,12 @@ class Stage:
     def _state(self, name: str) -> str:
         return str(self._reader(name)["state"])
 
-    def _reader(self, name: str) -> Mapping[str, object]:
+    def _reader(self, name: str) -> Mapping[str, Any]:
         try:
             readers = self.agent.status()["readers"]
         except DaemonAbsent:  # a test has stopped it
             return {"presented": -1, "state": "absent"}
-        found: Mapping[str, object] = next(one for one in readers if one["name"] == name)
+        found: Mapping[str, Any] = next(one for one in readers if one["name"] == name)
         return found
 
     def _psam(self) -> str:
