@@ -1,7 +1,7 @@
 """Runs the table: each test with a process or connection of its own, on a stage put in order."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,13 @@ from typing import Literal
 from simulators.conform import basic, discipline, errors, files, pins
 from simulators.conform.cases import TABLE, Bench, Case, Mismatch, Need
 from simulators.conform.stage import Stage, StageBroken
-from simulators.conform.subject import FrameConnection, LibraryProcess, Subject, SubjectFailed
+from simulators.conform.subject import (
+    PATIENCE,
+    FrameConnection,
+    LibraryProcess,
+    Subject,
+    SubjectFailed,
+)
 from simulators.site import NotInTime
 
 ROOMS = (basic, discipline, errors, files, pins)  # whoever imports this module has the whole table
@@ -40,13 +46,22 @@ class Target:
     has: frozenset[Need]
 
 
-def library(path: Path, stage: Stage, through: Through) -> Target:
-    """A shared library on the stage."""
+def library(
+    path: Path,
+    stage: Stage,
+    through: Through,
+    *,
+    environment: Mapping[str, str] | None = None,
+    patience: float = PATIENCE,
+) -> Target:
+    """A shared library on the stage. `environment`: more of its process; `patience`: seconds for
+    a call in which nobody types."""
     has: set[Need] = {"library", "cards", "psam"}
     if through == "daemon":
         has |= {"pad", "daemon", "pin-clear"}
+    around = {**stage.environment, **(environment or {})}
     return Target(
-        str(path), lambda: LibraryProcess(path.absolute(), stage.environment), frozenset(has)
+        str(path), lambda: LibraryProcess(path.absolute(), around, patience), frozenset(has)
     )
 
 

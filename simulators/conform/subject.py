@@ -63,9 +63,11 @@ class Subject(Protocol):
 
     def exports(self, name: str) -> bool: ...
 
-    def call(self, call: Call, within: float = PATIENCE) -> Got: ...
+    def call(self, call: Call, within: float | None = None) -> Got:
+        """`within` seconds, else those of the subject."""
+        ...
 
-    def together(self, calls: Sequence[Call], within: float = PATIENCE) -> Sequence[Got]:
+    def together(self, calls: Sequence[Call]) -> Sequence[Got]:
         """All at once, from threads of their own."""
         ...
 
@@ -73,7 +75,7 @@ class Subject(Protocol):
         """Start a call, for `finish`; meanwhile the test does something to the stage."""
         ...
 
-    def finish(self, within: float = PATIENCE) -> Got: ...
+    def finish(self, within: float | None = None) -> Got: ...
 
     def close(self) -> None: ...
 
@@ -81,7 +83,10 @@ class Subject(Protocol):
 class LibraryProcess:
     """See `Subject`. Starts at once. Raises `SubjectFailed`, as all calls do."""
 
-    def __init__(self, library: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, library: Path, environment: Mapping[str, str], patience: float = PATIENCE
+    ) -> None:
+        self._patience = patience
         ours_in, theirs_out = os.pipe()
         theirs_in, ours_out = os.pipe()
         self._process = subprocess.Popen(
@@ -107,19 +112,20 @@ class LibraryProcess:
 
     def exports(self, name: str) -> bool:
         self._send({"export": name})
-        return bool(self._take(PATIENCE)["exported"])
+        return bool(self._take(self._patience)["exported"])
 
-    def call(self, call: Call, within: float = PATIENCE) -> Got:
-        return self.together([call], within)[0]
+    def call(self, call: Call, within: float | None = None) -> Got:
+        self.begin(call)
+        return self.finish(within)
 
-    def together(self, calls: Sequence[Call], within: float = PATIENCE) -> Sequence[Got]:
+    def together(self, calls: Sequence[Call]) -> Sequence[Got]:
         self._send({"calls": [_order(call) for call in calls]})
-        return self._got(within)
+        return self._got(None)
 
     def begin(self, call: Call) -> None:
         self._send({"calls": [_order(call)]})
 
-    def finish(self, within: float = PATIENCE) -> Got:
+    def finish(self, within: float | None = None) -> Got:
         return self._got(within)[0]
 
     def close(self) -> None:
@@ -136,8 +142,8 @@ class LibraryProcess:
         except BrokenPipeError:
             raise self._ended() from None
 
-    def _got(self, within: float) -> Sequence[Got]:
-        answers = self._take(within)["answers"]
+    def _got(self, within: float | None) -> Sequence[Got]:
+        answers = self._take(within or self._patience)["answers"]
         if any("missing" in answer for answer in answers):
             raise SubjectFailed("the function is not exported")
         return [
@@ -185,17 +191,17 @@ class FrameConnection:
     def exports(self, name: str) -> bool:
         return name in FUNCTIONS
 
-    def call(self, call: Call, within: float = PATIENCE) -> Got:
+    def call(self, call: Call, within: float | None = None) -> Got:
         self.begin(call)
         return self.finish(within)
 
-    def together(self, calls: Sequence[Call], within: float = PATIENCE) -> Sequence[Got]:
+    def together(self, calls: Sequence[Call]) -> Sequence[Got]:
         """The library would make them one after the other on its one connection; so do we."""
         guard, found = threading.Lock(), dict[int, Got]()
 
         def run(number: int, call: Call) -> None:
             with guard:
-                found[number] = self.call(call, within)
+                found[number] = self.call(call)
 
         threads = [
             threading.Thread(target=run, args=(number, call)) for number, call in enumerate(calls)
@@ -214,7 +220,8 @@ class FrameConnection:
         except OSError as error:
             raise SubjectFailed(f"{self._path}: {error.strerror}") from error
 
-    def finish(self, within: float = PATIENCE) -> Got:
+    def finish(self, within: float | None = None) -> Got:
+        within = within or PATIENCE
         self._line.settimeout(within)
         try:
             size = wire.length_of(self._exactly(4))
