@@ -99,9 +99,16 @@ class SocialSecurityCard:
 
     def select_application(self, application: Application) -> None:
         """Enter DF01 …; rights won before are lost. Raises `CardBlocked`."""
-        by_fid = bytes.fromhex(application.name) if self._by_fid else b""
-        p1, name = (0x00, by_fid) if by_fid else (0x04, application.aid)
-        self.do(Command(0x00, 0xA4, p1, 0x00, name, expected=256))
+        if not self._by_fid:
+            return self.select_by_name(application.aid)
+        fid = bytes.fromhex(application.name)
+        self.do(Command(0x00, 0xA4, 0x00, 0x00, fid, expected=256))
+        self._file = None
+        return None
+
+    def select_by_name(self, name: bytes) -> None:
+        """Enter another environment or application; rights won before are lost."""
+        self.do(Command(0x00, 0xA4, 0x04, 0x00, name, expected=256))
         self._file = None
 
     def read_value(self, record: Record) -> bytes:

@@ -9,6 +9,7 @@ import hmac
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import resources
 
 from simulators.cards import (
@@ -31,6 +32,8 @@ from simulators.cards import (
 from simulators.cards.ciphers import padded
 from simulators.cards.contents import Transaction
 from simulators.cards.layout import applications
+from simulators.cards.pki import CertificateAuthority, Defect
+from trust.sm2 import sm2
 
 # The authority's table as a city gives it to its terminals (`apdu.city_keys.CityKeys`).
 CITY_KEYS = resources.files("simulators.cards").joinpath("authority.toml").read_text("utf-8")
@@ -86,6 +89,8 @@ class CardOrder:
     key_version_byte: bool = False
     pad: str = "F"
     transactions: Sequence[Transaction] = ()  # oldest first
+    certificates: bool = False  # 3.0: EF0012, 0018 and 0019 are filled
+    certificate_defect: Defect = Defect.NONE
     version: str | None = None  # None: of the generation; 1.0 cards may have it empty
 
 
@@ -116,7 +121,7 @@ class City:
 
     def issuer_private(self) -> bytes:
         """32 bytes fit for an SM2 private key of this city's platform (far below the order)."""
-        return b"\0" + self._secret("issuer/sm2", 31)
+        return self._private("issuer/sm2")
 
     def terminal_secrets(self, terminal: str) -> Mapping[str, bytes]:
         """By the key store's names: `city-reference` (32), `journal-seed` (32)."""
@@ -128,6 +133,9 @@ class City:
     def random(self, purpose: str) -> RandomSource:
         """Challenges of one card, say: repeatable, and different for every purpose."""
         return seeded(self._secret(f"random/{purpose}", 32))
+
+    def _private(self, name: str) -> bytes:
+        return b"\0" + self._secret(name, 31)
 
     def _secret(self, name: str, size: int) -> bytes:
         return _derive(self._seed, f"city/{self.region}/{name}", size)
@@ -149,6 +157,7 @@ class City:
             algorithm_in_fci=order.algorithm_in_fci,
             key_version_byte=order.key_version_byte,
             pad=order.pad,
+            binaries=self._certificates(order) if order.certificates else {},
             transactions=tuple(one.row for one in order.transactions),
         )
 
@@ -169,8 +178,21 @@ class City:
         """T1–T13: made-up vendors, then four region digits and the serial."""
         return bytes.fromhex("00814A4446" + "8660" + self.region[:4] + serial)
 
+    @cached_property
+    def certificate_authority(self) -> CertificateAuthority:
+        """Root and issuing CA of this city's 3.0 cards."""
+        return CertificateAuthority(sm2(), self._private("pki/root"), self._private("pki/issuing"))
+
     def card_id(self, serial: str) -> str:
         return f"{self.region}{ISSUER_CODE}{serial}FFFFFFFF"
+
+    def _certificates(self, order: CardOrder) -> Mapping[str, bytes]:
+        return self.certificate_authority.files(
+            order.serial,
+            self._private(f"pki/{order.serial}/signing"),
+            self._private(f"pki/{order.serial}/encryption"),
+            order.certificate_defect,
+        )
 
     def _card_data(self, order: CardOrder) -> CardData:
         return CardData(

@@ -51,11 +51,17 @@ def row_of(kind: type[Fault]) -> Row | None:
 def told(fault: Fault) -> Answer:
     """The fault as the caller hears it: number, and words in Chinese."""
     row = row_of(type(fault))
-    words = Texts("zh").fault(fault)
+    words = _texts().fault(fault)
     if row is not None:
         return Answer(row.result, f"{row.zh}：{words}")
     assert isinstance(fault, StatusFault)
     return Answer(-fault.sw, f"卡片返回 {fault.sw:04X}：{words}")
+
+
+@cache
+def _texts() -> Texts:
+    """Read once: a refusal costs no more than an answer."""
+    return Texts("zh")
 
 
 @cache

@@ -24,6 +24,7 @@ from apdu.file_address import (
 from apdu.files import SOCIAL_SECURITY_NUMBER
 from apdu.key_authentication import How, Needs
 from apdu.session import CardSession, open_session
+from apdu.values import PARTS
 from offline_store.event import Authentication
 
 TRANSACTIONS = "DF04EF08|$"
@@ -50,7 +51,8 @@ def read_debit_record(means: Means, parameters: Sequence[str]) -> Plan:
     def flow(visit: Visit) -> Outcome:
         with _session(means, visit, None) as session:
             found = session.read(files, how="pin", ask_pin=visit.pin_for_files)
-            return _told(visit, session, found, fields.joined(found[0].values))
+            rows = [_debit(row) for row in found[0].values]
+            return _told(visit, session, found, fields.joined(rows))
 
     return Plan(fields.kinds(parameters[0]), flow)
 
@@ -98,6 +100,14 @@ def write_card_hsm(means: Means, parameters: Sequence[str]) -> Plan:
         return Outcome("", keep=visit.has_pin)
 
     return Plan(kinds, flow)
+
+
+def _debit(row: str) -> str:
+    """`seq ^ terminal ^ time ^ total ^ account + pool ^` (spec) of a row's seven columns; amounts
+    in fen. What the holder paid himself is in the total only."""
+    sequence, _, terminal, time, account, own, pool = row.split(PARTS)
+    paid = int(account) + int(pool)
+    return "".join(f"{value}{PARTS}" for value in (sequence, terminal, time, paid + int(own), paid))
 
 
 def _session(means: Means, visit: Visit, info: CardInfo | None) -> CardSession:

@@ -14,19 +14,20 @@ from agent.results import Results
 from agent.seats import ReaderSeat
 from agent.texts import Texts
 from config.model import Capability, FacadeClient
-from drivers.contract import Interface, PinPad
+from drivers.contract import Interface
 from offline_store.event import Event
 from simulators.cards.ciphers import Algorithm
 from simulators.ceremony import City
 from simulators.people import Cast
 from simulators.world import SimWorld
+from tests.agent.facade.pad import FakePad
 from tests.agent.stand import KEYS, FakeReader, Stand, cast_store
 from world import Task
 
 T = TypeVar("T")
 
 LEASE = 60.0
-EVERYTHING: Sequence[Capability] = ("identity", "files", "write", "pin", "pin-clear")
+EVERYTHING: tuple[Capability, ...] = ("identity", "files", "write", "pin", "pin-clear")
 
 
 def client(
@@ -62,7 +63,7 @@ class Counter:
         world: SimWorld,
         *,
         psam: bool = True,
-        pinpad: PinPad | None = None,
+        pinpad: bool = True,
         taps: bool = False,
         cast: Cast | None = None,
         pace: float = 0.002,
@@ -71,7 +72,10 @@ class Counter:
         self.stand = Stand(world, psam=psam, cast=cast, pace=pace)
         self.slot = FakeReader(world, "slot", Interface.CONTACT, pace=pace)
         self.pad = FakeReader(world, "pad", pace=pace)
-        self.lane = Lane("window", "counter", None, [self.stand.prompts], pinpad=pinpad)
+        self.pins = FakePad(world)
+        self.lane = Lane(
+            "window", "counter", None, [self.stand.prompts], pinpad=self.pins if pinpad else None
+        )
         self.tapped: list[object] = []
         self.seats = [
             ReaderSeat(self.lane, reader, self.tapped.append if taps else None)
@@ -114,6 +118,11 @@ class Counter:
         """The fields of a call that must be good."""
         return Fields(self.call(function, *parameters)).all
 
+    def info(self, key: str = "lin") -> str:
+        """pCardInfo of that card."""
+        card = self.stand.cast.card(key)
+        return f"{self.stand.cast.card_id(card)}|{card.card_number}|"
+
     def hsm(self, question: Sequence[str]) -> str:
         """What the caller's own HSM answers to the 8 fields of iReadCardBas_HSM_Step1."""
         historical, algorithm = bytes.fromhex(question[1]), Algorithm(int(question[2]))
@@ -123,6 +132,24 @@ class Counter:
             self.proof(city, algorithm, key, historical, *asked) + "|" if asked[0] else "|"
             for key, asked in pairs.items()
         )
+
+    def hsm_key(self, key: str, question: Sequence[str], card: str = "lin") -> str:
+        """To the 4 fields of a step that asks for one key's proof."""
+        issuer = self.stand.cast.issuer_of(self.stand.cast.card(card))
+        historical = issuer.historical(self.stand.cast.card(card).serial)
+        return self.proof(issuer, Algorithm(int(question[0])), key, historical, *question[2:4])
+
+    def hsm_command(self, question: Sequence[str], card: str = "lin") -> str:
+        """To the 5 fields of a step that asks for a PIN command."""
+        issuer = self.stand.cast.issuer_of(self.stand.cast.card(card))
+        command = issuer.secured_command(
+            Algorithm(int(question[0])),
+            issuer.historical(self.stand.cast.card(card).serial),
+            factor=bytes.fromhex(question[2]),
+            header=bytes.fromhex(question[3]),
+            new_pin=question[4],
+        )
+        return command.hex().upper()
 
     def proof(
         self, city: City, algorithm: Algorithm, key: str, historical: bytes, *asked: str
