@@ -99,17 +99,14 @@ class SocialSecurityCard:
 
     def select_application(self, application: Application) -> None:
         """Enter DF01 …; rights won before are lost. Raises `CardBlocked`."""
-        if not self._by_fid:
-            return self.select_by_name(application.aid)
-        fid = bytes.fromhex(application.name)
-        self.do(Command(0x00, 0xA4, 0x00, 0x00, fid, expected=256))
-        self._file = None
-        return None
+        if self._by_fid:
+            self._enter(0x00, bytes.fromhex(application.name))
+        else:
+            self._enter(0x04, application.aid)
 
     def select_by_name(self, name: bytes) -> None:
         """Enter another environment or application; rights won before are lost."""
-        self.do(Command(0x00, 0xA4, 0x04, 0x00, name, expected=256))
-        self._file = None
+        self._enter(0x04, name)
 
     def read_value(self, record: Record) -> bytes:
         """A record's value, undecoded. Raises `RecordFault`."""
@@ -200,6 +197,10 @@ class SocialSecurityCard:
     def do(self, command: Command) -> bytes:
         """Any command; its answer's data. Raises `StatusFault`."""
         return status.data_of(command, self.send(command))
+
+    def _enter(self, p1: int, name: bytes) -> None:
+        self.do(Command(0x00, 0xA4, p1, 0x00, name, expected=256))
+        self._file = None
 
     def _eight_bytes(self, command: Command) -> bytes:
         data = self.do(command)
