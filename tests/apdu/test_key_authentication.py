@@ -214,3 +214,13 @@ def test_a_wrong_proof_gets_no_key(proof: bytes) -> None:
     with pytest.raises(AuthenticationFailed):
         card.session()
     assert card.channel.count(EXTERNAL) == 0
+
+
+def test_a_session_that_does_not_compare_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control: with the comparison taken out, a forged card is shown a key."""
+    monkeypatch.setattr("apdu.authentication._compare", lambda *facts: None)
+    card = bench()
+    card.inside.key("SSSE", "IRK").value = bytes(16)
+    with card.session() as session:
+        session.read(parse_address("SSSEEF06|09|$"))
+    assert card.channel.count(EXTERNAL) == 1

@@ -9,6 +9,7 @@ from apdu.authentication import AuthenticationFailed
 from apdu.card_files import CardFiles
 from apdu.channel import CardGone
 from apdu.city_keys import PUBLIC_KEYS_ONLY
+from apdu.command import Command
 from apdu.data_items import items_of
 from apdu.file_address import CardInfo, format_data, parse_address, parse_card_info, parse_data
 from apdu.files import APPLICATIONS, PIN, SSSE_FILES, Access, Structure
@@ -272,6 +273,19 @@ def test_a_card_that_wants_it_otherwise_is_asked_so(quirks: Quirks) -> None:
     assert third.values == ("测试甲",)
 
 
+def test_a_card_that_counts_its_records_is_never_asked_by_tag() -> None:
+    card = bench()
+    quirks = Quirks(addressing=(Addressing.SFI_AND_NUMBER,))
+    session = open_session(card.channel, card.authenticator, keys=card.keys, quirks=quirks)
+    files = parse_address("DF01EF06|23|2D|$SSSEEF06|4E|0D|$")
+    session.write(parse_data("甲|1|$乙|20000101|$", files))
+    assert [data.values for data in session.read(files, how="key")] == [
+        ("甲", "1"),
+        ("乙", "20000101"),
+    ]
+    assert all(c[3] & 7 == 4 for c in card.channel.sent if c[1] in (0xB2, 0xDC))
+
+
 # -- writing
 
 
@@ -320,7 +334,7 @@ def test_an_update_without_its_key_is_refused_by_the_card() -> None:
     with card.session() as session:
         session.read(parse_address("SSSEEF06|09|$"))
         with pytest.raises(SecurityStatusNotSatisfied):
-            session.card.update_record(0x06, 0x09, 0, bytes.fromhex("091E") + bytes(30))
+            session.card.do(Command(0x00, 0xDC, 0x09, 0x30, bytes.fromhex("091E") + bytes(30)))
 
 
 def test_all_values_are_checked_before_the_first_key_is_shown() -> None:
