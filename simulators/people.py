@@ -106,7 +106,7 @@ class Cast(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     terminal_number: Annotated[str, Meta(pattern=r"^[0-9]{12}$")]
     people: tuple[Person, ...]
     cards: tuple[PersonsCard, ...]
-    visits: tuple[Visit, ...]
+    visits: tuple[Visit, ...] = ()
 
     @cached_property
     def city(self) -> City:
