@@ -78,6 +78,10 @@ class CodeRule(Settings, frozen=True, kw_only=True):
     characters: Literal["digits", "hex", "alphanumeric", "base64", "text"] = "text"  # after it
     shortest: Annotated[int, Meta(ge=1, le=512)] = 1  # characters in all
     longest: Annotated[int, Meta(ge=1, le=512)] = 512
+    # For `resolve = "platform"`. What for: 01 query, 02 payment, 03 other, 04 medical out of the
+    # person's region. And how long the person waits; a tap gets 5 s to end at a reload.
+    business: Literal["01", "02", "03", "04"] = "01"
+    within: Annotated[float, Meta(gt=0, le=4)] = 3.0
 
 
 class Lane(Settings, frozen=True, kw_only=True):
@@ -100,6 +104,7 @@ class Scene(Settings, frozen=True, kw_only=True):
 
     kind: Literal["library-gate"]
     repeat_window: Annotated[float, Meta(ge=0, le=3600)] = 8.0  # same person again within: refused
+    out_of_region_medical: bool = False  # codes are resolved for business 04, whatever their rule
 
 
 class Result(Settings, frozen=True, kw_only=True):
