@@ -153,6 +153,19 @@ class Watchdog(Settings, frozen=True, kw_only=True):
     card_silent: Positive = 1.2  # prompt "take the card away" within 1.5 s
 
 
+Capability = Literal["lend-devices"]
+
+
+class SignIn(Settings, frozen=True, kw_only=True):
+    """Staff sign in by scanning (扫码登录); the platform says who may."""
+
+    enabled: bool = False
+    hours: Annotated[float, Meta(gt=0, le=24)] = 8.0  # until they have to sign in again
+    poll: Annotated[float, Meta(ge=0.5, le=30)] = 2.0  # between questions while a code is shown
+    within: Annotated[float, Meta(gt=0, le=10)] = 3.0  # for each answer
+    required_for: tuple[Capability, ...] = ()  # what nobody else may have done here
+
+
 class Agent(Settings, frozen=True, kw_only=True):
     """One terminal's whole configuration."""
 
@@ -172,3 +185,4 @@ class Agent(Settings, frozen=True, kw_only=True):
     sync: Sync | None = None
     keys: Keys = msgspec.field(default_factory=Keys)
     watchdog: Watchdog = msgspec.field(default_factory=Watchdog)
+    sign_in: SignIn = msgspec.field(default_factory=SignIn)

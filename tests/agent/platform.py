@@ -28,12 +28,13 @@ class FakePlatform:
         self.mood: Mood = "well"
         self.pace = 0.05
         self.asked: list[bytes] = []
-        self.waited: list[float] = []
+        self.answers: list[bytes] = []
 
     def ask(self, service: Service, payload: bytes, *, within: float) -> Asked:
         self.asked.append(payload)
         until = self._world.monotonic() + within
         answer = b"" if self.mood == "offline" else self._handlers[service](self._place, payload)
+        self.answers.append(answer)
         return FakeAsked(self, self._world, service, answer, until, self.mood)
 
 
@@ -54,7 +55,6 @@ class FakeAsked:
         left = max(0.0, self.until - self.world.monotonic())
         late = self.mood == "silent" or self.platform.pace > left
         self.world.wait(left if late else self.platform.pace)
-        self.platform.waited.append(left)
         if late:
             raise RequestTimeout(service=self.service, milliseconds=round(left * 1000))
         if self.mood == "lost":
