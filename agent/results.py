@@ -62,9 +62,9 @@ class Results:
         return self._rows[reason].verdict == "accepted"
 
     def verdict(self, reason: Reason) -> Verdict:
-        """What the journal says of it; `reason` must be a decision."""
+        """Of a reason that is a decision."""
         verdict = self._rows[reason].verdict
-        assert verdict is not None
+        assert verdict is not None, reason
         return verdict
 
     def exit_status(self, reason: Reason) -> int:
