@@ -4,7 +4,7 @@ from datetime import date
 
 from agent.fallback import FallbackAuthenticator
 from agent.hsm import HsmDesk
-from agent.identity import Identity
+from agent.identity import Identity, InClear
 from agent.sam import SamDesk
 from agent.stages import Stages
 from apdu.authentication import Authenticator, BasicRead, read_basic
@@ -68,6 +68,12 @@ def identity_of(read: BasicRead, credential: str, references: References) -> Ide
             algorithm=read.algorithm.value,
             key=read.authenticated.key,
             terminal_number=read.authenticated.terminal_number,
+        ),
+        clear=InClear(
+            card_id=read.card_id,
+            card_number=read.card_number,
+            number=read.holder.social_security_number,
+            name=read.holder.name,
         ),
     )
 

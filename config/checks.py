@@ -33,6 +33,7 @@ def contradictions(agent: Agent, file: str) -> list[ConfigFault]:
         *_codes_that_never_come(agent, file),
         *(_link(agent.sync, file) if agent.sync else ()),
         *_sign_in(agent, file),
+        *_status_services(agent, file),
     ]
 
 
@@ -138,6 +139,33 @@ def _sign_in(agent: Agent, file: str) -> Iterator[ConfigFault]:
         yield NeedsKey(file=file, key="sign_in.enabled", allowed="sync")
     if settings.required_for and not settings.enabled:
         yield NeedsKey(file=file, key="sign_in.required_for", allowed="sign_in.enabled = true")
+
+
+def _status_services(agent: Agent, file: str) -> Iterator[ConfigFault]:
+    status = agent.status
+    names = [service.name for service in status.services]
+    for name, times in Counter(names).items():
+        if times > 1:
+            yield DuplicateName(file=file, key="status.services", found=name)
+    regions = Counter(region for service in status.services for region in service.regions)
+    for region, times in regions.items():
+        if times > 1:
+            yield DuplicateName(file=file, key="status.services[…].regions", found=region)
+    if status.default is not None and status.default not in names:
+        yield UnknownName(
+            file=file, key="status.default", found=status.default, allowed=listed(names)
+        )
+    if agent.scene.check == "ask" and not names:
+        yield NeedsKey(file=file, key="scene.check", allowed="status.services")
+    for service in status.services:
+        key = f"status.services[{service.name}]"
+        if service.kind == "mqtt" and agent.sync is None:
+            yield NeedsKey(file=file, key=f"{key}.kind", allowed="sync")
+        if service.kind == "https" and service.mapping is None:
+            yield MissingKey(file=file, key=f"{key}.mapping", allowed='"/…"')
+        for one, other in (("key", "certificate"), ("certificate", "key")):
+            if getattr(service, one) is not None and getattr(service, other) is None:
+                yield NeedsKey(file=file, key=f"{key}.{one}", allowed=f"{key}.{other}")
 
 
 def _loopback(host: str) -> bool:

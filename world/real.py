@@ -8,6 +8,7 @@ import os
 import queue
 import socket
 import sqlite3
+import ssl
 import subprocess
 import sys
 import threading
@@ -235,6 +236,16 @@ class RealWorld:
             stream.connect(address)
             return stream
         return socket.create_connection(address, timeout)
+
+    def connect_tls(
+        self, address: tuple[str, int], context: ssl.SSLContext, timeout: float
+    ) -> Stream:
+        plain = socket.create_connection(address, timeout)
+        try:
+            return context.wrap_socket(plain, server_hostname=address[0])
+        except BaseException:
+            plain.close()
+            raise
 
     def listen(self, path: Path, *, mode: int, group: str) -> socket.socket:
         path.parent.mkdir(parents=True, exist_ok=True)

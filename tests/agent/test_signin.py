@@ -406,6 +406,15 @@ class Hall(RuleBasedStateMachine):
         assert self.counter.state == "CONFIRMED"
 
     @rule()
+    def somebody_only_scans(self) -> None:
+        self.the_line_changes("well", 0.05)
+        self.world.wait(LIFE + SOON)
+        self.begin()
+        self.a_phone_scans()
+        self.world.wait(SOON)
+        assert self.counter.state == "SCANNED"
+
+    @rule()
     def somebody_cancels_while_the_confirmation_is_on_its_way(self) -> None:
         self.the_line_changes("well", 0.9)
         self.world.wait(LIFE + SOON)
