@@ -68,7 +68,6 @@ def identity_of(read: BasicRead, credential: str, references: References) -> Ide
             key=read.authenticated.key,
             terminal_number=read.authenticated.terminal_number,
         ),
-        region=read.card_id[:6],
         clear=InClear(
             card_id=read.card_id,
             card_number=read.card_number,

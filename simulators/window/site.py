@@ -1,8 +1,9 @@
 """The service window's terminal with its city around it, and the clerk's program at its side.
 
 Two lanes: `counter`, where people show card, code or ID card to the terminal, and `window`, whose
-reader and PIN pad belong to the business system, which calls the national interface. The program is
-an old one in C that knows nothing of onecard; it finds `libsscard` where it would find its vendor's.
+reader and PIN pad belong to the business system, which calls the national interface. The program
+is an old one in C that knows nothing of onecard; it finds `libsscard` where its vendor's library
+would be.
 """
 
 import getpass
@@ -26,7 +27,7 @@ from simulators.devices.idcard import SamVModule
 from simulators.devices.pty import PtyPort
 from simulators.devices.scan_module import ScanModule
 from simulators.people import Cast, Wallet
-from simulators.site import DOOR, DOOR_OUT, DOOR_SLOT, PSAM, TERMINAL, Site
+from simulators.site import DOOR, DOOR_OUT, DOOR_SLOT, PSAM, Site
 from sync.contract.services import Service
 from sync.platform.services import ServiceHandler
 from world.real import RealWorld
@@ -38,7 +39,9 @@ READERS: Final[Mapping[str, tuple[str, str]]] = {
     PSAM: ("psam", "sam"),
 }
 PROVINCE: Final = 2  # level of the PSAM's keys: those of its own province
+SAME_CODE: Final = 0.1  # seconds; who shows a code twice here does so within less than usual
 DEVICE_NUMBER: Final = "WINDOW-7"
+STAFF: Final = ("wang",)  # who works at the window, and may sign in
 PROGRAM: Final = Path(__file__).parent.parent / "conform" / "old_business.c"
 
 
@@ -50,7 +53,7 @@ class WindowSite(Site):
         self.wallet = Wallet(cast)
         self.standing = desk_of(cast, wait=time.sleep, now=time.time)
         self.codes = CodeService(cast, time.time, os.urandom)
-        self.sign_ins = SignInService(cast, time.time, os.urandom)
+        self.sign_ins = SignInService(cast, time.time, os.urandom, staff=STAFF)
         self.typist = Typist()
         self.scanner = ScanModule()
         self.id_reader = SamVModule()
@@ -71,10 +74,9 @@ class WindowSite(Site):
     def sscard_socket(self) -> Path:
         return self.folder / "sscard.sock"
 
-    @property
-    def hsm_of_the_program(self) -> Hsm:
-        """The business system has an HSM of its own, with the roots of all provinces."""
-        return Hsm(self.cast.city)
+    def hsm_for(self, person: str) -> Hsm:
+        """The business system's own HSM, which has the roots of all provinces."""
+        return Hsm(self.cast.issuer_of(self.cast.card(person)))
 
     def services(self) -> Mapping[Service, ServiceHandler]:
         return {
@@ -90,9 +92,7 @@ class WindowSite(Site):
         head = whole[: whole.index("[[readers]]")].replace("library-gate", "service-window", 1)
         sync = whole[whole.index("[sync]") :]
         (self.folder / "authority.toml").write_text(CITY_KEYS)
-        head = head.replace(
-            "[keys]\n", f'[keys]\nauthority = "{self.folder / "authority.toml"}"\n'
-        )
+        head = head.replace("[keys]\n", f'[keys]\nauthority = "{self.folder / "authority.toml"}"\n')
         readers = "".join(
             f'[[readers]]\nname = "{name}"\nmatch = "{system}*"\ninterface = "{interface}"\n\n'
             for system, (name, interface) in READERS.items()
@@ -102,7 +102,7 @@ class WindowSite(Site):
 [[scanners]]
 name = "scanner"
 driver = "serial-scanner"
-options = {{ port = "{scanner}", baudrate = {self.scanner.baudrate} }}
+options = {{ port = "{scanner}", baudrate = {self.scanner.baudrate}, window = {SAME_CODE} }}
 
 [[documents]]
 name = "id-reader"
@@ -222,8 +222,3 @@ class OldProgram:
         if not line:
             raise RuntimeError(f"the old program ended: {self._process.poll()}")
         return line.rstrip("\n")
-
-
-def terminal() -> str:
-    """The terminal's id at the platform."""
-    return TERMINAL

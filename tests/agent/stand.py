@@ -237,7 +237,13 @@ class FakePrompts(FakeDevice):
         self.shown.append((prompt.code, self._world.monotonic()))
 
 
-CODES = (CodeRule(name="ticket", resolve="platform", prefix="LIB-", characters="digits"),)
+E_CARD = CodeRule(
+    name="e-card", resolve="platform", prefix="SI-", characters="base64", shortest=43, longest=43
+)
+CODES = (
+    CodeRule(name="ticket", resolve="platform", prefix="LIB-", characters="digits"),
+    E_CARD,
+)
 
 
 @dataclass(frozen=True)
