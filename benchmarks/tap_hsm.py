@@ -199,8 +199,11 @@ class TimedDesk(CardDesk):
 
     clock = Clock()
 
-    def read(self, handle: CardHandle, credential: str, stages: Stages) -> Identity:
-        return super().read(TimedHandle(handle, self.clock), credential, stages)
+    def read(
+        self, handle: CardHandle, credential: str, stages: Stages, *, leaving: bool = False
+    ) -> Identity:
+        timed = TimedHandle(handle, self.clock)
+        return super().read(timed, credential, stages, leaving=leaving)
 
 
 class TimedRequests:
