@@ -18,6 +18,7 @@ from agent.clock import Clock
 from agent.codes import CodeDesk, Router
 from agent.documents import DocumentDesk
 from agent.gate import Gate, device_folders
+from agent.hsm import HsmDesk
 from agent.reading import CardDesk
 from agent.reasons import Reason
 from agent.results import Results
@@ -190,7 +191,7 @@ class Agent:
             store=self._store,
             scene=scene_for(settings.scene, settings.terminal.city),
             results=self._results,
-            desk=CardDesk(self._world, self._gate.sams, self._references),
+            desk=CardDesk(self._world, self._gate.sams, self._references, self._hsm()),
             codes=CodeDesk(Router(settings.codes), {}),
             documents=DocumentDesk(self._references),
             watchdog=self._watchdog,
@@ -220,6 +221,13 @@ class Agent:
         return make_uplink(
             self._world, settings, self._store, self._lists, self._keys, report=self._tell_link
         )
+
+    def _hsm(self) -> HsmDesk | None:
+        """Where there is a way to a platform, unless it is switched off."""
+        settings = self._settings
+        if settings.sync is None or not settings.hsm.enabled:
+            return None
+        return HsmDesk(self._requests, settings.hsm.within)
 
     def _connect(self, uplink: Uplink | None) -> None:
         self._uplink = self._requests.uplink = uplink

@@ -2,10 +2,12 @@
 
 from datetime import date
 
+from agent.fallback import FallbackAuthenticator
+from agent.hsm import HsmDesk
 from agent.identity import Identity, InClear
 from agent.sam import SamDesk
 from agent.stages import Stages
-from apdu.authentication import BasicRead, read_basic
+from apdu.authentication import Authenticator, BasicRead, read_basic
 from drivers.contract import CardHandle
 from offline_store.event import Authentication
 from trust.references import References
@@ -19,22 +21,42 @@ class CardDateFault(Fault):
 
 
 class CardDesk:
-    """Reads cards with the terminal's PSAMs."""
+    """Reads cards with the terminal's PSAMs and, where these are unable, the city's HSM."""
 
-    def __init__(self, world: World, sams: SamDesk, references: References) -> None:
+    def __init__(
+        self, world: World, sams: SamDesk, references: References, hsm: HsmDesk | None = None
+    ) -> None:
         self._world = world
         self._sams = sams
         self._references = references
+        self._hsm = hsm
 
-    def read(self, handle: CardHandle, credential: str, stages: Stages) -> Identity:
-        """Raises the faults of `apdu.authentication.read_basic` and `CardDateFault`."""
-        return identity_of(self.read_in_clear(handle, stages), credential, self._references)
+    def read(
+        self, handle: CardHandle, credential: str, stages: Stages, *, leaving: bool = False
+    ) -> Identity:
+        """Raises the faults of `apdu.authentication.read_basic` and `CardDateFault`. The card is
+        powered down by whoever has opened it, on every exit."""
+        read = self.read_in_clear(handle, stages, leaving=leaving)
+        return identity_of(read, credential, self._references)
 
-    def read_in_clear(self, handle: CardHandle, stages: Stages) -> BasicRead:
+    def read_in_clear(
+        self, handle: CardHandle, stages: Stages, *, leaving: bool = False
+    ) -> BasicRead:
         """The basic read itself, for whoever may see it."""
         return read_basic(
-            handle, self._sams.authenticator(), clock=self._world.monotonic, stage=stages.begin
+            handle,
+            self.authenticator(handle, leaving=leaving),
+            clock=self._world.monotonic,
+            stage=stages.begin,
         )
+
+    def authenticator(self, handle: CardHandle, *, leaving: bool = False) -> Authenticator:
+        """For one flow of the card behind `handle`. Behind somebody who is `leaving` the next one
+        wants to, so a network is not waited for."""
+        psam = self._sams.authenticator()
+        if self._hsm is None or leaving:
+            return psam
+        return FallbackAuthenticator(psam, self._hsm.authenticator(handle))
 
 
 def identity_of(read: BasicRead, credential: str, references: References) -> Identity:
@@ -47,6 +69,7 @@ def identity_of(read: BasicRead, credential: str, references: References) -> Ide
         person=references.person(read.holder.social_security_number) or card,
         issued=_day("issued", read.issue_date),
         expires=_day("expires", read.expiry_date),
+        region=read.region,
         authentication=Authentication(
             mode=read.authenticated.mode,
             result="passed",
@@ -55,7 +78,6 @@ def identity_of(read: BasicRead, credential: str, references: References) -> Ide
             key=read.authenticated.key,
             terminal_number=read.authenticated.terminal_number,
         ),
-        region=read.card_id[:6],
         clear=InClear(
             card_id=read.card_id,
             card_number=read.card_number,

@@ -60,7 +60,8 @@ class SamSlot:
     A second thread only hears what comes and goes in the slot, and has the first one look.
     """
 
-    def __init__(self, world: World, reader: CardReader, line: Line) -> None:
+    def __init__(self, world: World, reader: CardReader, line: Line, home: str = "") -> None:
+        self._home = home
         self._world = world
         self._reader = reader
         self._jobs: Queue[Callable[[], None] | None] = world.queue()
@@ -172,7 +173,7 @@ class SamSlot:
             self._handle = self._reader.open()
         except Fault as fault:
             raise PsamMissing(reason=fault.code) from fault
-        psam = Psam(self._handle)
+        psam = Psam(self._handle, home=self._home)
         try:
             self.algorithms = psam.probe()
         except Fault:
@@ -189,11 +190,12 @@ class SamSlot:
 
 
 class SamDesk:
-    """All PSAMs of the terminal; hands out one authenticator per flow."""
+    """All PSAMs of the terminal; hands out one authenticator per flow. `home`: the terminal's
+    region, six digits; a PSAM without national keys has those of its city or province."""
 
-    def __init__(self, world: World, readers: Sequence[CardReader]) -> None:
+    def __init__(self, world: World, readers: Sequence[CardReader], *, home: str = "") -> None:
         self._line = Line(world)
-        self._slots = [SamSlot(world, reader, self._line) for reader in readers]
+        self._slots = [SamSlot(world, reader, self._line, home) for reader in readers]
 
     def start(self) -> None:
         for slot in self._slots:

@@ -142,6 +142,7 @@ class FakeHandle:
         self._world = world
         self._reader = reader
         self._card = card
+        self._count = reader.count
         self._open = True
 
     @property
@@ -163,7 +164,7 @@ class FakeHandle:
             reader.steps[number]()
         if reader.pace:
             self._world.wait(reader.pace)
-        if reader.card is not self._card:
+        if not self._lies_there():
             raise CardGone(reader=reader.name)
         answer = self._card.transmit(command)
         if not answer:
@@ -172,7 +173,11 @@ class FakeHandle:
         return answer
 
     def present(self) -> bool:
-        return self._open and self._reader.card is self._card
+        return self._open and self._lies_there()
+
+    def _lies_there(self) -> bool:
+        """Never removed since it was opened."""
+        return self._reader.count == self._count and self._reader.card is self._card
 
     def close(self) -> None:
         if self._open:
@@ -312,7 +317,8 @@ class FakeTurn:
             }
             if event.asked:
                 for check in event.checks:
-                    if check.answered and whose[check.subject] and check.status != NOT_ASKED:
+                    better = check.status != NOT_ASKED or check.subject not in found
+                    if check.answered and whose[check.subject] and better:
                         found[check.subject] = Standing(check, event.time_ms)
         return list(found.values())
 
@@ -443,12 +449,12 @@ class Stand:
         self.references = References(CITY_KEY)
         self.watchdog = Watchdog(world, 1.2)
         self.spare = FakeReader(world, "psam-2", Interface.SAM, pace=pace)
-        self.sams = SamDesk(world, [self.psam, self.spare])
-        self.desk = CardDesk(world, self.sams, self.references)
+        self.sams = SamDesk(world, [self.psam, self.spare], home=self.cast.region)
+        self.desk = self.card_desk()
         self.resolvers: dict[Resolve, Resolver] = {}
         self.city = desk_of(self.cast, wait=world.wait, now=world.now)
-        self.requests = FakeRequests(world, self.city)
-        platform = PlatformSource(self.requests)
+        self.link = FakeRequests(world, self.city)
+        platform = PlatformSource(self.link)
         self.standing = StatusService(
             world, Routes({}, platform), application=APPLICATION, within=WITHIN
         )
@@ -470,6 +476,10 @@ class Stand:
         self.sams.start()
         if psam:
             self.psam.insert(self.cast.psam())
+
+    def card_desk(self) -> CardDesk:
+        """With the PSAMs alone."""
+        return CardDesk(self.world, self.sams, self.references)
 
     def card(self, key: str = "lin", interface: Interface = Interface.CONTACTLESS) -> Card:
         return self.wallet.at(key, CardInterface(interface.value))

@@ -118,6 +118,13 @@ def test_what_was_not_asked_leaves_the_answer_before_it(site: Site) -> None:
         assert standing(store) == ALL
 
 
+def test_what_was_never_asked_is_remembered_as_that(site: Site) -> None:
+    """So a province whose service says nothing of business is no unknown one while it is away."""
+    with site.open() as store:
+        store.turn(answered(checks=answers(business="not-asked")))
+        assert standing(store) == {**ALL, "business": "not-asked"}
+
+
 def test_how_far_it_looks_back_is_bounded(site: Site) -> None:
     with site.open() as store:
         store.turn(answered())

@@ -84,6 +84,13 @@ def test_a_province_that_nobody_knows_is_an_answer_unknown() -> None:
     assert {(check.status, check.source) for check in found.checks} == {("unknown", "none")}
 
 
+def test_what_is_nobodys_business_is_so_while_nobody_answers() -> None:
+    world = SimWorld(1)
+    asker = service(world, None, application="")
+    found = world.play(lambda: asker.ask(replace(LIN, clear=InClear(number=CLEAR.number))))
+    assert [check.status for check in found.checks] == ["unknown", "not-asked", "not-asked"]
+
+
 def test_the_question_holds_what_was_read_and_the_registered_application() -> None:
     world, platform = SimWorld(1), Source("platform")
     world.play(lambda: service(world, platform).ask(LIN))
