@@ -23,6 +23,7 @@ from offline_store.lists import blacklist_payload
 from simulators.broker import Broker
 from simulators.certificates import Authority
 from simulators.city.hsm import city_hsm
+from simulators.city.status import desk_of
 from simulators.pcscd import FOUR_READERS, Pcscd
 from simulators.people import Cast, load_cast
 from simulators.vpcd import Slot
@@ -186,6 +187,7 @@ class Site:
         self._environment = environment or {}
         self._stack = ExitStack()
         self._world = RealWorld()
+        self.standing = desk_of(self.cast, wait=self._world.wait, now=self._world.now)
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -304,7 +306,7 @@ backoff_max = 2.0
 
     def services(self) -> Mapping[Service, ServiceHandler]:
         """What terminals may ask this city's platform for."""
-        return {"hsm": self.hsm}
+        return {"hsm": self.hsm, "status": self.standing.handle}
 
     def _platform(self) -> Platform:
         keys = FileKeyStore(self._world, self.folder / "platform-keys")
