@@ -26,6 +26,7 @@ from agent.reading import CardDesk
 from agent.reasons import Reason
 from agent.results import Results
 from agent.scenes import scene_for
+from agent.standing import make_status_service
 from agent.status import device_status, sam_status, tap_status
 from agent.tap import TapReport, Taps
 from agent.texts import Texts
@@ -84,6 +85,7 @@ class Agent:
         self._uplink: Uplink | None = None
         self._facade: Facade | None = None
         self._requests = PlatformRequests()
+        self._standing = make_status_service(world, settings, self._keys, self._requests)
         self._ready = False
 
     def start(self) -> None:
@@ -109,22 +111,22 @@ class Agent:
     def reload(self, settings: Settings, texts: Texts) -> None:
         """Take new settings and their language; people notice a moment without readers.
 
-        Raises `NeedsRestart`, driver and key store faults; then the old settings are in force.
+        Raises `NeedsRestart`, driver and key store faults, those of mapping files; then the old
+        settings are in force.
         """
         before, after = _fixed(self._settings), _fixed(settings)
         changed = [key for key in before if before[key] != after[key]]
         if changed:
             raise NeedsRestart(keys=", ".join(changed))
         # What is wrong shows here, before anything stops.
-        gate, results = (
-            Gate(self._world, settings, self._city_keys),
-            Results(texts, settings.results),
-        )
+        gate = Gate(self._world, settings, self._city_keys)
+        results = Results(texts, settings.results)
+        standing = make_status_service(self._world, settings, self._keys, self._requests)
         moved = settings.sync != self._settings.sync
         uplink = self._make_uplink(settings) if moved else self._uplink
         self._close_gate()
         self._settings, self._texts = settings, texts
-        self._gate, self._results = gate, results
+        self._gate, self._results, self._standing = gate, results, standing
         self._hotplug = Hotplug(self._world, gate.plugged, device_folders(settings))
         self._watchdog = Watchdog(self._world, settings.watchdog.card_silent)
         self._open_gate()
@@ -159,7 +161,12 @@ class Agent:
         }
 
     def readers(self) -> list[dict[str, Any]]:
-        return [device_status(placed) for placed in self._gate.readers()]
+        """Each with the lease of the business program that holds it now, or None."""
+        leases = {lease["reader"]: lease for lease in self.leases()}
+        return [
+            {**device_status(placed), "lease": leases.get(placed.status.name)}
+            for placed in self._gate.readers()
+        ]
 
     def devices(self) -> list[dict[str, Any]]:
         """All that is no card reader."""
@@ -199,12 +206,13 @@ class Agent:
             self._world,
             clock=self._clock,
             store=self._store,
-            scene=scene_for(settings.scene),
+            scene=scene_for(settings.scene, settings.terminal.city),
             results=self._results,
             desk=desk,
             codes=CodeDesk(Router(settings.codes), {}),
             documents=DocumentDesk(self._references),
             watchdog=self._watchdog,
+            standing=self._standing,
             application=settings.terminal.application,
             report=self._publish,
         )

@@ -1,12 +1,14 @@
 """The city's HSM as an `Authenticator`: a card's values go to the platform, its proofs come back.
 
 On 3.0 one request brings both answers. The card waits meanwhile, powered and exclusively held, and
-nothing is sent to it; after every wait it must be the same card that is still there.
+nothing is sent to it; after every wait it must be the same card that is still there. Where the flow
+sends it nothing more (1.0, 2.0) it is asked to answer once: a reader may be slow to tell that a
+card has left, pcscd asks some of them every 0.4 s only.
 """
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import ClassVar, Protocol
+from typing import ClassVar, Final, Protocol
 
 from apdu.authentication import CardParameters, Computed, Mode, Pending
 from apdu.channel import CardGone
@@ -26,7 +28,16 @@ from world import Fault
 ERRORS = ("unknown-region", "unknown-key", "unsupported-algorithm", "malformed")
 BUSY = "busy"
 
-StillThere = Callable[[], bool]  # `CardHandle.present`
+# GET CHALLENGE: every card may answer it at any time, and nothing depends on that one.
+SIGN_OF_LIFE: Final = bytes.fromhex("0084000004")
+
+
+class Waiting(Protocol):
+    """The card of the flow; `drivers.contract.CardHandle` is one."""
+
+    def transmit(self, command: bytes) -> bytes: ...
+
+    def present(self) -> bool: ...
 
 
 class HsmRefused(Fault):
@@ -48,8 +59,8 @@ class HsmDesk:
         self._requests = requests
         self._within = within
 
-    def authenticator(self, still_there: StillThere) -> "HsmAuthenticator":
-        return HsmAuthenticator(self, still_there)
+    def authenticator(self, card: Waiting) -> "HsmAuthenticator":
+        return HsmAuthenticator(self, card)
 
     def ask(self, message: str) -> Asked:
         payload = encode(HsmRequest(message=message))
@@ -58,14 +69,15 @@ class HsmDesk:
 
 class HsmAuthenticator:
     """See `apdu.authentication.Authenticator`. Results raise `sync.requests` faults, `HsmRefused`,
-    `HsmBusy`, `HsmMessageFault` and, when the card went while it was waited, `CardGone`."""
+    `HsmBusy`, `HsmMessageFault` and, when the card went while the HSM was waited for, `CardGone` or
+    what its channel raises."""
 
     mode: ClassVar[Mode] = "hsm"
     terminal_number: ClassVar[str] = ""
 
-    def __init__(self, desk: HsmDesk, still_there: StillThere) -> None:
+    def __init__(self, desk: HsmDesk, card: Waiting) -> None:
         self._desk = desk
-        self._still_there = still_there
+        self._card = card
         self._proof: _Proof | None = None
 
     def internal(self, card: CardParameters, factor: bytes, original: bytes) -> Pending[bytes]:
@@ -91,11 +103,11 @@ class HsmAuthenticator:
     def ask(self, message: str) -> Asked:
         return self._desk.ask(message)
 
-    def wait(self, asked: Asked) -> str:
-        """The HSM server's message, with the card still there."""
+    def wait(self, asked: Asked, *, last: bool = False) -> str:
+        """The HSM server's message, with the same card still there. `last`: the card gets no
+        command that needs the answer."""
         payload = asked.result()
-        if not self._still_there():
-            raise CardGone
+        self.require_same_card(last=last)
         try:
             answer = decode(payload, HsmAnswer)
         except (MessageMalformed, MessageTooLarge):
@@ -105,6 +117,13 @@ class HsmAuthenticator:
         if answer.error:
             raise HsmRefused(error=answer.error if answer.error in ERRORS else "other")
         return answer.message
+
+    def require_same_card(self, *, last: bool) -> None:
+        """Raises `CardGone`, `CardMute`, `ReaderGone`."""
+        if not self._card.present():
+            raise CardGone
+        if last:
+            self._card.transmit(SIGN_OF_LIFE)
 
     def _answer(self, message: AuthenticateKey | SecurePin) -> Pending[bytes]:
         try:
@@ -120,16 +139,18 @@ class _Proof:
         self._hsm = hsm
         self._message = message
         self.asked: Asked | None = None
+        self._opens = False
 
     def open_too(self, factor: bytes, original: bytes) -> None:
         """On 3.0: ask for what opens the holder's file as well, and so at once."""
         self._message = replace(self._message, external_factor=factor, external_original=original)
+        self._opens = True
         self.asked = self._hsm.ask(self._message.text)
 
     def proofs(self) -> Proofs:
         if self.asked is None:
             self.asked = self._hsm.ask(self._message.text)
-        return self._message.answered(self._hsm.wait(self.asked))
+        return self._message.answered(self._hsm.wait(self.asked, last=not self._opens))
 
 
 class _Part:

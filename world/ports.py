@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from socket import socket
+from ssl import SSLContext
 from types import TracebackType
 from typing import IO, Generic, Protocol, TypeVar
 
@@ -219,6 +220,11 @@ class World(Protocol):
 
     def connect(self, address: tuple[str, int] | str, timeout: float) -> Stream:
         """Connect to `(host, port)` or to a Unix socket's path. Raises `OSError`."""
+        ...
+
+    def connect_tls(self, address: tuple[str, int], context: SSLContext, timeout: float) -> Stream:
+        """`connect`, and a TLS handshake in which the other side must be `address`'s host by
+        `context`; `timeout` holds for each of the two. Raises `OSError`, among them `SSLError`."""
         ...
 
     def listen(self, path: Path, *, mode: int, group: str) -> socket:

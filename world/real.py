@@ -9,6 +9,7 @@ import pwd
 import queue
 import socket
 import sqlite3
+import ssl
 import struct
 import subprocess
 import sys
@@ -284,6 +285,16 @@ class RealWorld:
             stream.connect(address)
             return stream
         return socket.create_connection(address, timeout)
+
+    def connect_tls(
+        self, address: tuple[str, int], context: ssl.SSLContext, timeout: float
+    ) -> Stream:
+        plain = socket.create_connection(address, timeout)
+        try:
+            return context.wrap_socket(plain, server_hostname=address[0])
+        except BaseException:
+            plain.close()
+            raise
 
     def listen(self, path: Path, *, mode: int, group: str) -> socket.socket:
         path.parent.mkdir(parents=True, exist_ok=True)
