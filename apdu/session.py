@@ -32,6 +32,7 @@ from apdu.keys import PUK
 from apdu.processors import Observer
 from apdu.quirks import STANDARD, Quirks
 from apdu.social_security import SocialSecurityCard
+from apdu.transactions import TRANSACTIONS, Transaction, transactions_of
 from world import Fault
 
 
@@ -61,21 +62,21 @@ def open_session(
     released when the session is closed, or here when this raises: `OtherCard`,
     `AuthenticationFailed` and what `apdu.authentication.read_basic` raises.
     """
-    card = SocialSecurityCard(card_channel, quirks=quirks, observer=observer)
+    opened = False
     try:
-        fci = card.select()
-        parameters = parameters_of(card, fci)
+        card = SocialSecurityCard(card_channel, quirks=quirks, observer=observer)
+        parameters = parameters_of(card, card.select())
         card.read_version()
-        number = card.read(CARD_NUMBER)
-        session = CardSession(card, parameters, number, authenticator, keys)
+        session = CardSession(card, parameters, card.read(CARD_NUMBER), authenticator, keys)
         if expected is not None:
             session.require(expected)
         if prove:
             Proof.asked(card, parameters, authenticator).compare(card.generation)
-    except Fault:
-        authenticator.release()
-        raise
-    return session
+        opened = True
+        return session
+    finally:
+        if not opened:
+            authenticator.release()
 
 
 class CardSession:
@@ -165,6 +166,10 @@ class CardSession:
         """Win what writing that file needs before its data are known. Raises as `read`."""
         with _Entry(ask_pin) as entry:
             self._open(address, self.needs_for_writing(address), entry)
+
+    def transactions(self, ask_pin: AskPin | None = None) -> tuple[Transaction, ...]:
+        """The card's log of payments, newest first. Raises as `read`."""
+        return transactions_of(self.read((TRANSACTIONS,), ask_pin=ask_pin))
 
     def pin_tries(self) -> int | None:
         """How many wrong PINs the card still takes; None: it has no PIN. Costs no try."""
