@@ -25,7 +25,14 @@ from offline_store.faults import JournalBusy
 from world import Fault
 from world.real import RealWorld
 
-ROUTES = ["/v1/status", "/v1/readers", "/v1/devices", "/v1/journal", "/v1/journal/verify"]
+ROUTES = [
+    "/v1/status",
+    "/v1/readers",
+    "/v1/devices",
+    "/v1/leases",
+    "/v1/journal",
+    "/v1/journal/verify",
+]
 SOON = 5.0
 NONE: Mapping[str, str] = {}
 
@@ -51,6 +58,9 @@ class FakeDaemon:
 
     def attached(self) -> Sequence[str]:
         return ("Fake door",)
+
+    def leases(self) -> Sequence[dict[str, Any]]:
+        return [{"reader": "door", "client": "his"}]
 
     def records(self, epoch: str | None, after: int, limit: int) -> Sequence[Record]:
         self.asked.append((epoch, after, limit))
