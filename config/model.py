@@ -206,7 +206,7 @@ class SignIn(Settings, frozen=True, kw_only=True):
     enabled: bool = False
     hours: Annotated[float, Meta(gt=0, le=24)] = 8.0  # until they have to sign in again
     poll: Annotated[float, Meta(ge=0.5, le=30)] = 2.0  # between questions while a code is shown
-    within: Annotated[float, Meta(gt=0, le=10)] = 3.0  # for each answer
+    within: Annotated[float, Meta(gt=0, le=8)] = 3.0  # for each answer
     required_for: tuple[Capability, ...] = ()  # what nobody else may have done here
 
 
