@@ -60,7 +60,6 @@ def identity_of(read: BasicRead, credential: str, references: References) -> Ide
         person=references.person(read.holder.social_security_number) or card,
         issued=_day("issued", read.issue_date),
         expires=_day("expires", read.expiry_date),
-        region=read.region,
         authentication=Authentication(
             mode=read.authenticated.mode,
             result="passed",

@@ -16,7 +16,7 @@ from config.faults import (
     UnknownName,
     WrongValue,
 )
-from config.model import Agent, Lane, Sync
+from config.model import Agent, Facade, Lane, Sync
 from config.shape import listed
 
 DEVICES = ("readers", "scanners", "documents", "barriers", "prompts", "pinpads", "printers")
@@ -31,6 +31,8 @@ def contradictions(agent: Agent, file: str) -> list[ConfigFault]:
         *_lanes_of_inputs(agent, file),
         *_lanes_without_inputs(agent, file),
         *_codes_that_never_come(agent, file),
+        *_lanes_without_taps(agent, file),
+        *(_facade(agent, agent.facade, file) if agent.facade else ()),
         *(_link(agent.sync, file) if agent.sync else ()),
         *_sign_in(agent, file),
         *_status_services(agent, file),
@@ -116,6 +118,39 @@ def _codes_that_never_come(agent: Agent, file: str) -> Iterator[ConfigFault]:
         if rule.longest < least:
             key, found = f"codes[{rule.name}].longest", str(rule.longest)
             yield WrongValue(file=file, key=key, found=found, allowed=f"integer ≥ {least}")
+
+
+def _lanes_without_taps(agent: Agent, file: str) -> Iterator[ConfigFault]:
+    """Only at a counter may a card wait for a program; nobody would open a gate for it."""
+    for lane in agent.lanes:
+        if not lane.taps and lane.direction != "counter":
+            key, allowed = f"lanes[{lane.name}].taps", 'true · direction = "counter"'
+            yield WrongValue(file=file, key=key, found="false", allowed=allowed)
+
+
+def _facade(agent: Agent, facade: Facade, file: str) -> Iterator[ConfigFault]:
+    callers = [(client.user, client.origin, client.host) for client in facade.clients]
+    lanes = [lane.name for lane in agent.lanes]
+    for at, client in enumerate(facade.clients):
+        key = f"facade.clients[{client.name}]"
+        if client.name in [other.name for other in facade.clients[:at]]:
+            yield DuplicateName(file=file, key="facade.clients", found=client.name)
+        if callers[at] in callers[:at]:
+            yield DuplicateName(file=file, key=f"{key}.user", found=client.user or client.name)
+        if client.user is None and client.origin is None:
+            yield MissingKey(file=file, key=f"{key}.user", allowed='"…" · origin + host')
+        needs = [
+            ("origin", client.origin, f"{key}.host", client.host),
+            ("host", client.host, f"{key}.origin", client.origin),
+            ("origin", client.origin, "facade.port", facade.port),
+        ]
+        for name, value, needed, other in needs:
+            if value is not None and other is None:
+                yield NeedsKey(file=file, key=f"{key}.{name}", allowed=needed)
+        for lane in client.lanes:
+            if lane not in lanes:
+                allowed = listed(lanes)
+                yield UnknownName(file=file, key=f"{key}.lanes", found=lane, allowed=allowed)
 
 
 def _link(sync: Sync, file: str) -> Iterator[ConfigFault]:

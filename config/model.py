@@ -98,6 +98,7 @@ class Lane(Settings, frozen=True, kw_only=True):
     pinpad: Name | None = None
     printer: Name | None = None
     passage_within: Positive = 8.0  # seconds to go through once the barrier is open
+    taps: bool = True  # false at a counter: cards wait for a business system's call (`[facade]`)
 
 
 class Offline(Settings, frozen=True, kw_only=True):
@@ -189,6 +190,8 @@ class Keys(Settings, frozen=True, kw_only=True):
 
     store: Literal["file", "systemd"] = "file"
     path: Path = "/var/lib/onecard/keys"
+    # The issuing authority's table of key ids and addresses (TOML, `apdu.city_keys`); no keys.
+    authority: Path | None = None
 
 
 class Watchdog(Settings, frozen=True, kw_only=True):
@@ -197,7 +200,9 @@ class Watchdog(Settings, frozen=True, kw_only=True):
     card_silent: Positive = 1.2  # prompt "take the card away" within 1.5 s
 
 
-Capability = Literal["lend-devices"]
+Capability = Literal["identity", "files", "write", "pin", "pin-clear"]
+# What the settings can keep for staff who are signed in.
+Kept = Literal["lend-devices", "identity", "files", "write", "pin", "pin-clear"]
 
 
 class SignIn(Settings, frozen=True, kw_only=True):
@@ -207,7 +212,40 @@ class SignIn(Settings, frozen=True, kw_only=True):
     hours: Annotated[float, Meta(gt=0, le=24)] = 8.0  # until they have to sign in again
     poll: Annotated[float, Meta(ge=0.5, le=30)] = 2.0  # between questions while a code is shown
     within: Annotated[float, Meta(gt=0, le=8)] = 3.0  # for each answer
-    required_for: tuple[Capability, ...] = ()  # what nobody else may have done here
+    required_for: tuple[Kept, ...] = ()  # what nobody else may have done here
+
+
+class FacadeClient(Settings, frozen=True, kw_only=True):
+    """A business program that may call the national interface: by its `user` at the Unix socket,
+    or by exact `origin` and `host` at the loopback port."""
+
+    name: Name
+    user: Annotated[str, Meta(pattern=r"^[!-~]{1,64}\Z", description='"…" ASCII ≤ 64')] | None = (
+        None
+    )
+    origin: (
+        Annotated[str, Meta(pattern=r"^https?://[a-z0-9.:-]+\Z", description='"https://…"')] | None
+    ) = None
+    host: Annotated[str, Meta(pattern=r"^[a-z0-9.-]+:[0-9]+\Z", description='"…:PORT"')] | None = (
+        None
+    )
+    # What the journal says the identities are for; ends up in each `disclosure`.
+    purpose: Annotated[str, Meta(pattern=r"^[^\x00-\x1f|]{1,64}\Z", description='"…" ≤ 64')]
+    capabilities: tuple[Capability, ...] = ("identity",)
+    lanes: tuple[Name, ...] = ()  # empty: every lane whose direction is "counter"
+
+
+class Facade(Settings, frozen=True, kw_only=True):
+    """The national reader interface. Without this table it is not there."""
+
+    socket: SocketPath = "/run/onecard/sscard.sock"
+    port: Port | None = None  # HTTP and WebSocket on 127.0.0.1; none: off
+    lease: Positive = 60.0  # seconds that a caller keeps a reader between two of its calls
+    pin_timeout: Positive = 30.0  # seconds to type a PIN
+    device_number: Annotated[
+        str, Meta(pattern=r"^[ -{}~]{0,32}\Z", description='"…" ASCII ≤ 32, no "|"')
+    ] = ""  # 终端设备号, last field of iReadCardBas
+    clients: tuple[FacadeClient, ...] = ()
 
 
 class Agent(Settings, frozen=True, kw_only=True):
@@ -232,3 +270,4 @@ class Agent(Settings, frozen=True, kw_only=True):
     keys: Keys = msgspec.field(default_factory=Keys)
     watchdog: Watchdog = msgspec.field(default_factory=Watchdog)
     sign_in: SignIn = msgspec.field(default_factory=SignIn)
+    facade: Facade | None = None

@@ -9,7 +9,16 @@ from typing import Literal
 
 import msgspec
 
-EventKind = Literal["tap", "intent", "payment-end", "passage", "recovery", "checkpoint", "alarm"]
+EventKind = Literal[
+    "tap",
+    "intent",
+    "payment-end",
+    "passage",
+    "recovery",
+    "checkpoint",
+    "alarm",
+    "disclosure",  # an identity was handed to a program: to whom, what for, which fields
+]
 ClockQuality = Literal["synchronised", "holdover", "unset"]
 Verdict = Literal["accepted", "refused", "unknown"]
 Subject = Literal["holder", "card", "business"]

@@ -25,6 +25,7 @@ from agent.tap import TapReport, Taps
 from agent.texts import Texts
 from agent.watchdog import Watchdog
 from apdu.channel import CardGone, CardMute, Transport
+from apdu.city_keys import CityKeys
 from config.model import CodeRule, Scene
 from drivers.contract import (
     Absence,
@@ -46,6 +47,7 @@ from offline_store.store import Entry, Store
 from offline_store.turn import Standing
 from simulators.cards import Card
 from simulators.cards import Interface as CardInterface
+from simulators.ceremony import CITY_KEYS
 from simulators.city.status import StatusDesk, desk_of
 from simulators.people import Cast, Wallet, load_cast
 from simulators.world import SimWorld
@@ -60,6 +62,7 @@ T = TypeVar("T")
 CITY_KEY = b"made-up city reference key, 32 B"
 EPOCH = "0123456789abcdef" * 2
 WINDOW = 8.0
+KEYS = CityKeys.from_toml(CITY_KEYS)
 WITHIN = 0.8  # seconds for the status check
 APPLICATION = "9901"
 GATE = Scene(kind="library-gate", repeat_window=WINDOW)
@@ -454,7 +457,7 @@ class Stand:
         self.references = References(CITY_KEY)
         self.watchdog = Watchdog(world, 1.2)
         self.spare = FakeReader(world, "psam-2", Interface.SAM, pace=pace)
-        self.sams = SamDesk(world, [self.psam, self.spare], home=self.cast.region)
+        self.sams = SamDesk(world, [self.psam, self.spare], home=self.cast.region, keys=KEYS)
         self.desk = self.card_desk()
         self.resolvers: dict[Resolve, Resolver] = {}
         self.city = desk_of(self.cast, wait=world.wait, now=world.now)

@@ -302,6 +302,19 @@ def test_a_code_that_stays_before_the_scanner_is_one_code() -> None:
     play(scenario)
 
 
+def test_who_leaves_by_code_waits_for_no_platform_and_uses_no_code_up() -> None:
+    def scenario(box: Box) -> None:
+        code = box.service.issue("lin")
+        report = box.stand.show(code, box.stand.exit)
+        assert report.reason == "accepted-exit"
+        assert box.platform.asked == []
+        event = box.stand.store.taps()[-1]
+        assert (event.credential, event.person) == ("code:e-card", "")
+        assert box.show(code) == "accepted"
+
+    play(scenario)
+
+
 LIN = ResolvedPerson(number="519900199203149007")
 
 

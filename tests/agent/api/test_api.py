@@ -28,7 +28,14 @@ from sync.requests import RequestOffline
 from world import Fault
 from world.real import RealWorld
 
-ROUTES = ["/v1/status", "/v1/readers", "/v1/devices", "/v1/journal", "/v1/journal/verify"]
+ROUTES = [
+    "/v1/status",
+    "/v1/readers",
+    "/v1/devices",
+    "/v1/leases",
+    "/v1/journal",
+    "/v1/journal/verify",
+]
 SOON = 5.0
 NONE: Mapping[str, str] = {}
 
@@ -71,6 +78,9 @@ class FakeDaemon:
 
     def take_back(self, device: str) -> None:
         self.asked.append(("back", device))
+
+    def leases(self) -> Sequence[dict[str, Any]]:
+        return [{"reader": "door"}]
 
     def sign_in(self) -> dict[str, Any]:
         return {"state": "NONE", "staff": None}
