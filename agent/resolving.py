@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
 from agent.codes import CREDENTIAL
-from agent.identity import Identity, Presented, Unidentified
+from agent.identity import Identity, InClear, Presented, Unidentified
 from agent.reasons import Reason
 from config.model import CodeRule, Scene
 from offline_store.event import Authentication
@@ -40,16 +40,29 @@ REFUSED: Final[Mapping[CodeOutcome, Reason]] = {
     "unknown": Reason.CODE_NOT_FOUND,
 }
 
-# The fields of the social security card that they stand for: EF06, EF05.
-NUMBER: Final = re.compile(r"[0-9A-Za-z]{18}")
-CARD_ID: Final = re.compile(r"([0-9A-Fa-f]{32})?")
-CARD_NUMBER: Final = re.compile(r"([0-9A-Za-z]{9})?")
+# Errors with which the service says that it has not looked at the code; any other may have come
+# after it did.
+UNTOUCHED: Final = frozenset({"unreachable", "busy", "malformed", "too-large"})
+
+# A person's fields, as they stand on the social security card (EF06, EF05).
+FORMS: Final = {
+    "number": re.compile(r"[0-9A-Za-z]{18}"),
+    "region": re.compile(r"([0-9]{6})?"),
+    "card_id": re.compile(r"([0-9A-Fa-f]{32})?"),
+    "card_number": re.compile(r"([0-9A-Za-z]{9})?"),
+}
 
 
 class CodeServiceUnable(Fault):
     """The platform's code service could not look at the code, so it is as good as before."""
 
     code = "code.service-unable"
+
+
+class CodeServiceFailed(Fault):
+    """The platform's code service came to no end with the code, which may be used up."""
+
+    code = "code.service-failed"
 
 
 class PlatformResolver:
@@ -73,13 +86,13 @@ class PlatformResolver:
             return identity_of(answer.person, credential, self._references)
         except (RequestOffline, CodeServiceUnable) as fault:
             return Unidentified(credential, Reason.CODE_UNRESOLVED, detail=fault.code)
-        except (RequestFault, MessageMalformed, MessageTooLarge) as fault:
+        except (RequestFault, CodeServiceFailed, MessageMalformed, MessageTooLarge) as fault:
             # The platform may have taken the code: nobody knows, and asking again would not tell.
             unfinished = _authentication("unfinished")
             return Unidentified(credential, Reason.CODE_UNANSWERED, unfinished, fault.code)
 
     def _ask(self, rule: CodeRule, content: bytes) -> CodeAnswer:
-        """Raises `RequestFault`s, `MessageMalformed`, `MessageTooLarge`, `CodeServiceUnable`."""
+        """Raises `RequestFault`s, `MessageMalformed`, `MessageTooLarge`, `CodeService…`."""
         request = CodeRequest(
             code=base64.b64encode(content).decode(),
             kind=rule.name,
@@ -88,7 +101,7 @@ class PlatformResolver:
         asked = self._requests.ask("code", encode(request), within=rule.within)
         answer = decode(asked.result(), CodeAnswer)
         if answer.error:
-            raise CodeServiceUnable
+            raise CodeServiceUnable if answer.error in UNTOUCHED else CodeServiceFailed
         return answer
 
 
@@ -96,7 +109,7 @@ def identity_of(person: ResolvedPerson | None, credential: str, references: Refe
     """The same person as his card gives. Raises `MessageMalformed`, without repeating a value."""
     if person is None:
         raise MessageMalformed(message="CodeAnswer", cause="resolved, and no person")
-    for field, form in (("number", NUMBER), ("card_id", CARD_ID), ("card_number", CARD_NUMBER)):
+    for field, form in FORMS.items():
         if not form.fullmatch(getattr(person, field)):
             raise MessageMalformed(message="ResolvedPerson", cause=field)
     return Identity(
@@ -107,6 +120,13 @@ def identity_of(person: ResolvedPerson | None, credential: str, references: Refe
         issued=None,
         expires=None,
         authentication=_authentication("passed"),
+        region=person.region,
+        clear=InClear(
+            card_id=person.card_id,
+            card_number=person.card_number,
+            number=person.number,
+            name=person.name,
+        ),
     )
 
 

@@ -12,8 +12,8 @@ from agent.clock import Clock
 from agent.identity import Identity
 from agent.reasons import Reason
 from agent.resolving import identity_of
+from config.model import Kept
 from config.model import SignIn as Settings
-from config.model import StaffTask
 from offline_store.event import Check, Draft
 from offline_store.store import Entry, Store, Turn, Unstored
 from sync.contract.services import ResolvedPerson
@@ -72,10 +72,10 @@ class Staff:
         over = session is None or self._world.monotonic() >= session.ends
         return session if self.settings.enabled and not over else None
 
-    def require(self, task: StaffTask) -> None:
+    def require(self, capability: Kept) -> None:
         """Raises `StaffNeeded` where the settings want somebody to be signed in for it."""
-        if task in self.settings.required_for and self.current() is None:
-            raise StaffNeeded(capability=task)
+        if capability in self.settings.required_for and self.current() is None:
+            raise StaffNeeded(capability=capability)
 
     def enter(self, person: ResolvedPerson) -> bool:
         """Begin the session of whom the platform has confirmed. False, and no session, for who is

@@ -116,7 +116,8 @@ class Taps:
 
     def handle_code(self, lane: Lane, code: Code) -> TapReport:
         """A code from scanner or camera to its end. Never raises a `Fault`."""
-        return self._shown(lane, code.source, code.seen, lambda: self._codes.read(code.content))
+        read = partial(self._codes.read, code.content, leaving=lane.direction == "exit")
+        return self._shown(lane, code.source, code.seen, read)
 
     def handle_document(self, lane: Lane, document: Document | Unread) -> TapReport:
         """An ID document to its end. Never raises a `Fault`."""

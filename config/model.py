@@ -201,6 +201,18 @@ class Watchdog(Settings, frozen=True, kw_only=True):
 
 
 Capability = Literal["identity", "files", "write", "pin", "pin-clear"]
+# What the settings can keep for staff who are signed in.
+Kept = Literal["lend-devices", "identity", "files", "write", "pin", "pin-clear"]
+
+
+class SignIn(Settings, frozen=True, kw_only=True):
+    """Staff sign in by scanning (扫码登录); the platform says who may."""
+
+    enabled: bool = False
+    hours: Annotated[float, Meta(gt=0, le=24)] = 8.0  # until they have to sign in again
+    poll: Annotated[float, Meta(ge=0.5, le=30)] = 2.0  # between questions while a code is shown
+    within: Annotated[float, Meta(gt=0, le=8)] = 3.0  # for each answer
+    required_for: tuple[Kept, ...] = ()  # what nobody else may have done here
 
 
 class FacadeClient(Settings, frozen=True, kw_only=True):
@@ -236,19 +248,6 @@ class Facade(Settings, frozen=True, kw_only=True):
     clients: tuple[FacadeClient, ...] = ()
 
 
-StaffTask = Literal["lend-devices"]
-
-
-class SignIn(Settings, frozen=True, kw_only=True):
-    """Staff sign in by scanning (扫码登录); the platform says who may."""
-
-    enabled: bool = False
-    hours: Annotated[float, Meta(gt=0, le=24)] = 8.0  # until they have to sign in again
-    poll: Annotated[float, Meta(ge=0.5, le=30)] = 2.0  # between questions while a code is shown
-    within: Annotated[float, Meta(gt=0, le=10)] = 3.0  # for each answer
-    required_for: tuple[StaffTask, ...] = ()  # what nobody else may have done here
-
-
 class Agent(Settings, frozen=True, kw_only=True):
     """One terminal's whole configuration."""
 
@@ -270,5 +269,5 @@ class Agent(Settings, frozen=True, kw_only=True):
     status: Status = msgspec.field(default_factory=Status)
     keys: Keys = msgspec.field(default_factory=Keys)
     watchdog: Watchdog = msgspec.field(default_factory=Watchdog)
-    facade: Facade | None = None
     sign_in: SignIn = msgspec.field(default_factory=SignIn)
+    facade: Facade | None = None

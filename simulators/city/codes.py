@@ -6,9 +6,10 @@ handed says.
 """
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from threading import Lock
+from threading import Event, Lock
 from typing import Final
 
 from simulators.people import Cast
@@ -53,6 +54,8 @@ class CodeService:
         self._clock = clock
         self._random = random
         self._changing = Lock()
+        self._speaks = Event()
+        self._speaks.set()
         self._issued: dict[bytes, _Issued] = {}
         self.resolves_foreign = False
         self.reachable = True
@@ -78,13 +81,26 @@ class CodeService:
             code = base64.b64decode(request.code, validate=True)
         except (Fault, ValueError):
             return encode(CodeAnswer(error="malformed"))
-        with self._changing:
-            self.asked.append((place.terminal, request.kind, request.business))
-            if not self.reachable:
-                return encode(CodeAnswer(error="unreachable"))
-            return encode(self._resolve(code))
+        self.asked.append((place.terminal, request.kind, request.business))
+        answer = self.resolve(code) if self.reachable else CodeAnswer(error="unreachable")
+        self._speaks.wait()
+        return encode(answer)
 
-    def _resolve(self, code: bytes) -> CodeAnswer:
+    @contextmanager
+    def holding_back(self) -> Iterator[None]:
+        """Meanwhile codes are resolved and nobody is answered."""
+        self._speaks.clear()
+        try:
+            yield
+        finally:
+            self._speaks.set()
+
+    def resolve(self, code: bytes) -> CodeAnswer:
+        """Once; as for any terminal."""
+        with self._changing:
+            return self._answer(code)
+
+    def _answer(self, code: bytes) -> CodeAnswer:
         issued = self._issued.get(code)
         if issued is None:
             return CodeAnswer(outcome="forged" if _looks_right(code) else "unknown")

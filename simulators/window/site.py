@@ -10,7 +10,6 @@ import getpass
 import itertools
 import os
 import subprocess
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,9 +17,6 @@ from typing import Final, Self
 
 from agent.facade.c.build import build, compile_c
 from simulators.ceremony import CITY_KEYS
-from simulators.city.codes import CodeService
-from simulators.city.signin import SignInService
-from simulators.city.status import desk_of
 from simulators.conform.hsm import Hsm
 from simulators.conform.typist import AGAIN, BEGIN, Typist
 from simulators.devices.idcard import SamVModule
@@ -28,8 +24,6 @@ from simulators.devices.pty import PtyPort
 from simulators.devices.scan_module import ScanModule
 from simulators.people import Cast, Wallet
 from simulators.site import DOOR, DOOR_OUT, DOOR_SLOT, PSAM, Site
-from sync.contract.services import Service
-from sync.platform.services import ServiceHandler
 from world.real import RealWorld
 
 READERS: Final[Mapping[str, tuple[str, str]]] = {
@@ -39,9 +33,8 @@ READERS: Final[Mapping[str, tuple[str, str]]] = {
     PSAM: ("psam", "sam"),
 }
 PROVINCE: Final = 2  # level of the PSAM's keys: those of its own province
-SAME_CODE: Final = 0.1  # seconds; who shows a code twice here does so within less than usual
+SAME_CODE: Final = 0.0  # seconds: people here are quicker than at a real scanner
 DEVICE_NUMBER: Final = "WINDOW-7"
-STAFF: Final = ("wang",)  # who works at the window, and may sign in
 PROGRAM: Final = Path(__file__).parent.parent / "conform" / "old_business.c"
 
 
@@ -51,9 +44,6 @@ class WindowSite(Site):
     def __init__(self, cast: Cast, *, language: str = "auto") -> None:
         super().__init__(cast, language=language)
         self.wallet = Wallet(cast)
-        self.standing = desk_of(cast, wait=time.sleep, now=time.time)
-        self.codes = CodeService(cast, time.time, os.urandom)
-        self.sign_ins = SignInService(cast, time.time, os.urandom, staff=STAFF)
         self.typist = Typist()
         self.scanner = ScanModule()
         self.id_reader = SamVModule()
@@ -77,14 +67,6 @@ class WindowSite(Site):
     def hsm_for(self, person: str) -> Hsm:
         """The business system's own HSM, which has the roots of all provinces."""
         return Hsm(self.cast.issuer_of(self.cast.card(person)))
-
-    def services(self) -> Mapping[Service, ServiceHandler]:
-        return {
-            **super().services(),
-            "status": self.standing.handle,
-            "code": self.codes.handle,
-            "sign-in": self.sign_ins.handle,
-        }
 
     def configuration(self) -> str:
         """The terminal's TOML, as a technician would write it."""

@@ -155,6 +155,29 @@ def test_a_code_service_that_is_not_reached_uses_no_code_up() -> None:
     play(scenario)
 
 
+@pytest.mark.parametrize(
+    ("error", "reason", "fault"),
+    [
+        ("busy", Reason.CODE_UNRESOLVED, "code.service-unable"),
+        ("too-large", Reason.CODE_UNRESOLVED, "code.service-unable"),
+        ("upstream-timeout", Reason.CODE_UNANSWERED, "code.service-failed"),
+        ("519900199203149007", Reason.CODE_UNANSWERED, "code.service-failed"),
+    ],
+)
+def test_an_error_leaves_a_code_as_it_was_only_if_it_says_so(
+    error: str, reason: Reason, fault: str
+) -> None:
+    def scenario(box: Box) -> None:
+        answer = encode(CodeAnswer(error=error))
+        platform = FakePlatform(box.world, {"code": lambda place, payload: answer})
+        resolver = PlatformResolver(platform, box.stand.references, CODES, GATE)
+        presented = resolver.resolve("e-card", box.service.issue("lin"))
+        assert isinstance(presented, Unidentified)
+        assert (presented.reason, presented.detail) == (reason, fault), "the word is not repeated"
+
+    play(scenario)
+
+
 def judge_unanswered(box: Box, mood: Mood) -> None:
     """A question that went out and was not answered: unknown, a fresh code, no second question."""
     code = box.service.issue("lin")
@@ -279,6 +302,19 @@ def test_a_code_that_stays_before_the_scanner_is_one_code() -> None:
     play(scenario)
 
 
+def test_who_leaves_by_code_waits_for_no_platform_and_uses_no_code_up() -> None:
+    def scenario(box: Box) -> None:
+        code = box.service.issue("lin")
+        report = box.stand.show(code, box.stand.exit)
+        assert report.reason == "accepted-exit"
+        assert box.platform.asked == []
+        event = box.stand.store.taps()[-1]
+        assert (event.credential, event.person) == ("code:e-card", "")
+        assert box.show(code) == "accepted"
+
+    play(scenario)
+
+
 LIN = ResolvedPerson(number="519900199203149007")
 
 
@@ -294,6 +330,7 @@ LIN = ResolvedPerson(number="519900199203149007")
         encode(CodeAnswer(outcome="resolved", person=replace(LIN, number=""))),
         encode(CodeAnswer(outcome="resolved", person=replace(LIN, number="五" * 18))),
         encode(CodeAnswer(outcome="resolved", person=replace(LIN, card_id="51"))),
+        encode(CodeAnswer(outcome="resolved", person=replace(LIN, region="5199"))),
         encode(CodeAnswer(outcome="resolved", person=replace(LIN, card_number="A-1"))),
     ],
 )
@@ -318,6 +355,7 @@ def test_a_person_without_a_known_card_is_the_same_person() -> None:
         assert isinstance(presented, Identity)
         assert presented.person == references.person(LIN.number)
         assert (presented.card, presented.number) == ("", "")
+        assert presented.clear.number == LIN.number, "for the status check"
 
     play(scenario)
 
