@@ -2,10 +2,12 @@
 
 from datetime import date
 
-from agent.identity import Identity
+from agent.fallback import FallbackAuthenticator
+from agent.hsm import HsmDesk
+from agent.identity import Identity, InClear
 from agent.sam import SamDesk
 from agent.stages import Stages
-from apdu.authentication import BasicRead, read_basic
+from apdu.authentication import Authenticator, BasicRead, read_basic
 from drivers.contract import CardHandle
 from offline_store.event import Authentication
 from trust.references import References
@@ -19,22 +21,33 @@ class CardDateFault(Fault):
 
 
 class CardDesk:
-    """Reads cards with the terminal's PSAMs."""
+    """Reads cards with the terminal's PSAMs and, where these are unable, the city's HSM."""
 
-    def __init__(self, world: World, sams: SamDesk, references: References) -> None:
+    def __init__(
+        self, world: World, sams: SamDesk, references: References, hsm: HsmDesk | None = None
+    ) -> None:
         self._world = world
         self._sams = sams
         self._references = references
+        self._hsm = hsm
 
     def read(self, handle: CardHandle, credential: str, stages: Stages) -> Identity:
-        """Raises the faults of `apdu.authentication.read_basic` and `CardDateFault`."""
+        """Raises the faults of `apdu.authentication.read_basic` and `CardDateFault`. The card is
+        powered down by whoever has opened it, on every exit."""
         return identity_of(self.read_in_clear(handle, stages), credential, self._references)
 
     def read_in_clear(self, handle: CardHandle, stages: Stages) -> BasicRead:
         """The basic read itself, for whoever may see it."""
         return read_basic(
-            handle, self._sams.authenticator(), clock=self._world.monotonic, stage=stages.begin
+            handle, self.authenticator(handle), clock=self._world.monotonic, stage=stages.begin
         )
+
+    def authenticator(self, handle: CardHandle) -> Authenticator:
+        """For one flow of the card behind `handle`."""
+        psam = self._sams.authenticator()
+        if self._hsm is None:
+            return psam
+        return FallbackAuthenticator(psam, self._hsm.authenticator(handle))
 
 
 def identity_of(read: BasicRead, credential: str, references: References) -> Identity:
@@ -54,6 +67,13 @@ def identity_of(read: BasicRead, credential: str, references: References) -> Ide
             algorithm=read.algorithm.value,
             key=read.authenticated.key,
             terminal_number=read.authenticated.terminal_number,
+        ),
+        region=read.card_id[:6],
+        clear=InClear(
+            card_id=read.card_id,
+            card_number=read.card_number,
+            number=read.holder.social_security_number,
+            name=read.holder.name,
         ),
     )
 

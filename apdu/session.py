@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from types import TracebackType
 
 from apdu import pin
-from apdu.authentication import Authenticator, CardParameters, Proof, parameters_of
+from apdu.authentication import Authenticator, CardParameters, Mode, Proof, parameters_of
 from apdu.card_files import CardFiles
 from apdu.certificates import CardCertificates, read_certificates
 from apdu.channel import Channel
@@ -112,6 +112,11 @@ class CardSession:
         return self.parameters.card_id
 
     @property
+    def mode(self) -> Mode:
+        """Who holds the keys: "psam" or "hsm"."""
+        return self._authenticator.mode
+
+    @property
     def card(self) -> SocialSecurityCard:
         """The commands below this session, for what it has no method for."""
         return self._card
@@ -156,6 +161,11 @@ class CardSession:
             for data, need, plan in zip(files, needs, plans, strict=True):
                 self._open(data.address, need, entry)
                 self._files.write(data.address, plan)
+
+    def open_for_writing(self, address: FileAddress, *, ask_pin: AskPin | None = None) -> None:
+        """Win what writing that file needs before its data are known. Raises as `read`."""
+        with _Entry(ask_pin) as entry:
+            self._open(address, self.needs_for_writing(address), entry)
 
     def transactions(self, ask_pin: AskPin | None = None) -> tuple[Transaction, ...]:
         """The card's log of payments, newest first. Raises as `read`."""
