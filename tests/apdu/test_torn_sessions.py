@@ -26,7 +26,7 @@ def enter(tries: int) -> bytearray:
 FLOWS: dict[str, Flow] = {
     "read by key": lambda s: s.read(parse_address("DF01EF05|20|$SSSEEF07|0:20|$"), how="key"),
     "read by pin and key": lambda s: s.read(parse_address("DF04EF06|90|$"), ask_pin=enter),
-    "transactions": lambda s: s.transactions(enter),
+    "transactions": lambda s: s.read(parse_address("DF04EF08|$"), ask_pin=enter),
     "write": lambda s: s.write(
         parse_data("李四|20000101|$BEEF|$", parse_address("SSSEEF06|09|0D|$DF01EF1A|0:2|$"))
     ),
