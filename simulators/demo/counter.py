@@ -34,7 +34,7 @@ class CounterScreen:
     def visit(self, row: Row) -> None:
         if self._silent:
             return
-        good = row.got in ("accepted", "OK")
+        good = row.got in ("accepted", "OK", "CONFIRMED")
         mark = "[green]●[/]" if good else "[red]●[/]"
         age = "" if row.age_s is None else f" {self._texts.ui('demo-remembered', age=row.age_s)}"
         self._print(
