@@ -61,21 +61,21 @@ def open_session(
     released when the session is closed, or here when this raises: `OtherCard`,
     `AuthenticationFailed` and what `apdu.authentication.read_basic` raises.
     """
-    card = SocialSecurityCard(card_channel, quirks=quirks, observer=observer)
+    opened = False
     try:
-        fci = card.select()
-        parameters = parameters_of(card, fci)
+        card = SocialSecurityCard(card_channel, quirks=quirks, observer=observer)
+        parameters = parameters_of(card, card.select())
         card.read_version()
-        number = card.read(CARD_NUMBER)
-        session = CardSession(card, parameters, number, authenticator, keys)
+        session = CardSession(card, parameters, card.read(CARD_NUMBER), authenticator, keys)
         if expected is not None:
             session.require(expected)
         if prove:
             Proof.asked(card, parameters, authenticator).compare(card.generation)
-    except Fault:
-        authenticator.release()
-        raise
-    return session
+        opened = True
+        return session
+    finally:
+        if not opened:
+            authenticator.release()
 
 
 class CardSession:

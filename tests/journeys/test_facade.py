@@ -220,7 +220,6 @@ def test_reload_ends_what_was_leased_and_serves_again(lin: Window) -> None:
 
 
 def test_a_page_reads_and_another_one_does_not(lin: Window) -> None:
-    pytest.importorskip("wsproto", reason="uvicorn's WebSocket protocol is not here")
     for origin, status in ((ORIGIN, 200), ("https://evil.example", 403)):
         line = http.client.HTTPConnection("127.0.0.1", lin.port, timeout=10)
         headers = {
