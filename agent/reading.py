@@ -77,6 +77,7 @@ def identity_of(read: BasicRead, credential: str, references: References) -> Ide
             key=read.authenticated.key,
             terminal_number=read.authenticated.terminal_number,
         ),
+        region=read.region,
         clear=InClear(
             card_id=read.card_id,
             card_number=read.card_number,
