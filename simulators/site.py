@@ -25,6 +25,7 @@ from simulators.certificates import Authority
 from simulators.city.codes import CodeService
 from simulators.city.hsm import city_hsm
 from simulators.city.signin import SignInService
+from simulators.city.status import desk_of
 from simulators.pcscd import FOUR_READERS, Pcscd
 from simulators.people import Cast, load_cast
 from simulators.vpcd import Slot
@@ -191,6 +192,7 @@ class Site:
         self._environment = environment or {}
         self._stack = ExitStack()
         self._world = RealWorld()
+        self.standing = desk_of(self.cast, wait=self._world.wait, now=self._world.now)
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -309,7 +311,12 @@ backoff_max = 2.0
 
     def services(self) -> Mapping[Service, ServiceHandler]:
         """What terminals may ask this city's platform for."""
-        return {"hsm": self.hsm, "code": self.codes.handle, "sign-in": self.sign_ins.handle}
+        return {
+            "hsm": self.hsm,
+            "status": self.standing.handle,
+            "code": self.codes.handle,
+            "sign-in": self.sign_ins.handle,
+        }
 
     def _platform(self) -> Platform:
         keys = FileKeyStore(self._world, self.folder / "platform-keys")
