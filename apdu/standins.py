@@ -140,7 +140,7 @@ def _character(character: str) -> bytes:
 
 
 def _text(make: Callable[[str], str | None]) -> Callable[[bytes], bytes]:
-    """`make` gives the stand-in of a text, or None where character by character will do."""
+    """`make` gives an ASCII text's stand-in, as long as it, or None: character by character."""
 
     def standin(value: bytes) -> bytes:
         text = unpadded(value)
@@ -176,9 +176,9 @@ def _card_number(text: str) -> str | None:
     return "1" * len(text) if text.isascii() else None  # a row of 1 does not hold
 
 
-def _kept(allowed: str) -> Callable[[str], str]:
+def _kept(allowed: str) -> Callable[[str], str | None]:
     """What tells nothing about a person stays, if it is only what may be there."""
-    return lambda text: text if set(text) <= set(allowed) else "?" * len(text)
+    return lambda text: text if set(text) <= set(allowed) else None
 
 
 def _day(text: str) -> str:
