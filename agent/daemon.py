@@ -25,6 +25,7 @@ from agent.scenes import scene_for
 from agent.status import device_status, sam_status, tap_status
 from agent.tap import TapReport, Taps
 from agent.texts import Texts
+from agent.traces import Traces
 from agent.uplink import make_uplink
 from agent.watchdog import Watchdog
 from config.model import Agent as Settings
@@ -70,6 +71,7 @@ class Agent:
             lists=self._lists,
         )
         self.feed = Feed()
+        self._traces = Traces(world)
         self._results = Results(texts, settings.results)
         self._gate = Gate(world, settings)
         self._hotplug = Hotplug(world, self._gate.plugged, device_folders(settings))
@@ -129,6 +131,11 @@ class Agent:
 
     # What the local API asks
 
+    @property
+    def traces(self) -> Feed:
+        """The traces of taps, redacted."""
+        return self._traces.feed
+
     def status(self) -> dict[str, Any]:
         """See docs/architecture.md, local API."""
         clock = self._clock.read()
@@ -185,7 +192,7 @@ class Agent:
             store=self._store,
             scene=scene_for(settings.scene),
             results=self._results,
-            desk=CardDesk(self._world, self._gate.sams, self._references),
+            desk=CardDesk(self._world, self._gate.sams, self._references, self._traces),
             codes=CodeDesk(Router(settings.codes), {}),
             documents=DocumentDesk(self._references),
             watchdog=self._watchdog,

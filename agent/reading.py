@@ -5,7 +5,9 @@ from datetime import date
 from agent.identity import Identity
 from agent.sam import SamDesk
 from agent.stages import Stages
-from apdu.authentication import BasicRead, read_basic
+from agent.traces import Traces
+from apdu.authentication import Authenticator, BasicRead, read_basic
+from apdu.channel import Channel
 from drivers.contract import CardHandle
 from offline_store.event import Authentication
 from trust.references import References
@@ -21,20 +23,28 @@ class CardDateFault(Fault):
 class CardDesk:
     """Reads cards with the terminal's PSAMs."""
 
-    def __init__(self, world: World, sams: SamDesk, references: References) -> None:
+    def __init__(
+        self, world: World, sams: SamDesk, references: References, traces: Traces | None = None
+    ) -> None:
+        self._traces = traces or Traces(world)
         self._world = world
         self._sams = sams
         self._references = references
 
-    def read(self, handle: CardHandle, credential: str, stages: Stages) -> Identity:
+    def read(
+        self, handle: CardHandle, credential: str, stages: Stages, reader: str = ""
+    ) -> Identity:
         """Raises the faults of `apdu.authentication.read_basic` and `CardDateFault`."""
-        return identity_of(self.read_in_clear(handle, stages), credential, self._references)
+        read = self.read_in_clear(handle, stages, reader)
+        return identity_of(read, credential, self._references)
 
-    def read_in_clear(self, handle: CardHandle, stages: Stages) -> BasicRead:
-        """The basic read itself, for whoever may see it."""
-        return read_basic(
-            handle, self._sams.authenticator(), clock=self._world.monotonic, stage=stages.begin
-        )
+    def read_in_clear(self, handle: CardHandle, stages: Stages, reader: str = "") -> BasicRead:
+        """The basic read itself, for whoever may see it. `reader` is what a trace is called by."""
+
+        def flow(card: Channel, keys: Authenticator) -> BasicRead:
+            return read_basic(card, keys, clock=self._world.monotonic, stage=stages.begin)
+
+        return self._traces.run(reader, handle, self._sams.authenticator(), flow, "basic")
 
 
 def identity_of(read: BasicRead, credential: str, references: References) -> Identity:

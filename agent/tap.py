@@ -149,7 +149,7 @@ class Taps:
         credential = "card-contact" if contact else "card-contactless"
         stages.begin("open")
         try:
-            return self._desk.read(card.open(), credential, stages)
+            return self._desk.read(card.open(), credential, stages, presence.reader)
         except Fault as fault:
             return unidentified(credential, fault, gave_up=watch.gave_up)
 

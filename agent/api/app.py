@@ -34,6 +34,9 @@ class Daemon(Protocol):
 
     feed: Feed
 
+    @property
+    def traces(self) -> Feed: ...
+
     def status(self) -> dict[str, Any]: ...
 
     def readers(self) -> list[dict[str, Any]]: ...
@@ -138,6 +141,9 @@ def application(daemon: Daemon) -> Starlette:
     async def taps(request: Request) -> Response:
         return StreamingResponse(_lines(daemon.feed), media_type="application/x-ndjson")
 
+    async def traces(request: Request) -> Response:
+        return StreamingResponse(_lines(daemon.traces), media_type="application/x-ndjson")
+
     return Starlette(
         routes=[
             Route("/v1/status", endpoint(status)),
@@ -148,6 +154,7 @@ def application(daemon: Daemon) -> Starlette:
             Route("/v1/journal", endpoint(journal)),
             Route("/v1/journal/verify", endpoint(verify)),
             Route("/v1/taps", taps),
+            Route("/v1/traces", traces),
         ],
         exception_handlers={HTTPException: refused},
     )
@@ -204,7 +211,7 @@ def _json(body: dict[str, Any], status: int = 200) -> Response:
 
 
 async def _lines(feed: Feed) -> AsyncIterator[bytes]:
-    """One line per tap from now on, until the caller hangs up or the agent ends."""
+    """One line per tap or trace from now on, until the caller hangs up or the agent ends."""
     with feed.listen() as reports:
         yield b"\n"  # the headers go out at once, so that the caller knows that we listen
         while (report := await reports.get()) != END:

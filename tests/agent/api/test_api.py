@@ -35,6 +35,7 @@ class FakeDaemon:
 
     def __init__(self) -> None:
         self.feed = Feed()
+        self.traces = Feed()
         self.asked: list[tuple[object, ...]] = []
         self.fault: Fault | None = None
 
