@@ -11,6 +11,7 @@ from typing import Final
 from apdu import status
 from apdu.channel import CardMute
 from apdu.command import Response
+from apdu.crypto import Algorithm
 from apdu.files import Generation
 from apdu.keys import IRK, KEYS
 from apdu.records import RecordFault, decode, value_of
@@ -44,7 +45,7 @@ COMMANDS: Final[Mapping[tuple[int, int], str]] = {
     (0x00, 0xC0): "get-response",
 }
 UNKNOWN: Final = "unknown"
-ENVIRONMENTS: Final = frozenset({"SSSE", "PKI"})  # their keys and files are the whole card's
+IN_A_FILE: Final = frozenset({SELECT, READ_RECORD, 0xB0, UPDATE_RECORD, 0xD6})
 _KEY_NAMES: Final[Mapping[tuple[str, int], str]] = {
     (key.application, key.kid): key.name for key in KEYS.values()
 }
@@ -139,7 +140,7 @@ class _Place:
             command=COMMANDS.get((cla, ins), UNKNOWN),
             header=command[:4].hex().upper(),
             application=self._application,
-            file=self._file,
+            file=self._file if ins in IN_A_FILE else "",
             record=record,
             key=self._key(ins, p2),
             sent=sent.hex().upper(),
@@ -203,4 +204,5 @@ def _template(data: bytes) -> str:
         algorithm = parse_fci(data).algorithm
     except TlvFault:
         return data.hex().upper()
-    return data.hex().upper() if algorithm is None else f"algorithm {algorithm:02X}"
+    names = {int(known.code): known.value for known in Algorithm}
+    return data.hex().upper() if algorithm is None else names.get(algorithm, f"{algorithm:02X}")

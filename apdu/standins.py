@@ -191,11 +191,13 @@ def _birth(text: str) -> str:
 
 
 def _is_day(text: str) -> bool:
+    if len(text) != len(NO_DAY):
+        return False
     try:
         date(int(text[:4]), int(text[4:6]), int(text[6:]))
     except ValueError:
         return False
-    return len(text) == len(NO_DAY)
+    return True
 
 
 def _zeros(text: str) -> str:

@@ -222,10 +222,9 @@ def _table(context: Context, console: Console, trace: Trace, found: list[dict[st
     )
     if header.note:
         console.print(header.note, markup=False, highlight=False)
-    table = Table(
-        ui("milliseconds"), ui("trace-command"), ui("trace-place"), ui("trace-value"),
-        ui("trace-status"),
-    )  # fmt: skip
+    table = Table()
+    for title in ("milliseconds", "trace-command", "trace-place", "trace-value", "trace-status"):
+        table.add_column(ui(title), overflow="fold")
     for step in found:
         table.add_row(
             f"{step['at'] / 1000:.1f}",
