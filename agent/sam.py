@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from agent.leases import Lease, Line
-from apdu.authentication import CardParameters, Computed, Mode, Pending
+from apdu.authentication import CardParameters, Computed, Mode, Pending, compute, secured
+from apdu.city_keys import PUBLIC_KEYS_ONLY, CityKeys
 from apdu.crypto import Algorithm
-from apdu.keys import RKSSSE, STK, Key
-from apdu.psam import Psam, PsamKey, PsamLacksAlgorithm, PsamLacksKey, PsamMissing
+from apdu.keys import IRK, RKSSSE, Key
+from apdu.psam import Psam, PsamLacksAlgorithm, PsamMissing
 from drivers.contract import Absence, CardHandle, CardReader
 from world import Event, Fault, Queue, Task, World
 
@@ -191,7 +192,14 @@ class SamSlot:
 class SamDesk:
     """All PSAMs of the terminal; hands out one authenticator per flow."""
 
-    def __init__(self, world: World, readers: Sequence[CardReader]) -> None:
+    def __init__(
+        self,
+        world: World,
+        readers: Sequence[CardReader],
+        keys: CityKeys = PUBLIC_KEYS_ONLY,
+    ) -> None:
+        """`keys`: the authority's table, for keys beyond IRK and RKSSSE."""
+        self.keys = keys
         self._line = Line(world)
         self._slots = [SamSlot(world, reader, self._line) for reader in readers]
 
@@ -246,36 +254,33 @@ class LeasingAuthenticator:
         return self._slot.terminal_number if self._slot else ""
 
     def internal(self, card: CardParameters, factor: bytes, original: bytes) -> Pending[bytes]:
-        return self._ask(PsamKey.IRK, card, factor, original)
+        keys = self._desk.keys
+        return self._ask(card, lambda psam: compute(psam, keys, card, IRK, factor, original))
 
     def external(
         self, card: CardParameters, factor: bytes, original: bytes, key: Key = RKSSSE
     ) -> Pending[bytes]:
-        if key is not RKSSSE:
-            return Computed(fault=PsamLacksKey(algorithm=card.algorithm.value, key=key.name))
-        return self._ask(PsamKey.RKSSSE, card, factor, original)
+        keys = self._desk.keys
+        return self._ask(card, lambda psam: compute(psam, keys, card, key, factor, original))
 
     def secured(
         self, card: CardParameters, factor: bytes, header: bytes, new_pin: bytes
     ) -> Pending[bytes]:
-        return Computed(fault=PsamLacksKey(algorithm=card.algorithm.value, key=STK.name))
+        keys = self._desk.keys
+        return self._ask(card, lambda psam: secured(psam, keys, card, factor, header, new_pin))
 
     def release(self) -> None:
         slot, self._slot = self._slot, None
         if slot is not None:
             slot.give_back(self)
 
-    def _ask(
-        self, key: PsamKey, card: CardParameters, factor: bytes, original: bytes
-    ) -> Pending[bytes]:
+    def _ask(self, card: CardParameters, work: Work) -> Pending[bytes]:
         try:
             slot = self._leased(card.algorithm)
         except Fault as fault:
             self._refused = fault
             return Computed(fault=fault)
-        return slot.ask(
-            lambda psam: psam.compute(card.algorithm, key, card.factors, factor, original)
-        )
+        return slot.ask(work)
 
     def _leased(self, algorithm: Algorithm) -> SamSlot:
         if self._refused is not None:

@@ -7,11 +7,12 @@ this terminal proves itself and before anything of the holder is used.
 
 import hmac
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import ClassVar, Literal, Protocol, TypeVar
 
 from apdu.channel import Channel
+from apdu.city_keys import PUBLIC_KEYS_ONLY, CityKeys
 from apdu.crypto import FACTOR, Algorithm, LevelFactors
 from apdu.files import (
     BIRTH_DATE,
@@ -26,8 +27,9 @@ from apdu.files import (
     Generation,
 )
 from apdu.keys import IRK, RKSSSE, STK, Key
+from apdu.pin import pin_block
 from apdu.processors import Observer
-from apdu.psam import Psam, PsamKey, PsamLacksKey
+from apdu.psam import MAC_AND_ENCRYPT_TYPE, Psam, PsamKey
 from apdu.quirks import STANDARD, Quirks
 from apdu.records import CardIdentificationCode, CardNumber, IdNumber
 from apdu.social_security import SocialSecurityCard, algorithm_of
@@ -129,38 +131,53 @@ class PsamAuthenticator:
 
     mode: ClassVar[Mode] = "psam"
 
-    def __init__(self, psam: Psam) -> None:
+    def __init__(self, psam: Psam, keys: CityKeys = PUBLIC_KEYS_ONLY) -> None:
         self._psam = psam
+        self._keys = keys
 
     @property
     def terminal_number(self) -> str:
         return self._psam.terminal_number
 
     def internal(self, card: CardParameters, factor: bytes, original: bytes) -> Pending[bytes]:
-        return self._compute(PsamKey.IRK, card, factor, original)
+        return self._attempt(lambda: compute(self._psam, self._keys, card, IRK, factor, original))
 
     def external(
         self, card: CardParameters, factor: bytes, original: bytes, key: Key = RKSSSE
     ) -> Pending[bytes]:
-        if key is not RKSSSE:
-            return Computed(fault=PsamLacksKey(algorithm=card.algorithm.value, key=key.name))
-        return self._compute(PsamKey.RKSSSE, card, factor, original)
+        return self._attempt(lambda: compute(self._psam, self._keys, card, key, factor, original))
 
     def secured(
         self, card: CardParameters, factor: bytes, header: bytes, new_pin: bytes
     ) -> Pending[bytes]:
-        return Computed(fault=PsamLacksKey(algorithm=card.algorithm.value, key=STK.name))
+        return self._attempt(lambda: secured(self._psam, self._keys, card, factor, header, new_pin))
 
     def release(self) -> None:
         """Nothing was leased."""
 
-    def _compute(
-        self, key: PsamKey, card: CardParameters, factor: bytes, original: bytes
-    ) -> Computed:
+    def _attempt(self, work: Callable[[], bytes]) -> Computed:
         try:
-            return Computed(self._psam.compute(card.algorithm, key, card.factors, factor, original))
+            return Computed(work())
         except Fault as fault:
             return Computed(fault=fault)
+
+
+def compute(
+    psam: Psam, keys: CityKeys, card: CardParameters, key: Key, factor: bytes, original: bytes
+) -> bytes:
+    """A PSAM's 8 bytes for `key`. Raises `PsamUnable` and its kinds, `PsamStatus`,
+    `PsamMalformed`."""
+    held = PsamKey.of(key, keys, card.algorithm)
+    return psam.compute(card.algorithm, held, card.factors, factor, original)
+
+
+def secured(
+    psam: Psam, keys: CityKeys, card: CardParameters, factor: bytes, header: bytes, new_pin: bytes
+) -> bytes:
+    """A PSAM's whole 8424 command. Raises as `compute`, and `PinFormFault`."""
+    held = replace(PsamKey.of(STK, keys, card.algorithm), usage=MAC_AND_ENCRYPT_TYPE)
+    block = pin_block(new_pin, card.algorithm.block) if new_pin else b""
+    return psam.secured(card.algorithm, held, card.factors, factor, header, block)
 
 
 class Doubt(Enum):
@@ -307,10 +324,8 @@ def _authenticate(
 
     3.0: between challenge D and the 0082 that follows this function nothing goes to the card.
     """
-    parameters = _parameters(card, fci)
-    original, factor = card.challenge(), card.challenge()  # A, B
-    expected = authenticator.internal(parameters, factor, original)
-    proof = card.internal_authenticate(factor, original)
+    parameters = parameters_of(card, fci)
+    proof = Proof.asked(card, parameters, authenticator)
     issuer = _read_issuer(card)
     third = card.generation is Generation.V3
     holder: Holder | None = None
@@ -320,7 +335,7 @@ def _authenticate(
         external = authenticator.external(parameters, factor, original)
     else:
         holder = _read_holder(card, details)
-    _compare(proof, expected.result(), parameters, card.generation, authenticator.mode)
+    proof.compare(card.generation)
     return _Proven(
         parameters,
         issuer,
@@ -336,7 +351,9 @@ def _authenticate(
     )
 
 
-def _parameters(card: SocialSecurityCard, fci: Fci) -> CardParameters:
+def parameters_of(card: SocialSecurityCard, fci: Fci) -> CardParameters:
+    """What a key server must know of a selected card. Raises `CardIdFault`, `AlgorithmFault`,
+    `AtrFault`, `RecordFault`."""
     code = CardIdentificationCode.of(card.read_value(CARD_ID))
     return CardParameters(
         algorithm=algorithm_of(fci, code.region),
@@ -344,6 +361,30 @@ def _parameters(card: SocialSecurityCard, fci: Fci) -> CardParameters:
         historical_bytes=card.historical_bytes,
         card_id=code.hex,
     )
+
+
+@dataclass(frozen=True, repr=False)
+class Proof:
+    """What a card answered to 0088, and, on its way, what a genuine one answers."""
+
+    answered: bytes
+    expected: Pending[bytes]
+    parameters: CardParameters
+    mode: Mode
+
+    @classmethod
+    def asked(
+        cls, card: SocialSecurityCard, parameters: CardParameters, authenticator: Authenticator
+    ) -> "Proof":
+        """Key server first, then the card, so that both work at once. Raises `LengthFault`."""
+        original, factor = card.challenge(), card.challenge()  # A, B
+        expected = authenticator.internal(parameters, factor, original)
+        answered = card.internal_authenticate(factor, original)
+        return cls(answered, expected, parameters, authenticator.mode)
+
+    def compare(self, generation: Generation) -> None:
+        """Raises `AuthenticationFailed`, and what came instead of the expected answer."""
+        _compare(self.answered, self.expected.result(), self.parameters, generation, self.mode)
 
 
 def _compare(

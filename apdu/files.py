@@ -163,7 +163,12 @@ APPLICATIONS: tuple[Application, ...] = (
     Application(
         "DF02",  # employment
         bytes.fromhex("D15600000501"),
-        _files(_any(PIN, "RK1DF02"), 0xEF05, 0xEF06, 0xEF07, 0xEF09, 0xEF15, 0xEF16),
+        (
+            *_files(_any(PIN, "RK1DF02"), 0xEF05, 0xEF06, 0xEF09, 0xEF15),
+            # Rows without tags (M: a public program's table; the specification is silent).
+            ElementaryFile(0xEF07, _any(PIN, "RK1DF02"), None, Structure.CYCLIC),
+            ElementaryFile(0xEF16, _any(PIN, "RK1DF02"), None, Structure.CYCLIC),
+        ),
     ),
     Application(
         "DF03",  # insurance 1

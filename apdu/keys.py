@@ -1,12 +1,23 @@
 """The keys of a card by name: where each lives, and how card and key server call it.
 
 Source: spec social-security-card.md, Commands (KIDs) and HSM server messages. Keys that are not
-here come from the issuing authority's own table.
+here come from the issuing authority's own table, `apdu.city_keys`.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
+
+from world import Fault
+
+
+class KeyUnknown(Fault):
+    """The tables do not say which key it is or where it lives. (National interface: -23.)
+
+    Facts: `what` ("kid", "address", "update-key"), `name` of the key, address or file.
+    """
+
+    code = "card.key-unknown"
 
 
 @dataclass(frozen=True)
@@ -53,3 +64,23 @@ UKSSSE: Final = KEYS["UKSSSE"]
 PUK: Final = KEYS["PUK"]  # before a PIN is unblocked or set anew
 STK: Final = KEYS["STK"]  # protects what is sent to the card by 84xx (L: the specification's
 # public text does not say which key; see docs/decisions.md)
+
+# Key addresses (密钥地址) that are not made of DF and KID. 0173: spec, HSM server messages.
+_ADDRESSES: Final[Mapping[str, str]] = {"STK": "0173"}
+
+
+def key_address(key: Key) -> str:
+    """密钥地址, four hex digits, as HSM messages and `…_HSM_Step1` name the key.
+
+    L: only 0173 is public; the others are DF number (SSSE 00, DF01 01 …) ‖ KID.
+    """
+    number = 0 if key.application == "SSSE" else int(key.application.removeprefix("DF"))
+    return _ADDRESSES.get(key.name) or f"{number:02X}{key.kid_hex}"
+
+
+def key_at(address: str, keys: Mapping[str, Key] = KEYS) -> Key:
+    """The key of `keys` with that address. Raises `KeyUnknown`."""
+    for key in keys.values():
+        if key_address(key) == address.upper():
+            return key
+    raise KeyUnknown(what="address", name=address[:8])

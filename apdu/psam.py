@@ -5,13 +5,15 @@ Source: spec social-security-card.md, PSAM and "Which mode". One PSAM serves one
 """
 
 from collections.abc import Iterable
-from enum import Enum
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import ClassVar, Final
 
 from apdu import status
 from apdu.channel import CardGone, CardMute, Channel, ReaderGone
+from apdu.city_keys import CityKeys
 from apdu.command import Command, Response
 from apdu.crypto import FACTOR, Algorithm, LevelFactors, folded
+from apdu.keys import Key
 from apdu.processors import Observer, chain
 from apdu.quirks import STANDARD, Quirks
 from apdu.status import StatusFault
@@ -24,15 +26,34 @@ ENVIRONMENTS: dict[Algorithm, bytes] = {
 }
 DF01 = bytes.fromhex("D15600000590")
 SFI_TERMINAL_NUMBER = 0x16  # file 0016, 6 bytes BCD
-USAGE_ENCRYPT = 7  # usage byte = levels << 5 | type
+MAC_TYPE, ENCRYPT_TYPE, MAC_AND_ENCRYPT_TYPE = 6, 7, 8  # usage byte = levels << 5 | type
+CIPHER_ENCRYPT, CIPHER_MAC = 0x00, 0x05  # CIPHER DATA's P1
+MAC_BYTES: Final = 4
 LEVELS = (3, 2, 1)  # a national, a provincial, a city key: that many diversifications to the card
 
 
-class PsamKey(Enum):
-    """Key ids in the PSAM, which are not the card's KIDs."""
+@dataclass(frozen=True)
+class PsamKey:
+    """A key in the PSAM: its id there, which is not the card's KID, and its type of usage."""
 
-    IRK = 0x08
-    RKSSSE = 0x0A
+    name: str
+    id: int
+    usage: int = ENCRYPT_TYPE
+
+    IRK: ClassVar["PsamKey"]  # spec, PSAM
+    RKSSSE: ClassVar["PsamKey"]
+
+    @classmethod
+    def of(cls, key: Key, keys: CityKeys, algorithm: Algorithm) -> "PsamKey":
+        """Raises `PsamLacksKey` when no table has its id."""
+        number = keys.psam_id(key)
+        if number is None:
+            raise PsamLacksKey(algorithm=algorithm.value, key=key.name)
+        return cls(key.name, number, keys.psam_usage(key))
+
+
+PsamKey.IRK = PsamKey("IRK", 0x08)
+PsamKey.RKSSSE = PsamKey("RKSSSE", 0x0A)
 
 
 class PsamUnable(Fault):
@@ -158,12 +179,39 @@ class Psam:
         self.open(algorithm)
         size = algorithm.block
         self._deliver_session_key(algorithm, key, factors, factor.ljust(size, b"\0"))
-        data = self._must(
-            Command(0x80, 0xFA, 0x00, 0x00, original.ljust(size, b"\0"), expected=size)
-        )
-        if len(data) != size:
-            raise PsamMalformed(what="cryptogram")
+        data = self._encrypt(original.ljust(size, b"\0"))
         return data if size == FACTOR else folded(data)
+
+    def secured(
+        self,
+        algorithm: Algorithm,
+        key: PsamKey,
+        factors: LevelFactors,
+        factor: bytes,
+        header: bytes,
+        block: bytes,
+    ) -> bytes:
+        """`header` ‖ `block` enciphered, unless it is empty ‖ MAC 4 over both: a whole command.
+
+        `block` is one block of the algorithm (`apdu.pin.pin_block`); the MAC's input is padded with
+        80 00… (M: public callers; IV 0 as spec, Cryptography). Raises as `compute`.
+        """
+        self.open(algorithm)
+        size = algorithm.block
+        self._deliver_session_key(algorithm, key, factors, factor.ljust(size, b"\0"))
+        command = header + (self._encrypt(block) if block else b"")
+        padded = command + b"\x80"
+        padded += bytes(-len(padded) % size)
+        mac = self._must(Command(0x80, 0xFA, CIPHER_MAC, 0x00, padded, expected=MAC_BYTES))
+        if len(mac) < MAC_BYTES:
+            raise PsamMalformed(what="mac")
+        return command + mac[:MAC_BYTES]
+
+    def _encrypt(self, block: bytes) -> bytes:
+        data = self._must(Command(0x80, 0xFA, CIPHER_ENCRYPT, 0x00, block, expected=len(block)))
+        if len(data) != len(block):
+            raise PsamMalformed(what="cryptogram")
+        return data
 
     def _deliver_session_key(
         self, algorithm: Algorithm, key: PsamKey, factors: LevelFactors, factor: bytes
@@ -172,9 +220,7 @@ class Psam:
         known = self._levels.get((algorithm, key))
         for level in _starting_with(known, LEVELS):
             path = (factors.card, factors.city, factors.province)[:level]
-            command = Command(
-                0xBF, 0xDE, level << 5 | USAGE_ENCRYPT, key.value, b"".join(path) + factor
-            )
+            command = Command(0xBF, 0xDE, level << 5 | key.usage, key.id, b"".join(path) + factor)
             answer = self._send(command)
             if answer.sw == status.WRONG_DATA:
                 continue
@@ -230,6 +276,6 @@ def _starting_with(first: int | None, levels: Iterable[int]) -> list[int]:
 
 
 def _lacks(algorithm: Algorithm, key: PsamKey) -> PsamUnable:
-    if key is PsamKey.RKSSSE:
+    if key.name == PsamKey.RKSSSE.name:
         return PsamLacksReadKey(algorithm=algorithm.value)
     return PsamLacksKey(algorithm=algorithm.value, key=key.name)

@@ -31,6 +31,7 @@ class Quirks:
     le_zero: bool = True  # T=1, contactless: a case 4 command ends with Le 00
     rewrites: tuple[Rewrite, ...] = ()  # e.g. 00A402 -> 00A400, "P1=00 is also seen"
     internal_key_version: int | None = None  # 0088 with Lc 11: this byte after the original
+    applications_by_fid: bool = False  # DF01 … by SELECT P1=00 with DF01, not by its AID
     addressing: tuple[Addressing, ...] = tuple(Addressing)  # tried in this order, once per card
 
 

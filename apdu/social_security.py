@@ -8,13 +8,14 @@ from functools import cache
 
 from apdu import status
 from apdu.channel import Channel
-from apdu.command import Command
+from apdu.command import Command, Response
 from apdu.crypto import FACTOR, Algorithm
 from apdu.files import (
     NAME,
     NAME_EXTENSION,
     SSSE,
     VERSION,
+    Application,
     Generation,
     Record,
     has,
@@ -61,7 +62,7 @@ class LengthFault(Fault):
 
 
 class SocialSecurityCard:
-    """The SSSE environment of one powered card.
+    """The SSSE environment of one powered card, and the applications in it.
 
     Every method raises the channel's faults, `ChainFault` and `StatusFault` beside its own.
     """
@@ -72,9 +73,10 @@ class SocialSecurityCard:
         self._atr = channel.atr
         self._card = chain(channel, quirks=quirks, observer=observer)
         self._key_version = quirks.internal_key_version
+        self._by_fid = quirks.applications_by_fid
         self._addressings = quirks.addressing
         self._addressing: Addressing | None = None  # settled by the first record
-        self._file: int | None = None  # SFI of the selected EF, where EFs are selected
+        self._file: int | None = None  # the selected EF, where EFs are selected
         self.generation = Generation.V1  # until record 03 says otherwise
 
     @property
@@ -89,10 +91,25 @@ class SocialSecurityCard:
             raise CardBlocked(SELECT_SSSE, answer.sw)
         if not answer.ok:
             raise NotSocialSecurityCard(sw=f"{answer.sw:04X}")
+        self._file = None
         fci = parse_fci(answer.data)
         if fci.name is not None and fci.name != SSSE:
             raise NotSocialSecurityCard(sw=f"{answer.sw:04X}")
         return fci
+
+    def select_application(self, application: Application) -> None:
+        """Enter DF01 …; rights won before are lost. Raises `CardBlocked`."""
+        if not self._by_fid:
+            return self.select_by_name(application.aid)
+        fid = bytes.fromhex(application.name)
+        self.do(Command(0x00, 0xA4, 0x00, 0x00, fid, expected=256))
+        self._file = None
+        return None
+
+    def select_by_name(self, name: bytes) -> None:
+        """Enter another environment or application; rights won before are lost."""
+        self.do(Command(0x00, 0xA4, 0x04, 0x00, name, expected=256))
+        self._file = None
 
     def read_value(self, record: Record) -> bytes:
         """A record's value, undecoded. Raises `RecordFault`."""
@@ -118,6 +135,39 @@ class SocialSecurityCard:
             name += unpadded(self._read_optional(NAME_EXTENSION))
         return text(NAME, name)  # together, because a character may lie across the border
 
+    def read_record(self, sfi: int, tag: int, number: int, size: int) -> bytes:
+        """A record of the current application, undecoded, by number where there is one, else by tag
+        (`number` 0). `size` of the whole record; 0: whatever there is."""
+        p1, mode = (number, 0x04) if number else (tag, 0x00)
+        if self._addressing is Addressing.SELECT_AND_TAG:
+            self.select_file(0xEF00 | sfi)
+            sfi = 0
+        return self.do(_read_record(p1, sfi << 3 | mode, min(size, 256) or 256))
+
+    def update_record(self, sfi: int, tag: int, number: int, record: bytes) -> None:
+        """UPDATE RECORD of the current application, `record` whole: tag, length, value."""
+        p1, mode = (number, 0x04) if number else (tag, 0x00)
+        if self._addressing is Addressing.SELECT_AND_TAG:
+            self.select_file(0xEF00 | sfi)
+            sfi = 0
+        self.do(Command(0x00, 0xDC, p1, sfi << 3 | mode, record))
+
+    def select_file(self, fid: int) -> None:
+        """SELECT EF in the current application, unless it is selected."""
+        if self._file != fid:
+            self.do(Command(0x00, 0xA4, 0x02, 0x00, fid.to_bytes(2, "big"), expected=256))
+            self._file = fid
+
+    def read_binary(self, offset: int, size: int) -> Response:
+        """READ BINARY of the selected file, at most `size` bytes; the caller judges the status."""
+        return self._card.send(
+            Command(0x00, 0xB0, offset >> 8 & 0x7F, offset & 0xFF, expected=size)
+        )
+
+    def update_binary(self, offset: int, data: bytes) -> None:
+        """UPDATE BINARY of the selected file, at most 255 bytes."""
+        self.do(Command(0x00, 0xD6, offset >> 8 & 0x7F, offset & 0xFF, data))
+
     def challenge(self) -> bytes:
         """GET CHALLENGE, 8 bytes; the card takes its last one as the factor of 0082.
 
@@ -136,15 +186,23 @@ class SocialSecurityCard:
         """This terminal's proof for a key; the last challenge was its factor.
 
         A refusal costs one of few tries: never send it twice. Raises
-        `ExternalAuthenticationRefused`, `CardBlocked`.
+        `ExternalAuthenticationRefused`, `CardBlocked`; `LengthFault`, before anything is sent, for
+        a cryptogram of another length.
         """
-        self._do(Command(0x00, 0x82, 0x00, key.kid, cryptogram + original))
+        if len(cryptogram) != FACTOR:
+            raise LengthFault(command=f"008200{key.kid_hex}", length=len(cryptogram))
+        self.do(Command(0x00, 0x82, 0x00, key.kid, cryptogram + original))
 
-    def _do(self, command: Command) -> bytes:
-        return status.data_of(command, self._card.send(command))
+    def send(self, command: Command) -> Response:
+        """Any command; the caller judges the status."""
+        return self._card.send(command)
+
+    def do(self, command: Command) -> bytes:
+        """Any command; its answer's data. Raises `StatusFault`."""
+        return status.data_of(command, self.send(command))
 
     def _eight_bytes(self, command: Command) -> bytes:
-        data = self._do(command)
+        data = self.do(command)
         if len(data) != FACTOR:
             raise LengthFault(command=command.header.hex().upper(), length=len(data))
         return data
@@ -178,18 +236,13 @@ class SocialSecurityCard:
         p1, p2 = record.tag, record.sfi << 3
         match addressing:
             case Addressing.SELECT_AND_TAG:
-                self._select_file(record.sfi)
+                self.select_file(0xEF00 | record.sfi)
                 p2 = 0x00
             case Addressing.SFI_AND_NUMBER:
                 p1, p2 = record_number(record, self.generation), p2 | 0x04
             case Addressing.SFI_AND_TAG:
                 pass
-        return self._do(_read_record(p1, p2, record.size + 2))
-
-    def _select_file(self, sfi: int) -> None:
-        if self._file != sfi:
-            self._do(Command(0x00, 0xA4, 0x02, 0x00, bytes((0xEF, sfi)), expected=256))
-            self._file = sfi
+        return self.do(_read_record(p1, p2, record.size + 2))
 
 
 @cache

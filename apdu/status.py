@@ -20,6 +20,7 @@ RECORD_NOT_FOUND = 0x6A83
 KEY_NOT_FOUND = 0x6A88
 
 INS_VERIFY = 0x20
+INS_CHANGE_PIN = 0x5E
 INS_EXTERNAL_AUTHENTICATE = 0x82
 INS_SELECT = 0xA4
 
@@ -111,7 +112,7 @@ class CardBlocked(StatusFault):
 
 
 class WrongPin(StatusFault):
-    """63Cx to VERIFY. `tries` are left. (National interface: -51.)"""
+    """63Cx to VERIFY or CHANGE PIN. `tries` are left. (National interface: -51.)"""
 
     code = "card.wrong-pin"
 
@@ -121,7 +122,7 @@ class WrongPin(StatusFault):
 
 
 class PinBlocked(StatusFault):
-    """6983 to VERIFY. (National interface: -52.)"""
+    """6983 to VERIFY or CHANGE PIN, or no try left when it was asked. (National interface: -52.)"""
 
     code = "card.pin-blocked"
 
@@ -138,7 +139,7 @@ class ExternalAuthenticationRefused(StatusFault):
 
 def fault(command: Command, sw: int) -> StatusFault:
     """The fault that a status word other than 9000 means for this command."""
-    if command.ins == INS_VERIFY:
+    if command.ins in (INS_VERIFY, INS_CHANGE_PIN):
         if tries_left(sw) is not None:
             return WrongPin(command, sw)
         if sw == 0x6983:

@@ -9,6 +9,8 @@ import hmac
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from importlib import resources
 
 from simulators.cards import (
     SUITES,
@@ -27,8 +29,14 @@ from simulators.cards import (
     make_psam,
     operating_system,
 )
+from simulators.cards.ciphers import padded
+from simulators.cards.contents import Transaction
 from simulators.cards.layout import applications
+from simulators.cards.pki import CertificateAuthority, Defect
+from trust.sm2 import sm2
 
+# The authority's table as a city gives it to its terminals (`apdu.city_keys.CityKeys`).
+CITY_KEYS = resources.files("simulators.cards").joinpath("authority.toml").read_text("utf-8")
 LEVELS = 3  # root, province, city: as many diversifications down to the card
 ISSUER_CODE = "D156000005"
 CARD_NUMBER_WEIGHTS = (3, 7, 9, 10, 5, 8, 4, 2)
@@ -80,6 +88,9 @@ class CardOrder:
     algorithm_in_fci: bool = True
     key_version_byte: bool = False
     pad: str = "F"
+    transactions: Sequence[Transaction] = ()  # oldest first
+    certificates: bool = False  # 3.0: EF0012, 0018 and 0019 are filled
+    certificate_defect: Defect = Defect.NONE
     version: str | None = None  # None: of the generation; 1.0 cards may have it empty
 
 
@@ -106,7 +117,7 @@ class City:
 
     def issuer_private(self) -> bytes:
         """32 bytes fit for an SM2 private key of this city's platform (far below the order)."""
-        return b"\0" + self._secret("issuer/sm2", 31)
+        return self._private("issuer/sm2")
 
     def terminal_secrets(self, terminal: str) -> Mapping[str, bytes]:
         """By the key store's names: `city-reference` (32), `journal-seed` (32)."""
@@ -118,6 +129,9 @@ class City:
     def random(self, purpose: str) -> RandomSource:
         """Challenges of one card, say: repeatable, and different for every purpose."""
         return seeded(self._secret(f"random/{purpose}", 32))
+
+    def _private(self, name: str) -> bytes:
+        return b"\0" + self._secret(name, 31)
 
     def _secret(self, name: str, size: int) -> bytes:
         return _derive(self._seed, f"city/{self.region}/{name}", size)
@@ -139,6 +153,8 @@ class City:
             algorithm_in_fci=order.algorithm_in_fci,
             key_version_byte=order.key_version_byte,
             pad=order.pad,
+            binaries=self._certificates(order) if order.certificates else {},
+            transactions=tuple(one.row for one in order.transactions),
         )
 
     def card(self, order: CardOrder, interface: Interface) -> Card:
@@ -158,8 +174,21 @@ class City:
         """T1–T13: made-up vendors, then four region digits and the serial."""
         return bytes.fromhex("00814A4446" + "8660" + self.region[:4] + serial)
 
+    @cached_property
+    def certificate_authority(self) -> CertificateAuthority:
+        """Root and issuing CA of this city's 3.0 cards."""
+        return CertificateAuthority(sm2(), self._private("pki/root"), self._private("pki/issuing"))
+
     def card_id(self, serial: str) -> str:
         return f"{self.region}{ISSUER_CODE}{serial}FFFFFFFF"
+
+    def _certificates(self, order: CardOrder) -> Mapping[str, bytes]:
+        return self.certificate_authority.files(
+            order.serial,
+            self._private(f"pki/{order.serial}/signing"),
+            self._private(f"pki/{order.serial}/encryption"),
+            order.certificate_defect,
+        )
 
     def _card_data(self, order: CardOrder) -> CardData:
         return CardData(
@@ -201,6 +230,36 @@ class City:
         card_key = self.key(algorithm, key, level=0, historical=historical)
         return suite.authentication_data(suite.process_key(card_key, factor), original)
 
+    def secured_command(
+        self,
+        algorithm: Algorithm,
+        historical: bytes,
+        *,
+        factor: bytes,
+        header: bytes,
+        new_pin: str = "",
+        key: str = "STK",
+    ) -> bytes:
+        """What the HSM answers to message 03: `header` ‖ the enciphered PIN, if there is one ‖ MAC,
+        under the process key of `key`. Raises `ValueError` for a PIN that fits no block."""
+        suite = SUITES[algorithm]
+        process_key = suite.process_key(
+            self.key(algorithm, key, level=0, historical=historical), factor
+        )
+        command = header
+        if new_pin:
+            command += suite.encrypt(process_key, _pin_block(new_pin, suite.block))
+        return command + suite.mac(process_key, padded(command, suite.block))
+
 
 def _derive(seed: bytes, name: str, size: int) -> bytes:
     return hmac.digest(seed, name.encode(), "sha256")[:size]
+
+
+def _pin_block(pin: str, block: int) -> bytes:
+    """Length ‖ BCD, F padded ‖ 80 00…, unless the block is full."""
+    digits = bytes.fromhex(pin + "F" * (len(pin) % 2))
+    data = bytes([len(digits)]) + digits
+    if len(data) > block:
+        raise ValueError("the PIN does not fit one block")
+    return data if len(data) == block else padded(data, block)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from simulators.cards import contents
 from simulators.cards.card_data import CardData
 from simulators.cards.ciphers import SUITES, Algorithm
 from simulators.cards.contract import Card, Interface, Processor, RandomSource
@@ -26,7 +27,6 @@ from simulators.cards.transport import ContactFace, ContactlessFace
 
 ENVIRONMENT_OF = {"CERT": "PKI"}  # all other applications are in SSSE
 ENVIRONMENTS = ("SSSE", "PKI")
-INVENTED_RECORD = bytes.fromhex("40020000")
 
 
 @dataclass(frozen=True)
@@ -117,15 +117,17 @@ def _file(application: ApplicationRow, row: FileRow, spec: CardSpec) -> Elementa
         return BinaryFile(fid, read, write, bytearray(content.ljust(row.size, b"\0")))
     if row.kind == "cyclic":
         cyclic = CyclicFile(fid, read, write, row.size)
-        for transaction in spec.transactions:
-            cyclic.append(transaction)
+        own = spec.transactions if application.name == "DF04" else [contents.row(row.row)]
+        for one in own:
+            cyclic.append(one)
         return cyclic
     return RecordFile(fid, read, write, list(_records(application, row, spec)))
 
 
 def _records(application: ApplicationRow, row: FileRow, spec: CardSpec) -> Iterable[bytes]:
     if application.name != "SSSE":
-        return [INVENTED_RECORD]
+        first = spec.generation is Generation.V1
+        return contents.records((first and row.records_1) or row.records)
     return spec.data.records(spec.generation, row.fid, pad=spec.pad)
 
 

@@ -38,6 +38,10 @@ class Suite(Protocol):
         """One block under a process key, as the PSAM's CIPHER DATA gives it."""
         ...
 
+    def decrypt(self, process_key: bytes, block: bytes) -> bytes:
+        """The inverse of `encrypt`."""
+        ...
+
     def authentication_data(self, process_key: bytes, original: bytes) -> bytes:
         """The 8 bytes of 0088 and 0082."""
         ...
@@ -60,6 +64,9 @@ class TripleDes:
 
     def encrypt(self, process_key: bytes, block: bytes) -> bytes:
         return _des(process_key, block)
+
+    def decrypt(self, process_key: bytes, block: bytes) -> bytes:
+        return Cipher(TripleDES(process_key * 3), modes.ECB()).decryptor().update(block)
 
     def authentication_data(self, process_key: bytes, original: bytes) -> bytes:
         return _des(process_key, original)
@@ -84,6 +91,9 @@ class _Block128:
 
     def encrypt(self, process_key: bytes, block: bytes) -> bytes:
         return Cipher(self._cipher(process_key), modes.ECB()).encryptor().update(block)
+
+    def decrypt(self, process_key: bytes, block: bytes) -> bytes:
+        return Cipher(self._cipher(process_key), modes.ECB()).decryptor().update(block)
 
     def authentication_data(self, process_key: bytes, original: bytes) -> bytes:
         whole = self.encrypt(process_key, original + bytes(8))

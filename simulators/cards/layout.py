@@ -38,6 +38,9 @@ class FileRow(_Row, frozen=True, kw_only=True):
     write: str
     read_3: str | None = None  # where generation 3.0 differs
     size: int = 0  # bytes of a binary file, rows of a cyclic one
+    records: str = ""  # see `simulators.cards.contents`
+    records_1: str = ""  # where generation 1.0 has others
+    row: str = ""  # of a cyclic file
 
 
 class ApplicationRow(_Row, frozen=True, kw_only=True):

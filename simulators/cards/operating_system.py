@@ -18,6 +18,9 @@ from simulators.cards.layout import PIN
 CHALLENGE_SIZES = (4, 8, 16)
 FACTOR = 8
 BLOCKING_KEY = 0x05  # BK
+PROCESS_KEY = 0x02  # STK: protects 8424 (L)
+PUK = "PUK"
+MAC = 4
 KeyUse = Literal["internal", "external", "mac"]
 
 
@@ -96,6 +99,7 @@ class SocialSecurityCardOs(OperatingSystem):
                 (0x00, 0x82): self._external_authenticate,
                 (0x00, 0x20): self._verify_pin,
                 (0x80, 0x5E): self._change_pin,
+                (0x84, 0x24): self._restore_pin,
                 (0x84, 0x1E): self._block_application,
                 (0x84, 0x16): self._block_card,
             }
@@ -222,35 +226,57 @@ class SocialSecurityCardOs(OperatingSystem):
         self.pin.digits = _digits(new)
         return b""
 
+    def _restore_pin(self, apdu: Apdu) -> bytes:
+        """8424: P2 00 gives the tries back, P2 01 sets a new PIN (enciphered block ‖ MAC)."""
+        if apdu.p1p2 not in (0x0000, 0x0001):
+            raise Refused(0x6A86)
+        anew = apdu.p2 == 0x01
+        if len(apdu.data) != MAC + (self._suite.block if anew else 0):
+            raise Refused(0x6700)
+        if PUK not in self._rights:
+            raise Refused(0x6982)
+        process_key = self._check_mac(apdu, PROCESS_KEY)
+        self._rights -= {PUK, PIN}
+        if anew:
+            self.pin.digits = _new_pin(self._suite.decrypt(process_key, apdu.data[:-MAC]))
+        elif self.pin.digits is None:
+            raise Refused(0x6A88)
+        self.pin.tries.right()
+        return b""
+
     # -- blocking
 
     def _block_application(self, apdu: Apdu) -> bytes:
         require_parameters(apdu, 0x0001)
-        self._check_mac(apdu)
+        self._check_mac(apdu, BLOCKING_KEY, alone=True)
         self.require_application().blocked = True
         self.reset()
         return b""
 
     def _block_card(self, apdu: Apdu) -> bytes:
         require_parameters(apdu, 0x0000)
-        self._check_mac(apdu)
+        self._check_mac(apdu, BLOCKING_KEY, alone=True)
         self.blocked = True
         self.reset()
         return b""
 
-    def _check_mac(self, apdu: Apdu) -> None:
-        """MAC over the header under BK's process key; the last challenge is the factor (L)."""
-        if len(apdu.data) != 4:
+    def _check_mac(self, apdu: Apdu, kid: int, *, alone: bool = False) -> bytes:
+        """The process key, once the MAC over header and data is right; `alone`: without data.
+
+        The last challenge is the factor (L).
+        """
+        if len(apdu.data) < MAC or (alone and len(apdu.data) != MAC):
             raise Refused(0x6700)
-        key = self._find_key(BLOCKING_KEY, "mac")
+        key = self._find_key(kid, "mac")
         key.tries.require()
         process_key = self._suite.process_key(key.value, self._factor())
         header = bytes([apdu.cla, apdu.ins, apdu.p1, apdu.p2, len(apdu.data)])
-        expected = self._suite.mac(process_key, padded(header, self._suite.block))
-        if not hmac.compare_digest(expected, apdu.data):
+        covered = padded(header + apdu.data[:-MAC], self._suite.block)
+        if not hmac.compare_digest(self._suite.mac(process_key, covered), apdu.data[-MAC:]):
             key.tries.wrong()
             raise Refused(0x6988)
         key.tries.right()
+        return process_key
 
     def _find_key(self, kid: int, use: KeyUse) -> CardKey:
         for key in self._keys[self.require_application().name]:
@@ -261,3 +287,14 @@ class SocialSecurityCardOs(OperatingSystem):
 
 def _digits(bcd: bytes) -> str:
     return bcd.hex().upper().rstrip("F")
+
+
+def _new_pin(block: bytes) -> str:
+    """`length ‖ BCD ‖ 80 00…`; a full block has no padding."""
+    size, rest = block[0], block[1:]
+    digits, padding = _digits(rest[:size]), rest[size:]
+    if not 2 <= size <= 8 or size > len(rest) or not digits.isdecimal():
+        raise Refused(0x6A80)
+    if padding and padding != b"\x80".ljust(len(padding), b"\0"):
+        raise Refused(0x6A80)
+    return digits

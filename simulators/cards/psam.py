@@ -28,10 +28,35 @@ FREE, NEVER = Condition.parse("free"), Condition.parse("never")
 
 
 class PsamKeyId(IntEnum):
-    """The PSAM's own numbering, other than the card's KIDs (there IRK is 00)."""
+    """The PSAM's own numbering, other than the card's KIDs (there IRK is 00).
+
+    IRK and RKSSSE: spec, PSAM; the others as in `authority.toml`.
+    """
 
     IRK = 0x08
     RKSSSE = 0x0A
+    STK = 0x09
+    PUK = 0x10
+    UKSSSE = 0x12
+    RK1DF01 = 0x2E
+    UK1DF01 = 0x42
+    UK2DF01 = 0x43
+    UK3DF01 = 0x24
+    UK4DF01 = 0x25
+    UK5DF01 = 0x44
+    RK1DF02 = 0x35
+    UK1DF02 = 0x26
+    RK1DF03 = 0x2B
+    RK2DF03 = 0x2C
+    UK1DF03 = 0x47
+    UK2DF03 = 0x29
+    UK3DF03 = 0x48
+    RK1DF04 = 0x2D
+    UK1DF04 = 0x49
+    UK2DF04 = 0x2A
+    RK1DF07 = 0x3D
+    RK2DF07 = 0x3F
+    RK3DF07 = 0xB1
 
 
 @dataclass(frozen=True)
