@@ -6,8 +6,7 @@ from agent.identity import Identity
 from agent.sam import SamDesk
 from agent.stages import Stages
 from agent.traces import Traces
-from apdu.authentication import Authenticator, BasicRead, read_basic
-from apdu.channel import Channel
+from apdu.authentication import BasicRead, read_basic
 from drivers.contract import CardHandle
 from offline_store.event import Authentication
 from trust.references import References
@@ -40,11 +39,8 @@ class CardDesk:
 
     def read_in_clear(self, handle: CardHandle, stages: Stages, reader: str = "") -> BasicRead:
         """The basic read itself, for whoever may see it. `reader` is what a trace is called by."""
-
-        def flow(card: Channel, keys: Authenticator) -> BasicRead:
+        with self._traces.watching(reader, handle, self._sams.authenticator()) as (card, keys):
             return read_basic(card, keys, clock=self._world.monotonic, stage=stages.begin)
-
-        return self._traces.run(reader, handle, self._sams.authenticator(), flow, "basic")
 
 
 def identity_of(read: BasicRead, credential: str, references: References) -> Identity:

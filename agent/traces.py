@@ -1,58 +1,54 @@
-"""Recorded taps: redacted APDUs of a card's flow, while somebody listens, else nothing is kept."""
+"""Recorded flows: redacted APDUs of a card, while somebody listens, else nothing is kept."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 
 from agent.api.feed import Feed
-from apdu.authentication import Authenticator, BasicRead
+from apdu.authentication import Authenticator
 from apdu.channel import Channel
-from apdu.trace import Recorder, Trace
+from apdu.trace import Flow, Recorder, Trace
 from world import Fault, World
 
-Flow = Callable[[Channel, Authenticator], BasicRead]
+Sides = tuple[Channel, Authenticator]
+BASIC = Flow("basic")
 
 
+@contextmanager
 def recorded(
-    world: World,
-    card: Channel,
-    keys: Authenticator,
-    flow: Flow,
-    name: str,
-    keep: Callable[[Trace], None],
-) -> BasicRead:
-    """Run the flow; `keep` gets its trace before it returns or raises. `name`: one of
-    `apdu.replay.FLOWS`."""
+    world: World, card: Channel, keys: Authenticator, flow: Flow, keep: Callable[[Trace], None]
+) -> Iterator[Sides]:
+    """The same card and key server, recorded while the flow runs on them; `keep` gets the trace
+    when it has ended, well or with a `Fault`. A defect leaves no trace."""
     recorder = Recorder(card, world.monotonic)
     watched = recorder.authenticator(keys)
-    ending: Fault | None = None
-    read: BasicRead | None = None
+    agent = version("onecard-agent")
     try:
-        read = flow(recorder, watched)
+        yield recorder, watched
     except Fault as fault:
-        ending = fault
+        keep(recorder.trace(flow, agent, watched, fault))
         raise
-    finally:
-        if read is not None or ending is not None:  # a defect leaves no trace
-            keep(recorder.trace(name, version("onecard-agent"), watched, read, ending))
-    return read
+    keep(recorder.trace(flow, agent, watched, None))
 
 
 class Traces:
-    """Runs the flows of taps, recorded for those who listen at the local API."""
+    """Hands flows recorded sides of card and key server for those who listen at `/v1/traces`."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self.feed = Feed()
 
-    def run(
-        self, reader: str, card: Channel, keys: Authenticator, flow: Flow, name: str
-    ) -> BasicRead:
-        """Raises what the flow raises."""
+    @contextmanager
+    def watching(
+        self, reader: str, card: Channel, keys: Authenticator, flow: Flow = BASIC
+    ) -> Iterator[Sides]:
+        """The card and the key server that the flow is to use."""
         if not self.feed.listeners:
-            return flow(card, keys)
-        return recorded(
-            self._world, card, keys, flow, name, lambda trace: self._publish(reader, trace)
-        )
+            yield card, keys
+            return
 
-    def _publish(self, reader: str, trace: Trace) -> None:
-        self.feed.publish({"reader": reader, "trace": bytes(trace).decode()})
+        def publish(trace: Trace) -> None:
+            self.feed.publish({"reader": reader, "trace": bytes(trace).decode()})
+
+        with recorded(self._world, card, keys, flow, publish) as sides:
+            yield sides

@@ -11,6 +11,7 @@ from typing import Final
 
 from apdu import standins, tlv
 from apdu.crypto import FACTOR
+from apdu.data_items import items_of
 from apdu.files import (
     APPLICATIONS,
     NAME,
@@ -18,9 +19,11 @@ from apdu.files import (
     PKI_ENVIRONMENT,
     RECORDS,
     SSSE,
+    VERSION,
     Generation,
     Record,
 )
+from apdu.records import GenerationFault, generation_of, unpadded
 from apdu.standins import filler
 
 SELECT, GET_RESPONSE, GET_CHALLENGE = 0xA4, 0xC0, 0x84
@@ -40,6 +43,8 @@ SSSE_RECORDS: Final[Mapping[int, Record]] = {
     record.tag: record for records in RECORDS[Generation.V3].values() for record in records
 }
 
+OK: Final = b"\x90\x00"
+
 Pair = tuple[bytes, bytes]
 
 
@@ -48,6 +53,8 @@ class Redactor:
 
     def __init__(self) -> None:
         self.application = ""  # "": nothing that is known
+        self.generation = ""  # until record 03 was seen
+        self._file = 0  # the current EF; 0: nothing that is known
         self._open: list[Pair] = []  # a command and the GET RESPONSEs after it
         self._tokens: dict[bytes, bytes] = {}
         self._names = standins.Names()
@@ -98,6 +105,7 @@ class Redactor:
 
     def _command(self, command: bytes) -> bytes:
         """Header, Lc and Le stay."""
+        self._address(command)
         if len(command) <= 5:
             return command
         lc = command[4]
@@ -106,17 +114,24 @@ class Redactor:
         return command[:5] + make(data) + (rest if len(rest) <= 1 else filler(rest))
 
     def _answer(self, command: bytes, data: bytes, status: bytes) -> bytes:
+        self._address(command)
         ins = command[1] if len(command) > 1 and command[0] == 0x00 else -1
         if ins == SELECT:
             self._selected(command, status)
         return self._answers.get(ins, filler)(data)
 
+    def _address(self, command: bytes) -> None:
+        """READ and UPDATE RECORD may name the file beside the record."""
+        if len(command) > 3 and command[1] in (READ_RECORD, UPDATE_RECORD) and command[3] >> 3:
+            self._file = 0xEF00 | command[3] >> 3
+
     def _selected(self, command: bytes, status: bytes) -> None:
-        """A file's selection leaves the application; any other that fails leaves nothing known."""
+        """A file's selection leaves the application; what fails leaves nothing known."""
         name = command[5 : 5 + command[4]] if len(command) > 5 else b""
+        self._file = 0
         if len(name) == 2 and name[0] not in (0x3F, 0xDF):
-            return
-        if status != b"\x90\x00":
+            self._file = int.from_bytes(name, "big") if status == OK else 0
+        elif status != OK:
             self.application = ""
         elif name == MASTER_FILE:
             self.application = "SSSE"
@@ -126,18 +141,24 @@ class Redactor:
             self.application = AIDS.get(name, "")
 
     def _record(self, raw: bytes) -> bytes:
-        """`tag ‖ length ‖ value`; the value of a record that is not in the table is 00."""
-        record = SSSE_RECORDS.get(raw[0]) if raw and self.application == "SSSE" else None
-        if record is None:
-            whole = len(raw) >= 2 and raw[1] == len(raw) - 2
-            return raw[:2] + filler(raw[2:]) if whole else filler(raw)
-        size = raw[1] if len(raw) > 1 else 0
-        value, beyond = raw[2 : 2 + size], raw[2 + size :]
-        return raw[:2] + self._value(record, value) + filler(beyond)
+        """`tag ‖ length ‖ value`, or a row; the value of what is in no table is 00."""
+        if self.application == "SSSE" and raw and raw[0] in SSSE_RECORDS:
+            size = raw[1] if len(raw) > 1 else 0
+            value, beyond = raw[2 : 2 + size], raw[2 + size :]
+            return raw[:2] + self._value(SSSE_RECORDS[raw[0]], value) + filler(beyond)
+        generation = Generation.V1 if self.generation == "1.0" else Generation.V3
+        for item in items_of(self.application, self._file, generation):
+            if (raw[:1] == bytes((item.tag,))) if item.tag else len(raw) == item.size:
+                return standins.item_record(item, raw)
+        whole = len(raw) >= 2 and raw[1] == len(raw) - 2
+        return raw[:2] + filler(raw[2:]) if whole else filler(raw)
 
     def _value(self, record: Record, value: bytes) -> bytes:
         if record.tag not in standins.NAMES:
-            return standins.record_value(record, value)
+            shown = standins.record_value(record, value)
+            if record is VERSION:
+                self.generation = _generation(shown)
+            return shown
         return self._names.begin(value) if record is NAME else self._names.go_on(value)
 
     def _authentication(self, data: bytes) -> bytes:
@@ -154,6 +175,13 @@ class Redactor:
         except tlv.TlvFault:
             return filler(data)
         return _objects(data)
+
+
+def _generation(version: bytes) -> str:
+    try:
+        return generation_of(unpadded(version).decode("ascii")).value
+    except (GenerationFault, UnicodeDecodeError):
+        return ""
 
 
 def _pieces(

@@ -5,7 +5,7 @@ The next command must be the recorded one; the first that is not ends the flow w
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, NoReturn
 
 from apdu.authentication import (
@@ -17,7 +17,12 @@ from apdu.authentication import (
     read_basic,
 )
 from apdu.channel import CardGone, CardMute, ReaderGone, Transport
-from apdu.keys import IRK, RKSSSE, STK, Key
+from apdu.city_keys import CityKeys
+from apdu.file_address import FileData, parse_address
+from apdu.key_authentication import How
+from apdu.keys import IRK, KEYS, RKSSSE, STK, Key
+from apdu.redaction import CHANGE_PIN, PIN_BOUNDARY
+from apdu.session import CardSession, open_session
 from apdu.trace import Asked, Exchange, KeyAnswer, Trace
 from world import Fault
 
@@ -25,6 +30,8 @@ CHANNEL_FAULTS: Final[Mapping[str, type[Fault]]] = {
     kind.code: kind for kind in (CardGone, CardMute, ReaderGone)
 }
 NOTHING: Final = "–"
+VERIFY_PIN: Final = (0x00, 0x20)
+SHORTEST_PIN: Final = bytes(2)  # four made-up digits
 
 
 class TraceDiverged(Fault):
@@ -49,21 +56,18 @@ class RecordedFault(Fault):
 
 @dataclass(frozen=True)
 class Replayed:
-    """What a flow made of a trace. `ended` is the code of the fault that ended it, or empty;
-    `left` counts lines that nobody asked for; `as_recorded`: nothing diverged, none was left, and
-    the end is the recorded one."""
+    """What a flow made of a trace. `ended` is the code of the fault that ended it, or empty; `read`
+    or `files` is what it read; `proven`: the card proved itself; `left` counts lines that nobody
+    asked for; `as_recorded`: nothing diverged, none was left, the end is the recorded one."""
 
     ended: str
     fault: Fault | None
-    read: BasicRead | None
+    read: BasicRead | None = field(repr=False)
+    files: Sequence[FileData] = field(repr=False)
+    proven: bool
     played: int
     left: int
     as_recorded: bool
-
-    @property
-    def proven(self) -> bool:
-        """The card proved itself, and the flow went to its end."""
-        return self.read is not None
 
 
 class _Player:
@@ -163,15 +167,15 @@ class _Recorded:
 
 def replay(trace: Trace) -> Replayed:
     """Run the trace's flow with the recorded card. Raises `TraceFlowUnknown`."""
-    flow = FLOWS.get(trace.header.flow)
-    if flow is None:
-        raise TraceFlowUnknown(found=trace.header.flow, allowed=", ".join(FLOWS))
+    run = FLOWS.get(trace.header.flow.kind)
+    if run is None:
+        raise TraceFlowUnknown(found=trace.header.flow.kind, allowed=", ".join(FLOWS))
     player = _Player(trace)
-    card, keys = ReplayChannel(trace, player), ReplayAuthenticator(trace, player)
-    read: BasicRead | None = None
+    case = _Case(trace, ReplayChannel(trace, player), ReplayAuthenticator(trace, player), player)
+    result: BasicRead | Sequence[FileData] | None = None
     fault: Fault | None = None
     try:
-        read = flow(card, keys, player.now)
+        result = run(case)
     except Fault as ending:
         fault = ending
     ended = _recorded_code(fault)
@@ -179,7 +183,9 @@ def replay(trace: Trace) -> Replayed:
     return Replayed(
         ended=ended,
         fault=fault,
-        read=read,
+        read=result if isinstance(result, BasicRead) else None,
+        files=result if result is not None and not isinstance(result, BasicRead) else (),
+        proven=case.proven or isinstance(result, BasicRead),
         played=player.at,
         left=left,
         as_recorded=ended == trace.header.ended and left == 0,
@@ -192,15 +198,85 @@ def _recorded_code(fault: Fault | None) -> str:
     return fault.code if fault else ""
 
 
-def _basic(card: ReplayChannel, keys: ReplayAuthenticator, clock: Callable[[], float]) -> BasicRead:
-    return read_basic(card, keys, clock=clock, stage=lambda name: None)
+@dataclass
+class _Case:
+    """One replay, for the flow that runs in it."""
+
+    trace: Trace
+    card: ReplayChannel
+    keys: ReplayAuthenticator
+    player: _Player
+    proven: bool = False
+
+    def session(self) -> CardSession:
+        """A session that knows where the recorded terminal's keys were."""
+        kids = {
+            line.key: line.kid
+            for line in self.trace.lines
+            if isinstance(line, KeyAnswer) and line.key not in KEYS
+        }
+        session = open_session(self.card, self.keys, keys=CityKeys.of(kids=kids))
+        self.proven = True
+        return session
+
+    def pins(self, cla: int, ins: int) -> tuple[bytearray, bytearray]:
+        """Made-up digits as long as those of the recorded command, old and new."""
+        for line in self.trace.exchanges:
+            command = bytes.fromhex(line.command)
+            if command[:2] == bytes((cla, ins)) and len(command) > 5:
+                old, _, new = command[5 : 5 + command[4]].partition(PIN_BOUNDARY)
+                return _digits(old), _digits(new)
+        return _digits(SHORTEST_PIN), _digits(SHORTEST_PIN)
 
 
-def _details(
-    card: ReplayChannel, keys: ReplayAuthenticator, clock: Callable[[], float]
-) -> BasicRead:
-    return read_basic(card, keys, clock=clock, stage=lambda name: None, details=True)
+def _digits(packed: bytes) -> bytearray:
+    return bytearray(packed.hex().encode())
 
 
-Flow = Callable[[ReplayChannel, ReplayAuthenticator, Callable[[], float]], BasicRead]
-FLOWS: Final[Mapping[str, Flow]] = {"basic": _basic, "details": _details}
+def _basic(case: _Case, *, details: bool = False) -> BasicRead:
+    return read_basic(
+        case.card, case.keys, clock=case.player.now, stage=lambda name: None, details=details
+    )
+
+
+def _read(case: _Case) -> Sequence[FileData]:
+    flow = case.trace.header.flow
+    files = parse_address(flow.address)
+    with case.session() as session:
+        how: How = "pin" if flow.how == "pin" else "key"
+        return session.read(files, how=how, ask_pin=lambda tries: case.pins(*VERIFY_PIN)[0])
+
+
+def _verify_pin(case: _Case) -> Sequence[FileData]:
+    with case.session() as session:
+        session.verify_pin(case.pins(*VERIFY_PIN)[0])
+    return ()
+
+
+def _change_pin(case: _Case) -> Sequence[FileData]:
+    with case.session() as session:
+        session.change_pin(*case.pins(*CHANGE_PIN))
+    return ()
+
+
+def _reload_pin(case: _Case) -> Sequence[FileData]:
+    with case.session() as session:
+        session.reload_pin(_digits(SHORTEST_PIN))  # what is sent is the recorded key server's
+    return ()
+
+
+def _unblock_pin(case: _Case) -> Sequence[FileData]:
+    with case.session() as session:
+        session.unblock_pin()
+    return ()
+
+
+FLOWS: Final[Mapping[str, Callable[[_Case], BasicRead | Sequence[FileData]]]] = {
+    "basic": _basic,
+    "details": lambda case: _basic(case, details=True),
+    "read": _read,
+    "verify-pin": _verify_pin,
+    "change-pin": _change_pin,
+    "reload-pin": _reload_pin,
+    "unblock-pin": _unblock_pin,
+}

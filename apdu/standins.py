@@ -12,6 +12,7 @@ from operator import xor
 from typing import Final
 
 from apdu.crypto import HISTORICAL_BYTES
+from apdu.data_items import DataItem, Form
 from apdu.files import (
     BIRTH_DATE,
     BIRTHPLACE,
@@ -90,6 +91,26 @@ def record_value(record: Record, value: bytes) -> bytes:
     """A value of EF05 or EF06, but for the name. `value` without tag and length."""
     make = _MAKERS.get(record.tag)
     return make(value) if make else filler(value)
+
+
+def item_record(item: DataItem, raw: bytes) -> bytes:
+    """A record of DF01 … DF07, `tag ‖ length ‖ value`, or a row of a cyclic file."""
+    header = 2 if item.tag else 0
+    value, beyond = raw[header : header + item.size], raw[header + item.size :]
+    return raw[:header] + _item_value(item, value) + filler(beyond)
+
+
+def _item_value(item: DataItem, value: bytes) -> bytes:
+    if not item.parts:
+        return _FORMS.get(item.form, filler)(value)
+    shown, at = b"", 0
+    for part in item.parts:
+        end = at + part.size + (2 if part.tag else 0)  # a row's columns have neither tag nor length
+        piece = value[at:end]
+        strange = part.tag and piece[:1] != bytes((part.tag,))
+        shown += filler(piece) if strange else item_record(part, piece)
+        at = end
+    return shown + filler(value[at:])
 
 
 def atr(raw: bytes) -> bytes:
@@ -231,5 +252,9 @@ _MAKERS: Final[Mapping[int, Callable[[bytes], bytes]]] = {
     NATION.tag: _digits(_sized("01")),
     BIRTHPLACE.tag: _digits(_sized(REGION)),
     BIRTH_DATE.tag: _digits(_birth),
+}
+_FORMS: Final[Mapping[Form, Callable[[bytes], bytes]]] = {
+    Form.AN: _text(lambda text: None),
+    Form.CN: _digits(_zeros),
 }
 NAMES: Final = frozenset({NAME.tag, NAME_EXTENSION.tag})  # see `Names`

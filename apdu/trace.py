@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from apdu import standins
-from apdu.authentication import Authenticator, BasicRead, CardParameters, Mode, Pending
+from apdu.authentication import Authenticator, CardParameters, Mode, Pending
 from apdu.channel import Channel, Transport
 from apdu.keys import IRK, RKSSSE, STK, Key
 from apdu.redaction import Redactor
@@ -35,13 +35,21 @@ class TraceMalformed(Fault):
     code = "trace.malformed"
 
 
+class Flow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What was done with the card: one of `apdu.replay.FLOWS`; of `read`, which files and how."""
+
+    kind: str
+    address: str = ""  # fileAddr, see `apdu.file_address`
+    how: Literal["", "key", "pin"] = ""
+
+
 class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The first line. `generation` and `algorithm` are empty when the flow ended before they were
     known, `ended` is the code of the fault that ended it, or empty."""
 
     onecard_trace: Literal[1] = VERSION
     agent: str  # version of the program
-    flow: str
+    flow: Flow
     transport: Literal["T=0", "T=1"]
     atr: Hex
     mode: Mode
@@ -69,6 +77,7 @@ class KeyAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="ke
     at: Microseconds
     asked: Asked
     key: str
+    kid: Annotated[int, Meta(ge=0, le=255)]
     answer: Hex
     fault: str = ""
 
@@ -147,27 +156,22 @@ class Recorder:
         """An answer of the key server, which never came or was read now."""
         whole = answer[:5] + standins.filler(answer[5:])
         kept = whole if asked == "secured" else self._redactor.token(answer)
-        self._lines.append(KeyAnswer(self._now(), asked, key.name, _hex(kept), fault))
+        self._lines.append(KeyAnswer(self._now(), asked, key.name, key.kid, _hex(kept), fault))
 
     def trace(
-        self,
-        flow: str,
-        agent: str,
-        authenticator: Authenticator,
-        read: BasicRead | None,
-        fault: Fault | None,
+        self, flow: Flow, agent: str, keys: "RecordingAuthenticator", fault: Fault | None
     ) -> Trace:
-        """All that was kept, when the flow has ended with a read or a fault."""
+        """All that was kept, when the flow has ended, well or with a fault."""
         self._show(self._redactor.finish())
         header = Header(
             agent=agent,
             flow=flow,
             transport=self.transport.value,
             atr=_hex(standins.atr(self.atr)),
-            mode=authenticator.mode,
-            terminal_number=TERMINAL_NUMBER if authenticator.terminal_number else "",
-            generation=read.generation.value if read else _told(fault, "generation"),
-            algorithm=read.algorithm.value if read else _told(fault, "algorithm"),
+            mode=keys.mode,
+            terminal_number=TERMINAL_NUMBER if keys.had_terminal_number else "",
+            generation=self._redactor.generation,
+            algorithm=keys.algorithm,
             ended=fault.code if fault else "",
         )
         return Trace(header, sorted(self._lines, key=lambda line: line.at))
@@ -191,7 +195,8 @@ class RecordingAuthenticator:
     def __init__(self, inner: Authenticator, recorder: Recorder) -> None:
         self._inner = inner
         self._recorder = recorder
-        self._terminal_number = ""
+        self.algorithm = ""  # of the card that was asked about
+        self.had_terminal_number = False
 
     @property
     def mode(self) -> Mode:
@@ -199,10 +204,12 @@ class RecordingAuthenticator:
 
     @property
     def terminal_number(self) -> str:
-        self._terminal_number = self._inner.terminal_number or self._terminal_number
-        return self._terminal_number
+        number = self._inner.terminal_number
+        self.had_terminal_number |= bool(number)
+        return number
 
     def internal(self, card: CardParameters, factor: bytes, original: bytes) -> Pending[bytes]:
+        self.algorithm = card.algorithm.value
         return self._watched("internal", IRK, self._inner.internal(card, factor, original))
 
     def external(
@@ -239,10 +246,6 @@ class _Watched:
             raise
         self.recorder.fetched(self.asked, self.key, answer, "")
         return answer
-
-
-def _told(fault: Fault | None, name: str) -> str:
-    return str(fault.facts.get(name, "")) if fault else ""
 
 
 def _hex(raw: bytes) -> str:

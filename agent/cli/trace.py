@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -17,18 +18,20 @@ from agent.cli.client import DaemonAbsent
 from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
 from agent.cli.tap import FIELDS, NobodyTapped, first_card
 from agent.gate import Gate
-from agent.traces import recorded
-from apdu.authentication import Authenticator, BasicRead, read_basic
+from agent.traces import BASIC, recorded
+from apdu.authentication import Authenticator, read_basic
 from apdu.channel import Channel
 from apdu.decoding import Step, steps
+from apdu.file_address import format_address, parse_address
 from apdu.redaction import SSSE_RECORDS
 from apdu.replay import Replayed, replay
-from apdu.trace import LARGEST, Trace, parse
+from apdu.session import open_session
+from apdu.trace import LARGEST, Flow, Trace, parse
 from config.model import Agent as Settings
-from world import Fault
+from world import Fault, World
 
 BAD = 1  # exit status of a replay that went another way
-LIVE_FLOWS = ("basic", "details")
+LIVE_FLOWS = ("basic", "details", "read")
 File = Annotated[Path, typer.Argument()]
 
 
@@ -67,19 +70,19 @@ def add_to(app: typer.Typer, context: Context) -> None:
         reader: Annotated[str | None, typer.Option(help=ui("help-trace-reader"))] = None,
         out: Annotated[Path | None, typer.Option(help=ui("help-trace-out"))] = None,
         flow: Annotated[str, typer.Option(help=ui("help-trace-flow"))] = LIVE_FLOWS[0],
+        files: Annotated[str, typer.Option(help=ui("help-trace-files"))] = "",
         wait: Annotated[float, typer.Option(min=1, help=ui("help-wait"))] = 30.0,
         config: Config = DEFAULT_CONFIG,
         as_json: Json = False,
     ) -> None:
         context.as_json = as_json
-        if flow not in LIVE_FLOWS:
-            raise TraceFlow(found=flow, allowed=", ".join(LIVE_FLOWS))
+        wanted = _flow(flow, files)
         settings = context.settings(config)
         _known(settings, reader)
         try:
-            trace = _watched(context, settings, reader, wait, flow)
+            trace = _watched(context, settings, reader, wait, wanted)
         except DaemonAbsent:
-            trace = _own(context, settings, reader, wait, flow)
+            trace = _own(context, settings, reader, wait, wanted)
         _write(context, trace, out)
 
     @group.command(help=ui("help-trace-show"))
@@ -100,6 +103,15 @@ def add_to(app: typer.Typer, context: Context) -> None:
             raise typer.Exit(BAD)
 
 
+def _flow(kind: str, files: str) -> Flow:
+    """Raises `TraceFlow`, `FileAddressFault`."""
+    if kind not in LIVE_FLOWS:
+        raise TraceFlow(found=kind, allowed=", ".join(LIVE_FLOWS))
+    if kind != "read":
+        return Flow(kind)
+    return Flow(kind, format_address(parse_address(files)), "key")
+
+
 def _known(settings: Settings, reader: str | None) -> None:
     """Raises `TraceReader`."""
     names = [name for lane in settings.lanes for name in lane.readers]
@@ -108,30 +120,27 @@ def _known(settings: Settings, reader: str | None) -> None:
 
 
 def _watched(
-    context: Context, settings: Settings, reader: str | None, wait: float, flow: str
+    context: Context, settings: Settings, reader: str | None, wait: float, flow: Flow
 ) -> Trace:
     """The next tap at the running daemon; what comes is redacted already."""
     for told in context.client(settings).stream("/v1/traces", wait):
         if not told:
-            if flow != LIVE_FLOWS[0]:
-                raise TraceFlow(found=flow, allowed=LIVE_FLOWS[0])  # what a tap does
+            if flow != BASIC:
+                raise TraceFlow(found=flow.kind, allowed=BASIC.kind)  # what a tap does
             _ask(context)
         elif reader in (None, told["reader"]):
             return parse(told["trace"].encode())
     raise NobodyTapped(seconds=int(wait))
 
 
-def _own(context: Context, settings: Settings, reader: str | None, wait: float, flow: str) -> Trace:
+def _own(
+    context: Context, settings: Settings, reader: str | None, wait: float, flow: Flow
+) -> Trace:
     """The first card at a reader that is opened here."""
     world = context.world
     gate = Gate(world, settings)
     gate.look()
     gate.sams.start()
-
-    def run(card: Channel, keys: Authenticator) -> BasicRead:
-        return read_basic(
-            card, keys, clock=world.monotonic, stage=lambda name: None, details=flow == "details"
-        )
 
     kept: list[Trace] = []
     try:
@@ -139,15 +148,26 @@ def _own(context: Context, settings: Settings, reader: str | None, wait: float, 
         device, presence = first_card(context, gate, wait, reader)
         handle = device.open(presence.count)
         try:
-            recorded(world, handle, gate.sams.authenticator(), run, flow, kept.append)
+            keys = gate.sams.authenticator()
+            with recorded(world, handle, keys, flow, kept.append) as (card, watched):
+                _run(world, card, watched, flow)
         except Fault:
             if not kept:
-                raise  # its header tells of any other
+                raise  # of any other its header tells
         finally:
             handle.close()
     finally:
         gate.stop()
     return kept[0]
+
+
+def _run(world: World, card: Channel, keys: Authenticator, flow: Flow) -> None:
+    if flow.kind == "read":
+        with open_session(card, keys) as session:
+            session.read(parse_address(flow.address), how="key")
+        return
+    details = flow.kind == "details"
+    read_basic(card, keys, clock=world.monotonic, stage=lambda name: None, details=details)
 
 
 def _ask(context: Context) -> None:
@@ -191,8 +211,9 @@ def _read(context: Context, file: Path) -> Trace:
 
 def _header(trace: Trace) -> dict[str, Any]:
     header = trace.header
-    names = ("flow", "transport", "atr", "mode", "generation", "algorithm", "ended", "note")
-    return {"agent": header.agent, **{name: getattr(header, name) for name in names}}
+    names = ("transport", "atr", "mode", "generation", "algorithm", "ended", "note")
+    told = {name: getattr(header, name) for name in names}
+    return {"agent": header.agent, "flow": msgspec.to_builtins(header.flow), **told}
 
 
 def _told(context: Context, step: Step) -> dict[str, Any]:
@@ -214,12 +235,10 @@ def _is_tag(step: Step) -> bool:
 def _table(context: Context, console: Console, trace: Trace, found: list[dict[str, Any]]) -> None:
     ui = context.texts.ui
     header = trace.header
-    said = ("flow", "generation", "algorithm", "transport", "mode", "atr")
-    console.print(
-        "  ".join(f"{ui(f'trace-{name}')} {getattr(header, name) or '–'}" for name in said),
-        markup=False,
-        highlight=False,
-    )
+    said = ("generation", "algorithm", "transport", "mode", "atr")
+    parts = [f"{ui('trace-flow')} {header.flow.kind} {header.flow.address}".strip()]
+    parts += [f"{ui(f'trace-{name}')} {getattr(header, name) or '–'}" for name in said]
+    console.print("  ".join(parts), markup=False, highlight=False)
     if header.note:
         console.print(header.note, markup=False, highlight=False)
     table = Table()
@@ -275,6 +294,7 @@ def _replayed(context: Context, replayed: Replayed) -> dict[str, Any]:
         "algorithm": read.algorithm.value if read else "",
         "doubts": [doubt.value for doubt in read.doubts] if read else [],
         "fields": dict(zip(FIELDS, read.interface_fields(), strict=True)) if read else {},
+        "files": {data.address.name: list(data.values) for data in replayed.files},
     }
 
 
@@ -284,13 +304,16 @@ def _print_replayed(
     ui = context.texts.ui
     verdict = "trace-as-recorded" if replayed.as_recorded else "trace-otherwise"
     console.print(ui(verdict, played=replayed.played, left=replayed.left), markup=False)
-    if replayed.proven:
+    if not replayed.ended:
         console.print(ui("trace-proven"), markup=False)
         table = Table(ui("trace-field"), ui("trace-value"))
         for name, value in data["fields"].items():
-            table.add_row(context.texts.word("field", name), value or "–")
-        console.print(table)
-    elif data["sentence"]:
+            table.add_row(context.texts.word("field", name), escape(value) or "–")
+        for name, values in data["files"].items():
+            table.add_row(name, escape(" | ".join(values)) or "–")
+        if table.row_count:
+            console.print(table)
+    else:
         console.print(f"{data['sentence']} [{replayed.ended}]", markup=False, highlight=False)
 
 

@@ -98,19 +98,32 @@ class MaliciousCard:
         if self._told >= len(lie.replies) and not lie.forever:
             self._lie = None
         if isinstance(reply, Fault):
+            self.said.append((command, b""))
             raise reply
         self.said.append((command, reply))
         return reply
 
+    def sent(self, ins: int) -> list[bytes]:
+        """The last status word of each command with that instruction and data."""
+        return [
+            status
+            for command, _, status in self._answers()
+            if command[1] == ins and command[4:5] > b"\0"
+        ]
+
     def answered(self, ins: int) -> tuple[bytes, bytes]:
         """All data and the status word of the last answer to that instruction, as the flow saw
         them; empty when it was never sent."""
-        data, status, following = b"", b"", False
+        found = [(data, status) for command, data, status in self._answers() if command[1] == ins]
+        return found[-1] if found else (b"", b"")
+
+    def _answers(self) -> list[tuple[bytes, bytes, bytes]]:
+        """Command, all data, status word: with what was fetched by GET RESPONSE."""
+        whole: list[tuple[bytes, bytes, bytes]] = []
         for command, reply in self.said:
-            if command[1] == ins:
-                data, following = b"", True
-            elif command[1] != GET_RESPONSE:
-                following = False
-            if following:
-                data, status = data + reply[:-2], reply[-2:]
-        return data, status
+            data, status = reply[:-2], reply[-2:]
+            if command[1] == GET_RESPONSE and whole:
+                command, before, _ = whole.pop()
+                data = before + data
+            whole.append((command, data, status))
+        return whole

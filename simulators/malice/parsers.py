@@ -130,7 +130,11 @@ def _bodies(frame: bytes) -> Sequence[bytes]:
 
 def _line(script: Script) -> bytes:
     header = trace.Header(
-        agent="0", flow="basic", transport="T=0", atr=script.atr.hex().upper(), mode="psam"
+        agent="0",
+        flow=trace.Flow("basic"),
+        transport="T=0",
+        atr=script.atr.hex().upper(),
+        mode="psam",
     )
     said = zip(script.commands, script.answers, strict=True)
     lines = [trace.Exchange(0, 0, c.hex().upper(), a.hex().upper()) for c, a in said]

@@ -34,7 +34,7 @@ PATIENCE: Final = 10.0  # seconds for one input; one that takes longer hangs
 SHOWN: Final = 5  # failing inputs that are printed
 SHOWN_HEX: Final = 80  # digits of each answer of theirs
 
-MOST = {"exceptions": 0, "hangs": 0, "accepts": 0}
+MOST = {"exceptions": 0, "hangs": 0, "accepts": 0, "repeated": 0}
 LEAST = {"past_authentication": 0.30, "whole_flows_per_s": 1000, "parsers_per_s": 20000}
 
 
@@ -46,6 +46,7 @@ class Tally:
     exceptions: int = 0
     hangs: int = 0
     accepts: int = 0
+    repeated: int = 0
     past: int = 0  # got past the comparison of the card's proof
     seconds: float = 0.0
     depth: Counter[int] = field(default_factory=Counter)  # APDUs that were exchanged
@@ -69,7 +70,8 @@ def run(arguments: Sequence[str] = ()) -> dict[str, Any]:
     `whole_flows` + `parsers` = `inputs`. `depth`: inputs by the number of APDUs that they came to.
     `past_authentication`: share of the whole flows that got past the comparison of the card's
     proof. `accepts`: flows that went to their good end although the card had not proved itself, or
-    a file's key had been refused.
+    a key, a PIN or a write had been refused. `repeated`: flows that sent a command which spends a
+    try more often than the good flow does.
     """
     options = _options(arguments)
     if options.only is not None:
@@ -86,6 +88,7 @@ def run(arguments: Sequence[str] = ()) -> dict[str, Any]:
         "exceptions": flows.exceptions + parsed.exceptions,
         "hangs": flows.hangs + parsed.hangs,
         "accepts": flows.accepts,
+        "repeated": flows.repeated,
         "past_authentication": round(flows.past / flows.inputs, 3),
         "whole_flows_per_s": flows.per_second,
         "parsers_per_s": parsed.per_second,
@@ -147,8 +150,8 @@ def play(tally: Tally, subject: Subject, card: MaliciousCard, keys: PreparedKeys
     """One flow on one card, counted; what is wrong with its end, or nothing."""
     wrong, end = "", ""
     try:
-        result = subject.run(card, keys)
-        if subject.wrongly(card, keys, result):
+        took = subject.run(card, keys)
+        if subject.wrongly(card, keys, took):
             tally.accepts += 1
             wrong = "accept"
     except Fault as fault:
@@ -160,6 +163,9 @@ def play(tally: Tally, subject: Subject, card: MaliciousCard, keys: PreparedKeys
         tally.exceptions += 1
         wrong = end = "exception"
         tally.frames.append(traceback.format_exc(limit=-4))
+    if subject.repeated(card):
+        tally.repeated += 1
+        wrong = "repeated"
     tally.inputs += 1
     tally.past += keys.fetched and end != AuthenticationFailed.code
     tally.depth[card.count] += 1

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from apdu.authentication import BasicRead, PsamAuthenticator, read_basic
 from apdu.channel import Channel, Transport
 from apdu.psam import Psam
-from apdu.trace import Recorder, Trace
+from apdu.trace import Flow, Recorder, Trace
 from simulators.cards import Algorithm, Card, Generation, Holder, Interface, face, operating_system
 from simulators.ceremony import CardOrder, City
 from simulators.direct import Direct
@@ -69,4 +69,4 @@ def record(channel: Channel, *, flow: str = "details") -> Recorded:
         )
     except Fault as fault:
         ending = fault
-    return Recorded(recorder.trace(flow, "0", keys, read, ending), read, ending)
+    return Recorded(recorder.trace(Flow(flow), "0", keys, ending), read, ending)

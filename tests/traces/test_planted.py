@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from apdu.channel import CardGone, Transport
 from apdu.replay import TraceDiverged, TraceFlowUnknown, replay
-from apdu.trace import Exchange, KeyAnswer, Recorder, Trace, TraceMalformed, parse
+from apdu.trace import Exchange, Flow, KeyAnswer, Recorder, Trace, TraceMalformed, parse
 from simulators.cards import Algorithm, Generation, Holder, Interface, face, operating_system
 from simulators.cards.faults import wrong_cryptogram, wrong_record_lengths
 from simulators.ceremony import seeded
@@ -118,7 +118,7 @@ def card() -> Direct:
 def test_nothing_of_all_files_of_a_card_reaches_the_trace() -> None:
     recorder = Recorder(card(), Ticking())
     everything(recorder)
-    trace = recorder.trace("basic", "0", psam(), None, None)
+    trace = recorder.trace(Flow("basic"), "0", recorder.authenticator(psam()), None)
     assert len(trace.exchanges) > 50
     probe().check("trace", bytes(trace))
     answers = b"".join(bytes.fromhex(line.command + line.answer) for line in trace.exchanges)
@@ -224,7 +224,7 @@ def test_the_first_command_that_is_another_ends_the_replay_with_its_place() -> N
 def test_a_proof_that_is_not_the_expected_one_is_refused() -> None:
     trace = good_trace()
     lines = [
-        KeyAnswer(line.at, line.asked, line.key, "00" * 8)
+        KeyAnswer(line.at, line.asked, line.key, line.kid, "00" * 8)
         if isinstance(line, KeyAnswer) and line.asked == "internal"
         else line
         for line in trace.lines
