@@ -9,7 +9,9 @@ from random import Random
 from typing import Final
 
 from agent.facade import wire
-from apdu import id_document, status, tlv, trace
+from apdu import file_address, id_document, status, tlv, trace
+from apdu.certificate import Certificate
+from apdu.city_keys import CityKeys
 from apdu.command import Command, Response
 from apdu.files import RECORDS, Generation, Record
 from apdu.records import (
@@ -22,6 +24,7 @@ from apdu.records import (
     value_of,
 )
 from apdu.redaction import Redactor
+from simulators.ceremony import CITY_KEYS, City
 from simulators.malice.card import Script
 from simulators.malice.mutators import TEXTS
 
@@ -54,6 +57,11 @@ def parsers(scripts: Sequence[Script]) -> Sequence[Parser]:
         Parser("command", Command.parse, asked),
         Parser("response", _status, said),
         Parser("id-document", id_document.parse, _documents()),
+        Parser("file-address", _address, [ADDRESS]),
+        Parser("file-data", _data, ["SSSEEF06|张三|$DF03EF05|1^2||$".encode("gb18030")]),
+        Parser("card-info", _card_info, [b"519900D15600000500000001FFFFFFFF|D2143569X|"]),
+        Parser("certificate", Certificate.parse, _certificates()),
+        Parser("city-keys", _city_keys, [CITY_KEYS.encode()[:400]]),
         Parser("facade-call", wire.read_call, _bodies(wire.call("iReadCard", [b"1", b"", b"A|"]))),
         Parser("facade-answer", wire.read_answer, _bodies(wire.answer(-21, b"|".join(TEXTS)))),
         Parser("trace", trace.parse, [_line(script) for script in scripts[:1]]),
@@ -113,6 +121,33 @@ _VERIFY: Final = Command(0x00, 0x20, 0x00, 0x00, b"\0\0")
 def _status(raw: bytes) -> object:
     response = Response.parse(raw)
     return status.lookup(response.sw), status.data_of(_VERIFY, response)
+
+
+ADDRESS: Final = b"SSSEEF06|08|09|4E|$DF01EF15|40:2|$DF04EF08:1$3F00EF08|00:40|$"
+
+
+def _address(raw: bytes) -> object:
+    files = file_address.parse_address(raw.decode("gb18030", "replace"))
+    return file_address.format_address(files)
+
+
+def _data(raw: bytes) -> object:
+    files = file_address.parse_address("SSSEEF06|09|$DF03EF05|61|60|$")
+    return file_address.parse_data(raw.decode("gb18030", "replace"), files)
+
+
+def _card_info(raw: bytes) -> object:
+    return file_address.parse_card_info(raw.decode("gb18030", "replace"))
+
+
+def _city_keys(raw: bytes) -> object:
+    return CityKeys.from_toml(raw.decode("latin-1"))
+
+
+def _certificates() -> Sequence[bytes]:
+    """The made-up authority's own."""
+    authority = City().certificate_authority
+    return [authority.root, authority.issuing]
 
 
 def _documents() -> Sequence[bytes]:

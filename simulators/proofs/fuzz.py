@@ -31,6 +31,7 @@ CONTROL_INPUTS: Final = 2_000
 LATE: Final = 0.6  # so many of the lies are told in the later half of a conversation
 TWO: Final = 0.2  # so many inputs are lied to twice
 PATIENCE: Final = 10.0  # seconds for one input; one that takes longer hangs
+STEP, DEEPEST = 5, 50  # APDUs, of the histogram
 SHOWN: Final = 5  # failing inputs that are printed
 SHOWN_HEX: Final = 80  # digits of each answer of theirs
 
@@ -65,7 +66,8 @@ class Tally:
 
 
 def run(arguments: Sequence[str] = ()) -> dict[str, Any]:
-    """Counts, rates of one core, goals, and the control that must be caught.
+    """Counts, rates per second of one core's processor time, goals, and the control that must be
+    caught.
 
     `whole_flows` + `parsers` = `inputs`. `depth`: inputs by the number of APDUs that they came to.
     `past_authentication`: share of the whole flows that got past the comparison of the card's
@@ -105,7 +107,7 @@ def run(arguments: Sequence[str] = ()) -> dict[str, Any]:
         "parsers": parsed.inputs,
         **found,
         "flows": len(subjects()),
-        "depth": {str(depth): count for depth, count in sorted(flows.depth.items())},
+        "depth": _histogram(flows.depth),
         "good_ends": flows.ends[""],
         "fault_kinds": len(flows.ends) - 1,
         "goals": {f"{name}_max": value for name, value in MOST.items()}
@@ -116,6 +118,19 @@ def run(arguments: Sequence[str] = ()) -> dict[str, Any]:
             "accepts": control.accepts,
             "caught": caught,
         },
+    }
+
+
+def _histogram(depth: Counter[int]) -> dict[str, int]:
+    """Inputs by the number of APDUs that were exchanged, in steps of five up to fifty."""
+    found: Counter[int] = Counter()
+    for apdus, count in depth.items():
+        found[min(apdus // STEP, DEEPEST // STEP)] += count
+    return {
+        f"{step * STEP}+"
+        if step * STEP == DEEPEST
+        else f"{step * STEP}-{step * STEP + STEP - 1}": n
+        for step, n in sorted(found.items())
     }
 
 
@@ -132,7 +147,7 @@ def whole_flows(seed: int, numbers: Sequence[int], keys_for: KeysFor = honest) -
     tally, all_subjects = Tally(), subjects()
     scripts = [subject.script for subject in all_subjects]
     with _watch() as wind_up:
-        began = time.perf_counter()
+        began = time.process_time()
         for number in numbers:
             wind_up()
             subject = all_subjects[number % len(all_subjects)]
@@ -142,7 +157,7 @@ def whole_flows(seed: int, numbers: Sequence[int], keys_for: KeysFor = honest) -
             if wrong:
                 told = ", ".join(f"{one.kind} at {one.at}" for one in lies)
                 tally.fail(f"{wrong}: --seed {seed} --only {number}, {subject.name}, {told}", card)
-        tally.seconds = time.perf_counter() - began
+        tally.seconds = time.process_time() - began
     return tally
 
 
@@ -192,7 +207,7 @@ def parser_inputs(seed: int, numbers: Sequence[int]) -> Tally:
     """Odd bytes for each parser in its turn."""
     tally, all_parsers = Tally(), parsers([subject.script for subject in subjects()])
     with _watch() as wind_up:
-        began = time.perf_counter()
+        began = time.process_time()
         for number in numbers:
             wind_up()
             parser = all_parsers[number % len(all_parsers)]
@@ -201,7 +216,7 @@ def parser_inputs(seed: int, numbers: Sequence[int]) -> Tally:
                 tally.failing.append(
                     f"{wrong}: --seed {seed} --only {number}, {parser.name}, {raw.hex().upper()}"
                 )
-        tally.seconds = time.perf_counter() - began
+        tally.seconds = time.process_time() - began
     return tally
 
 
