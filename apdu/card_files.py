@@ -81,13 +81,15 @@ class CardFiles:
         return decoded(known, raw, address.fid, self._generation)
 
     def _found(self, address: FileAddress, item: Item, tag: int) -> tuple[DataItem, int]:
-        """The item of the table, and its number where the tag stands more than once."""
+        """The item of the table, and its number where the tag does not do: it stands more than
+        once, or the card counts its records."""
         for known in items_of(address.application, address.fid, self._generation):
             if known.tag == tag:
                 ordinal = item.second or 1
                 if ordinal > known.count:
                     raise ValueFault(file=address.name, tag=f"{tag:02X}", reason="unknown-item")
-                return known, known.first + ordinal - 1 if known.count > 1 else 0
+                by_number = known.count > 1 or self._card.counts_records
+                return known, known.first + ordinal - 1 if by_number else 0
         if item.second is not None or tag > 0xFF:
             raise ValueFault(file=address.name, tag=f"{tag:02X}", reason="unknown-item")
         return unknown(tag), 0

@@ -32,6 +32,7 @@ from apdu.keys import PUK
 from apdu.processors import Observer
 from apdu.quirks import STANDARD, Quirks
 from apdu.social_security import SocialSecurityCard
+from apdu.transactions import TRANSACTIONS, Transaction, transactions_of
 from world import Fault
 
 
@@ -155,6 +156,10 @@ class CardSession:
             for data, need, plan in zip(files, needs, plans, strict=True):
                 self._open(data.address, need, entry)
                 self._files.write(data.address, plan)
+
+    def transactions(self, ask_pin: AskPin | None = None) -> tuple[Transaction, ...]:
+        """The card's log of payments, newest first. Raises as `read`."""
+        return transactions_of(self.read((TRANSACTIONS,), ask_pin=ask_pin))
 
     def pin_tries(self) -> int | None:
         """How many wrong PINs the card still takes; None: it has no PIN. Costs no try."""

@@ -99,17 +99,14 @@ class SocialSecurityCard:
 
     def select_application(self, application: Application) -> None:
         """Enter DF01 …; rights won before are lost. Raises `CardBlocked`."""
-        if not self._by_fid:
-            return self.select_by_name(application.aid)
-        fid = bytes.fromhex(application.name)
-        self.do(Command(0x00, 0xA4, 0x00, 0x00, fid, expected=256))
-        self._file = None
-        return None
+        if self._by_fid:
+            self._enter(0x00, bytes.fromhex(application.name))
+        else:
+            self._enter(0x04, application.aid)
 
     def select_by_name(self, name: bytes) -> None:
         """Enter another environment or application; rights won before are lost."""
-        self.do(Command(0x00, 0xA4, 0x04, 0x00, name, expected=256))
-        self._file = None
+        self._enter(0x04, name)
 
     def read_value(self, record: Record) -> bytes:
         """A record's value, undecoded. Raises `RecordFault`."""
@@ -135,6 +132,11 @@ class SocialSecurityCard:
             name += unpadded(self._read_optional(NAME_EXTENSION))
         return text(NAME, name)  # together, because a character may lie across the border
 
+    @property
+    def counts_records(self) -> bool:
+        """This card's records are named by number, not by tag."""
+        return self._addressing is Addressing.SFI_AND_NUMBER
+
     def read_record(self, sfi: int, tag: int, number: int, size: int) -> bytes:
         """A record of the current application, undecoded, by number where there is one, else by tag
         (`number` 0). `size` of the whole record; 0: whatever there is."""
@@ -143,14 +145,6 @@ class SocialSecurityCard:
             self.select_file(0xEF00 | sfi)
             sfi = 0
         return self.do(_read_record(p1, sfi << 3 | mode, min(size, 256) or 256))
-
-    def update_record(self, sfi: int, tag: int, number: int, record: bytes) -> None:
-        """UPDATE RECORD of the current application, `record` whole: tag, length, value."""
-        p1, mode = (number, 0x04) if number else (tag, 0x00)
-        if self._addressing is Addressing.SELECT_AND_TAG:
-            self.select_file(0xEF00 | sfi)
-            sfi = 0
-        self.do(Command(0x00, 0xDC, p1, sfi << 3 | mode, record))
 
     def select_file(self, fid: int) -> None:
         """SELECT EF in the current application, unless it is selected."""
@@ -163,10 +157,6 @@ class SocialSecurityCard:
         return self._card.send(
             Command(0x00, 0xB0, offset >> 8 & 0x7F, offset & 0xFF, expected=size)
         )
-
-    def update_binary(self, offset: int, data: bytes) -> None:
-        """UPDATE BINARY of the selected file, at most 255 bytes."""
-        self.do(Command(0x00, 0xD6, offset >> 8 & 0x7F, offset & 0xFF, data))
 
     def challenge(self) -> bytes:
         """GET CHALLENGE, 8 bytes; the card takes its last one as the factor of 0082.
@@ -200,6 +190,10 @@ class SocialSecurityCard:
     def do(self, command: Command) -> bytes:
         """Any command; its answer's data. Raises `StatusFault`."""
         return status.data_of(command, self.send(command))
+
+    def _enter(self, p1: int, name: bytes) -> None:
+        self.do(Command(0x00, 0xA4, p1, 0x00, name, expected=256))
+        self._file = None
 
     def _eight_bytes(self, command: Command) -> bytes:
         data = self.do(command)

@@ -46,7 +46,10 @@ def encoded(item: DataItem, text: str, fid: int) -> bytes:
 
 def _shown(item: DataItem, value: bytes, fid: int, generation: Generation) -> str:
     if item.parts:
-        return PARTS.join(_parts(item, value, fid, generation))
+        shown = list(_parts(item, value, fid, generation))
+        if any(PARTS in part for part in shown):
+            raise RecordFault(_record(item, fid), "text")  # one part would read as two
+        return PARTS.join(shown)
     match item.form:
         case Form.HEX:
             return value.hex().upper()

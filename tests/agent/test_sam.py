@@ -8,12 +8,15 @@ from agent.leases import IDLE, PATIENCE
 from agent.sam import ANSWER, LeasingAuthenticator, SamDesk
 from apdu.authentication import CardParameters
 from apdu.channel import CardMute, ReaderGone
+from apdu.city_keys import CityKeys
 from apdu.crypto import Algorithm
-from apdu.psam import Psam, PsamBusy, PsamKey, PsamLacksAlgorithm, PsamMissing
+from apdu.keys import PUK
+from apdu.psam import Psam, PsamBusy, PsamKey, PsamLacksAlgorithm, PsamLacksKey, PsamMissing
 from drivers.contract import Interface
 from simulators.cards import Algorithm as CardAlgorithm
 from simulators.cards import Card
 from simulators.cards.faults import EndlessChain, Garbage
+from simulators.ceremony import CITY_KEYS
 from simulators.people import load_cast
 from simulators.world import SimWorld
 from tests.agent.stand import FakeReader, Stand, play, tap
@@ -433,3 +436,51 @@ def test_a_missing_psam_is_a_recorded_refusal_and_the_card_is_let_go() -> None:
         assert stand.tap().accepted
 
     play(scenario, psam=False)
+
+
+# -- keys beyond IRK and RKSSSE
+
+
+@pytest.mark.parametrize("algorithm", list(Algorithm))
+def test_keys_of_the_authoritys_table_are_computed_too(algorithm: Algorithm) -> None:
+    def run(world: SimWorld, desk: SamDesk, readers: Sequence[FakeReader]) -> None:
+        desk.keys = CityKeys.from_toml(CITY_KEYS)
+        authenticator = desk.authenticator()
+        for name in ("UKSSSE", "PUK", "RK1DF01", "RK3DF07"):
+            key = desk.keys.key(name)
+            answer = authenticator.external(card(algorithm), FACTOR, ORIGINAL, key)
+            assert answer.result() == right(name, algorithm)
+        authenticator.release()
+
+    with_psams(psam(), run=run)
+
+
+@pytest.mark.parametrize("new_pin", [b"", b"654321"])
+def test_pin_commands_are_made_by_the_psam(new_pin: bytes) -> None:
+    header = bytes.fromhex("8424000114" if new_pin else "8424000004")
+
+    def run(world: SimWorld, desk: SamDesk, readers: Sequence[FakeReader]) -> None:
+        desk.keys = CityKeys.from_toml(CITY_KEYS)
+        authenticator = desk.authenticator()
+        made = authenticator.secured(card(), FACTOR, header, new_pin)
+        assert made.result() == CITY.secured_command(
+            CardAlgorithm.SM4, HISTORICAL, factor=FACTOR, header=header, new_pin=new_pin.decode()
+        )
+        authenticator.release()
+
+    with_psams(psam(), run=run)
+
+
+def test_without_the_table_such_a_key_leads_to_the_hsm_and_the_flow_goes_on() -> None:
+    def run(world: SimWorld, desk: SamDesk, readers: Sequence[FakeReader]) -> None:
+        authenticator = desk.authenticator()
+        for pending in (
+            authenticator.external(card(), FACTOR, ORIGINAL, PUK),
+            authenticator.secured(card(), FACTOR, b"\x84\x24\0\0\x04", b""),
+        ):
+            with pytest.raises(PsamLacksKey):
+                pending.result()
+        assert authenticator.internal(card(), FACTOR, ORIGINAL).result() == right("IRK")
+        authenticator.release()
+
+    with_psams(psam(), run=run)

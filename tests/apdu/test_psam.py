@@ -8,6 +8,7 @@ from apdu.channel import CardGone, CardMute, ReaderGone, Transport
 from apdu.crypto import Algorithm, LevelFactors
 from apdu.psam import (
     ENVIRONMENTS,
+    MAC_AND_ENCRYPT_TYPE,
     Psam,
     PsamKey,
     PsamKeyLevel,
@@ -205,3 +206,55 @@ def test_any_answers_are_eight_bytes_or_a_fault(answers: list[bytes]) -> None:
         assert len(compute(psam, Algorithm.SM4)) == 8
     except Fault:
         return
+
+
+# -- PIN commands (84xx)
+
+STK = PsamKey("STK", 0x09, MAC_AND_ENCRYPT_TYPE)
+PATH = "86605199000001AC 3531393930307378 3531303030307368"
+
+
+def test_a_new_pin_is_enciphered_and_covered_by_the_mac_byte_for_byte() -> None:
+    psam, channel = psam_with(
+        [
+            *opening("31"),
+            (f"BFDE6809 20 {PATH} 0102030405060708", "9000"),
+            ("80FA0000 08 0312345680000000", "6108"),
+            ("00C0000008", "A1A2A3A4A5A6A7A8 9000"),
+            ("80FA0500 10 842400010C A1A2A3A4A5A6A7A8 800000", "6104"),
+            ("00C0000004", "B1B2B3B4 9000"),
+        ]
+    )
+    made = psam.secured(
+        Algorithm.TDES,
+        STK,
+        FACTORS,
+        FACTOR,
+        bytes.fromhex("842400010C"),
+        bytes.fromhex("0312345680000000"),
+    )
+    assert made.hex().upper() == "842400010CA1A2A3A4A5A6A7A8B1B2B3B4"
+    assert channel.finished
+
+
+def test_unblocking_has_a_mac_over_the_header_alone() -> None:
+    psam, channel = psam_with(
+        [
+            *opening("33"),
+            (f"BFDE6809 28 {PATH} 0102030405060708 0000000000000000", "9000"),
+            ("80FA0500 10 8424000004 8000000000000000000000", "6108"),
+            ("00C0000008", "B1B2B3B4B5B6B7B8 9000"),
+        ]
+    )
+    header = bytes.fromhex("8424000004")
+    made = psam.secured(Algorithm.SM4, STK, FACTORS, FACTOR, header, b"")
+    assert made.hex().upper() == "8424000004B1B2B3B4"
+    assert channel.finished
+
+
+@pytest.mark.parametrize("special", [{b"\x80\xfa\x05": b"\x01\x90\0"}, {b"\x80\xfa\0": b"\x90\0"}])
+def test_half_an_answer_is_no_command(special: dict[bytes, bytes]) -> None:
+    with pytest.raises(PsamMalformed):
+        Psam(Answering(answering(special))).secured(
+            Algorithm.SM4, STK, FACTORS, FACTOR, bytes.fromhex("8424000114"), bytes(16)
+        )
