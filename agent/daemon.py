@@ -18,6 +18,7 @@ from agent.clock import Clock
 from agent.codes import CodeDesk, Router
 from agent.documents import DocumentDesk
 from agent.gate import Gate, device_folders
+from agent.hsm import HsmDesk
 from agent.reading import CardDesk
 from agent.reasons import Reason
 from agent.results import Results
@@ -26,7 +27,7 @@ from agent.status import device_status, sam_status, tap_status
 from agent.tap import TapReport, Taps
 from agent.texts import Texts
 from agent.traces import Traces
-from agent.uplink import make_uplink
+from agent.uplink import PlatformRequests, make_uplink
 from agent.watchdog import Watchdog
 from config.model import Agent as Settings
 from config.model import Keys
@@ -78,6 +79,7 @@ class Agent:
         self._watchdog = Watchdog(world, settings.watchdog.card_silent)
         self._api = ApiServer(world, self, Path(settings.terminal.socket))
         self._uplink: Uplink | None = None
+        self._requests = PlatformRequests()
         self._ready = False
 
     def start(self) -> None:
@@ -192,7 +194,9 @@ class Agent:
             store=self._store,
             scene=scene_for(settings.scene),
             results=self._results,
-            desk=CardDesk(self._world, self._gate.sams, self._references, self._traces),
+            desk=CardDesk(
+                self._world, self._gate.sams, self._references, self._hsm(), self._traces
+            ),
             codes=CodeDesk(Router(settings.codes), {}),
             documents=DocumentDesk(self._references),
             watchdog=self._watchdog,
@@ -222,8 +226,15 @@ class Agent:
             self._world, settings, self._store, self._lists, self._keys, report=self._tell_link
         )
 
+    def _hsm(self) -> HsmDesk | None:
+        """Where there is a way to a platform, unless it is switched off."""
+        settings = self._settings
+        if settings.sync is None or not settings.hsm.enabled:
+            return None
+        return HsmDesk(self._requests, settings.hsm.within)
+
     def _connect(self, uplink: Uplink | None) -> None:
-        self._uplink = uplink
+        self._uplink = self._requests.uplink = uplink
         if uplink is not None:
             uplink.start()
 

@@ -2,16 +2,19 @@
 
 from collections.abc import Sequence
 
+from agent.hsm import HsmBusy, HsmRefused
 from agent.identity import Unidentified
 from agent.reasons import Reason
 from apdu.authentication import AuthenticationFailed
 from apdu.channel import CardGone, CardMute, ReaderGone
+from apdu.hsm_messages import HsmMessageFault
 from apdu.psam import PsamBusy, PsamMalformed, PsamMissing, PsamStatus, PsamUnable
 from apdu.records import AtrFault
 from apdu.social_security import NotSocialSecurityCard
 from apdu.status import CardBlocked, ExternalAuthenticationRefused
 from drivers.contract import DeviceFault, SeveralCards
 from offline_store.event import Authentication
+from sync.requests import RequestFault, RequestTimeout
 from world import Fault
 
 REASONS: Sequence[tuple[type[Fault], Reason]] = (
@@ -29,6 +32,11 @@ REASONS: Sequence[tuple[type[Fault], Reason]] = (
     (PsamMalformed, Reason.PSAM_UNSUITABLE),
     # The card did not believe this terminal: its PSAM is not this city's.
     (ExternalAuthenticationRefused, Reason.PSAM_UNSUITABLE),
+    (RequestTimeout, Reason.PLATFORM_SILENT),
+    (RequestFault, Reason.PLATFORM_UNREACHABLE),
+    (HsmBusy, Reason.PLATFORM_SILENT),
+    (HsmRefused, Reason.HSM_UNSUITABLE),
+    (HsmMessageFault, Reason.HSM_UNSUITABLE),
     (ReaderGone, Reason.READER_GONE),
     (DeviceFault, Reason.READER_GONE),
     (Fault, Reason.CARD_UNREADABLE),  # TLV, records, lengths, status words, endless chains

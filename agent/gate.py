@@ -63,7 +63,7 @@ class Gate:
         self._family = {reader.name: reader.driver for reader in settings.readers}
         self._lane_of = {reader: lane.name for lane in settings.lanes for reader in lane.readers}
         sams = [r for r in self._readers.values() if r.interface is Interface.SAM]
-        self.sams = SamDesk(world, sams)
+        self.sams = SamDesk(world, sams, home=settings.terminal.city)
         self._handlers: Handlers | None = None
         self._threads: list[InputThread[Any]] = []
 

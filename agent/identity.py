@@ -18,6 +18,7 @@ class Identity:
     issued: date | None
     expires: date | None
     authentication: Authentication
+    region: str = ""  # six digits, of the card's city; in no event
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,13 @@
 
 from datetime import date
 
+from agent.fallback import FallbackAuthenticator
+from agent.hsm import HsmDesk
 from agent.identity import Identity
 from agent.sam import SamDesk
 from agent.stages import Stages
 from agent.traces import Traces
-from apdu.authentication import BasicRead, read_basic
+from apdu.authentication import Authenticator, BasicRead, read_basic
 from drivers.contract import CardHandle
 from offline_store.event import Authentication
 from trust.references import References
@@ -20,27 +22,41 @@ class CardDateFault(Fault):
 
 
 class CardDesk:
-    """Reads cards with the terminal's PSAMs."""
+    """Reads cards with the terminal's PSAMs and, where these are unable, the city's HSM."""
 
     def __init__(
-        self, world: World, sams: SamDesk, references: References, traces: Traces | None = None
+        self,
+        world: World,
+        sams: SamDesk,
+        references: References,
+        hsm: HsmDesk | None = None,
+        traces: Traces | None = None,
     ) -> None:
         self._traces = traces or Traces(world)
         self._world = world
         self._sams = sams
         self._references = references
+        self._hsm = hsm
 
     def read(
         self, handle: CardHandle, credential: str, stages: Stages, reader: str = ""
     ) -> Identity:
-        """Raises the faults of `apdu.authentication.read_basic` and `CardDateFault`."""
+        """Raises the faults of `apdu.authentication.read_basic` and `CardDateFault`. The card is
+        powered down by whoever has opened it, on every exit."""
         read = self.read_in_clear(handle, stages, reader)
         return identity_of(read, credential, self._references)
 
     def read_in_clear(self, handle: CardHandle, stages: Stages, reader: str = "") -> BasicRead:
         """The basic read itself, for whoever may see it. `reader` is what a trace is called by."""
-        with self._traces.watching(reader, handle, self._sams.authenticator()) as (card, keys):
+        with self._traces.watching(reader, handle, self.authenticator(handle)) as (card, keys):
             return read_basic(card, keys, clock=self._world.monotonic, stage=stages.begin)
+
+    def authenticator(self, handle: CardHandle) -> Authenticator:
+        """For one flow of the card behind `handle`."""
+        psam = self._sams.authenticator()
+        if self._hsm is None:
+            return psam
+        return FallbackAuthenticator(psam, self._hsm.authenticator(handle))
 
 
 def identity_of(read: BasicRead, credential: str, references: References) -> Identity:
@@ -53,6 +69,7 @@ def identity_of(read: BasicRead, credential: str, references: References) -> Ide
         person=references.person(read.holder.social_security_number) or card,
         issued=_day("issued", read.issue_date),
         expires=_day("expires", read.expiry_date),
+        region=read.region,
         authentication=Authentication(
             mode=read.authenticated.mode,
             result="passed",

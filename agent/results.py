@@ -61,6 +61,12 @@ class Results:
     def accepted(self, reason: Reason) -> bool:
         return self._rows[reason].verdict == "accepted"
 
+    def verdict(self, reason: Reason) -> Verdict:
+        """Of a reason that is a decision."""
+        verdict = self._rows[reason].verdict
+        assert verdict is not None, reason
+        return verdict
+
     def exit_status(self, reason: Reason) -> int:
         """What `onecard tap` ends with."""
         return self._rows[reason].exit

@@ -61,7 +61,8 @@ class SamSlot:
     A second thread only hears what comes and goes in the slot, and has the first one look.
     """
 
-    def __init__(self, world: World, reader: CardReader, line: Line) -> None:
+    def __init__(self, world: World, reader: CardReader, line: Line, home: str = "") -> None:
+        self._home = home
         self._world = world
         self._reader = reader
         self._jobs: Queue[Callable[[], None] | None] = world.queue()
@@ -173,7 +174,7 @@ class SamSlot:
             self._handle = self._reader.open()
         except Fault as fault:
             raise PsamMissing(reason=fault.code) from fault
-        psam = Psam(self._handle)
+        psam = Psam(self._handle, home=self._home)
         try:
             self.algorithms = psam.probe()
         except Fault:
@@ -190,18 +191,21 @@ class SamSlot:
 
 
 class SamDesk:
-    """All PSAMs of the terminal; hands out one authenticator per flow."""
+    """All PSAMs of the terminal; hands out one authenticator per flow. `home`: the terminal's
+    region, six digits; a PSAM without national keys has those of its city or province."""
 
     def __init__(
         self,
         world: World,
         readers: Sequence[CardReader],
         keys: CityKeys = PUBLIC_KEYS_ONLY,
+        *,
+        home: str = "",
     ) -> None:
         """`keys`: the authority's table, for keys beyond IRK and RKSSSE."""
         self.keys = keys
         self._line = Line(world)
-        self._slots = [SamSlot(world, reader, self._line) for reader in readers]
+        self._slots = [SamSlot(world, reader, self._line, home) for reader in readers]
 
     def start(self) -> None:
         for slot in self._slots:

@@ -215,7 +215,7 @@ class Taps:
         if leaving:  # whoever it is has been let out already; what was read is kept with it
             decision = Decision("accepted", Reason.ACCEPTED_EXIT)
         elif isinstance(presented, Unidentified):
-            decision = Decision("refused", presented.reason)
+            decision = Decision(self._results.verdict(presented.reason), presented.reason)
         else:
             state = self._scene.look(turn, presented, clock)
             decision = self._scene.decide(presented, turn.lists, state, clock)

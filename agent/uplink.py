@@ -6,8 +6,11 @@ from importlib.metadata import version
 from config.model import Agent as Settings
 from offline_store.lists import Lists
 from offline_store.store import Store
+from sync.asking import AT_ONCE
+from sync.contract.services import Service
 from sync.contract.topics import Place
 from sync.paho_link import open_link
+from sync.requests import Asked, RequestOffline
 from sync.uplink import Status, Uplink
 from trust.envelope import Opener
 from trust.keystore import KeyStore
@@ -15,6 +18,30 @@ from trust.sm2 import sm2
 from world import World
 
 ISSUER, PUBLIC = "issuer-", ".pub"
+
+
+class Refused:
+    """See `sync.requests.Asked`: nothing was asked."""
+
+    def __init__(self, fault: RequestOffline) -> None:
+        self._fault = fault
+
+    def result(self) -> bytes:
+        raise self._fault
+
+
+class PlatformRequests:
+    """Requests by whichever uplink there is now: a reload may bring another one, or none."""
+
+    def __init__(self) -> None:
+        self.uplink: Uplink | None = None
+
+    def ask(self, service: Service, payload: bytes, *, within: float) -> Asked:
+        """See `sync.requests.Requests`."""
+        uplink = self.uplink
+        if uplink is None:
+            return Refused(RequestOffline(service=service))
+        return uplink.requests.ask(service, payload, within=within)
 
 
 def make_uplink(
@@ -30,7 +57,7 @@ def make_uplink(
     assert settings.sync is not None
     return Uplink(
         world,
-        open_link(world, settings.sync, settings.terminal.id, keys),
+        open_link(world, settings.sync, settings.terminal.id, keys, requests=AT_ONCE),
         store,
         {"list": lists},
         Opener(sm2(), issuers(keys)),

@@ -92,7 +92,7 @@ class PsamLacksKey(PsamUnable):
 
 
 class PsamKeyLevel(PsamUnable):
-    """It takes the key at no level. Facts: `algorithm`, `key`."""
+    """It takes the key at no level that serves this card's city. Facts: `algorithm`, `key`."""
 
     code = "psam.key-level"
     interface_error = -24
@@ -117,11 +117,18 @@ class PsamBusy(Fault):
 
 
 class Psam:
-    """A session on the SAM slot's channel. Used by one flow, and one thread, at a time."""
+    """A session on the SAM slot's channel. Used by one flow, and one thread, at a time. `home`: the
+    region, six digits, whose keys it has where it has no national ones; empty: not known."""
 
     def __init__(
-        self, channel: Channel, *, quirks: Quirks = STANDARD, observer: Observer | None = None
+        self,
+        channel: Channel,
+        *,
+        quirks: Quirks = STANDARD,
+        observer: Observer | None = None,
+        home: str = "",
     ) -> None:
+        self._home = LevelFactors.of(home, b"") if home else None
         self._card = chain(channel, quirks=quirks, observer=observer)
         self._current: Algorithm | None = None
         self._lacking: set[Algorithm] = set()
@@ -216,9 +223,11 @@ class Psam:
     def _deliver_session_key(
         self, algorithm: Algorithm, key: PsamKey, factors: LevelFactors, factor: bytes
     ) -> None:
-        """DELIVER SESSION KEY at the level that this key is known to have, else at each."""
+        """DELIVER SESSION KEY at the level that this key is known to have, else at each. Below what
+        the card's city needs it would answer, and make a forgery of a good card."""
         known = self._levels.get((algorithm, key))
-        for level in _starting_with(known, LEVELS):
+        least = self._least(factors)
+        for level in _starting_with(known, [level for level in LEVELS if level >= least]):
             path = (factors.card, factors.city, factors.province)[:level]
             command = Command(0xBF, 0xDE, level << 5 | key.usage, key.id, b"".join(path) + factor)
             answer = self._send(command)
@@ -230,6 +239,12 @@ class Psam:
             self._levels[algorithm, key] = level
             return
         raise PsamKeyLevel(algorithm=algorithm.value, key=key.name)
+
+    def _least(self, factors: LevelFactors) -> int:
+        """1: a key of our own city serves that card, 2: of our province, 3: only a national one."""
+        if self._home is None or factors.city == self._home.city:
+            return 1
+        return 2 if factors.province == self._home.province else 3
 
     def _read_terminal_number(self) -> str:
         digits = self._must(Command(0x00, 0xB0, 0x80 | SFI_TERMINAL_NUMBER, 0x00, expected=6)).hex()

@@ -135,6 +135,13 @@ class Sync(Settings, frozen=True, kw_only=True):
     backoff_max: Positive = 30.0
 
 
+class Hsm(Settings, frozen=True, kw_only=True):
+    """The city's HSM, by the platform, for cards that the PSAM cannot serve."""
+
+    enabled: bool = True  # needs [sync]
+    within: Annotated[float, Meta(gt=0, le=10)] = 2.0  # a card lies in the reader meanwhile
+
+
 class Keys(Settings, frozen=True, kw_only=True):
     """Where secrets live."""
 
@@ -165,5 +172,6 @@ class Agent(Settings, frozen=True, kw_only=True):
     codes: tuple[CodeRule, ...] = ()  # the first that fits
     results: dict[Name, Result] = {}  # by reason code
     sync: Sync | None = None
+    hsm: Hsm = msgspec.field(default_factory=Hsm)
     keys: Keys = msgspec.field(default_factory=Keys)
     watchdog: Watchdog = msgspec.field(default_factory=Watchdog)

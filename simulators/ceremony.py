@@ -101,6 +101,10 @@ class City:
         self.region = region
         self._seed = seed
 
+    @property
+    def seed(self) -> bytes:
+        return self._seed
+
     # -- keys
 
     def root(self, algorithm: Algorithm, key: str) -> bytes:

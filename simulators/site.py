@@ -22,10 +22,13 @@ from offline_store.event import Record
 from offline_store.lists import blacklist_payload
 from simulators.broker import Broker
 from simulators.certificates import Authority
+from simulators.city.hsm import city_hsm
 from simulators.pcscd import FOUR_READERS, Pcscd
 from simulators.people import Cast, load_cast
 from simulators.vpcd import Slot
+from sync.contract.services import Service
 from sync.platform.platform import Platform
+from sync.platform.services import ServiceHandler
 from sync.platform.settings import PlatformSettings
 from trust.keystore import FileKeyStore
 from trust.references import References
@@ -173,6 +176,7 @@ class Site:
     ) -> None:
         """`disk_megabytes`: see `AgentProcess`; `environment`: more of the agent's."""
         self.cast = cast or load_cast()
+        self.hsm = city_hsm(self.cast)
         self._language = language
         self._disk_megabytes = disk_megabytes
         self._environment = environment or {}
@@ -294,6 +298,10 @@ backoff_max = 2.0
             key=str(certificate.key),
         )
 
+    def services(self) -> Mapping[Service, ServiceHandler]:
+        """What terminals may ask this city's platform for."""
+        return {"hsm": self.hsm}
+
     def _platform(self) -> Platform:
         keys = FileKeyStore(self._world, self.folder / "platform-keys")
         secrets = self.cast.city.terminal_secrets(TERMINAL)
@@ -306,7 +314,7 @@ backoff_max = 2.0
             issuer=ISSUER,
             retry=PLATFORM_RETRY,
         )
-        platform = Platform(self._world, settings, keys)
+        platform = Platform(self._world, settings, keys, self.services())
         platform.start()
         if not platform.wait_ready(READY_SECONDS):
             raise NotInTime(f"the platform does not reach the broker: {platform.faults()}")

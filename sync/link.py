@@ -20,6 +20,16 @@ class Will:
 
 
 @dataclass(frozen=True, slots=True)
+class Exchange:
+    """What makes two messages a request and its response (MQTT 5, 4.10). The response has the
+    request's correlation data and no response topic."""
+
+    correlation: bytes = b""
+    response_topic: str = ""
+    expiry: int | None = None  # seconds (MQTT 5, 3.3.2.3.3); what a broker kept it for is taken off
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """A message that came in; acknowledge it once its effect is durable."""
 
@@ -28,6 +38,7 @@ class Message:
     retained: bool
     connection: int  # of which connection of this link
     packet: int  # MQTT packet identifier
+    exchange: Exchange = Exchange()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +78,9 @@ class Link(Protocol):
         """Subscribe with QoS 1, wait for SUBACK. Raises `SubscriptionRefused`, `NotConnected`."""
         ...
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> int:
+    def publish(
+        self, topic: str, payload: bytes, *, retain: bool = False, exchange: Exchange | None = None
+    ) -> int:
         """Hand one QoS 1 message to the network; the handle comes back in `Acknowledged`.
 
         Raises `NotConnected` when there is no connection or no room.

@@ -19,7 +19,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from config.model import Sync
 from sync import faults, tls
-from sync.link import Acknowledged, Lost, Message, Signal, Will
+from sync.link import Acknowledged, Exchange, Lost, Message, Signal, Will
 from trust.keystore import KeyStore
 from world import Event, Fault, Queue, QueueEmpty, World
 
@@ -63,7 +63,10 @@ class _Connection:
 
 
 class PahoLink:
-    """See `sync.link.Link`. `client_id` is the name at the broker; `password` stays in here."""
+    """See `sync.link.Link`. `client_id` is the name at the broker; `password` stays in here.
+
+    `requests`: how many messages may be on their way beyond the settings' `max_inflight`.
+    """
 
     def __init__(
         self,
@@ -73,12 +76,14 @@ class PahoLink:
         *,
         username: str | None = None,
         password: str | None = None,
+        requests: int = 0,
     ) -> None:
         self._world = world
         self._settings = settings
         self._client_id = client_id
         self._username = username
         self._password = password
+        self._most = settings.max_inflight + requests
         self._numbers = itertools.count(1)
         self._connection: _Connection | None = None
 
@@ -102,7 +107,7 @@ class PahoLink:
             manual_ack=True,
         )
         client.connect_timeout = ANSWER_SECONDS
-        client.max_inflight_messages = self._settings.max_inflight
+        client.max_inflight_messages = self._most
         if self._settings.ca is not None:
             client.tls_set_context(tls.context(self._settings))
         if self._username is not None:
@@ -186,7 +191,7 @@ class PahoLink:
                 connection.fault = self._refused(reason)
             else:
                 theirs = getattr(properties, "ReceiveMaximum", 65535)
-                connection.room_limit = min(self._settings.max_inflight, theirs)
+                connection.room_limit = min(self._most, theirs)
                 connection.begun = connection.open = True
             connection.answered.set()
 
@@ -208,9 +213,15 @@ class PahoLink:
             connection.signal(_Puback(packet, reason.value, str(reason)))
 
         def on_message(_c: Client, _u: Any, message: MQTTMessage) -> None:
-            payload = bytes(message.payload)
             connection.signal(
-                Message(message.topic, payload, message.retain, connection.number, message.mid)
+                Message(
+                    message.topic,
+                    bytes(message.payload),
+                    message.retain,
+                    connection.number,
+                    message.mid,
+                    _exchange(message.properties),
+                )
             )
 
         def on_write(_c: Client, _u: Any, _s: object) -> None:
@@ -253,11 +264,16 @@ class PahoLink:
             if reason.value >= _ERROR:
                 raise faults.SubscriptionRefused(filter=each, reason=str(reason))
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> int:
+    def publish(
+        self, topic: str, payload: bytes, *, retain: bool = False, exchange: Exchange | None = None
+    ) -> int:
         connection = self._opened()
         if self.room <= 0:
             raise faults.NotConnected
-        info = connection.client.publish(topic, payload, qos=1, retain=retain)
+        properties = None if exchange is None else _properties(exchange)
+        info = connection.client.publish(
+            topic, payload, qos=1, retain=retain, properties=properties
+        )
         if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             raise faults.NotConnected
         connection.sent[info.mid] = topic
@@ -293,6 +309,25 @@ class PahoLink:
         return self._connection
 
 
+def _properties(exchange: Exchange) -> Properties:
+    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+    properties.CorrelationData = exchange.correlation
+    if exchange.response_topic:
+        properties.ResponseTopic = exchange.response_topic
+    if exchange.expiry is not None:
+        properties.MessageExpiryInterval = exchange.expiry
+    return properties
+
+
+def _exchange(properties: Properties | None) -> Exchange:
+    """paho has an attribute for each property that came, and none for the others."""
+    return Exchange(
+        correlation=getattr(properties, "CorrelationData", b""),
+        response_topic=getattr(properties, "ResponseTopic", ""),
+        expiry=getattr(properties, "MessageExpiryInterval", None),
+    )
+
+
 def _unsent(topic: str, puback: _Puback) -> Fault | None:
     if puback.reason == _NO_MATCHING_SUBSCRIBERS:
         return faults.Unheard(topic=topic)
@@ -301,11 +336,20 @@ def _unsent(topic: str, puback: _Puback) -> Fault | None:
     return None
 
 
-def open_link(world: World, settings: Sync, client_id: str, keys: KeyStore) -> PahoLink:
+def open_link(
+    world: World, settings: Sync, client_id: str, keys: KeyStore, *, requests: int = 0
+) -> PahoLink:
     """A link as the settings say, with the password from the key store.
 
     Raises `keystore.*` when there is none. Nothing is connected yet.
     """
     secret = settings.password_secret
     password = None if secret is None else keys.read(secret).decode()
-    return PahoLink(world, settings, client_id, username=settings.username, password=password)
+    return PahoLink(
+        world,
+        settings,
+        client_id,
+        username=settings.username,
+        password=password,
+        requests=requests,
+    )

@@ -17,9 +17,15 @@ class RequestFault(Fault):
 
 
 class RequestOffline(RequestFault):
-    """There is no connection to the platform, so nothing was sent."""
+    """There is no connection to the platform, or nobody there who hears such requests."""
 
     code = "request.offline"
+
+
+class RequestBusy(RequestFault):
+    """As many are under way as there may be, so nothing was sent."""
+
+    code = "request.busy"
 
 
 class RequestTimeout(RequestFault):
@@ -43,7 +49,7 @@ class Asked(Protocol):
 
 
 class Requests(Protocol):
-    """The way to the platform's services; `sync.uplink.Uplink` is one."""
+    """The way to the platform's services; `sync.uplink.Uplink` has one."""
 
     def ask(self, service: Service, payload: bytes, *, within: float) -> Asked:
         """Send one question that must be answered `within` seconds from now. Never raises: what

@@ -13,12 +13,14 @@ import msgspec
 from config.model import Sync
 from sync import faults
 from sync.applier import Applier, Handler, Outcome
+from sync.asking import AT_ONCE, Asking
 from sync.backoff import Backoff, chance
 from sync.contract import messages
 from sync.contract.messages import Applied, State
 from sync.contract.topics import Place
 from sync.link import Acknowledged, Link, Lost, Message, Will
 from sync.outbox import Outbox
+from sync.requests import Requests
 from sync.window import Patience, Window
 from trust.envelope import Opener
 from world import Fault, Task, World
@@ -86,6 +88,8 @@ class Uplink:
             audience=self._audience,
             wake=self._wake,
         )
+        self._asking = Asking(world, place, self._wake)
+        self._kept = 0  # how many messages of the link's room no batch may take
         self._answers: list[Applied] = []  # not yet published
         self._status = Status(state="stopped", since=world.now())
         self._task: Task | None = None
@@ -103,6 +107,11 @@ class Uplink:
         self._applier.stop()
         return self._task is None or self._task.join(timeout)
 
+    @property
+    def requests(self) -> Requests:
+        """The way to the platform's services, for any thread."""
+        return self._asking
+
     def status(self) -> Status:
         return msgspec.structs.replace(self._status, in_flight=self._window.rows)
 
@@ -116,6 +125,7 @@ class Uplink:
                 session = self._connect()
                 self._serve(session)
             except Fault as fault:
+                self._asking.end()
                 self._link.disconnect()
                 self._change("offline", fault)
             if self._world.monotonic() - began >= STEADY_SECONDS:
@@ -129,8 +139,10 @@ class Uplink:
         farewell = messages.encode(State(session=session, state="offline", version=self._version))
         self._link.connect(Will(self._place.up("state"), farewell), self._wake)
         self._link.subscribe(*self._place.listens())
-        self._window.begin(min(self._settings.max_inflight, self._link.room))
+        self._kept = min(AT_ONCE, self._link.room // 2)
+        self._window.begin(min(self._settings.max_inflight, self._link.room - self._kept))
         self._say_state(session, "online")
+        self._asking.begin()
         self._change("online", session=session)
         return session
 
@@ -170,6 +182,7 @@ class Uplink:
             if self._stopping.is_set():
                 return self._leave(session)
             self._hear()
+            self._asking.post(self._link)
             self._answer()
             self._mind_the_missed()
             self._send()
@@ -182,13 +195,18 @@ class Uplink:
             match signal:
                 case Lost(fault):
                     raise fault
-                case Acknowledged(_, fault):
+                case Acknowledged(handle, fault):
                     if fault is not None:
+                        self._asking.unheard(handle)
                         self._change("online", fault)
                 case Message():
                     self._take_in(signal)
 
     def _take_in(self, message: Message) -> None:
+        if self._asking.is_answer(message):
+            self._asking.hear(message)
+            self._link.acknowledge(message)
+            return
         if message.topic != self._place.down("receipt"):
             self._applier.put(message)
             return
@@ -208,7 +226,7 @@ class Uplink:
     def _answer(self) -> None:
         while (outcome := self._applier.take()) is not None:
             self._conclude(outcome)
-        while self._answers and self._link.room > 0:
+        while self._answers and self._link.room > self._kept:
             self._link.publish(self._place.up("applied"), messages.encode(self._answers[0]))
             del self._answers[0]
 
@@ -229,7 +247,8 @@ class Uplink:
 
     def _send(self) -> None:
         size = self._settings.batch
-        while self._window.has_room and self._link.room > 0:
+        while self._window.has_room and self._link.room > self._kept:
+            self._asking.post(self._link)  # a person waits, and the journal may be slow
             # What is on its way is the oldest, so the next batch is in the first so many rows.
             rows = self._window.grounded(self._outbox.unreceipted(self._window.rows + size))
             if not rows:
@@ -239,6 +258,7 @@ class Uplink:
             self._window.sent(batch, self._world.monotonic(), chance(self._world))
 
     def _leave(self, session: str) -> None:
+        self._asking.end()
         if self._link.room > 0:
             handle = self._say_state(session, "offline")
             end = self._world.monotonic() + FAREWELL_SECONDS

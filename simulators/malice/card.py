@@ -103,6 +103,10 @@ class MaliciousCard:
         self.said.append((command, reply))
         return reply
 
+    def present(self) -> bool:
+        """See `drivers.contract.CardHandle`: that it left shows at its next command."""
+        return True
+
     def sent(self, ins: int) -> list[bytes]:
         """The last status word of each command with that instruction and data."""
         return [

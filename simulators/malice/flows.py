@@ -11,22 +11,27 @@ from typing import Final
 
 from apdu.authentication import Authenticator, Mode, PsamAuthenticator, read_basic
 from apdu.channel import Channel, Transport
-from apdu.city_keys import CityKeys
 from apdu.file_address import parse_address, parse_data
 from apdu.files import Generation as CardGeneration
 from apdu.psam import Psam
 from apdu.session import CardSession, open_session
 from simulators.cards import Algorithm, Generation, Holder, Interface, face, operating_system
 from simulators.cards.contents import Transaction
-from simulators.ceremony import CITY_KEYS, CardOrder, City, card_number
+from simulators.ceremony import CardOrder, City, card_number
 from simulators.direct import Direct
 from simulators.malice.card import GOOD, MaliciousCard, Script
-from simulators.malice.keys import INTERNAL_AUTHENTICATE, Answers, PreparedKeys, Preparing
+from simulators.malice.keys import (
+    INTERNAL_AUTHENTICATE,
+    KEYS,
+    TERMINAL,
+    Answers,
+    KeyServer,
+    Preparing,
+    authenticator,
+)
 
 CITY: Final = City()
-KEYS: Final = CityKeys.from_toml(CITY_KEYS)
 HOLDER: Final = Holder("519900190001010014", "司马·阿依古丽", "1", "11", "519900", "19000101")
-TERMINAL: Final = "519900000001"
 PIN, NEW_PIN = b"123456", b"654321"
 BOUGHT: Final = Transaction(1, TERMINAL, "20260101120000", 100, 200, 300)
 Kind = tuple[Generation, Algorithm, Interface]
@@ -68,11 +73,11 @@ class Subject:
     generation: CardGeneration = CardGeneration.V3
     tries: Mapping[int, int] = field(default_factory=dict)  # sent in the good flow, by instruction
 
-    def wrongly(self, card: MaliciousCard, keys: PreparedKeys, took: CardGeneration) -> bool:
+    def wrongly(self, card: MaliciousCard, server: KeyServer, took: CardGeneration) -> bool:
         """Of a flow that went to its good end: the card had not proved itself, or a right was
         refused or never asked for. A card that says 2.0 has its holder's file free to read."""
         proof, status = card.answered(INTERNAL_AUTHENTICATE)
-        if proof != keys.expected or status != GOOD:
+        if proof != server.expected or status != GOOD:
             return True
         if any(status != GOOD for ins in RIGHTS for status in card.sent(ins)):
             return True
@@ -120,7 +125,7 @@ def _recorded(name: str, run: Run, kind: Kind) -> Iterator[Subject]:
     took = run(card, keys)
     script = card.script()
     good = MaliciousCard(script)
-    run(good, PreparedKeys(keys.answers, "psam"))
+    run(good, authenticator(KeyServer(keys.answers, good), "psam"))
     for mode in MODES:
         yield Subject(
             name=" ".join((name, mode, generation.value, algorithm.name, interface.value)),

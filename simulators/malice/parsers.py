@@ -10,10 +10,13 @@ from typing import Final
 
 from agent.facade import wire
 from apdu import file_address, id_document, status, tlv, trace
+from apdu.authentication import CardParameters
 from apdu.certificate import Certificate
 from apdu.city_keys import CityKeys
 from apdu.command import Command, Response
+from apdu.crypto import Algorithm
 from apdu.files import RECORDS, Generation, Record
+from apdu.hsm_messages import AuthenticateCard, AuthenticateKey, SecurePin
 from apdu.records import (
     CardIdentificationCode,
     CardNumber,
@@ -27,6 +30,7 @@ from apdu.redaction import Redactor
 from simulators.ceremony import CITY_KEYS, City
 from simulators.malice.card import Script
 from simulators.malice.mutators import TEXTS
+from sync.contract import services
 
 Parse = Callable[[bytes], object]
 
@@ -62,6 +66,10 @@ def parsers(scripts: Sequence[Script]) -> Sequence[Parser]:
         Parser("card-info", _card_info, [b"519900D15600000500000001FFFFFFFF|D2143569X|"]),
         Parser("certificate", Certificate.parse, _certificates()),
         Parser("city-keys", _city_keys, [CITY_KEYS.encode()[:400]]),
+        Parser("hsm-card", _answered(CARD_QUESTION), [HSM_PROOFS]),
+        Parser("hsm-key", _answered(KEY_QUESTION), [HSM_PROOFS[:33]]),
+        Parser("hsm-pin", _answered(PIN_QUESTION), [b"8424000004F15CAB75|"]),
+        Parser("service", _service, [services.encode(services.HsmAnswer(message="F4A0|"))]),
         Parser("facade-call", wire.read_call, _bodies(wire.call("iReadCard", [b"1", b"", b"A|"]))),
         Parser("facade-answer", wire.read_answer, _bodies(wire.answer(-21, b"|".join(TEXTS)))),
         Parser("trace", trace.parse, [_line(script) for script in scripts[:1]]),
@@ -142,6 +150,22 @@ def _card_info(raw: bytes) -> object:
 
 def _city_keys(raw: bytes) -> object:
     return CityKeys.from_toml(raw.decode("latin-1"))
+
+
+CARD: Final = CardParameters(Algorithm.SM4, "519900", bytes(13), "0" * 32)
+ORIGINALS: Final = bytes.fromhex("DBF7A936D0D18C9E"), bytes.fromhex("E603E2CAADAF02B6")
+CARD_QUESTION: Final = AuthenticateCard(CARD, bytes(8), ORIGINALS[0], bytes(8), ORIGINALS[1])
+KEY_QUESTION: Final = AuthenticateKey(CARD, "0006", bytes(8), ORIGINALS[0])
+PIN_QUESTION: Final = SecurePin(CARD, bytes(8), bytes.fromhex("8424000004"), b"")
+HSM_PROOFS: Final = b"F4A0CF965BDCEA30DBF7A936D0D18C9E|774A08EDF447A1DEE603E2CAADAF02B6|"
+
+
+def _answered(question: AuthenticateCard | AuthenticateKey | SecurePin) -> Parse:
+    return lambda raw: question.answered(raw.decode("latin-1"))
+
+
+def _service(raw: bytes) -> object:
+    return services.decode(raw, services.HsmAnswer)
 
 
 def _certificates() -> Sequence[bytes]:

@@ -21,7 +21,7 @@ from typing import Any, Final
 from apdu.authentication import AuthenticationFailed
 from simulators.malice.card import Hang, Lie, MaliciousCard, Script
 from simulators.malice.flows import Subject, subjects
-from simulators.malice.keys import Credulous, KeysFor, PreparedKeys, honest
+from simulators.malice.keys import Credulous, KeyServer, Servers, authenticator
 from simulators.malice.mutators import KINDS, lie
 from simulators.malice.parsers import Parser, odd, parsers
 from world import Fault
@@ -142,7 +142,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(list(arguments))
 
 
-def whole_flows(seed: int, numbers: Sequence[int], keys_for: KeysFor = honest) -> Tally:
+def whole_flows(seed: int, numbers: Sequence[int], servers: Servers = KeyServer) -> Tally:
     """Play those inputs: each flow in its turn, on a card that lies."""
     tally, all_subjects = Tally(), subjects()
     scripts = [subject.script for subject in all_subjects]
@@ -153,7 +153,7 @@ def whole_flows(seed: int, numbers: Sequence[int], keys_for: KeysFor = honest) -
             subject = all_subjects[number % len(all_subjects)]
             lies = lies_of(Random(seed << 40 | number), subject.script, scripts)
             card = MaliciousCard(subject.script, lies)
-            wrong = play(tally, subject, card, keys_for(subject.answers, subject.mode, card))
+            wrong = play(tally, subject, servers(subject.answers, card))
             if wrong:
                 told = ", ".join(f"{one.kind} at {one.at}" for one in lies)
                 tally.fail(f"{wrong}: --seed {seed} --only {number}, {subject.name}, {told}", card)
@@ -161,12 +161,12 @@ def whole_flows(seed: int, numbers: Sequence[int], keys_for: KeysFor = honest) -
     return tally
 
 
-def play(tally: Tally, subject: Subject, card: MaliciousCard, keys: PreparedKeys) -> str:
+def play(tally: Tally, subject: Subject, server: KeyServer) -> str:
     """One flow on one card, counted; what is wrong with its end, or nothing."""
-    wrong, end = "", ""
+    wrong, end, card = "", "", server.card
     try:
-        took = subject.run(card, keys)
-        if subject.wrongly(card, keys, took):
+        took = subject.run(card, authenticator(server, subject.mode))
+        if subject.wrongly(card, server, took):
             tally.accepts += 1
             wrong = "accept"
     except Fault as fault:
@@ -182,7 +182,7 @@ def play(tally: Tally, subject: Subject, card: MaliciousCard, keys: PreparedKeys
         tally.repeated += 1
         wrong = "repeated"
     tally.inputs += 1
-    tally.past += keys.fetched and end != AuthenticationFailed.code
+    tally.past += server.fetched and end != AuthenticationFailed.code
     tally.depth[card.count] += 1
     tally.ends[end] += 1
     return wrong

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from offline_store.event import Event
-from sync.contract import messages
+from sync.contract import messages, services
 from world import World
 from world.real import RealWorld
 
@@ -28,6 +28,14 @@ SHAPES: Mapping[str, tuple[Any, str]] = {
     "receipt": (messages.Receipt, "Payload of a receipt envelope"),
     "state": (messages.State, "Birth, farewell or will of a terminal"),
     "applied": (messages.Applied, "What became of an envelope"),
+    "hsm-request": (services.HsmRequest, "A message for the city's HSM"),
+    "hsm-answer": (services.HsmAnswer, "What the city's HSM answers"),
+    "status-request": (services.StatusRequest, "How do holder, card and business stand"),
+    "status-answer": (services.StatusAnswer, "How holder, card and business stand"),
+    "code-request": (services.CodeRequest, "Who stands behind a scanned code"),
+    "code-answer": (services.CodeAnswer, "Who stands behind a scanned code, if anybody"),
+    "sign-in-request": (services.SignInRequest, "A sign-in by scanning: begin, poll, cancel"),
+    "sign-in-answer": (services.SignInAnswer, "How a sign-in by scanning stands"),
 }
 
 

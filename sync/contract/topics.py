@@ -6,9 +6,11 @@ to every terminal of the city.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from sync.contract.services import SERVICES, Service
 from sync.faults import MessageMalformed
 
 Up = Literal["events", "state", "applied"]
@@ -36,6 +38,18 @@ class Place:
         tail = f"{kind}/{name}" if name else kind
         return f"{self.namespace}/{self.city}/{self.terminal}/down/{tail}"
 
+    def request(self, service: Service) -> str:
+        return f"{self.namespace}/{self.city}/{self.terminal}/up/request/{service}"
+
+    def response(self, service: Service) -> str:
+        """Where the answers to such a request come, and to no other topic."""
+        return f"{self.responses}{service}"
+
+    @property
+    def responses(self) -> str:
+        """What the topics of all answers begin with."""
+        return f"{self.namespace}/{self.city}/{self.terminal}/down/response/"
+
     def listens(self) -> tuple[str, str]:
         """The filters a terminal subscribes to: its own tree and the city's."""
         everybody = Place(self.namespace, self.city, EVERYBODY)
@@ -50,6 +64,11 @@ def up_filter(namespace: str, channel: Up) -> str:
     return f"{namespace}/+/+/up/{channel}"
 
 
+def request_filter(namespace: str, service: Service) -> str:
+    """Requests of all terminals of all cities, for the platform."""
+    return f"{namespace}/+/+/up/request/{service}"
+
+
 def shared(group: str, topic_filter: str) -> str:
     """A shared subscription (MQTT 5, 4.8.2): each message goes to one of the group's workers."""
     return f"$share/{group}/{topic_filter}"
@@ -60,6 +79,19 @@ def sender(namespace: str, topic: str) -> Place:
     parts = _below(namespace, topic)
     if len(parts) != 4 or parts[2] != "up":
         raise MessageMalformed(message="topic", cause="not <city>/<terminal>/up/<channel>")
+    return _place(namespace, parts)
+
+
+def asker(namespace: str, topic: str) -> tuple[Place, Service]:
+    """Who asks which service, from a request's topic. Raises `MessageMalformed`."""
+    parts = _below(namespace, topic)
+    services = [service for service in SERVICES if parts[2:] == ["up", "request", service]]
+    if not services:
+        raise MessageMalformed(message="topic", cause="not <city>/<terminal>/up/request/<service>")
+    return _place(namespace, parts), services[0]
+
+
+def _place(namespace: str, parts: Sequence[str]) -> Place:
     city, terminal = parts[:2]
     if not _CITY.fullmatch(city) or not _TERMINAL.fullmatch(terminal):
         raise MessageMalformed(message="topic", cause="not a city and a terminal")

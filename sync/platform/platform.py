@@ -1,13 +1,15 @@
 """The platform as one object: workers that take in batches, a desk that knows the terminals.
 
-Workers share the batches of all terminals among them. The desk has a subscription of its own, so
-that it also hears the births that the broker kept while no platform was there.
+Workers share the batches of all terminals among them, and services answer requests. The desk has a
+subscription of its own, so that it also hears the births that the broker kept while no platform was
+there.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from sync.contract import messages
+from sync.contract.services import Service
 from sync.contract.topics import Down, Place, sender, shared, up_filter
 from sync.faults import MessageMalformed, MessageTooLarge
 from sync.link import Message
@@ -16,6 +18,7 @@ from sync.platform.examine import examine
 from sync.platform.ledger import Ledger
 from sync.platform.macs import Macs
 from sync.platform.publisher import Publisher
+from sync.platform.services import ServiceHandler, Services
 from sync.platform.settings import PlatformSettings
 from sync.platform.station import Letter, Station
 from trust.keystore import KeyStore
@@ -25,9 +28,15 @@ from world import Fault, World
 
 class Platform:
     """`keys` holds `issuer-<key id>.key` (SM2, 32 bytes) and, where rows' MACs are to be checked,
-    `journal-seed-<terminal>`."""
+    `journal-seed-<terminal>`. `services` are what terminals may ask for."""
 
-    def __init__(self, world: World, settings: PlatformSettings, keys: KeyStore) -> None:
+    def __init__(
+        self,
+        world: World,
+        settings: PlatformSettings,
+        keys: KeyStore,
+        services: Mapping[Service, ServiceHandler] | None = None,
+    ) -> None:
         self._world = world
         self._settings = settings
         self._keys = keys
@@ -43,11 +52,19 @@ class Platform:
         )
         batches = [shared(settings.group, up_filter(self._namespace, "events"))]
         self._workers = [
-            self._station(f"worker-{number}", batches, self._take_batch)
+            self._placed_station(f"worker-{number}", batches, self._take_batch)
             for number in range(1, settings.workers + 1)
         ]
         news = [up_filter(self._namespace, "state"), up_filter(self._namespace, "applied")]
-        self._desk = self._station("desk", news, self._take_news)
+        self._desk = self._placed_station("desk", news, self._take_news)
+        self.services = Services(
+            world,
+            services or {},
+            namespace=self._namespace,
+            group=settings.group,
+            workers=settings.service_workers,
+            station=self._station,
+        )
 
     def start(self) -> None:
         """Begin; returns at once, with or without a broker."""
@@ -89,24 +106,22 @@ class Platform:
 
     @property
     def _stations(self) -> Sequence[Station]:
-        return [self._desk, *self._workers]
+        return [self._desk, *self._workers, *self.services.stations]
 
     def _station(
+        self, name: str, filters: Sequence[str], handle: Callable[[Message], Sequence[Letter]]
+    ) -> Station:
+        client_id = f"{self._settings.group}-{name}"
+        link = open_link(self._world, self._settings.broker, client_id, self._keys)
+        return Station(self._world, link, filters, handle, name=name, retry=self._settings.retry)
+
+    def _placed_station(
         self,
         name: str,
         filters: Sequence[str],
         handle: Callable[[Place, Message], Sequence[Letter]],
     ) -> Station:
-        client_id = f"{self._settings.group}-{name}"
-        link = open_link(self._world, self._settings.broker, client_id, self._keys)
-        return Station(
-            self._world,
-            link,
-            filters,
-            lambda message: self._placed(message, handle),
-            name=name,
-            retry=self._settings.retry,
-        )
+        return self._station(name, filters, lambda message: self._placed(message, handle))
 
     def _placed(
         self, message: Message, handle: Callable[[Place, Message], Sequence[Letter]]

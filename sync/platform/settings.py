@@ -25,6 +25,7 @@ class PlatformSettings(Settings, frozen=True, kw_only=True):
     keys: str  # folder of the key store
     issuer: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,32}$")]  # key id; see `Platform`
     workers: Annotated[int, Meta(ge=1, le=16)] = 2
+    service_workers: Annotated[int, Meta(ge=1, le=16)] = 2  # per service
     group: str = "platform"  # of the shared subscription, and first part of the client ids
     retry: Positive = 2.0  # most seconds between attempts to reach the broker
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sync.backoff import Backoff
-from sync.link import Acknowledged, Link, Lost, Message
+from sync.link import Acknowledged, Exchange, Link, Lost, Message
 from world import Fault, Queue, QueueEmpty, Task, World
 
 
@@ -14,6 +14,7 @@ class Letter:
 
     topic: str
     payload: bytes
+    exchange: Exchange | None = None
 
 
 class Station:
@@ -95,7 +96,7 @@ class Station:
                 letter = self._letters.get(timeout=0)
             except QueueEmpty:
                 return
-            self._link.publish(letter.topic, letter.payload)
+            self._link.publish(letter.topic, letter.payload, exchange=letter.exchange)
 
     def _note(self, signal: Acknowledged | Lost) -> None:
         if isinstance(signal, Lost):

@@ -131,6 +131,7 @@ class FakeHandle:
         self._world = world
         self._reader = reader
         self._card = card
+        self._count = reader.count
         self._open = True
 
     @property
@@ -152,7 +153,7 @@ class FakeHandle:
             reader.steps[number]()
         if reader.pace:
             self._world.wait(reader.pace)
-        if reader.card is not self._card:
+        if not self._lies_there():
             raise CardGone(reader=reader.name)
         answer = self._card.transmit(command)
         if not answer:
@@ -161,7 +162,11 @@ class FakeHandle:
         return answer
 
     def present(self) -> bool:
-        return self._open and self._reader.card is self._card
+        return self._open and self._lies_there()
+
+    def _lies_there(self) -> bool:
+        """Never removed since it was opened."""
+        return self._reader.count == self._count and self._reader.card is self._card
 
     def close(self) -> None:
         if self._open:
@@ -356,8 +361,8 @@ class Stand:
         self.references = References(CITY_KEY)
         self.watchdog = Watchdog(world, 1.2)
         self.spare = FakeReader(world, "psam-2", Interface.SAM, pace=pace)
-        self.sams = SamDesk(world, [self.psam, self.spare])
-        self.desk = CardDesk(world, self.sams, self.references)
+        self.sams = SamDesk(world, [self.psam, self.spare], home=self.cast.region)
+        self.desk = self.card_desk()
         self.resolvers: dict[Resolve, Resolver] = {}
         self.taps = Taps(
             world,
@@ -376,6 +381,10 @@ class Stand:
         self.sams.start()
         if psam:
             self.psam.insert(self.cast.psam())
+
+    def card_desk(self) -> CardDesk:
+        """With the PSAMs alone."""
+        return CardDesk(self.world, self.sams, self.references)
 
     def card(self, key: str = "lin", interface: Interface = Interface.CONTACTLESS) -> Card:
         return self.wallet.at(key, CardInterface(interface.value))

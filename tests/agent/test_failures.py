@@ -19,7 +19,7 @@ WALKED = [
     kind
     for kind in product.faults()
     if kind.__module__.partition(".")[0] in ("apdu", "drivers")
-    or kind.__module__ == "agent.reading"
+    or kind.__module__ in ("agent.reading", "agent.hsm", "sync.requests")
 ]
 
 EXPECTED = {
@@ -45,6 +45,14 @@ EXPECTED = {
     "psam.key-level": "psam-unsuitable",
     "psam.status": "psam-unsuitable",
     "psam.malformed": "psam-unsuitable",
+    "hsm.message": "hsm-unsuitable",
+    "hsm.refused": "hsm-unsuitable",
+    "hsm.busy": "platform-silent",
+    "request.timeout": "platform-silent",
+    "request.fault": "platform-unreachable",
+    "request.offline": "platform-unreachable",
+    "request.busy": "platform-unreachable",
+    "request.lost": "platform-unreachable",
     "reader.gone": "reader-gone",
     "device.fault": "reader-gone",
     "device.absent": "reader-gone",
@@ -68,9 +76,10 @@ def made(kind: type[Fault]) -> Fault:
 
 
 @pytest.mark.parametrize("kind", WALKED, ids=lambda kind: kind.code)
-def test_every_fault_of_cards_and_devices_is_a_refusal_with_a_reason(kind: type[Fault]) -> None:
+def test_every_fault_on_the_way_has_a_reason_and_none_accepts(kind: type[Fault]) -> None:
     reason = reason_of(made(kind))
-    assert table()[reason].verdict == "refused"
+    unknown = reason in (Reason.PLATFORM_SILENT, Reason.PLATFORM_UNREACHABLE)
+    assert table()[reason].verdict == ("unknown" if unknown else "refused")
     otherwise = "reader-gone" if issubclass(kind, DeviceFault) else "card-unreadable"
     assert reason == EXPECTED.get(kind.code, otherwise)
 

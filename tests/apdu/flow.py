@@ -3,7 +3,7 @@ made-up cards, and a diary in which card and authenticator write in one order.""
 
 from dataclasses import dataclass, field
 
-from apdu.authentication import BasicRead, CardParameters, Mode, Stage, read_basic
+from apdu.authentication import Authenticator, BasicRead, CardParameters, Mode, Stage, read_basic
 from apdu.channel import Channel
 from apdu.keys import RKSSSE, Key
 from apdu.quirks import STANDARD, Quirks
@@ -126,7 +126,7 @@ class Ticking:
 
 def read(
     channel: Channel,
-    authenticator: FakeAuthenticator | None = None,
+    authenticator: Authenticator | None = None,
     *,
     stages: list[Stage] | None = None,
     details: bool = False,

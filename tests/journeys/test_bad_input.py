@@ -19,6 +19,7 @@ from simulators.cards.faults import (
     wrong_record_lengths,
 )
 from simulators.ceremony import seeded
+from simulators.city.hsm import Manners
 from simulators.people import FOREIGN
 from simulators.site import DOOR, DOOR_SLOT, PSAM, Site, until
 from simulators.vpcd import SOUND, Faults, Moment, TearAtApdu
@@ -196,9 +197,12 @@ def _alarms(doors: Doors) -> int:
     return sum(record.event().reason == "take-card-away" for record in records)
 
 
-def test_without_a_psam_people_are_refused_until_it_is_back(doors: Doors) -> None:
+def test_without_psam_and_hsm_people_are_refused_until_one_is_back(doors: Doors) -> None:
     doors.site.slots[PSAM].remove()
-    assert refused_with_a_record(doors.tap(), "psam-missing")
+    doors.site.hsm.manners = Manners(error="unknown-region")
+    assert refused_with_a_record(doors.tap(), "hsm-unsuitable")
+    doors.site.hsm.manners = Manners()
+    assert doors.passes_again()
     doors.site.slots[PSAM].insert(doors.site.cast.psam())
     assert doors.passes_again()
 

@@ -7,10 +7,12 @@ from types import TracebackType
 from config.model import Sync
 from simulators.broker import Broker
 from sync.applier import Handler
+from sync.contract.services import Service
 from sync.contract.topics import Place
 from sync.outbox import Outbox
 from sync.paho_link import PahoLink
 from sync.platform import Platform, PlatformSettings
+from sync.platform.services import ServiceHandler
 from sync.uplink import Status, Uplink
 from sync.window import Patience
 from tests.sync.journal import SEED
@@ -63,7 +65,9 @@ class Site:
         keys.write("journal-seed-gate-1", SEED)
         return keys
 
-    def platform(self, **changes: object) -> Platform:
+    def platform(
+        self, services: Mapping[Service, ServiceHandler] | None = None, **changes: object
+    ) -> Platform:
         keys = self.platform_keys()
         settings = PlatformSettings(
             broker=self.settings(max_inflight=20, **changes),
@@ -72,7 +76,7 @@ class Site:
             issuer=ISSUER,
             retry=0.2,
         )
-        platform = Platform(self.world, settings, keys)
+        platform = Platform(self.world, settings, keys, services)
         self._stops.append(platform.stop)
         platform.start()
         return platform

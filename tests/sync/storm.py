@@ -9,8 +9,9 @@ from pathlib import Path
 
 from simulators.world import SimWorld
 from sync import faults
+from sync.asking import AT_ONCE
 from sync.contract.topics import Place
-from sync.link import Acknowledged, Lost, Message, Signal, Will
+from sync.link import Acknowledged, Exchange, Lost, Message, Signal, Will
 from sync.platform.examine import examine
 from sync.platform.ledger import Ledger
 from sync.platform.macs import Macs
@@ -19,6 +20,7 @@ from tests.sync.site import CITY, ISSUER, PRIVATE
 from trust.sm2 import sm2
 from world import Event, Queue, QueueEmpty
 
+NO_EXCHANGE = Exchange()
 GATE = Place("onecard/v1", CITY, "gate-1")
 
 
@@ -56,6 +58,7 @@ class Storm:
         self.up = True  # the platform takes part
         self.connections = 0
         self.batches = 0
+        self.asked: list[Exchange] = []
         self.link = StormLink(self)
 
     def chance(self, probability: float) -> bool:
@@ -74,10 +77,19 @@ class Storm:
             self.world.wait(seconds)
         effect()
 
-    def published(self, topic: str, payload: bytes) -> None:
+    def published(self, topic: str, payload: bytes, exchange: Exchange | None) -> None:
         if topic == GATE.up("events"):
             self.batches += 1
             self.carry(lambda: self._ingest(payload))
+        elif exchange is not None:
+            self.asked.append(exchange)
+            self.carry(lambda: self._answer(payload, exchange))
+
+    def _answer(self, payload: bytes, exchange: Exchange) -> None:
+        """The services echo."""
+        if self.up:
+            to = Exchange(correlation=exchange.correlation)
+            self.carry(lambda: self.link.bring(exchange.response_topic, payload, to))
 
     def _ingest(self, payload: bytes) -> None:
         if not self.up:
@@ -94,12 +106,13 @@ class StormLink:
         self._storm = storm
         self._signals: Queue[Signal] | None = None
         self._wake: Event | None = None
-        self._handles = 0
+        self.last_handle = 0
+        self.pubacks = True
         self._unacknowledged = 0
 
     @property
     def room(self) -> int:
-        return 0 if self._signals is None else 4 - self._unacknowledged
+        return 0 if self._signals is None else 4 + AT_ONCE - self._unacknowledged
 
     def connect(self, will: Will | None, wake: Event) -> None:
         self.disconnect()
@@ -113,22 +126,29 @@ class StormLink:
         if self._signals is None:
             raise faults.NotConnected
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> int:
+    def publish(
+        self, topic: str, payload: bytes, *, retain: bool = False, exchange: Exchange | None = None
+    ) -> int:
         if self.room <= 0:
             raise faults.NotConnected
-        self._handles += 1
+        self.last_handle += 1
         self._unacknowledged += 1
-        self._signal(Acknowledged(self._handles))
-        self._storm.published(topic, payload)
+        if self.pubacks:
+            self._signal(Acknowledged(self.last_handle))
+        self._storm.published(topic, payload, exchange)
         if self._storm.chance(self._storm.weather.cut):
             self.cut()
-        return self._handles
+        return self.last_handle
 
     def cut(self) -> None:
         self._signal(Lost(faults.ConnectionLost(host="storm", reason="cut")))
 
-    def bring(self, topic: str, payload: bytes) -> None:
-        self._signal(Message(topic, payload, False, self._storm.connections, 1))
+    def bring(self, topic: str, payload: bytes, exchange: Exchange = NO_EXCHANGE) -> None:
+        self._signal(Message(topic, payload, False, self._storm.connections, 1, exchange))
+
+    def refuse(self, handle: int) -> None:
+        """A PUBACK that says that nobody listens."""
+        self._signal(Acknowledged(handle, faults.Unheard(topic="")))
 
     def _signal(self, signal: Signal) -> None:
         if self._signals is not None and self._wake is not None:

@@ -8,12 +8,27 @@ import msgspec
 import pytest
 import yaml
 
-from sync.contract import messages, schemas
-from sync.contract.messages import Applied, Range, Receipt, State
+from sync.contract import messages, schemas, services
+from sync.contract.messages import Applied, Part, Range, Receipt, State
+from sync.contract.services import (
+    SERVICES,
+    Answer,
+    CodeAnswer,
+    CodeRequest,
+    HsmAnswer,
+    HsmRequest,
+    ResolvedPerson,
+    SignInAnswer,
+    SignInRequest,
+    Standing,
+    StatusAnswer,
+    StatusRequest,
+)
 from sync.contract.topics import Place
 from tests.sync.journal import EPOCH, MemoryJournal
 
 FOLDER = resources.files("sync.contract") / "schemas"
+SERVICE: Any = "{service}"
 ASYNCAPI = resources.files("sync.contract") / "asyncapi.yaml"
 
 
@@ -81,9 +96,12 @@ def test_asyncapi_names_every_topic() -> None:
     ours = {place.up(channel) for channel in ("events", "state", "applied")}
     ours.add(place.down("receipt"))
     ours |= {place.down(kind, "{name}") for kind in ("list", "config", "keys", "command")}
+    ours |= {place.request(SERVICE), place.response(SERVICE)}
     channels = document()["channels"]
     assert {channel["address"] for channel in channels.values()} == ours
-    used = {operation["channel"]["$ref"] for operation in document()["operations"].values()}
+    operations = document()["operations"].values()
+    used = {operation["channel"]["$ref"] for operation in operations}
+    used |= {each["reply"]["channel"]["$ref"] for each in operations if "reply" in each}
     assert used == {f"#/channels/{name}" for name in channels}
 
 
@@ -95,6 +113,39 @@ def test_asyncapi_refers_to_every_schema_and_nothing_else() -> None:
         part: Any = document()
         for step in inside.removeprefix("#/").split("/"):
             part = part[step]
+
+
+def test_asyncapi_names_every_service_and_its_messages() -> None:
+    channels = document()["channels"]
+    for channel in (channels["request"], channels["response"]):
+        assert channel["parameters"]["service"]["enum"] == list(SERVICES)
+        assert len(channel["messages"]) == len(SERVICES)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("hsm-request", HsmRequest(message="02|519900|…|")),
+        ("hsm-answer", HsmAnswer(error="unknown-region")),
+        ("status-request", StatusRequest(region="519900", number="1")),
+        ("status-answer", StatusAnswer(card=Standing(status="lost", at=1_790_000_000))),
+        ("code-request", CodeRequest(code="AAAA")),
+        ("code-answer", CodeAnswer(outcome="resolved", person=ResolvedPerson(number="1"))),
+        ("sign-in-request", SignInRequest(act="begin", purpose="staff")),
+        ("sign-in-answer", SignInAnswer(state="PENDING", token="t", content="c")),
+    ],
+)
+def test_requests_and_answers_fit_their_schemas_and_come_out_again(
+    name: str, message: Part
+) -> None:
+    payload = services.encode(message)
+    check(name, payload)
+    assert services.decode(payload, type(message)) == message
+
+
+@pytest.mark.parametrize("name", [f"{service}-answer" for service in SERVICES])
+def test_an_error_alone_is_an_answer_of_every_service(name: str) -> None:
+    check(name, services.encode(Answer(error="too-large")))
 
 
 def references(part: Any) -> list[str]:

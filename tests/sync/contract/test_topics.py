@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.contract.topics import Place, envelope_name, sender, shared, up_filter
+from sync.contract.topics import (
+    Place,
+    asker,
+    envelope_name,
+    request_filter,
+    sender,
+    shared,
+    up_filter,
+)
 from sync.faults import MessageMalformed
 
 GATE = Place("onecard/v1", "990100", "gate-1")
@@ -32,9 +40,32 @@ def test_kind_and_name_are_read_from_the_topic() -> None:
     assert envelope_name("onecard/v1", GATE.down("receipt")) == ("receipt", "")
 
 
+def test_a_request_says_who_asks_which_service() -> None:
+    assert GATE.request("hsm") == "onecard/v1/990100/gate-1/up/request/hsm"
+    assert GATE.response("hsm") == "onecard/v1/990100/gate-1/down/response/hsm"
+    assert asker("onecard/v1", GATE.request("sign-in")) == (GATE, "sign-in")
+    assert request_filter("onecard/v1", "code") == "onecard/v1/+/+/up/request/code"
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        "onecard/v1/990100/gate-1/up/request/hsm/x",
+        "onecard/v1/990100/gate-1/up/request/",
+        "onecard/v1/990100/gate-1/up/request/money",
+        "onecard/v1/990100/gate-1/down/request/hsm",
+        "onecard/v1/990100/@all/up/request/hsm",
+        "onecard/v1/990100/gate-1/up/events",
+    ],
+)
+def test_nobody_asks_outside_the_tree(topic: str) -> None:
+    with pytest.raises(MessageMalformed):
+        asker("onecard/v1", topic)
+
+
 @given(st.text(max_size=60))
 def test_a_foreign_topic_is_refused(topic: str) -> None:
-    for read in (sender, envelope_name):
+    for read in (sender, asker, envelope_name):
         with pytest.raises(MessageMalformed):
             read("onecard/v1", topic)
 
