@@ -8,15 +8,7 @@ from apdu.replay import replay
 from apdu.trace import parse
 from simulators.cards import Algorithm, Generation, Interface
 from tests.secrets_probe import Probe
-from tests.traces.recording import CITY, ORDER, card_of, channel_of, record
-
-KINDS = [
-    (Generation.V1, Algorithm.DES3, Interface.CONTACT),
-    (Generation.V2, Algorithm.DES3, Interface.CONTACT),
-    (Generation.V2, Algorithm.SSF33, Interface.CONTACT),
-    (Generation.V3, Algorithm.SM4, Interface.CONTACT),
-    (Generation.V3, Algorithm.SM4, Interface.CONTACTLESS),
-]
+from tests.traces.recording import CITY, KINDS, ORDER, card_of, channel_of, record
 
 
 @pytest.mark.parametrize(("generation", "algorithm", "interface"), KINDS)
