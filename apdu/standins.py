@@ -197,9 +197,9 @@ def _card_number(text: str) -> str | None:
     return "1" * len(text) if text.isascii() else None  # a row of 1 does not hold
 
 
-def _kept(allowed: str) -> Callable[[str], str | None]:
+def _kept(allowed: str, most: int) -> Callable[[str], str | None]:
     """What tells nothing about a person stays, if it is only what may be there."""
-    return lambda text: text if set(text) <= set(allowed) else None
+    return lambda text: text if set(text) <= set(allowed) and len(text) <= most else None
 
 
 def _day(text: str) -> str:
@@ -241,8 +241,8 @@ def _card_id(value: bytes) -> bytes:
 
 _MAKERS: Final[Mapping[int, Callable[[bytes], bytes]]] = {
     CARD_ID.tag: _card_id,
-    CARD_TYPE.tag: _text(_kept("1234")),
-    VERSION.tag: _text(_kept("0123456789.")),
+    CARD_TYPE.tag: _text(_kept("1234", CARD_TYPE.size)),
+    VERSION.tag: _text(_kept("0123456789.", VERSION.size)),
     INITIALISER.tag: _digits(_zeros),
     ISSUE_DATE.tag: _digits(_day),
     EXPIRY_DATE.tag: _digits(_day),

@@ -16,7 +16,7 @@ from apdu import standins
 from apdu.authentication import Authenticator, CardParameters, Mode, Pending
 from apdu.channel import Channel, Transport
 from apdu.keys import IRK, RKSSSE, STK, Key
-from apdu.redaction import Redactor
+from apdu.redaction import Redactor, pin_command
 from world import Fault
 
 VERSION: Final = 1
@@ -154,8 +154,7 @@ class Recorder:
 
     def fetched(self, asked: Asked, key: Key, answer: bytes, fault: str) -> None:
         """An answer of the key server, which never came or was read now."""
-        whole = answer[:5] + standins.filler(answer[5:])
-        kept = whole if asked == "secured" else self._redactor.token(answer)
+        kept = pin_command(answer) if asked == "secured" else self._redactor.token(answer)
         self._lines.append(KeyAnswer(self._now(), asked, key.name, key.kid, _hex(kept), fault))
 
     def trace(

@@ -171,6 +171,7 @@ ACTS: Final[Mapping[str, Callable[[CardSession], object]]] = {
     "read-by-pin": _read("DF01EF05|20|0E|$DF04EF08|$", pin=True),
     "read-by-both": _read("DF04EF06|90|92|93|$DF07EF05|F0|$"),
     "write": _write("DF03EF05|60|$DF01EF16|00:04|$", "DF03EF05|20260101|$DF01EF16|01020304|$"),
+    "transactions": lambda session: session.transactions(lambda tries: bytearray(PIN)),
     "verify-pin": lambda session: session.verify_pin(bytearray(PIN)),
     "change-pin": lambda session: session.change_pin(bytearray(PIN), bytearray(NEW_PIN)),
     "reload-pin": lambda session: session.reload_pin(bytearray(NEW_PIN)),

@@ -21,7 +21,7 @@ from apdu.records import (
     unpadded,
     value_of,
 )
-from apdu.redaction import SSSE_RECORDS, Redactor
+from apdu.redaction import SSSE_RECORDS, Redactor, pin_command
 from tests.apdu.scripted import CONTACT_ATR, CONTACTLESS_ATR
 
 SELECT_SSSE = b"\x00\xa4\x04\x00\x0f" + SSSE
@@ -169,6 +169,30 @@ def test_a_name_keeps_its_characters_number_also_across_its_records(name: str) -
     for character in set(name):
         if len(character.encode("gb18030")) > 1 and character != "某":
             assert character.encode("gb18030") not in one[2:-2]
+
+
+@pytest.mark.parametrize("tag", SSSE_RECORDS)
+@pytest.mark.parametrize(
+    "value",
+    [b"519900199107231238", bytes.fromhex("51990019910723123F"), "司马阿依".encode("gb18030") * 3],
+)
+def test_what_stands_in_a_record_where_it_does_not_belong_goes_too(tag: int, value: bytes) -> None:
+    shown = record(bytes((tag, len(value))) + value, tag)
+    assert len(shown) == len(value) + 2
+    for at in range(len(value) - 8):  # the made-up number begins like this one
+        assert value[at : at + 9] != shown[2 + at : 11 + at]
+
+
+@pytest.mark.parametrize(
+    ("made", "kept"),
+    [
+        (bytes.fromhex("842400010C") + b"secret-bytes", bytes.fromhex("842400010C") + bytes(12)),
+        (b"secret-bytes", bytes(12)),
+        (b"", b""),
+    ],
+)
+def test_of_a_key_servers_pin_command_only_the_header_stays(made: bytes, kept: bytes) -> None:
+    assert pin_command(made) == kept
 
 
 @pytest.mark.parametrize("raw", [CONTACT_ATR, CONTACTLESS_ATR])
