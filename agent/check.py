@@ -1,10 +1,12 @@
 """What a configuration's own shape cannot tell: whether each device's driver takes its options,
-and whether the reasons exist that a city tells in its own way."""
+whether the reasons exist that a city tells in its own way, and what is in the files it names."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from agent.devices import DRIVER_GROUPS, configured, driver_of
 from agent.reasons import Reason
+from agent.standing.mapping import load_mapping
 from config.faults import ConfigFault, ConfigInvalid, DriverMisfit, UnknownKey, WrongValue
 from config.model import Agent as Settings
 from config.model import Device, Output, Reader
@@ -24,6 +26,7 @@ def require_usable(world: World, settings: Settings, file: str) -> None:
         for problem in _problems(world, kind, device, file)
     ]
     problems += _unknown_reasons(settings, file)
+    problems += _mappings(world, settings)
     if len(problems) == 1:
         raise problems[0]
     if problems:
@@ -40,6 +43,16 @@ def _unknown_reasons(settings: Settings, file: str) -> Iterator[ConfigFault]:
                 nearest=nearest(name, known),
                 allowed=listed(known),
             )
+
+
+def _mappings(world: World, settings: Settings) -> Iterator[ConfigFault]:
+    """What is wrong in the mapping files of status services; they are `file` in these."""
+    for service in settings.status.services:
+        if service.mapping is not None:
+            try:
+                load_mapping(world, Path(service.mapping))
+            except ConfigFault as fault:
+                yield from fault.problems
 
 
 def _problems(

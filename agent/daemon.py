@@ -17,18 +17,23 @@ from agent.api.server import ApiServer
 from agent.clock import Clock
 from agent.codes import CodeDesk, Router
 from agent.documents import DocumentDesk
+from agent.facade.facade import Facade
+from agent.facade.unix import FacadeSocketUnusable
+from agent.facade.web_server import FacadePortUnusable
 from agent.gate import Gate, device_folders
 from agent.hsm import HsmDesk
 from agent.reading import CardDesk
 from agent.reasons import Reason
 from agent.results import Results
 from agent.scenes import scene_for
+from agent.standing import make_status_service
 from agent.status import device_status, sam_status, tap_status
 from agent.tap import TapReport, Taps
 from agent.texts import Texts
 from agent.traces import Traces
 from agent.uplink import PlatformRequests, make_uplink
 from agent.watchdog import Watchdog
+from apdu.city_keys import PUBLIC_KEYS_ONLY, CityKeys, CityKeysFault
 from config.model import Agent as Settings
 from config.model import Keys
 from drivers.contract import Prompt
@@ -74,12 +79,15 @@ class Agent:
         self.feed = Feed()
         self._traces = Traces(world)
         self._results = Results(texts, settings.results)
-        self._gate = Gate(world, settings)
+        self._city_keys = city_keys(world, settings.keys)
+        self._gate = Gate(world, settings, self._city_keys)
         self._hotplug = Hotplug(world, self._gate.plugged, device_folders(settings))
         self._watchdog = Watchdog(world, settings.watchdog.card_silent)
         self._api = ApiServer(world, self, Path(settings.terminal.socket))
         self._uplink: Uplink | None = None
+        self._facade: Facade | None = None
         self._requests = PlatformRequests()
+        self._standing = make_status_service(world, settings, self._keys, self._requests)
         self._ready = False
 
     def start(self) -> None:
@@ -105,19 +113,22 @@ class Agent:
     def reload(self, settings: Settings, texts: Texts) -> None:
         """Take new settings and their language; people notice a moment without readers.
 
-        Raises `NeedsRestart`, driver and key store faults; then the old settings are in force.
+        Raises `NeedsRestart`, driver and key store faults, those of mapping files; then the old
+        settings are in force.
         """
         before, after = _fixed(self._settings), _fixed(settings)
         changed = [key for key in before if before[key] != after[key]]
         if changed:
             raise NeedsRestart(keys=", ".join(changed))
         # What is wrong shows here, before anything stops.
-        gate, results = Gate(self._world, settings), Results(texts, settings.results)
+        gate = Gate(self._world, settings, self._city_keys)
+        results = Results(texts, settings.results)
+        standing = make_status_service(self._world, settings, self._keys, self._requests)
         moved = settings.sync != self._settings.sync
         uplink = self._make_uplink(settings) if moved else self._uplink
         self._close_gate()
         self._settings, self._texts = settings, texts
-        self._gate, self._results = gate, results
+        self._gate, self._results, self._standing = gate, results, standing
         self._hotplug = Hotplug(self._world, gate.plugged, device_folders(settings))
         self._watchdog = Watchdog(self._world, settings.watchdog.card_silent)
         self._open_gate()
@@ -157,7 +168,12 @@ class Agent:
         }
 
     def readers(self) -> list[dict[str, Any]]:
-        return [device_status(placed) for placed in self._gate.readers()]
+        """Each with the lease of the business program that holds it now, or None."""
+        leases = {lease["reader"]: lease for lease in self.leases()}
+        return [
+            {**device_status(placed), "lease": leases.get(placed.status.name)}
+            for placed in self._gate.readers()
+        ]
 
     def devices(self) -> list[dict[str, Any]]:
         """All that is no card reader."""
@@ -165,6 +181,10 @@ class Agent:
 
     def attached(self) -> Sequence[str]:
         return self._gate.attached()
+
+    def leases(self) -> Sequence[dict[str, Any]]:
+        """Which business program holds which reader now."""
+        return self._facade.leases() if self._facade is not None else []
 
     def records(self, epoch: str | None, after: int, limit: int) -> Sequence[Record]:
         return self._store.records(epoch, after, limit)
@@ -188,26 +208,43 @@ class Agent:
     def _open_gate(self) -> None:
         settings = self._settings
         self._watchdog.start()
+        desk = CardDesk(self._world, self._gate.sams, self._references, self._hsm(), self._traces)
         taps = Taps(
             self._world,
             clock=self._clock,
             store=self._store,
-            scene=scene_for(settings.scene),
+            scene=scene_for(settings.scene, settings.terminal.city),
             results=self._results,
-            desk=CardDesk(
-                self._world, self._gate.sams, self._references, self._hsm(), self._traces
-            ),
+            desk=desk,
             codes=CodeDesk(Router(settings.codes), {}),
             documents=DocumentDesk(self._references),
             watchdog=self._watchdog,
+            standing=self._standing,
             application=settings.terminal.application,
             report=self._publish,
         )
         self._gate.start(taps)
+        self._open_facade(desk)
         self._hotplug.start()
         self._say(self._results.prompt(Reason.WELCOME))
 
+    def _open_facade(self, desk: CardDesk) -> None:
+        """Business programs may call. A socket that cannot be made keeps nobody else away."""
+        settings = self._settings.facade
+        if settings is None:
+            return
+        self._facade = Facade(self._world, settings, self._clock, self._store, self._references)
+        try:
+            self._facade.open(
+                self._gate, self._watchdog, self._results, desk.authenticator, self._city_keys
+            )
+        except (FacadeSocketUnusable, FacadePortUnusable) as fault:
+            LOG.error("%s", self._texts.fault(fault))
+
     def _close_gate(self) -> None:
+        if self._facade is not None:
+            self._facade.close()
+            self._facade = None
         self._hotplug.stop()
         self._say(self._results.prompt(Reason.OUT_OF_SERVICE))
         if not self._gate.stop():
@@ -266,3 +303,15 @@ def key_store(world: World, settings: Keys) -> KeyStore:
         return files
     directory = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/run/credentials/onecard.service"))
     return Layered(files, SystemdCredentials(world, directory))
+
+
+def city_keys(world: World, settings: Keys) -> CityKeys:
+    """The authority's table, where there is one. Raises `CityKeysFault`."""
+    if settings.authority is None:
+        return PUBLIC_KEYS_ONLY
+    try:
+        with world.open(Path(settings.authority), "rb") as file:
+            text = file.read().decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CityKeysFault(table="", entry=settings.authority, reason="unreadable") from error
+    return CityKeys.from_toml(text)

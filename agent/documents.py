@@ -4,7 +4,7 @@ The citizen's number on the ID card is the social security number on the other c
 one person reference, and lists, caps and repetitions meet whichever he shows.
 """
 
-from agent.identity import Identity, Presented, Unidentified
+from agent.identity import Identity, InClear, Presented, Unidentified
 from agent.reasons import Reason
 from apdu.id_document import Doubt, IdDocument, parse
 from drivers.contract import Document, Unread
@@ -49,6 +49,7 @@ def identity_of(document: IdDocument, references: References) -> Identity:
         issued=document.issued,
         expires=document.expires,
         authentication=VOUCHED,
+        clear=InClear(number=document.number, name=document.name),
     )
 
 

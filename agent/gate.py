@@ -13,11 +13,12 @@ from agent.lanes import InputThread, Lane
 from agent.loans import Loans
 from agent.passage import PassageEnd, Passages
 from agent.sam import SamDesk
+from agent.seats import ReaderSeat
+from apdu.city_keys import PUBLIC_KEYS_ONLY, CityKeys
 from config.model import Agent as Settings
 from config.model import Lane as LaneSettings
 from drivers import registry
 from drivers.contract import (
-    Absence,
     CardReader,
     Code,
     Document,
@@ -49,8 +50,9 @@ class Handlers(Protocol):
 class Gate:
     """`start` begins to take cards; `stop` takes no more and waits for taps under way."""
 
-    def __init__(self, world: World, settings: Settings) -> None:
-        """Raises `drivers.registry` faults when a driver is not installed."""
+    def __init__(self, world: World, settings: Settings, keys: CityKeys = PUBLIC_KEYS_ONLY) -> None:
+        """`keys`: the issuing authority's table. Raises `drivers.registry` faults when a driver is
+        not installed."""
         self._world = world
         self._drivers = _reader_drivers(world, settings)
         self._readers = {r.name: r for driver in self._drivers.values() for r in driver.readers()}
@@ -63,7 +65,8 @@ class Gate:
         self._family = {reader.name: reader.driver for reader in settings.readers}
         self._lane_of = {reader: lane.name for lane in settings.lanes for reader in lane.readers}
         sams = [r for r in self._readers.values() if r.interface is Interface.SAM]
-        self.sams = SamDesk(world, sams, home=settings.terminal.city)
+        self.sams = SamDesk(world, sams, home=settings.terminal.city, keys=keys)
+        self.seats: tuple[ReaderSeat, ...] = ()  # the readers at the lanes, once started
         self._handlers: Handlers | None = None
         self._threads: list[InputThread[Any]] = []
 
@@ -85,6 +88,7 @@ class Gate:
         self.fitted.start()
         for passages in self._passages.values():
             passages.start()
+        self.seats = tuple(self._seats(handlers))
         for lane in self._settings:
             self._threads += self._inputs(lane, handlers)
         for thread in self._threads:
@@ -173,17 +177,21 @@ class Gate:
         if self._handlers is not None:
             self._handlers.handle_passage(self.lanes[lane.name], end)
 
+    def _seats(self, handlers: Handlers) -> Iterator[ReaderSeat]:
+        for settings in self._settings:
+            lane = self.lanes[settings.name]
+            for name in settings.readers:
+                reader = self._readers[name]
+                tap = partial(handlers.handle, lane, reader) if settings.taps else None
+                yield ReaderSeat(lane, reader, tap)
+
     def _inputs(self, settings: LaneSettings, handlers: Handlers) -> Iterator[InputThread[Any]]:
         """The threads of one lane."""
         lane = self.lanes[settings.name]
-        for name in settings.readers:
-            reader = self._readers[name]
-            yield InputThread(
-                self._world,
-                f"reader {name}",
-                reader.events,
-                partial(_tap, handlers, lane, reader),
-            )
+        for seat in self.seats:
+            if seat.lane is lane:
+                name = f"reader {seat.reader.name}"
+                yield InputThread[Any](self._world, name, seat.reader.events, seat.take)
         for name in settings.scanners:
             codes = self.fitted.scanners[name].device.events
             handle = partial(handlers.handle_code, lane)
@@ -207,12 +215,6 @@ def named(lane: LaneSettings, kind: str) -> Sequence[str]:
         return [name for name in [one[kind]] if name]
     names: Sequence[str] = getattr(lane, kind)
     return names
-
-
-def _tap(handlers: Handlers, lane: Lane, reader: CardReader, event: Presence | Absence) -> None:
-    """A card that leaves is nobody's business."""
-    if isinstance(event, Presence):
-        handlers.handle(lane, reader, event)
 
 
 def _reader_drivers(world: World, settings: Settings) -> dict[str, ReaderDriver]:

@@ -1,15 +1,26 @@
 """Who stands there, as far as known: references instead of numbers, dates, how it was proved."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from agent.reasons import Reason
 from offline_store.event import Authentication
 
 
+@dataclass(frozen=True, repr=False)
+class InClear:
+    """What names card and person, as it was read. It lives for one tap, so that the platform can be
+    asked how they stand; nothing of it is journaled, logged or shown. Empty where there is none."""
+
+    card_id: str = ""  # 32 hex digits
+    card_number: str = ""
+    number: str = ""  # social security number
+    name: str = ""
+
+
 @dataclass(frozen=True)
 class Identity:
-    """An authenticated credential, with nothing in it that names the person."""
+    """An authenticated credential, with nothing in what it shows that names the person."""
 
     credential: str  # "card-contact", "card-contactless", "code:NAME", "id-card"
     card: str  # card reference, or the ID document's
@@ -18,7 +29,8 @@ class Identity:
     issued: date | None
     expires: date | None
     authentication: Authentication
-    region: str = ""  # six digits, of the card's city; in no event
+    region: str = ""  # of the card's issuer, six digits; empty: not known
+    clear: InClear = field(default=InClear(), repr=False, compare=False)
 
 
 @dataclass(frozen=True)

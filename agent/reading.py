@@ -4,7 +4,7 @@ from datetime import date
 
 from agent.fallback import FallbackAuthenticator
 from agent.hsm import HsmDesk
-from agent.identity import Identity
+from agent.identity import Identity, InClear
 from agent.sam import SamDesk
 from agent.stages import Stages
 from agent.traces import Traces
@@ -69,7 +69,6 @@ def identity_of(read: BasicRead, credential: str, references: References) -> Ide
         person=references.person(read.holder.social_security_number) or card,
         issued=_day("issued", read.issue_date),
         expires=_day("expires", read.expiry_date),
-        region=read.region,
         authentication=Authentication(
             mode=read.authenticated.mode,
             result="passed",
@@ -77,6 +76,13 @@ def identity_of(read: BasicRead, credential: str, references: References) -> Ide
             algorithm=read.algorithm.value,
             key=read.authenticated.key,
             terminal_number=read.authenticated.terminal_number,
+        ),
+        region=read.card_id[:6],
+        clear=InClear(
+            card_id=read.card_id,
+            card_number=read.card_number,
+            number=read.holder.social_security_number,
+            name=read.holder.name,
         ),
     )
 

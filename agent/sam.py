@@ -198,6 +198,8 @@ class SamDesk:
         self,
         world: World,
         readers: Sequence[CardReader],
+        *,
+        home: str = "",
         keys: CityKeys = PUBLIC_KEYS_ONLY,
         *,
         home: str = "",

@@ -1,10 +1,11 @@
-"""How long each stage of a tap took: detect, select, authenticate, read, decide, commit, act."""
+"""How long each stage of a tap took: detect, select, authenticate, read, check, decide, commit,
+act."""
 
 from collections.abc import Mapping
 
 from world import World
 
-STAGES = ("detect", "open", "select", "authenticate", "read", "decide", "commit", "act")
+STAGES = ("detect", "open", "select", "authenticate", "read", "check", "decide", "commit", "act")
 
 
 class Stages:

@@ -1,4 +1,5 @@
-"""A tap, top to bottom: present → open → authenticate and read → decide in the store's turn → act.
+"""A tap, top to bottom: present → open → authenticate and read → ask how they stand → decide in the
+store's turn → act.
 
 Runs on the reader's own thread. The decision is durable before anything opens; what cannot be
 stored is refused. An exit lane opens first and records afterwards: leaving never waits.
@@ -21,6 +22,7 @@ from agent.reasons import Reason
 from agent.results import Results
 from agent.scenes import Decision, Scene, State
 from agent.stages import Stages
+from agent.standing import Findings, StatusService, recalled
 from agent.watchdog import Watch, Watchdog
 from drivers.contract import (
     CardHandle,
@@ -33,9 +35,11 @@ from drivers.contract import (
     SignallingReader,
     Unread,
 )
-from offline_store.event import Draft, Record
+from offline_store.event import OFFLINE, STATUS_FAULT, Draft, Record
 from offline_store.store import Entry, Store, Turn, Unstored
 from world import Fault, World
+
+NOTHING_ASKED = Findings(())
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,7 @@ class Taps:
         codes: CodeDesk,
         documents: DocumentDesk,
         watchdog: Watchdog,
+        standing: StatusService,
         application: str,
         report: Callable[[TapReport], None],
     ) -> None:
@@ -90,6 +95,7 @@ class Taps:
         self._codes = codes
         self._documents = documents
         self._watchdog = watchdog
+        self._standing = standing
         self._application = application
         self._report = report
         self._logbook = Logbook(world, clock, store, scene.kind)
@@ -162,7 +168,8 @@ class Taps:
         *,
         leaving: bool,
     ) -> TapReport:
-        """Decide, make it durable, and only then act."""
+        """Ask how they stand, decide, make it durable, and only then act."""
+        findings = NOTHING_ASKED if leaving else self._ask(presented, stages)
         stages.begin("decide")
         missed = self._logbook.missed.take()
         record: Record | None = None
@@ -170,7 +177,7 @@ class Taps:
 
         def decide(turn: Turn) -> Entry:
             nonlocal reason
-            entry = self._decide(turn, lane, presented, stages, missed, leaving=leaving)
+            entry = self._decide(turn, lane, presented, findings, stages, missed, leaving=leaving)
             reason = Reason(entry.draft.reason)
             return entry
 
@@ -204,6 +211,7 @@ class Taps:
         turn: Turn,
         lane: Lane,
         presented: Presented,
+        findings: Findings,
         stages: Stages,
         missed: int,
         *,
@@ -217,8 +225,9 @@ class Taps:
         elif isinstance(presented, Unidentified):
             decision = Decision(self._results.verdict(presented.reason), presented.reason)
         else:
-            state = self._scene.look(turn, presented, clock)
-            decision = self._scene.decide(presented, turn.lists, state, clock)
+            known = recalled(turn, presented, self._application, findings, clock)
+            state = self._scene.look(turn, presented, clock, known)
+            decision = self._scene.decide(presented, turn.lists, state, clock, known)
         stages.begin("commit")
         draft = Draft(
             kind="tap",
@@ -238,9 +247,16 @@ class Taps:
             lists=dict(turn.lists.versions()),
             state={**state, **_dates(presented)},
             stages_us=dict(stages.so_far()),
-            detail=_detail(presented, missed, leaving=leaving),
+            detail=_detail(presented, decision, findings, missed, leaving=leaving),
         )
         return Entry(draft)
+
+    def _ask(self, presented: Presented, stages: Stages) -> Findings:
+        """The status check (卡鉴权), where it belongs to the scene and somebody is known."""
+        if isinstance(presented, Unidentified) or not self._scene.asks:
+            return NOTHING_ASKED
+        stages.begin("check")
+        return self._standing.ask(presented)
 
     def _open(self, lane: Lane, tap: Tap | None) -> Opened:
         """Let the person through; what keeps the barrier from it is returned, not raised."""
@@ -300,8 +316,14 @@ def _dates(presented: Presented) -> dict[str, int]:
     return {name: int(f"{day:%Y%m%d}") for name, day in dates.items() if day is not None}
 
 
-def _detail(presented: Presented, missed: int, *, leaving: bool) -> dict[str, int | str]:
+def _detail(
+    presented: Presented, decision: Decision, findings: Findings, missed: int, *, leaving: bool
+) -> dict[str, int | str]:
     detail: dict[str, int | str] = {}
+    if findings.fault:
+        detail[STATUS_FAULT] = findings.fault
+    if decision.offline:
+        detail[OFFLINE] = decision.offline
     if isinstance(presented, Unidentified) and presented.detail:
         detail["fault"] = presented.detail
     if missed:

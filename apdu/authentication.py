@@ -370,7 +370,7 @@ class Proof:
     answered: bytes
     expected: Pending[bytes]
     parameters: CardParameters
-    mode: Mode
+    authenticator: Authenticator
 
     @classmethod
     def asked(
@@ -380,11 +380,14 @@ class Proof:
         original, factor = card.challenge(), card.challenge()  # A, B
         expected = authenticator.internal(parameters, factor, original)
         answered = card.internal_authenticate(factor, original)
-        return cls(answered, expected, parameters, authenticator.mode)
+        return cls(answered, expected, parameters, authenticator)
 
     def compare(self, generation: Generation) -> None:
         """Raises `AuthenticationFailed`, and what came instead of the expected answer."""
-        _compare(self.answered, self.expected.result(), self.parameters, generation, self.mode)
+        expected = self.expected.result()
+        # Only now is known who has proved it: the HSM may have stood in for the PSAM.
+        mode = self.authenticator.mode
+        _compare(self.answered, expected, self.parameters, generation, mode)
 
 
 def _compare(

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from types import TracebackType
 
 from apdu import pin
-from apdu.authentication import Authenticator, CardParameters, Proof, parameters_of
+from apdu.authentication import Authenticator, CardParameters, Mode, Proof, parameters_of
 from apdu.card_files import CardFiles
 from apdu.certificates import CardCertificates, read_certificates
 from apdu.channel import Channel
@@ -62,21 +62,21 @@ def open_session(
     released when the session is closed, or here when this raises: `OtherCard`,
     `AuthenticationFailed` and what `apdu.authentication.read_basic` raises.
     """
-    card = SocialSecurityCard(card_channel, quirks=quirks, observer=observer)
+    opened = False
     try:
-        fci = card.select()
-        parameters = parameters_of(card, fci)
+        card = SocialSecurityCard(card_channel, quirks=quirks, observer=observer)
+        parameters = parameters_of(card, card.select())
         card.read_version()
-        number = card.read(CARD_NUMBER)
-        session = CardSession(card, parameters, number, authenticator, keys)
+        session = CardSession(card, parameters, card.read(CARD_NUMBER), authenticator, keys)
         if expected is not None:
             session.require(expected)
         if prove:
             Proof.asked(card, parameters, authenticator).compare(card.generation)
-    except Fault:
-        authenticator.release()
-        raise
-    return session
+        opened = True
+        return session
+    finally:
+        if not opened:
+            authenticator.release()
 
 
 class CardSession:
@@ -110,6 +110,11 @@ class CardSession:
     def card_id(self) -> str:
         """32 hex digits."""
         return self.parameters.card_id
+
+    @property
+    def mode(self) -> Mode:
+        """Who holds the keys: "psam" or "hsm"."""
+        return self._authenticator.mode
 
     @property
     def card(self) -> SocialSecurityCard:
@@ -156,6 +161,11 @@ class CardSession:
             for data, need, plan in zip(files, needs, plans, strict=True):
                 self._open(data.address, need, entry)
                 self._files.write(data.address, plan)
+
+    def open_for_writing(self, address: FileAddress, *, ask_pin: AskPin | None = None) -> None:
+        """Win what writing that file needs before its data are known. Raises as `read`."""
+        with _Entry(ask_pin) as entry:
+            self._open(address, self.needs_for_writing(address), entry)
 
     def transactions(self, ask_pin: AskPin | None = None) -> tuple[Transaction, ...]:
         """The card's log of payments, newest first. Raises as `read`."""

@@ -16,7 +16,7 @@ from config.faults import (
     UnknownName,
     WrongValue,
 )
-from config.model import Agent, Lane, Sync
+from config.model import Agent, Facade, Lane, Sync
 from config.shape import listed
 
 DEVICES = ("readers", "scanners", "documents", "barriers", "prompts", "pinpads", "printers")
@@ -31,7 +31,10 @@ def contradictions(agent: Agent, file: str) -> list[ConfigFault]:
         *_lanes_of_inputs(agent, file),
         *_lanes_without_inputs(agent, file),
         *_codes_that_never_come(agent, file),
+        *_lanes_without_taps(agent, file),
+        *(_facade(agent, agent.facade, file) if agent.facade else ()),
         *(_link(agent.sync, file) if agent.sync else ()),
+        *_status_services(agent, file),
     ]
 
 
@@ -116,6 +119,39 @@ def _codes_that_never_come(agent: Agent, file: str) -> Iterator[ConfigFault]:
             yield WrongValue(file=file, key=key, found=found, allowed=f"integer ≥ {least}")
 
 
+def _lanes_without_taps(agent: Agent, file: str) -> Iterator[ConfigFault]:
+    """Only at a counter may a card wait for a program; nobody would open a gate for it."""
+    for lane in agent.lanes:
+        if not lane.taps and lane.direction != "counter":
+            key, allowed = f"lanes[{lane.name}].taps", 'true · direction = "counter"'
+            yield WrongValue(file=file, key=key, found="false", allowed=allowed)
+
+
+def _facade(agent: Agent, facade: Facade, file: str) -> Iterator[ConfigFault]:
+    callers = [(client.user, client.origin, client.host) for client in facade.clients]
+    lanes = [lane.name for lane in agent.lanes]
+    for at, client in enumerate(facade.clients):
+        key = f"facade.clients[{client.name}]"
+        if client.name in [other.name for other in facade.clients[:at]]:
+            yield DuplicateName(file=file, key="facade.clients", found=client.name)
+        if callers[at] in callers[:at]:
+            yield DuplicateName(file=file, key=f"{key}.user", found=client.user or client.name)
+        if client.user is None and client.origin is None:
+            yield MissingKey(file=file, key=f"{key}.user", allowed='"…" · origin + host')
+        needs = [
+            ("origin", client.origin, f"{key}.host", client.host),
+            ("host", client.host, f"{key}.origin", client.origin),
+            ("origin", client.origin, "facade.port", facade.port),
+        ]
+        for name, value, needed, other in needs:
+            if value is not None and other is None:
+                yield NeedsKey(file=file, key=f"{key}.{name}", allowed=needed)
+        for lane in client.lanes:
+            if lane not in lanes:
+                allowed = listed(lanes)
+                yield UnknownName(file=file, key=f"{key}.lanes", found=lane, allowed=allowed)
+
+
 def _link(sync: Sync, file: str) -> Iterator[ConfigFault]:
     needs = [
         ("key", sync.key, "certificate", sync.certificate),
@@ -128,6 +164,33 @@ def _link(sync: Sync, file: str) -> Iterator[ConfigFault]:
             yield NeedsKey(file=file, key=f"sync.{key}", allowed=f"sync.{needed}")
     if sync.ca is None and not _loopback(sync.host):
         yield PlainLink(file=file, key="sync.host", found=sync.host, allowed="sync.ca")
+
+
+def _status_services(agent: Agent, file: str) -> Iterator[ConfigFault]:
+    status = agent.status
+    names = [service.name for service in status.services]
+    for name, times in Counter(names).items():
+        if times > 1:
+            yield DuplicateName(file=file, key="status.services", found=name)
+    regions = Counter(region for service in status.services for region in service.regions)
+    for region, times in regions.items():
+        if times > 1:
+            yield DuplicateName(file=file, key="status.services[…].regions", found=region)
+    if status.default is not None and status.default not in names:
+        yield UnknownName(
+            file=file, key="status.default", found=status.default, allowed=listed(names)
+        )
+    if agent.scene.check == "ask" and not names:
+        yield NeedsKey(file=file, key="scene.check", allowed="status.services")
+    for service in status.services:
+        key = f"status.services[{service.name}]"
+        if service.kind == "mqtt" and agent.sync is None:
+            yield NeedsKey(file=file, key=f"{key}.kind", allowed="sync")
+        if service.kind == "https" and service.mapping is None:
+            yield MissingKey(file=file, key=f"{key}.mapping", allowed='"/…"')
+        for one, other in (("key", "certificate"), ("certificate", "key")):
+            if getattr(service, one) is not None and getattr(service, other) is None:
+                yield NeedsKey(file=file, key=f"{key}.{one}", allowed=f"{key}.{other}")
 
 
 def _loopback(host: str) -> bool:

@@ -73,7 +73,8 @@ class DuplicateName(ConfigFault):
 
 
 class UnknownName(ConfigFault):
-    """A lane names a device that is not there. Facts: file, key, found, allowed."""
+    """A lane names a device, or `status.default` a service, that is not there. Facts: file, key,
+    found, allowed."""
 
     code = "config.unknown-name"
 

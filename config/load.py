@@ -38,6 +38,12 @@ def load(world: World, path: Path) -> Agent:
     return parse(_read(world, path), str(path))
 
 
+def read_document(world: World, path: Path) -> Document:
+    """The TOML document in a file that the settings name, whatever it is about. Raises
+    `ConfigFault`."""
+    return _document(_read(world, path), str(path))
+
+
 def parse(raw: bytes, file: str) -> Agent:
     """The configuration in a TOML file's bytes; errors call it `file`. Raises `ConfigFault`."""
     return settle(_document(raw, file), file)

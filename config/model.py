@@ -15,6 +15,7 @@ Path = Annotated[str, Meta(pattern=r"^/[^\x00]*\Z", description='"/…"')]
 SocketPath = Annotated[str, Meta(pattern=r"^/[!-~]{1,106}\Z", description='"/…" ASCII ≤ 107')]
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Positive = Annotated[float, Meta(gt=0, le=3600)]
+Count = Annotated[int, Meta(ge=0, le=2**31)]
 # What a driver's options may hold; the driver itself says what it takes (drivers/options.py).
 Options = dict[
     str, str | int | float | bool | list[str | int | float | bool] | dict[str, str | int]
@@ -93,13 +94,50 @@ class Lane(Settings, frozen=True, kw_only=True):
     pinpad: Name | None = None
     printer: Name | None = None
     passage_within: Positive = 8.0  # seconds to go through once the barrier is open
+    taps: bool = True  # false at a counter: cards wait for a business system's call (`[facade]`)
+
+
+class Offline(Settings, frozen=True, kw_only=True):
+    """What a scene that asks how people stand (卡鉴权) does while nobody answers."""
+
+    max_age: Annotated[int, Meta(ge=0, le=31_536_000)] = 86_400  # seconds; an older answer is none
+    unknown: Literal["accept", "refuse"] = "refuse"  # no answer, and none that is young enough
+    foreign: Literal["accept", "refuse"] = "refuse"  # cards of other provinces
+    max_count: Count | None = None  # acceptances of one person a day (China)
+    max_count_foreign: Count | None = None  # of all cards of other provinces a day, here
+    max_amount: Count | None = None  # fen
 
 
 class Scene(Settings, frozen=True, kw_only=True):
     """What this terminal is for."""
 
-    kind: Literal["library-gate"]
+    kind: Literal["library-gate", "service-window"]
     repeat_window: Annotated[float, Meta(ge=0, le=3600)] = 8.0  # same person again within: refused
+    # How people stand: ask a status service, or go by the lists alone; without it as the kind does.
+    check: Literal["ask", "lists"] | None = None
+    offline: Offline = Offline()
+
+
+class StatusService(Settings, frozen=True, kw_only=True):
+    """Who knows how people of some provinces stand."""
+
+    name: Name
+    kind: Literal["mqtt", "https"]  # mqtt: the platform, by [sync]
+    regions: tuple[
+        Annotated[str, Meta(pattern=r"^[0-9]{2}\Z", description='"11" … "65"')], ...
+    ] = ()  # first two digits of the card's region
+    mapping: Path | None = None  # https: TOML file (docs/status-mapping.md)
+    ca: Path | None = None  # https: PEM file; without it the system's authorities
+    certificate: Path | None = None  # https: this terminal's own, where the service wants one
+    key: Path | None = None
+
+
+class Status(Settings, frozen=True, kw_only=True):
+    """The status check (卡鉴权)."""
+
+    services: tuple[StatusService, ...] = ()
+    default: Name | None = None  # whoever is asked where no service has the card's region
+    within: Annotated[float, Meta(gt=0, le=10)] = 0.8  # seconds; a person stands there and waits
 
 
 class Result(Settings, frozen=True, kw_only=True):
@@ -147,12 +185,50 @@ class Keys(Settings, frozen=True, kw_only=True):
 
     store: Literal["file", "systemd"] = "file"
     path: Path = "/var/lib/onecard/keys"
+    # The issuing authority's table of key ids and addresses (TOML, `apdu.city_keys`); no keys.
+    authority: Path | None = None
 
 
 class Watchdog(Settings, frozen=True, kw_only=True):
     """When a card that does not answer is given up."""
 
     card_silent: Positive = 1.2  # prompt "take the card away" within 1.5 s
+
+
+Capability = Literal["identity", "files", "write", "pin", "pin-clear"]
+
+
+class FacadeClient(Settings, frozen=True, kw_only=True):
+    """A business program that may call the national interface: by its `user` at the Unix socket,
+    or by exact `origin` and `host` at the loopback port."""
+
+    name: Name
+    user: Annotated[str, Meta(pattern=r"^[!-~]{1,64}\Z", description='"…" ASCII ≤ 64')] | None = (
+        None
+    )
+    origin: (
+        Annotated[str, Meta(pattern=r"^https?://[a-z0-9.:-]+\Z", description='"https://…"')] | None
+    ) = None
+    host: Annotated[str, Meta(pattern=r"^[a-z0-9.-]+:[0-9]+\Z", description='"…:PORT"')] | None = (
+        None
+    )
+    # What the journal says the identities are for; ends up in each `disclosure`.
+    purpose: Annotated[str, Meta(pattern=r"^[^\x00-\x1f|]{1,64}\Z", description='"…" ≤ 64')]
+    capabilities: tuple[Capability, ...] = ("identity",)
+    lanes: tuple[Name, ...] = ()  # empty: every lane whose direction is "counter"
+
+
+class Facade(Settings, frozen=True, kw_only=True):
+    """The national reader interface. Without this table it is not there."""
+
+    socket: SocketPath = "/run/onecard/sscard.sock"
+    port: Port | None = None  # HTTP and WebSocket on 127.0.0.1; none: off
+    lease: Positive = 60.0  # seconds that a caller keeps a reader between two of its calls
+    pin_timeout: Positive = 30.0  # seconds to type a PIN
+    device_number: Annotated[
+        str, Meta(pattern=r"^[ -{}~]{0,32}\Z", description='"…" ASCII ≤ 32, no "|"')
+    ] = ""  # 终端设备号, last field of iReadCardBas
+    clients: tuple[FacadeClient, ...] = ()
 
 
 class Agent(Settings, frozen=True, kw_only=True):
@@ -173,5 +249,7 @@ class Agent(Settings, frozen=True, kw_only=True):
     results: dict[Name, Result] = {}  # by reason code
     sync: Sync | None = None
     hsm: Hsm = msgspec.field(default_factory=Hsm)
+    status: Status = msgspec.field(default_factory=Status)
     keys: Keys = msgspec.field(default_factory=Keys)
     watchdog: Watchdog = msgspec.field(default_factory=Watchdog)
+    facade: Facade | None = None

@@ -9,10 +9,26 @@ from typing import Literal
 
 import msgspec
 
-EventKind = Literal["tap", "intent", "payment-end", "passage", "recovery", "checkpoint", "alarm"]
+EventKind = Literal[
+    "tap",
+    "intent",
+    "payment-end",
+    "passage",
+    "recovery",
+    "checkpoint",
+    "alarm",
+    "disclosure",  # an identity was handed to a program: to whom, what for, which fields
+]
 ClockQuality = Literal["synchronised", "holdover", "unset"]
 Verdict = Literal["accepted", "refused", "unknown"]
 Subject = Literal["holder", "card", "business"]
+
+NOT_ASKED = "not-asked"  # `Check.status`: whoever answered has nothing to do with this subject
+
+# `Draft.detail`: accepted although no status service answered; "own", or "foreign" for a card of
+# another province.
+OFFLINE = "offline"
+STATUS_FAULT = "status_fault"  # `Draft.detail`: why no status service answered; a fault's code
 
 
 class Authentication(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -31,8 +47,18 @@ class Check(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     subject: Subject
     status: str  # "normal", "listed", "expired", "unknown" …
-    source: str  # "list:blacklist@7", "card", "platform" …
+    source: str  # "list:blacklist@7", "card", "platform", "https:NAME", "cached:platform" …
     age_s: int = 0
+
+    @property
+    def answered(self) -> bool:
+        """A status service said it for this very tap; it is not remembered from an earlier one."""
+        return is_service(self.source)
+
+
+def is_service(source: str) -> bool:
+    """Whether a check's source is a status service of the platform or of a province."""
+    return source == "platform" or source.startswith("https:")
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -59,6 +85,12 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     stages_us: dict[str, int] = {}  # stage → microseconds, up to decide
     refers: int | None = None  # the earlier seq this event is about
     detail: dict[str, int | str] = {}
+
+    @property
+    def asked(self) -> bool:
+        """A status service answered for it: later taps may go by that (`Turn.last_standing`). One
+        that gave no answer leaves a `STATUS_FAULT`."""
+        return STATUS_FAULT not in self.detail and any(check.answered for check in self.checks)
 
 
 class Event(Draft, frozen=True, kw_only=True, omit_defaults=True):

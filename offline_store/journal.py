@@ -17,7 +17,7 @@ import msgspec
 from offline_store import chain
 from offline_store.clock_quality import clock_quality
 from offline_store.epochs import Epoch, read_epoch, write_epoch
-from offline_store.event import Draft, Event, Record
+from offline_store.event import OFFLINE, Draft, Event, Record
 from offline_store.faults import (
     BadSeed,
     JournalDamaged,
@@ -135,7 +135,8 @@ class Journal:
             refers = row_id(tip.number, event.refers)
         self.db.execute(
             "INSERT INTO events (id, kind, time_ms, person, scene, lane, verdict, refers,"
-            " body, hash, mac, sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " body, hash, mac, sealed, asked, offline)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 row_id(tip.number, event.seq),
                 event.kind,
@@ -149,6 +150,8 @@ class Journal:
                 digest,
                 mac,
                 sealed,
+                event.card if event.asked and not again else None,
+                None if again else event.detail.get(OFFLINE),
             ),
         )
         record = Record(epoch=tip.epoch, seq=event.seq, body=body, hash=digest, mac=mac)

@@ -13,13 +13,14 @@ import msgspec
 
 from offline_store.chain import body_hash
 from offline_store.epochs import Epoch
-from offline_store.event import Event
+from offline_store.event import OFFLINE, Event
 from offline_store.files import SALVAGED
 from offline_store.rows import MOST_SEQ, SEQ_BITS, Span, as_text, checked, merged, row_id, without
 from world import Database, World
 
 _CHUNK = 100
 _COLUMNS = "id, kind, time_ms, person, scene, lane, verdict, refers, body, hash, mac, sealed"
+_ENTERED = f"{_COLUMNS}, asked, offline"
 
 Row = tuple[Any, ...]
 
@@ -63,10 +64,19 @@ def _copy_events(old: Database, fresh: Database, epoch: Epoch, end: int) -> list
     held = set()
     for row, event in _readable(old, epoch.number, end):
         if event.epoch == epoch.epoch:
-            marks = ", ".join("?" * len(row))
-            fresh.execute(f"INSERT OR IGNORE INTO events ({_COLUMNS}) VALUES ({marks})", row)
+            whole = (*row, *_standing(row, event))
+            marks = ", ".join("?" * len(whole))
+            fresh.execute(f"INSERT OR IGNORE INTO events ({_ENTERED}) VALUES ({marks})", whole)
             held.add(event.seq)
     return sorted(held)
+
+
+def _standing(row: Row, event: Event) -> Row:
+    """The columns that an older form of the table does not have, from the event's text. A row that
+    was entered again has no person in its column, and none of these."""
+    if row[3] != event.person:
+        return None, None
+    return event.card if event.asked else None, event.detail.get(OFFLINE)
 
 
 def _sound(row: Row, number: int) -> Event | None:

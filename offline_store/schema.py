@@ -88,7 +88,24 @@ def _journal(tables: Tables) -> None:
     )
 
 
-STEPS: tuple[Callable[[Tables], None], ...] = (_journal,)
+def _standing(tables: Tables) -> None:
+    """What the status check looks up: who was answered for, and who was let in unanswered."""
+    for column in ("asked", "offline"):
+        tables.execute(f"ALTER TABLE events ADD COLUMN {column} TEXT")
+    # asked: card reference of an event that a status service answered for; NULL: none did.
+    # offline: "own" or "foreign" where one was accepted without such an answer.
+    for name, columns, column in (
+        ("asked_card", "asked", "asked"),
+        ("asked_person", "person", "asked"),
+        ("offline_person", "person, time_ms", "offline"),
+        ("offline_kind", "offline, time_ms", "offline"),
+    ):
+        tables.execute(
+            f"CREATE INDEX events_{name} ON events ({columns}) WHERE {column} IS NOT NULL"
+        )
+
+
+STEPS: tuple[Callable[[Tables], None], ...] = (_journal, _standing)
 assert len(STEPS) == SCHEMA
 
 

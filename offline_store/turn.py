@@ -1,14 +1,16 @@
 """What a decision can read inside the transaction that will insert its event, and what it gives."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import msgspec
 
-from offline_store.event import Draft, Event
+from offline_store.event import NOT_ASKED, Check, Draft, Event, Subject
 from offline_store.rows import row_id
 from world import Database
+
+NEWEST = 8  # events that are looked through for an answer; ≤ 1 ms
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,14 @@ class Seen:
     reason: str
 
 
+@dataclass(frozen=True)
+class Standing:
+    """An answer of a status service that an earlier event holds."""
+
+    check: Check
+    time_ms: int  # of that event
+
+
 class Turn:
     """Valid while `decide` runs, on the store's thread. Sees the turns before it, stored or about
     to be stored in the same COMMIT."""
@@ -97,6 +107,51 @@ class Turn:
             (person, scene, since_ms, lane),
         ).fetchone()
         return None if row is None else Seen(*row)
+
+    def last_standing(self, *, card: str, person: str, application: str = "") -> Sequence[Standing]:
+        """What status services last answered: of this card, of this person whichever card he
+        showed, and of his business under this application code. Whoever is unknown (empty) and
+        whatever was never answered is not in it."""
+        return [
+            *self._answered("person", person, "holder"),
+            *self._answered("asked", card, "card"),
+            *self._answered("person", person, "business", application),
+        ]
+
+    def offline_accepts(
+        self, *, since_ms: int, until_ms: int, at_most: int, person: str = ""
+    ) -> int:
+        """How many were accepted unanswered in that time, counted up to `at_most`: of this person,
+        or without one of all cards of other provinces. Not executed ones do not count."""
+        column, value = ("person", person) if person else ("offline", "foreign")
+        (count,) = self._db.execute(
+            "SELECT count(*) FROM (SELECT 1 FROM events e"
+            f" WHERE offline IS NOT NULL AND {column} = ?1 AND time_ms >= ?2 AND time_ms < ?3"
+            " AND NOT EXISTS"
+            " (SELECT 1 FROM events r WHERE r.refers = e.id AND r.kind = 'recovery') LIMIT ?4)",
+            (value, since_ms, until_ms, at_most),
+        ).fetchone()
+        return int(count)
+
+    def _answered(
+        self, column: str, value: str, subject: Subject, application: str | None = None
+    ) -> Iterator[Standing]:
+        """The newest answer about the subject, of the few newest events that have any."""
+        if not value:
+            return
+        rows = self._db.execute(
+            f"SELECT body FROM events WHERE asked IS NOT NULL AND {column} = ?"
+            " ORDER BY id DESC LIMIT ?",
+            (value, NEWEST),
+        ).fetchall()
+        for (body,) in rows:
+            event = msgspec.json.decode(body, type=Event)
+            if application not in (None, event.application):
+                continue
+            for check in event.checks:
+                if check.subject == subject and check.answered and check.status != NOT_ASKED:
+                    yield Standing(check, event.time_ms)
+                    return
 
     def event(self, seq: int) -> Event | None:
         """An event of the present epoch."""

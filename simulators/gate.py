@@ -23,8 +23,10 @@ from agent.reading import CardDesk
 from agent.results import Results
 from agent.sam import SamDesk
 from agent.scenes import scene_for
+from agent.standing import make_status_service
 from agent.tap import TapReport, Taps
 from agent.texts import Texts
+from agent.uplink import PlatformRequests
 from agent.watchdog import Watchdog
 from config.load import parse
 from drivers.console import ConsoleBarrier, ConsolePrompts
@@ -114,12 +116,13 @@ class LocalGate:
             self._world,
             clock=clock,
             store=self.store,
-            scene=scene_for(settings.scene),
+            scene=scene_for(settings.scene, settings.terminal.city),
             results=Results(Texts("en")),
             desk=desk(self._world, self.gate.sams, references),
             codes=CodeDesk(Router(settings.codes), {}),
             documents=DocumentDesk(references),
             watchdog=self._watchdog,
+            standing=make_status_service(self._world, settings, keys, PlatformRequests()),
             application="",
             report=lambda report: None,
         )

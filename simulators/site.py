@@ -91,6 +91,10 @@ class AgentProcess:
         return self._process.pid if self._process else 0
 
     @property
+    def alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
     def data(self) -> Path:
         """The way to its data, also where they lie on a disk of its own."""
         inside = Path(f"/proc/{self.pid}/root") / self._data.relative_to("/")

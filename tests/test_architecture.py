@@ -30,13 +30,17 @@ MAY_IMPORT = {
 HOUSE = {*product.ROOMS, "simulators", "benchmarks", "tests"}
 
 # The commands that bring simulated devices along, and what they may bring.
-WITH_SIMULATORS = {Path("agent/cli/proving.py"): {"simulators", "benchmarks"}}
+WITH_SIMULATORS = {
+    Path("agent/cli/proving.py"): {"simulators", "benchmarks"},
+    Path("agent/cli/conform.py"): {"simulators"},
+}
 
 # Where a process begins, so somebody has to say which World it lives in.
 MAKES_THE_WORLD = {
     Path("agent/__main__.py"): "the daemon",
     Path("agent/cli/context.py"): "the command line",
     Path("agent/voices/build.py"): "makes the voice pack, at build time",
+    Path("agent/facade/c/build.py"): "compiles libsscard, at build time",
     Path("drivers/document.py"): "writes the page of drivers, for developers",
     Path("sync/platform/__main__.py"): "the platform",
     Path("sync/contract/schemas.py"): "writes the contract's schemas, for developers",

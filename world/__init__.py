@@ -8,9 +8,12 @@ every room may import this one and this one imports nobody.
 
 from world.fault import Fault
 from world.ports import (
+    Caller,
     Database,
     Event,
+    Listener,
     Lock,
+    Peer,
     Queue,
     QueueEmpty,
     Stream,
@@ -19,10 +22,13 @@ from world.ports import (
 )
 
 __all__ = [
+    "Caller",
     "Database",
     "Event",
     "Fault",
+    "Listener",
     "Lock",
+    "Peer",
     "Queue",
     "QueueEmpty",
     "Stream",

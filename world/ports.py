@@ -2,8 +2,10 @@
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from socket import socket
+from ssl import SSLContext
 from types import TracebackType
 from typing import IO, Generic, Protocol, TypeVar
 
@@ -85,6 +87,38 @@ class Stream(Protocol):
     def settimeout(self, seconds: float | None) -> None: ...
 
     def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Peer:
+    """The process at the other end of a Unix socket, as the kernel knows it (SO_PEERCRED)."""
+
+    pid: int
+    uid: int
+    user: str  # the user's name; the number when it has none
+
+
+class Caller(Stream, Protocol):
+    """A connection that somebody made to us."""
+
+    @property
+    def peer(self) -> Peer: ...
+
+    def hang_up(self) -> None:
+        """End it from any thread: a `recv` that waits returns empty."""
+        ...
+
+
+class Listener(Protocol):
+    """A Unix socket that takes connections."""
+
+    def accept(self) -> Caller:
+        """The next connection. Raises `OSError` once it is closed."""
+        ...
+
+    def close(self) -> None:
+        """Take no more, from any thread: an `accept` that waits raises."""
+        ...
 
 
 class World(Protocol):
@@ -188,12 +222,25 @@ class World(Protocol):
         """Connect to `(host, port)` or to a Unix socket's path. Raises `OSError`."""
         ...
 
+    def connect_tls(self, address: tuple[str, int], context: SSLContext, timeout: float) -> Stream:
+        """`connect`, and a TLS handshake in which the other side must be `address`'s host by
+        `context`; `timeout` holds for each of the two. Raises `OSError`, among them `SSLError`."""
+        ...
+
     def listen(self, path: Path, *, mode: int, group: str) -> socket:
         """A listening Unix socket at `path` with `mode`, owned by `group` if there is such a
         group and we may give it away; nobody can connect before the mode is set.
 
         Raises `OSError`.
         """
+        ...
+
+    def callers(self, path: Path, *, mode: int, group: str) -> Listener:
+        """As `listen`, for whoever takes the connections himself. Raises `OSError`."""
+        ...
+
+    def listen_local(self, port: int) -> socket:
+        """A listening TCP socket on 127.0.0.1; port 0 is any free one. Raises `OSError`."""
         ...
 
     def run(self, argv: Sequence[str], *, nice: int = 0, timeout: float | None = None) -> int:

@@ -5,26 +5,42 @@ import grp
 import heapq
 import itertools
 import os
+import pwd
 import queue
 import socket
 import sqlite3
+import ssl
+import struct
 import subprocess
 import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Generic, TypeVar, cast
 
-from world.ports import Database, Event, Lock, Queue, QueueEmpty, Stream, Task
+from world.ports import (
+    Caller,
+    Database,
+    Event,
+    Listener,
+    Lock,
+    Peer,
+    Queue,
+    QueueEmpty,
+    Stream,
+    Task,
+)
 
 T = TypeVar("T")
 
 _TIMEX_SIZE = 512  # struct timex is 208 bytes on 64-bit Linux; room to spare
 _TIME_ERROR = 5
 _EX_SOFTWARE = 70
+_UCRED = struct.Struct("iII")  # pid, uid, gid: struct ucred of unix(7)
 
 
 class RealTask:
@@ -133,6 +149,40 @@ class RealLock:
         self._lock.release()
 
 
+class RealCaller:
+    """A connection that was accepted from a Unix socket."""
+
+    def __init__(self, stream: socket.socket) -> None:
+        self._stream = stream
+        self.recv = stream.recv
+        self.sendall = stream.sendall
+        self.settimeout = stream.settimeout
+        self.close = stream.close
+        ucred = stream.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
+        pid, uid, _ = _UCRED.unpack(ucred)
+        self.peer = Peer(pid, uid, _user(uid))
+
+    def hang_up(self) -> None:
+        with suppress(OSError):  # the other side was faster, or it is closed
+            self._stream.shutdown(socket.SHUT_RDWR)
+
+
+class RealListener:
+    """A listening Unix socket."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self._listener = listener
+
+    def accept(self) -> Caller:
+        stream, _ = self._listener.accept()
+        return RealCaller(stream)
+
+    def close(self) -> None:
+        with suppress(OSError):  # closed before
+            self._listener.shutdown(socket.SHUT_RDWR)  # close alone would not end an accept
+        self._listener.close()
+
+
 class RealWorld:
     """See `world.ports.World`."""
 
@@ -236,6 +286,16 @@ class RealWorld:
             return stream
         return socket.create_connection(address, timeout)
 
+    def connect_tls(
+        self, address: tuple[str, int], context: ssl.SSLContext, timeout: float
+    ) -> Stream:
+        plain = socket.create_connection(address, timeout)
+        try:
+            return context.wrap_socket(plain, server_hostname=address[0])
+        except BaseException:
+            plain.close()
+            raise
+
     def listen(self, path: Path, *, mode: int, group: str) -> socket.socket:
         path.parent.mkdir(parents=True, exist_ok=True)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -250,6 +310,12 @@ class RealWorld:
         os.replace(fresh, path)
         return listener
 
+    def callers(self, path: Path, *, mode: int, group: str) -> Listener:
+        return RealListener(self.listen(path, mode=mode, group=group))
+
+    def listen_local(self, port: int) -> socket.socket:
+        return socket.create_server(("127.0.0.1", port))
+
     def run(self, argv: Sequence[str], *, nice: int = 0, timeout: float | None = None) -> int:
         # `nice` as a command, because preexec_fn is not safe in a process with threads.
         command = ["nice", "-n", str(nice), *argv] if nice else list(argv)
@@ -257,6 +323,13 @@ class RealWorld:
             return subprocess.run(command, timeout=timeout, check=False).returncode
         except subprocess.TimeoutExpired:
             return -9
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 def _end_process(defect: threading.ExceptHookArgs) -> None:

@@ -45,6 +45,8 @@ class Daemon(Protocol):
 
     def attached(self) -> Sequence[str]: ...
 
+    def leases(self) -> Sequence[dict[str, Any]]: ...
+
     def records(self, epoch: str | None, after: int, limit: int) -> Sequence[Record]: ...
 
     def verify(self) -> dict[str, Any]: ...
@@ -122,6 +124,9 @@ def application(daemon: Daemon) -> Starlette:
         attached = list(daemon.attached())
         return {"devices": [*daemon.readers(), *daemon.devices()], "attached": attached}
 
+    def leases(request: Request) -> dict[str, Any]:
+        return {"leases": list(daemon.leases())}
+
     def journal(request: Request) -> dict[str, Any]:
         query = request.query_params
         after = _whole_number(query.get("after", "0"))
@@ -151,6 +156,7 @@ def application(daemon: Daemon) -> Starlette:
             Route("/v1/devices", endpoint(devices)),
             Route("/v1/devices/{device}/release", order(Loan, release), methods=["POST"]),
             Route("/v1/devices/{device}/take-back", order(Nothing, take_back), methods=["POST"]),
+            Route("/v1/leases", endpoint(leases)),
             Route("/v1/journal", endpoint(journal)),
             Route("/v1/journal/verify", endpoint(verify)),
             Route("/v1/taps", taps),

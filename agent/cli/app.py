@@ -6,7 +6,18 @@ import sys
 
 import typer
 
-from agent.cli import configuration, devices, doctor, journal, proving, readers, sync, tap, trace
+from agent.cli import (
+    configuration,
+    conform,
+    devices,
+    doctor,
+    journal,
+    proving,
+    readers,
+    sync,
+    tap,
+    trace,
+)
 from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
 from world import Fault
 
@@ -44,6 +55,17 @@ def build(context: Context) -> typer.Typer:
         arguments = [sys.executable, "-m", "agent", "--config", str(config)]
         os.execv(sys.executable, [*arguments, "--json"] if as_json else arguments)
 
-    for room in (configuration, devices, doctor, journal, proving, readers, sync, tap, trace):
+    for room in (
+        configuration,
+        conform,
+        devices,
+        doctor,
+        journal,
+        proving,
+        readers,
+        sync,
+        tap,
+        trace,
+    ):
         room.add_to(app, context)
     return app

@@ -1,5 +1,6 @@
 """`onecard readers`: every slot, bound or not, and how it is."""
 
+from collections.abc import Callable
 from typing import Any
 
 import typer
@@ -24,7 +25,9 @@ def add_to(app: typer.Typer, context: Context) -> None:
 
 def _table(context: Context, console: Console, found: dict[str, Any]) -> None:
     ui = context.texts.ui
-    table = Table(ui("reader"), ui("state"), ui("attached-as"), ui("presented"), ui("lost"))
+    table = Table(
+        ui("reader"), ui("state"), ui("attached-as"), ui("presented"), ui("lost"), ui("leased-to")
+    )
     for reader in found["readers"]:
         table.add_row(
             reader["name"],
@@ -32,9 +35,19 @@ def _table(context: Context, console: Console, found: dict[str, Any]) -> None:
             reader["attached"] or "–",
             str(reader["presented"]),
             str(reader["lost"]),
+            _holder(ui, reader.get("lease")),
         )
     console.print(table)
     bound = {reader["attached"] for reader in found["readers"]}
     for slot in found["attached"]:
         if slot not in bound:
             console.print(ui("unbound-slot", slot=slot), markup=False, highlight=False)
+
+
+def _holder(ui: Callable[..., str], lease: dict[str, Any] | None) -> str:
+    """The business program that has the reader now, and until when at most."""
+    if lease is None:
+        return "–"
+    return ui(
+        "leased", client=lease["client"], function=lease["function"], seconds=lease["seconds_left"]
+    )

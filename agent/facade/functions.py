@@ -13,6 +13,7 @@ Group = Literal["psam", "hsm", "pki"]
 Parameter = Literal[
     "iType", "iAuthType", "pCardInfo", "pFileAddr", "pWriteData", "pPayInfo", "pKey"
 ]
+Needs = Literal["identity", "files", "write", "pin", "pin-clear", ""]
 INTEGERS: Final[frozenset[Parameter]] = frozenset({"iType", "iAuthType"})
 
 SMALL: Final = 1024  # bytes of the output buffer, closing NUL included
@@ -29,6 +30,20 @@ class Function:
     parameters: tuple[Parameter, ...]
     output: int = SMALL
     supported: bool = True  # False: −13 until its APDUs are sourced
+
+    @property
+    def needs(self) -> Needs:
+        """The capability that a client must have (`[[facade.clients]]`)."""
+        return (
+            _NEEDS.get(self.name.partition("_HSM_")[0], "")
+            if not self.hands_out_pin
+            else ("pin-clear")
+        )
+
+    @property
+    def hands_out_pin(self) -> bool:
+        """Step 2 tells the caller the new PIN in clear, for its HSM to encipher."""
+        return self.name.startswith("iReloadPIN_HSM_")
 
 
 _ALL: Final = (
@@ -61,3 +76,26 @@ _ALL: Final = (
     Function("PKI_EnvelopeOpen", "pki", (), supported=False),
 )
 FUNCTIONS: Final[Mapping[str, Function]] = {function.name: function for function in _ALL}
+_NEEDS: Final[Mapping[str, Needs]] = {
+    "iReadCardBas": "identity",
+    "iReadCard": "files",
+    "iWriteCard": "write",
+    "iVerifyPIN": "pin",
+    "iChangePIN": "pin",
+    "iReloadPIN": "pin",
+    "iUnblockPIN": "pin",
+    "iReadDebitRecord": "files",
+}
+
+
+def step(name: str) -> int:
+    """1, 2, 3 of a function in steps; 0 of one that is done in one call."""
+    _, found, number = name.rpartition("_Step")
+    return int(number) if found else 0
+
+
+def next_step(name: str) -> str:
+    """The function that goes on where this one stopped; empty when there is none."""
+    head, _, number = name.rpartition("_Step")
+    following = f"{head}_Step{int(number) + 1}" if head else ""
+    return following if following in FUNCTIONS else ""

@@ -4,14 +4,19 @@ from collections.abc import Callable, Mapping
 
 from agent.scenes.library_gate import LibraryGate
 from agent.scenes.port import Decision, Lists, Scene, State, Turn
+from agent.scenes.service_window import ServiceWindow
 from config.model import Scene as SceneSettings
 
-KINDS: Mapping[str, Callable[[SceneSettings], Scene]] = {LibraryGate.kind: LibraryGate}
+KINDS: Mapping[str, Callable[[SceneSettings, str], Scene]] = {
+    LibraryGate.kind: LibraryGate,
+    ServiceWindow.kind: ServiceWindow,
+}
 
 
-def scene_for(settings: SceneSettings) -> Scene:
-    """The scene that the configuration names; `config.load` allows no other."""
-    return KINDS[settings.kind](settings)
+def scene_for(settings: SceneSettings, region: str = "") -> Scene:
+    """The scene that the configuration names; `config.load` allows no other. `region`: the
+    terminal's own, six digits; cards of another province are foreign to it."""
+    return KINDS[settings.kind](settings, region)
 
 
 __all__ = [

@@ -1,9 +1,13 @@
 """The library gate: a valid card opens; listed, expired and just-used ones do not."""
 
+from collections.abc import Sequence
+
 from agent.clock import ClockReading
 from agent.identity import Identity
 from agent.reasons import Reason
+from agent.scenes.credential import credential_checks, credential_reason
 from agent.scenes.port import Decision, Lists, State, Turn
+from agent.scenes.standing import StandingRule
 from config.model import Scene as SceneSettings
 from offline_store.event import Check
 
@@ -11,59 +15,51 @@ LAST_ENTRY = "last_entry_ms"
 
 
 class LibraryGate:
-    """Accept who is authenticated, not blacklisted, in date, and not here a moment ago."""
+    """Accept who is authenticated, not blacklisted, in date, and not here a moment ago; how people
+    stand it asks only where the settings say so, because a queue waits behind each tap."""
 
     kind = "library-gate"
 
-    def __init__(self, settings: SceneSettings) -> None:
+    def __init__(self, settings: SceneSettings, region: str) -> None:
         self._window_ms = int(settings.repeat_window * 1000)
+        self._rule = StandingRule(settings.offline, region)
+        self.asks = settings.check == "ask"
 
-    def look(self, turn: Turn, identity: Identity, clock: ClockReading) -> State:
+    def look(
+        self,
+        turn: Turn,
+        identity: Identity,
+        clock: ClockReading,
+        standing: Sequence[Check] = (),
+    ) -> State:
         """The last entry by any lane, unless the person has left since."""
+        state = dict(self._rule.look(turn, identity, clock, standing))
         since = clock.time_ms - self._window_ms
         seen = turn.last_accepted(identity.person, scene=self.kind, since_ms=since)
-        if seen is None or seen.reason == Reason.ACCEPTED_EXIT:
-            return {}
-        return {LAST_ENTRY: seen.time_ms}
+        if seen is not None and seen.reason != Reason.ACCEPTED_EXIT:
+            state[LAST_ENTRY] = seen.time_ms
+        return state
 
     def decide(
-        self, identity: Identity, lists: Lists, state: State, clock: ClockReading
+        self,
+        identity: Identity,
+        lists: Lists,
+        state: State,
+        clock: ClockReading,
+        standing: Sequence[Check] = (),
     ) -> Decision:
-        dates, *listed = checks = (_card_check(identity, clock), *_list_checks(identity, lists))
-        if any(check.status == "listed" for check in listed):
-            return Decision("refused", Reason.BLACKLISTED, checks)
-        if dates.status == "expired":
-            return Decision("refused", Reason.CARD_EXPIRED, checks)
-        if dates.status == "not-yet-valid":
-            return Decision("refused", Reason.CARD_NOT_YET_VALID, checks)
-        if self._just_here(state, clock):
-            return Decision("refused", Reason.REPEATED, checks)
-        return Decision("accepted", Reason.ACCEPTED, checks)
+        own = credential_checks(identity, lists, clock)
+        checks = (*own, *standing)
+        judged = self._rule.judge(identity, standing, state)
+        reason = credential_reason(own) or judged.reason
+        if reason is None and self._just_here(state, clock):
+            reason = Reason.REPEATED
+        if reason is not None:
+            return Decision("refused", reason, checks)
+        return Decision("accepted", Reason.ACCEPTED, checks, judged.offline)
 
     def _just_here(self, state: State, clock: ClockReading) -> bool:
         last = state.get(LAST_ENTRY)
         # An entry far "in the future" says that the clock went back; a person must not be locked
         # out for as long as it was wrong. One within the window is a repetition either way.
         return isinstance(last, int) and abs(clock.time_ms - last) < self._window_ms
-
-
-def _card_check(identity: Identity, clock: ClockReading) -> Check:
-    """The card's own dates. With a clock that was never set they cannot be judged."""
-    if clock.quality == "unset":
-        return Check(subject="card", status="unknown", source="card")
-    if identity.expires is not None and identity.expires < clock.today:
-        return Check(subject="card", status="expired", source="card")
-    if identity.issued is not None and identity.issued > clock.today:
-        return Check(subject="card", status="not-yet-valid", source="card")
-    return Check(subject="card", status="normal", source="card")
-
-
-def _list_checks(identity: Identity, lists: Lists) -> tuple[Check, Check]:
-    """The card by its id or its number, and the person behind it, whichever card he shows."""
-    card = lists.find_blacklisted(card=identity.card, number=identity.number)
-    holder = lists.find_blacklisted(person=identity.person)
-    source = f"list:blacklist@{lists.versions().get('blacklist', 0)}"
-    return (
-        Check(subject="card", status="listed" if card else "normal", source=source),
-        Check(subject="holder", status="listed" if holder else "normal", source=source),
-    )

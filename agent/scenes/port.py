@@ -1,8 +1,8 @@
 """What a scene is given and what it gives back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from agent.clock import ClockReading
 from agent.identity import Identity
@@ -42,24 +42,53 @@ class Turn(Protocol):
 
     def last_accepted(self, person: str, *, scene: str, since_ms: int) -> Seen | None: ...
 
+    def offline_accepts(
+        self, *, since_ms: int, until_ms: int, at_most: int, person: str = ""
+    ) -> int: ...
+
+
+Offline = Literal["", "own", "foreign"]
+
 
 @dataclass(frozen=True)
 class Decision:
-    """The verdict, its one reason, and what was checked on the way to it."""
+    """The verdict, its one reason, and what was checked on the way to it. `offline`: accepted
+    without an answer of a status service; "foreign": a card of another province."""
 
     verdict: Verdict
     reason: Reason
     checks: tuple[Check, ...] = ()
+    offline: Offline = ""
 
 
 class Scene(Protocol):
-    """`look` reads what `decide` needs; `decide` is pure, so any decision can be replayed."""
+    """`look` reads what `decide` needs; `decide` is pure, so any decision can be replayed.
+
+    `standing`: how holder, card and business stand (卡鉴权), where the scene asks; answered just
+    now, remembered, or unknown.
+    """
 
     @property
     def kind(self) -> str: ...
 
-    def look(self, turn: Turn, identity: Identity, clock: ClockReading) -> State: ...
+    @property
+    def asks(self) -> bool:
+        """Whether the status check belongs to its taps."""
+        ...
+
+    def look(
+        self,
+        turn: Turn,
+        identity: Identity,
+        clock: ClockReading,
+        standing: Sequence[Check] = (),
+    ) -> State: ...
 
     def decide(
-        self, identity: Identity, lists: Lists, state: State, clock: ClockReading
+        self,
+        identity: Identity,
+        lists: Lists,
+        state: State,
+        clock: ClockReading,
+        standing: Sequence[Check] = (),
     ) -> Decision: ...

@@ -18,10 +18,14 @@ from agent.reading import CardDesk
 from agent.results import Results
 from agent.sam import SamDesk
 from agent.scenes import scene_for
+from agent.standing import StatusService
+from agent.standing.platform import PlatformSource
+from agent.standing.service import Routes
 from agent.tap import TapReport, Taps
 from agent.texts import Texts
 from agent.watchdog import Watchdog
 from apdu.channel import CardGone, CardMute, Transport
+from apdu.city_keys import CityKeys
 from config.model import CodeRule, Scene
 from drivers.contract import (
     Absence,
@@ -37,21 +41,31 @@ from drivers.contract import (
     Sensed,
 )
 from offline_store.chain import body_hash
-from offline_store.event import Draft, Event, Record
+from offline_store.event import NOT_ASKED, OFFLINE, Draft, Event, Record
 from offline_store.faults import DiskFull
 from offline_store.store import Entry, Store
+from offline_store.turn import Standing
 from simulators.cards import Card
 from simulators.cards import Interface as CardInterface
+from simulators.ceremony import CITY_KEYS
+from simulators.city.status import StatusDesk, desk_of
 from simulators.people import Cast, Wallet, load_cast
 from simulators.world import SimWorld
+from sync.contract.services import Service
+from sync.contract.topics import Place
+from sync.requests import RequestOffline, RequestTimeout
 from trust.references import References
-from world import Queue, World
+from world import Queue, QueueEmpty, World
 
 T = TypeVar("T")
 
 CITY_KEY = b"made-up city reference key, 32 B"
 EPOCH = "0123456789abcdef" * 2
 WINDOW = 8.0
+KEYS = CityKeys.from_toml(CITY_KEYS)
+WITHIN = 0.8  # seconds for the status check
+APPLICATION = "9901"
+GATE = Scene(kind="library-gate", repeat_window=WINDOW)
 
 
 class FakeReader:
@@ -284,8 +298,83 @@ class FakeTurn:
                 return FakeSeen(event.epoch, event.seq, event.time_ms, event.reason)
         return None
 
+    def offline_accepts(
+        self, *, since_ms: int, until_ms: int, at_most: int, person: str = ""
+    ) -> int:
+        counted = [
+            event
+            for event in self._events
+            if OFFLINE in event.detail
+            and since_ms <= event.time_ms < until_ms
+            and (event.person == person if person else event.detail[OFFLINE] == "foreign")
+        ]
+        return min(at_most, len(counted))
+
+    def last_standing(self, *, card: str, person: str, application: str = "") -> list[Standing]:
+        found = {}
+        for event in self._events:
+            whose = {
+                "holder": event.person == person,
+                "card": event.card == card,
+                "business": event.person == person and event.application == application,
+            }
+            if event.asked:
+                for check in event.checks:
+                    if check.answered and whose[check.subject] and check.status != NOT_ASKED:
+                        found[check.subject] = Standing(check, event.time_ms)
+        return list(found.values())
+
     def event(self, seq: int) -> Event | None:
         return self._events[seq - 1] if 0 < seq <= len(self._events) else None
+
+
+class FakeRequests:
+    """The way to the made-up city's services, on a task of its own as it is in the product: see
+    `sync.requests.Requests`. `online`: whether there is a connection; `waited`: every wait for an
+    answer, in seconds."""
+
+    def __init__(self, world: World, desk: StatusDesk) -> None:
+        self._world = world
+        self.desk = desk
+        self.online = True
+        self.waited: list[float] = []
+
+    def ask(self, service: Service, payload: bytes, *, within: float) -> "FakeAsked":
+        answers: Queue[bytes] = self._world.queue()
+        if self.online:
+            place = Place("onecard/v1", "519900", "gate-1")
+            self._world.spawn(lambda: answers.put(self.desk.handle(place, payload)), name="city")
+        return FakeAsked(self._world, self, service, answers, within)
+
+
+class FakeAsked:
+    """See `sync.requests.Asked`."""
+
+    def __init__(
+        self,
+        world: World,
+        requests: FakeRequests,
+        service: Service,
+        answers: Queue[bytes],
+        within: float,
+    ) -> None:
+        self._world = world
+        self._requests = requests
+        self._service = service
+        self._answers = answers
+        self._within = within
+
+    def result(self) -> bytes:
+        if not self._requests.online:
+            raise RequestOffline(service=self._service)
+        began = self._world.monotonic()
+        try:
+            return self._answers.get(self._within)
+        except QueueEmpty:
+            milliseconds = round(self._within * 1000)
+            raise RequestTimeout(service=self._service, milliseconds=milliseconds) from None
+        finally:
+            self._requests.waited.append(self._world.monotonic() - began)
 
 
 class FakeStore:
@@ -342,6 +431,7 @@ class Stand:
         store: Store | None = None,
         psam: bool = True,
         pace: float = 0.002,
+        scene: Scene = GATE,
     ) -> None:
         self.world = world
         self.cast = cast or load_cast()
@@ -361,20 +451,27 @@ class Stand:
         self.references = References(CITY_KEY)
         self.watchdog = Watchdog(world, 1.2)
         self.spare = FakeReader(world, "psam-2", Interface.SAM, pace=pace)
-        self.sams = SamDesk(world, [self.psam, self.spare], home=self.cast.region)
+        self.sams = SamDesk(world, [self.psam, self.spare], home=self.cast.region, keys=KEYS)
         self.desk = self.card_desk()
         self.resolvers: dict[Resolve, Resolver] = {}
+        self.city = desk_of(self.cast, wait=world.wait, now=world.now)
+        self.requests = FakeRequests(world, self.city)
+        platform = PlatformSource(self.requests)
+        self.standing = StatusService(
+            world, Routes({}, platform), application=APPLICATION, within=WITHIN
+        )
         self.taps = Taps(
             world,
             clock=Clock(world),
             store=store or cast_store(self.store),
-            scene=scene_for(Scene(kind="library-gate", repeat_window=WINDOW)),
+            scene=scene_for(scene, self.cast.region),
             results=Results(Texts("en")),
             desk=self.desk,
             codes=CodeDesk(Router(CODES), self.resolvers),
             documents=DocumentDesk(self.references),
             watchdog=self.watchdog,
-            application="9901",
+            standing=self.standing,
+            application=APPLICATION,
             report=self.reports.append,
         )
         self.watchdog.start()
@@ -419,8 +516,13 @@ def cast_store(store: FakeStore) -> Store:
 
 
 def play(
-    scenario: Callable[[Stand], T], seed: int = 1, *, psam: bool = True, cast: Cast | None = None
+    scenario: Callable[[Stand], T],
+    seed: int = 1,
+    *,
+    psam: bool = True,
+    cast: Cast | None = None,
+    scene: Scene = GATE,
 ) -> T:
     """One history of a stand."""
     world = SimWorld(seed)
-    return world.play(lambda: scenario(Stand(world, psam=psam, cast=cast)))
+    return world.play(lambda: scenario(Stand(world, psam=psam, cast=cast, scene=scene)))

@@ -89,10 +89,8 @@ class HsmStand(Stand):
     def card_desk(self) -> CardDesk:
         self.hsm = city_hsm(self.cast)
         self.hsm.sleep = self.world.wait
-        self.requests = HsmRequests(self.world, self.hsm)
-        return CardDesk(
-            self.world, self.sams, self.references, HsmDesk(self.requests, within=WITHIN)
-        )
+        self.to_hsm = HsmRequests(self.world, self.hsm)
+        return CardDesk(self.world, self.sams, self.references, HsmDesk(self.to_hsm, within=WITHIN))
 
 
 def play(
@@ -278,11 +276,11 @@ def test_the_watchdog_does_not_give_up_a_card_that_waits_for_the_platform() -> N
 
 
 def lost(stand: HsmStand) -> None:
-    stand.requests.lost = True
+    stand.to_hsm.lost = True
 
 
 def offline(stand: HsmStand) -> None:
-    stand.requests.online = False
+    stand.to_hsm.online = False
 
 
 def silent(stand: HsmStand) -> None:
@@ -374,7 +372,7 @@ def test_a_card_pulled_at_any_moment_comes_in_only_if_it_was_there_at_the_answer
 
 def test_leaving_waits_for_no_hsm() -> None:
     def scenario(stand: HsmStand) -> None:
-        stand.requests.online = False
+        stand.to_hsm.online = False
         assert stand.leave("lin").reason is Reason.ACCEPTED_EXIT
         assert stand.calls[0] == "open exit"
 

@@ -85,7 +85,8 @@ def test_the_shipped_example_shows_every_key() -> None:
     for key in set().union(*(keys(s) for s in shapes if issubclass(s, msgspec.Struct))):
         if key not in {"barriers", "prompts"}:  # from the profile
             assert any(
-                form in text for form in (f"{key} =", f"[{key}]", f"[[{key}]]", f"[{key}.")
+                form in text
+                for form in (f"{key} =", f"[{key}]", f"[[{key}]]", f"[{key}.", f".{key}]")
             ), key
 
 
@@ -294,22 +295,96 @@ def test_merging_hides_no_duplicate() -> None:
 def test_an_unknown_profile_lists_those_that_exist() -> None:
     problem = only('profile = "libary-gate"\n' + WHOLE)
     assert isinstance(problem, faults.UnknownProfile)
-    assert problem.facts["allowed"] == "library-gate"
+    assert problem.facts["allowed"] == "library-gate, service-window"
+
+
+# What a profile's lane calls its reader, and what it cannot do without.
+NEEDS = {
+    "library-gate": ("door", ""),
+    "service-window": ("desk", '[sync]\nhost = "localhost"'),
+}
 
 
 @pytest.mark.parametrize("name", profiles())
-def test_a_profile_needs_only_terminal_and_readers(name: str) -> None:
+def test_a_profile_needs_only_terminal_readers_and_whom_it_asks(name: str) -> None:
+    reader, more = NEEDS[name]
     text = f"""
         profile = "{name}"
         [terminal]
         id = "t1"
         city = "519900"
         [[readers]]
-        name = "door"
+        name = "{reader}"
         match = "*"
         interface = "contactless"
         """
+    text += more
     assert parse(text.encode(), "box.toml").profile == name
+
+
+STATUS = """
+[sync]
+host = "localhost"
+[status]
+default = "platform"
+[[status.services]]
+name = "platform"
+kind = "mqtt"
+[[status.services]]
+name = "sichuan"
+kind = "https"
+regions = ["51"]
+mapping = "/etc/onecard/sichuan.toml"
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code", "key"),
+    [
+        ('default = "platform"', 'default = "nobody"', "config.unknown-name", "status.default"),
+        ('host = "localhost"', "", "config.missing-key", "sync.host"),
+        (
+            'mapping = "/etc/onecard/sichuan.toml"',
+            "",
+            "config.missing-key",
+            "status.services[sichuan].mapping",
+        ),
+        (
+            'regions = ["51"]',
+            'regions = ["5100"]',
+            "config.wrong-value",
+            "status.services[sichuan].regions[#1]",
+        ),
+        (
+            'regions = ["51"]',
+            'regions = ["51", "51"]',
+            "config.duplicate-name",
+            "status.services[…].regions",
+        ),
+        ('name = "sichuan"', 'name = "platform"', "config.duplicate-name", "status.services"),
+        (
+            'regions = ["51"]',
+            'certificate = "/x"',
+            "config.needs-key",
+            "status.services[sichuan].certificate",
+        ),
+    ],
+)
+def test_a_mistake_in_the_status_services_is_named(old: str, new: str, code: str, key: str) -> None:
+    assert parse((WHOLE + STATUS).encode(), "box.toml").status.default == "platform"
+    assert STATUS.count(old) == 1
+    problem = only(WHOLE + STATUS.replace(old, new))
+    assert (problem.code, problem.facts["key"]) == (code, key)
+
+
+def test_a_scene_that_asks_needs_somebody_to_ask() -> None:
+    problem = only(changed('kind = "library-gate"', 'kind = "library-gate"\ncheck = "ask"'))
+    assert (problem.code, problem.facts["key"]) == ("config.needs-key", "scene.check")
+
+
+def test_the_platform_as_status_service_needs_the_link() -> None:
+    problem = only(WHOLE + STATUS.replace('[sync]\nhost = "localhost"', ""))
+    assert problem.facts["key"] == "status.services[platform].kind"
 
 
 # What people and accidents make of a file: never anything but settings or a ConfigFault.

@@ -6,7 +6,7 @@ import pytest
 from sqlite_utils import Database as Tables
 
 from offline_store import schema
-from offline_store.files import TABLES_MARK, journal_file, tables_hash
+from offline_store.files import SCHEMA, TABLES_MARK, journal_file, tables_hash
 from tests.offline_store.support import Site, every_record, tap
 
 
@@ -26,7 +26,7 @@ def test_a_further_step_keeps_every_row(site: Site, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(schema, "STEPS", (*schema.STEPS, _add_column))
     db = site.world.database(journal_file(site.folder, 1))
     schema.migrate(db)
-    assert db.execute("PRAGMA user_version").fetchone() == (2,)
+    assert db.execute("PRAGMA user_version").fetchone() == (SCHEMA + 1,)
     assert db.execute("SELECT value FROM meta WHERE name = ?", (TABLES_MARK,)).fetchone() == (
         tables_hash(db),
     )
@@ -46,5 +46,5 @@ def test_a_step_that_fails_changes_nothing(site: Site, monkeypatch: pytest.Monke
     db.close()
     db = site.world.database(journal_file(site.folder, 1))
     assert tables_hash(db) == before
-    assert db.execute("PRAGMA user_version").fetchone() == (1,)
+    assert db.execute("PRAGMA user_version").fetchone() == (SCHEMA,)
     db.close()

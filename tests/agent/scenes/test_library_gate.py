@@ -22,7 +22,7 @@ from tests.agent.stand import EPOCH, FakeLists, FakeTurn, Stand, play
 NOON = datetime(2026, 9, 21, 12, tzinfo=CHINA)
 YEAR, DAY, SECOND = 365 * 86_400_000, 86_400_000, 1000
 CARD, NUMBER, PERSON = "ca" * 32, "b0" * 32, "d0" * 32
-GATE = LibraryGate(Scene(kind="library-gate", repeat_window=8.0))
+GATE = LibraryGate(Scene(kind="library-gate", repeat_window=8.0), "519900")
 
 
 def at(

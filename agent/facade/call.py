@@ -1,0 +1,63 @@
+"""One call of the national interface on its way from a caller's thread to a reader's and back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from agent.facade.functions import Function
+from agent.facade.leases import Lease
+from world import World
+
+
+@dataclass(frozen=True, repr=False)
+class Answer:
+    """What goes back: 0 or a negative error, and the output or the error's text."""
+
+    result: int
+    output: str
+
+
+class Call:
+    """Answered exactly once, by whoever comes first: the flow, the watchdog, the terminal's end."""
+
+    def __init__(
+        self, world: World, function: Function, parameters: Sequence[str], lease: Lease
+    ) -> None:
+        self.function = function
+        self.parameters = parameters
+        self.lease = lease
+        self._changing = world.lock()
+        self._done = world.event()
+        self._begun = False
+        self._answer: Answer | None = None
+
+    def begin(self) -> bool:
+        """False when nobody waits for it any more."""
+        with self._changing:
+            self._begun = self._answer is None
+            return self._begun
+
+    def answer(self, answer: Answer) -> bool:
+        """False when it has been answered before."""
+        with self._changing:
+            if self._answer is not None:
+                return False
+            self._answer = answer
+        self._done.set()
+        return True
+
+    def wait(self, begun_within: float, else_: Answer) -> Answer:
+        """The answer; `else_` when no thread came to it within that many seconds."""
+        if not self._done.wait(begun_within):
+            if not self._begun_or(else_):
+                return else_
+            self._done.wait()
+        assert self._answer is not None
+        return self._answer
+
+    def _begun_or(self, else_: Answer) -> bool:
+        """Whether it is under way; if not, it is withdrawn with that answer."""
+        with self._changing:
+            if not self._begun and self._answer is None:
+                self._answer = else_
+                return False
+            return True

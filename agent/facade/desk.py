@@ -1,0 +1,186 @@
+"""The desk of the national interface: a call is checked, its reader leased, its answer waited for.
+
+Callers come by Unix socket, HTTP or WebSocket; each connection is one owner of leases, and its end
+ends what it leased.
+"""
+
+from collections.abc import Sequence
+
+from agent.facade import fields
+from agent.facade.call import Answer, Call
+from agent.facade.disclosure import DisclosureBook, Recipient
+from agent.facade.errors import told
+from agent.facade.faults import (
+    BadParameter,
+    FunctionUnknown,
+    LeaseOver,
+    NoAnswer,
+    NoCard,
+    NoLease,
+    NoReader,
+    NotAllowed,
+    OneAtATime,
+    OtherKind,
+    Unsupported,
+)
+from agent.facade.functions import FUNCTIONS, Function, step
+from agent.facade.leases import Lease, Leases
+from agent.facade.means import Means, Plan
+from agent.facade.plans import PLANS
+from agent.facade.visit import House, Nudge, Outcome, Visit
+from agent.results import Results
+from agent.seats import ReaderSeat
+from agent.watchdog import Watchdog
+from config.model import FacadeClient
+from drivers.contract import Interface
+from world import Fault, World
+
+BEGUN_WITHIN = 5.0  # seconds until the reader's thread, busy with a tap, must have come to it
+
+
+class Desk:
+    """One per gate. `close` ends all leases; then the gate may stop its threads."""
+
+    def __init__(
+        self,
+        *,
+        seats: Sequence[ReaderSeat],
+        means: Means,
+        watchdog: Watchdog,
+        results: Results,
+        book: DisclosureBook,
+        lease: float,
+        pin_timeout: float,
+    ) -> None:
+        self.world: World = means.world
+        self.means = means
+        self.leases = Leases(means.world, lease)
+        self.house = House(means.world, self.leases, watchdog, results, book, pin_timeout, told)
+        self._seats = seats
+        self._open = True
+
+    def close(self) -> None:
+        """Cards are powered down; who comes from now on is told that the terminal stops."""
+        self._open = False
+        for lease in self.leases.current():
+            self.release(lease, "stopping")
+
+    def release(self, lease: Lease, reason: str) -> None:
+        """End a lease, whatever its reader is doing for it."""
+        self.leases.end(lease, reason)
+        if lease.interrupt is not None:
+            lease.interrupt()
+        for seat in self._seats:
+            if seat.reader.name == lease.reader:
+                seat.ask(Nudge())
+
+    def seats_for(self, client: FacadeClient) -> Sequence[ReaderSeat]:
+        """The readers that a client may use, in the order of the settings. Raises `LeaseOver`."""
+        if not self._open:
+            raise LeaseOver(reason="stopping")
+        return [
+            seat
+            for seat in self._seats
+            if (
+                seat.lane.name in client.lanes if client.lanes else seat.lane.direction == "counter"
+            )
+        ]
+
+    def seat_of(self, lease: Lease) -> ReaderSeat:
+        return next(seat for seat in self._seats if seat.reader.name == lease.reader)
+
+
+class Connection:
+    """One caller. Its calls come one after another; `close` from any thread."""
+
+    def __init__(self, desk: Desk, client: FacadeClient, caller: str) -> None:
+        self._desk = desk
+        self._client = client
+        self._recipient = Recipient(client.name, caller, client.purpose)
+        self._calling = desk.world.lock()
+        self._under_way = ""
+
+    def call(self, name: str, parameters: Sequence[str | bytes]) -> Answer:
+        """One call to its end; whatever goes wrong is an answer too. `bytes` are GBK."""
+        if not self._calling.acquire(0):
+            return told(OneAtATime(function=self._under_way))
+        try:
+            self._under_way = name if name in FUNCTIONS else ""
+            return self._called(self._function(name), parameters)
+        except Fault as fault:
+            return told(fault)
+        finally:
+            self._calling.release()
+
+    def close(self) -> None:
+        """The caller is gone: what he leased is free, his cards are powered down."""
+        for lease in self._desk.leases.of(self):
+            self._desk.release(lease, "caller gone")
+
+    def _function(self, name: str) -> Function:
+        """Raises `FunctionUnknown`, `Unsupported`, `NotAllowed`."""
+        function = FUNCTIONS.get(name)
+        if function is None:
+            raise FunctionUnknown
+        if not function.supported:
+            raise Unsupported(function=function.name)
+        if function.needs not in self._client.capabilities:
+            raise NotAllowed(client=self._client.name, capability=function.needs)
+        return function
+
+    def _called(self, function: Function, given: Sequence[str | bytes]) -> Answer:
+        if len(given) != len(function.parameters):
+            allowed = len(function.parameters)
+            raise BadParameter(parameter=function.name, allowed=allowed)
+        parameters = [
+            fields.from_gbk(name, value)
+            if isinstance(value, bytes)
+            else fields.checked(name, value)
+            for name, value in zip(function.parameters, given, strict=True)
+        ]
+        if step(function.name) > 1:
+            return self._go_on(function, parameters)
+        plan = PLANS[function.name](self._desk.means, parameters)
+        seat = self._seat(plan)
+        return self._ask(seat, function, parameters, plan)
+
+    def _go_on(self, function: Function, parameters: Sequence[str]) -> Answer:
+        """A later step, for the flow that waits for it."""
+        held = self._desk.leases.of(self)
+        if not held:
+            raise NoLease(function=function.name)
+        plan = Plan((), _no_step_is_due)
+        return self._ask(self._desk.seat_of(held[0]), function, parameters, plan)
+
+    def _ask(
+        self, seat: ReaderSeat, function: Function, parameters: Sequence[str], plan: Plan
+    ) -> Answer:
+        client = self._client
+        lease = self._desk.leases.take(
+            seat.reader.name, self, client.name, client.purpose, function.name
+        )
+        call = Call(self._desk.world, function, parameters, lease)
+        seat.ask(Visit(self._desk.house, call, plan.flow, self._recipient))
+        return call.wait(BEGUN_WITHIN, told(NoAnswer()))
+
+    def _seat(self, plan: Plan) -> ReaderSeat:
+        """Where the card lies, by the order of iType. Raises `NoReader`, `OtherKind`, `NoCard`."""
+        seats = self._desk.seats_for(self._client)
+        ready = [seat for kind in plan.kinds for seat in _of(kind, seats) if seat.ready]
+        if not ready:
+            raise NoReader(interface=", ".join(kind.value for kind in plan.kinds))
+        held = {lease.reader for lease in self._desk.leases.of(self)}
+        lying = [seat for seat in ready if seat.lying is not None]
+        for seat in [seat for seat in lying if seat.reader.name in held] or lying:
+            return seat
+        if any(seat.lying is not None for seat in seats):
+            raise OtherKind
+        raise NoCard
+
+
+def _of(kind: Interface, seats: Sequence[ReaderSeat]) -> Sequence[ReaderSeat]:
+    return [seat for seat in seats if seat.reader.interface is kind]
+
+
+def _no_step_is_due(visit: Visit) -> Outcome:
+    raise NoLease(function=visit.call.function.name)

@@ -1,0 +1,111 @@
+"""What leaves this terminal about a person is in the journal before it leaves.
+
+An event says to whom (client, user or origin), what for, by which call, which fields by name, and
+what the holder did; it never holds a value. What cannot be stored is not handed out.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from agent.clock import Clock
+from agent.facade.fields import beyond_gbk
+from apdu.authentication import BasicRead
+from drivers.contract import Interface
+from offline_store.event import Authentication, Draft
+from offline_store.store import Entry, Store
+from trust.references import References
+
+Act = Literal["card-inserted", "card-presented", "pin-entered"]
+
+BASIC = (
+    "region,social-security-number,card-number,card-id,name,historical-bytes,version,issue-date,"
+    "expiry-date"
+)
+NEW_PIN = "new-pin"  # for the caller's HSM; capability `pin-clear`
+CARD_SIDE = "region,historical-bytes,card-id"  # what the first step of the HSM group tells
+
+
+@dataclass(frozen=True)
+class Recipient:
+    """Who is given something: `client` by name in the settings, `caller` as the system knows it."""
+
+    client: str
+    caller: str  # "user:NAME uid:N pid:N" or "origin:…"
+    purpose: str
+
+
+@dataclass(frozen=True, repr=False)
+class Disclosure:
+    """What is about to be told of a card. `number` is empty where nobody read it."""
+
+    fields: str  # names, joined by commas
+    card_id: str  # 32 hex digits; empty where it was not read
+    number: str = ""
+    name: str = ""
+    authentication: Authentication | None = None
+
+
+def basic(read: BasicRead) -> Disclosure:
+    """The 11 fields of the basic read."""
+    return Disclosure(
+        BASIC,
+        read.card_id,
+        read.holder.social_security_number,
+        read.holder.name,
+        Authentication(
+            mode=read.authenticated.mode,
+            result="passed",
+            generation=read.generation.value,
+            algorithm=read.algorithm.value,
+            key=read.authenticated.key,
+            terminal_number=read.authenticated.terminal_number,
+        ),
+    )
+
+
+class DisclosureBook:
+    """Writes disclosures; called on the readers' threads."""
+
+    def __init__(self, clock: Clock, store: Store, references: References) -> None:
+        self._clock = clock
+        self._store = store
+        self._references = references
+
+    def write(
+        self,
+        disclosure: Disclosure,
+        recipient: Recipient,
+        *,
+        function: str,
+        lane: str,
+        interface: Interface,
+        act: Act,
+    ) -> None:
+        """Durable on return. Raises `Unstored`."""
+        clock = self._clock.read()
+        detail: dict[str, int | str] = {
+            "client": recipient.client,
+            "caller": recipient.caller,
+            "purpose": recipient.purpose,
+            "function": function,
+            "fields": disclosure.fields,
+            "act": act,
+        }
+        replaced = beyond_gbk(disclosure.name)
+        if replaced:
+            detail["beyond_gbk"] = replaced  # characters told as "?" in GBK
+        references, card_id = self._references, disclosure.card_id
+        draft = Draft(
+            kind="disclosure",
+            time_ms=clock.time_ms,
+            clock=clock.quality,
+            boot=clock.boot,
+            lane=lane,
+            credential=f"card-{interface.value}",
+            card=references.card(bytes.fromhex(card_id)) if card_id else "",
+            person=references.person(disclosure.number),
+            reason="disclosed",
+            authentication=disclosure.authentication,
+            detail=detail,
+        )
+        self._store.turn(lambda turn: Entry(draft))

@@ -1,0 +1,247 @@
+"""docs/sscard.md from the tables of this room: `python -m agent.facade.document`."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from agent.facade import unix, web, web_server
+from agent.facade.desk import BEGUN_WITHIN
+from agent.facade.errors import table
+from agent.facade.fields import LONGEST
+from agent.facade.functions import FUNCTIONS, INTEGERS, Function
+from apdu.files import Generation
+from config.model import Facade
+
+HEAD: Final = """\
+# The national interface (iReadCardBas …) on a terminal
+
+Generated from `agent/facade` (`functions.py`, `errors.toml`, `document.py`); do not edit. After a
+change there:
+`python -m agent.facade.document > docs/sscard.md`. Source of names, fields and numbers: spec
+sscard-interface.md.
+
+A business program calls the functions that it has always called; the terminal answers with its
+own readers, PSAM and PIN pad.
+It is not there until the settings have `[facade]` with at least one `[[facade.clients]]`.
+
+## Installing the library
+
+1. `libsscard.so` and `sscard.h` come with the package; the program loads the library by the name
+or path that it already uses (a link is enough).
+2. The user that the program runs as must be in the group `onecard`, which owns the socket, and
+must be the `user` of a client in the settings.
+3. The library finds the socket by `$ONECARD_SSCARD_SOCKET`, else at `/run/onecard/sscard.sock`
+(`facade.socket`).
+
+```
+[facade]
+device_number = "WINDOW-7"
+
+[[facade.clients]]
+name = "his"                     # as the journal will call it
+user = "his"                     # the system's user that the program runs as
+purpose = "门诊挂号"             # what the identities are for; in every disclosure
+capabilities = ["identity", "files"]
+
+[[lanes]]
+name = "window"
+direction = "counter"
+readers = ["slot", "pad"]
+pinpad = "pad-1"
+taps = false                     # cards here wait for a call instead of being taps by themselves
+```
+"""
+
+MODES: Final = {
+    "psam": "PSAM, then the city's HSM (`[hsm]`)",
+    "hsm": "the caller's own HSM, in steps; the PSAM is never used",
+    "pki": "–",
+}
+WHY: Final = {
+    "iDoDebit": "the card's purchase APDUs with the PSAM's MACs are in no public source for DF04",
+    "PKI": "parameters and APDUs are in no public source",
+}
+# What differs by edition, where it does: function → edition → words.
+REMARKS: Final = {
+    ("iReadCardBas_HSM_Step1", Generation.V1): "works; the last two fields are empty",
+    ("iReadCardBas_HSM_Step1", Generation.V2): "works; the last two fields are empty",
+    ("iReadCard_HSM_Step1", Generation.V1): "works; −2204 for free files, EF06 among them",
+    ("iReadCard_HSM_Step1", Generation.V2): "works; −2204 for free files, EF06 among them",
+    ("iReadCard_HSM_Step1", Generation.V3): "works; −2204 for free files",
+}
+NEEDS: Final = {
+    "identity": "the basic read",
+    "files": "reading files and transactions",
+    "write": "writing files",
+    "pin": "verify, change, reset and unblock at the terminal's PIN pad; the PIN never leaves it",
+    "pin-clear": "iReloadPIN_HSM_*: step 2 hands the new PIN to the caller in clear, for its HSM",
+}
+UNSUPPORTED: Final = """\
+SSF33 cards (some of 1.0 and 2.0) work wherever PSAM or HSM compute SSF33; it is never computed
+here. What is unsupported answers −13:
+"""
+ERRORS: Final = """\
+The text in `pOutInfo` is the Chinese words and the fault's sentence (docs/codes.md); nothing of a
+person is in it.
+"""
+CARD_ERRORS: Final = """\
+Card errors are −(status word as a decimal number): 6A88 → −27272, 63C0 → −25536, 9302 → −37634.
+A fault without a row of its own takes that of the fault it is a kind of; `fault` is the root of
+all, `device.fault` of devices, `journal.unstored` of what keeps a record from being stored.
+"""
+LEASES: Final = """\
+## Leases
+
+A call leases its reader. A function in one call gives it back with its answer; a `…_Step1` keeps
+it, and the card powered and locked to this
+caller, until the last step or {lease:.0f} s (`facade.lease`) after the last answer; iVerifyPIN
+keeps it likewise, so that the same caller's next calls
+read and write without asking the person again. A lease ends at once when the caller's connection
+ends, the card leaves or is swapped, or the terminal
+stops or reloads; the card is powered down whichever it is. A second caller gets −12 and is told
+who holds the reader, by which function, and for how
+long at most. `GET /v1/leases` of the local API and `onecard readers` show it to a technician. A
+new first step takes the place of a flow that waits;
+a step of another flow is −12 and the waiting flow goes on. A reader that is busy with a tap is
+waited for, {begun:.0f} s at most (−4).
+
+Which reader: iType 1 contact, 2 contactless, 3 contact first, 4 contactless first, among the
+readers of the client's lanes (without `lanes`: every
+lane whose direction is "counter"). No such reader is there: −11. A card lies at the other kind
+only: −1. No card: −2.
+
+## What is checked and what is written down
+
+- Texts are GBK; a character beyond GBK is told as `?` (its count is in the journal,
+  `beyond_gbk`). A parameter is at most {longest} bytes; NUL, control
+  characters and bytes that are no GBK are −41. Empty fields are kept, the last `|` of a parameter
+  may be missing.
+- `pCardInfo`: either field may be empty, not both; the card must be that card (−22). `pKey`: each
+  original must be the one that was asked (−23).
+- iReadDebitRecord: `sequence ^ terminal ^ YYYYMMDDHHMMSS ^ total ^ account + pool ^` in fen, the
+  newest first.
+- Before anything of a card is handed out, a `disclosure` is durable in the journal: client, user
+  or origin, purpose, function, names of the fields
+  (never values), references of card and person, and what the holder did (card inserted or
+  presented, PIN entered). What cannot be stored is −11 and is
+  not handed out.
+- A PIN is typed at the lane's PIN pad. A wrong one is −51 with the tries left in the text; no try
+  is ever spent without a person. A PIN that iVerifyPIN
+  has verified stays in memory for that card's next files, and is wiped when the card is powered
+  down.
+"""
+ENVELOPES: Final = """\
+## Browsers: HTTP and WebSocket
+
+Off until `facade.port` is set; 127.0.0.1 only. A client is an exact `origin` (of the page) with
+an exact `host` (what the page calls, with port).
+
+| | Request | Answer |
+|---|---|---|
+| `POST /sscard/{{function}}` | `Content-Type: application/json`, `{{"in": ["3"]}}` \
+| `{{"result": "0", "out": ["…", …]}}` |
+| WebSocket `/sscard` | `{{"func": "iReadCardBas", "in": ["3"]}}`, one call after the other \
+| the same |
+
+`in`: the function's parameters in order, as strings (numbers are taken too); at most 8. `out`:
+the output's fields as UTF-8 strings; for an error the
+one sentence. `result`: the function's `long` as a string. Steps of one flow come by several POSTs
+of one page, or on one WebSocket, whose end frees
+what it leased; so does a page that leaves in the middle of a POST. Preflights are answered for
+listed pages, private network included.
+
+Refused with `result`, a sentence and no identity: another or missing Origin or Host (403),
+another content type (415), more than {largest} bytes (413), a
+body that takes more than {body:.0f} s (408), batches, unknown keys, no JSON (400), GET and others
+(405), other paths (404), more than {callers} at a time (503).
+A head that takes more than {head:.0f} s is hung up on.
+
+At the Unix socket: {unix} callers at a time; a frame that takes more than {frame:.0f} s, or comes
+before the last answer was taken, ends the connection.
+"""
+
+
+def document() -> str:
+    """The whole page in Markdown."""
+    defaults = Facade()
+    leases = LEASES.format(lease=defaults.lease, begun=BEGUN_WITHIN, longest=LONGEST)
+    envelopes = ENVELOPES.format(
+        largest=web.LARGEST,
+        body=web.BODY_WITHIN,
+        callers=web.CALLERS,
+        head=web_server.HEADERS_WITHIN,
+        unix=unix.CALLERS,
+        frame=unix.FRAME_WITHIN,
+    )
+    return "\n".join([HEAD, *_functions(), *_capabilities(), *_errors(), leases, envelopes])
+
+
+def _functions() -> Iterable[str]:
+    yield "## What works: function × mode × edition\n"
+    editions = [f"{generation.value}" for generation in Generation]
+    yield from _table(
+        ["function", "parameters, then `pOutInfo`", "bytes", "keys by", *editions, "needs"],
+        map(_function, FUNCTIONS.values()),
+    )
+    yield UNSUPPORTED
+    for family, why in WHY.items():
+        yield f"- `{family}…`: {why}."
+    yield ""
+
+
+def _function(function: Function) -> Sequence[str]:
+    parameters = ", ".join(
+        f"{'int' if name in INTEGERS else 'char *'} {name}".replace("* ", "*")
+        for name in function.parameters
+    )
+    works = [_works(function, generation) for generation in Generation]
+    mode = MODES[function.group] if function.supported else "–"
+    return [
+        f"`{function.name}`",
+        parameters or "–",
+        str(function.output),
+        mode,
+        *works,
+        f"`{function.needs}`" if function.needs else "–",
+    ]
+
+
+def _works(function: Function, generation: Generation) -> str:
+    if not function.supported:
+        return "−13"
+    return REMARKS.get((function.name, generation), "works")
+
+
+def _capabilities() -> Iterable[str]:
+    yield "## Capabilities of a client\n"
+    yield from _table(["capability", "allows"], ([f"`{name}`", NEEDS[name]] for name in NEEDS))
+
+
+def _errors() -> Iterable[str]:
+    yield "## Errors\n"
+    yield ERRORS
+    yield from _table(
+        ["result", "中文", "meaning", "faults"],
+        (
+            [
+                f"−{-row.result}",
+                row.zh,
+                row.en,
+                ", ".join(f"`{code}`" for code in row.faults) or "never told",
+            ]
+            for row in table()
+        ),
+    )
+    yield CARD_ERRORS
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterable[str]:
+    yield "| " + " | ".join(head) + " |"
+    yield "|" + "---|" * len(head)
+    for row in rows:
+        yield "| " + " | ".join(row) + " |"
+    yield ""
+
+
+if __name__ == "__main__":
+    sys.stdout.write(document())

@@ -1,0 +1,84 @@
+"""The national interface of one terminal: its servers live as long as the settings' `[facade]`, its
+desk as long as the gate.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from agent.clock import Clock
+from agent.facade.desk import Connection, Desk
+from agent.facade.disclosure import DisclosureBook
+from agent.facade.means import Means
+from agent.facade.unix import UnixServer
+from agent.facade.web_server import WebServer
+from agent.gate import Gate
+from agent.results import Results
+from agent.watchdog import Watchdog
+from apdu.authentication import Authenticator
+from apdu.city_keys import CityKeys
+from config.model import Facade as Settings
+from config.model import FacadeClient
+from drivers.contract import CardHandle
+from offline_store.store import Store
+from trust.references import References
+from world import World
+
+
+class Facade:
+    """`open` and `close` go with the gate; callers who come in between are refused."""
+
+    def __init__(
+        self, world: World, settings: Settings, clock: Clock, store: Store, references: References
+    ) -> None:
+        self._world = world
+        self._settings = settings
+        self._book = DisclosureBook(clock, store, references)
+        self._desk: Desk | None = None
+        self._unix: UnixServer | None = None
+        self._web: WebServer | None = None
+
+    def open(
+        self,
+        gate: Gate,
+        watchdog: Watchdog,
+        results: Results,
+        authenticator: Callable[[CardHandle], Authenticator],
+        keys: CityKeys,
+    ) -> None:
+        """Serve, with the readers of a gate that has started. Raises
+        `FacadeSocketUnusable`, `FacadePortUnusable`."""
+        settings = self._settings
+        desk = self._desk = Desk(
+            seats=gate.seats,
+            means=Means(self._world, authenticator, keys, settings.device_number),
+            watchdog=watchdog,
+            results=results,
+            book=self._book,
+            lease=settings.lease,
+            pin_timeout=settings.pin_timeout,
+        )
+
+        def connect(client: FacadeClient, caller: str) -> Connection:
+            return Connection(desk, client, caller)
+
+        clients = settings.clients
+        self._unix = UnixServer(self._world, Path(settings.socket), clients, connect)
+        self._unix.start()
+        if settings.port is not None:
+            self._web = WebServer(self._world, settings.port, clients, connect)
+            self._web.start()
+
+    def close(self) -> None:
+        """Before the gate stops: every lease ends, every caller is hung up on."""
+        if self._desk is not None:
+            self._desk.close()
+        if self._unix is not None:
+            self._unix.stop()
+        if self._web is not None:
+            self._web.stop()
+        self._desk = self._unix = self._web = None
+
+    def leases(self) -> Sequence[dict[str, Any]]:
+        """Who holds which reader now."""
+        return self._desk.leases.status() if self._desk is not None else []

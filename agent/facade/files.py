@@ -1,0 +1,163 @@
+"""iReadCard, iWriteCard, iReadDebitRecord: a card's files, by the terminal's keys or the caller's.
+
+The card proves itself first; keys and PIN are won as the file tables say (`apdu.session`).
+"""
+
+from collections.abc import Iterable, Sequence
+
+from agent.facade import fields
+from agent.facade.disclosure import Disclosure
+from agent.facade.faults import HsmNotNeeded, Unsupported
+from agent.facade.means import Means, Plan
+from agent.facade.stepped import SteppedKey
+from agent.facade.visit import Outcome, Visit
+from apdu.file_address import (
+    CardInfo,
+    FileAddress,
+    FileAddressFault,
+    FileData,
+    format_address,
+    format_data,
+    parse_address,
+    parse_data,
+)
+from apdu.files import SOCIAL_SECURITY_NUMBER
+from apdu.key_authentication import How, Needs
+from apdu.session import CardSession, open_session
+from apdu.values import PARTS
+from offline_store.event import Authentication
+
+TRANSACTIONS = "DF04EF08|$"
+
+
+def read_card(means: Means, parameters: Sequence[str]) -> Plan:
+    """iReadCard(iType, iAuthType, pCardInfo, pFileAddr)."""
+    kinds = fields.kinds(parameters[0])
+    how: How = "pin" if fields.by_pin(parameters[1]) else "key"
+    info, files = fields.card_info(parameters[2]), parse_address(parameters[3])
+
+    def flow(visit: Visit) -> Outcome:
+        with _session(means, visit, info) as session:
+            found = session.read(files, how=how, ask_pin=visit.pin_for_files)
+            return _told(visit, session, found, format_data(found))
+
+    return Plan(kinds, flow)
+
+
+def read_debit_record(means: Means, parameters: Sequence[str]) -> Plan:
+    """iReadDebitRecord(iType): the rows of DF04 EF08, the newest first, by PIN."""
+    files = parse_address(TRANSACTIONS)
+
+    def flow(visit: Visit) -> Outcome:
+        with _session(means, visit, None) as session:
+            found = session.read(files, how="pin", ask_pin=visit.pin_for_files)
+            rows = [_debit(row) for row in found[0].values]
+            return _told(visit, session, found, fields.joined(rows))
+
+    return Plan(fields.kinds(parameters[0]), flow)
+
+
+def write_card(means: Means, parameters: Sequence[str]) -> Plan:
+    """iWriteCard(iType, pCardInfo, pFileAddr, pWriteData)."""
+    kinds, info = fields.kinds(parameters[0]), fields.card_info(parameters[1])
+    data = parse_data(parameters[3], parse_address(parameters[2]))
+
+    def flow(visit: Visit) -> Outcome:
+        with _session(means, visit, info) as session:
+            session.write(data, ask_pin=visit.pin_for_files)
+        return Outcome("", keep=visit.has_pin)
+
+    return Plan(kinds, flow)
+
+
+def read_card_hsm(means: Means, parameters: Sequence[str]) -> Plan:
+    """iReadCard_HSM_Step1(iType, pCardInfo, pFileAddr), one file; then Step2(pKey)."""
+    kinds, info = fields.kinds(parameters[0]), fields.card_info(parameters[1])
+    file = _one(parse_address(parameters[2]))
+
+    def flow(visit: Visit) -> Outcome:
+        with _stepped(means, visit, info) as session:
+            _require_one_key(visit, session.needs_for_reading(file))
+            found = session.read([file], ask_pin=visit.pin_for_files)
+            return _told(visit, session, found, format_data(found))
+
+    return Plan(kinds, flow)
+
+
+def write_card_hsm(means: Means, parameters: Sequence[str]) -> Plan:
+    """iWriteCard_HSM_Step1(iType, pCardInfo, pFileAddr), one file; then Step2(pKey, pWriteData).
+
+    The key is won with step 2, whose data are checked behind it: the card has no try to lose then.
+    """
+    kinds, info = fields.kinds(parameters[0]), fields.card_info(parameters[1])
+    file = _one(parse_address(parameters[2]))
+
+    def flow(visit: Visit) -> Outcome:
+        with _stepped(means, visit, info) as session:
+            _require_one_key(visit, session.needs_for_writing(file))
+            session.open_for_writing(file, ask_pin=visit.pin_for_files)
+            session.write(parse_data(visit.call.parameters[1], [file]))
+        return Outcome("", keep=visit.has_pin)
+
+    return Plan(kinds, flow)
+
+
+def _debit(row: str) -> str:
+    """`seq ^ terminal ^ time ^ total ^ account + pool ^` (spec) of a row's seven columns; amounts
+    in fen. What the holder paid himself is in the total only."""
+    sequence, _, terminal, time, account, own, pool = row.split(PARTS)
+    paid = int(account) + int(pool)
+    return "".join(f"{value}{PARTS}" for value in (sequence, terminal, time, paid + int(own), paid))
+
+
+def _session(means: Means, visit: Visit, info: CardInfo | None) -> CardSession:
+    return open_session(
+        visit.handle, means.authenticator(visit.handle), keys=means.keys, expected=info
+    )
+
+
+def _stepped(means: Means, visit: Visit, info: CardInfo | None) -> CardSession:
+    authenticator = SteppedKey(visit, means.keys)
+    return open_session(visit.handle, authenticator, keys=means.keys, expected=info, prove=False)
+
+
+def _one(files: Sequence[FileAddress]) -> FileAddress:
+    """Raises `FileAddressFault`."""
+    if len(files) != 1:
+        raise FileAddressFault("address", "files", len(files))
+    return files[0]
+
+
+def _require_one_key(visit: Visit, needs: Needs) -> None:
+    """Raises `HsmNotNeeded`; `Unsupported` for what the two steps have no room for."""
+    if not needs.keys:
+        raise HsmNotNeeded
+    if len(needs.keys) > 1:
+        raise Unsupported(function=visit.call.function.name)
+
+
+def _told(visit: Visit, session: CardSession, found: Sequence[FileData], output: str) -> Outcome:
+    stepped = visit.call.function.group == "hsm"
+    disclosed = Disclosure(
+        format_address([data.address for data in found]),
+        session.card_id,
+        number=_number(found),
+        name=output,
+        authentication=Authentication(
+            mode="hsm" if stepped else session.mode,
+            result="unfinished" if stepped else "passed",
+            generation=session.generation.value,
+            algorithm=session.parameters.algorithm.value,
+        ),
+    )
+    return Outcome(output, disclosed, keep=visit.has_pin)
+
+
+def _number(found: Iterable[FileData]) -> str:
+    """The social security number, where it is among the values."""
+    for data in found:
+        if data.address.application == "SSSE" and data.address.sfi == SOCIAL_SECURITY_NUMBER.sfi:
+            for item, value in zip(data.address.items, data.values, strict=False):
+                if item.number == SOCIAL_SECURITY_NUMBER.tag:
+                    return value
+    return ""

@@ -1,0 +1,33 @@
+"""What flows need beside the card, and what a call with good parameters is."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from agent.facade.visit import Flow
+from apdu.authentication import Authenticator
+from apdu.city_keys import CityKeys
+from drivers.contract import CardHandle, Interface
+from world import World
+
+
+@dataclass(frozen=True)
+class Means:
+    """What flows need beside the card."""
+
+    world: World
+    authenticator: Callable[
+        [CardHandle], Authenticator
+    ]  # the terminal's own keys: PSAM, then its HSM
+    keys: CityKeys
+    device_number: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A call whose parameters are good: where its card may lie, and what is done with it."""
+
+    kinds: Sequence[Interface]
+    flow: Flow
+
+
+Prepare = Callable[[Means, Sequence[str]], Plan]

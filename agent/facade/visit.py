@@ -1,0 +1,300 @@
+"""A lease's time at a reader, on that reader's own thread: the card stays powered under one
+exclusive handle while the owner's calls are done one after another.
+
+It ends with the last step, the lease's time, the caller, the card or the terminal; whichever it
+is, the card is powered down.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from agent.facade.call import Answer, Call
+from agent.facade.disclosure import Act, Disclosure, DisclosureBook, Recipient
+from agent.facade.faults import (
+    BadLength,
+    FacadeFault,
+    LeaseOver,
+    NoAnswer,
+    NoCard,
+    NoLease,
+    NoPinPad,
+    NotPowered,
+)
+from agent.facade.fields import to_gbk
+from agent.facade.functions import next_step, step
+from agent.facade.leases import Lease, Leases
+from agent.lanes import WAKE
+from agent.reasons import Reason
+from agent.results import Results
+from agent.seats import ReaderSeat
+from agent.tap import PoweredCard
+from agent.watchdog import Watch, Watchdog
+from apdu.channel import CardGone, CardMute, ReaderGone
+from drivers.contract import Absence, CardHandle, Interface, Pin, Presence
+from world import Fault, QueueEmpty, World
+
+ENDS = (CardGone, CardMute, ReaderGone, NoAnswer, LeaseOver)  # no next call after these
+
+
+class Superseded(FacadeFault):
+    """The owner began something else instead of the next step; never told to anybody."""
+
+    code = "facade.superseded"
+
+
+@dataclass(frozen=True, repr=False)
+class Outcome:
+    """What a flow came to. With `keep` the card stays powered for the owner's next calls."""
+
+    output: str
+    disclosed: Disclosure | None = None
+    keep: bool = False
+
+
+class Flow(Protocol):
+    """What a call does with the card. Raises faults; each has its national error code."""
+
+    def __call__(self, visit: "Visit") -> Outcome: ...
+
+
+@dataclass(frozen=True)
+class House:
+    """What all visits share."""
+
+    world: World
+    leases: Leases
+    watchdog: Watchdog
+    results: Results
+    book: DisclosureBook
+    pin_timeout: float  # seconds to type a PIN
+    told: Callable[[Fault], Answer]  # a fault as error code and text
+
+
+class Nudge:
+    """Makes a visit look up: its lease may be over. See `agent.seats.Errand`."""
+
+    def run(self, seat: ReaderSeat) -> None:
+        """The visit is over already."""
+
+
+class Visit:
+    """See `agent.seats.Errand`. `call` is the one to be answered next."""
+
+    def __init__(self, house: House, call: Call, flow: Flow, recipient: Recipient) -> None:
+        self._house = house
+        self.call = call
+        self.flow = flow
+        self._recipient = recipient
+        self._following: Visit | None = None
+        self._seat: ReaderSeat
+        self._handle: CardHandle
+        self._count = 0
+        self.act: Act = "card-inserted"
+        self._pin: Pin | None = None
+
+    # What flows use
+
+    @property
+    def handle(self) -> CardHandle:
+        """The powered card."""
+        return self._handle
+
+    @property
+    def seat(self) -> ReaderSeat:
+        return self._seat
+
+    @property
+    def lease(self) -> Lease:
+        return self.call.lease
+
+    def require_card(self) -> None:
+        """Raises `CardGone` when the card was away, be it for a moment."""
+        if not self._handle.present():
+            raise CardGone(reader=self._seat.reader.name)
+
+    @property
+    def has_pin(self) -> bool:
+        """The person's PIN is verified and kept for the files of this very card."""
+        return self._pin is not None
+
+    def keep_pin(self, pin: Pin) -> None:
+        """The card has taken it: until it is powered down its files open without asking again."""
+        self.forget_pin()
+        self._pin = Pin(bytearray(pin.digits))
+
+    def forget_pin(self) -> None:
+        if self._pin is not None:
+            self._pin.wipe()
+        self._pin = None
+
+    def pin_for_files(self, tries: int) -> bytearray:
+        """See `apdu.key_authentication.AskPin`: the one that was verified, else from the pad."""
+        if self._pin is not None:
+            return bytearray(self._pin.digits)
+        return self.type_pin().digits
+
+    def type_pin(self, *, new: bool = False) -> Pin:
+        """From the person at the lane's PIN pad; nobody else sees it. Ends with the lease.
+
+        Raises `NoPinPad`, `PinFault`s, `DeviceFault`, `LeaseOver`.
+        """
+        pinpad = self._seat.lane.pinpad
+        if pinpad is None:
+            raise NoPinPad(lane=self._seat.lane.name)
+        self.lease.interrupt = pinpad.cancel
+        try:
+            if self.lease.over:  # the caller went before he could interrupt
+                raise LeaseOver(reason=self.lease.over)
+            ask = pinpad.ask_new if new else pinpad.ask
+            pin = ask(timeout=self._house.pin_timeout)
+        finally:
+            self.lease.interrupt = None
+        self.act = "pin-entered"
+        return pin
+
+    def ask(self, output: str, disclosed: Disclosure | None = None) -> str:
+        """Answer the call with a question and wait for the caller's next step; its `pKey`.
+
+        The card stays powered and nothing goes to it meanwhile. Raises `LeaseOver`, `CardGone`,
+        `Superseded`, `Unstored`.
+        """
+        due = next_step(self.call.function.name)
+        self._answer(Outcome(output, disclosed, keep=True))
+        while True:
+            visit = self._next()
+            if visit.call.function.name == due:
+                self.call = visit.call
+                self.require_card()
+                return self.call.parameters[0]
+            if not step(visit.call.function.name) > 1:
+                self._following = visit
+                raise Superseded
+            visit.refuse(NoLease(function=visit.call.function.name))
+            self._house.leases.rest(self.lease)
+
+    # The reader's thread
+
+    def run(self, seat: ReaderSeat) -> None:
+        """From the first call to the card's power-down."""
+        self._seat = seat
+        if not self.call.begin():
+            return self._house.leases.end(self.lease, "withdrawn")
+        lying = seat.lying
+        if lying is None:
+            return self._end_with(NoCard())
+        contact = lying.interface is Interface.CONTACT
+        self.act = "card-inserted" if contact else "card-presented"
+        self._count = lying.count
+        with (
+            self._house.watchdog.watch(seat.reader, self._silent) as watch,
+            PoweredCard(seat.reader, lying.count, watch) as card,
+        ):
+            if self._power(card, watch):
+                try:
+                    self._serve(watch)
+                finally:
+                    self.forget_pin()
+        return None
+
+    def refuse(self, fault: Fault) -> None:
+        self.call.answer(self._house.told(fault))
+
+    def _power(self, card: PoweredCard, watch: Watch) -> bool:
+        try:
+            self._handle = card.open()
+        except CardMute:
+            self._end_with(NotPowered())
+        except Fault as fault:
+            self._end_with(NoAnswer() if watch.gave_up else fault)
+        else:
+            return True
+        return False
+
+    def _serve(self, watch: Watch) -> None:
+        """Call after call, until one of them is the last."""
+        while self._do(watch):
+            try:
+                following = self._following or self._next()
+            except Fault:  # the lease, the card or the terminal: nobody waits for an answer now
+                self._house.leases.end(self.lease, "over")
+                return
+            self._following = None
+            self.call, self.flow = following.call, following.flow
+
+    def _do(self, watch: Watch) -> bool:
+        """One call to its answer. True when the card is to stay powered for the next one."""
+        try:
+            outcome = self.flow(self)
+            self._answer(outcome)
+        except Superseded:
+            return True
+        except Fault as fault:
+            keep = self._pin is not None and not watch.gave_up and not isinstance(fault, ENDS)
+            keep = keep and not self.lease.over
+            self._settle(keep)
+            self.refuse(NoAnswer() if watch.gave_up and isinstance(fault, ENDS) else fault)
+            return keep
+        return outcome.keep
+
+    def _answer(self, outcome: Outcome) -> None:
+        """Journal what is handed out, then hand it out. Raises `LeaseOver`, `Unstored`."""
+        if self.lease.over:
+            raise LeaseOver(reason=self.lease.over)
+        function = self.call.function
+        if len(outcome.output) >= function.output // 2:  # GBK has at most two bytes per character
+            size = len(to_gbk(outcome.output)) + 1
+            if size > function.output:
+                raise BadLength(parameter="pOutInfo", allowed=function.output)
+        if outcome.disclosed is not None:
+            self._house.book.write(
+                outcome.disclosed,
+                self._recipient,
+                function=function.name,
+                lane=self._seat.lane.name,
+                interface=self._seat.reader.interface,
+                act=self.act,
+            )
+        self._settle(outcome.keep)
+        self.call.answer(Answer(0, outcome.output))
+
+    def _settle(self, keep: bool) -> None:
+        """The lease is right before the caller can come with his next call."""
+        if keep:
+            self._house.leases.rest(self.lease)
+        else:
+            self._house.leases.end(self.lease, "done")
+
+    def _next(self) -> "Visit":
+        """The owner's next call. Raises `LeaseOver`, `CardGone`."""
+        while True:
+            if self.lease.over:
+                raise LeaseOver(reason=self.lease.over)
+            try:
+                event = self._seat.next(self.lease.until - self._house.world.monotonic())
+            except QueueEmpty:
+                self._house.leases.end(self.lease, "time")
+                continue
+            if event is WAKE:
+                raise LeaseOver(reason="stopping")
+            if isinstance(event, Presence | Absence):
+                self._require_same(event)
+            elif isinstance(event, Visit):
+                if event.lease is not self.lease:  # the time was up, and another was quicker
+                    self._seat.ask(event)
+                    raise LeaseOver(reason="time")
+                if event.call.begin():
+                    return event
+
+    def _require_same(self, event: Presence | Absence) -> None:
+        if isinstance(event, Absence) or event.count != self._count:
+            raise CardGone(reader=self._seat.reader.name)
+
+    def _end_with(self, fault: Fault) -> None:
+        self._house.leases.end(self.lease, "done")
+        self.refuse(fault)
+
+    def _silent(self) -> None:
+        """The watchdog's word while this thread hangs in the card: caller and person are told."""
+        self._seat.lane.show(self._house.results.prompt(Reason.TAKE_CARD_AWAY))
+        self.call.answer(self._house.told(NoAnswer()))

@@ -1,0 +1,48 @@
+"""The service window: who it is, for the clerk; nothing opens, and nobody is turned away for coming
+twice."""
+
+from collections.abc import Sequence
+
+from agent.clock import ClockReading
+from agent.identity import Identity
+from agent.reasons import Reason
+from agent.scenes.credential import credential_checks, credential_reason
+from agent.scenes.port import Decision, Lists, State, Turn
+from agent.scenes.standing import StandingRule
+from config.model import Scene as SceneSettings
+from offline_store.event import Check
+
+
+class ServiceWindow:
+    """Accept who is authenticated, not blacklisted, in date, and stands well (卡鉴权)."""
+
+    kind = "service-window"
+
+    def __init__(self, settings: SceneSettings, region: str) -> None:
+        self._rule = StandingRule(settings.offline, region)
+        self.asks = settings.check != "lists"
+
+    def look(
+        self,
+        turn: Turn,
+        identity: Identity,
+        clock: ClockReading,
+        standing: Sequence[Check] = (),
+    ) -> State:
+        return self._rule.look(turn, identity, clock, standing)
+
+    def decide(
+        self,
+        identity: Identity,
+        lists: Lists,
+        state: State,
+        clock: ClockReading,
+        standing: Sequence[Check] = (),
+    ) -> Decision:
+        own = credential_checks(identity, lists, clock)
+        checks = (*own, *standing)
+        judged = self._rule.judge(identity, standing, state)
+        reason = credential_reason(own) or judged.reason
+        if reason is not None:
+            return Decision("refused", reason, checks)
+        return Decision("accepted", Reason.ACCEPTED, checks, judged.offline)

@@ -1,0 +1,122 @@
+"""How people stand (卡鉴权), judged: what each answer means, and what goes while nobody answers.
+
+Pure. An answer against somebody counts however old it is; one in his favour counts when a service
+gave it just now, or when it is young enough and the scene's limits for unanswered taps allow it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time
+from typing import Final
+
+from agent.clock import CHINA, ClockReading
+from agent.identity import Identity
+from agent.reasons import Reason
+from agent.scenes.port import Offline, State, Turn
+from config.model import Offline as OfflineSettings
+from offline_store.event import NOT_ASKED, Check, Subject
+
+AMOUNT: Final = "amount_fen"  # in the state, where somebody pays
+OFFLINE_TODAY: Final = "offline_today"  # of this person
+FOREIGN_TODAY: Final = "foreign_offline_today"  # of all cards of other provinces, at this terminal
+
+NORMAL: Final = "normal"
+UNKNOWN: Final = "unknown"
+
+# What stands against somebody, by subject and status; any other word is the last of its subject.
+AGAINST: Final[Mapping[Subject, Mapping[str, Reason]]] = {
+    "holder": {"deceased": Reason.HOLDER_DECEASED, "": Reason.NOT_ELIGIBLE},
+    "card": {
+        "lost": Reason.CARD_LOST,
+        "cancelled": Reason.CARD_CANCELLED,
+        "": Reason.CARD_NOT_ACTIVE,  # "stock", "frozen" …
+    },
+    "business": {"": Reason.NOT_ELIGIBLE},
+}
+_DAY_MS: Final = 86_400_000
+
+
+@dataclass(frozen=True)
+class Judged:
+    """`reason`: why not; None: nothing stands against it, `offline` as in `Decision`."""
+
+    reason: Reason | None
+    offline: Offline = ""
+
+
+class StandingRule:
+    """One scene's rule; `region` is the terminal's own, six digits."""
+
+    def __init__(self, settings: OfflineSettings, region: str) -> None:
+        self._settings = settings
+        self._province = region[:2]
+
+    def look(
+        self, turn: Turn, identity: Identity, clock: ClockReading, standing: Sequence[Check]
+    ) -> State:
+        """How often today it went unanswered; read only when it is unanswered again."""
+        if not self._unanswered(standing):
+            return {}
+        midnight = datetime.combine(clock.today, time(), CHINA)
+        since = int(midnight.timestamp() * 1000)
+        state: dict[str, int | str] = {}
+        rule = self._settings
+        if rule.max_count is not None and identity.person:
+            state[OFFLINE_TODAY] = turn.offline_accepts(
+                since_ms=since,
+                until_ms=since + _DAY_MS,
+                at_most=rule.max_count,
+                person=identity.person,
+            )
+        if rule.max_count_foreign is not None and self._foreign(identity):
+            state[FOREIGN_TODAY] = turn.offline_accepts(
+                since_ms=since, until_ms=since + _DAY_MS, at_most=rule.max_count_foreign
+            )
+        return state
+
+    def judge(self, identity: Identity, standing: Sequence[Check], state: State) -> Judged:
+        """What these answers, fresh or remembered, mean for this person here."""
+        for check in standing:
+            if check.status not in (NORMAL, UNKNOWN, NOT_ASKED):
+                against = AGAINST[check.subject]
+                return Judged(against.get(check.status, against[""]))
+        if not self._unanswered(standing):
+            return Judged(None)
+        return self._judge_unanswered(identity, standing, state)
+
+    def _judge_unanswered(
+        self, identity: Identity, standing: Sequence[Check], state: State
+    ) -> Judged:
+        rule = self._settings
+        foreign = self._foreign(identity)
+        if foreign and rule.foreign == "refuse":
+            return Judged(Reason.STATUS_UNKNOWN)
+        if rule.unknown == "refuse" and not all(self._known(check) for check in standing):
+            return Judged(Reason.STATUS_UNKNOWN)
+        limits = [
+            (state.get(OFFLINE_TODAY), rule.max_count, 1),
+            (state.get(FOREIGN_TODAY), rule.max_count_foreign, 1),
+            (state.get(AMOUNT), rule.max_amount, 0),
+        ]
+        for spent, limit, more in limits:
+            if limit is not None and isinstance(spent, int) and spent + more > limit:
+                return Judged(Reason.OFFLINE_LIMIT)
+        return Judged(None, "foreign" if foreign else "own")
+
+    def _unanswered(self, standing: Sequence[Check]) -> bool:
+        return not all(_answered(check) for check in standing)
+
+    def _known(self, check: Check) -> bool:
+        """Answered now, or remembered in his favour and young enough."""
+        return _answered(check) or (
+            check.status == NORMAL and check.age_s <= self._settings.max_age
+        )
+
+    def _foreign(self, identity: Identity) -> bool:
+        """A card of another province. An ID card names none, so it counts as one's own."""
+        return identity.region != "" and identity.region[:2] != self._province
+
+
+def _answered(check: Check) -> bool:
+    """A service knew it just now, or it is nobody's business."""
+    return check.status == NOT_ASKED or (check.answered and check.status == NORMAL)

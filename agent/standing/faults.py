@@ -1,0 +1,102 @@
+"""Why a status service gave no answer. None of it says anything of the person asked about: what a
+service sends is never repeated."""
+
+from typing import ClassVar
+
+from world import Fault
+
+
+class StatusFault(Fault):
+    """Base. Fact: `service`, its name in the settings."""
+
+    code: ClassVar[str] = "status.fault"
+
+
+class NoService(StatusFault):
+    """No service has the card's region, and there is no default. No facts."""
+
+    code = "status.no-service"
+
+
+class NobodyToAskAbout(StatusFault):
+    """The credential names neither card nor person. No facts."""
+
+    code = "status.nobody"
+
+
+class Resting(StatusFault):
+    """It failed several times in a row and is left alone for a while. Facts: service, seconds."""
+
+    code = "status.resting"
+
+
+class Busy(StatusFault):
+    """Too many questions are still under way. Facts: service, waiting."""
+
+    code = "status.busy"
+
+
+class Unreachable(StatusFault):
+    """No connection. Facts: service, host, port, cause."""
+
+    code = "status.unreachable"
+
+
+class TimedOut(StatusFault):
+    """Not answered, or not to the end, in time. Facts: service, milliseconds."""
+
+    code = "status.timeout"
+
+
+class BadCertificate(StatusFault):
+    """Whoever answers there is not who the certificate must name. Facts: service, host, cause."""
+
+    code = "status.bad-certificate"
+
+
+class HttpError(StatusFault):
+    """Not HTTP 200. Facts: service, status."""
+
+    code = "status.http"
+
+
+class Redirected(HttpError):
+    """Redirects are not followed: the question would go to whoever they name."""
+
+    code = "status.redirected"
+
+
+class TooLarge(StatusFault):
+    """Facts: service, limit (bytes)."""
+
+    code = "status.too-large"
+
+
+class Malformed(StatusFault):
+    """Not what the mapping says. Facts: service, part (a path of the mapping, or of HTTP)."""
+
+    code = "status.malformed"
+
+
+class BadSignature(StatusFault):
+    """The answer's signature is missing or not the service's."""
+
+    code = "status.bad-signature"
+
+
+class Refused(StatusFault):
+    """The service says that it cannot answer. Facts: service, error (our word for it)."""
+
+    code = "status.refused"
+
+
+class Unaskable(StatusFault):
+    """A field that the service needs is empty for this credential. Facts: service, field."""
+
+    code = "status.unaskable"
+
+
+class KeysUnusable(StatusFault):
+    """Facts: service, secret (its name), allowed."""
+
+    code = "status.keys"

@@ -1,0 +1,59 @@
+"""What was answered before, where nobody answers now: read from the journal in the store's turn.
+
+A remembered answer keeps its source, as `cached:SOURCE`, and its age grows from the moment at which
+its source knew it.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from agent.clock import ClockReading
+from agent.identity import Identity
+from agent.standing.service import Findings
+from offline_store.event import Check
+
+
+class Remembered(Protocol):
+    """See `offline_store.turn.Standing`."""
+
+    @property
+    def check(self) -> Check: ...
+
+    @property
+    def time_ms(self) -> int: ...
+
+
+class Memory(Protocol):
+    """See `offline_store.turn.Turn`."""
+
+    def last_standing(
+        self, *, card: str, person: str, application: str = ""
+    ) -> Sequence[Remembered]: ...
+
+
+def recalled(
+    memory: Memory, identity: Identity, application: str, findings: Findings, clock: ClockReading
+) -> tuple[Check, ...]:
+    """The findings, with each unknown one replaced by what is remembered of it."""
+    if not findings.fault or clock.quality == "unset":
+        return findings.checks  # without a clock no memory has an age
+    known = {
+        remembered.check.subject: _aged(remembered, clock)
+        for remembered in memory.last_standing(
+            card=identity.card, person=identity.person, application=application
+        )
+        # From a time that has not come yet: the clock was wrong then or is now, and the age is
+        # anybody's guess.
+        if remembered.time_ms <= clock.time_ms
+    }
+    return tuple(known.get(check.subject, check) for check in findings.checks)
+
+
+def _aged(remembered: Remembered, clock: ClockReading) -> Check:
+    check = remembered.check
+    return Check(
+        subject=check.subject,
+        status=check.status,
+        source=f"cached:{check.source}",
+        age_s=check.age_s + (clock.time_ms - remembered.time_ms) // 1000,
+    )

@@ -1,0 +1,84 @@
+"""The made-up city's status service (卡鉴权): who has died, whose card is lost, who may do what.
+
+Everybody is known by card id, card number or social security number, and stands well unless it is
+said otherwise. `silent` comes too late for anybody, `slow` waits first, `error` answers with that
+code.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from simulators.people import Cast
+from sync.contract.services import Standing, StatusAnswer, StatusRequest, decode, encode
+from sync.contract.topics import Place
+
+SILENCE = 12.0  # seconds: nobody may wait for a status so long (config.model.Status.within)
+
+
+@dataclass(frozen=True)
+class Stand:
+    """How one person with one card stands; the words are those of the contract."""
+
+    holder: str = "normal"
+    card: str = "normal"
+    business: str = "normal"
+
+
+@dataclass
+class StatusDesk:
+    """A handler for `Platform(services={"status": desk.handle})`, with switches to throw."""
+
+    wait: Callable[[float], None]
+    now: Callable[[], float]
+    people: dict[str, Stand] = field(default_factory=dict)  # by each name that somebody has
+    silent: bool = False
+    slow: float = 0.0  # seconds before each answer
+    error: str = ""
+    asked: int = 0
+
+    def settle(self, stand: Stand, *names: str) -> None:
+        """Enter somebody under card id, card number and social security number."""
+        self.people.update(dict.fromkeys(filter(None, names), stand))
+
+    def change(self, name: str, **standing: str) -> None:
+        """From now on whoever has that name stands otherwise. Raises `KeyError`."""
+        before = self.people[name]
+        for other, stand in self.people.items():
+            if stand is before:
+                self.people[other] = replace(before, **standing)
+
+    def look_up(self, request: StatusRequest) -> Stand | None:
+        """Whom the request is about; the card is more particular than the person."""
+        for name in (request.card_id, request.card_number, request.number):
+            if name in self.people:
+                return self.people[name]
+        return None
+
+    def handle(self, place: Place, payload: bytes) -> bytes:
+        """Request payload in, answer payload out."""
+        self.asked += 1
+        if self.silent or self.slow:
+            self.wait(SILENCE if self.silent else self.slow)
+        if self.error:
+            return encode(StatusAnswer(error=self.error))
+        found = self.look_up(decode(payload, StatusRequest))
+        if found is None:
+            return encode(StatusAnswer())
+        at = int(self.now())
+        return encode(
+            StatusAnswer(
+                holder=Standing(status=found.holder, at=at),
+                card=Standing(status=found.card, at=at),
+                business=Standing(status=found.business, at=at),
+            )
+        )
+
+
+def desk_of(cast: Cast, *, wait: Callable[[float], None], now: Callable[[], float]) -> StatusDesk:
+    """A desk that knows the cards of a cast: all stand well."""
+    desk = StatusDesk(wait, now)
+    for card in cast.cards:
+        stand = Stand()
+        desk.settle(stand, cast.card_id(card), card.card_number)
+        desk.people.setdefault(cast.person(card.person).number, Stand())
+    return desk

@@ -1,0 +1,181 @@
+"""A counter in a seeded World: two readers with their threads, a PSAM, the desk, and callers."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from agent.clock import Clock
+from agent.facade.call import Answer
+from agent.facade.desk import Connection, Desk
+from agent.facade.disclosure import DisclosureBook
+from agent.facade.means import Means
+from agent.lanes import InputThread, Lane
+from agent.results import Results
+from agent.seats import ReaderSeat
+from agent.texts import Texts
+from config.model import Capability, FacadeClient
+from drivers.contract import Interface
+from offline_store.event import Event
+from simulators.cards.ciphers import Algorithm
+from simulators.ceremony import City
+from simulators.people import Cast
+from simulators.world import SimWorld
+from tests.agent.facade.pad import FakePad
+from tests.agent.stand import KEYS, FakeReader, Stand, cast_store
+from world import Task
+
+T = TypeVar("T")
+
+LEASE = 60.0
+EVERYTHING: tuple[Capability, ...] = ("identity", "files", "write", "pin", "pin-clear")
+
+
+def client(
+    name: str = "clinic", capabilities: Sequence[Capability] = EVERYTHING, **more: object
+) -> FacadeClient:
+    return FacadeClient(
+        name=name,
+        user=name,
+        purpose=f"made-up work of {name}",
+        capabilities=tuple(capabilities),
+        **more,  # type: ignore[arg-type]
+    )
+
+
+@dataclass
+class Fields:
+    """An answer that must be good, field by field."""
+
+    answer: Answer
+
+    @property
+    def all(self) -> list[str]:
+        assert self.answer.result == 0, self.answer.output
+        assert self.answer.output.endswith("|")
+        return self.answer.output.split("|")[:-1]
+
+
+class Counter:
+    """`slot` is the contact reader, `pad` the contactless one. Cards are the cast's."""
+
+    def __init__(
+        self,
+        world: SimWorld,
+        *,
+        psam: bool = True,
+        pinpad: bool = True,
+        taps: bool = False,
+        cast: Cast | None = None,
+        pace: float = 0.002,
+    ) -> None:
+        self.world = world
+        self.stand = Stand(world, psam=psam, cast=cast, pace=pace)
+        self.slot = FakeReader(world, "slot", Interface.CONTACT, pace=pace)
+        self.pad = FakeReader(world, "pad", pace=pace)
+        self.pins = FakePad(world)
+        self.lane = Lane(
+            "window", "counter", None, [self.stand.prompts], pinpad=self.pins if pinpad else None
+        )
+        self.tapped: list[object] = []
+        self.seats = [
+            ReaderSeat(self.lane, reader, self.tapped.append if taps else None)
+            for reader in (self.slot, self.pad)
+        ]
+        self.threads = [
+            InputThread(world, f"reader {seat.reader.name}", seat.reader.events, seat.take)
+            for seat in self.seats
+        ]
+        for thread in self.threads:
+            thread.start()
+        self.desk = Desk(
+            seats=self.seats,
+            means=Means(world, self.stand.desk.authenticator, KEYS, "WINDOW-7"),
+            watchdog=self.stand.watchdog,
+            results=Results(Texts("en")),
+            book=DisclosureBook(Clock(world), cast_store(self.stand.store), self.stand.references),
+            lease=LEASE,
+            pin_timeout=30.0,
+        )
+        self.me = self.caller()
+
+    def caller(self, who: FacadeClient | None = None) -> Connection:
+        return Connection(self.desk, who or client(), "user:clinic uid:1000 pid:7")
+
+    def insert(self, key: str = "lin", reader: FakeReader | None = None) -> None:
+        """That card lies there, and the reader's thread has heard of it."""
+        reader = reader or self.slot
+        reader.insert(self.stand.card(key, reader.interface))
+        self.settle()
+
+    def settle(self) -> None:
+        """Everybody who can go on does."""
+        self.world.wait(0.01)
+
+    def call(self, function: str, *parameters: str | bytes) -> Answer:
+        return self.me.call(function, parameters)
+
+    def good(self, function: str, *parameters: str | bytes) -> list[str]:
+        """The fields of a call that must be good."""
+        return Fields(self.call(function, *parameters)).all
+
+    def info(self, key: str = "lin") -> str:
+        """pCardInfo of that card."""
+        card = self.stand.cast.card(key)
+        return f"{self.stand.cast.card_id(card)}|{card.card_number}|"
+
+    def hsm(self, question: Sequence[str]) -> str:
+        """What the caller's own HSM answers to the 8 fields of iReadCardBas_HSM_Step1."""
+        historical, algorithm = bytes.fromhex(question[1]), Algorithm(int(question[2]))
+        city = City(question[0], self.stand.cast.seed.encode())
+        pairs = {"IRK": question[4:6], "RKSSSE": question[6:8]}
+        return "".join(
+            self.proof(city, algorithm, key, historical, *asked) + "|" if asked[0] else "|"
+            for key, asked in pairs.items()
+        )
+
+    def hsm_key(self, key: str, question: Sequence[str], card: str = "lin") -> str:
+        """To the 4 fields of a step that asks for one key's proof."""
+        issuer = self.stand.cast.issuer_of(self.stand.cast.card(card))
+        historical = issuer.historical(self.stand.cast.card(card).serial)
+        return self.proof(issuer, Algorithm(int(question[0])), key, historical, *question[2:4])
+
+    def hsm_command(self, question: Sequence[str], card: str = "lin") -> str:
+        """To the 5 fields of a step that asks for a PIN command."""
+        issuer = self.stand.cast.issuer_of(self.stand.cast.card(card))
+        command = issuer.secured_command(
+            Algorithm(int(question[0])),
+            issuer.historical(self.stand.cast.card(card).serial),
+            factor=bytes.fromhex(question[2]),
+            header=bytes.fromhex(question[3]),
+            new_pin=question[4],
+        )
+        return command.hex().upper()
+
+    def proof(
+        self, city: City, algorithm: Algorithm, key: str, historical: bytes, *asked: str
+    ) -> str:
+        factor, original = map(bytes.fromhex, asked)
+        told = city.authentication_data(
+            algorithm, key, historical, factor=factor, original=original
+        )
+        return (told + original).hex().upper()
+
+    def beside(self, work: Callable[[], object]) -> Task:
+        return self.world.spawn(lambda: _drop(work()), name="beside")
+
+    def powered_down(self) -> bool:
+        self.settle()
+        return not self.slot.powered and not self.pad.powered
+
+    def disclosures(self) -> list[Event]:
+        return [event for event in self.stand.store.events if event.kind == "disclosure"]
+
+
+def _drop(value: object) -> None:
+    """A task has no result."""
+
+
+def play(scenario: Callable[[Counter], T], seed: int = 1, **kind: object) -> T:
+    """One history at a counter."""
+    world = SimWorld(seed)
+    return world.play(lambda: scenario(Counter(world, **kind)))  # type: ignore[arg-type]

@@ -1,0 +1,258 @@
+"""Every function on cards of every edition: files by PIN, by key, by the caller's HSM; PINs."""
+
+import pytest
+
+from agent.facade.functions import FUNCTIONS
+from drivers.contract import PinCancelled, PinLength, PinMismatch, PinTimeout
+from tests.agent.facade.counter import EVERYTHING, Counter, client, play
+
+EDITIONS = ["lin", "zhang", "zhao", "qian"]  # 3.0 SM4, 2.0 3DES, 2.0 SSF33, 1.0 3DES
+NAME, NUMBER = "SSSEEF06|09|$", "SSSEEF06|08|$"
+
+
+def values(output: str) -> list[str]:
+    return output.split("|")[1:-1]
+
+
+@pytest.mark.parametrize("key", EDITIONS)
+def test_files_are_read_by_key_in_the_address_order(key: str) -> None:
+    def scenario(counter: Counter) -> None:
+        counter.insert(key)
+        person = counter.stand.cast.person(counter.stand.cast.card(key).person)
+        answer = counter.call("iReadCard", "1", "2", counter.info(key), "SSSEEF06|09|08|$")
+        assert answer.result == 0, answer.output
+        assert answer.output == f"SSSEEF06|{person.name}|{person.number}|$"
+        (event,) = counter.disclosures()
+        assert event.detail["fields"] == "SSSEEF06|09|08|$"
+        assert event.person == counter.stand.references.person(person.number)
+        assert counter.powered_down()
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("key", EDITIONS)
+def test_a_file_is_read_with_the_key_that_the_callers_hsm_wins(key: str) -> None:
+    def scenario(counter: Counter) -> None:
+        counter.insert(key)
+        question = counter.good("iReadCard_HSM_Step1", "1", counter.info(key), "DF03EF06|5F|$")
+        assert len(question) == 4
+        assert question[1] == "0384"
+        told = counter.call("iReadCard_HSM_Step2", counter.hsm_key("RK1DF03", question, key))
+        assert told.result == 0, told.output
+        assert told.output.startswith("DF03EF06|")
+        assert counter.powered_down()
+
+    play(scenario, psam=False)
+
+
+def test_a_file_that_needs_no_key_needs_no_hsm() -> None:
+    def scenario(counter: Counter) -> None:
+        counter.insert("zhang")
+        told = counter.call("iReadCard_HSM_Step1", "1", counter.info("zhang"), NAME)
+        assert told.result == -2204
+        assert counter.powered_down()
+
+    play(scenario)
+
+
+def test_writing_by_the_terminals_key_and_by_the_callers() -> None:
+    def scenario(counter: Counter) -> None:
+        counter.insert("lin")
+        info, address = counter.info(), "DF01EF05|20|$"
+        assert counter.call("iWriteCard", "1", info, address, "DF01EF05|甲|$").result == 0
+        assert counter.call("iReadCard", "1", "2", info, address).output == "DF01EF05|甲|$"
+        question = counter.good("iWriteCard_HSM_Step1", "1", info, address)
+        key = counter.hsm_key("UK1DF01", question)
+        assert counter.call("iWriteCard_HSM_Step2", key, "DF01EF05|乙|$").result == 0
+        assert counter.call("iReadCard", "1", "2", info, address).output == "DF01EF05|乙|$"
+
+    play(scenario)
+
+
+def test_a_verified_pin_serves_the_same_callers_next_calls_and_no_one_else() -> None:
+    def scenario(counter: Counter) -> None:
+        counter.insert("lin")
+        counter.pins.entries = ["123456"]
+        assert counter.call("iVerifyPIN", "1").result == 0
+        assert counter.slot.powered
+        other = counter.caller(client("pharmacy"))
+        assert other.call("iReadCardBas", ["1"]).result == -12
+        read = counter.call("iReadCard", "1", "1", counter.info(), "DF01EF15|40:2|$")
+        assert read.result == 0, read.output
+        assert counter.call("iReadCardBas", "1").result == 0
+        assert [event.detail["act"] for event in counter.disclosures()] == ["pin-entered"] * 2
+        counter.me.close()
+        assert counter.powered_down()
+        assert all(not pin.digits for pin in counter.pins.pins), "every PIN is wiped"
+
+    play(scenario)
+
+
+def test_a_refused_call_does_not_end_the_verified_session() -> None:
+    def scenario(counter: Counter) -> None:
+        counter.insert("lin")
+        counter.pins.entries = ["123456"]
+        assert counter.call("iVerifyPIN", "1").result == 0
+        wrong = counter.call("iReadCard", "1", "1", counter.info("wang"), NAME)
+        assert wrong.result == -22
+        assert counter.call("iReadCard", "1", "1", counter.info(), "DF01EF15|40:2|$").result == 0
+
+    play(scenario)
+
+
+def test_a_wrong_pin_is_told_with_the_tries_left_and_costs_one() -> None:
+    def scenario(counter: Counter) -> None:
+        counter.insert("lin")
+        left = []
+        for _ in range(9):
+            counter.pins.entries = ["999999"]
+            answer = counter.call("iVerifyPIN", "1")
+            left.append(answer.result)
+            if answer.result == -52:
+                break
+            assert any(digit in answer.output for digit in "0123456789")
+        assert left[-1] == -52
+        assert set(left[:-1]) == {-51}
+        verifies = [
+            apdu for apdu in counter.slot.sent if apdu[:2] == b"\x00\x20" and apdu[4:5] != b"\0"
+        ]
+        assert len(verifies) == len(left) - 1 or len(verifies) == len(left)
+        assert counter.powered_down()
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(
+    ("fault", "result"),
+    [
+        (PinCancelled(device="pad"), -31),
+        (PinTimeout(device="pad"), -32),
+        (PinLength(device="pad", minimum=6, maximum=6), -33),
+        (PinMismatch(device="pad"), -34),
+    ],
+)
+def test_no_pin_no_try(fault, result: int) -> None:  # type: ignore[no-untyped-def]
+    def scenario(counter: Counter) -> None:
+        counter.insert("lin")
+        counter.pins.entries = [fault]
+        assert counter.call("iVerifyPIN", "1").result == result
+        assert not [a for a in counter.slot.sent if a[1:2] == b"\x20" and len(a) > 5]
+        assert counter.powered_down()
+
+    play(scenario)
+
+
+def test_a_changed_a_reset_and_an_unblocked_pin() -> None:
+    def scenario(counter: Counter) -> None:
+        counter.insert("lin")
+
+        def verifies(pin: str) -> int:
+            counter.pins.entries = [pin]
+            result = counter.call("iVerifyPIN", "1").result
+            counter.me.close()
+            counter.settle()
+            return result
+
+        counter.pins.entries = ["123456", "654321"]
+        assert counter.call("iChangePIN", "1").result == 0
+        assert verifies("654321") == 0
+        counter.pins.entries = ["222222"]
+        assert counter.call("iReloadPIN", "1", counter.info()).result == 0
+        assert verifies("222222") == 0
+        while verifies("999999") == -51:
+            pass
+        assert counter.call("iUnblockPIN", "1", counter.info()).result == 0
+        assert verifies("222222") == 0
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("key", EDITIONS)
+def test_a_pin_is_reset_in_three_steps_by_the_callers_hsm(key: str) -> None:
+    def scenario(counter: Counter) -> None:
+        counter.insert(key)
+        counter.pins.entries = ["222222"]
+        question = counter.good("iReloadPIN_HSM_Step1", "1", counter.info(key))
+        assert question[1] == "0006"
+        question = counter.good("iReloadPIN_HSM_Step2", counter.hsm_key("PUK", question, key))
+        assert question[1] == "0173"
+        assert question[3] == ("8424000114" if question[0] != "01" else "842400010C")
+        assert question[4] == "222222"
+        assert counter.call("iReloadPIN_HSM_Step3", counter.hsm_command(question, key)).result == 0
+        counter.pins.entries = ["222222"]
+        assert counter.call("iVerifyPIN", "1").result == -2201, "this terminal has no PSAM"
+        assert [event.detail["fields"] for event in counter.disclosures()] == ["new-pin"]
+
+    play(scenario, psam=False)
+
+
+def test_a_pin_is_unblocked_in_three_steps_by_the_callers_hsm() -> None:
+    def scenario(counter: Counter) -> None:
+        counter.insert("lin")
+        question = counter.good("iUnblockPIN_HSM_Step1", "1", counter.info())
+        question = counter.good("iUnblockPIN_HSM_Step2", counter.hsm_key("PUK", question))
+        assert question[3:] == ["8424000004", ""]
+        command = counter.hsm_command(question)
+        assert len(command) == 18
+        assert counter.call("iUnblockPIN_HSM_Step3", command).result == 0
+        assert counter.powered_down()
+
+    play(scenario)
+
+
+def test_the_plain_pin_needs_a_capability_of_its_own() -> None:
+    def scenario(counter: Counter) -> None:
+        counter.insert("lin")
+        usual = counter.caller(client(capabilities=[c for c in EVERYTHING if c != "pin-clear"]))
+        told = usual.call("iReloadPIN_HSM_Step1", ["1", counter.info()])
+        assert told.result == -13
+        assert "pin-clear" in told.output
+        assert not counter.slot.sent
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_without_capabilities_nothing_is_done(name: str) -> None:
+    def scenario(counter: Counter) -> None:
+        counter.insert("lin")
+        nobody = counter.caller(client(capabilities=[]))
+        answer = nobody.call(name, ["1"] * len(FUNCTIONS[name].parameters))
+        assert answer.result == -13
+        assert not counter.slot.sent
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("name", [n for n, f in FUNCTIONS.items() if not f.supported])
+def test_what_is_not_sourced_says_so(name: str) -> None:
+    def scenario(counter: Counter) -> None:
+        counter.insert("lin")
+        answer = counter.call(name, *["1"] * len(FUNCTIONS[name].parameters))
+        assert answer.result == -13
+        assert name in answer.output
+
+    play(scenario)
+
+
+def test_a_dying_caller_ends_the_question_at_the_pin_pad() -> None:
+    def scenario(counter: Counter) -> None:
+        counter.insert("lin")
+        caller = counter.beside(lambda: counter.call("iVerifyPIN", "1"))
+        counter.pins.asking.wait()
+        counter.me.close()
+        assert caller.join(1.0)
+        assert counter.pins.cancelled.is_set()
+        assert counter.powered_down()
+        assert counter.caller(client("pharmacy")).call("iReadCardBas", ["1"]).result == 0
+
+    play(scenario)
+
+
+def test_without_a_pin_pad_nobody_is_asked() -> None:
+    def scenario(counter: Counter) -> None:
+        counter.insert("lin")
+        assert counter.call("iVerifyPIN", "1").result == -11
+        assert counter.powered_down()
+
+    play(scenario, pinpad=False)

@@ -1,0 +1,201 @@
+"""The façade's Unix socket: who may call, what happens to callers who are slow, wrong or dead."""
+
+import os
+import stat
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from agent.facade import wire
+from agent.facade.unix import CALLERS, FacadeSocketUnusable
+from simulators.site import until
+from tests.agent.facade.callers import Library, Live, live
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Live]:
+    with live(tmp_path) as desk:
+        yield desk
+
+
+def test_a_library_reads_a_card(desk: Live) -> None:
+    desk.insert()
+    with Library(desk.path) as library:
+        result, output = library.call("iReadCardBas", b"1")
+    person = desk.stand.cast.person("lin")
+    assert result == 0
+    assert output.split("|")[1:5:3] == [person.number, person.name]
+    assert output.endswith("|WINDOW-7|")
+    (event,) = [event for event in desk.stand.store.events if event.kind == "disclosure"]
+    assert str(event.detail["caller"]).endswith(f"uid:{os.geteuid()} pid:{os.getpid()}")
+
+
+def test_the_socket_is_the_groups(desk: Live) -> None:
+    mode = desk.path.stat().st_mode
+    assert stat.S_ISSOCK(mode)
+    assert stat.S_IMODE(mode) == 0o660
+
+
+def test_a_user_without_a_client_is_told_so_and_gets_nothing(tmp_path: Path) -> None:
+    with live(tmp_path, user="somebody-else") as desk:
+        desk.insert()
+        with Library(desk.path) as library:
+            result, output = library.call("iReadCardBas", b"1")
+            assert result == -12
+            assert "facade.clients" in output
+        assert not desk.slot.sent
+
+
+def test_two_callers_at_once_and_one_that_dies_in_the_middle(desk: Live) -> None:
+    desk.insert()
+    with Library(desk.path) as first, Library(desk.path) as second:
+        assert first.call("iReadCardBas_HSM_Step1", b"1")[0] == 0
+        result, words = second.call("iReadCardBas", b"1")
+        assert result == -12
+        assert "clinic" in words
+        first.line.close()
+        until(lambda: second.call("iReadCardBas", b"1")[0] == 0, "the lease is not free")
+    desk.await_free()
+
+
+def test_a_caller_that_dies_while_its_call_is_under_way(desk: Live) -> None:
+    desk.insert()
+    entered, go_on = desk.world.event(), desk.world.event()
+
+    def hold() -> None:
+        entered.set()
+        go_on.wait(5.0)
+
+    desk.slot.steps[3] = hold
+    with Library(desk.path) as library:
+        library.line.sendall(wire.call("iReadCardBas", [b"1"]))
+        assert entered.wait(5.0)
+    until(lambda: not desk.desk.leases.current(), "the lease is not free")
+    go_on.set()
+    desk.await_free()
+    assert not [event for event in desk.stand.store.events if event.kind == "disclosure"]
+
+
+@pytest.mark.parametrize(
+    ("frame", "result"),
+    [
+        (wire.call("iReadCardBas", []), -14),
+        (wire.call("iReadCardBas", [b"1", b"1"]), -14),
+        (wire.call("iReadCardBas", [b"1\0"]), -41),
+        (wire.call("iReadCardBas", [b"\xff\xfe"]), -41),
+        (wire.call("iReadCardBas", [b"1" * 9000]), -42),
+        (wire.call("iReadCardBas", [b"9"]), -14),
+        (wire.call("iNoSuchThing", [b"1"]), -13),
+        (wire.call("PKI_SignData", []), -13),
+        (struct.pack(">I", 5) + b"SSC\x01\x00", -14),
+        (struct.pack(">I", 5) + b"SSC\x01\x09", -14),
+        (struct.pack(">I", 4) + b"SSC\x01", -14),
+        (struct.pack(">I", 9) + b"SSC\x01\x01\xff\xff\xff\xff", -14),
+        (struct.pack(">I", 12) + b"SSC\x01\x01\x00\x00\x00\x02\xff\xff!", -14),
+        (struct.pack(">I", 5) + b"XXX\x01\x00", -14),
+        (struct.pack(">I", 5) + b"SSC\x02\x00", -5),
+    ],
+)
+def test_a_wrong_call_is_answered_and_the_next_one_served(
+    desk: Live, frame: bytes, result: int
+) -> None:
+    desk.insert()
+    with Library(desk.path) as library:
+        library.line.sendall(frame)
+        told, words = library.answer()
+        assert told == result
+        assert words
+        assert not desk.slot.sent
+        assert library.call("iReadCardBas", b"1")[0] == 0
+
+
+@pytest.mark.parametrize("length", [0, 3, wire.MAX_BODY + 1, 0x7FFFFFFF, 0xFFFFFFFF])
+def test_an_impossible_length_is_told_and_hung_up_on(desk: Live, length: int) -> None:
+    with Library(desk.path) as library:
+        library.line.sendall(struct.pack(">I", length))
+        assert library.answer()[0] == -14
+        assert library.over()
+
+
+@pytest.mark.parametrize("part", [b"\0", struct.pack(">I", 100), struct.pack(">I", 100) + b"SSC"])
+def test_a_slow_sender_is_hung_up_on(desk: Live, part: bytes) -> None:
+    with Library(desk.path) as library:
+        library.line.sendall(part)
+        assert library.over()
+
+
+def test_who_does_not_wait_for_answers_is_hung_up_on(desk: Live) -> None:
+    with Library(desk.path) as library:
+        try:
+            for _ in range(100):
+                library.line.sendall(wire.call("iReadCardBas", [b"1"]) * 100)
+        except OSError:
+            return  # already
+        while not library.over():
+            pass
+
+
+def test_too_many_callers_are_told_so(desk: Live) -> None:
+    lines = [Library(desk.path) for _ in range(CALLERS)]
+    for line in lines:
+        assert line.call("iReadCardBas", b"1")[0] == -2
+    with Library(desk.path) as one_more:
+        assert one_more.call("iReadCardBas", b"1")[0] == -12
+    for line in lines:
+        line.line.close()
+
+
+def test_stopping_hangs_up_on_everybody(tmp_path: Path) -> None:
+    with live(tmp_path) as desk:
+        desk.insert()
+        library = Library(desk.path)
+        assert library.call("iReadCardBas_HSM_Step1", b"1")[0] == 0
+    assert library.over()
+    assert not desk.path.exists()
+    assert desk.free()
+    library.line.close()
+
+
+def test_a_socket_that_cannot_be_made_is_a_fault(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    desk = Live(tmp_path / "file")
+    with pytest.raises(FacadeSocketUnusable):
+        desk.unix.start()
+    desk.stop()
+
+
+@given(data=st.binary(max_size=200))
+def test_any_bytes_as_a_body_are_a_call_or_a_frame_fault(data: bytes) -> None:
+    try:
+        function, parameters = wire.read_call(data)
+    except wire.FrameFault:
+        return
+    assert isinstance(function, bytes)
+    assert all(isinstance(parameter, bytes) for parameter in parameters)
+
+
+@given(
+    function=st.text("abcXYZ_", min_size=1, max_size=40),
+    parameters=st.lists(st.binary(max_size=300), max_size=wire.MAX_STRINGS - 1),
+)
+def test_a_call_survives_its_frame(function: str, parameters: list[bytes]) -> None:
+    frame = wire.call(function, parameters)
+    assert wire.length_of(frame[:4]) == len(frame) - 4
+    assert wire.read_call(frame[4:]) == (function.encode(), parameters)
+
+
+@given(body=st.binary(min_size=4, max_size=64), cut=st.integers(0, 80))
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_any_frame_over_the_socket_leaves_the_desk_standing(
+    desk: Live, body: bytes, cut: int
+) -> None:
+    with Library(desk.path) as library:
+        library.line.sendall((struct.pack(">I", len(body)) + b"SSC\x01" + body[4:])[: cut + 8])
+    with Library(desk.path) as library:
+        assert library.call("iReadCardBas", b"1")[0] == -2
