@@ -201,8 +201,6 @@ class SamDesk:
         *,
         home: str = "",
         keys: CityKeys = PUBLIC_KEYS_ONLY,
-        *,
-        home: str = "",
     ) -> None:
         """`keys`: the authority's table, for keys beyond IRK and RKSSSE."""
         self.keys = keys
