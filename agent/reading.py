@@ -39,22 +39,32 @@ class CardDesk:
         self._hsm = hsm
 
     def read(
-        self, handle: CardHandle, credential: str, stages: Stages, reader: str = ""
+        self,
+        handle: CardHandle,
+        credential: str,
+        stages: Stages,
+        *,
+        leaving: bool = False,
+        reader: str = "",
     ) -> Identity:
         """Raises the faults of `apdu.authentication.read_basic` and `CardDateFault`. The card is
         powered down by whoever has opened it, on every exit."""
-        read = self.read_in_clear(handle, stages, reader)
+        read = self.read_in_clear(handle, stages, leaving=leaving, reader=reader)
         return identity_of(read, credential, self._references)
 
-    def read_in_clear(self, handle: CardHandle, stages: Stages, reader: str = "") -> BasicRead:
+    def read_in_clear(
+        self, handle: CardHandle, stages: Stages, *, leaving: bool = False, reader: str = ""
+    ) -> BasicRead:
         """The basic read itself, for whoever may see it. `reader` is what a trace is called by."""
-        with self._traces.watching(reader, handle, self.authenticator(handle)) as (card, keys):
-            return read_basic(card, keys, clock=self._world.monotonic, stage=stages.begin)
+        keys = self.authenticator(handle, leaving=leaving)
+        with self._traces.watching(reader, handle, keys) as (card, watched):
+            return read_basic(card, watched, clock=self._world.monotonic, stage=stages.begin)
 
-    def authenticator(self, handle: CardHandle) -> Authenticator:
-        """For one flow of the card behind `handle`."""
+    def authenticator(self, handle: CardHandle, *, leaving: bool = False) -> Authenticator:
+        """For one flow of the card behind `handle`. Behind somebody who is `leaving` the next one
+        wants to, so a network is not waited for."""
         psam = self._sams.authenticator()
-        if self._hsm is None:
+        if self._hsm is None or leaving:
             return psam
         return FallbackAuthenticator(psam, self._hsm.authenticator(handle))
 

@@ -200,9 +200,16 @@ class TimedDesk(CardDesk):
     clock = Clock()
 
     def read(
-        self, handle: CardHandle, credential: str, stages: Stages, reader: str = ""
+        self,
+        handle: CardHandle,
+        credential: str,
+        stages: Stages,
+        *,
+        leaving: bool = False,
+        reader: str = "",
     ) -> Identity:
-        return super().read(TimedHandle(handle, self.clock), credential, stages, reader)
+        timed = TimedHandle(handle, self.clock)
+        return super().read(timed, credential, stages, leaving=leaving, reader=reader)
 
 
 class TimedRequests:

@@ -41,12 +41,18 @@ class HsmRequest(Part, frozen=True, kw_only=True):
     v: Literal[1] = 1
     message: Annotated[str, Meta(max_length=512)]
 
+    def __repr__(self) -> str:
+        return "<HsmRequest>"
+
 
 class HsmAnswer(Answer, frozen=True, kw_only=True):
     """What the HSM server answers to that message. Errors: `unknown-region`, `unknown-key`,
     `unsupported-algorithm`, `malformed`, `busy`."""
 
     message: Annotated[str, Meta(max_length=512)] = ""
+
+    def __repr__(self) -> str:
+        return "<HsmAnswer>"
 
 
 class StatusRequest(Part, frozen=True, kw_only=True):

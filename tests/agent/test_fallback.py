@@ -371,10 +371,16 @@ def test_a_card_pulled_at_any_moment_comes_in_only_if_it_was_there_at_the_answer
 
 
 def test_leaving_waits_for_no_hsm() -> None:
+    """Nor does who stands behind him: the same reader has to let him out as well."""
+
     def scenario(stand: HsmStand) -> None:
-        stand.to_hsm.online = False
-        assert stand.leave("lin").reason is Reason.ACCEPTED_EXIT
+        silent(stand)
+        began = stand.world.monotonic()
+        for key in ("lin", "zhang"):
+            assert stand.leave(key).reason is Reason.ACCEPTED_EXIT
         assert stand.calls[0] == "open exit"
+        assert stand.world.monotonic() - began < 0.5
+        assert not stand.hsm.asked
 
     play(scenario)
 
