@@ -14,6 +14,7 @@ import msgspec
 
 from agent.api.feed import Feed
 from agent.api.server import ApiServer
+from agent.authority import city_keys
 from agent.clock import Clock
 from agent.codes import CodeDesk, Router
 from agent.documents import DocumentDesk
@@ -33,7 +34,6 @@ from agent.texts import Texts
 from agent.traces import Traces
 from agent.uplink import PlatformRequests, make_uplink
 from agent.watchdog import Watchdog
-from apdu.city_keys import PUBLIC_KEYS_ONLY, CityKeys, CityKeysFault
 from config.model import Agent as Settings
 from config.model import Keys
 from drivers.contract import Prompt
@@ -303,15 +303,3 @@ def key_store(world: World, settings: Keys) -> KeyStore:
         return files
     directory = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/run/credentials/onecard.service"))
     return Layered(files, SystemdCredentials(world, directory))
-
-
-def city_keys(world: World, settings: Keys) -> CityKeys:
-    """The authority's table, where there is one. Raises `CityKeysFault`."""
-    if settings.authority is None:
-        return PUBLIC_KEYS_ONLY
-    try:
-        with world.open(Path(settings.authority), "rb") as file:
-            text = file.read().decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CityKeysFault(table="", entry=settings.authority, reason="unreadable") from error
-    return CityKeys.from_toml(text)

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from agent.authority import city_keys
 from agent.cli.client import DaemonAbsent
 from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
 from agent.cli.tap import FIELDS, NobodyTapped, first_card
@@ -21,6 +22,7 @@ from agent.gate import Gate
 from agent.traces import BASIC, recorded
 from apdu.authentication import Authenticator, read_basic
 from apdu.channel import Channel
+from apdu.city_keys import CityKeys
 from apdu.decoding import Step, steps
 from apdu.file_address import format_address, parse_address
 from apdu.redaction import SSSE_RECORDS
@@ -138,10 +140,10 @@ def _own(
 ) -> Trace:
     """The first card at a reader that is opened here."""
     world = context.world
-    gate = Gate(world, settings)
+    table = city_keys(world, settings.keys)
+    gate = Gate(world, settings, table)
     gate.look()
     gate.sams.start()
-
     kept: list[Trace] = []
     try:
         _ask(context)
@@ -150,7 +152,7 @@ def _own(
         try:
             keys = gate.sams.authenticator()
             with recorded(world, handle, keys, flow, kept.append) as (card, watched):
-                _run(world, card, watched, flow)
+                _run(world, card, watched, table, flow)
         except Fault:
             if not kept:
                 raise  # of any other its header tells
@@ -161,9 +163,9 @@ def _own(
     return kept[0]
 
 
-def _run(world: World, card: Channel, keys: Authenticator, flow: Flow) -> None:
+def _run(world: World, card: Channel, keys: Authenticator, table: CityKeys, flow: Flow) -> None:
     if flow.kind == "read":
-        with open_session(card, keys) as session:
+        with open_session(card, keys, keys=table) as session:
             session.read(parse_address(flow.address), how="key")
         return
     details = flow.kind == "details"
