@@ -244,9 +244,12 @@ def _watch() -> Iterator[Callable[[], None]]:
     def rung(number: int, frame: FrameType | None) -> None:
         raise Hang
 
+    def wind_up() -> None:
+        signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+
     before = signal.signal(signal.SIGALRM, rung)
     try:
-        yield lambda: signal.setitimer(signal.ITIMER_REAL, PATIENCE) and None
+        yield wind_up
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
