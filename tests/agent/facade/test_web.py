@@ -16,7 +16,6 @@ from agent.facade.web import CALLERS
 from simulators.site import until
 from tests.agent.facade.callers import ORIGIN, WITHIN, Live, live
 
-
 JSON = "application/json"
 
 
