@@ -109,8 +109,9 @@ class CodeDesk:
         self._router = router
         self._resolvers = resolvers
 
-    def read(self, content: bytes) -> Presented:
-        """The identity behind the code, or the reason why there is none here."""
+    def read(self, content: bytes, *, leaving: bool = False) -> Presented:
+        """The identity behind the code, or the reason why there is none here. Behind somebody who
+        is `leaving` the next one wants to, so the platform is not waited for."""
         routed = self._router.route(content)
         if routed is None:
             return Unidentified(CREDENTIAL, Reason.CODE_UNKNOWN)
@@ -118,7 +119,7 @@ class CodeDesk:
         if routed.resolve == "refuse":
             return Unidentified(credential, Reason.CODE_NOT_HERE)
         resolver = self._resolvers.get(routed.resolve)
-        if resolver is None:
+        if resolver is None or (leaving and routed.resolve == "platform"):
             return Unidentified(credential, Reason.CODE_UNRESOLVED)
         return resolver.resolve(routed.name, routed.content)
 

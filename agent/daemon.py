@@ -24,10 +24,13 @@ from agent.gate import Gate, device_folders
 from agent.hsm import HsmDesk
 from agent.reading import CardDesk
 from agent.reasons import Reason
+from agent.resolving import PlatformResolver
 from agent.results import Results
 from agent.scenes import scene_for
+from agent.signin import SignInDesk
+from agent.staff import Staff
 from agent.standing import make_status_service
-from agent.status import device_status, sam_status, tap_status
+from agent.status import device_status, sam_status, sign_in_status, tap_status
 from agent.tap import TapReport, Taps
 from agent.texts import Texts
 from agent.uplink import PlatformRequests, make_uplink
@@ -86,6 +89,8 @@ class Agent:
         self._facade: Facade | None = None
         self._requests = PlatformRequests()
         self._standing = make_status_service(world, settings, self._keys, self._requests)
+        self._staff = Staff(world, self._clock, self._store, self._references, settings.sign_in)
+        self._sign_in = self._make_sign_in(settings)
         self._ready = False
 
     def start(self) -> None:
@@ -101,6 +106,7 @@ class Agent:
     def stop(self) -> None:
         """Drain: taps under way end and are recorded, the platform hears a farewell."""
         self._ready = False
+        self._sign_in.cancel()
         self._close_gate()
         if self._uplink is not None:
             self._uplink.stop(FAREWELL)
@@ -125,7 +131,9 @@ class Agent:
         moved = settings.sync != self._settings.sync
         uplink = self._make_uplink(settings) if moved else self._uplink
         self._close_gate()
+        self._sign_in.cancel()
         self._settings, self._texts = settings, texts
+        self._staff.settings, self._sign_in = settings.sign_in, self._make_sign_in(settings)
         self._gate, self._results, self._standing = gate, results, standing
         self._hotplug = Hotplug(self._world, gate.plugged, device_folders(settings))
         self._watchdog = Watchdog(self._world, settings.watchdog.card_silent)
@@ -187,11 +195,26 @@ class Agent:
         return found
 
     def lend(self, device: str, seconds: float) -> None:
-        """Raises `agent.loans.DeviceUnknown`; so does the other."""
+        """Raises `agent.loans.DeviceUnknown`, as the other does, and `agent.staff.StaffNeeded`."""
+        self._staff.require("lend-devices")
         self._gate.loans.lend(device, seconds)
 
     def take_back(self, device: str) -> None:
         self._gate.loans.take_back(device)
+
+    def sign_in(self) -> dict[str, Any]:
+        """How the last sign-in stands, and who of the staff is signed in."""
+        return sign_in_status(self._sign_in.view(), self._staff.current())
+
+    def begin_sign_in(self) -> dict[str, Any]:
+        """Raises `agent.signin` faults, `sync.requests.RequestFault`s."""
+        return sign_in_status(self._sign_in.begin(), self._staff.current())
+
+    def cancel_sign_in(self) -> None:
+        self._sign_in.cancel()
+
+    def sign_out(self) -> None:
+        self._staff.leave()
 
     def sentence(self, fault: Fault) -> str:
         return self._texts.fault(fault)
@@ -209,7 +232,7 @@ class Agent:
             scene=scene_for(settings.scene, settings.terminal.city),
             results=self._results,
             desk=desk,
-            codes=CodeDesk(Router(settings.codes), {}),
+            codes=CodeDesk(Router(settings.codes), {"platform": self._resolver()}),
             documents=DocumentDesk(self._references),
             watchdog=self._watchdog,
             standing=self._standing,
@@ -262,6 +285,15 @@ class Agent:
         if settings.sync is None or not settings.hsm.enabled:
             return None
         return HsmDesk(self._requests, settings.hsm.within)
+
+    def _resolver(self) -> PlatformResolver:
+        """Without a platform it says so, of each code."""
+        settings = self._settings
+        return PlatformResolver(self._requests, self._references, settings.codes, settings.scene)
+
+    def _make_sign_in(self, settings: Settings) -> SignInDesk:
+        requests, admit = self._requests, self._staff.enter
+        return SignInDesk(self._world, requests, settings.sign_in, "staff", admit)
 
     def _connect(self, uplink: Uplink | None) -> None:
         self._uplink = self._requests.uplink = uplink

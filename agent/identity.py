@@ -29,7 +29,7 @@ class Identity:
     issued: date | None
     expires: date | None
     authentication: Authentication
-    region: str = ""  # of the card's issuer, six digits; empty: not known
+    region: str = ""  # six digits, of the card's city; in no event; empty: not known
     clear: InClear = field(default=InClear(), repr=False, compare=False)
 
 

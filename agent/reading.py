@@ -31,21 +31,30 @@ class CardDesk:
         self._references = references
         self._hsm = hsm
 
-    def read(self, handle: CardHandle, credential: str, stages: Stages) -> Identity:
+    def read(
+        self, handle: CardHandle, credential: str, stages: Stages, *, leaving: bool = False
+    ) -> Identity:
         """Raises the faults of `apdu.authentication.read_basic` and `CardDateFault`. The card is
         powered down by whoever has opened it, on every exit."""
-        return identity_of(self.read_in_clear(handle, stages), credential, self._references)
+        read = self.read_in_clear(handle, stages, leaving=leaving)
+        return identity_of(read, credential, self._references)
 
-    def read_in_clear(self, handle: CardHandle, stages: Stages) -> BasicRead:
+    def read_in_clear(
+        self, handle: CardHandle, stages: Stages, *, leaving: bool = False
+    ) -> BasicRead:
         """The basic read itself, for whoever may see it."""
         return read_basic(
-            handle, self.authenticator(handle), clock=self._world.monotonic, stage=stages.begin
+            handle,
+            self.authenticator(handle, leaving=leaving),
+            clock=self._world.monotonic,
+            stage=stages.begin,
         )
 
-    def authenticator(self, handle: CardHandle) -> Authenticator:
-        """For one flow of the card behind `handle`."""
+    def authenticator(self, handle: CardHandle, *, leaving: bool = False) -> Authenticator:
+        """For one flow of the card behind `handle`. Behind somebody who is `leaving` the next one
+        wants to, so a network is not waited for."""
         psam = self._sams.authenticator()
-        if self._hsm is None:
+        if self._hsm is None or leaving:
             return psam
         return FallbackAuthenticator(psam, self._hsm.authenticator(handle))
 
@@ -68,7 +77,6 @@ def identity_of(read: BasicRead, credential: str, references: References) -> Ide
             key=read.authenticated.key,
             terminal_number=read.authenticated.terminal_number,
         ),
-        region=read.card_id[:6],
         clear=InClear(
             card_id=read.card_id,
             card_number=read.card_number,

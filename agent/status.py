@@ -6,6 +6,8 @@ import msgspec
 
 from agent.devices import Placed
 from agent.sam import SamStatus
+from agent.signin import View
+from agent.staff import GREETED, Session
 from agent.tap import TapReport
 
 
@@ -49,4 +51,22 @@ def tap_status(report: TapReport) -> dict[str, Any]:
         "accepted": report.accepted,
         "stages_us": dict(report.stages_us),
         "record": msgspec.to_builtins(record) if record else None,
+    }
+
+
+def sign_in_status(view: View, session: Session | None) -> dict[str, Any]:
+    """How a sign-in stands: state, expires_in (seconds), qr (svg, text; while it can be scanned),
+    staff (person: as much of the reference as greets; since, until: unix seconds)."""
+    picture = view.picture
+    return {
+        "state": view.state,
+        "expires_in": view.expires_in,
+        "qr": {"svg": picture.svg, "text": picture.text} if picture else None,
+        "staff": {
+            "person": session.person[:GREETED],
+            "since": session.since_ms // 1000,
+            "until": session.until_ms // 1000,
+        }
+        if session
+        else None,
     }

@@ -107,7 +107,7 @@ class Taps:
         let_out = self._let_out(lane) if leaving else None
         with self._watchdog.watch(reader, lambda: self._silent(lane, reader)) as watch:
             with PoweredCard(reader, presence.count, watch) as card:  # down on every way out
-                presented = self._read(card, presence, watch, stages)
+                presented = self._read(card, presence, watch, stages, leaving=leaving)
                 report = self._settle(lane, reader.name, presented, stages, leaving=leaving)
             if isinstance(reader, SignallingReader):
                 reason = let_out.leaving if let_out else report.reason
@@ -116,7 +116,8 @@ class Taps:
 
     def handle_code(self, lane: Lane, code: Code) -> TapReport:
         """A code from scanner or camera to its end. Never raises a `Fault`."""
-        return self._shown(lane, code.source, code.seen, lambda: self._codes.read(code.content))
+        read = partial(self._codes.read, code.content, leaving=lane.direction == "exit")
+        return self._shown(lane, code.source, code.seen, read)
 
     def handle_document(self, lane: Lane, document: Document | Unread) -> TapReport:
         """An ID document to its end. Never raises a `Fault`."""
@@ -148,14 +149,20 @@ class Taps:
         return report
 
     def _read(
-        self, card: "PoweredCard", presence: Presence, watch: Watch, stages: Stages
+        self,
+        card: "PoweredCard",
+        presence: Presence,
+        watch: Watch,
+        stages: Stages,
+        *,
+        leaving: bool,
     ) -> Presented:
         """The identity, or the reason why there is none."""
         contact = presence.interface is Interface.CONTACT
         credential = "card-contact" if contact else "card-contactless"
         stages.begin("open")
         try:
-            return self._desk.read(card.open(), credential, stages)
+            return self._desk.read(card.open(), credential, stages, leaving=leaving)
         except Fault as fault:
             return unidentified(credential, fault, gave_up=watch.gave_up)
 

@@ -5,6 +5,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 
+class NoMeasurement(Exception):
+    """What was done is not what is to be measured, or two sides did not do the same. The text says
+    what."""
+
+
 def alternate(functions: Mapping[str, Callable[[], None]], rounds: int) -> dict[str, list[float]]:
     """Name → milliseconds of each call, in order.
 

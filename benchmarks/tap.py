@@ -25,7 +25,8 @@ from smartcard import scard
 from agent.reasons import Reason
 from apdu.crypto import Algorithm as KeyAlgorithm
 from apdu.psam import DF01, ENVIRONMENTS
-from benchmarks.measure import alternate, median, percentile
+from benchmarks import tap_hsm
+from benchmarks.measure import NoMeasurement, alternate, median, percentile
 from drivers.contract import Presence
 from offline_store.event import Record
 from simulators.cards import Algorithm, Card, Generation, Interface, make_card
@@ -57,10 +58,6 @@ STANDARD: Final = {
 }
 
 
-class NoMeasurement(Exception):
-    """The two sides did not do the same, so their times cannot be compared. The text says what."""
-
-
 def run(arguments: Sequence[str] = ()) -> dict[str, object]:
     """Milliseconds. `p50`, `p99`: the full tap, from the presence that is handed to `Taps.handle`
     to its return: SCardConnect, authenticated read with the PSAM, decision, COMMIT, barrier, and
@@ -72,13 +69,20 @@ def run(arguments: Sequence[str] = ()) -> dict[str, object]:
     the table over the standard flow's exchanges of card and PSAM, one after another, plus the
     median COMMIT, plus the median connect (with the card's activation) and power-down, all three
     measured in the bare loop of this run; `floor_ratio` = p50 by floor. `--taps N` on each side.
+
+    `--mode hsm`: another measurement, see `benchmarks.tap_hsm.measure`.
     """
     parser = argparse.ArgumentParser(prog="onecard bench tap")
     parser.add_argument("--taps", type=int)
     parser.add_argument("--air", type=int, choices=get_args(Air))
+    parser.add_argument("--mode", choices=("psam", "hsm"), default="psam")
     options = parser.parse_args(arguments)
+    if options.mode == "hsm" and options.air:
+        parser.error("--air goes with --mode psam: the part that is ours has no card in it")
     with Pcscd(READERS) as pcscd:
         become_client(pcscd)
+        if options.mode == "hsm":
+            return tap_hsm.measure(pcscd, options.taps or TAPS)
         taps = options.taps or (TAPS_BY_AIR if options.air else TAPS)
         return measure(pcscd, taps, options.air)
 

@@ -34,6 +34,7 @@ def contradictions(agent: Agent, file: str) -> list[ConfigFault]:
         *_lanes_without_taps(agent, file),
         *(_facade(agent, agent.facade, file) if agent.facade else ()),
         *(_link(agent.sync, file) if agent.sync else ()),
+        *_sign_in(agent, file),
         *_status_services(agent, file),
     ]
 
@@ -164,6 +165,15 @@ def _link(sync: Sync, file: str) -> Iterator[ConfigFault]:
             yield NeedsKey(file=file, key=f"sync.{key}", allowed=f"sync.{needed}")
     if sync.ca is None and not _loopback(sync.host):
         yield PlainLink(file=file, key="sync.host", found=sync.host, allowed="sync.ca")
+
+
+def _sign_in(agent: Agent, file: str) -> Iterator[ConfigFault]:
+    """Only the platform knows whom to confirm; what nobody can sign in for would never be done."""
+    settings = agent.sign_in
+    if settings.enabled and agent.sync is None:
+        yield NeedsKey(file=file, key="sign_in.enabled", allowed="sync")
+    if settings.required_for and not settings.enabled:
+        yield NeedsKey(file=file, key="sign_in.required_for", allowed="sign_in.enabled = true")
 
 
 def _status_services(agent: Agent, file: str) -> Iterator[ConfigFault]:

@@ -79,6 +79,10 @@ class CodeRule(Settings, frozen=True, kw_only=True):
     characters: Literal["digits", "hex", "alphanumeric", "base64", "text"] = "text"  # after it
     shortest: Annotated[int, Meta(ge=1, le=512)] = 1  # characters in all
     longest: Annotated[int, Meta(ge=1, le=512)] = 512
+    # For `resolve = "platform"`. What for: 01 query, 02 payment, 03 other, 04 medical out of the
+    # person's region. And how long the person waits; a tap gets 5 s to end at a reload.
+    business: Literal["01", "02", "03", "04"] = "01"
+    within: Annotated[float, Meta(gt=0, le=4)] = 3.0
 
 
 class Lane(Settings, frozen=True, kw_only=True):
@@ -113,6 +117,7 @@ class Scene(Settings, frozen=True, kw_only=True):
 
     kind: Literal["library-gate", "service-window"]
     repeat_window: Annotated[float, Meta(ge=0, le=3600)] = 8.0  # same person again within: refused
+    out_of_region_medical: bool = False  # codes are resolved for business 04, whatever their rule
     # How people stand: ask a status service, or go by the lists alone; without it as the kind does.
     check: Literal["ask", "lists"] | None = None
     offline: Offline = Offline()
@@ -196,6 +201,18 @@ class Watchdog(Settings, frozen=True, kw_only=True):
 
 
 Capability = Literal["identity", "files", "write", "pin", "pin-clear"]
+# What the settings can keep for staff who are signed in.
+Kept = Literal["lend-devices", "identity", "files", "write", "pin", "pin-clear"]
+
+
+class SignIn(Settings, frozen=True, kw_only=True):
+    """Staff sign in by scanning (扫码登录); the platform says who may."""
+
+    enabled: bool = False
+    hours: Annotated[float, Meta(gt=0, le=24)] = 8.0  # until they have to sign in again
+    poll: Annotated[float, Meta(ge=0.5, le=30)] = 2.0  # between questions while a code is shown
+    within: Annotated[float, Meta(gt=0, le=8)] = 3.0  # for each answer
+    required_for: tuple[Kept, ...] = ()  # what nobody else may have done here
 
 
 class FacadeClient(Settings, frozen=True, kw_only=True):
@@ -252,4 +269,5 @@ class Agent(Settings, frozen=True, kw_only=True):
     status: Status = msgspec.field(default_factory=Status)
     keys: Keys = msgspec.field(default_factory=Keys)
     watchdog: Watchdog = msgspec.field(default_factory=Watchdog)
+    sign_in: SignIn = msgspec.field(default_factory=SignIn)
     facade: Facade | None = None

@@ -34,7 +34,8 @@ STATUS_FAULT = "status_fault"  # `Draft.detail`: why no status service answered;
 class Authentication(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How the credential was authenticated (卡认证)."""
 
-    mode: Literal["psam", "hsm", "sam-v", "none"]  # sam-v: an ID-card reader vouches
+    # sam-v: an ID-card reader vouches; platform: it has resolved a code
+    mode: Literal["psam", "hsm", "sam-v", "platform", "none"]
     result: Literal["passed", "failed", "unfinished"]
     generation: str = ""  # "1.0", "2.0", "3.0"
     algorithm: str = ""  # "3DES", "SSF33", "SM4"

@@ -136,9 +136,11 @@ class Turn:
     def _answered(
         self, column: str, value: str, subject: Subject, application: str | None = None
     ) -> Iterator[Standing]:
-        """The newest answer about the subject, of the few newest events that have any."""
+        """The newest answer about the subject, of the few newest events that have any; one that
+        says "not asked" only where there is no other."""
         if not value:
             return
+        not_asked: Standing | None = None
         rows = self._db.execute(
             f"SELECT body FROM events WHERE asked IS NOT NULL AND {column} = ?"
             " ORDER BY id DESC LIMIT ?",
@@ -149,9 +151,14 @@ class Turn:
             if application not in (None, event.application):
                 continue
             for check in event.checks:
-                if check.subject == subject and check.answered and check.status != NOT_ASKED:
-                    yield Standing(check, event.time_ms)
-                    return
+                if check.subject == subject and check.answered:
+                    found = Standing(check, event.time_ms)
+                    if check.status != NOT_ASKED:
+                        yield found
+                        return
+                    not_asked = not_asked or found
+        if not_asked is not None:
+            yield not_asked
 
     def event(self, seq: int) -> Event | None:
         """An event of the present epoch."""

@@ -22,7 +22,10 @@ from offline_store.event import Record
 from offline_store.lists import blacklist_payload
 from simulators.broker import Broker
 from simulators.certificates import Authority
+from simulators.city.codes import CodeService
 from simulators.city.hsm import city_hsm
+from simulators.city.signin import SignInService
+from simulators.city.status import desk_of
 from simulators.pcscd import FOUR_READERS, Pcscd
 from simulators.people import Cast, load_cast
 from simulators.vpcd import Slot
@@ -37,6 +40,7 @@ from world.real import RealWorld
 
 TERMINAL = "library-gate-1"
 ISSUER = "city-1"
+STAFF = ("wang",)  # who of the cast may sign in
 READY_SECONDS = 15.0
 DRAIN_SECONDS = 40.0  # a batch that nobody heard is sent again after 10 s
 PLATFORM_RETRY = 0.2  # seconds: back before the terminal is, as a platform of many workers is
@@ -181,11 +185,14 @@ class Site:
         """`disk_megabytes`: see `AgentProcess`; `environment`: more of the agent's."""
         self.cast = cast or load_cast()
         self.hsm = city_hsm(self.cast)
+        self.codes = CodeService(self.cast, time.monotonic, os.urandom)
+        self.sign_ins = SignInService(self.cast, time.monotonic, os.urandom, staff=STAFF)
         self._language = language
         self._disk_megabytes = disk_megabytes
         self._environment = environment or {}
         self._stack = ExitStack()
         self._world = RealWorld()
+        self.standing = desk_of(self.cast, wait=self._world.wait, now=self._world.now)
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -304,7 +311,12 @@ backoff_max = 2.0
 
     def services(self) -> Mapping[Service, ServiceHandler]:
         """What terminals may ask this city's platform for."""
-        return {"hsm": self.hsm}
+        return {
+            "hsm": self.hsm,
+            "status": self.standing.handle,
+            "code": self.codes.handle,
+            "sign-in": self.sign_ins.handle,
+        }
 
     def _platform(self) -> Platform:
         keys = FileKeyStore(self._world, self.folder / "platform-keys")

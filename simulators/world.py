@@ -148,8 +148,7 @@ class SimWorld(RealWorld):
 
         Raises what any task let out, `Deadlock`, or `TooManySteps`.
         """
-        first = self._add("main")
-        self._current = first
+        self.begin()
         try:
             result = main()
         except _Over as over:
@@ -159,6 +158,17 @@ class SimWorld(RealWorld):
         if self._failure is not None:
             raise self._failure
         return result
+
+    def begin(self) -> None:
+        """Let the caller's thread be the first task, for a machine whose steps come from outside;
+        `end` closes the history."""
+        self._current = self._add("main")
+
+    def end(self) -> None:
+        """Raises what any task let out, as `play` does."""
+        self._end()
+        if self._failure is not None:
+            raise self._failure
 
     def jump_clock(self, seconds: float) -> None:
         """Move the wall clock, as a bad time source would; monotonic time goes on evenly."""

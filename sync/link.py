@@ -5,7 +5,7 @@ session on both sides (clean start, expiry 0). What matters lives in the journal
 platform's database, never in a broker, which may be killed and come back empty.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from world import Event, Fault
@@ -34,7 +34,7 @@ class Message:
     """A message that came in; acknowledge it once its effect is durable."""
 
     topic: str
-    payload: bytes
+    payload: bytes = field(repr=False)
     retained: bool
     connection: int  # of which connection of this link
     packet: int  # MQTT packet identifier

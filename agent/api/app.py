@@ -5,7 +5,7 @@ The journal and the status are read in the store's own thread between taps, so n
 the database file. Identities are never handed out here.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Annotated, Any, Protocol, TypeVar
 
 import msgspec
@@ -18,6 +18,8 @@ from starlette.routing import Route
 
 from agent.api.feed import END, Feed
 from agent.loans import DeviceUnknown
+from agent.signin import SignInOff, SignInOpen
+from agent.staff import StaffNeeded
 from offline_store.event import Record
 from world import Fault
 
@@ -51,6 +53,14 @@ class Daemon(Protocol):
     def lend(self, device: str, seconds: float) -> None: ...
 
     def take_back(self, device: str) -> None: ...
+
+    def sign_in(self) -> dict[str, Any]: ...
+
+    def begin_sign_in(self) -> dict[str, Any]: ...
+
+    def cancel_sign_in(self) -> None: ...
+
+    def sign_out(self) -> None: ...
 
     def sentence(self, fault: Fault) -> str: ...
 
@@ -86,17 +96,15 @@ def application(daemon: Daemon) -> Starlette:
         return respond
 
     def order(
-        shape: type[B], act: Callable[[Request, B], None]
+        shape: type[B], act: Callable[[Request, B], dict[str, Any] | None]
     ) -> Callable[..., Awaitable[Response]]:
         async def respond(request: Request) -> Response:
             try:
                 body = await _body(request, shape)
-                await to_thread.run_sync(act, request, body)
-            except BadBody as fault:
-                return respond_with(fault, 400)
-            except DeviceUnknown as fault:
-                return respond_with(fault, 404)
-            return _json({})
+                answer = await to_thread.run_sync(act, request, body)
+                return _json(answer or {})
+            except Fault as fault:
+                return respond_with(fault, REFUSED.get(type(fault), 503))
 
         return respond
 
@@ -140,6 +148,18 @@ def application(daemon: Daemon) -> Starlette:
     def take_back(request: Request, body: Nothing) -> None:
         daemon.take_back(request.path_params["device"])
 
+    def sign_in(request: Request) -> dict[str, Any]:
+        return daemon.sign_in()
+
+    def begin_sign_in(request: Request, body: Nothing) -> dict[str, Any]:
+        return daemon.begin_sign_in()
+
+    def cancel_sign_in(request: Request, body: Nothing) -> None:
+        daemon.cancel_sign_in()
+
+    def sign_out(request: Request, body: Nothing) -> None:
+        daemon.sign_out()
+
     async def taps(request: Request) -> Response:
         return StreamingResponse(_lines(daemon.feed), media_type="application/x-ndjson")
 
@@ -154,6 +174,10 @@ def application(daemon: Daemon) -> Starlette:
             Route("/v1/journal", endpoint(journal)),
             Route("/v1/journal/verify", endpoint(verify)),
             Route("/v1/taps", taps),
+            Route("/v1/sign-in", endpoint(sign_in)),
+            Route("/v1/sign-in", order(Nothing, begin_sign_in), methods=["POST"]),
+            Route("/v1/sign-in/cancel", order(Nothing, cancel_sign_in), methods=["POST"]),
+            Route("/v1/sign-out", order(Nothing, sign_out), methods=["POST"]),
         ],
         exception_handlers={HTTPException: refused},
     )
@@ -181,6 +205,16 @@ class BadBody(Fault):
     """The body of a POST is not the JSON object that its route takes. Fact: `problem`."""
 
     code = "api.bad-body"
+
+
+# How an order that is not carried out is answered; whatever else fails is the terminal's (503).
+REFUSED: Mapping[type[Fault], int] = {
+    BadBody: 400,
+    StaffNeeded: 403,
+    DeviceUnknown: 404,
+    SignInOff: 404,
+    SignInOpen: 409,
+}
 
 
 def _whole_number(text: str) -> int:

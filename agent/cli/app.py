@@ -14,6 +14,7 @@ from agent.cli import (
     journal,
     proving,
     readers,
+    signin,
     sync,
     tap,
 )
@@ -54,6 +55,8 @@ def build(context: Context) -> typer.Typer:
         arguments = [sys.executable, "-m", "agent", "--config", str(config)]
         os.execv(sys.executable, [*arguments, "--json"] if as_json else arguments)
 
-    for room in (configuration, conform, devices, doctor, journal, proving, readers, sync, tap):
+    for room in (
+        *(configuration, conform, devices, doctor, journal, proving, readers, signin, sync, tap),
+    ):
         room.add_to(app, context)
     return app

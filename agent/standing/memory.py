@@ -10,7 +10,7 @@ from typing import Protocol
 from agent.clock import ClockReading
 from agent.identity import Identity
 from agent.standing.service import Findings
-from offline_store.event import Check
+from offline_store.event import NOT_ASKED, Check
 
 
 class Remembered(Protocol):
@@ -46,7 +46,10 @@ def recalled(
         # anybody's guess.
         if remembered.time_ms <= clock.time_ms
     }
-    return tuple(known.get(check.subject, check) for check in findings.checks)
+    return tuple(
+        check if check.status == NOT_ASKED else known.get(check.subject, check)
+        for check in findings.checks
+    )
 
 
 def _aged(remembered: Remembered, clock: ClockReading) -> Check:

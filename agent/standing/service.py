@@ -5,7 +5,7 @@ lane. A service that keeps failing is left alone for a while, so that a platform
 noon costs a queue no more than a few waits. Nothing is kept here: the journal is the memory.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, get_args
 
@@ -24,7 +24,6 @@ from sync.requests import RequestLost, RequestTimeout
 from world import Fault, World
 
 SUBJECTS: Final[tuple[Subject, ...]] = get_args(Subject)
-UNKNOWN: Final = "unknown"
 NOBODY: Final = "none"  # source of an answer that nobody could be asked for
 
 FAILURES: Final = 3  # in a row, until a service is left alone
@@ -35,7 +34,8 @@ COSTS_TIME: Final = (RequestTimeout, RequestLost, TimedOut, Unreachable)
 
 @dataclass(frozen=True)
 class Findings:
-    """Holder, card and business; all unknown with `fault`, the code of what went wrong."""
+    """Holder, card and business; all that was asked unknown with `fault`, the code of what went
+    wrong."""
 
     checks: tuple[Check, ...]
     fault: str = ""
@@ -76,7 +76,7 @@ class StatusService:
             source = chosen.name
             answer = self._answer(chosen, self._question(identity))
         except Fault as fault:
-            return Findings(unknown(source), fault.code)
+            return Findings(self._checks(identity, StatusAnswer(), source), fault.code)
         return Findings(self._checks(identity, answer, source))
 
     def _question(self, identity: Identity) -> StatusRequest:
@@ -116,7 +116,7 @@ class StatusService:
         business of a terminal that has none registered."""
         clear = identity.clear
         asked = {
-            "holder": (answer.holder, bool(clear.number or clear.card_id or clear.card_number)),
+            "holder": (answer.holder, True),
             "card": (answer.card, bool(clear.card_id or clear.card_number)),
             "business": (answer.business, bool(self._application)),
         }
@@ -127,8 +127,3 @@ class StatusService:
             return Check(subject=subject, status=NOT_ASKED, source=source)
         age = max(0, int(self._world.now()) - standing.at) if standing.at else 0
         return Check(subject=subject, status=standing.status, source=source, age_s=age)
-
-
-def unknown(source: str, subjects: Sequence[Subject] = SUBJECTS) -> tuple[Check, ...]:
-    """Nobody said anything of them."""
-    return tuple(Check(subject=subject, status=UNKNOWN, source=source) for subject in subjects)

@@ -20,7 +20,7 @@ from simulators.site import PSAM, AgentProcess, NotInTime, Site, until
 
 SOON = 10.0  # seconds of patience, no measure
 PLAIN = {"unplugged", "pulled in the middle", "taken by another program", "no permission"}
-CODE = "BOX-"  # how the codes begin that the box's platform would resolve
+CODE = "BOX-"  # how the codes begin that nobody here can resolve
 LANES = {"entry": "entry", "exit": "exit", "desk": "counter", "side": "entry"}  # name → direction
 WITHIN = 2.0  # seconds for a person to go through
 SINGLE = {"barriers": "barrier", "pinpads": "pinpad", "printers": "printer"}
@@ -124,7 +124,7 @@ class Box(Site):
         lanes = "".join(self._lane(name, direction) for name, direction in LANES.items())
         psam = '[[readers]]\nname = "psam"\nmatch = "*SAM*"\ninterface = "sam"\n\n'
         codes = (
-            f'[[codes]]\nname = "box"\nresolve = "platform"\nprefix = "{CODE}"\n'
+            f'[[codes]]\nname = "box"\nresolve = "offline"\nprefix = "{CODE}"\n'
             'characters = "digits"\n\n'
         )
         head = head.replace('profile = "library-gate"\n', "")

@@ -5,7 +5,7 @@ said otherwise. `silent` comes too late for anybody, `slow` waits first, `error`
 code.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from simulators.people import Cast
@@ -43,16 +43,23 @@ class StatusDesk:
     def change(self, name: str, **standing: str) -> None:
         """From now on whoever has that name stands otherwise. Raises `KeyError`."""
         before = self.people[name]
+        after = replace(before, **standing)
         for other, stand in self.people.items():
             if stand is before:
-                self.people[other] = replace(before, **standing)
+                self.people[other] = after
 
     def look_up(self, request: StatusRequest) -> Stand | None:
-        """Whom the request is about; the card is more particular than the person."""
-        for name in (request.card_id, request.card_number, request.number):
-            if name in self.people:
-                return self.people[name]
-        return None
+        """How whoever the request is about stands, by all that is entered of card and person."""
+        card = _known(self.people, request.card_id, request.card_number)
+        person = _known(self.people, request.number)
+        if not card and not person:
+            return None
+        both = [*person, *card]
+        return Stand(
+            holder=_worst(stand.holder for stand in both),
+            card=_worst(stand.card for stand in card or person),
+            business=_worst(stand.business for stand in both),
+        )
 
     def handle(self, place: Place, payload: bytes) -> bytes:
         """Request payload in, answer payload out."""
@@ -72,6 +79,14 @@ class StatusDesk:
                 business=Standing(status=found.business, at=at),
             )
         )
+
+
+def _known(people: Mapping[str, Stand], *names: str) -> list[Stand]:
+    return [people[name] for name in names if name in people]
+
+
+def _worst(statuses: Iterable[str]) -> str:
+    return next((status for status in statuses if status != "normal"), "normal")
 
 
 def desk_of(cast: Cast, *, wait: Callable[[float], None], now: Callable[[], float]) -> StatusDesk:

@@ -103,7 +103,9 @@ class HastyDesk(CardDesk):
         self._clock = world.monotonic
         self._hasty_sams = sams
 
-    def read_in_clear(self, handle: CardHandle, stages: Stages) -> BasicRead:
+    def read_in_clear(
+        self, handle: CardHandle, stages: Stages, *, leaving: bool = False
+    ) -> BasicRead:
         card = Overheard(handle)
         authenticator = HastyAuthenticator(self._hasty_sams.authenticator(), card)
         return read_basic(card, authenticator, clock=self._clock, stage=stages.begin)

@@ -23,6 +23,13 @@ CORRELATION_BYTES = 16
 
 P = TypeVar("P", bound=Part)
 Short = Annotated[str, Meta(max_length=64)]
+Business = Literal["01", "02", "03", "04"]
+CodeOutcome = Literal["resolved", "expired", "used", "forged", "foreign", "unknown"]
+
+
+def _unshown(self: object) -> str:
+    """What holds names, numbers, codes or tokens shows nothing but what it is."""
+    return f"<{type(self).__name__}>"
 
 
 class Answer(Part, frozen=True, kw_only=True):
@@ -41,12 +48,18 @@ class HsmRequest(Part, frozen=True, kw_only=True):
     v: Literal[1] = 1
     message: Annotated[str, Meta(max_length=512)]
 
+    def __repr__(self) -> str:
+        return "<HsmRequest>"
+
 
 class HsmAnswer(Answer, frozen=True, kw_only=True):
     """What the HSM server answers to that message. Errors: `unknown-region`, `unknown-key`,
     `unsupported-algorithm`, `malformed`, `busy`."""
 
     message: Annotated[str, Meta(max_length=512)] = ""
+
+    def __repr__(self) -> str:
+        return "<HsmAnswer>"
 
 
 class StatusRequest(Part, frozen=True, kw_only=True):
@@ -86,6 +99,8 @@ class ResolvedPerson(Part, frozen=True, kw_only=True):
     card_id: Short = ""  # of the card that the e-card stands for, where it is known
     card_number: Short = ""
 
+    __repr__ = _unshown
+
 
 class CodeRequest(Part, frozen=True, kw_only=True):
     """电子社保卡: a scanned code, once. `business`: 01 query, 02 payment, 03 other, 04 medical out
@@ -94,14 +109,18 @@ class CodeRequest(Part, frozen=True, kw_only=True):
     v: Literal[1] = 1
     code: Annotated[str, Meta(max_length=2048)]  # base64 of the scanned bytes
     kind: Short = ""  # the name under which the terminal's rules know it
-    business: Literal["01", "02", "03", "04"] = "01"
+    business: Business = "01"
+
+    __repr__ = _unshown
 
 
 class CodeAnswer(Answer, frozen=True, kw_only=True):
     """`person` only with `resolved`. A code that was resolved once is `used` ever after."""
 
-    outcome: Literal["resolved", "expired", "used", "forged", "foreign", "unknown"] = "unknown"
+    outcome: CodeOutcome = "unknown"
     person: ResolvedPerson | None = None
+
+    __repr__ = _unshown
 
 
 class SignInRequest(Part, frozen=True, kw_only=True):
@@ -112,6 +131,8 @@ class SignInRequest(Part, frozen=True, kw_only=True):
     token: Short = ""  # of `begin`'s answer
     purpose: Short = ""  # "staff", … with `begin`
 
+    __repr__ = _unshown
+
 
 class SignInAnswer(Answer, frozen=True, kw_only=True):
     """`content` is what the QR code says, with `begin`; `person` with `CONFIRMED`, once."""
@@ -121,6 +142,8 @@ class SignInAnswer(Answer, frozen=True, kw_only=True):
     content: Annotated[str, Meta(max_length=512)] = ""
     expires_in: Annotated[int, Meta(ge=0, le=3600)] = 0  # seconds
     person: ResolvedPerson | None = None
+
+    __repr__ = _unshown
 
 
 def encode(message: Part) -> bytes:

@@ -1,7 +1,7 @@
 """One link of the platform: each message is handled, answered, and only then acknowledged."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sync.backoff import Backoff
 from sync.link import Acknowledged, Exchange, Link, Lost, Message
@@ -13,7 +13,7 @@ class Letter:
     """Something to publish."""
 
     topic: str
-    payload: bytes
+    payload: bytes = field(repr=False)
     exchange: Exchange | None = None
 
 

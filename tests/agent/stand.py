@@ -237,7 +237,13 @@ class FakePrompts(FakeDevice):
         self.shown.append((prompt.code, self._world.monotonic()))
 
 
-CODES = (CodeRule(name="ticket", resolve="platform", prefix="LIB-", characters="digits"),)
+E_CARD = CodeRule(
+    name="e-card", resolve="platform", prefix="SI-", characters="base64", shortest=43, longest=43
+)
+CODES = (
+    CodeRule(name="ticket", resolve="platform", prefix="LIB-", characters="digits"),
+    E_CARD,
+)
 
 
 @dataclass(frozen=True)
@@ -320,7 +326,8 @@ class FakeTurn:
             }
             if event.asked:
                 for check in event.checks:
-                    if check.answered and whose[check.subject] and check.status != NOT_ASKED:
+                    better = check.status != NOT_ASKED or check.subject not in found
+                    if check.answered and whose[check.subject] and better:
                         found[check.subject] = Standing(check, event.time_ms)
         return list(found.values())
 
@@ -455,8 +462,8 @@ class Stand:
         self.desk = self.card_desk()
         self.resolvers: dict[Resolve, Resolver] = {}
         self.city = desk_of(self.cast, wait=world.wait, now=world.now)
-        self.requests = FakeRequests(world, self.city)
-        platform = PlatformSource(self.requests)
+        self.link = FakeRequests(world, self.city)
+        platform = PlatformSource(self.link)
         self.standing = StatusService(
             world, Routes({}, platform), application=APPLICATION, within=WITHIN
         )

@@ -3,11 +3,14 @@
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 
 import pytest
 
-from benchmarks.tap import NoMeasurement, floor_ms
+from benchmarks.measure import NoMeasurement
+from benchmarks.tap import floor_ms
+from benchmarks.tap_hsm import Clock, TimedAsked, TimedHandle
 from simulators.cards import Interface
 from simulators.timing import Exchange, TimeTable
 
@@ -71,3 +74,36 @@ def test_air_takes_the_tables_time_on_both_sides() -> None:
     assert figure(report, "bare_power_p50") >= 6.4  # activation
     assert flow > 100  # the PSAM's line alone takes some 80 ms
     assert report["holds"] == (figure(report, "floor_ratio") <= 0.95)
+
+
+def test_hsm_mode_takes_card_and_request_off() -> None:
+    report = bench("--mode", "hsm", "--taps", "3")
+    assert (report["name"], report["taps"]) == ("tap-hsm", 3)
+    parts = [figure(report, f"{part}_p50") for part in ("card", "request", "ours")]
+    assert min(parts) > 0
+    assert max(parts) < figure(report, "p50")
+    assert report["holds"] == (figure(report, "ours_p50") <= 3.0)
+
+
+class Slow:
+    """A card and an answer that take their time."""
+
+    def transmit(self, command: bytes) -> bytes:
+        time.sleep(0.002)
+        return command
+
+    def result(self) -> bytes:
+        return self.transmit(b"")
+
+
+def test_control_what_card_and_platform_take_is_on_the_clock_and_once() -> None:
+    clock = Clock()
+    handle = TimedHandle(Slow(), clock)  # type: ignore[arg-type]
+    handle.transmit(b"")
+    handle.transmit(b"")
+    assert clock.card >= 0.004
+    asked = TimedAsked(Slow(), time.perf_counter(), clock)
+    asked.result()
+    once = clock.request
+    asked.result()
+    assert clock.request == once >= 0.002

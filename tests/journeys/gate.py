@@ -57,6 +57,12 @@ class Doors:
         self.site.agent.start()
         self._feed.listen()
 
+    def reopen(self) -> None:
+        """Kill the agent and start it again."""
+        self.site.agent.kill()
+        self.site.agent.start()
+        self._feed.listen()
+
     def card(self, key: str, door: str = DOOR) -> Card:
         return self.wallet.at(key, AT[door])
 

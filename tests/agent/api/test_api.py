@@ -19,9 +19,12 @@ from agent.api.feed import BACKLOG, Feed
 from agent.api.server import ApiServer, SocketUnusable
 from agent.cli.client import Client, DaemonAbsent, DaemonRefused
 from agent.loans import DeviceUnknown
+from agent.signin import SignInOff, SignInOpen, SignInUnable
+from agent.staff import StaffNeeded
 from agent.texts import Texts
 from offline_store.event import Record
 from offline_store.faults import JournalBusy
+from sync.requests import RequestOffline
 from world import Fault
 from world.real import RealWorld
 
@@ -70,12 +73,29 @@ class FakeDaemon:
         return {"whole": True}
 
     def lend(self, device: str, seconds: float) -> None:
+        if self.fault is not None:
+            raise self.fault
         if device != "eye":
             raise DeviceUnknown(device=device, known="eye")
         self.asked.append(("lend", device, seconds))
 
     def take_back(self, device: str) -> None:
         self.asked.append(("back", device))
+
+    def sign_in(self) -> dict[str, Any]:
+        return {"state": "NONE", "staff": None}
+
+    def begin_sign_in(self) -> dict[str, Any]:
+        if self.fault is not None:
+            raise self.fault
+        self.asked.append(("begin",))
+        return {"state": "PENDING", "staff": None}
+
+    def cancel_sign_in(self) -> None:
+        self.asked.append(("cancel",))
+
+    def sign_out(self) -> None:
+        self.asked.append(("sign-out",))
 
     def sentence(self, fault: Fault) -> str:
         return Texts("en").fault(fault)
@@ -209,6 +229,48 @@ def test_a_body_that_does_not_fit_changes_nothing(
     status, body = served.request(
         "POST", "/v1/devices/eye/release", {"Content-Type": kind}, content
     )
+    assert (status, body["error"]) == (400, "api.bad-body")
+    assert served.daemon.asked == []
+
+
+def test_a_sign_in_begins_is_looked_at_and_ends(served: Served) -> None:
+    assert served.client.get("/v1/sign-in")["state"] == "NONE"
+    assert served.daemon.asked == [], "looking changes nothing"
+    assert served.client.post("/v1/sign-in", {})["state"] == "PENDING"
+    assert served.client.post("/v1/sign-in/cancel", {}) == {"version": 1}
+    assert served.client.post("/v1/sign-out", {}) == {"version": 1}
+    assert served.daemon.asked == [("begin",), ("cancel",), ("sign-out",)]
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [
+        (SignInOff(), 404),
+        (SignInOpen(seconds=30), 409),
+        (SignInUnable(), 503),
+        (RequestOffline(service="sign-in"), 503),
+    ],
+)
+def test_a_sign_in_that_cannot_begin_is_told_why(served: Served, fault: Fault, status: int) -> None:
+    served.daemon.fault = fault
+    told, body = served.request("POST", "/v1/sign-in", JSON)
+    assert (told, body["error"]) == (status, fault.code)
+    assert body["sentence"]
+
+
+def test_what_is_kept_for_staff_is_forbidden_to_all_others(served: Served) -> None:
+    served.daemon.fault = StaffNeeded(capability="lend-devices")
+    status, body = served.request("POST", "/v1/devices/eye/release", JSON)
+    assert (status, body["error"]) == (403, "sign-in.staff-needed")
+
+
+@pytest.mark.parametrize("route", ["/v1/sign-in", "/v1/sign-in/cancel", "/v1/sign-out"])
+@pytest.mark.parametrize(("content", "kind"), [(b"{}", "text/plain"), (b'{"who": "me"}', "")])
+def test_a_sign_in_is_ordered_in_json_without_a_name(
+    served: Served, route: str, content: bytes, kind: str
+) -> None:
+    headers = {"Content-Type": kind or "application/json"}
+    status, body = served.request("POST", route, headers, content)
     assert (status, body["error"]) == (400, "api.bad-body")
     assert served.daemon.asked == []
 

@@ -66,7 +66,7 @@ def test_an_answer_against_somebody_refuses_in_every_scene_that_asks(
         assert stand.tap("lin").reason is reason
         assert stand.barrier.opened == 0
         # And remembered against him, however lenient the scene is while nobody answers.
-        stand.requests.online = False
+        stand.link.online = False
         stand.world.jump_clock(400 * DAY)
         assert stand.tap("lin").reason is reason
 
@@ -105,7 +105,7 @@ def test_a_card_that_gave_no_identity_is_not_asked_about() -> None:
 def test_what_was_answered_is_remembered_with_its_age() -> None:
     def scenario(stand: Stand) -> None:
         assert stand.tap("lin").accepted
-        stand.requests.online = False
+        stand.link.online = False
         stand.world.jump_clock(3_600)
         report = stand.tap("lin")
         assert report.accepted
@@ -120,7 +120,7 @@ def test_what_was_answered_is_remembered_with_its_age() -> None:
 def test_a_memory_of_a_memory_is_as_old_as_the_answer() -> None:
     def scenario(stand: Stand) -> None:
         stand.tap("lin")
-        stand.requests.online = False
+        stand.link.online = False
         for _ in range(3):
             stand.world.jump_clock(1_000)
             stand.tap("lin")
@@ -133,7 +133,7 @@ def test_a_memory_of_a_memory_is_as_old_as_the_answer() -> None:
 def test_too_old_an_answer_is_none() -> None:
     def scenario(stand: Stand) -> None:
         stand.tap("lin")
-        stand.requests.online = False
+        stand.link.online = False
         stand.world.jump_clock(DAY + 60)
         assert stand.tap("lin").reason is Reason.STATUS_UNKNOWN
 
@@ -143,7 +143,7 @@ def test_too_old_an_answer_is_none() -> None:
 def test_a_clock_that_went_back_makes_no_answer_young() -> None:
     def scenario(stand: Stand) -> None:
         stand.tap("lin")
-        stand.requests.online = False
+        stand.link.online = False
         stand.world.jump_clock(-7 * DAY)
         assert stand.tap("lin").reason is Reason.STATUS_UNKNOWN
         assert sources(stand.store.taps()[1]) == {"platform"}
@@ -154,7 +154,7 @@ def test_a_clock_that_went_back_makes_no_answer_young() -> None:
 def test_a_clock_that_was_never_set_remembers_nothing() -> None:
     def scenario(stand: Stand) -> None:
         stand.tap("lin")
-        stand.requests.online = False
+        stand.link.online = False
         stand.world.jump_clock(-stand.world.now())
         assert stand.tap("lin").reason is Reason.STATUS_UNKNOWN
 
@@ -216,10 +216,10 @@ def test_platform_away_at_noon_keeps_the_gates_pace(seed: int) -> None:
         began = stand.world.monotonic()
         for _ in range(50):
             assert stand.tap("lin").accepted
-        assert all(wait <= WITHIN + 0.001 for wait in stand.requests.waited)
+        assert all(wait <= WITHIN + 0.001 for wait in stand.link.waited)
         took = stand.world.monotonic() - began
-        assert sum(stand.requests.waited) <= WITHIN * (3 + took / 10)
-        assert len(stand.requests.waited) < 10
+        assert sum(stand.link.waited) <= WITHIN * (3 + took / 10)
+        assert len(stand.link.waited) < 10
         assert {event.detail["status_fault"] for event in stand.store.taps()} == {
             "request.timeout",
             "status.resting",
@@ -246,11 +246,11 @@ def test_a_platform_that_is_back_is_asked_again_after_its_rest() -> None:
 
 def test_a_link_that_is_down_costs_no_wait_and_needs_no_rest() -> None:
     def scenario(stand: Stand) -> None:
-        stand.requests.online = False
+        stand.link.online = False
         for _ in range(5):
             stand.tap("lin")
-        assert stand.requests.waited == []
-        stand.requests.online = True
+        assert stand.link.waited == []
+        stand.link.online = True
         assert stand.tap("lin").accepted
 
     play(scenario, scene=WINDOW)
@@ -260,7 +260,7 @@ def test_acceptances_of_one_person_while_nobody_answers_are_counted_by_the_day()
     scene = Scene(kind="service-window", offline=Offline(unknown="accept", max_count=2))
 
     def scenario(stand: Stand) -> None:
-        stand.requests.online = False
+        stand.link.online = False
         assert [stand.tap("lin").reason.value for _ in range(3)] == [
             "accepted",
             "accepted",
