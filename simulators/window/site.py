@@ -120,6 +120,7 @@ taps = false
 
 [sign_in]
 enabled = true
+poll = 0.5
 
 [facade]
 socket = "{self.sscard_socket}"
