@@ -179,12 +179,12 @@ class Connection:
         if not ready:
             raise NoReader(interface=", ".join(kind.value for kind in plan.kinds))
         held = {lease.reader for lease in self._desk.leases.of(self)}
-        lying = [seat for seat in ready if seat.lying is not None]
+        # Looked at once: a card that comes meanwhile is heard by the next call.
+        full = [seat for seat in seats if seat.lying is not None]
+        lying = [seat for seat in ready if seat in full]
         for seat in [seat for seat in lying if seat.reader.name in held] or lying:
             return seat
-        if any(seat.lying is not None for seat in seats):
-            raise OtherKind
-        raise NoCard
+        raise OtherKind if full else NoCard
 
 
 def _of(kind: Interface, seats: Sequence[ReaderSeat]) -> Sequence[ReaderSeat]:
