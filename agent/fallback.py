@@ -11,6 +11,7 @@ from typing import Final
 from apdu.authentication import Authenticator, CardParameters, Mode, Pending
 from apdu.keys import RKSSSE, Key
 from apdu.psam import PsamUnable
+from sync.requests import RequestFault
 from world import Fault
 
 # No PSAM, no algorithm, no RKSSSE, 6A88, key level: spec social-security-card.md, Which mode.
@@ -25,6 +26,7 @@ class FallbackAuthenticator:
         self._psam = psam
         self._hsm = hsm
         self._using = psam
+        self._unable: PsamUnable | None = None  # why the PSAM does not serve this flow
         self._asked: list[_Step] = []  # and not fetched
 
     @property
@@ -54,11 +56,17 @@ class FallbackAuthenticator:
 
     def fetch(self, step: "_Step") -> bytes:
         """A step's result, from whoever serves the flow."""
-        if self._using is self._psam and any(_unable(each.pending) for each in self._asked):
-            self._turn_to_hsm()
+        if self._using is self._psam:
+            self._unable = next(filter(None, map(_unable, self._asked)), None)
+            if self._unable is not None:
+                self._turn_to_hsm()
         if step in self._asked:
             self._asked.remove(step)
-        return step.pending.result()
+        try:
+            return step.pending.result()
+        except RequestFault as fault:
+            # Who has an HSM of his own (`…_HSM_Step1`) wants to know what the PSAM lacked.
+            raise fault from self._unable
 
     def _ask(self, question: "_Question") -> Pending[bytes]:
         step = _Step(self, question, question(self._using))
@@ -89,12 +97,12 @@ class _Step:
         return self._fallback.fetch(self)
 
 
-def _unable(pending: Pending[bytes]) -> bool:
+def _unable(step: _Step) -> PsamUnable | None:
     """Waits for it. What else is wrong is told by whoever fetches it."""
     try:
-        pending.result()
+        step.pending.result()
     except PsamUnable as fault:
-        return fault.interface_error in LEADS_TO_HSM
+        return fault if fault.interface_error in LEADS_TO_HSM else None
     except Fault:
-        return False
-    return False
+        return None
+    return None

@@ -32,7 +32,6 @@ from apdu.keys import PUK
 from apdu.processors import Observer
 from apdu.quirks import STANDARD, Quirks
 from apdu.social_security import SocialSecurityCard
-from apdu.transactions import TRANSACTIONS, Transaction, transactions_of
 from world import Fault
 
 
@@ -166,10 +165,6 @@ class CardSession:
         """Win what writing that file needs before its data are known. Raises as `read`."""
         with _Entry(ask_pin) as entry:
             self._open(address, self.needs_for_writing(address), entry)
-
-    def transactions(self, ask_pin: AskPin | None = None) -> tuple[Transaction, ...]:
-        """The card's log of payments, newest first. Raises as `read`."""
-        return transactions_of(self.read((TRANSACTIONS,), ask_pin=ask_pin))
 
     def pin_tries(self) -> int | None:
         """How many wrong PINs the card still takes; None: it has no PIN. Costs no try."""

@@ -106,7 +106,7 @@ class Cast(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     terminal_number: Annotated[str, Meta(pattern=r"^[0-9]{12}$")]
     people: tuple[Person, ...]
     cards: tuple[PersonsCard, ...]
-    visits: tuple[Visit, ...]
+    visits: tuple[Visit, ...] = ()
 
     @cached_property
     def city(self) -> City:
@@ -172,10 +172,17 @@ class Wallet:
         """
         if key == FOREIGN:
             return foreign_card(interface)
+        inside, historical = self._card(key)
+        return face(wrong(inside) if wrong else inside, historical, interface)
+
+    def inside(self, key: str) -> SocialSecurityCardOs:
+        """What no terminal sees of a card: its files, keys and tries."""
+        return self._card(key)[0]
+
+    def _card(self, key: str) -> tuple[SocialSecurityCardOs, bytes]:
         if key not in self._issued:
             self._issued[key] = self._issue(self._cast.card(key))
-        inside, historical = self._issued[key]
-        return face(wrong(inside) if wrong else inside, historical, interface)
+        return self._issued[key]
 
     def _issue(self, card: PersonsCard) -> tuple[SocialSecurityCardOs, bytes]:
         issuer = self._cast.issuer_of(card)

@@ -14,7 +14,9 @@ import msgspec
 
 from agent.facade.call import Answer
 from agent.texts import Texts
+from apdu.psam import PsamUnable
 from apdu.status import StatusFault
+from sync.requests import RequestFault
 from world import Fault
 
 
@@ -49,7 +51,13 @@ def row_of(kind: type[Fault]) -> Row | None:
 
 
 def told(fault: Fault) -> Answer:
-    """The fault as the caller hears it: number, and words in Chinese."""
+    """The fault as the caller hears it: number, and words in Chinese.
+
+    Where the PSAM was unable and the platform's HSM could not be asked, it is the PSAM's fault: by
+    its number a caller with an HSM of his own goes on to `…_HSM_Step1`.
+    """
+    if isinstance(fault, RequestFault) and isinstance(fault.__cause__, PsamUnable):
+        fault = fault.__cause__
     row = row_of(type(fault))
     words = _texts().fault(fault)
     if row is not None:

@@ -34,7 +34,8 @@ COSTS_TIME: Final = (RequestTimeout, RequestLost, TimedOut, Unreachable)
 
 @dataclass(frozen=True)
 class Findings:
-    """Holder, card and business; all unknown with `fault`, the code of what went wrong."""
+    """Holder, card and business; all that was asked unknown with `fault`, the code of what went
+    wrong."""
 
     checks: tuple[Check, ...]
     fault: str = ""

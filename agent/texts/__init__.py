@@ -24,6 +24,7 @@ _TRANSLATED = (
     "equipment",
     "side",
     "state",
+    "ending",
 )  # facts whose values are words of the section with that name
 
 

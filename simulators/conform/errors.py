@@ -5,6 +5,7 @@ from functools import partial
 
 from simulators.cards import Algorithm, PsamKeyId
 from simulators.cards.contract import Interface
+from simulators.cards.faults import wrong_record_lengths
 from simulators.cards.foreign import foreign_card
 from simulators.conform.cases import Bench, Mismatch, case, require_result, text
 from simulators.conform.cast import CARDS
@@ -171,6 +172,13 @@ def blocked_application(bench: Bench) -> None:
     got = bench.call("iReadCardBas", 1)
     if got.result >= -1000:
         raise Mismatch("a card's error", f"result {got.result}")
+
+
+@case("ERR-027", "-15: a record whose length is not what it says", "-15：卡内数据长度不符",
+      "cards", "psam")  # fmt: skip
+def wrong_length(bench: Bench) -> None:
+    bench.stage.lay(CARDS["3.0-sm4"].fresh(), wrong=partial(wrong_record_lengths, by=-2))
+    bench.refused(-15, "iReadCardBas", 1)
 
 
 def _torn(bench: Bench, *, where: str, apdu: int) -> None:

@@ -2,17 +2,27 @@
 
 from agent.cli.context import Context
 from simulators.box.fitting import fitted_box
+from simulators.demo.counter import CounterScreen
 from simulators.demo.devices import toured
 from simulators.demo.morning import Morning
 from simulators.demo.screen import Screen
 from simulators.demo.showroom import Showroom
+from simulators.demo.window import WindowDay
 from simulators.site import Site
 from simulators.timing import Air, TimeTable
+from simulators.window.day import load_day
+from simulators.window.site import WindowSite
 
 
 def run(context: Context, scene: str, air: Air | None = None) -> int:
     """Play the scene. 0 when everything went as expected and the platform holds the journal."""
-    return _devices(context) if scene == "devices" else _morning(context, air)
+    match scene:
+        case "devices":
+            return _devices(context)
+        case "service-window":
+            return _window(context)
+        case _:
+            return _morning(context, air)
 
 
 def _morning(context: Context, air: Air | None) -> int:
@@ -34,3 +44,13 @@ def _devices(context: Context) -> int:
         tour = toured(box, showroom)
         showroom.outcome(box, tour)
     return 0 if tour.good else 1
+
+
+def _window(context: Context) -> int:
+    """A day at a service window: three provinces, codes, ID cards, PINs, an old program."""
+    screen, day = CounterScreen(context), load_day()
+    with WindowSite(day.cast, language=context.texts.language) as site:
+        screen.parts(site)
+        outcome = WindowDay(site, day.visits, screen).play()
+        screen.outcome(outcome)
+    return 0 if outcome.good else 1

@@ -9,6 +9,7 @@ from agent.fallback import LEADS_TO_HSM, FallbackAuthenticator
 from agent.hsm import HsmDesk
 from agent.reading import CardDesk
 from agent.reasons import Reason
+from agent.stages import Stages
 from apdu.authentication import AuthenticationFailed
 from apdu.crypto import Algorithm as KeyAlgorithm
 from apdu.crypto import LevelFactors
@@ -433,3 +434,15 @@ def test_what_the_psam_proves_wrong_is_not_asked_again_elsewhere() -> None:
         read(Scripted(CARD_3_0), FallbackAuthenticator(psam, hsm))
     assert caught.value.facts["mode"] == "psam"
     assert hsm.asked == []
+
+
+def test_a_platform_that_is_away_is_told_with_what_the_psam_lacked() -> None:
+    def scenario(stand: HsmStand) -> None:
+        stand.to_hsm.online = False
+        stand.door.insert(stand.card("lin"))
+        handle = stand.door.open()
+        with pytest.raises(RequestOffline) as told:
+            stand.desk.read_in_clear(handle, Stages(stand.world, 0.0))
+        assert isinstance(told.value.__cause__, PsamMissing)
+
+    play(scenario)

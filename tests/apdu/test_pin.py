@@ -15,6 +15,8 @@ from apdu.pin import (
     send_secured,
     wipe,
 )
+from apdu.processors import Exchange
+from apdu.session import open_session
 from apdu.status import (
     ExternalAuthenticationRefused,
     PinBlocked,
@@ -298,3 +300,17 @@ def test_wipe_overwrites_in_place() -> None:
     wipe(entered)
     assert entered == b""
     assert bytes(seen) == b"123456"  # the control: a copy is what nobody wipes
+
+
+def test_neither_pin_nor_cryptogram_shows_in_a_trace_a_fault_or_a_repr() -> None:
+    shown: list[Exchange] = []
+    card = bench()
+    session = open_session(card.channel, card.authenticator, keys=card.keys, observer=shown.append)
+    session.reload_pin(digits("86420975"))
+    session.change_pin(digits("86420975"), digits("97531864"))
+    with pytest.raises(WrongPin) as caught:
+        session.verify_pin(digits("86420975"))
+    told = f"{shown!r} {caught.value!r} {caught.value.facts!r} {session!r} {session.parameters!r}"
+    assert "86420975" not in told
+    assert "97531864" not in told
+    assert any("86420975" in sent.hex() for sent in card.channel.sent)  # the control

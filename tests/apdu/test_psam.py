@@ -5,7 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apdu.channel import CardGone, CardMute, ReaderGone, Transport
+from apdu.city_keys import CityKeys
 from apdu.crypto import Algorithm, LevelFactors
+from apdu.keys import PUK, UKSSSE
 from apdu.psam import (
     ENVIRONMENTS,
     MAC_AND_ENCRYPT_TYPE,
@@ -258,3 +260,19 @@ def test_half_an_answer_is_no_command(special: dict[bytes, bytes]) -> None:
         Psam(Answering(answering(special))).secured(
             Algorithm.SM4, STK, FACTORS, FACTOR, bytes.fromhex("8424000114"), bytes(16)
         )
+
+
+def test_a_keys_number_and_usage_come_from_the_authoritys_table() -> None:
+    keys = CityKeys.of(psam_ids={"PUK": 0x10}, psam_usages={"PUK": 8})
+    puk = PsamKey.of(PUK, keys, Algorithm.TDES)
+    psam, channel = psam_with(
+        [
+            *opening("31"),
+            (f"BFDE6810 20 {PATH} 0102030405060708", "9000"),
+            ("80FA0000 08 1112131415161718", "01020304050607089000"),
+        ]
+    )
+    assert compute(psam, Algorithm.TDES, puk).hex() == "0102030405060708"
+    assert channel.finished
+    with pytest.raises(PsamLacksKey):
+        PsamKey.of(UKSSSE, keys, Algorithm.TDES)

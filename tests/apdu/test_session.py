@@ -2,8 +2,11 @@
 generation, read and written back."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from apdu.authentication import AuthenticationFailed
 from apdu.card_files import CardFiles
@@ -177,6 +180,31 @@ def test_all_structures_are_read_on_every_generation(
         "SSSEEF06|519900190001010011|测试甲|$DF01EF15|19|357^190001^359|$"
         f"DF04EF08|{'|'.join(rows)}|$SSSEEF08|{photo.hex().upper()}|$"
     )
+
+
+TRANSACTIONS = parse_address("DF04EF08|$")
+
+
+@given(st.binary(min_size=28, max_size=28))
+def test_any_transaction_has_seven_parts_or_is_a_fault(row: bytes) -> None:
+    card = bench()
+    card.inside.application("DF04").files[-1].append(row)  # type: ignore[attr-defined]
+    with card.session() as session, suppress(RecordFault):
+        (data,) = session.read(TRANSACTIONS, ask_pin=enter_pin)
+        assert data.values[0].count("^") == 6
+
+
+def test_a_part_that_would_read_as_two_is_a_fault() -> None:
+    made = Transaction(1, "519900000001", "20200101120000", 1, 2, 3, kind="^")
+    with bench(transactions=[made]).session() as session, pytest.raises(RecordFault):
+        session.read(TRANSACTIONS, ask_pin=enter_pin)
+
+
+def test_a_row_of_another_length_is_a_fault() -> None:
+    card = bench()
+    card.inside.application("DF04").files[-1].append(bytes(27))  # type: ignore[attr-defined]
+    with card.session() as session, pytest.raises(RecordFault):
+        session.read(TRANSACTIONS, ask_pin=enter_pin)
 
 
 @pytest.mark.parametrize(
@@ -363,6 +391,17 @@ def test_a_value_that_does_not_fit_is_refused(address: str, value: str, reason: 
     with bench().session() as session, pytest.raises(ValueFault) as caught:
         session.write(parse_data(f"{value}|$", parse_address(address)))
     assert caught.value.facts["reason"] == reason
+
+
+def test_a_file_may_be_opened_before_its_data_are_known_and_its_key_is_shown_once() -> None:
+    card = bench()
+    files = parse_address("DF01EF05|20|$")
+    with card.session() as session:
+        session.open_for_writing(files[0])
+        session.write(parse_data("12|$", files))
+        assert session.read(files, how="key")[0].values == ("12",)
+    shown = [command[3] for command in card.channel.sent if command[1] == 0x82]
+    assert shown == [0x83, 0x90]  # UK1DF01, then RK1DF01
 
 
 def test_an_empty_value_is_written_as_padding() -> None:

@@ -236,6 +236,33 @@ def test_the_links_settings_fit_together(sync: str, code: str, key: str) -> None
     assert (problem.code, problem.facts["key"]) == (code, key)
 
 
+CLIENT = 'name = "his"\nuser = "his"\npurpose = "p"\n'
+LAB = CLIENT.replace("his", "lab", 1)
+
+
+@pytest.mark.parametrize(
+    ("clients", "code", "key"),
+    [
+        ([CLIENT, CLIENT], "config.duplicate-name", "facade.clients"),
+        ([CLIENT, LAB], "config.duplicate-name", "facade.clients[lab].user"),
+        ([CLIENT.replace('user = "his"\n', "")], "config.missing-key", "facade.clients[his].user"),
+        ([CLIENT + 'host = "localhost:1"'], "config.needs-key", "facade.clients[his].host"),
+        ([CLIENT + 'lanes = ["exit"]'], "config.unknown-name", "facade.clients[his].lanes"),
+        ([CLIENT + 'origin = "https://x/y"'], "config.wrong-value", "facade.clients[his].origin"),
+        ([CLIENT + "capabilities = 1"], "config.wrong-value", "facade.clients[his].capabilities"),
+    ],
+)
+def test_the_clients_of_the_interface_fit_together(clients: list[str], code: str, key: str) -> None:
+    text = WHOLE + "[facade]\n" + "".join(f"[[facade.clients]]\n{c}\n" for c in clients)
+    assert (code, key) in {(p.code, str(p.facts["key"]).split("[0]")[0]) for p in problems(text)}
+
+
+def test_only_at_a_counter_may_cards_wait_for_a_program() -> None:
+    gate = changed('direction = "entry"', 'direction = "entry"\ntaps = false')
+    assert only(gate).facts["key"] == "lanes[entry].taps"
+    parse(gate.replace('direction = "entry"', 'direction = "counter"').encode(), "box.toml")
+
+
 @pytest.mark.parametrize(
     ("raw", "line", "column"),
     [

@@ -62,6 +62,9 @@ class FakeDaemon:
     def attached(self) -> Sequence[str]:
         return ("Fake door",)
 
+    def leases(self) -> Sequence[dict[str, Any]]:
+        return [{"reader": "door", "client": "his"}]
+
     def records(self, epoch: str | None, after: int, limit: int) -> Sequence[Record]:
         self.asked.append((epoch, after, limit))
         return [Record(epoch="e" * 32, seq=after + 1, body="{}", hash="0" * 64, mac="0" * 64)]
@@ -78,9 +81,6 @@ class FakeDaemon:
 
     def take_back(self, device: str) -> None:
         self.asked.append(("back", device))
-
-    def leases(self) -> Sequence[dict[str, Any]]:
-        return [{"reader": "door"}]
 
     def sign_in(self) -> dict[str, Any]:
         return {"state": "NONE", "staff": None}

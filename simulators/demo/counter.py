@@ -1,0 +1,110 @@
+"""Shows the day at the window in the terminal: a line per visit as it goes, a table at the end."""
+
+from rich import box
+from rich.table import Table
+
+from agent.cli.context import Context
+from simulators.demo.window import Outcome, Row
+from simulators.window.site import WindowSite
+
+COLUMNS = {"person": 8, "shows": 8, "expected": 20, "decided": 20, "way": 5, "at-platform": 8}
+
+
+class CounterScreen:
+    """See `simulators.demo.window.Audience`; with `--json` it keeps silent until the end."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._texts = context.texts
+        self._print = context.console.print
+        self._silent = context.as_json
+
+    def parts(self, site: WindowSite) -> None:
+        """Which real parts are running."""
+        if not self._silent:
+            facts = {"pcscd": site.pcscd.pid, "broker": site.broker.pid, "port": site.broker.port}
+            self._print(
+                self._texts.ui("demo-parts", stack=site.reader_stack, **facts), highlight=False
+            )
+
+    def incident(self, name: str) -> None:
+        if not self._silent:
+            self._print(f"[yellow]⚡ {self._texts.ui('demo-' + name)}[/]")
+
+    def visit(self, row: Row) -> None:
+        if self._silent:
+            return
+        good = row.got in ("accepted", "OK", "CONFIRMED")
+        mark = "[green]●[/]" if good else "[red]●[/]"
+        age = "" if row.age_s is None else f" {self._texts.ui('demo-remembered', age=row.age_s)}"
+        self._print(
+            f"{row.visit.at} {mark} {row.person} [dim]{self._shows(row)}[/] {row.got}"
+            f"{'' if row.agrees else f' [red]≠ {row.visit.expect}[/]'} "
+            f"[dim]{row.way}{age} {self._texts.ui('window-' + row.visit.note)}[/]",
+            highlight=False,
+        )
+
+    def _shows(self, row: Row) -> str:
+        orders = " ".join(row.visit.orders)
+        return self._texts.ui(f"shows-{row.visit.shows}") + (f" ({orders})" if orders else "")
+
+    def outcome(self, outcome: Outcome) -> None:
+        """The table and the last line."""
+        data = {
+            "rows": [_data(outcome, row) for row in outcome.rows],
+            "visits": len(outcome.rows),
+            "disclosures": outcome.disclosures,
+            "journal_rows": len(outcome.journal),
+            "platform_rows": len(outcome.platform),
+            "equal_hashes": outcome.same,
+            "chain_whole": outcome.whole,
+            "reader_stack": outcome.reader_stack,
+            "broker_pid": outcome.broker_pid,
+            "good": outcome.good,
+        }
+        self._context.show(data, lambda console: self._table(outcome))
+
+    def _table(self, outcome: Outcome) -> None:
+        ui = self._texts.ui
+        table = Table(box=box.SIMPLE_HEAD)
+        for column, width in COLUMNS.items():
+            table.add_column(ui(column), no_wrap=True, width=width)
+        for row in outcome.rows:
+            at_platform = "✓" if outcome.at_platform(row) else "–"
+            table.add_row(
+                row.person,
+                ui(f"shows-{row.visit.shows}"),
+                row.visit.expect,
+                row.got if row.agrees else f"[red]{row.got}[/]",
+                row.way,
+                at_platform,
+            )
+        self._print(table)
+        rows = {"journal": len(outcome.journal), "platform": len(outcome.platform)}
+        self._print(ui("demo-same" if outcome.same else "demo-differs", **rows))
+        self._print(
+            ui(
+                "demo-window-last",
+                visits=len(outcome.rows),
+                disclosures=outcome.disclosures,
+                stack=outcome.reader_stack,
+                broker=outcome.broker_pid,
+                verdict=ui("demo-good" if outcome.good else "demo-bad"),
+            ),
+            highlight=False,
+        )
+
+
+def _data(outcome: Outcome, row: Row) -> dict[str, object]:
+    return {
+        "at": row.visit.at,
+        "person": row.person,
+        "shows": row.visit.shows,
+        "orders": list(row.visit.orders),
+        "expected": row.visit.expect,
+        "got": row.got,
+        "way": row.way,
+        "remembered_s": row.age_s,
+        "at_platform": outcome.at_platform(row),
+        "agrees": row.agrees,
+    }

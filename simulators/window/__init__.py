@@ -1,0 +1,1 @@
+"""A service window and its made-up day: who comes, what he shows, what the clerk's program asks."""
