@@ -28,6 +28,8 @@ NOT_ASKED = "not-asked"  # `Check.status`: whoever answered has nothing to do wi
 # `Draft.detail`: accepted although no status service answered; "own", or "foreign" for a card of
 # another province.
 OFFLINE = "offline"
+# `Draft.detail` of a payment end: where its intent stands, when that is in an earlier epoch.
+INTENT_EPOCH, INTENT_SEQ = "intent_epoch", "intent_seq"
 STATUS_FAULT = "status_fault"  # `Draft.detail`: why no status service answered; a fault's code
 
 

@@ -17,7 +17,15 @@ import msgspec
 from offline_store import chain
 from offline_store.clock_quality import clock_quality
 from offline_store.epochs import Epoch, read_epoch, write_epoch
-from offline_store.event import OFFLINE, Draft, Event, Record
+from offline_store.event import (
+    INTENT_EPOCH,
+    INTENT_SEQ,
+    OFFLINE,
+    Draft,
+    Event,
+    EventKind,
+    Record,
+)
 from offline_store.faults import (
     BadSeed,
     JournalDamaged,
@@ -133,6 +141,8 @@ class Journal:
         mac = chain.mac(tip.key, digest)
         if refers is None and event.refers is not None:
             refers = row_id(tip.number, event.refers)
+        elif refers is None and INTENT_EPOCH in event.detail and not again:
+            refers = self._intent(event)
         self.db.execute(
             "INSERT INTO events (id, kind, time_ms, person, scene, lane, verdict, refers,"
             " body, hash, mac, sealed, asked, offline)"
@@ -154,8 +164,31 @@ class Journal:
                 None if again else event.detail.get(OFFLINE),
             ),
         )
+        if not again:
+            self._note_payment(event.kind, row_id(tip.number, event.seq), refers)
         record = Record(epoch=tip.epoch, seq=event.seq, body=body, hash=digest, mac=mac)
         return record, replace(tip, seq=event.seq, hash=digest, key=chain.next_key(tip.key))
+
+    def _note_payment(self, kind: EventKind, row: int, refers: int | None) -> None:
+        """An intent is open until an event about it says what became of it; an end that was not
+        executed said nothing."""
+        if kind == "intent":
+            self.db.execute("INSERT INTO open_intents VALUES (?)", (row,))
+        elif kind in ("payment-end", "recovery") and refers is not None:
+            self.db.execute("DELETE FROM open_intents WHERE id = ?", (refers,))
+        if kind == "recovery" and refers is not None:
+            self.db.execute(
+                "INSERT OR IGNORE INTO open_intents"
+                " SELECT refers FROM events WHERE id = ? AND kind = 'payment-end'",
+                (refers,),
+            )
+
+    def _intent(self, event: Event) -> int | None:
+        """The row of an intent of an earlier epoch, which the event names by epoch and seq."""
+        found = self.db.execute(
+            "SELECT number FROM epochs WHERE epoch = ?", (event.detail[INTENT_EPOCH],)
+        ).fetchone()
+        return row_id(found[0], int(event.detail[INTENT_SEQ])) if found else None
 
     # Epochs
 

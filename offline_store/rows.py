@@ -7,13 +7,16 @@ primary key is the order of the journal, oldest epoch first, and no second index
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
+
 from offline_store.chain import body_hash
-from offline_store.event import Record
+from offline_store.event import Event, Record
 from offline_store.faults import JournalDamaged
 from trust.sm3 import sm3
 from world import Database
 
 SEQ_BITS = 40
+OPEN_AT_MOST = 500  # intents, ≤ 5 ms
 MOST_SEQ = (1 << SEQ_BITS) - 1
 COLUMNS = "epochs.epoch, events.id, events.body, events.hash, events.mac"
 SOURCE = "events JOIN epochs ON epochs.number = events.id >> 40"
@@ -72,6 +75,14 @@ def read_records(
     if sound and any(not _sound(record) for record in records):
         raise JournalDamaged(cause="hash")
     return records
+
+
+def open_intents(db: Database) -> list[Event]:
+    """Payments that were begun and have no end yet, oldest first; there are ever only a few."""
+    rows = db.execute(
+        "SELECT body FROM open_intents JOIN events USING (id) ORDER BY id LIMIT ?", (OPEN_AT_MOST,)
+    ).fetchall()
+    return [msgspec.json.decode(body, type=Event) for (body,) in rows]
 
 
 def _sound(record: Record) -> bool:

@@ -16,6 +16,7 @@ from offline_store.epochs import Epoch
 from offline_store.event import OFFLINE, Event
 from offline_store.files import SALVAGED
 from offline_store.rows import MOST_SEQ, SEQ_BITS, Span, as_text, checked, merged, row_id, without
+from offline_store.schema import OPEN_INTENTS
 from world import Database, World
 
 _CHUNK = 100
@@ -48,6 +49,7 @@ def salvage(world: World, damaged: Path, fresh: Database) -> None:
             known = [Span(*row[1:3]) for row in lost_before if row[0] == number]
             lost = without(whole, merged(held) + known)
             _enter(fresh, "damage", [checked(number, *span, damaged.name) for span in lost])
+        fresh.execute(OPEN_INTENTS)
         fresh.execute("COMMIT")
     finally:
         _close(old)

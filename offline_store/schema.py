@@ -16,6 +16,15 @@ _TRIGGER = (
     " BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END"
 )
 
+# All of them, from the events alone; also after a journal was taken over from a damaged one. What
+# was entered again in a later epoch is told of by its first row.
+OPEN_INTENTS = (
+    "INSERT OR IGNORE INTO open_intents SELECT id FROM events i WHERE kind = 'intent'"
+    " AND body ->> '$.detail.was_seq' IS NULL AND NOT EXISTS (SELECT 1 FROM events e"
+    " WHERE e.refers = i.id AND e.kind IN ('payment-end', 'recovery') AND NOT EXISTS"
+    " (SELECT 1 FROM events r WHERE r.refers = e.id AND r.kind = 'recovery'))"
+)
+
 
 def _journal(tables: Tables) -> None:
     tables.create_table("meta", {"name": str, "value": str}, pk="name")
@@ -105,7 +114,14 @@ def _standing(tables: Tables) -> None:
         )
 
 
-STEPS: tuple[Callable[[Tables], None], ...] = (_journal, _standing)
+def _payments(tables: Tables) -> None:
+    """Intents that have no end yet: what a terminal has to find out of the cards that come back,
+    found at once however long the journal is. Kept by `Journal.insert`."""
+    tables.create_table("open_intents", {"id": int}, pk="id")
+    tables.execute(OPEN_INTENTS)
+
+
+STEPS: tuple[Callable[[Tables], None], ...] = (_journal, _standing, _payments)
 assert len(STEPS) == SCHEMA
 
 

@@ -12,12 +12,14 @@ from datetime import date
 from pathlib import Path
 from typing import TypeVar
 
+from offline_store.event import Event as StoredEvent
 from offline_store.event import Record
 from offline_store.faults import IdentityGone, JournalStopped, Unstored
 from offline_store.jobs import Job
 from offline_store.journal import Journal, Setting
 from offline_store.reading import Reading, verified
 from offline_store.receipts import Receipt, outbox
+from offline_store.rows import open_intents
 from offline_store.sealing import Sealer
 from offline_store.status import Head, Status, Verification
 from offline_store.turn import Entry, ListSource, NoLists, Seen, Turn
@@ -99,6 +101,14 @@ class Store:
         self._queue.put(Waiting(job, decide), _TAP)
         return job.wait(self._patience, worker)
 
+    def look(self, read: Callable[[Turn], T]) -> T:
+        """What a turn can read, before there is anything to record; `read` must not raise, and
+        what it found may have changed by the turn. Raises `Unstored`."""
+        worker = self._worker()
+        job: Job[T] = Job(self._world)
+        self._queue.put(lambda: self._writer.look(job, read), _TAP)
+        return job.wait(self._patience, worker)
+
     def receipt(self, receipt: Receipt) -> None:
         """Take the platform's receipt in; durable on return. Raises `Unstored`."""
         self._ask(lambda journal: self._writer.receipt(journal, receipt))
@@ -131,6 +141,11 @@ class Store:
         when there is no such epoch. Raises `Unstored`.
         """
         return self._reading().records(epoch, after, limit)
+
+    def open_intents(self) -> Sequence[StoredEvent]:
+        """Payments that were begun and have no end yet, oldest first, of all epochs: at a start
+        these are what a power cut or a card that left has left open. Raises `Unstored`."""
+        return self._ask(lambda journal: open_intents(journal.db))
 
     def verify(self) -> Verification:
         """Check the chain of every epoch, in slices between taps. Raises `Unstored`."""

@@ -145,6 +145,13 @@ class Writer:
         except Fault as fault:
             raise Unprepared(cause=fault.code) from fault
 
+    def look(self, job: Job[T], read: Callable[[Turn], T]) -> None:
+        """What a turn could read, without an event of its own."""
+        self.work(
+            job,
+            lambda journal: read(Turn(journal.db, journal.tip.number, self._lists.view())),
+        )
+
     def work(self, job: Job[T], do: Callable[[Journal], T]) -> None:
         """Anything that is no turn: at most 5 ms, no cursor left open."""
         if not job.begin():

@@ -209,9 +209,10 @@ def _back_to_the_first_form(site: Site) -> None:
         db.execute(f"DROP INDEX events_{name}")
     for column in ("asked", "offline"):
         db.execute(f"ALTER TABLE events DROP COLUMN {column}")
+    db.execute("DROP TABLE open_intents")
     db.execute("PRAGMA user_version = 1")
     assert rows
-    assert len(schema.STEPS) == 2
+    assert len(schema.STEPS) == 3
     assert Tables(db)["events"].columns_dict.keys() & {"asked", "offline"} == set()
     db.close()
 
