@@ -35,6 +35,9 @@ from agent.status import device_status, sam_status, sign_in_status, tap_status
 from agent.tap import TapReport, Taps
 from agent.texts import Texts
 from agent.traces import Traces
+from agent.transit.fares import FlatFare
+from agent.transit.paying import Payments
+from agent.transit.records import RIDE
 from agent.uplink import PlatformRequests, make_uplink
 from agent.watchdog import Watchdog
 from config.model import Agent as Settings
@@ -89,6 +92,7 @@ class Agent:
         self._api = ApiServer(world, self, Path(settings.terminal.socket))
         self._uplink: Uplink | None = None
         self._facade: Facade | None = None
+        self._payments: Payments | None = None
         self._requests = PlatformRequests()
         self._standing = make_status_service(world, settings, self._keys, self._requests)
         self._staff = Staff(world, self._clock, self._store, self._references, settings.sign_in)
@@ -169,7 +173,7 @@ class Agent:
             "readers": self.readers(),
             "attached": list(self._gate.attached()),
             "devices": self.devices(),
-            "sams": [sam_status(status) for status in self._gate.sams.status()],
+            "sams": [sam_status(status) for status in self._gate.sam_slots()],
             "store": msgspec.to_builtins(self._store.status()),
             "lists": dict(self._lists.versions()),
             "sync": msgspec.to_builtins(self._uplink.status()) if self._uplink else None,
@@ -245,11 +249,35 @@ class Agent:
             standing=self._standing,
             application=settings.terminal.application,
             report=self._publish,
+            payments=self._open_payments(),
         )
         self._gate.start(taps)
         self._open_facade(desk)
         self._hotplug.start()
         self._say(self._results.prompt(Reason.WELCOME))
+
+    def _open_payments(self) -> Payments | None:
+        """Where purses pay. What a power cut left open is known before the first card comes."""
+        settings = self._settings
+        if settings.scene.kind != "bus":
+            return None
+        transit = settings.transit
+        ride = {name: getattr(transit, name) for name in RIDE if getattr(transit, name)}
+        self._payments = Payments(
+            self._world,
+            clock=self._clock,
+            store=self._store,
+            desk=self._gate.transit,
+            fares=FlatFare(transit.fare, transit.city or settings.terminal.city[:4]),
+            references=self._references,
+            results=self._results,
+            ride=lambda: ride,
+            scene=settings.scene.kind,
+            application=settings.terminal.application,
+            grey_after=transit.grey_after,
+        )
+        self._payments.start()
+        return self._payments
 
     def _open_facade(self, desk: CardDesk) -> None:
         """Business programs may call. A socket that cannot be made keeps nobody else away."""
@@ -277,6 +305,9 @@ class Agent:
         self._say(self._results.prompt(Reason.OUT_OF_SERVICE))
         if not self._gate.stop():
             LOG.warning("%s", self._texts.ui("reader-left-hanging"))
+        if self._payments is not None:
+            self._payments.stop()
+            self._payments = None
         self._watchdog.stop()
 
     def _say(self, prompt: Prompt) -> None:

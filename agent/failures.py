@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from agent.hsm import HsmBusy, HsmRefused
 from agent.identity import Unidentified
 from agent.reasons import Reason
+from agent.transit.faults import FareMoved
 from apdu.authentication import AuthenticationFailed
 from apdu.channel import CardGone, CardMute, ReaderGone
 from apdu.hsm_messages import HsmMessageFault
@@ -12,6 +13,8 @@ from apdu.psam import PsamBusy, PsamMalformed, PsamMissing, PsamStatus, PsamUnab
 from apdu.records import AtrFault
 from apdu.social_security import NotSocialSecurityCard
 from apdu.status import CardBlocked, ExternalAuthenticationRefused
+from apdu.transit.faults import BalanceContradicted, PurseBlocked, PurseLocked, PurseStopped
+from apdu.transit.transit_psam import TransitPsamMalformed, TransitPsamStatus, TransitPsamUnfit
 from drivers.contract import DeviceFault, SeveralCards
 from offline_store.event import Authentication
 from sync.requests import RequestFault, RequestTimeout
@@ -37,6 +40,14 @@ REASONS: Sequence[tuple[type[Fault], Reason]] = (
     (HsmBusy, Reason.PLATFORM_SILENT),
     (HsmRefused, Reason.HSM_UNSUITABLE),
     (HsmMessageFault, Reason.HSM_UNSUITABLE),
+    (PurseLocked, Reason.CARD_BLOCKED),
+    (PurseBlocked, Reason.CARD_BLOCKED),
+    (PurseStopped, Reason.CARD_BLOCKED),
+    (BalanceContradicted, Reason.PAYMENT_REFUSED),
+    (TransitPsamStatus, Reason.PSAM_UNSUITABLE),
+    (TransitPsamUnfit, Reason.PSAM_UNSUITABLE),
+    (TransitPsamMalformed, Reason.PSAM_UNSUITABLE),
+    (FareMoved, Reason.CARD_GONE),  # nothing was paid: please tap again
     (ReaderGone, Reason.READER_GONE),
     (DeviceFault, Reason.READER_GONE),
     (Fault, Reason.CARD_UNREADABLE),  # TLV, records, lengths, status words, endless chains

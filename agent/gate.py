@@ -12,8 +12,9 @@ from agent.devices import Devices, Placed, patterns
 from agent.lanes import InputThread, Lane
 from agent.loans import Loans
 from agent.passage import PassageEnd, Passages
-from agent.sam import SamDesk
+from agent.sam import SamDesk, SamStatus
 from agent.seats import ReaderSeat
+from agent.transit.psams import TransitDesk
 from apdu.city_keys import PUBLIC_KEYS_ONLY, CityKeys
 from config.model import Agent as Settings
 from config.model import Lane as LaneSettings
@@ -64,8 +65,11 @@ class Gate:
         self._settings = settings.lanes
         self._family = {reader.name: reader.driver for reader in settings.readers}
         self._lane_of = {reader: lane.name for lane in settings.lanes for reader in lane.readers}
-        sams = [r for r in self._readers.values() if r.interface is Interface.SAM]
+        transit = {reader.name for reader in settings.readers if reader.sam == "transit"}
+        slots = [r for r in self._readers.values() if r.interface is Interface.SAM]
+        sams = [slot for slot in slots if slot.name not in transit]
         self.sams = SamDesk(world, sams, home=settings.terminal.city, keys=keys)
+        self.transit = TransitDesk(world, [slot for slot in slots if slot.name in transit])
         self.seats: tuple[ReaderSeat, ...] = ()  # the readers at the lanes, once started
         self._handlers: Handlers | None = None
         self._threads: list[InputThread[Any]] = []
@@ -85,6 +89,7 @@ class Gate:
         """Serve every lane's inputs; what is shown there goes to `handlers`."""
         self._handlers = handlers
         self.sams.start()
+        self.transit.start()
         self.fitted.start()
         for passages in self._passages.values():
             passages.start()
@@ -102,6 +107,7 @@ class Gate:
         deadline = self._world.monotonic() + DRAIN
         ended = [t.join(max(0.0, deadline - self._world.monotonic())) for t in self._threads]
         self.sams.stop()
+        self.transit.stop()
         self.loans.stop()
         together(
             self._world,
@@ -119,6 +125,10 @@ class Gate:
             Placed("readers", self._family[name], self._lanes("readers", name), reader.status())
             for name, reader in self._readers.items()
         ]
+
+    def sam_slots(self) -> Sequence[SamStatus]:
+        """All PSAMs, social security's first."""
+        return [*self.sams.status(), *self.transit.status()]
 
     def devices(self) -> Sequence[Placed]:
         """All that is no card reader."""

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 
 from world import World
 
-STAGES = ("detect", "open", "select", "authenticate", "read", "check", "decide", "commit", "act")
+STAGES = (
+    "detect", "open", "select", "authenticate", "read", "check", "decide", "commit", "debit", "act",
+)  # fmt: skip
 
 
 class Stages:

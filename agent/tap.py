@@ -23,7 +23,9 @@ from agent.results import Results
 from agent.scenes import Decision, Scene, State
 from agent.stages import Stages
 from agent.standing import Findings, StatusService, recalled
+from agent.transit.paying import Payments
 from agent.watchdog import Watch, Watchdog
+from apdu.transit.faults import NotPurse
 from drivers.contract import (
     CardHandle,
     CardReader,
@@ -85,7 +87,9 @@ class Taps:
         standing: StatusService,
         application: str,
         report: Callable[[TapReport], None],
+        payments: Payments | None = None,
     ) -> None:
+        """`payments`: where purses pay; without it a card is an identity and nothing else."""
         self._world = world
         self._clock = clock
         self._store = store
@@ -98,6 +102,7 @@ class Taps:
         self._standing = standing
         self._application = application
         self._report = report
+        self._payments = payments
         self._logbook = Logbook(world, clock, store, scene.kind)
 
     def handle(self, lane: Lane, reader: CardReader, presence: Presence) -> TapReport:
@@ -107,8 +112,10 @@ class Taps:
         let_out = self._let_out(lane) if leaving else None
         with self._watchdog.watch(reader, lambda: self._silent(lane, reader)) as watch:
             with PoweredCard(reader, presence.count, watch) as card:  # down on every way out
-                presented = self._read(card, presence, watch, stages, leaving=leaving)
-                report = self._settle(lane, reader.name, presented, stages, leaving=leaving)
+                report = None if leaving else self._pay(lane, card, presence, watch, stages)
+                if report is None:
+                    presented = self._read(card, presence, watch, stages, leaving=leaving)
+                    report = self._settle(lane, reader.name, presented, stages, leaving=leaving)
             if isinstance(reader, SignallingReader):
                 reason = let_out.leaving if let_out else report.reason
                 watch.signalling(partial(reader.signal, self._results.prompt(reason)))
@@ -148,6 +155,38 @@ class Taps:
         self._report(report)
         return report
 
+    def _pay(
+        self, lane: Lane, card: "PoweredCard", presence: Presence, watch: Watch, stages: Stages
+    ) -> TapReport | None:
+        """A purse pays; None: there is none on the card, or nobody pays here."""
+        if self._payments is None:
+            return None
+        credential = _credential(presence)
+        stages.begin("open")
+        try:
+            took = self._payments.take(lane.name, card.open(), credential, stages)
+        except NotPurse:
+            return None
+        except Fault as fault:
+            presented = unidentified(credential, fault, gave_up=watch.gave_up)
+            return self._settle(lane, presence.reader, presented, stages, leaving=False)
+        return self._act(lane, presence.reader, took.reason, took.record, stages)
+
+    def _act(
+        self, lane: Lane, source: str, reason: Reason, record: Record | None, stages: Stages
+    ) -> TapReport:
+        """Let the person through if he may, and tell him; the record is durable."""
+        stages.begin("act")
+        accepted = self._results.accepted(reason)
+        stuck = self._open(lane, _tap(record)).stuck if accepted else None
+        reason = Reason.OUT_OF_SERVICE if stuck else reason
+        lane.show(self._results.prompt(reason))
+        stages.end()
+        if stuck is not None:  # what was paid stays paid: the record holds
+            self._logbook.alarm(lane.name, stuck.code)
+        accepted = accepted and stuck is None
+        return TapReport(source, lane.name, reason, accepted, stages.so_far(), record)
+
     def _read(
         self,
         card: "PoweredCard",
@@ -158,8 +197,7 @@ class Taps:
         leaving: bool,
     ) -> Presented:
         """The identity, or the reason why there is none."""
-        contact = presence.interface is Interface.CONTACT
-        credential = "card-contact" if contact else "card-contactless"
+        credential = _credential(presence)
         stages.begin("open")
         try:
             return self._desk.read(
@@ -304,13 +342,18 @@ class PoweredCard:
         return self
 
     def open(self) -> CardHandle:
-        """Power the card. Raises `apdu.channel` faults and `DeviceFault`."""
-        self._handle = self._watch.opening(lambda: self._reader.open(self._count))
+        """Power the card, once. Raises `apdu.channel` faults and `DeviceFault`."""
+        if self._handle is None:
+            self._handle = self._watch.opening(lambda: self._reader.open(self._count))
         return self._handle
 
     def __exit__(self, *exception: object) -> None:
         if self._handle is not None:
             self._handle.close()
+
+
+def _credential(presence: Presence) -> str:
+    return "card-contact" if presence.interface is Interface.CONTACT else "card-contactless"
 
 
 def _tap(record: Record | None) -> Tap | None:

@@ -50,6 +50,7 @@ class Reader(Settings, frozen=True, kw_only=True):
     driver: str = "pcsc"
     match: Annotated[str, Meta(pattern=r"^[^\x00]+\Z", description='"…"')]
     interface: Literal["contact", "contactless", "sam"]
+    sam: Literal["social-security", "transit"] = "social-security"  # whose PSAM; slots only
     options: Options = {}
 
 
@@ -115,12 +116,26 @@ class Offline(Settings, frozen=True, kw_only=True):
 class Scene(Settings, frozen=True, kw_only=True):
     """What this terminal is for."""
 
-    kind: Literal["library-gate", "service-window"]
+    kind: Literal["library-gate", "service-window", "bus"]
     repeat_window: Annotated[float, Meta(ge=0, le=3600)] = 8.0  # same person again within: refused
     out_of_region_medical: bool = False  # codes are resolved for business 04, whatever their rule
     # How people stand: ask a status service, or go by the lists alone; without it as the kind does.
     check: Literal["ask", "lists"] | None = None
     offline: Offline = Offline()
+
+
+class Transit(Settings, frozen=True, kw_only=True):
+    """Paying with a transit purse."""
+
+    fare: Annotated[int, Meta(ge=0, le=1_000_000)] = 200  # fen; while no fare list says otherwise
+    city: Annotated[str, Meta(pattern=r"^[0-9]{4}\Z", description='"0000" … "9999"')] | None = (
+        None  # as the cards' file 0017 has it; without it the first four of terminal.city
+    )
+    grey_after: Annotated[float, Meta(ge=10, le=604_800)] = 900.0  # seconds for a card to come back
+    line: Annotated[str, Meta(max_length=32)] = ""
+    vehicle: Annotated[str, Meta(max_length=32)] = ""
+    driver: Annotated[str, Meta(max_length=32)] = ""
+    station: Annotated[str, Meta(max_length=32)] = ""
 
 
 class StatusService(Settings, frozen=True, kw_only=True):
@@ -271,3 +286,4 @@ class Agent(Settings, frozen=True, kw_only=True):
     watchdog: Watchdog = msgspec.field(default_factory=Watchdog)
     sign_in: SignIn = msgspec.field(default_factory=SignIn)
     facade: Facade | None = None
+    transit: Transit = msgspec.field(default_factory=Transit)

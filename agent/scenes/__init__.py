@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping
 
+from agent.scenes.bus import Bus
 from agent.scenes.library_gate import LibraryGate
 from agent.scenes.port import Decision, Lists, Scene, State, Turn
 from agent.scenes.service_window import ServiceWindow
 from config.model import Scene as SceneSettings
 
 KINDS: Mapping[str, Callable[[SceneSettings, str], Scene]] = {
+    Bus.kind: Bus,
     LibraryGate.kind: LibraryGate,
     ServiceWindow.kind: ServiceWindow,
 }
