@@ -17,6 +17,7 @@ from apdu.transit.faults import BalanceContradicted, PurseBlocked, PurseLocked, 
 from apdu.transit.transit_psam import TransitPsamMalformed, TransitPsamStatus, TransitPsamUnfit
 from drivers.contract import DeviceFault, SeveralCards
 from offline_store.event import Authentication
+from offline_store.faults import Unstored
 from sync.requests import RequestFault, RequestTimeout
 from world import Fault
 
@@ -47,6 +48,7 @@ REASONS: Sequence[tuple[type[Fault], Reason]] = (
     (TransitPsamStatus, Reason.PSAM_UNSUITABLE),
     (TransitPsamUnfit, Reason.PSAM_UNSUITABLE),
     (TransitPsamMalformed, Reason.PSAM_UNSUITABLE),
+    (Unstored, Reason.NOT_STORED),
     (FareMoved, Reason.CARD_GONE),  # nothing was paid: please tap again
     (ReaderGone, Reason.READER_GONE),
     (DeviceFault, Reason.READER_GONE),

@@ -9,6 +9,7 @@ import heapq
 import itertools
 import random
 import threading
+import time as real_time
 from collections.abc import Callable
 from ssl import SSLContext
 from types import TracebackType
@@ -20,6 +21,7 @@ from world.real import RealWorld
 T = TypeVar("T")
 
 START = 1_790_000_000.0  # a Monday in September 2026
+MAIN = "main"
 TICK = 1e-6  # what each switch costs, so that time is never the same twice
 
 
@@ -162,13 +164,18 @@ class SimWorld(RealWorld):
     def begin(self) -> None:
         """Let the caller's thread be the first task, for a machine whose steps come from outside;
         `end` closes the history."""
-        self._current = self._add("main")
+        self._current = self._add(MAIN)
 
     def end(self) -> None:
         """Raises what any task let out, as `play` does."""
         self._end()
         if self._failure is not None:
             raise self._failure
+
+    def join_all(self) -> None:
+        """After `end`: wait until every thread of the history has let go of what it held."""
+        while not all(task.done for task in self._tasks if task.name != MAIN):
+            real_time.sleep(0.001)
 
     def jump_clock(self, seconds: float) -> None:
         """Move the wall clock, as a bad time source would; monotonic time goes on evenly."""
