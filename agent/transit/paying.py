@@ -91,6 +91,7 @@ class Payments:
         self._application = application
         self._grey_after = grey_after
         self.open = OpenIntents(world)
+        self._moments = Moments(world)
         self._loading = world.lock()
         self._loaded = False
         self._stopped = False
@@ -158,7 +159,8 @@ class Payments:
                 begun = purse.initialise(Kind.SIMPLE, priced.amount, leased.terminal)
             except BalanceTooSmall:
                 return self._refused(place, holder, Reason.LOW_BALANCE)
-            authorised = leased.authorise(holder.public, begun, _moment(clock))
+            moment = self._moments.next(holder.card, self._clock.read().time_ms)
+            authorised = leased.authorise(holder.public, begun, moment)
             stages.begin("commit")
             intent, record = self._begin(place, holder, begun, authorised, priced, leased)
             stages.begin("debit")
@@ -281,8 +283,22 @@ def _about(turn: Turn, draft: Draft, intent: Intent) -> Entry:
     return Entry(about(draft, intent, turn.event(intent.place.seq)))
 
 
-def _moment(clock: ClockReading) -> str:
-    return f"{datetime.fromtimestamp(clock.time_ms / 1000, CHINA):%Y%m%d%H%M%S}"
+class Moments:
+    """The time that is signed, by the second. No card gets the same one twice in a row, or its log
+    could not tell two payments apart."""
+
+    def __init__(self, world: World) -> None:
+        self._changing = world.lock()
+        self._last: dict[str, int] = {}  # unix seconds by card, of this second and later
+
+    def next(self, card: str, time_ms: int) -> str:
+        """14 digits, China time."""
+        now = time_ms // 1000
+        with self._changing:
+            self._last = {one: at for one, at in self._last.items() if at >= now}
+            second = max(now, self._last.get(card, 0) + 1)
+            self._last[card] = second
+        return f"{datetime.fromtimestamp(second, CHINA):%Y%m%d%H%M%S}"
 
 
 def _out_of_date(public: PublicInfo, clock: ClockReading) -> Reason | None:

@@ -90,11 +90,7 @@ def _log(purse: Purse, intent: Intent) -> _Log:
             row = purse.log(number)
             if row is None:
                 return _Log(None, others=seen > 0, empty=seen == 0)
-            if (row.terminal, row.amount, row.moment) == (
-                intent.terminal,
-                intent.amount,
-                intent.moment,
-            ):
+            if _is(row, intent):
                 return _Log(row, others=False, empty=False)
             seen += 1
             if row.type in PURCHASES and row.seq < intent.seq:
@@ -102,3 +98,14 @@ def _log(purse: Purse, intent: Intent) -> _Log:
     except PurseStatus:
         return _Log(None, others=False, empty=True)
     return _Log(None, others=False, empty=False)
+
+
+def _is(row: LogEntry, intent: Intent) -> bool:
+    """Terminal, amount, time, and the card's number, which tells two of one second apart. Cards may
+    log it as 8050 told it or as it is after the purchase; the specification is silent."""
+    same = (row.terminal, row.amount, row.moment) == (
+        intent.terminal,
+        intent.amount,
+        intent.moment,
+    )
+    return same and row.seq in (intent.seq, (intent.seq + 1) & 0xFFFF)

@@ -1,0 +1,165 @@
+"""A bus of made-up parts around the agent's own payments, on a real journal, in a seeded World."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from agent.clock import Clock
+from agent.reasons import Reason
+from agent.results import Results
+from agent.stages import Stages
+from agent.texts import Texts
+from agent.transit.fares import FlatFare
+from agent.transit.paying import Payments, Took
+from agent.transit.psams import TransitDesk
+from apdu.channel import Channel
+from offline_store.event import Event
+from offline_store.store import Store
+from offline_store.turn import ListView, NoLists
+from simulators.cards.transit_psam import TransitPsamOs, transit_psam
+from simulators.transit.bus import OURS, CutWorld, OtherBus, Passenger, PsamSlot, SteppedCard
+from simulators.transit.city import PurseOrder, TransitCity
+from simulators.transit.torn import Torn
+from simulators.vpcd import Moment, TearAtInstruction
+from tests.offline_store.support import TERMINAL, MemoryKeys
+from trust.references import References
+from world.real import RealWorld
+
+T = TypeVar("T")
+FARE = 200
+GREY_AFTER = 60.0
+REFERENCES = References(b"made-up city reference key, 32 B")
+LOST = TearAtInstruction(0x54, Moment.DURING)  # paid, and the answer does not come
+UNSENT = TearAtInstruction(0x54, Moment.BEFORE)  # not paid, and nobody knows
+
+
+class Barred:
+    """A blacklist of card numbers, by their references."""
+
+    def __init__(self, *numbers: str) -> None:
+        self._numbers = numbers
+
+    def view(self) -> ListView:
+        return self
+
+    def find_blacklisted(
+        self, *, card: str = "", number: str = "", person: str = ""
+    ) -> "Barred | None":
+        return self if number in self._numbers else None
+
+    def versions(self) -> Mapping[str, int]:
+        return {"blacklist": self.version}
+
+    version = 7
+
+
+class BusStand:
+    """What outlives the agent: cards, PSAM, the journal's folder, other buses."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.keys = MemoryKeys()
+        store = Store(RealWorld(), folder, terminal=TERMINAL, boot="boot-1", keys=self.keys)
+        store.start()
+        store.close()
+        self.city = TransitCity()
+        self.psam: TransitPsamOs = self.city.psam(OURS)
+        self.other = OtherBus(self.city)
+        self._people = 0
+
+    def passenger(self, money: int = 10_000, **order: object) -> Passenger:
+        self._people += 1
+        number = f"3105199{self._people:012}"
+        ordered = PurseOrder(card_number=number, money=money, **order)  # type: ignore[arg-type]
+        return Passenger(ordered, self.city.purse(ordered))
+
+    def drive(
+        self,
+        scenario: Callable[["Bus"], T],
+        seed: int = 1,
+        lists: Barred | NoLists | None = None,
+    ) -> T:
+        """From power on to power off."""
+        world = CutWorld(seed, steps=1_000_000)
+
+        def main() -> T:
+            with self._bus(world, lists or NoLists()) as bus:
+                return scenario(bus)
+
+        try:
+            return world.play(main)
+        finally:
+            world.settle()
+
+    @contextmanager
+    def _bus(self, world: CutWorld, lists: Barred | NoLists) -> Iterator["Bus"]:
+        bus = Bus(self, world, lists)
+        bus.store.start()
+        bus.desk.start()
+        bus.payments.start()
+        yield bus
+        bus.payments.stop()
+        bus.desk.stop()
+        bus.store.close()
+
+
+class Bus:
+    """The agent of one power-on."""
+
+    def __init__(self, stand: BusStand, world: CutWorld, lists: Barred | NoLists) -> None:
+        self.world = world
+        self.city = stand.city
+        self.other = stand.other
+        self.slot = PsamSlot(world, transit_psam(stand.psam))
+        self.desk = TransitDesk(world, [self.slot])
+        self.store = Store(
+            world,
+            stand.folder,
+            terminal=TERMINAL,
+            boot="boot-1",
+            keys=stand.keys,
+            lists=lists,
+        )
+        self.payments = Payments(
+            world,
+            clock=Clock(world),
+            store=self.store,
+            desk=self.desk,
+            fares=FlatFare(FARE, "5199"),
+            references=REFERENCES,
+            results=Results(Texts("en")),
+            ride=lambda: {"line": "18"},
+            scene="bus",
+            application="",
+            grey_after=GREY_AFTER,
+        )
+        self.sent: list[bytes] = []
+
+    def tap(
+        self,
+        passenger: Passenger,
+        tear: TearAtInstruction | None = None,
+        around: Callable[[Channel], Channel] = lambda card: card,
+    ) -> Took:
+        """That card is held to the reader until the tap is over. Raises what `take` raises."""
+        card = Torn(SteppedCard(self.world, passenger, self.city.face(passenger.inside)), tear)
+        self.sent = card.sent
+        stages = Stages(self.world, self.world.monotonic())
+        return self.payments.take("door", around(card), "card-contactless", stages)
+
+    def reason(self, passenger: Passenger, tear: TearAtInstruction | None = None) -> Reason:
+        return self.tap(passenger, tear).reason
+
+    def instructions(self) -> list[int]:
+        """What the last tap's card was asked, in order."""
+        return [command[1] for command in self.sent]
+
+    def events(self, *kinds: str) -> list[Event]:
+        """Payments' own events of the whole journal."""
+        kinds = kinds or ("tap", "intent", "payment-end")
+        records = self.store.records(None, 0, 1000)
+        return [event for event in (r.event() for r in records) if event.kind in kinds]
+
+    def end(self) -> Event:
+        return self.events("payment-end")[-1]

@@ -1,0 +1,179 @@
+"""A purse pays: intent, debit, end, in that order and durable; and who is not charged."""
+
+import pytest
+
+from agent.reasons import Reason
+from apdu.channel import CardGone, Channel, Transport
+from apdu.psam import PsamMissing
+from apdu.transit.faults import NotPurse, PurseLocked
+from offline_store.event import Event
+from simulators.vpcd import Moment, TearAtInstruction
+from tests.agent.transit.stand import FARE, REFERENCES, Barred, Bus, BusStand
+from world import Fault
+
+
+class Watched:
+    """A card that calls `before` when a command with that INS is on its way."""
+
+    def __init__(self, card: Channel, bus: Bus, seen: list[list[Event]]) -> None:
+        self._card = card
+        self._bus = bus
+        self._seen = seen
+
+    @property
+    def transport(self) -> Transport:
+        return self._card.transport
+
+    @property
+    def atr(self) -> bytes:
+        return self._card.atr
+
+    def transmit(self, command: bytes) -> bytes:
+        if command[1] == 0x54:
+            self._seen.append(self._bus.events())
+        return self._card.transmit(command)
+
+
+def test_intent_is_durable_before_debit(bus_stand: BusStand) -> None:
+    def scenario(bus: Bus) -> None:
+        seen: list[list[Event]] = []
+        assert bus.tap(passenger, around=lambda card: Watched(card, bus, seen)).reason == "paid"
+        assert [event.kind for event in seen[0]] == ["intent"]
+
+    passenger = bus_stand.passenger()
+    bus_stand.drive(scenario)
+
+
+def test_a_payment_is_two_records_that_say_what_the_back_office_wants(bus_stand: BusStand) -> None:
+    def scenario(bus: Bus) -> None:
+        assert bus.reason(passenger) is Reason.PAID
+        intent, end = bus.events()
+        assert (intent.kind, end.kind, end.refers) == ("intent", "payment-end", intent.seq)
+        assert end.verdict == "accepted"
+        assert end.amounts == {
+            "amount": FARE,
+            "full": FARE,
+            "balance_before": 10_000,
+            "overdraft": 0,
+            "confirmed": FARE,
+        }
+        assert end.card == REFERENCES.number(passenger.number)
+        assert end.evidence["card_number"] == "0" + passenger.number
+        assert end.detail["mac2"] == "verified"
+        assert end.detail["line"] == "18"
+        assert bus.store.verify().whole
+        tac = bus.city.tac(
+            passenger.order,
+            amount=FARE,
+            kind=6,
+            terminal=bytes.fromhex(end.evidence["terminal"]),
+            sequence=int(end.evidence["psam_seq"], 16),
+            moment=str(end.detail["moment"]),
+        )
+        assert end.evidence["tac"] == tac.hex()
+        assert not bus.store.open_intents()
+
+    passenger = bus_stand.passenger()
+    bus_stand.drive(scenario)
+    assert passenger.inside.money == 10_000 - FARE
+
+
+def test_too_little_money_is_no_intent(bus_stand: BusStand) -> None:
+    def scenario(bus: Bus) -> None:
+        assert bus.reason(bus_stand.passenger(FARE - 1)) is Reason.LOW_BALANCE
+        assert [event.kind for event in bus.events()] == ["tap"]
+
+    bus_stand.drive(scenario)
+
+
+def test_overdraft_pays(bus_stand: BusStand) -> None:
+    passenger = bus_stand.passenger(50, overdraft=800)
+    assert bus_stand.drive(lambda bus: bus.reason(passenger)) is Reason.PAID
+    assert passenger.inside.money == 50 - FARE
+
+
+@pytest.mark.parametrize(
+    ("order", "reason"),
+    [
+        ({"city": "1000", "interoperable": False}, Reason.WRONG_CITY),
+        ({"city": "1000"}, Reason.PAID),
+        ({"expires": "20250101"}, Reason.CARD_EXPIRED),
+        ({"starts": "20980101"}, Reason.CARD_NOT_YET_VALID),
+    ],
+)
+def test_which_cards_ride(bus_stand: BusStand, order: dict[str, object], reason: Reason) -> None:
+    passenger = bus_stand.passenger(**order)  # type: ignore[arg-type]
+    assert bus_stand.drive(lambda bus: bus.reason(passenger)) is reason
+
+
+def test_a_listed_card_is_not_charged(bus_stand: BusStand) -> None:
+    passenger = bus_stand.passenger()
+    listed = Barred(REFERENCES.number(passenger.number))
+    assert bus_stand.drive(lambda bus: bus.reason(passenger), lists=listed) is Reason.BLACKLISTED
+    assert passenger.inside.money == 10_000
+
+
+def test_a_locked_purse_is_told_before_anything_is_begun(bus_stand: BusStand) -> None:
+    def scenario(bus: Bus) -> None:
+        with pytest.raises(PurseLocked):
+            bus.tap(passenger)
+        assert not bus.events()
+
+    passenger = bus_stand.passenger()
+    passenger.inside.faults.select_sw = 0x6283
+    bus_stand.drive(scenario)
+
+
+def test_a_card_without_a_purse_is_left_to_the_scene(bus_stand: BusStand) -> None:
+    def scenario(bus: Bus) -> None:
+        with pytest.raises(NotPurse):
+            bus.tap(passenger)
+
+    passenger = bus_stand.passenger()
+    passenger.inside.faults.select_sw = 0x6A82
+    bus_stand.drive(scenario)
+
+
+def test_a_forged_mac2_is_grey_and_nobody_rides(bus_stand: BusStand) -> None:
+    def scenario(bus: Bus) -> None:
+        assert bus.reason(passenger) is Reason.PAYMENT_FORGED
+        end = bus.end()
+        assert end.verdict == "refused"
+        assert end.amounts["grey"] == FARE
+        assert "confirmed" not in end.amounts
+
+    passenger = bus_stand.passenger()
+    passenger.inside.faults.wrong_mac2 = True
+    bus_stand.drive(scenario)
+
+
+def test_without_a_psam_nothing_is_begun(bus_stand: BusStand) -> None:
+    class Empty:
+        def __call__(self, count: int | None = None) -> None:
+            raise CardGone
+
+    def scenario(bus: Bus) -> None:
+        bus.slot.open = Empty()  # type: ignore[assignment,method-assign]
+        bus.slot.pull()
+        bus.world.wait(1.0)
+        with pytest.raises(PsamMissing):
+            bus.tap(passenger)
+        assert not bus.events()
+
+    passenger = bus_stand.passenger()
+    bus_stand.drive(scenario)
+
+
+@pytest.mark.parametrize("instruction", [0xA4, 0xB0, 0x50])
+def test_a_card_that_leaves_before_the_intent_leaves_nothing(
+    bus_stand: BusStand, instruction: int
+) -> None:
+    def scenario(bus: Bus) -> None:
+        with pytest.raises(Fault):
+            bus.tap(passenger, TearAtInstruction(instruction, Moment.DURING))
+        assert not bus.events()
+        assert bus.reason(passenger) is Reason.PAID
+
+    passenger = bus_stand.passenger()
+    bus_stand.drive(scenario)
+    assert passenger.inside.money == 10_000 - FARE
