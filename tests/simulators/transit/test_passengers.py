@@ -1,4 +1,4 @@
-"""The passengers are sound: numbers of nobody, cards that can be issued once, and all that rides."""
+"""The passengers are sound: numbers of nobody, cards that can be issued once, of all kinds."""
 
 from collections import Counter
 
