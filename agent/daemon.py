@@ -284,7 +284,7 @@ class Agent:
         settings = self._settings
         if settings.sync is None or not settings.hsm.enabled:
             return None
-        return HsmDesk(self._requests, settings.hsm.within)
+        return HsmDesk(self._requests, settings.hsm.within, self._city_keys)
 
     def _resolver(self) -> PlatformResolver:
         """Without a platform it says so, of each code."""

@@ -13,6 +13,7 @@ from agent.lanes import InputThread, Lane
 from agent.results import Results
 from agent.seats import ReaderSeat
 from agent.texts import Texts
+from apdu.city_keys import CityKeys
 from config.model import Capability, FacadeClient
 from drivers.contract import Interface
 from offline_store.event import Event
@@ -67,6 +68,7 @@ class Counter:
         taps: bool = False,
         cast: Cast | None = None,
         pace: float = 0.002,
+        keys: CityKeys = KEYS,
     ) -> None:
         self.world = world
         self.stand = Stand(world, psam=psam, cast=cast, pace=pace)
@@ -89,7 +91,7 @@ class Counter:
             thread.start()
         self.desk = Desk(
             seats=self.seats,
-            means=Means(world, self.stand.desk.authenticator, KEYS, "WINDOW-7"),
+            means=Means(world, self.stand.desk.authenticator, keys, "WINDOW-7"),
             watchdog=self.stand.watchdog,
             results=Results(Texts("en")),
             book=DisclosureBook(Clock(world), cast_store(self.stand.store), self.stand.references),

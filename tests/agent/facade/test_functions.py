@@ -3,8 +3,10 @@
 import pytest
 
 from agent.facade.functions import FUNCTIONS
+from apdu.city_keys import CityKeys
 from drivers.contract import PinCancelled, PinLength, PinMismatch, PinTimeout
 from tests.agent.facade.counter import EVERYTHING, Counter, client, play
+from tests.agent.stand import KEYS
 
 EDITIONS = ["lin", "zhang", "zhao", "qian"]  # 3.0 SM4, 2.0 3DES, 2.0 SSF33, 1.0 3DES
 NAME, NUMBER = "SSSEEF06|09|$", "SSSEEF06|08|$"
@@ -184,6 +186,22 @@ def test_a_pin_is_reset_in_three_steps_by_the_callers_hsm(key: str) -> None:
         assert [event.detail["fields"] for event in counter.disclosures()] == ["new-pin"]
 
     play(scenario, psam=False)
+
+
+def test_the_steps_name_a_key_by_the_authoritys_own_address() -> None:
+    def scenario(counter: Counter) -> None:
+        counter.insert("lin")
+        question = counter.good("iReadCard_HSM_Step1", "1", counter.info(), "DF03EF06|5F|$")
+        assert question[1] == "0301"
+        counter.pins.entries = ["222222"]
+        question = counter.good("iReloadPIN_HSM_Step1", "1", counter.info())
+        assert question[1] == "0090"
+        question = counter.good("iReloadPIN_HSM_Step2", counter.hsm_key("PUK", question))
+        assert question[1] == "0175"
+        assert counter.call("iReloadPIN_HSM_Step3", counter.hsm_command(question)).result == 0
+
+    own = {"RK1DF03": "0301", "PUK": "0090", "STK": "0175"}
+    play(scenario, psam=False, keys=CityKeys.of(kids=KEYS.kids, addresses=own))
 
 
 def test_a_pin_is_unblocked_in_three_steps_by_the_callers_hsm() -> None:
