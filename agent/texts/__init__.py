@@ -85,7 +85,9 @@ class Texts:
         return code
 
     def word(
-        self, section: Literal["kind", "verdict", "field", "equipment", "direction"], key: str
+        self,
+        section: Literal["kind", "verdict", "field", "certificate", "equipment", "direction"],
+        key: str,
     ) -> str:
         """One word for a value: event kind, verdict, card field."""
         return self._text(section, key)
