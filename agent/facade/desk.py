@@ -77,7 +77,7 @@ class Desk:
     def seats_for(self, client: FacadeClient) -> Sequence[ReaderSeat]:
         """The readers that a client may use, in the order of the settings. Raises `LeaseOver`."""
         if not self._open:
-            raise LeaseOver(reason="stopping")
+            raise LeaseOver(ending="stopping")
         return [
             seat
             for seat in self._seats
@@ -99,6 +99,7 @@ class Connection:
         self._recipient = Recipient(client.name, caller, client.purpose)
         self._calling = desk.world.lock()
         self._under_way = ""
+        self._gone = False
 
     def call(self, name: str, parameters: Sequence[str | bytes]) -> Answer:
         """One call to its end; whatever goes wrong is an answer too. `bytes` are GBK."""
@@ -113,9 +114,14 @@ class Connection:
             self._calling.release()
 
     def close(self) -> None:
-        """The caller is gone: what he leased is free, his cards are powered down."""
+        """The caller is gone for good: what he leased is free, and he leases no more."""
+        self._gone = True
+        self.release()
+
+    def release(self) -> None:
+        """What he leased is free, his cards are powered down."""
         for lease in self._desk.leases.of(self):
-            self._desk.release(lease, "caller gone")
+            self._desk.release(lease, "caller-gone")
 
     def _function(self, name: str) -> Function:
         """Raises `FunctionUnknown`, `Unsupported`, `NotAllowed`."""
@@ -159,6 +165,9 @@ class Connection:
         lease = self._desk.leases.take(
             seat.reader.name, self, client.name, client.purpose, function.name
         )
+        if self._gone:  # looked at behind the taking, so that no lease outlives its owner
+            self._desk.leases.end(lease, "caller-gone")
+            raise LeaseOver(ending=lease.over)
         call = Call(self._desk.world, function, parameters, lease)
         seat.ask(Visit(self._desk.house, call, plan.flow, self._recipient))
         return call.wait(BEGUN_WITHIN, told(NoAnswer()))
@@ -170,12 +179,12 @@ class Connection:
         if not ready:
             raise NoReader(interface=", ".join(kind.value for kind in plan.kinds))
         held = {lease.reader for lease in self._desk.leases.of(self)}
-        lying = [seat for seat in ready if seat.lying is not None]
+        # Looked at once: a card that comes meanwhile is heard by the next call.
+        full = [seat for seat in seats if seat.lying is not None]
+        lying = [seat for seat in ready if seat in full]
         for seat in [seat for seat in lying if seat.reader.name in held] or lying:
             return seat
-        if any(seat.lying is not None for seat in seats):
-            raise OtherKind
-        raise NoCard
+        raise OtherKind if full else NoCard
 
 
 def _of(kind: Interface, seats: Sequence[ReaderSeat]) -> Sequence[ReaderSeat]:

@@ -20,11 +20,14 @@ Catalogue = Mapping[str, Section]
 
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
 _FALLBACK: Language = "en"
-_TRANSLATED = (
-    "equipment",
-    "side",
-    "state",
-)  # facts whose values are words of the section with that name
+# Facts whose values are words, and of which section.
+_TRANSLATED: Mapping[str, str] = {
+    "equipment": "equipment",
+    "side": "side",
+    "state": "state",
+    "ending": "ending",
+    "standing": "reason",
+}
 
 
 def catalogue(language: Language) -> Catalogue:
@@ -86,10 +89,20 @@ class Texts:
 
     def word(
         self,
-        section: Literal["kind", "verdict", "field", "certificate", "equipment", "direction"],
+        section: Literal[
+            "kind",
+            "verdict",
+            "field",
+            "certificate",
+            "equipment",
+            "direction",
+            "command",
+            "record",
+            "status-word",
+        ],
         key: str,
     ) -> str:
-        """One word for a value: event kind, verdict, card field."""
+        """One word for a value: event kind, verdict, card field, command, record, status word."""
         return self._text(section, key)
 
     def ui(self, key: str, **facts: str | int) -> str:
@@ -119,7 +132,8 @@ class Texts:
         return _FORMATTER.vformat(text, (), words)
 
     def _word(self, name: str, value: str | int) -> str:
-        return self._text(name, str(value)) if name in _TRANSLATED else str(value)
+        section = _TRANSLATED.get(name)
+        return self._text(section, str(value)) if section else str(value)
 
 
 class _Formatter(string.Formatter):

@@ -104,7 +104,7 @@ class HastyDesk(CardDesk):
         self._hasty_sams = sams
 
     def read_in_clear(
-        self, handle: CardHandle, stages: Stages, *, leaving: bool = False
+        self, handle: CardHandle, stages: Stages, *, leaving: bool = False, reader: str = ""
     ) -> BasicRead:
         card = Overheard(handle)
         authenticator = HastyAuthenticator(self._hasty_sams.authenticator(), card)

@@ -65,7 +65,9 @@ def test_psam_of_another_algorithm(doors: Doors) -> None:
     old = cast.city.psam(cast.terminal_number, algorithms=(Algorithm.DES3,))
     doors.site.slots[PSAM].insert(old)
     until(lambda: doors.site.agent.status()["sams"][0]["algorithms"] == ["3DES"], "not probed")
-    assert doors.tap().reason == "psam-unsuitable"
+    proof = doors.tap().event.authentication
+    assert proof is not None
+    assert proof.mode == "hsm"  # people do not notice
     check(
         doors.site,
         {"en": ("SSF33, SM4", "Get a PSAM"), "zh": ("不支持 SSF33, SM4", "请向市卡管中心")},

@@ -151,7 +151,7 @@ def test_a_changed_a_reset_and_an_unblocked_pin() -> None:
         def verifies(pin: str) -> int:
             counter.pins.entries = [pin]
             result = counter.call("iVerifyPIN", "1").result
-            counter.me.close()
+            counter.me.release()
             counter.settle()
             return result
 
