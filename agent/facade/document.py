@@ -125,6 +125,14 @@ only: −1. No card: −2.
   (never values), references of card and person, and what the holder did (card inserted or
   presented, PIN entered). What cannot be stored is −11 and is
   not handed out.
+- Behind a good basic read the status service is asked (卡鉴权) where the terminal's taps ask it
+  too (`scene.check`), at most `status.within`; its answers
+  about holder, card and business are the disclosure's `checks`; nobody answers: what was answered
+  before, else unknown, and the fields are handed out.
+  With `facade.standing = "refuse"` an answer against card or holder (lost, cancelled, deceased …)
+  is −1 with a text of its own: the journal has
+  the event with `refused`, the reason, and what was `withheld`; nothing of the read is handed out.
+  By default ("record") it is.
 - A PIN is typed at the lane's PIN pad. A wrong one is −51 with the tries left in the text; no try
   is ever spent without a person. A PIN that iVerifyPIN
   has verified stays in memory for that card's next files, and is wiped when the card is powered

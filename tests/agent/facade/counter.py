@@ -9,6 +9,7 @@ from agent.facade.call import Answer
 from agent.facade.desk import Connection, Desk
 from agent.facade.disclosure import DisclosureBook
 from agent.facade.means import Means
+from agent.facade.standing import Policy, StandingDesk
 from agent.lanes import InputThread, Lane
 from agent.results import Results
 from agent.seats import ReaderSeat
@@ -22,7 +23,7 @@ from simulators.ceremony import City
 from simulators.people import Cast
 from simulators.world import SimWorld
 from tests.agent.facade.pad import FakePad
-from tests.agent.stand import KEYS, FakeReader, Stand, cast_store
+from tests.agent.stand import APPLICATION, KEYS, FakeReader, Stand, cast_store
 from world import Task
 
 T = TypeVar("T")
@@ -69,7 +70,9 @@ class Counter:
         cast: Cast | None = None,
         pace: float = 0.002,
         keys: CityKeys = KEYS,
+        standing: Policy | None = None,
     ) -> None:
+        """`standing`: a status service is asked, and what its answers mean."""
         self.world = world
         self.stand = Stand(world, psam=psam, cast=cast, pace=pace)
         self.slot = FakeReader(world, "slot", Interface.CONTACT, pace=pace)
@@ -89,12 +92,17 @@ class Counter:
         ]
         for thread in self.threads:
             thread.start()
+        references = self.stand.references
+        asked = StandingDesk(
+            self.stand.standing if standing else None, references, APPLICATION, standing or "record"
+        )
+        book = DisclosureBook(Clock(world), cast_store(self.stand.store), references, asked)
         self.desk = Desk(
             seats=self.seats,
-            means=Means(world, self.stand.desk.authenticator, keys, "WINDOW-7"),
+            means=Means(world, self.stand.desk.authenticator, keys, "WINDOW-7", asked),
             watchdog=self.stand.watchdog,
             results=Results(Texts("en")),
-            book=DisclosureBook(Clock(world), cast_store(self.stand.store), self.stand.references),
+            book=book,
             lease=LEASE,
             pin_timeout=30.0,
         )
