@@ -269,7 +269,12 @@ class Agent:
         )
         try:
             self._facade.open(
-                self._gate, self._watchdog, self._results, desk.authenticator, self._city_keys
+                self._gate,
+                self._watchdog,
+                self._results,
+                desk.authenticator,
+                self._city_keys,
+                self._staff.require,
             )
         except (FacadeSocketUnusable, FacadePortUnusable) as fault:
             LOG.error("%s", self._texts.fault(fault))

@@ -4,7 +4,7 @@ Callers come by Unix socket, HTTP or WebSocket; each connection is one owner of 
 ends what it leased.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from agent.facade import fields
 from agent.facade.call import Answer, Call
@@ -31,7 +31,7 @@ from agent.facade.visit import House, Nudge, Outcome, Visit
 from agent.results import Results
 from agent.seats import ReaderSeat
 from agent.watchdog import Watchdog
-from config.model import FacadeClient
+from config.model import Capability, FacadeClient
 from drivers.contract import Interface
 from world import Fault, World
 
@@ -51,11 +51,15 @@ class Desk:
         book: DisclosureBook,
         lease: float,
         pin_timeout: float,
+        staff: Callable[[Capability], None],
     ) -> None:
+        """`staff` raises `agent.staff.StaffNeeded` where a capability is kept for staff and nobody
+        of them is signed in."""
         self.world: World = means.world
         self.means = means
         self.leases = Leases(means.world, lease)
         self.house = House(means.world, self.leases, watchdog, results, book, pin_timeout, told)
+        self.require_staff = staff
         self._seats = seats
         self._open = True
 
@@ -124,7 +128,7 @@ class Connection:
             self._desk.release(lease, "caller-gone")
 
     def _function(self, name: str) -> Function:
-        """Raises `FunctionUnknown`, `Unsupported`, `NotAllowed`."""
+        """Raises `FunctionUnknown`, `Unsupported`, `NotAllowed`, `StaffNeeded`."""
         function = FUNCTIONS.get(name)
         if function is None:
             raise FunctionUnknown
@@ -132,6 +136,7 @@ class Connection:
             raise Unsupported(function=function.name)
         if function.needs not in self._client.capabilities:
             raise NotAllowed(client=self._client.name, capability=function.needs)
+        self._desk.require_staff(function.needs)
         return function
 
     def _called(self, function: Function, given: Sequence[str | bytes]) -> Answer:

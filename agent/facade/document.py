@@ -76,6 +76,12 @@ NEEDS: Final = {
     "pin": "verify, change, reset and unblock at the terminal's PIN pad; the PIN never leaves it",
     "pin-clear": "iReloadPIN_HSM_*: step 2 hands the new PIN to the caller in clear, for its HSM",
 }
+STAFF: Final = """\
+What `sign_in.required_for` names is served only while somebody of the staff is signed in at the
+terminal (`onecard sign-in`); each call and each step is asked
+anew. Otherwise −12, with that sentence: the table has no number for it, and the same call is good
+as soon as somebody has signed in.
+"""
 UNSUPPORTED: Final = """\
 SSF33 cards (some of 1.0 and 2.0) work wherever PSAM or HSM compute SSF33; it is never computed
 here. What is unsupported answers −13:
@@ -223,6 +229,7 @@ def _works(function: Function, generation: Generation) -> str:
 def _capabilities() -> Iterable[str]:
     yield "## Capabilities of a client\n"
     yield from _table(["capability", "allows"], ([f"`{name}`", NEEDS[name]] for name in NEEDS))
+    yield STAFF
 
 
 def _errors() -> Iterable[str]:

@@ -18,8 +18,8 @@ from agent.results import Results
 from agent.watchdog import Watchdog
 from apdu.authentication import Authenticator
 from apdu.city_keys import CityKeys
+from config.model import Capability, FacadeClient
 from config.model import Facade as Settings
-from config.model import FacadeClient
 from drivers.contract import CardHandle
 from offline_store.store import Store
 from trust.references import References
@@ -53,8 +53,9 @@ class Facade:
         results: Results,
         authenticator: Callable[[CardHandle], Authenticator],
         keys: CityKeys,
+        staff: Callable[[Capability], None],
     ) -> None:
-        """Serve, with the readers of a gate that has started. Raises
+        """Serve, with the readers of a gate that has started; `staff`: see `Desk`. Raises
         `FacadeSocketUnusable`, `FacadePortUnusable`."""
         settings = self._settings
         desk = self._desk = Desk(
@@ -65,6 +66,7 @@ class Facade:
             book=self._book,
             lease=settings.lease,
             pin_timeout=settings.pin_timeout,
+            staff=staff,
         )
 
         def connect(client: FacadeClient, caller: str) -> Connection:

@@ -13,9 +13,10 @@ from agent.facade.standing import Policy, StandingDesk
 from agent.lanes import InputThread, Lane
 from agent.results import Results
 from agent.seats import ReaderSeat
+from agent.staff import Staff
 from agent.texts import Texts
 from apdu.city_keys import CityKeys
-from config.model import Capability, FacadeClient
+from config.model import Capability, FacadeClient, Kept, SignIn
 from drivers.contract import Interface
 from offline_store.event import Event
 from simulators.cards.ciphers import Algorithm
@@ -96,7 +97,9 @@ class Counter:
         asked = StandingDesk(
             self.stand.standing if standing else None, references, APPLICATION, standing or "record"
         )
-        book = DisclosureBook(Clock(world), cast_store(self.stand.store), references, asked)
+        clock, store = Clock(world), cast_store(self.stand.store)
+        book = DisclosureBook(clock, store, references, asked)
+        self.staff = Staff(world, clock, store, references, SignIn())
         self.desk = Desk(
             seats=self.seats,
             means=Means(world, self.stand.desk.authenticator, keys, "WINDOW-7", asked),
@@ -105,11 +108,15 @@ class Counter:
             book=book,
             lease=LEASE,
             pin_timeout=30.0,
+            staff=self.staff.require,
         )
         self.me = self.caller()
 
     def caller(self, who: FacadeClient | None = None) -> Connection:
         return Connection(self.desk, who or client(), "user:clinic uid:1000 pid:7")
+
+    def keep_for_staff(self, *capabilities: Kept) -> None:
+        self.staff.settings = SignIn(enabled=True, required_for=capabilities)
 
     def insert(self, key: str = "lin", reader: FakeReader | None = None) -> None:
         """That card lies there, and the reader's thread has heard of it."""

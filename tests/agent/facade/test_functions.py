@@ -5,6 +5,7 @@ import pytest
 from agent.facade.functions import FUNCTIONS
 from apdu.city_keys import CityKeys
 from drivers.contract import PinCancelled, PinLength, PinMismatch, PinTimeout
+from sync.contract.services import ResolvedPerson
 from tests.agent.facade.counter import EVERYTHING, Counter, client, play
 from tests.agent.stand import KEYS
 
@@ -226,6 +227,47 @@ def test_the_plain_pin_needs_a_capability_of_its_own() -> None:
         assert told.result == -13
         assert "pin-clear" in told.output
         assert not counter.slot.sent
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("name", sorted(name for name, f in FUNCTIONS.items() if f.supported))
+def test_what_is_kept_for_staff_is_done_for_nobody_else(name: str) -> None:
+    def scenario(counter: Counter) -> None:
+        function = FUNCTIONS[name]
+        assert function.needs
+        counter.keep_for_staff(function.needs)
+        counter.insert("lin")
+        answer = counter.call(name, *["1"] * len(function.parameters))
+        assert answer.result == -12
+        assert "没有工作人员登录" in answer.output
+        assert not counter.slot.sent
+        assert counter.desk.leases.current() == []
+
+    play(scenario)
+
+
+def test_whoever_signs_in_at_the_terminal_signs_in_for_its_programs() -> None:
+    def scenario(counter: Counter) -> None:
+        counter.keep_for_staff("identity")
+        counter.insert("lin")
+        assert counter.call("iReadCardBas", "1").result == -12
+        assert counter.staff.enter(ResolvedPerson(number="519900199203149007", name="甲"))
+        question = counter.good("iReadCardBas_HSM_Step1", "1")
+        counter.staff.leave()
+        assert counter.call("iReadCardBas_HSM_Step2", counter.hsm(question)).result == -12
+        assert counter.staff.enter(ResolvedPerson(number="519900199203149007", name="甲"))
+        told = counter.good("iReadCardBas_HSM_Step2", counter.hsm(question))
+        assert len(told) == 11, "the flow has waited"
+
+    play(scenario)
+
+
+def test_control_what_is_kept_for_staff_is_that_and_no_more() -> None:
+    def scenario(counter: Counter) -> None:
+        counter.keep_for_staff("write", "pin", "pin-clear", "lend-devices")
+        counter.insert("lin")
+        assert counter.call("iReadCardBas", "1").result == 0
 
     play(scenario)
 
