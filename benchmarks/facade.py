@@ -136,7 +136,7 @@ class Counter:
             book=DisclosureBook(clock, store, references, unasked),
             lease=60.0,
             pin_timeout=30.0,
-            staff=lambda capability: None,
+            require=lambda capability: None,
         )
         user = pwd.getpwuid(os.geteuid()).pw_name
         client = FacadeClient(name="bench", user=user, purpose="bench")

@@ -51,15 +51,15 @@ class Desk:
         book: DisclosureBook,
         lease: float,
         pin_timeout: float,
-        staff: Callable[[Capability], None],
+        require: Callable[[Capability], None],
     ) -> None:
-        """`staff` raises `agent.staff.StaffNeeded` where a capability is kept for staff and nobody
-        of them is signed in."""
+        """`require` raises `agent.staff.StaffNeeded` where a capability is kept for staff and
+        nobody of them is signed in."""
         self.world: World = means.world
         self.means = means
         self.leases = Leases(means.world, lease)
         self.house = House(means.world, self.leases, watchdog, results, book, pin_timeout, told)
-        self.require_staff = staff
+        self.require = require
         self._seats = seats
         self._open = True
 
@@ -136,7 +136,7 @@ class Connection:
             raise Unsupported(function=function.name)
         if function.needs not in self._client.capabilities:
             raise NotAllowed(client=self._client.name, capability=function.needs)
-        self._desk.require_staff(function.needs)
+        self._desk.require(function.needs)
         return function
 
     def _called(self, function: Function, given: Sequence[str | bytes]) -> Answer:

@@ -79,8 +79,8 @@ NEEDS: Final = {
 STAFF: Final = """\
 What `sign_in.required_for` names is served only while somebody of the staff is signed in at the
 terminal (`onecard sign-in`); each call and each step is asked
-anew. Otherwise −12, with that sentence: the table has no number for it, and the same call is good
-as soon as somebody has signed in.
+anew. Otherwise −13, as without the capability, with a sentence that says who has to sign in and
+how.
 """
 UNSUPPORTED: Final = """\
 SSF33 cards (some of 1.0 and 2.0) work wherever PSAM or HSM compute SSF33; it is never computed

@@ -53,9 +53,9 @@ class Facade:
         results: Results,
         authenticator: Callable[[CardHandle], Authenticator],
         keys: CityKeys,
-        staff: Callable[[Capability], None],
+        require: Callable[[Capability], None],
     ) -> None:
-        """Serve, with the readers of a gate that has started; `staff`: see `Desk`. Raises
+        """Serve, with the readers of a gate that has started; `require`: see `Desk`. Raises
         `FacadeSocketUnusable`, `FacadePortUnusable`."""
         settings = self._settings
         desk = self._desk = Desk(
@@ -66,7 +66,7 @@ class Facade:
             book=self._book,
             lease=settings.lease,
             pin_timeout=settings.pin_timeout,
-            staff=staff,
+            require=require,
         )
 
         def connect(client: FacadeClient, caller: str) -> Connection:

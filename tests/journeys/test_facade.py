@@ -171,7 +171,7 @@ def test_eleven_fields_two_steps_and_files(lin: Window) -> None:
 def test_what_is_kept_for_staff_is_refused_while_nobody_is_signed_in(lin: Window) -> None:
     with Library(lin.socket) as library:
         result, output = library.call("iWriteCard", b"1", b"|", b"DF01EF05|20|$", b"DF01EF05|x|$")
-        assert result == -12
+        assert result == -13
         assert "没有工作人员登录" in output
         assert library.call("iReadCardBas", b"1")[0] == 0
 

@@ -52,7 +52,7 @@ class Live:
             book=book,
             lease=60.0,
             pin_timeout=30.0,
-            staff=lambda capability: None,
+            require=lambda capability: None,
         )
         self.path = folder / "sscard.sock"
         self.clients = [

@@ -108,7 +108,7 @@ class Counter:
             book=book,
             lease=LEASE,
             pin_timeout=30.0,
-            staff=self.staff.require,
+            require=self.staff.require,
         )
         self.me = self.caller()
 
