@@ -23,7 +23,7 @@ from agent.facade.faults import (
     OtherKind,
     Unsupported,
 )
-from agent.facade.functions import FUNCTIONS, Function, step
+from agent.facade.functions import FUNCTIONS, Function, next_step, step
 from agent.facade.leases import Lease, Leases
 from agent.facade.means import Means, Plan
 from agent.facade.plans import PLANS
@@ -72,8 +72,9 @@ class Desk:
     def release(self, lease: Lease, reason: str) -> None:
         """End a lease, whatever its reader is doing for it."""
         self.leases.end(lease, reason)
-        if lease.interrupt is not None:
-            lease.interrupt()
+        interrupt = lease.interrupt  # once: the reader's thread may take it away
+        if interrupt is not None:
+            interrupt()
         for seat in self._seats:
             if seat.reader.name == lease.reader:
                 seat.ask(Nudge())
@@ -160,8 +161,9 @@ class Connection:
         held = self._desk.leases.of(self)
         if not held:
             raise NoLease(function=function.name)
+        due = [lease for lease in held if next_step(lease.function) == function.name]
         plan = Plan((), _no_step_is_due)
-        return self._ask(self._desk.seat_of(held[0]), function, parameters, plan)
+        return self._ask(self._desk.seat_of((due or held)[0]), function, parameters, plan)
 
     def _ask(
         self, seat: ReaderSeat, function: Function, parameters: Sequence[str], plan: Plan
