@@ -259,7 +259,12 @@ class Agent:
         self._facade = Facade(self._world, settings, self._clock, self._store, self._references)
         try:
             self._facade.open(
-                self._gate, self._watchdog, self._results, desk.authenticator, self._city_keys
+                self._gate,
+                self._watchdog,
+                self._results,
+                desk.authenticator,
+                self._city_keys,
+                self._staff.require,
             )
         except (FacadeSocketUnusable, FacadePortUnusable) as fault:
             LOG.error("%s", self._texts.fault(fault))

@@ -4,7 +4,7 @@ Callers come by Unix socket, HTTP or WebSocket; each connection is one owner of 
 ends what it leased.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from agent.facade import fields
 from agent.facade.call import Answer, Call
@@ -23,7 +23,7 @@ from agent.facade.faults import (
     OtherKind,
     Unsupported,
 )
-from agent.facade.functions import FUNCTIONS, Function, step
+from agent.facade.functions import FUNCTIONS, Function, Needs, step
 from agent.facade.leases import Lease, Leases
 from agent.facade.means import Means, Plan
 from agent.facade.plans import PLANS
@@ -38,8 +38,13 @@ from world import Fault, World
 BEGUN_WITHIN = 5.0  # seconds until the reader's thread, busy with a tap, must have come to it
 
 
+def anybody(capability: Needs) -> None:
+    """Nobody of the staff has to be signed in."""
+
+
 class Desk:
-    """One per gate. `close` ends all leases; then the gate may stop its threads."""
+    """One per gate. `close` ends all leases; then the gate may stop its threads. `require` raises
+    what keeps a capability for staff who are signed in."""
 
     def __init__(
         self,
@@ -51,11 +56,13 @@ class Desk:
         book: DisclosureBook,
         lease: float,
         pin_timeout: float,
+        require: Callable[[Needs], None] = anybody,
     ) -> None:
         self.world: World = means.world
         self.means = means
         self.leases = Leases(means.world, lease)
         self.house = House(means.world, self.leases, watchdog, results, book, pin_timeout, told)
+        self.require = require
         self._seats = seats
         self._open = True
 
@@ -124,7 +131,7 @@ class Connection:
             self._desk.release(lease, "caller-gone")
 
     def _function(self, name: str) -> Function:
-        """Raises `FunctionUnknown`, `Unsupported`, `NotAllowed`."""
+        """Raises `FunctionUnknown`, `Unsupported`, `NotAllowed`, `agent.staff.StaffNeeded`."""
         function = FUNCTIONS.get(name)
         if function is None:
             raise FunctionUnknown
@@ -132,6 +139,7 @@ class Connection:
             raise Unsupported(function=function.name)
         if function.needs not in self._client.capabilities:
             raise NotAllowed(client=self._client.name, capability=function.needs)
+        self._desk.require(function.needs)
         return function
 
     def _called(self, function: Function, given: Sequence[str | bytes]) -> Answer:
@@ -179,12 +187,12 @@ class Connection:
         if not ready:
             raise NoReader(interface=", ".join(kind.value for kind in plan.kinds))
         held = {lease.reader for lease in self._desk.leases.of(self)}
-        lying = [seat for seat in ready if seat.lying is not None]
+        # Looked at once: a card that comes meanwhile is heard by the next call.
+        full = [seat for seat in seats if seat.lying is not None]
+        lying = [seat for seat in ready if seat in full]
         for seat in [seat for seat in lying if seat.reader.name in held] or lying:
             return seat
-        if any(seat.lying is not None for seat in seats):
-            raise OtherKind
-        raise NoCard
+        raise OtherKind if full else NoCard
 
 
 def _of(kind: Interface, seats: Sequence[ReaderSeat]) -> Sequence[ReaderSeat]:

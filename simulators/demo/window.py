@@ -191,14 +191,13 @@ class WindowDay:
         site.slots[DOOR_OUT].insert(site.wallet.at(visit.person, Interface.CONTACTLESS))
         try:
             until(lambda: self._presented("window") > seen, "nobody saw the card at the window")
-            hsm = site.hsm_for(visit.person)
-            answers = [site.program.order(order, hsm) for order in visit.orders]
+            said = [site.program.do(order) for order in visit.orders]
         finally:
             site.slots[DOOR_OUT].remove()
-        word, _, *rest = answers[-1]
-        if word == PROGRAM_DONE and any(answer[0] != PROGRAM_DONE for answer in answers):
-            return "–".join(answer[0] for answer in answers)
-        return word if word == PROGRAM_DONE else rest[0]
+        *before, last = (answer.result for answer in said)
+        if any(before):
+            return " ".join(map(str, (*before, last)))
+        return str(last) if last else PROGRAM_DONE
 
     def _signs_in(self, visit: Visit) -> str:
         """Who works here scans the code on the terminal's screen and confirms; the state then."""
