@@ -148,7 +148,7 @@ data = "{folder / "data"}"
         self._stack.close()
 
     def open_gate(self, stack: ExitStack) -> None:
-        """Put the readers' threads to work. What has to end before the gate does goes on `stack`."""
+        """Put the readers' threads to work; what must end before the gate does goes on `stack`."""
         raise NotImplementedError
 
     @property

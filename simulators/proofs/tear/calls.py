@@ -7,32 +7,34 @@ import re
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
 from typing import Final, Self
 
 import msgspec
 
 from agent.facade.call import Answer
-from simulators.cards import Interface
+from offline_store.store import Head
 from simulators.counter import LocalCounter
 from simulators.pcscd import Pcscd
 from simulators.people import load_cast
 from simulators.proofs.tear.boundaries import GIVE_UP, NoProof, tears
-from simulators.proofs.tear.business import PIN_BUSINESS, WRITE_BUSINESS, Business
+from simulators.proofs.tear.business import Business
 from simulators.proofs.tear.cards import NotedCard
 from simulators.proofs.tear.judging import (
+    HEADER,
     PINS,
     Seen,
     Whole,
     decides,
     half_written,
+    head,
     pins_shown,
 )
 from simulators.proofs.tear.tally import READY_WITHIN, Tally
-from simulators.proofs.tear.taps import FLOWS, Flow
-from simulators.site import PSAM, PROMPT, NotInTime, until
+from simulators.proofs.tear.taps import Flow
+from simulators.site import PROMPT, PSAM, NotInTime, until
 from simulators.terminal import AT
-from simulators.vpcd import SOUND, Exchange, Faults, Insertion, Slot, TearAtApdu
+from simulators.vpcd import SOUND, Exchange, Faults, Insertion, Moment, Slot, TearAtApdu
 
 # Not within longer digits: references and hashes are full of them.
 SHOWN: Final = re.compile(rf"(?<![0-9A-Fa-f])({'|'.join(PINS)})(?![0-9A-Fa-f])")
@@ -43,7 +45,7 @@ class Calling:
 
     def __init__(self, counter: LocalCounter, card: NotedCard, business: Business) -> None:
         self.answers: Sequence[Answer] | None = None
-        self._work = lambda: business.carry_out(counter, card)
+        self._work = partial(business.carry_out, counter, card)
         self._thread = threading.Thread(target=self._run, name=business.name, daemon=True)
         self._thread.start()
 
@@ -79,9 +81,10 @@ class CallTrial:
         self._sam_slot.remove()
 
     def tear(self, business: Business, every: int) -> None:
-        """At every so many boundaries."""
+        """At every so many boundaries, and wherever the answer to a deciding command is lost."""
         whole = self._measure(business)
-        for tear in tears(whole.apdus, every):
+        lost = [TearAtApdu(apdu, Moment.DURING) for apdu in whole.deciding]
+        for tear in dict.fromkeys([*tears(whole.apdus, every), *lost]):
             self._tear(business, whole, tear)
 
     def _measure(self, business: Business) -> Whole:
@@ -92,9 +95,11 @@ class CallTrial:
         self._counter.me.close()
         if answers is None or answers[-1].result != business.result:
             raise NoProof(f"{business.name} of a good card: {answers and answers[-1].output}")
-        deciding = sum(
-            decides(business, done.head, done.apdu.data) for done in self._card.book.done
-        )
+        deciding = [
+            number
+            for number, exchange in enumerate(inserted.trace)
+            if decides(business, head(exchange), exchange.command[HEADER:])
+        ]
         whole = Whole(len(inserted.trace), deciding, old, self._card.content())
         self._await_free(inserted)
         self._lift()
@@ -102,7 +107,7 @@ class CallTrial:
 
     def _tear(self, business: Business, whole: Whole, tear: TearAtApdu) -> None:
         """Pulled there, put in again, judged; then the card is served."""
-        head = self._counter.store.head()
+        before = self._counter.store.head()
         torn = self._lay(business, Faults(tear=tear))
         calling = Calling(self._counter, self._card, business)
         if not torn.left.wait(GIVE_UP) or len(torn.trace) != tear.apdu + 1:
@@ -114,13 +119,15 @@ class CallTrial:
         tally.calls += 1
         tally.stuck += answers is None
         if answers is not None:
-            self._judge(Seen(business, answers, list(self._card.book.done), torn.trace + back.trace), whole)
+            self._judge(
+                Seen(business, answers, list(self._card.book.done), torn.trace + back.trace), whole
+            )
             tally.strayed += len(back.trace)
         served = self._serve(torn.trace[-1], back)
         disclosed = served + any(
             answer.result == 0 for answer in (answers or ())[1:2] if business.tells_new_pin
         )
-        self._count_events(head, disclosed)
+        self._count_events(before, disclosed)
         self._lift()
 
     def _judge(self, seen: Seen, whole: Whole) -> None:
@@ -156,8 +163,8 @@ class CallTrial:
         except NotInTime:
             self._tally.unreleased += 1
 
-    def _count_events(self, head: object, due: int) -> None:
-        records = self._counter.journal_since(head)
+    def _count_events(self, before: Head | None, due: int) -> None:
+        records = self._counter.journal_since(before)
         events = [record.event() for record in records]
         disclosed = sum(event.kind == "disclosure" for event in events)
         self._tally.missing_events += max(0, due - disclosed)

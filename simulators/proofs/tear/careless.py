@@ -1,4 +1,4 @@
-"""Controls of `prove tear` at the counter: a connection and a reader that do what may never be done.
+"""Controls of `prove tear` at the counter: a connection and a reader that do what may never be.
 
 Both stand around the product's own parts. `RepeatingConnection` makes a call again whose card was
 lost, as a well-meaning library would: keys and PIN are shown twice. `AssumingReader` takes it that

@@ -116,20 +116,11 @@ class HsmTrial(TapTrial):
             left.append(time.perf_counter())
             self.slot.insert(self._other)
 
-        gate, tally = self.gate, self.tally
-        head, opened = gate.store.head(), gate.opened
+        before = self.now()
         self._city.hsm.manners = Manners(before=exchange)
-        first, second = self.present(self.good).ended, self.next_end()
-        self.slot.remove()
+        self.slot.insert(self.good)
+        self.settle_two(before, lambda: left[0])
         self._require(bool(left))
-        tally.boundaries += 1
-        tally.taps += 2
-        tally.stuck += (first is None) + (second is None or not second.report.accepted)
-        let_in = first is not None and first.report.accepted
-        tally.accepted_without_authentication += max(let_in, gate.opened - opened - 1)
-        self.count_events(sum(r.event().kind == "tap" for r in gate.journal_since(head)), 2)
-        if second is not None:
-            tally.ready(second.at - left[0])
 
     def kill_broker(self) -> None:
         """Nobody comes in without it; with it, the next one does."""
@@ -142,7 +133,6 @@ class HsmTrial(TapTrial):
         self._city.hsm.manners = Manners(before=kill)
         for _ in range(2):  # while the HSM is asked, and when there is nobody to be asked
             self.visit(self.good, genuine=False)
-            left = time.perf_counter()
             self.slot.remove()
         self._require(not broker.pid)
         broker.start()

@@ -37,11 +37,11 @@ PINS: Final = (PIN, NEW_PIN, WRONG_PIN)
 
 @dataclass(frozen=True)
 class Whole:
-    """A business that nobody disturbed: the card's APDUs, how many of the deciding commands there
-    were, what the card held before and afterwards."""
+    """A business that nobody disturbed: how many APDUs the card got, which of them decide (counted
+    from 0), what the card held before and afterwards."""
 
     apdus: int
-    deciding: int
+    deciding: Sequence[int]
     old: Content
     new: Content
 
@@ -68,7 +68,7 @@ class Seen:
     def false_success(self, whole: Whole, now: Content) -> bool:
         """0, and not every deciding command was done and said so, or the card does not hold it."""
         said = sum(answer == DONE for answer in self._heard())
-        return self.result == 0 and (said < whole.deciding or now != whole.new)
+        return self.result == 0 and (said < len(whole.deciding) or now != whole.new)
 
     def misnamed(self) -> bool:
         """Lost, and told as something else; or an error of the card that it has not told."""

@@ -5,11 +5,13 @@ judged from what card and PSAM (or HSM) really answered, never from what the pro
 """
 
 import queue
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Final, Self
 
+from offline_store.store import Head
 from simulators.cards import Card, Interface
 from simulators.cards.faults import wrong_cryptogram
 from simulators.gate import Ended, LocalGate
@@ -50,6 +52,14 @@ class Visit:
     card: Insertion
     proofs: int
     ended: Ended | None  # None: not within `GIVE_UP`
+
+
+@dataclass(frozen=True)
+class Before:
+    """Where journal and barrier stood."""
+
+    head: Head | None
+    opened: int
 
 
 class TapTrial:
@@ -97,11 +107,37 @@ class TapTrial:
             torn = self.visit(self.good, Faults(tear=tear))
             self.settle_torn(torn.card, tear)
 
+    def bounce_card(self, every: int) -> None:
+        """It comes back at once: a tap that fails, and one that does not."""
+        for tear in tears(self._card_apdus, every):
+            before = self.now()
+            torn = self.slot.insert(self.good, Faults(tear=tear))
+            self._require_torn(torn, tear)
+            self.slot.insert(self.good)
+            self.settle_two(before, partial(_left, torn), answered_all=self._all(torn))
+
+    def settle_two(
+        self, before: "Before", left: Callable[[], float], *, answered_all: bool = False
+    ) -> None:
+        """Two cards, the second as soon as the first had left: it comes in by its own answers, the
+        first only when it had given all of them. `left` is asked when both taps are over."""
+        first, second = self.next_end(), self.next_end()
+        self.slot.remove()
+        tally, opened = self.tally, self.gate.opened - before.opened
+        tally.boundaries += 1
+        tally.taps += 2
+        tally.stuck += (first is None) + (second is None or not second.report.accepted)
+        tally.accepted_without_authentication += max(0, opened - 1 - answered_all)
+        self._count_events(before, 2)
+        if second is not None:
+            tally.ready(second.at - left())
+
+    def now(self) -> "Before":
+        return Before(self.gate.store.head(), self.gate.opened)
+
     def settle_torn(self, torn: Insertion, tear: TearAtApdu) -> None:
-        if not torn.left.wait(READY_WITHIN) or len(torn.trace) != tear.apdu + 1:
-            raise NoProof(f"{tear} did not happen after {len(torn.trace)} APDUs")
-        last = torn.trace[-1]
-        self.settle(last.at + last.seconds)
+        self._require_torn(torn, tear)
+        self.settle(_left(torn))
 
     def settle(self, left: float) -> None:
         """The reader is ready again when it lets the next good card through; `left`: since when
@@ -115,17 +151,18 @@ class TapTrial:
 
     def visit(self, card: Card, faults: Faults = SOUND, *, genuine: bool = True) -> Visit:
         """A tap, judged. One that is not `genuine` may not come in, whatever is answered."""
-        gate, tally = self.gate, self.tally
-        head, opened = gate.store.head(), gate.opened
+        tally, before = self.tally, self.now()
         visit = self.present(card, faults)
         tally.taps += 1
         tally.stuck += visit.ended is None
-        self.count_events(sum(r.event().kind == "tap" for r in gate.journal_since(head)), 1)
-        if gate.opened > opened and not (genuine and self._authenticated(visit)):
+        self._count_events(before, 1)
+        if self.gate.opened > before.opened and not (genuine and self._authenticated(visit)):
             tally.accepted_without_authentication += 1
         return visit
 
-    def count_events(self, events: int, due: int) -> None:
+    def _count_events(self, before: "Before", due: int) -> None:
+        records = self.gate.journal_since(before.head)
+        events = sum(record.event().kind == "tap" for record in records)
         self.tally.missing_events += max(0, due - events)
         self.tally.extra_events += max(0, events - due)
 
@@ -146,7 +183,14 @@ class TapTrial:
         """Whether the terminal can know that the card is genuine: the card gave every answer of
         the flow, and who holds the keys every proof. (That it is genuine is the caller's to
         know.)"""
-        return answered(visit.card.trace) >= self._card_apdus and visit.proofs >= self._proofs
+        return self._all(visit.card) and visit.proofs >= self._proofs
+
+    def _all(self, card: Insertion) -> bool:
+        return answered(card.trace) >= self._card_apdus
+
+    def _require_torn(self, torn: Insertion, tear: TearAtApdu) -> None:
+        if not torn.left.wait(READY_WITHIN) or len(torn.trace) != tear.apdu + 1:
+            raise NoProof(f"{tear} did not happen after {len(torn.trace)} APDUs")
 
 
 class PsamTrial(TapTrial):
@@ -195,6 +239,11 @@ class PsamTrial(TapTrial):
             lambda: self.gate.has_psam or inserted.left.is_set(), "the product does not see a PSAM"
         )
         return inserted
+
+
+def _left(torn: Insertion) -> float:
+    """When its own tear pulled it out, `time.perf_counter`."""
+    return torn.trace[-1].at + torn.trace[-1].seconds
 
 
 def _cryptograms(psam: Sequence[Exchange]) -> int:
