@@ -60,6 +60,10 @@ class Business:
                 return answers
 
 
+def _read(card: NotedCard) -> Steps:
+    yield "iReadCardBas", card.kind
+
+
 def _verify(card: NotedCard) -> Steps:
     yield "iVerifyPIN", card.kind
 
@@ -100,6 +104,7 @@ def _write_in_steps(address: str, data: str) -> Callable[[NotedCard], Steps]:
 _UPDATES: Final = frozenset({UPDATE_RECORD, UPDATE_BINARY})
 NEW_TWICE: Final = (NEW_PIN, NEW_PIN)
 
+READ: Final = Business("read", _read, frozenset())
 PIN_BUSINESS: Final = (
     Business("verify", _verify, frozenset({VERIFY}), (PIN,)),
     Business("verify-wrong", _verify, frozenset({VERIFY}), (WRONG_PIN,), PIN_WRONG),

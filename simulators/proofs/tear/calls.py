@@ -18,7 +18,7 @@ from simulators.counter import LocalCounter
 from simulators.pcscd import Pcscd
 from simulators.people import load_cast
 from simulators.proofs.tear.boundaries import GIVE_UP, NoProof, tears
-from simulators.proofs.tear.business import Business
+from simulators.proofs.tear.business import READ, Business
 from simulators.proofs.tear.cards import NotedCard
 from simulators.proofs.tear.judging import (
     HEADER,
@@ -69,9 +69,9 @@ class CallTrial:
         self._cast = load_cast()
         self._card = NotedCard(self._cast, flow.card, flow.interface)
         self._seat = counter.seat(flow.interface)
-        self._presences = 0
 
     def __enter__(self) -> Self:
+        until(lambda: not self._counter.has_psam, "the product does not miss its PSAM")
         self._sam_slot.insert(self._cast.psam())
         until(lambda: self._counter.has_psam, "the product does not see a PSAM")
         return self
@@ -114,20 +114,17 @@ class CallTrial:
             raise NoProof(f"{business.name}: {tear} did not happen")
         back = self._slot.insert(self._card.at_reader)
         answers = calling.wait()
-        tally = self._tally
-        tally.boundaries += 1
-        tally.calls += 1
-        tally.stuck += answers is None
+        self._tally.boundaries += 1
+        self._tally.calls += 1
+        self._tally.stuck += answers is None
+        told = False
         if answers is not None:
-            self._judge(
-                Seen(business, answers, list(self._card.book.done), torn.trace + back.trace), whole
-            )
-            tally.strayed += len(back.trace)
-        served = self._serve(torn.trace[-1], back)
-        disclosed = served + any(
-            answer.result == 0 for answer in (answers or ())[1:2] if business.tells_new_pin
-        )
-        self._count_events(before, disclosed)
+            self._tally.strayed += len(back.trace)
+            trace = [*torn.trace, *back.trace]
+            seen = Seen(business, answers, list(self._card.book.done), trace)
+            self._judge(seen, whole)
+            told = seen.told_new_pin
+        self._count_events(before, told + self._serve(torn.trace[-1], back))
         self._lift()
 
     def _judge(self, seen: Seen, whole: Whole) -> None:
@@ -144,7 +141,10 @@ class CallTrial:
         """Whether the card that lies there is read, as every caller does who tries again."""
         left = last.at + last.seconds
         while time.perf_counter() < left + READY_WITHIN:
-            if self._counter.call("iReadCardBas", self._card.kind).result == 0:
+            answers = Calling(self._counter, self._card, READ).wait()
+            if answers is None:
+                break
+            if answers[-1].result == READ.result:
                 self._tally.ready(time.perf_counter() - left)
                 self._await_free(back)
                 return True

@@ -32,6 +32,7 @@ DONE: Final = b"\x90\x00"
 SELECT_BY_NAME: Final = b"\x00\xa4\x04"
 HEADER: Final = 5  # bytes, with the length of the data
 NEVER_TWICE: Final = frozenset({VERIFY, CHANGE, RESTORE, EXTERNAL_AUTHENTICATE})
+SECOND_STEP: Final = 1  # counted from 0
 PINS: Final = (PIN, NEW_PIN, WRONG_PIN)
 
 
@@ -58,6 +59,12 @@ class Seen:
     @property
     def result(self) -> int:
         return self.answers[-1].result
+
+    @property
+    def told_new_pin(self) -> bool:
+        """To the caller, in his second step, for his HSM."""
+        asked = self.answers[SECOND_STEP : SECOND_STEP + 1]
+        return self.business.tells_new_pin and any(answer.result == 0 for answer in asked)
 
     @property
     def lost(self) -> bool:
@@ -135,7 +142,7 @@ def pins_shown(seen: Seen) -> int:
     """Answers with a PIN in them, but for the new one where it is the caller's to know."""
     shown = 0
     for number, answer in enumerate(seen.answers):
-        told = seen.business.tells_new_pin and number == 1
+        told = seen.told_new_pin and number == SECOND_STEP
         fields = set(answer.output.split("|")) - ({NEW_PIN} if told else set())
         shown += bool(fields & set(PINS)) or (
             answer.result != 0 and any(pin in answer.output for pin in PINS)
