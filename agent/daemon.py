@@ -14,6 +14,7 @@ import msgspec
 
 from agent.api.feed import Feed
 from agent.api.server import ApiServer
+from agent.authority import city_keys
 from agent.clock import Clock
 from agent.codes import CodeDesk, Router
 from agent.documents import DocumentDesk
@@ -33,9 +34,9 @@ from agent.standing import make_status_service
 from agent.status import device_status, sam_status, sign_in_status, tap_status
 from agent.tap import TapReport, Taps
 from agent.texts import Texts
+from agent.traces import Traces
 from agent.uplink import PlatformRequests, make_uplink
 from agent.watchdog import Watchdog
-from apdu.city_keys import PUBLIC_KEYS_ONLY, CityKeys, CityKeysFault
 from config.model import Agent as Settings
 from config.model import Keys
 from drivers.contract import Prompt
@@ -79,6 +80,7 @@ class Agent:
             lists=self._lists,
         )
         self.feed = Feed()
+        self._traces = Traces(world)
         self._results = Results(texts, settings.results)
         self._city_keys = city_keys(world, settings.keys)
         self._gate = Gate(world, settings, self._city_keys)
@@ -149,6 +151,11 @@ class Agent:
         return self._gate
 
     # What the local API asks
+
+    @property
+    def traces(self) -> Feed:
+        """The traces of taps, redacted."""
+        return self._traces.feed
 
     def status(self) -> dict[str, Any]:
         """See docs/architecture.md, local API."""
@@ -224,7 +231,7 @@ class Agent:
     def _open_gate(self) -> None:
         settings = self._settings
         self._watchdog.start()
-        desk = CardDesk(self._world, self._gate.sams, self._references, self._hsm())
+        desk = CardDesk(self._world, self._gate.sams, self._references, self._hsm(), self._traces)
         taps = Taps(
             self._world,
             clock=self._clock,
@@ -252,7 +259,12 @@ class Agent:
         self._facade = Facade(self._world, settings, self._clock, self._store, self._references)
         try:
             self._facade.open(
-                self._gate, self._watchdog, self._results, desk.authenticator, self._city_keys
+                self._gate,
+                self._watchdog,
+                self._results,
+                desk.authenticator,
+                self._city_keys,
+                self._staff.require,
             )
         except (FacadeSocketUnusable, FacadePortUnusable) as fault:
             LOG.error("%s", self._texts.fault(fault))
@@ -328,15 +340,3 @@ def key_store(world: World, settings: Keys) -> KeyStore:
         return files
     directory = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/run/credentials/onecard.service"))
     return Layered(files, SystemdCredentials(world, directory))
-
-
-def city_keys(world: World, settings: Keys) -> CityKeys:
-    """The authority's table, where there is one. Raises `CityKeysFault`."""
-    if settings.authority is None:
-        return PUBLIC_KEYS_ONLY
-    try:
-        with world.open(Path(settings.authority), "rb") as file:
-            text = file.read().decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CityKeysFault(table="", entry=settings.authority, reason="unreadable") from error
-    return CityKeys.from_toml(text)

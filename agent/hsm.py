@@ -19,7 +19,7 @@ from apdu.hsm_messages import (
     Proofs,
     SecurePin,
 )
-from apdu.keys import RKSSSE, STK, Key
+from apdu.keys import RKSSSE, Key, key_address
 from sync.contract.services import HsmAnswer, HsmRequest, decode, encode
 from sync.faults import MessageMalformed, MessageTooLarge
 from sync.requests import Asked, Requests
@@ -90,7 +90,7 @@ class HsmAuthenticator:
         if key == RKSSSE and self._proof is not None and not self._proof.asked:
             self._proof.open_too(factor, original)
             return _Part(self._proof, lambda proofs: proofs.external)
-        return self._answer(AuthenticateKey(card, _address(key), factor, original))
+        return self._answer(AuthenticateKey(card, key_address(key), factor, original))
 
     def secured(
         self, card: CardParameters, factor: bytes, header: bytes, new_pin: bytes
@@ -178,10 +178,3 @@ class _Answer:
 
     def result(self) -> bytes:
         return self._message.answered(self._hsm.wait(self._asked))
-
-
-def _address(key: Key) -> str:
-    if key == STK:
-        return "0173"
-    number = 0 if key.application == "SSSE" else int(key.application.removeprefix("DF"))
-    return f"{number:02X}{key.kid_hex}"

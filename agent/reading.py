@@ -7,6 +7,7 @@ from agent.hsm import HsmDesk
 from agent.identity import Identity, InClear
 from agent.sam import SamDesk
 from agent.stages import Stages
+from agent.traces import Traces
 from apdu.authentication import Authenticator, BasicRead, read_basic
 from drivers.contract import CardHandle
 from offline_store.event import Authentication
@@ -24,31 +25,40 @@ class CardDesk:
     """Reads cards with the terminal's PSAMs and, where these are unable, the city's HSM."""
 
     def __init__(
-        self, world: World, sams: SamDesk, references: References, hsm: HsmDesk | None = None
+        self,
+        world: World,
+        sams: SamDesk,
+        references: References,
+        hsm: HsmDesk | None = None,
+        traces: Traces | None = None,
     ) -> None:
+        self._traces = traces or Traces(world)
         self._world = world
         self._sams = sams
         self._references = references
         self._hsm = hsm
 
     def read(
-        self, handle: CardHandle, credential: str, stages: Stages, *, leaving: bool = False
+        self,
+        handle: CardHandle,
+        credential: str,
+        stages: Stages,
+        *,
+        leaving: bool = False,
+        reader: str = "",
     ) -> Identity:
         """Raises the faults of `apdu.authentication.read_basic` and `CardDateFault`. The card is
         powered down by whoever has opened it, on every exit."""
-        read = self.read_in_clear(handle, stages, leaving=leaving)
+        read = self.read_in_clear(handle, stages, leaving=leaving, reader=reader)
         return identity_of(read, credential, self._references)
 
     def read_in_clear(
-        self, handle: CardHandle, stages: Stages, *, leaving: bool = False
+        self, handle: CardHandle, stages: Stages, *, leaving: bool = False, reader: str = ""
     ) -> BasicRead:
-        """The basic read itself, for whoever may see it."""
-        return read_basic(
-            handle,
-            self.authenticator(handle, leaving=leaving),
-            clock=self._world.monotonic,
-            stage=stages.begin,
-        )
+        """The basic read itself, for whoever may see it. `reader` is what a trace is called by."""
+        keys = self.authenticator(handle, leaving=leaving)
+        with self._traces.watching(reader, handle, keys) as (card, watched):
+            return read_basic(card, watched, clock=self._world.monotonic, stage=stages.begin)
 
     def authenticator(self, handle: CardHandle, *, leaving: bool = False) -> Authenticator:
         """For one flow of the card behind `handle`. Behind somebody who is `leaving` the next one
@@ -77,6 +87,7 @@ def identity_of(read: BasicRead, credential: str, references: References) -> Ide
             key=read.authenticated.key,
             terminal_number=read.authenticated.terminal_number,
         ),
+        region=read.region,
         clear=InClear(
             card_id=read.card_id,
             card_number=read.card_number,

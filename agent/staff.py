@@ -12,7 +12,6 @@ from agent.clock import Clock
 from agent.identity import Identity
 from agent.reasons import Reason
 from agent.resolving import identity_of
-from config.model import Kept
 from config.model import SignIn as Settings
 from offline_store.event import Check, Draft
 from offline_store.store import Entry, Store, Turn, Unstored
@@ -72,7 +71,7 @@ class Staff:
         over = session is None or self._world.monotonic() >= session.ends
         return session if self.settings.enabled and not over else None
 
-    def require(self, capability: Kept) -> None:
+    def require(self, capability: str) -> None:
         """Raises `StaffNeeded` where the settings want somebody to be signed in for it."""
         if capability in self.settings.required_for and self.current() is None:
             raise StaffNeeded(capability=capability)

@@ -162,7 +162,9 @@ class Taps:
         credential = "card-contact" if contact else "card-contactless"
         stages.begin("open")
         try:
-            return self._desk.read(card.open(), credential, stages, leaving=leaving)
+            return self._desk.read(
+                card.open(), credential, stages, leaving=leaving, reader=presence.reader
+            )
         except Fault as fault:
             return unidentified(credential, fault, gave_up=watch.gave_up)
 

@@ -201,10 +201,16 @@ class TimedDesk(CardDesk):
     clock = Clock()
 
     def read(
-        self, handle: CardHandle, credential: str, stages: Stages, *, leaving: bool = False
+        self,
+        handle: CardHandle,
+        credential: str,
+        stages: Stages,
+        *,
+        leaving: bool = False,
+        reader: str = "",
     ) -> Identity:
         timed = TimedHandle(handle, self.clock)
-        return super().read(timed, credential, stages, leaving=leaving)
+        return super().read(timed, credential, stages, leaving=leaving, reader=reader)
 
 
 class TimedRequests:

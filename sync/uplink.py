@@ -26,6 +26,7 @@ from trust.envelope import Opener
 from world import Fault, Task, World
 
 FAREWELL_SECONDS = 2.0
+EXPLAINED_SECONDS = 0.5
 # A connection that lasted so long forgives the attempts before it; nothing less does, because two
 # boxes under one name throw each other out right after the first receipt, for ever.
 STEADY_SECONDS = 60.0
@@ -126,13 +127,27 @@ class Uplink:
                 self._serve(session)
             except Fault as fault:
                 self._asking.end()
+                why = self._why(fault)
                 self._link.disconnect()
-                self._change("offline", fault)
+                self._change("offline", why)
             if self._world.monotonic() - began >= STEADY_SECONDS:
                 self._backoff.reset()
             if not self._stopping.is_set():
                 self._stopping.wait(self._backoff.next())
         self._change("stopped")
+
+    def _why(self, fault: Fault) -> Fault:
+        """What ended the connection, where publishing only found that it had ended: the network
+        task is about to tell."""
+        end = self._world.monotonic() + EXPLAINED_SECONDS
+        while isinstance(fault, faults.NotConnected):
+            self._wake.clear()
+            while (signal := self._link.take()) is not None:
+                if isinstance(signal, Lost):
+                    return signal.fault
+            if not self._wake.wait(end - self._world.monotonic()):
+                break
+        return fault
 
     def _connect(self) -> str:
         session = self._world.random(8).hex()

@@ -36,6 +36,9 @@ class Daemon(Protocol):
 
     feed: Feed
 
+    @property
+    def traces(self) -> Feed: ...
+
     def status(self) -> dict[str, Any]: ...
 
     def readers(self) -> list[dict[str, Any]]: ...
@@ -163,6 +166,9 @@ def application(daemon: Daemon) -> Starlette:
     async def taps(request: Request) -> Response:
         return StreamingResponse(_lines(daemon.feed), media_type="application/x-ndjson")
 
+    async def traces(request: Request) -> Response:
+        return StreamingResponse(_lines(daemon.traces), media_type="application/x-ndjson")
+
     return Starlette(
         routes=[
             Route("/v1/status", endpoint(status)),
@@ -178,6 +184,7 @@ def application(daemon: Daemon) -> Starlette:
             Route("/v1/sign-in", order(Nothing, begin_sign_in), methods=["POST"]),
             Route("/v1/sign-in/cancel", order(Nothing, cancel_sign_in), methods=["POST"]),
             Route("/v1/sign-out", order(Nothing, sign_out), methods=["POST"]),
+            Route("/v1/traces", traces),
         ],
         exception_handlers={HTTPException: refused},
     )
@@ -244,7 +251,7 @@ def _json(body: dict[str, Any], status: int = 200) -> Response:
 
 
 async def _lines(feed: Feed) -> AsyncIterator[bytes]:
-    """One line per tap from now on, until the caller hangs up or the agent ends."""
+    """One line per tap or trace from now on, until the caller hangs up or the agent ends."""
     with feed.listen() as reports:
         yield b"\n"  # the headers go out at once, so that the caller knows that we listen
         while (report := await reports.get()) != END:

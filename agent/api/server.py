@@ -34,7 +34,7 @@ class ApiServer:
     def __init__(self, world: World, daemon: Daemon, path: Path) -> None:
         self._world = world
         self._path = path
-        self._feed = daemon.feed
+        self._feeds = (daemon.feed, daemon.traces)
         self._server = uvicorn.Server(
             uvicorn.Config(
                 application(daemon),
@@ -68,7 +68,8 @@ class ApiServer:
         """End what is being answered within a second, and take the socket away."""
         if self._task is None:
             return
-        self._feed.close()  # else each listener would be cut off with a traceback in the log
+        for feed in self._feeds:
+            feed.close()  # else each listener would be cut off with a traceback in the log
         self._server.should_exit = True
         self._task.join(3)
         with suppress(FileNotFoundError):  # somebody tidied /run

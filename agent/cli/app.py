@@ -17,6 +17,7 @@ from agent.cli import (
     signin,
     sync,
     tap,
+    trace,
 )
 from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
 from world import Fault
@@ -57,6 +58,7 @@ def build(context: Context) -> typer.Typer:
 
     for room in (
         *(configuration, conform, devices, doctor, journal, proving, readers, signin, sync, tap),
+        trace,
     ):
         room.add_to(app, context)
     return app

@@ -14,7 +14,7 @@ from agent.cli.context import Context, Json
 from world import Fault
 
 BENCHES = ("tap", "footprint", "sm2", "idle", "qr", "facade")
-PROOFS = ("tear", "power", "devices")
+PROOFS = ("tear", "power", "devices", "fuzz")
 SCENES = ("library-gate", "devices", "service-window")  # of the demo
 AIRS = (106, 212, 424, 848)  # kbit/s
 ANY = {"allow_extra_args": True, "ignore_unknown_options": True}

@@ -85,17 +85,20 @@ def _read(context: Context, settings: Settings, wait: float, *, show: bool) -> d
     try:
         if not context.as_json:
             context.console.print(context.texts.ui("tap-now"))
-        reader, presence = _first(context, gate, wait)
+        reader, presence = first_card(context, gate, wait)
         return _one(context, gate, reader, presence, show=show)
     finally:
         gate.stop()
 
 
-def _first(context: Context, gate: Gate, wait: float) -> tuple[CardReader, Presence]:
-    """The first card at any reader of a lane."""
+def first_card(
+    context: Context, gate: Gate, wait: float, only: str | None = None
+) -> tuple[CardReader, Presence]:
+    """The first card at any reader of a lane, or at that one. Raises `NobodyTapped`."""
     came: Queue[tuple[CardReader, Presence | Absence]] = context.world.queue()
     for reader in gate.lane_readers():
-        _forward(context, reader, came)
+        if only in (None, reader.name):
+            _forward(context, reader, came)
     end = context.world.monotonic() + wait
     while True:
         try:

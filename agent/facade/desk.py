@@ -4,7 +4,7 @@ Callers come by Unix socket, HTTP or WebSocket; each connection is one owner of 
 ends what it leased.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from agent.facade import fields
 from agent.facade.call import Answer, Call
@@ -23,7 +23,7 @@ from agent.facade.faults import (
     OtherKind,
     Unsupported,
 )
-from agent.facade.functions import FUNCTIONS, Function, step
+from agent.facade.functions import FUNCTIONS, Function, Needs, step
 from agent.facade.leases import Lease, Leases
 from agent.facade.means import Means, Plan
 from agent.facade.plans import PLANS
@@ -38,8 +38,13 @@ from world import Fault, World
 BEGUN_WITHIN = 5.0  # seconds until the reader's thread, busy with a tap, must have come to it
 
 
+def anybody(capability: Needs) -> None:
+    """Nobody of the staff has to be signed in."""
+
+
 class Desk:
-    """One per gate. `close` ends all leases; then the gate may stop its threads."""
+    """One per gate. `close` ends all leases; then the gate may stop its threads. `require` raises
+    what keeps a capability for staff who are signed in."""
 
     def __init__(
         self,
@@ -51,11 +56,13 @@ class Desk:
         book: DisclosureBook,
         lease: float,
         pin_timeout: float,
+        require: Callable[[Needs], None] = anybody,
     ) -> None:
         self.world: World = means.world
         self.means = means
         self.leases = Leases(means.world, lease)
         self.house = House(means.world, self.leases, watchdog, results, book, pin_timeout, told)
+        self.require = require
         self._seats = seats
         self._open = True
 
@@ -77,7 +84,7 @@ class Desk:
     def seats_for(self, client: FacadeClient) -> Sequence[ReaderSeat]:
         """The readers that a client may use, in the order of the settings. Raises `LeaseOver`."""
         if not self._open:
-            raise LeaseOver(reason="stopping")
+            raise LeaseOver(ending="stopping")
         return [
             seat
             for seat in self._seats
@@ -99,6 +106,7 @@ class Connection:
         self._recipient = Recipient(client.name, caller, client.purpose)
         self._calling = desk.world.lock()
         self._under_way = ""
+        self._gone = False
 
     def call(self, name: str, parameters: Sequence[str | bytes]) -> Answer:
         """One call to its end; whatever goes wrong is an answer too. `bytes` are GBK."""
@@ -113,12 +121,17 @@ class Connection:
             self._calling.release()
 
     def close(self) -> None:
-        """The caller is gone: what he leased is free, his cards are powered down."""
+        """The caller is gone for good: what he leased is free, and he leases no more."""
+        self._gone = True
+        self.release()
+
+    def release(self) -> None:
+        """What he leased is free, his cards are powered down."""
         for lease in self._desk.leases.of(self):
-            self._desk.release(lease, "caller gone")
+            self._desk.release(lease, "caller-gone")
 
     def _function(self, name: str) -> Function:
-        """Raises `FunctionUnknown`, `Unsupported`, `NotAllowed`."""
+        """Raises `FunctionUnknown`, `Unsupported`, `NotAllowed`, `agent.staff.StaffNeeded`."""
         function = FUNCTIONS.get(name)
         if function is None:
             raise FunctionUnknown
@@ -126,6 +139,7 @@ class Connection:
             raise Unsupported(function=function.name)
         if function.needs not in self._client.capabilities:
             raise NotAllowed(client=self._client.name, capability=function.needs)
+        self._desk.require(function.needs)
         return function
 
     def _called(self, function: Function, given: Sequence[str | bytes]) -> Answer:
@@ -159,6 +173,9 @@ class Connection:
         lease = self._desk.leases.take(
             seat.reader.name, self, client.name, client.purpose, function.name
         )
+        if self._gone:  # looked at behind the taking, so that no lease outlives its owner
+            self._desk.leases.end(lease, "caller-gone")
+            raise LeaseOver(ending=lease.over)
         call = Call(self._desk.world, function, parameters, lease)
         seat.ask(Visit(self._desk.house, call, plan.flow, self._recipient))
         return call.wait(BEGUN_WITHIN, told(NoAnswer()))
@@ -170,12 +187,12 @@ class Connection:
         if not ready:
             raise NoReader(interface=", ".join(kind.value for kind in plan.kinds))
         held = {lease.reader for lease in self._desk.leases.of(self)}
-        lying = [seat for seat in ready if seat.lying is not None]
+        # Looked at once: a card that comes meanwhile is heard by the next call.
+        full = [seat for seat in seats if seat.lying is not None]
+        lying = [seat for seat in ready if seat in full]
         for seat in [seat for seat in lying if seat.reader.name in held] or lying:
             return seat
-        if any(seat.lying is not None for seat in seats):
-            raise OtherKind
-        raise NoCard
+        raise OtherKind if full else NoCard
 
 
 def _of(kind: Interface, seats: Sequence[ReaderSeat]) -> Sequence[ReaderSeat]:

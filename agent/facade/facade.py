@@ -9,6 +9,7 @@ from typing import Any
 from agent.clock import Clock
 from agent.facade.desk import Connection, Desk
 from agent.facade.disclosure import DisclosureBook
+from agent.facade.functions import Needs
 from agent.facade.means import Means
 from agent.facade.unix import UnixServer
 from agent.facade.web_server import WebServer
@@ -45,6 +46,7 @@ class Facade:
         results: Results,
         authenticator: Callable[[CardHandle], Authenticator],
         keys: CityKeys,
+        require: Callable[[Needs], None],
     ) -> None:
         """Serve, with the readers of a gate that has started. Raises
         `FacadeSocketUnusable`, `FacadePortUnusable`."""
@@ -57,6 +59,7 @@ class Facade:
             book=self._book,
             lease=settings.lease,
             pin_timeout=settings.pin_timeout,
+            require=require,
         )
 
         def connect(client: FacadeClient, caller: str) -> Connection:

@@ -115,7 +115,7 @@ class NoLease(FacadeFault):
 
 
 class LeaseOver(FacadeFault):
-    """The lease has ended (time, caller gone, terminal stops). Fact: `reason`."""
+    """The lease has ended. Fact: `ending`: time, caller-gone, stopping, over, done, withdrawn."""
 
     code = "facade.lease-over"
 

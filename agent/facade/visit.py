@@ -145,7 +145,7 @@ class Visit:
         self.lease.interrupt = pinpad.cancel
         try:
             if self.lease.over:  # the caller went before he could interrupt
-                raise LeaseOver(reason=self.lease.over)
+                raise LeaseOver(ending=self.lease.over)
             ask = pinpad.ask_new if new else pinpad.ask
             pin = ask(timeout=self._house.pin_timeout)
         finally:
@@ -170,8 +170,8 @@ class Visit:
             if not step(visit.call.function.name) > 1:
                 self._following = visit
                 raise Superseded
-            visit.refuse(NoLease(function=visit.call.function.name))
             self._house.leases.rest(self.lease)
+            visit.refuse(NoLease(function=visit.call.function.name))
 
     # The reader's thread
 
@@ -180,6 +180,8 @@ class Visit:
         self._seat = seat
         if not self.call.begin():
             return self._house.leases.end(self.lease, "withdrawn")
+        if self.lease.over:  # while it waited for this thread
+            return self.refuse(LeaseOver(ending=self.lease.over))
         lying = seat.lying
         if lying is None:
             return self._end_with(NoCard())
@@ -240,7 +242,7 @@ class Visit:
     def _answer(self, outcome: Outcome) -> None:
         """Journal what is handed out, then hand it out. Raises `LeaseOver`, `Unstored`."""
         if self.lease.over:
-            raise LeaseOver(reason=self.lease.over)
+            raise LeaseOver(ending=self.lease.over)
         function = self.call.function
         if len(outcome.output) >= function.output // 2:  # GBK has at most two bytes per character
             size = len(to_gbk(outcome.output)) + 1
@@ -269,20 +271,20 @@ class Visit:
         """The owner's next call. Raises `LeaseOver`, `CardGone`."""
         while True:
             if self.lease.over:
-                raise LeaseOver(reason=self.lease.over)
+                raise LeaseOver(ending=self.lease.over)
             try:
                 event = self._seat.next(self.lease.until - self._house.world.monotonic())
             except QueueEmpty:
                 self._house.leases.end(self.lease, "time")
                 continue
             if event is WAKE:
-                raise LeaseOver(reason="stopping")
+                raise LeaseOver(ending="stopping")
             if isinstance(event, Presence | Absence):
                 self._require_same(event)
             elif isinstance(event, Visit):
                 if event.lease is not self.lease:  # the time was up, and another was quicker
                     self._seat.ask(event)
-                    raise LeaseOver(reason="time")
+                    raise LeaseOver(ending="time")
                 if event.call.begin():
                     return event
 

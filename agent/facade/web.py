@@ -165,7 +165,7 @@ async def _watched(
     async def watch() -> None:
         while (await request.receive())["type"] != "http.disconnect":
             pass
-        connection.close()
+        connection.release()  # the same page may come again
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(watch)

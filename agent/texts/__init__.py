@@ -24,6 +24,7 @@ _TRANSLATED = (
     "equipment",
     "side",
     "state",
+    "ending",
 )  # facts whose values are words of the section with that name
 
 
@@ -85,9 +86,13 @@ class Texts:
         return code
 
     def word(
-        self, section: Literal["kind", "verdict", "field", "equipment", "direction"], key: str
+        self,
+        section: Literal[
+            "kind", "verdict", "field", "equipment", "direction", "command", "record", "status-word"
+        ],
+        key: str,
     ) -> str:
-        """One word for a value: event kind, verdict, card field."""
+        """One word for a value: event kind, verdict, card field, command, record, status word."""
         return self._text(section, key)
 
     def ui(self, key: str, **facts: str | int) -> str:

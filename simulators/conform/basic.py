@@ -240,7 +240,7 @@ def changed_between(bench: Bench) -> None:
 
 
 @case("SEQ-010", "Step 2 after the time between two steps is refused", "第二步超时被拒",
-      "cards", "daemon")  # fmt: skip
+      "cards", "settings")  # fmt: skip
 def too_late(bench: Bench) -> None:
     bench.stage.lay(CARDS["3.0-sm4"].fresh())
     key = bench.stage.hsm.basic(bench.good("iReadCardBas_HSM_Step1", 1))

@@ -13,14 +13,15 @@ from simulators.conform.cast import VOCABULARY
 from simulators.conform.stage import Stage
 from simulators.conform.subject import Argument, Call, Got, Subject
 
-Need = Literal["library", "cards", "psam", "pad", "daemon", "pin-clear"]
+Need = Literal["library", "cards", "psam", "keys", "pad", "settings", "daemon"]
 NEEDS: dict[Need, str] = {
     "library": "a shared library: NULL, sizes of buffers, names exported",
     "cards": "simulated cards in readers of the stage",
     "psam": "the stage's PSAM",
+    "keys": "the made-up authority's key table in the subject's settings",
     "pad": "the stage's PIN pad",
+    "settings": "settings of the daemon that the test knows and may change",
     "daemon": "a library that goes through our daemon, which the test stops",
-    "pin-clear": "settings of the daemon that the test may change",
 }
 ID = re.compile(r"[A-Z0-9]{3}-[0-9]{3}")
 

@@ -90,7 +90,7 @@ def two_files(bench: Bench) -> None:
 
 
 @case("FIL-007", "The second record of a tag, by key", "按密钥读同标签的第二条记录",
-      "cards", "psam", "daemon")  # fmt: skip
+      "cards", "psam", "keys")  # fmt: skip
 def second_row(bench: Bench) -> None:
     require("files", [["DF01EF15", ROW]], _read(bench, _lay(bench), SECOND_ROW))
 
@@ -224,7 +224,7 @@ def read_by_hsm(bench: Bench) -> None:
     require("files", [["SSSEEF06", holder.number, holder.name]], _told(got))
 
 
-@case("HSM-021", "iReadCard_HSM: a file of an application", "加密机读应用文件", "cards", "daemon")
+@case("HSM-021", "iReadCard_HSM: a file of an application", "加密机读应用文件", "cards", "keys")
 def read_application_by_hsm(bench: Bench) -> None:
     for key in ("2.0-3des", "3.0-sm4"):
         card = _lay(bench, key)
@@ -261,7 +261,7 @@ def last_try(bench: Bench) -> None:
 # -- writing
 
 
-@case("WRI-001", "iWriteCard: what was written is read", "写后读回", "cards", "psam", "daemon")
+@case("WRI-001", "iWriteCard: what was written is read", "写后读回", "cards", "psam", "keys")
 def write(bench: Bench) -> None:
     card = _lay(bench)
     require_result(bench.call("iWriteCard", 1, card.info, "SSSEEF06|09|$", f"{PIPE_NAME}|$"), 0)
@@ -270,7 +270,7 @@ def write(bench: Bench) -> None:
 
 
 @case("WRI-002", "iWriteCard with pCardInfo of another card changes nothing",
-      "传入信息与卡不符时不写", "cards", "psam", "daemon")  # fmt: skip
+      "传入信息与卡不符时不写", "cards", "psam", "keys")  # fmt: skip
 def write_other(bench: Bench) -> None:
     card = _lay(bench)
     bench.refused(-22, "iWriteCard", 1, CARDS["other"].info, "SSSEEF06|09|$", "王|$")
@@ -278,7 +278,7 @@ def write_other(bench: Bench) -> None:
 
 
 @case("WRI-003", "iWriteCard: a value too long is an error and changes nothing",
-      "写入值过长报错", "cards", "psam", "daemon")  # fmt: skip
+      "写入值过长报错", "cards", "psam", "keys")  # fmt: skip
 def write_long(bench: Bench) -> None:
     card = _lay(bench)
     got = bench.call("iWriteCard", 1, card.info, "SSSEEF06|09|$", "长" * 16 + "|$")
@@ -288,7 +288,7 @@ def write_long(bench: Bench) -> None:
 
 
 @case("WRI-004", "iWriteCard: fewer values than items is an error", "写入值个数不符报错",
-      "cards", "psam", "daemon")  # fmt: skip
+      "cards", "psam", "keys")  # fmt: skip
 def write_few(bench: Bench) -> None:
     card = _lay(bench)
     got = bench.call("iWriteCard", 1, card.info, "SSSEEF06|09|0A|$", "王|$")
@@ -297,7 +297,7 @@ def write_few(bench: Bench) -> None:
 
 
 @case("WRI-005", "iWriteCard_HSM: four fields, then the data with the key", "加密机写文件",
-      "cards", "psam", "daemon")  # fmt: skip
+      "cards", "psam", "keys")  # fmt: skip
 def write_by_hsm(bench: Bench) -> None:
     card = _lay(bench)
     asked = _step_1(bench, "iWriteCard", card, "SSSEEF06|09|$")
@@ -307,7 +307,7 @@ def write_by_hsm(bench: Bench) -> None:
 
 
 @case("WRI-006", "iWriteCard_HSM with a wrong key writes nothing", "加密机写文件：密钥错不写",
-      "cards", "psam", "daemon")  # fmt: skip
+      "cards", "psam", "keys")  # fmt: skip
 def write_by_wrong_key(bench: Bench) -> None:
     card = _lay(bench)
     key = _key(bench, card, _step_1(bench, "iWriteCard", card, "SSSEEF06|09|$"))

@@ -126,7 +126,7 @@ def wrong_old(bench: Bench) -> None:
 
 
 @case("PIN-014", "iReloadPIN: a new PIN by the terminal's keys", "重置密码",
-      "cards", "psam", "pad", "daemon")  # fmt: skip
+      "cards", "psam", "pad", "keys")  # fmt: skip
 def reload(bench: Bench) -> None:
     for key in ("2.0-3des", "3.0-sm4"):
         card = _lay(bench, key, tries=0)
@@ -157,7 +157,7 @@ def reload_other(bench: Bench) -> None:
 
 
 @case("PIN-017", "iUnblockPIN: all tries are back, the PIN is the old one", "解锁密码",
-      "cards", "psam", "daemon")  # fmt: skip
+      "cards", "psam", "keys")  # fmt: skip
 def unblock(bench: Bench) -> None:
     for key in ("2.0-3des", "3.0-sm4"):
         card = _lay(bench, key, tries=0)
@@ -181,7 +181,7 @@ class _NinetyThreeOhTwo:
 
 
 @case("PIN-018", "-37634: the card finds the MAC wrong (9302)", "-37634：MAC 错",
-      "cards", "psam", "daemon")  # fmt: skip
+      "cards", "psam", "keys")  # fmt: skip
 def wrong_mac(bench: Bench) -> None:
     card = CARDS["3.0-sm4"].fresh()
     bench.stage.lay(card, wrong=_NinetyThreeOhTwo)
@@ -189,7 +189,7 @@ def wrong_mac(bench: Bench) -> None:
 
 
 @case("PIN-019", "-27272: the card has no such key or PIN (6A88)", "-27272：找不到密钥或密码",
-      "cards", "psam", "daemon")  # fmt: skip
+      "cards", "psam", "keys")  # fmt: skip
 def no_pin(bench: Bench) -> None:
     card = _lay(bench, "no-pin")
     bench.refused(-27272, "iUnblockPIN", 1, card.info)
@@ -212,7 +212,7 @@ def pulled_while_typing(bench: Bench) -> None:
 
 
 @case("RLD-001", "iReloadPIN_HSM without the right to see the PIN is refused: -13, nobody is asked",
-      "无权取得密码的调用者被拒", "cards", "daemon")  # fmt: skip
+      "无权取得密码的调用者被拒", "cards", "settings")  # fmt: skip
 def no_right(bench: Bench) -> None:
     card = _lay(bench)
     bench.refused(-13, "iReloadPIN_HSM_Step1", 1, card.info)
@@ -231,7 +231,7 @@ def _two_steps(bench: Bench, card: StageCard, name: str, pin: str) -> list[str]:
 
 
 @case("RLD-002", "iReloadPIN_HSM in three steps: the PIN for the HSM, then the card has it",
-      "加密机三步重置密码", "cards", "pad", "pin-clear")  # fmt: skip
+      "加密机三步重置密码", "cards", "pad", "settings")  # fmt: skip
 def reload_in_steps(bench: Bench) -> None:
     bench.stage.hand_out_pins(allowed=True)
     for key, header in (("2.0-3des", "842400010C"), ("3.0-sm4", "8424000114")):
@@ -247,7 +247,7 @@ def reload_in_steps(bench: Bench) -> None:
 
 
 @case("RLD-003", "iReloadPIN_HSM: a wrong command in step 3 changes nothing",
-      "加密机重置密码：第三步错误不改密码", "cards", "pad", "pin-clear")  # fmt: skip
+      "加密机重置密码：第三步错误不改密码", "cards", "pad", "settings")  # fmt: skip
 def wrong_step_3(bench: Bench) -> None:
     bench.stage.hand_out_pins(allowed=True)
     card = _lay(bench)
@@ -260,7 +260,7 @@ def wrong_step_3(bench: Bench) -> None:
 
 
 @case("RLD-004", "iReloadPIN_HSM: step 3 after step 1 is refused", "加密机重置密码：跳步被拒",
-      "cards", "pad", "pin-clear")  # fmt: skip
+      "cards", "pad", "settings")  # fmt: skip
 def skipped_step(bench: Bench) -> None:
     bench.stage.hand_out_pins(allowed=True)
     card = _lay(bench)
@@ -273,7 +273,7 @@ def skipped_step(bench: Bench) -> None:
 
 
 @case("UBL-001", "iUnblockPIN_HSM in three steps: no PIN is told, all tries are back",
-      "加密机三步解锁密码", "cards", "pad", "daemon")  # fmt: skip
+      "加密机三步解锁密码", "cards", "pad", "keys")  # fmt: skip
 def unblock_in_steps(bench: Bench) -> None:
     for key in ("2.0-3des", "3.0-sm4"):
         card = _lay(bench, key, tries=0)

@@ -58,7 +58,7 @@ def library(
     a call in which nobody types."""
     has: set[Need] = {"library", "cards", "psam"}
     if through == "daemon":
-        has |= {"pad", "daemon", "pin-clear"}
+        has |= {"keys", "pad", "settings", "daemon"}
     around = {**stage.environment, **(environment or {})}
     return Target(
         str(path), lambda: LibraryProcess(path.absolute(), around, patience), frozenset(has)
@@ -67,7 +67,7 @@ def library(
 
 def own_daemon(stage: Stage) -> Target:
     """The stage's daemon, by frames."""
-    has: set[Need] = {"cards", "psam", "pad", "pin-clear"}
+    has: set[Need] = {"cards", "psam", "keys", "pad", "settings"}
     return Target("daemon", lambda: FrameConnection(stage.socket), frozenset(has))
 
 

@@ -182,11 +182,7 @@ class FrameConnection:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._line = socket.socket(socket.AF_UNIX)
-        try:
-            self._line.connect(path)
-        except OSError as error:
-            raise SubjectFailed(f"{path}: {error.strerror}") from error
+        self._line = self._dial()
 
     def exports(self, name: str) -> bool:
         return name in FUNCTIONS
@@ -215,10 +211,14 @@ class FrameConnection:
         return [found[number] for number in range(len(calls))]
 
     def begin(self, call: Call) -> None:
+        """A line that ended since the last call is dialled anew, as the library does."""
+        frame = wire.call(call.name, [_bytes(given) for given in call.arguments])
         try:
-            self._line.sendall(wire.call(call.name, [_bytes(a) for a in call.arguments]))
-        except OSError as error:
-            raise SubjectFailed(f"{self._path}: {error.strerror}") from error
+            self._line.sendall(frame)
+        except OSError:
+            self._line.close()
+            self._line = self._dial()
+            self._line.sendall(frame)
 
     def finish(self, within: float | None = None) -> Got:
         within = within or PATIENCE
@@ -234,6 +234,15 @@ class FrameConnection:
 
     def close(self) -> None:
         self._line.close()
+
+    def _dial(self) -> socket.socket:
+        line = socket.socket(socket.AF_UNIX)
+        try:
+            line.connect(self._path)
+        except OSError as error:
+            line.close()
+            raise SubjectFailed(f"{self._path}: {error.strerror}") from error
+        return line
 
     def _exactly(self, size: int) -> bytes:
         received = b""

@@ -7,7 +7,7 @@ from agent.cli.context import Context
 from simulators.demo.window import Outcome, Row
 from simulators.window.site import WindowSite
 
-COLUMNS = {"person": 8, "shows": 8, "expected": 20, "decided": 20, "way": 5, "at-platform": 8}
+COLUMNS = {"person": 8, "shows": 22, "decided": 20, "way": 9, "at-platform": 8}  # widths
 
 
 class CounterScreen:
@@ -34,7 +34,7 @@ class CounterScreen:
     def visit(self, row: Row) -> None:
         if self._silent:
             return
-        good = row.got in ("accepted", "OK")
+        good = row.got in ("accepted", "OK", "CONFIRMED")
         mark = "[green]●[/]" if good else "[red]●[/]"
         age = "" if row.age_s is None else f" {self._texts.ui('demo-remembered', age=row.age_s)}"
         self._print(
@@ -70,14 +70,12 @@ class CounterScreen:
         for column, width in COLUMNS.items():
             table.add_column(ui(column), no_wrap=True, width=width)
         for row in outcome.rows:
-            at_platform = "✓" if outcome.at_platform(row) else "–"
             table.add_row(
                 row.person,
-                ui(f"shows-{row.visit.shows}"),
-                row.visit.expect,
-                row.got if row.agrees else f"[red]{row.got}[/]",
+                self._shows(row),
+                row.got if row.agrees else f"[red]{row.got} ≠ {row.visit.expect}[/]",
                 row.way,
-                at_platform,
+                "✓" if outcome.at_platform(row) else "–",
             )
         self._print(table)
         rows = {"journal": len(outcome.journal), "platform": len(outcome.platform)}

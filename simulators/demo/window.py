@@ -15,9 +15,11 @@ from simulators.devices.idcard import document_of
 from simulators.feed import Feed
 from simulators.site import DOOR, DOOR_OUT, DOOR_SLOT, DRAIN_SECONDS, TERMINAL, NotInTime, until
 from simulators.window.day import Visit
+from simulators.window.phone import read
 from simulators.window.site import WindowSite
 
 PROGRAM_DONE = "OK"
+OVER = ("CONFIRMED", "EXPIRED", "INVALID", "CANCELLED")  # a sign-in
 DISCLOSURE = "disclosure"
 
 
@@ -61,7 +63,7 @@ class Outcome:
 
     @property
     def good(self) -> bool:
-        shown = [row for row in self.rows if row.visit.shows != "program"]
+        shown = [row for row in self.rows if row.visit.shows in ("card", "code", "id-card")]
         return (
             all(row.agrees for row in self.rows)
             and all(self.at_platform(row) for row in shown)
@@ -134,6 +136,7 @@ class WindowDay:
             "code": self._shows_code,
             "id-card": self._shows_id_card,
             "program": self._goes_to_the_clerk,
+            "phone": self._signs_in,
         }
 
     def _shows_card(self, visit: Visit) -> str:
@@ -188,14 +191,22 @@ class WindowDay:
         site.slots[DOOR_OUT].insert(site.wallet.at(visit.person, Interface.CONTACTLESS))
         try:
             until(lambda: self._presented("window") > seen, "nobody saw the card at the window")
-            hsm = site.hsm_for(visit.person)
-            answers = [site.program.order(order, hsm) for order in visit.orders]
+            said = [site.program.do(order) for order in visit.orders]
         finally:
             site.slots[DOOR_OUT].remove()
-        word, _, *rest = answers[-1]
-        if word == PROGRAM_DONE and any(answer[0] != PROGRAM_DONE for answer in answers):
-            return "–".join(answer[0] for answer in answers)
-        return word if word == PROGRAM_DONE else rest[0]
+        *before, last = (answer.result for answer in said)
+        if any(before):
+            return " ".join(map(str, (*before, last)))
+        return str(last) if last else PROGRAM_DONE
+
+    def _signs_in(self, visit: Visit) -> str:
+        """Who works here scans the code on the terminal's screen and confirms; the state then."""
+        client, phone = self._site.agent.client, self._site.sign_ins.phone(visit.person)
+        shown = client.post("/v1/sign-in", {})
+        phone.scan(read(shown["qr"]["svg"]))
+        phone.confirm()
+        until(lambda: client.get("/v1/sign-in")["state"] in OVER, "the sign-in does not end")
+        return str(client.get("/v1/sign-in")["state"])
 
     # What goes wrong in between
 

@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from simulators.people import Cast
 
-Shows = Literal["card", "code", "id-card", "program"]
+Shows = Literal["card", "code", "id-card", "program", "phone"]
 CodeKind = Literal["fresh", "again", "expired", "forged"]
 Incident = Literal["platform-lost", "platform-back"]
 Order = Literal["read", "holder", "verify", "change", "reload", "unblock", "records"]
@@ -16,12 +16,13 @@ Order = Literal["read", "holder", "verify", "change", "reload", "unblock", "reco
 
 class Visit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One person at the window. A card, code or ID card is shown to the terminal, which decides;
-    `program`: the card lies before the clerk, whose old program gets `orders`."""
+    `program`: the card lies before the clerk, whose old program gets `orders`; `phone`: somebody of
+    the staff signs in by scanning."""
 
     at: Annotated[str, Meta(pattern=r"^[0-9]{2}:[0-9]{2}:[0-9]{2}$")]
     person: str
     shows: Shows
-    expect: str  # the agent's reason code; of a program "OK" or the last order's error code
+    expect: str  # reason code; of a program "OK" or the last order's error code; of a phone its end
     note: str  # what is particular, `window-…` of the texts
     interface: Literal["contact", "contactless"] = "contactless"
     code: CodeKind = "fresh"

@@ -7,16 +7,14 @@ would be.
 """
 
 import getpass
-import itertools
-import os
-import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final, Self
 
-from agent.facade.c.build import build, compile_c
-from simulators.ceremony import CITY_KEYS
+from agent.facade.c.build import build
+from simulators.ceremony import CITY_KEYS, City
+from simulators.conform.business import OldBusiness, compile_business
 from simulators.conform.hsm import Hsm
 from simulators.conform.typist import AGAIN, BEGIN, Typist
 from simulators.devices.idcard import SamVModule
@@ -24,7 +22,6 @@ from simulators.devices.pty import PtyPort
 from simulators.devices.scan_module import ScanModule
 from simulators.people import Cast, Wallet
 from simulators.site import DOOR, DOOR_OUT, DOOR_SLOT, PSAM, Site
-from world.real import RealWorld
 
 READERS: Final[Mapping[str, tuple[str, str]]] = {
     DOOR: ("desk", "contactless"),
@@ -35,7 +32,6 @@ READERS: Final[Mapping[str, tuple[str, str]]] = {
 PROVINCE: Final = 2  # level of the PSAM's keys: those of its own province
 SAME_CODE: Final = 0.0  # seconds: people here are quicker than at a real scanner
 DEVICE_NUMBER: Final = "WINDOW-7"
-PROGRAM: Final = Path(__file__).parent.parent / "conform" / "old_business.c"
 
 
 class WindowSite(Site):
@@ -56,7 +52,7 @@ class WindowSite(Site):
                 stack.enter_context(port)
             psam = self.cast.city.psam(self.cast.terminal_number, level=lambda key: PROVINCE)
             self.slots[PSAM].insert(psam)
-            self.program = stack.enter_context(OldProgram(self.folder, self.sscard_socket))
+            self.program = stack.enter_context(self._old_business())
             self._stack = stack.pop_all()
         return self
 
@@ -64,9 +60,15 @@ class WindowSite(Site):
     def sscard_socket(self) -> Path:
         return self.folder / "sscard.sock"
 
-    def hsm_for(self, person: str) -> Hsm:
-        """The business system's own HSM, which has the roots of all provinces."""
-        return Hsm(self.cast.issuer_of(self.cast.card(person)))
+    def _old_business(self) -> OldBusiness:
+        """The clerk's program, which has an HSM of its own, with the roots of all provinces."""
+        library = build(self._world, self.folder / "lib")
+        environment = {"ONECARD_SSCARD_SOCKET": str(self.sscard_socket)}
+        return OldBusiness(compile_business(self.folder), library, environment, self._ask_hsm)
+
+    def _ask_hsm(self, fields: list[str]) -> str:
+        region = fields[0]
+        return Hsm(City(region, self.cast.seed.encode())).basic(fields)
 
     def configuration(self) -> str:
         """The terminal's TOML, as a technician would write it."""
@@ -120,6 +122,7 @@ taps = false
 
 [sign_in]
 enabled = true
+poll = 0.5
 
 [facade]
 socket = "{self.sscard_socket}"
@@ -144,63 +147,3 @@ lanes = ["window"]
             PtyPort(paths[2], self.typist),
         ]
         return paths
-
-
-class OldProgram:
-    """`old_business.c`, compiled, with `libsscard` built beside it. A context manager.
-
-    It runs as long as the window is open, so its connection to the terminal lives as long.
-    """
-
-    def __init__(self, folder: Path, socket: Path) -> None:
-        self._folder = folder
-        self._socket = socket
-        self._process: subprocess.Popen[str] | None = None
-
-    def __enter__(self) -> Self:
-        world = RealWorld()
-        library = build(world, self._folder / "lib")
-        program = self._folder / "old_business"
-        compile_c(world, ["-std=c11", "-O1", "-o", str(program), str(PROGRAM), "-ldl"])
-        self._process = subprocess.Popen(
-            [program, library],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-            env={**os.environ, "ONECARD_SSCARD_SOCKET": str(self._socket)},
-        )
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        process, self._process = self._process, None
-        if process is not None:
-            process.kill()
-            process.wait()
-            for pipe in (process.stdin, process.stdout):
-                assert pipe is not None
-                pipe.close()
-
-    def order(self, order: str, hsm: Hsm) -> Sequence[str]:
-        """What the program prints to one order, word by word; its HSM answers when it asks."""
-        self._say(order)
-        for _ in itertools.repeat(None):
-            words = self._hear().split(" ")
-            if words[0] != "HSM":
-                return words
-            self._say(hsm.basic(words[1].split("|")))
-        raise AssertionError("endless")
-
-    def _say(self, line: str) -> None:
-        assert self._process is not None
-        assert self._process.stdin is not None
-        self._process.stdin.write(line + "\n")
-        self._process.stdin.flush()
-
-    def _hear(self) -> str:
-        assert self._process is not None
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"the old program ended: {self._process.poll()}")
-        return line.rstrip("\n")

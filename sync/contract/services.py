@@ -48,8 +48,7 @@ class HsmRequest(Part, frozen=True, kw_only=True):
     v: Literal[1] = 1
     message: Annotated[str, Meta(max_length=512)]
 
-    def __repr__(self) -> str:
-        return "<HsmRequest>"
+    __repr__ = _unshown
 
 
 class HsmAnswer(Answer, frozen=True, kw_only=True):
@@ -58,8 +57,7 @@ class HsmAnswer(Answer, frozen=True, kw_only=True):
 
     message: Annotated[str, Meta(max_length=512)] = ""
 
-    def __repr__(self) -> str:
-        return "<HsmAnswer>"
+    __repr__ = _unshown
 
 
 class StatusRequest(Part, frozen=True, kw_only=True):

@@ -220,7 +220,6 @@ def test_reload_ends_what_was_leased_and_serves_again(lin: Window) -> None:
 
 
 def test_a_page_reads_and_another_one_does_not(lin: Window) -> None:
-    pytest.importorskip("wsproto", reason="uvicorn's WebSocket protocol is not here")
     for origin, status in ((ORIGIN, 200), ("https://evil.example", 403)):
         line = http.client.HTTPConnection("127.0.0.1", lin.port, timeout=10)
         headers = {
@@ -251,3 +250,10 @@ def test_nothing_of_a_person_is_in_log_status_or_journal(window: Window) -> None
         probe.check(route, json.dumps(agent.client.get(route), ensure_ascii=False))
     probe.check("journal", "\n".join(record.body for record in agent.records()))
     assert len(window.disclosures()) > 5
+
+
+def test_control_the_answer_itself_names_the_person(lin: Window) -> None:
+    probe = Probe(planted(lin.site.cast))
+    _, output = lin.read()
+    found = {leak.secret for leak in probe.leaks("the answer", output)}
+    assert {"number of lin", "card number of lin", "card id of lin as text"} <= found

@@ -70,9 +70,9 @@ class Storm:
             return
         for _ in range(2 if self.chance(self.weather.doubled) else 1):
             seconds = self.weather.delay * int.from_bytes(self.world.random(2), "big") / 65535
-            self.world.spawn(lambda s=seconds: self._later(s, effect), name="carrier")  # type: ignore[misc]
+            self.world.spawn(lambda s=seconds: self.later(s, effect), name="carrier")  # type: ignore[misc]
 
-    def _later(self, seconds: float, effect: Callable[[], None]) -> None:
+    def later(self, seconds: float, effect: Callable[[], None]) -> None:
         if seconds:
             self.world.wait(seconds)
         effect()
@@ -108,6 +108,7 @@ class StormLink:
         self._wake: Event | None = None
         self.last_handle = 0
         self.pubacks = True
+        self.torn = False  # the socket is gone, and the network task tells it a moment later
         self._unacknowledged = 0
 
     @property
@@ -129,6 +130,10 @@ class StormLink:
     def publish(
         self, topic: str, payload: bytes, *, retain: bool = False, exchange: Exchange | None = None
     ) -> int:
+        if self.torn:
+            self.torn = False
+            self._storm.world.spawn(lambda: self._storm.later(0.1, self.cut), name="network")
+            raise faults.NotConnected
         if self.room <= 0:
             raise faults.NotConnected
         self.last_handle += 1

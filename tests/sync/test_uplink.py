@@ -273,3 +273,16 @@ def test_it_ends_when_told_to_in_any_weather() -> None:
             assert scene.uplink.status().state == "stopped"
 
         play(weather, history)
+
+
+def test_a_connection_that_publishing_finds_gone_is_told_with_its_own_cause() -> None:
+    def history(scene: Scene) -> None:
+        scene.uplink.start()
+        scene.until(lambda: scene.uplink.status().state == "online")
+        scene.storm.link.torn = True
+        scene.journal.add()
+        scene.until(lambda: scene.storm.connections == 2)
+        told = [news.last_fault.code for news in scene.news if news.last_fault]
+        assert set(told) == {"sync.connection-lost"}  # and still the last one, when it is back
+
+    play(CALM, history)

@@ -92,7 +92,7 @@ class CallTrial:
         inserted = self._lay(business)
         old = self._card.content()
         answers = Calling(self._counter, self._card, business).wait()
-        self._counter.me.close()
+        self._counter.me.release()
         if answers is None or answers[-1].result != business.result:
             raise NoProof(f"{business.name} of a good card: {answers and answers[-1].output}")
         deciding = [

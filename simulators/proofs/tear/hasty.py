@@ -99,7 +99,7 @@ class HastyDesk(CardDesk):
     """See `agent.reading.CardDesk`, which it breaks."""
 
     def read_in_clear(
-        self, handle: CardHandle, stages: Stages, *, leaving: bool = False
+        self, handle: CardHandle, stages: Stages, *, leaving: bool = False, reader: str = ""
     ) -> BasicRead:
         card = Overheard(handle)
         asked = HastyAuthenticator(self.authenticator(handle, leaving=leaving), card)

@@ -45,6 +45,7 @@ class FakeDaemon:
 
     def __init__(self) -> None:
         self.feed = Feed()
+        self.traces = Feed()
         self.asked: list[tuple[object, ...]] = []
         self.fault: Fault | None = None
 
@@ -186,7 +187,7 @@ def test_a_bad_query_is_a_sentence(served: Served, query: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
-@pytest.mark.parametrize("route", [*ROUTES, "/v1/taps"])
+@pytest.mark.parametrize("route", [*ROUTES, "/v1/taps", "/v1/traces"])
 def test_a_question_takes_nothing_but_get(served: Served, method: str, route: str) -> None:
     status, body = served.request(method, route, {"Content-Type": "text/plain"})
     assert (status, body["version"], body["error"]) == (405, 1, "api.wrong-method")

@@ -4,6 +4,11 @@ import pytest
 
 from agent.facade.functions import FUNCTIONS
 from drivers.contract import PinCancelled, PinLength, PinMismatch, PinTimeout
+from simulators.cards import Interface as CardInterface
+from simulators.cards.ciphers import Algorithm
+from simulators.cards.contents import Transaction
+from simulators.cards.layout import Generation
+from simulators.ceremony import CardOrder
 from tests.agent.facade.counter import EVERYTHING, Counter, client, play
 
 EDITIONS = ["lin", "zhang", "zhao", "qian"]  # 3.0 SM4, 2.0 3DES, 2.0 SSF33, 1.0 3DES
@@ -149,7 +154,7 @@ def test_a_changed_a_reset_and_an_unblocked_pin() -> None:
         def verifies(pin: str) -> int:
             counter.pins.entries = [pin]
             result = counter.call("iVerifyPIN", "1").result
-            counter.me.close()
+            counter.me.release()
             counter.settle()
             return result
 
@@ -256,3 +261,31 @@ def test_without_a_pin_pad_nobody_is_asked() -> None:
         assert counter.powered_down()
 
     play(scenario, pinpad=False)
+
+
+def test_debit_records_are_told_newest_first_with_total_and_what_account_and_pool_paid() -> None:
+    def scenario(counter: Counter) -> None:
+        cast = counter.stand.cast
+        row = cast.card("zhang")
+        order = CardOrder(
+            holder=cast.person(row.person).holder(),
+            generation=Generation.V2,
+            algorithm=Algorithm.DES3,
+            serial=row.serial,
+            card_number=row.card_number,
+            transactions=[
+                Transaction(1, "519900000001", "20260102030405", account=100, own=20, pool=3),
+                Transaction(2, "519900000002", "20260203040506", account=7, own=0, pool=0),
+            ],
+        )
+        counter.slot.insert(cast.city.card(order, CardInterface.CONTACT))
+        counter.settle()
+        counter.pins.entries = ["123456"]
+        assert counter.good("iReadDebitRecord", "1") == [
+            "0002^519900000002^20260203040506^7^7^",
+            "0001^519900000001^20260102030405^123^103^",
+        ]
+        (event,) = counter.disclosures()
+        assert event.detail["act"] == "pin-entered"
+
+    play(scenario)

@@ -180,3 +180,14 @@ def test_status_names_the_holder_the_reason_and_the_end() -> None:
         ]
 
     play(scenario)
+
+
+def test_a_caller_that_is_gone_leases_no_more() -> None:
+    def scenario(counter: Counter) -> None:
+        counter.insert("lin")
+        counter.me.close()
+        assert counter.call("iReadCardBas", "1").result == -12
+        assert not counter.desk.leases.current()
+        assert counter.caller(client("pharmacy")).call("iReadCardBas", ["1"]).result == 0
+
+    play(scenario)

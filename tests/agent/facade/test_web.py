@@ -16,8 +16,6 @@ from agent.facade.web import CALLERS
 from simulators.site import until
 from tests.agent.facade.callers import ORIGIN, WITHIN, Live, live
 
-pytest.importorskip("wsproto", reason="uvicorn's WebSocket protocol is not in this environment")
-
 JSON = "application/json"
 
 

@@ -4,7 +4,7 @@ The control: an adapter that does not check the answer's signature takes what wa
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -16,8 +16,9 @@ from agent.standing.https import HttpsSource
 from agent.standing.mapping import Mapping, load_mapping
 from config.model import StatusService as Settings
 from simulators.certificates import Authority
-from simulators.city.provinces import Mountain, Province, River, Trouble
+from simulators.city.provinces import HOST, Mountain, Province, River, Trouble
 from simulators.city.status import Stand, StatusDesk
+from simulators.world import SimWorld
 from sync.contract.services import StatusAnswer, StatusRequest
 from tests.offline_store.support import MemoryKeys
 from trust.keystore import SecretMissing
@@ -229,16 +230,72 @@ def test_a_key_that_is_missing_is_the_key_stores_fault(tmp_path: Path) -> None:
             HttpsSource(world, settings, mapping, MemoryKeys()).ask(QUESTION, AMPLE)
 
 
-def test_too_many_questions_under_way_are_not_piled_up(province: Province) -> None:
-    province.trouble = "silent"
-    asker = source(province)
-    codes = []
-    for _ in range(https.AT_ONCE + 1):
+class Hanging:
+    """A stream on which nothing comes; see `world.Stream`. It keeps to its time limit."""
+
+    def __init__(self, world: SimWorld) -> None:
+        self._world = world
+        self._limit = 0.0
+
+    def settimeout(self, seconds: float | None) -> None:
+        assert seconds is not None, "every wait has an end"
+        self._limit = seconds
+
+    def recv(self, size: int) -> bytes:
+        self._world.wait(self._limit)
+        raise TimeoutError
+
+    def sendall(self, data: bytes) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def in_a_history(world: SimWorld, province: Province, accept: Callable[[], Hanging]) -> HttpsSource:
+    world.serve((HOST, province.port), accept)
+    settings = Settings(name=province.name, kind="https")
+    mapping = load_mapping(world, province.write())
+    return HttpsSource(world, settings, mapping, MemoryKeys(**province.secrets))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_wait_outlasts_the_deadline_and_hanging_tasks_do_not_pile_up(
+    province: Province, seed: int
+) -> None:
+    """A name service that hangs for a minute holds tasks, and no lane longer than its deadline."""
+    world = SimWorld(seed)
+
+    def hang() -> Hanging:
+        world.wait(60.0)
+        return Hanging(world)
+
+    def scenario() -> None:
+        asker = in_a_history(world, province, hang)
+        for code in ["status.timeout"] * https.AT_ONCE + ["status.busy"] * 3:
+            began = world.monotonic()
+            with pytest.raises(StatusFault) as caught:
+                asker.ask(QUESTION, SHORT)
+            assert caught.value.code == code
+            assert world.monotonic() - began <= SHORT + 0.001
+        world.wait(61.0)
         with pytest.raises(StatusFault) as caught:
             asker.ask(QUESTION, SHORT)
-        codes.append(caught.value.code)
-    # Each of the silent ones ends by its own deadline, so this one may find room again.
-    assert set(codes) <= {"status.timeout", "status.busy"}
+        assert caught.value.code == "status.timeout", "there is room again"
+
+    world.play(scenario)
+
+
+def test_a_task_ends_by_the_deadline_when_the_service_says_nothing(province: Province) -> None:
+    world = SimWorld(1)
+
+    def scenario() -> None:
+        asker = in_a_history(world, province, lambda: Hanging(world))
+        for _ in range(3 * https.AT_ONCE):
+            with pytest.raises(StatusFault) as caught:
+                asker.ask(QUESTION, SHORT)
+            assert caught.value.code == "status.timeout"
+            world.wait(0.01)
+
+    world.play(scenario)
 
 
 @pytest.mark.parametrize("trouble", ["unsigned", "bad-signature", "other-signer"])

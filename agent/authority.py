@@ -1,0 +1,19 @@
+"""The issuing authority's own key table, from the file that the settings name."""
+
+from pathlib import Path
+
+from apdu.city_keys import PUBLIC_KEYS_ONLY, CityKeys, CityKeysFault
+from config.model import Keys
+from world import World
+
+
+def city_keys(world: World, settings: Keys) -> CityKeys:
+    """The authority's table, where there is one. Raises `CityKeysFault`."""
+    if settings.authority is None:
+        return PUBLIC_KEYS_ONLY
+    try:
+        with world.open(Path(settings.authority), "rb") as file:
+            text = file.read().decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CityKeysFault(table="", entry=settings.authority, reason="unreadable") from error
+    return CityKeys.from_toml(text)

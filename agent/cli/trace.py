@@ -1,0 +1,325 @@
+"""`onecard trace`: a card's APDUs recorded redacted, shown with their meaning, played again.
+
+With a daemon running, the next tap there is recorded; without one a reader is opened here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from agent.authority import city_keys
+from agent.cli.client import DaemonAbsent
+from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
+from agent.cli.tap import FIELDS, NobodyTapped, first_card
+from agent.gate import Gate
+from agent.traces import BASIC, recorded
+from apdu.authentication import Authenticator, read_basic
+from apdu.channel import Channel
+from apdu.city_keys import CityKeys
+from apdu.decoding import Step, steps
+from apdu.file_address import format_address, parse_address
+from apdu.redaction import SSSE_RECORDS
+from apdu.replay import Replayed, replay
+from apdu.session import open_session
+from apdu.trace import LARGEST, Flow, Trace, parse
+from config.model import Agent as Settings
+from world import Fault, World
+
+BAD = 1  # exit status of a replay that went another way
+LIVE_FLOWS = ("basic", "details", "read")
+File = Annotated[Path, typer.Argument()]
+
+
+class TraceUnreadable(Fault):
+    """The file cannot be read. Facts: `file`, `cause`."""
+
+    code = "trace.unreadable"
+
+
+class TraceUnwritable(Fault):
+    """The file cannot be written. Facts: `file`, `cause`."""
+
+    code = "trace.unwritable"
+
+
+class TraceFlow(Fault):
+    """No such flow can be recorded so. Facts: `found`, `allowed`."""
+
+    code = "trace.flow"
+
+
+class TraceReader(Fault):
+    """No reader of a lane has that name. Facts: `found`, `allowed`."""
+
+    code = "trace.reader"
+
+
+def add_to(app: typer.Typer, context: Context) -> None:
+    """Add the commands."""
+    ui = context.texts.ui
+    group = typer.Typer(help=ui("help-trace"), no_args_is_help=True)
+    app.add_typer(group, name="trace")
+
+    @group.command(help=ui("help-trace-record"))
+    def record(
+        reader: Annotated[str | None, typer.Option(help=ui("help-trace-reader"))] = None,
+        out: Annotated[Path | None, typer.Option(help=ui("help-trace-out"))] = None,
+        flow: Annotated[str, typer.Option(help=ui("help-trace-flow"))] = LIVE_FLOWS[0],
+        files: Annotated[str, typer.Option(help=ui("help-trace-files"))] = "",
+        wait: Annotated[float, typer.Option(min=1, help=ui("help-wait"))] = 30.0,
+        config: Config = DEFAULT_CONFIG,
+        as_json: Json = False,
+    ) -> None:
+        context.as_json = as_json
+        wanted = _flow(flow, files)
+        settings = context.settings(config)
+        _known(settings, reader)
+        try:
+            trace = _watched(context, settings, reader, wait, wanted)
+        except DaemonAbsent:
+            trace = _own(context, settings, reader, wait, wanted)
+        _write(context, trace, out)
+
+    @group.command(help=ui("help-trace-show"))
+    def show(file: File, as_json: Json = False) -> None:
+        context.as_json = as_json
+        trace = _read(context, file)
+        found = [_told(context, step) for step in steps(trace)]
+        data = {"version": 1, "header": _header(trace), "steps": found}
+        context.show(data, lambda console: _table(context, console, trace, found))
+
+    @group.command(name="replay", help=ui("help-trace-replay"))
+    def play(file: File, as_json: Json = False) -> None:
+        context.as_json = as_json
+        replayed = replay(_read(context, file))
+        data = _replayed(context, replayed)
+        context.show(data, lambda console: _print_replayed(context, console, replayed, data))
+        if not replayed.as_recorded:
+            raise typer.Exit(BAD)
+
+
+def _flow(kind: str, files: str) -> Flow:
+    """Raises `TraceFlow`, `FileAddressFault`."""
+    if kind not in LIVE_FLOWS:
+        raise TraceFlow(found=kind, allowed=", ".join(LIVE_FLOWS))
+    if kind != "read":
+        return Flow(kind)
+    return Flow(kind, format_address(parse_address(files)), "key")
+
+
+def _known(settings: Settings, reader: str | None) -> None:
+    """Raises `TraceReader`."""
+    names = [name for lane in settings.lanes for name in lane.readers]
+    if reader is not None and reader not in names:
+        raise TraceReader(found=reader, allowed=", ".join(names))
+
+
+def _watched(
+    context: Context, settings: Settings, reader: str | None, wait: float, flow: Flow
+) -> Trace:
+    """The next tap at the running daemon; what comes is redacted already."""
+    for told in context.client(settings).stream("/v1/traces", wait):
+        if not told:
+            if flow != BASIC:
+                raise TraceFlow(found=flow.kind, allowed=BASIC.kind)  # what a tap does
+            _ask(context)
+        elif reader in (None, told["reader"]):
+            return parse(told["trace"].encode())
+    raise NobodyTapped(seconds=int(wait))
+
+
+def _own(
+    context: Context, settings: Settings, reader: str | None, wait: float, flow: Flow
+) -> Trace:
+    """The first card at a reader that is opened here."""
+    world = context.world
+    table = city_keys(world, settings.keys)
+    gate = Gate(world, settings, table)
+    gate.look()
+    gate.sams.start()
+    kept: list[Trace] = []
+    try:
+        _ask(context)
+        device, presence = first_card(context, gate, wait, reader)
+        handle = device.open(presence.count)
+        try:
+            keys = gate.sams.authenticator()
+            with recorded(world, handle, keys, flow, kept.append) as (card, watched):
+                _run(world, card, watched, table, flow)
+        except Fault:
+            if not kept:
+                raise  # of any other its header tells
+        finally:
+            handle.close()
+    finally:
+        gate.stop()
+    return kept[0]
+
+
+def _run(world: World, card: Channel, keys: Authenticator, table: CityKeys, flow: Flow) -> None:
+    if flow.kind == "read":
+        with open_session(card, keys, keys=table) as session:
+            session.read(parse_address(flow.address), how="key")
+        return
+    details = flow.kind == "details"
+    read_basic(card, keys, clock=world.monotonic, stage=lambda name: None, details=details)
+
+
+def _ask(context: Context) -> None:
+    """Beside the trace, which may go to standard output."""
+    if not context.as_json:
+        context.errors.print(context.texts.ui("tap-now"))
+
+
+def _write(context: Context, trace: Trace, out: Path | None) -> None:
+    if out is not None:
+        try:
+            context.world.replace_file(out, bytes(trace))
+        except OSError as error:
+            raise TraceUnwritable(file=str(out), cause=error.strerror or "") from error
+    data = {"version": 1, "header": _header(trace), "exchanges": len(trace.exchanges)}
+    if out is None:
+        data["trace"] = bytes(trace).decode()
+    else:
+        data["file"] = str(out)
+
+    def render(console: Console) -> None:
+        if out is None:
+            console.out(bytes(trace).decode(), end="", highlight=False)
+            return
+        ui = context.texts.ui
+        said = ui("trace-recorded", count=len(trace.exchanges), file=str(out))
+        console.print(said, markup=False, highlight=False)
+        _print_end(context, console, trace.header.ended)
+
+    context.show(data, render)
+
+
+def _read(context: Context, file: Path) -> Trace:
+    """Raises `TraceUnreadable`, `TraceMalformed`."""
+    try:
+        with context.world.open(file, "rb") as source:
+            return parse(source.read(LARGEST + 1))
+    except OSError as error:
+        raise TraceUnreadable(file=str(file), cause=error.strerror or "") from error
+
+
+def _header(trace: Trace) -> dict[str, Any]:
+    header = trace.header
+    names = ("transport", "atr", "mode", "generation", "algorithm", "ended", "note")
+    told = {name: getattr(header, name) for name in names}
+    return {"agent": header.agent, "flow": msgspec.to_builtins(header.flow), **told}
+
+
+def _told(context: Context, step: Step) -> dict[str, Any]:
+    """A step as an object: its own values, and the words for them."""
+    word = context.texts.word
+    record = SSSE_RECORDS.get(int(step.record, 16)) if _is_tag(step) else None
+    words = {
+        "name": word("command", step.command),
+        "title": word("record", f"{record.tag:02X}") if record else "",
+        "meaning": word("status-word", step.status) if step.status else "",
+    }
+    return {**asdict(step), **words}
+
+
+def _is_tag(step: Step) -> bool:
+    return bool(step.record) and not step.record.startswith("#") and step.application == "SSSE"
+
+
+def _table(context: Context, console: Console, trace: Trace, found: list[dict[str, Any]]) -> None:
+    ui = context.texts.ui
+    header = trace.header
+    said = ("generation", "algorithm", "transport", "mode", "atr")
+    parts = [f"{ui('trace-flow')} {header.flow.kind} {header.flow.address}".strip()]
+    parts += [f"{ui(f'trace-{name}')} {getattr(header, name) or '–'}" for name in said]
+    console.print("  ".join(parts), markup=False, highlight=False)
+    if header.note:
+        console.print(header.note, markup=False, highlight=False)
+    table = Table()
+    for title in ("milliseconds", "trace-command", "trace-place", "trace-value", "trace-status"):
+        table.add_column(ui(title), overflow="fold")
+    for step in found:
+        table.add_row(
+            f"{step['at'] / 1000:.1f}",
+            _command(step),
+            _place(step),
+            escape(step["value"] or (step["sent"] if step["command"] != "select" else "") or "–"),
+            _status(context, step),
+        )
+    console.print(table)
+    _print_end(context, console, header.ended)
+
+
+def _command(step: Mapping[str, Any]) -> str:
+    more = f" x{step['exchanges']}" if step["exchanges"] > 1 else ""
+    return f"{step['name']}{more}\n{step['header']}".rstrip()
+
+
+def _place(step: Mapping[str, Any]) -> str:
+    """Application, file, record or key."""
+    record = f"{step['record']} {step['title']}".strip()
+    parts = (step["application"], step["file"], record, step["key"])
+    return " ".join(part for part in parts if part) or "–"
+
+
+def _status(context: Context, step: Mapping[str, Any]) -> str:
+    if step["fault"]:
+        return str(step["fault"])
+    if not step["sw"]:
+        return "–"
+    tries = step["tries"]
+    left = "" if tries is None else f" ({context.texts.ui('trace-tries', count=tries)})"
+    return f"{step['sw']} {step['status']}: {step['meaning']}{left}"
+
+
+def _replayed(context: Context, replayed: Replayed) -> dict[str, Any]:
+    read = replayed.read
+    fault = replayed.fault
+    return {
+        "version": 1,
+        "as_recorded": replayed.as_recorded,
+        "proven": replayed.proven,
+        "ended": replayed.ended,
+        "facts": dict(fault.facts) if fault else {},
+        "sentence": context.texts.fault(fault) if fault else "",
+        "played": replayed.played,
+        "left": replayed.left,
+        "generation": read.generation.value if read else "",
+        "algorithm": read.algorithm.value if read else "",
+        "doubts": [doubt.value for doubt in read.doubts] if read else [],
+        "fields": dict(zip(FIELDS, read.interface_fields(), strict=True)) if read else {},
+        "files": {data.address.name: list(data.values) for data in replayed.files},
+    }
+
+
+def _print_replayed(
+    context: Context, console: Console, replayed: Replayed, data: Mapping[str, Any]
+) -> None:
+    ui = context.texts.ui
+    verdict = "trace-as-recorded" if replayed.as_recorded else "trace-otherwise"
+    console.print(ui(verdict, played=replayed.played, left=replayed.left), markup=False)
+    if not replayed.ended:
+        console.print(ui("trace-proven"), markup=False)
+        table = Table(ui("trace-field"), ui("trace-value"))
+        for name, value in data["fields"].items():
+            table.add_row(context.texts.word("field", name), escape(value) or "–")
+        for name, values in data["files"].items():
+            table.add_row(name, escape(" | ".join(values)) or "–")
+        if table.row_count:
+            console.print(table)
+    else:
+        console.print(f"{data['sentence']} [{replayed.ended}]", markup=False, highlight=False)
+
+
+def _print_end(context: Context, console: Console, ended: str) -> None:
+    ui = context.texts.ui
+    said = ui("trace-ended", reason=ended) if ended else ui("trace-proven")
+    console.print(said, markup=False, highlight=False)

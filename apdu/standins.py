@@ -1,0 +1,260 @@
+"""Made-up values in the place of a card's own: same length, same encoding, same oddness.
+
+What the flow judges stays as it was judged: a number whose check digit holds becomes a made-up one
+that holds, one that fails becomes one that fails, a date that is no day one that is no day, bytes
+that are no text bytes that are no text. Whatever has no row here becomes 00.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from functools import reduce
+from operator import xor
+from typing import Final
+
+from apdu.crypto import HISTORICAL_BYTES
+from apdu.data_items import DataItem, Form
+from apdu.files import (
+    BIRTH_DATE,
+    BIRTHPLACE,
+    CARD_ID,
+    CARD_NUMBER,
+    CARD_TYPE,
+    EXPIRY_DATE,
+    INITIALISER,
+    ISSUE_DATE,
+    NAME,
+    NAME_EXTENSION,
+    NATION,
+    SEX,
+    SOCIAL_SECURITY_NUMBER,
+    VERSION,
+    Record,
+)
+from apdu.records import (
+    NOT_TEXT,
+    AtrFault,
+    CardIdentificationCode,
+    CardNumber,
+    HistoricalBytes,
+    IdNumber,
+    unpadded,
+)
+
+REGION: Final = "519900"
+SERIAL: Final = bytes.fromhex("00000001")  # of card identification code and ATR
+AUTHENTICATION_CODE: Final = b"\xff" * 4
+ID_NUMBER: Final = "519900190001010014"
+BIRTH: Final = "19000101"
+CARD_NUMBER_GOOD: Final = "D2143569X"
+NO_DAY: Final = "00000000"
+NO_DIGIT: Final = "A"  # a nibble that is neither digit nor padding
+NO_TEXT: Final = b"\x80"  # begins no character of GB 18030
+CHARACTER: Final = "某".encode("gb18030")
+WIDE: Final = CHARACTER[:1] + b"\x30\x81\x30"  # a character of four bytes with the same lead
+
+
+def filler(raw: bytes) -> bytes:
+    """As many 00."""
+    return bytes(len(raw))
+
+
+class Names:
+    """Name and name extension of one card; a character may lie across their border."""
+
+    def __init__(self) -> None:
+        self._cut = b""  # the card's own bytes of a character that the record's end divided
+
+    def begin(self, value: bytes) -> bytes:
+        """Record 09."""
+        self._cut = b""
+        return self._standin(value, full=len(value) == NAME.size)
+
+    def go_on(self, value: bytes) -> bytes:
+        """Record 4E."""
+        return self._standin(value, full=False)
+
+    def _standin(self, value: bytes, *, full: bool) -> bytes:
+        text = unpadded(value)
+        before, self._cut = self._cut, b""
+        whole, rest = _characters(before + text)
+        if rest and not (full and len(text) == len(value)):
+            return NO_TEXT * len(text) + value[len(text) :]
+        shown = _shown(whole)
+        if shown is None:
+            return NO_TEXT * len(text) + value[len(text) :]
+        self._cut = rest
+        cut = (WIDE if len(rest) > 1 else CHARACTER)[: len(rest)]
+        return (shown + cut)[len(before) :] + value[len(text) :]
+
+
+def record_value(record: Record, value: bytes) -> bytes:
+    """A value of EF05 or EF06, but for the name. `value` without tag and length."""
+    make = _MAKERS.get(record.tag)
+    return make(value) if make else filler(value)
+
+
+def item_record(item: DataItem, raw: bytes) -> bytes:
+    """A record of DF01 … DF07, `tag ‖ length ‖ value`, or a row of a cyclic file."""
+    header = 2 if item.tag else 0
+    value, beyond = raw[header : header + item.size], raw[header + item.size :]
+    return raw[:header] + _item_value(item, value) + filler(beyond)
+
+
+def _item_value(item: DataItem, value: bytes) -> bytes:
+    if not item.parts:
+        return _FORMS.get(item.form, filler)(value)
+    shown, at = b"", 0
+    for part in item.parts:
+        end = at + part.size + (2 if part.tag else 0)  # a row's columns have neither tag nor length
+        piece = value[at:end]
+        strange = part.tag and piece[:1] != bytes((part.tag,))
+        shown += filler(piece) if strange else item_record(part, piece)
+        at = end
+    return shown + filler(value[at:])
+
+
+def atr(raw: bytes) -> bytes:
+    """With another serial number; of an ATR that is no social security card's only the form."""
+    try:
+        historical = HistoricalBytes.of(raw)
+    except AtrFault:
+        return raw[:2] + filler(raw[2:])
+    at = raw.index(historical, 2)
+    body = raw[:at] + historical[:9] + SERIAL
+    if len(raw) == at + HISTORICAL_BYTES:
+        return body
+    return body + bytes((reduce(xor, body[1:]),))
+
+
+def _characters(text: bytes) -> tuple[bytes, bytes]:
+    """All whole characters of GB 18030, and what is left of one that was cut."""
+    at = 0
+    while at < len(text):
+        size = _size(text[at : at + 2])
+        if at + size > len(text):
+            break
+        at += size
+    return text[:at], text[at:]
+
+
+def _size(start: bytes) -> int:
+    if start[0] < 0x80:
+        return 1
+    return 4 if len(start) > 1 and 0x30 <= start[1] <= 0x39 else 2
+
+
+def _shown(text: bytes) -> bytes | None:
+    """Character by character as wide a stand-in; None for what is no text."""
+    try:
+        decoded = text.decode("gb18030")
+    except UnicodeDecodeError:
+        return None
+    return b"".join(_character(one) for one in decoded)
+
+
+def _character(character: str) -> bytes:
+    if NOT_TEXT.search(character):
+        return b"|"
+    if character.isascii():
+        return b"0" if character.isdecimal() else b"X" if character.isalpha() else b"."
+    return {2: CHARACTER, 4: WIDE}.get(len(character.encode("gb18030")), NO_TEXT)
+
+
+def _text(make: Callable[[str], str | None]) -> Callable[[bytes], bytes]:
+    """`make` gives an ASCII text's stand-in, as long as it, or None: character by character."""
+
+    def standin(value: bytes) -> bytes:
+        text = unpadded(value)
+        shown = _shown(text)
+        if shown is None:
+            shown = NO_TEXT * len(text)
+        elif b"|" not in shown:
+            shown = (make(text.decode("gb18030")) or "").encode() or shown
+        return shown + value[len(text) :]
+
+    return standin
+
+
+def _digits(make: Callable[[str], str]) -> Callable[[bytes], bytes]:
+    """`make` gives as many digits for the digits before the padding."""
+
+    def standin(value: bytes) -> bytes:
+        nibbles = value.hex().upper()
+        digits = nibbles.rstrip("EF")
+        shown = make(digits) if digits.isdecimal() else NO_DIGIT * len(digits)
+        return bytes.fromhex(shown + nibbles[len(digits) :])
+
+    return standin
+
+
+def _id_number(text: str) -> str | None:
+    return ID_NUMBER if IdNumber.holds(text) else None  # a row of 0 does not hold
+
+
+def _card_number(text: str) -> str | None:
+    if CardNumber.holds(text):
+        return CARD_NUMBER_GOOD
+    return "1" * len(text) if text.isascii() else None  # a row of 1 does not hold
+
+
+def _kept(allowed: str, most: int) -> Callable[[str], str | None]:
+    """What tells nothing about a person stays, if it is only what may be there."""
+    return lambda text: text if set(text) <= set(allowed) and len(text) <= most else None
+
+
+def _day(text: str) -> str:
+    """The year stays: whether the card is in force."""
+    return text[:4] + "0101" if _is_day(text) else _zeros(text)
+
+
+def _birth(text: str) -> str:
+    return BIRTH if _is_day(text) else _zeros(text)
+
+
+def _is_day(text: str) -> bool:
+    if len(text) != len(NO_DAY):
+        return False
+    try:
+        date(int(text[:4]), int(text[4:6]), int(text[6:]))
+    except ValueError:
+        return False
+    return True
+
+
+def _zeros(text: str) -> str:
+    return "0" * len(text)
+
+
+def _sized(made_up: str) -> Callable[[str], str]:
+    return lambda text: made_up if len(text) == len(made_up) else _zeros(text)
+
+
+def _card_id(value: bytes) -> bytes:
+    """Region and provider stay; serial and authentication code are the made-up ones."""
+    digits = value.hex().upper()
+    region = digits[:6] if digits[:6].isdecimal() else NO_DIGIT * len(digits[:6])
+    provider = CardIdentificationCode.PROVIDER
+    provider = provider if digits[6:16] == provider else NO_DIGIT * len(digits[6:16])
+    made_up = (SERIAL + AUTHENTICATION_CODE)[: max(0, len(value) - 8)]
+    return (bytes.fromhex(region + provider) + made_up).ljust(len(value), b"\0")
+
+
+_MAKERS: Final[Mapping[int, Callable[[bytes], bytes]]] = {
+    CARD_ID.tag: _card_id,
+    CARD_TYPE.tag: _text(_kept("1234", CARD_TYPE.size)),
+    VERSION.tag: _text(_kept("0123456789.", VERSION.size)),
+    INITIALISER.tag: _digits(_zeros),
+    ISSUE_DATE.tag: _digits(_day),
+    EXPIRY_DATE.tag: _digits(_day),
+    CARD_NUMBER.tag: _text(_card_number),
+    SOCIAL_SECURITY_NUMBER.tag: _text(_id_number),
+    SEX.tag: _text(lambda text: "1" if text in ("1", "2", "9") else None),
+    NATION.tag: _digits(_sized("01")),
+    BIRTHPLACE.tag: _digits(_sized(REGION)),
+    BIRTH_DATE.tag: _digits(_birth),
+}
+_FORMS: Final[Mapping[Form, Callable[[bytes], bytes]]] = {
+    Form.AN: _text(lambda text: None),
+    Form.CN: _digits(_zeros),
+}
+NAMES: Final = frozenset({NAME.tag, NAME_EXTENSION.tag})  # see `Names`
