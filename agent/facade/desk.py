@@ -4,7 +4,7 @@ Callers come by Unix socket, HTTP or WebSocket; each connection is one owner of 
 ends what it leased.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from agent.facade import fields
 from agent.facade.call import Answer, Call
@@ -23,7 +23,7 @@ from agent.facade.faults import (
     OtherKind,
     Unsupported,
 )
-from agent.facade.functions import FUNCTIONS, Function, step
+from agent.facade.functions import FUNCTIONS, Function, next_step, step
 from agent.facade.leases import Lease, Leases
 from agent.facade.means import Means, Plan
 from agent.facade.plans import PLANS
@@ -31,7 +31,7 @@ from agent.facade.visit import House, Nudge, Outcome, Visit
 from agent.results import Results
 from agent.seats import ReaderSeat
 from agent.watchdog import Watchdog
-from config.model import FacadeClient
+from config.model import Capability, FacadeClient
 from drivers.contract import Interface
 from world import Fault, World
 
@@ -51,11 +51,15 @@ class Desk:
         book: DisclosureBook,
         lease: float,
         pin_timeout: float,
+        require: Callable[[Capability], None],
     ) -> None:
+        """`require` raises `agent.staff.StaffNeeded` where a capability is kept for staff and
+        nobody of them is signed in."""
         self.world: World = means.world
         self.means = means
         self.leases = Leases(means.world, lease)
         self.house = House(means.world, self.leases, watchdog, results, book, pin_timeout, told)
+        self.require = require
         self._seats = seats
         self._open = True
 
@@ -68,8 +72,9 @@ class Desk:
     def release(self, lease: Lease, reason: str) -> None:
         """End a lease, whatever its reader is doing for it."""
         self.leases.end(lease, reason)
-        if lease.interrupt is not None:
-            lease.interrupt()
+        interrupt = lease.interrupt  # once: the reader's thread may take it away
+        if interrupt is not None:
+            interrupt()
         for seat in self._seats:
             if seat.reader.name == lease.reader:
                 seat.ask(Nudge())
@@ -124,7 +129,7 @@ class Connection:
             self._desk.release(lease, "caller-gone")
 
     def _function(self, name: str) -> Function:
-        """Raises `FunctionUnknown`, `Unsupported`, `NotAllowed`."""
+        """Raises `FunctionUnknown`, `Unsupported`, `NotAllowed`, `StaffNeeded`."""
         function = FUNCTIONS.get(name)
         if function is None:
             raise FunctionUnknown
@@ -132,6 +137,7 @@ class Connection:
             raise Unsupported(function=function.name)
         if function.needs not in self._client.capabilities:
             raise NotAllowed(client=self._client.name, capability=function.needs)
+        self._desk.require(function.needs)
         return function
 
     def _called(self, function: Function, given: Sequence[str | bytes]) -> Answer:
@@ -155,8 +161,9 @@ class Connection:
         held = self._desk.leases.of(self)
         if not held:
             raise NoLease(function=function.name)
+        due = [lease for lease in held if next_step(lease.function) == function.name]
         plan = Plan((), _no_step_is_due)
-        return self._ask(self._desk.seat_of(held[0]), function, parameters, plan)
+        return self._ask(self._desk.seat_of((due or held)[0]), function, parameters, plan)
 
     def _ask(
         self, seat: ReaderSeat, function: Function, parameters: Sequence[str], plan: Plan

@@ -12,7 +12,7 @@ import pytest
 
 from simulators.cards import Algorithm
 from simulators.site import DOOR, PSAM, TERMINAL, Site, until
-from tests.journeys.gate import Doors, onecard
+from tests.journeys.gate import OTHER, Doors, onecard
 
 LANGUAGES = {"zh": "zh_CN.UTF-8", "en": "en_US.UTF-8"}
 CLOCK = ("No time service keeps", "时钟没有时间服务")  # this machine's own, not the terminal's
@@ -65,7 +65,7 @@ def test_psam_of_another_algorithm(doors: Doors) -> None:
     old = cast.city.psam(cast.terminal_number, algorithms=(Algorithm.DES3,))
     doors.site.slots[PSAM].insert(old)
     until(lambda: doors.site.agent.status()["sams"][0]["algorithms"] == ["3DES"], "not probed")
-    proof = doors.tap().event.authentication
+    proof = doors.tap(OTHER).event.authentication
     assert proof is not None
     assert proof.mode == "hsm"  # people do not notice
     check(
