@@ -19,6 +19,8 @@ from rich.table import Table
 from agent.cli.client import Client, DaemonAbsent
 from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
 from agent.clock import CHINA
+from agent.transit.clearing import COLUMNS as CLEARING
+from agent.transit.clearing import clearing_rows
 from config.model import Agent as Settings
 from offline_store.event import Event, Record
 from offline_store.reading import ReadOnlyJournal
@@ -137,6 +139,29 @@ def add_to(app: typer.Typer, context: Context) -> None:
         said = ui("exported", count=count, file=str(file))
         data = {"file": str(file), "records": count}
         context.show(data, lambda console: console.print(said, markup=False))
+
+    @group.command(help=ui("help-journal-clearing"))
+    def clearing(
+        out: Annotated[Path, typer.Option("--out", help=ui("help-export-file"))],
+        config: Config = DEFAULT_CONFIG,
+        as_json: Json = False,
+    ) -> None:
+        context.as_json = as_json
+        text, count = _clearing(open_source(context, context.settings(config)))
+        context.world.replace_file(out, text.encode())
+        said = ui("exported", count=count, file=str(out))
+        data = {"file": str(out), "records": count}
+        context.show(data, lambda console: console.print(said, markup=False))
+
+
+def _clearing(source: Source) -> tuple[str, int]:
+    """The whole journal's payments as CSV, and how many."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(CLEARING))
+    writer.writeheader()
+    rows = list(clearing_rows(record.event() for record in every(source)))
+    writer.writerows(rows)
+    return out.getvalue(), len(rows)
 
 
 def open_source(context: Context, settings: Settings) -> Source:

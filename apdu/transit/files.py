@@ -199,10 +199,9 @@ def national() -> _National:
 
 @cache
 def _shipped() -> Mapping[str, str]:
-    folder = resources.files(__package__) / "layouts"
     return {
         entry.name: entry.read_text("utf-8")
-        for entry in folder.iterdir()
+        for entry in (resources.files(__package__) / "layouts").iterdir()
         if entry.name.endswith(".toml") and entry.name != NATIONAL
     }
 

@@ -186,7 +186,7 @@ class Purse:
                 return row
         return None
 
-    def trip(self, number: int) -> "dict[str, Value] | None":
+    def trip(self, number: int) -> dict[str, Value] | None:
         """Row `number` of 001E, 1 the newest, as in `layouts/national.toml`; None: there are fewer.
         Raises `PurseMalformed`."""
         return self._row(national().trip, number)
@@ -233,14 +233,14 @@ class Purse:
     def _record(self, layout: Layout, number: int) -> bytes:
         return self._do(_read(layout, number))
 
-    def _row(self, layout: Layout, number: int) -> "dict[str, Value] | None":
+    def _row(self, layout: Layout, number: int) -> dict[str, Value] | None:
         command = _read(layout, number)
         answer = self._card.send(command)
         if answer.sw in END_OF_FILE:
             return None
         return self._decode(layout, self._data(command, answer))
 
-    def _decode(self, layout: Layout, raw: bytes) -> "dict[str, Value]":
+    def _decode(self, layout: Layout, raw: bytes) -> dict[str, Value]:
         try:
             return dict(layout.decode(raw))
         except TransitRecordFault as fault:
@@ -259,9 +259,9 @@ def _read(layout: Layout, number: int) -> Command:
     return Command(0x00, 0xB2, number, layout.sfi << 3 | 4, expected=layout.size)
 
 
-def _number(values: "dict[str, Value]", name: str) -> int:
+def _number(values: dict[str, Value], name: str) -> int:
     return int(values[name])
 
 
-def _digits(values: "dict[str, Value]", name: str) -> str:
+def _digits(values: dict[str, Value], name: str) -> str:
     return str(values[name])

@@ -37,7 +37,7 @@ class Proof:
 
 
 @dataclass(frozen=True)
-class PurseState:
+class PurseMemory:
     """Everything that a purchase changes. `money` is below zero where the overdraft is used; rows
     are newest first."""
 
@@ -59,7 +59,7 @@ class PurseSpec:
     keys: Mapping[int, bytes] = field(repr=False)
     tac_key: bytes = field(repr=False)
     random: RandomSource = field(repr=False)
-    state: PurseState
+    state: PurseMemory
     holder: bytes = bytes(55)
     overdraft: int = 0  # limit
     key_version: int = 1
@@ -235,7 +235,7 @@ class PurseOs(OperatingSystem):
         self.state = self._after(purchase, begun, proof)  # the commit: one assignment
         return proof.tac + proof.mac2
 
-    def _after(self, purchase: Purchase, begun: _Begun, proof: Proof) -> PurseState:
+    def _after(self, purchase: Purchase, begun: _Begun, proof: Proof) -> PurseMemory:
         row = (
             self.state.seq.to_bytes(2, "big")
             + self.spec.overdraft.to_bytes(3, "big")
@@ -248,7 +248,7 @@ class PurseOs(OperatingSystem):
                 trips = (data, *trips)[:TRIP_ROWS]
             else:
                 records[self._place(p1)] = data
-        return PurseState(
+        return PurseMemory(
             money=self.money - purchase.amount,
             seq=proof.seq,
             records=tuple(records),

@@ -6,12 +6,13 @@ and cities; the back office can compute any TAC. Source: spec transit-card.md, C
 
 import contextlib
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Literal
 
 from apdu.transit.files import Layouts, LayoutUnknown
 from simulators.cards import Card, Interface, face, operating_system
 from simulators.cards.ciphers import Algorithm
-from simulators.cards.purse import OneCard, PurseOs, PurseSpec, PurseState
+from simulators.cards.purse import OneCard, PurseMemory, PurseOs, PurseSpec
 from simulators.cards.purse_codes import Purchase, PurseCodes, Truncation
 from simulators.cards.transit_psam import T_UNION, TransitPsamOs, TransitPsamSpec
 from simulators.ceremony import CardOrder, City, derive, seeded
@@ -88,7 +89,7 @@ class TransitCity:
                 keys={order.key_index: self._card_key("MPK", order)},
                 tac_key=self._card_key("MTK", order),
                 random=seeded(derive(self._seed, f"purse/{order.card_number}", 32)),
-                state=PurseState(
+                state=PurseMemory(
                     money=order.money,
                     seq=order.seq,
                     records=blank_records(order.city) if order.records is None else order.records,
@@ -170,6 +171,7 @@ class TransitCity:
         return order.codes.card_key(root, bytes.fromhex(order.issuer), order.serial)
 
 
+@cache
 def blank_records(city: str) -> tuple[bytes, ...]:
     """001A of a card that has never been used: rail, and bus where the city has a table."""
     layouts = Layouts.shipped()
