@@ -36,9 +36,8 @@ from agent.status import device_status, sam_status, sign_in_status, tap_status
 from agent.tap import TapReport, Taps
 from agent.texts import Texts
 from agent.traces import Traces
-from agent.transit.fares import FlatFare
+from agent.transit.build import make_payments
 from agent.transit.paying import Payments
-from agent.transit.records import RIDE
 from agent.uplink import PlatformRequests, make_uplink
 from agent.watchdog import Watchdog
 from config.model import Agent as Settings
@@ -260,25 +259,17 @@ class Agent:
 
     def _open_payments(self) -> Payments | None:
         """Where purses pay. What a power cut left open is known before the first card comes."""
-        settings = self._settings
-        if settings.scene.kind != "bus":
-            return None
-        transit = settings.transit
-        ride = {name: getattr(transit, name) for name in RIDE if getattr(transit, name)}
-        self._payments = Payments(
+        self._payments = make_payments(
             self._world,
+            self._settings,
             clock=self._clock,
             store=self._store,
             desk=self._gate.transit,
-            fares=FlatFare(transit.fare, transit.city or settings.terminal.city[:4]),
             references=self._references,
             results=self._results,
-            ride=lambda: ride,
-            scene=settings.scene.kind,
-            application=settings.terminal.application,
-            grey_after=transit.grey_after,
         )
-        self._payments.start()
+        if self._payments is not None:
+            self._payments.start()
         return self._payments
 
     def _open_facade(self, desk: CardDesk, scene: Scene) -> None:

@@ -24,6 +24,7 @@ from agent.scenes import scene_for
 from agent.standing import make_status_service
 from agent.tap import Taps
 from agent.texts import Texts
+from agent.transit.build import make_payments
 from agent.uplink import PlatformRequests, make_uplink
 from agent.watchdog import Watchdog
 from apdu.city_keys import PUBLIC_KEYS_ONLY, CityKeys
@@ -112,6 +113,15 @@ data = "{folder / "data"}"
                 self.world, settings, self.store, lists, store_of_keys, report=lambda status: None
             )
         self.desk = desk(self.world, self.gate.sams, self.references, hsm)
+        self.payments = make_payments(
+            self.world,
+            settings,
+            clock=self.clock,
+            store=self.store,
+            desk=self.gate.transit,
+            references=self.references,
+            results=self.results,
+        )
         self.taps = Taps(
             self.world,
             clock=self.clock,
@@ -125,6 +135,7 @@ data = "{folder / "data"}"
             standing=make_status_service(self.world, settings, store_of_keys, PlatformRequests()),
             application="",
             report=lambda report: None,
+            payments=self.payments,
         )
         self._stack = ExitStack()
 
