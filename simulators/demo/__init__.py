@@ -2,14 +2,17 @@
 
 from agent.cli.context import Context
 from simulators.box.fitting import fitted_box
+from simulators.demo.bus import BusRun
 from simulators.demo.counter import CounterScreen
 from simulators.demo.devices import toured
 from simulators.demo.morning import Morning
 from simulators.demo.screen import Screen
 from simulators.demo.showroom import Showroom
+from simulators.demo.validator import ValidatorScreen
 from simulators.demo.window import WindowDay
 from simulators.site import Site
 from simulators.timing import Air, TimeTable
+from simulators.transit.site import BusSite
 from simulators.window.day import load_day
 from simulators.window.site import WindowSite
 
@@ -21,6 +24,8 @@ def run(context: Context, scene: str, air: Air | None = None) -> int:
             return _devices(context)
         case "service-window":
             return _window(context)
+        case "bus":
+            return _bus(context)
         case _:
             return _morning(context, air)
 
@@ -52,5 +57,15 @@ def _window(context: Context) -> int:
     with WindowSite(day.cast, language=context.texts.language) as site:
         screen.parts(site)
         outcome = WindowDay(site, day.visits, screen).play()
+        screen.outcome(outcome)
+    return 0 if outcome.good else 1
+
+
+def _bus(context: Context) -> int:
+    """A run of a bus: purses of all kinds, torn, forged, offline, and a power cut."""
+    screen = ValidatorScreen(context)
+    with BusSite(language=context.texts.language) as site:
+        screen.parts(site)
+        outcome = BusRun(site, screen).play()
         screen.outcome(outcome)
     return 0 if outcome.good else 1

@@ -1,0 +1,89 @@
+"""Shows a run of the bus in the terminal: a line per boarding, and the money at the end."""
+
+from agent.cli.context import Context
+from agent.reasons import Reason
+from agent.results import Results
+from simulators.demo.bus import Boarded, Outcome
+from simulators.transit.site import BusSite
+
+
+class ValidatorScreen:
+    """See `simulators.demo.bus.Audience`; with `--json` it keeps silent until the end."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._texts = context.texts
+        self._print = context.console.print
+        self._silent = context.as_json
+        self._results = Results(context.texts)
+
+    def parts(self, site: BusSite) -> None:
+        """Which real parts are running."""
+        if not self._silent:
+            facts = {"pcscd": site.pcscd.pid, "broker": site.broker.pid, "port": site.broker.port}
+            self._print(
+                self._texts.ui("demo-parts", stack=site.reader_stack, **facts), highlight=False
+            )
+
+    def incident(self, name: str) -> None:
+        if not self._silent:
+            self._print(f"[yellow]⚡ {self._texts.ui('demo-' + name)}[/]")
+
+    def boarded(self, row: Boarded) -> None:
+        if self._silent:
+            return
+        prompt = self._results.prompt(Reason(row.got))
+        wrong = "" if row.agrees else f" [red]≠ {row.boarding.expect}[/]"
+        self._print(
+            f"[{prompt.lamp}]●[/] {row.boarding.who:10} {prompt.text}{wrong} "
+            f"[dim]{row.milliseconds:.1f} ms {row.boarding.note}[/]",
+            highlight=False,
+        )
+
+    def outcome(self, outcome: Outcome) -> None:
+        """The money and the last line."""
+        money = outcome.money
+        data = {
+            "rows": [
+                {"who": r.boarding.who, "expected": r.boarding.expect, "decided": r.got}
+                for r in outcome.rows
+            ],
+            "passengers": len({row.boarding.who for row in outcome.rows}),
+            "taps": len(outcome.rows),
+            "spent_fen": money.spent,
+            "confirmed_fen": money.confirmed,
+            "grey_debited_fen": money.grey,
+            "grey_rows": money.grey_rows,
+            "money_equal": money.equal,
+            "journal_rows": len(outcome.journal),
+            "platform_rows": len(outcome.platform),
+            "equal_hashes": outcome.same,
+            "chain_whole": outcome.whole,
+            "reader_stack": outcome.reader_stack,
+            "broker_pid": outcome.broker_pid,
+            "good": outcome.good,
+        }
+        self._context.show(data, lambda console: self._lines(outcome))
+
+    def _lines(self, outcome: Outcome) -> None:
+        ui, money = self._texts.ui, outcome.money
+        self._print(
+            ui(
+                "demo-money" if money.equal else "demo-money-differs",
+                spent=money.spent,
+                confirmed=money.confirmed,
+                grey=money.grey,
+            )
+        )
+        key = "demo-same" if outcome.same else "demo-differs"
+        self._print(ui(key, journal=len(outcome.journal), platform=len(outcome.platform)))
+        self._print(
+            ui(
+                "demo-last",
+                stack=outcome.reader_stack,
+                broker=outcome.broker_pid,
+                taps=len(outcome.rows),
+                verdict=ui("demo-good" if outcome.good else "demo-bad"),
+            ),
+            highlight=False,
+        )
