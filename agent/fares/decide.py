@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agent.clock import CHINA, ClockReading
+from agent.fares.classes import classes_of, hex_type, is_foreign
 from agent.fares.ride import Fare, Journey, Rider, State, Step, Why
 from agent.fares.rules import Rules
 from agent.fares.tables import Priceless, base_fare
@@ -45,9 +46,9 @@ def fare(journey: Journey, rider: Rider, rules: Rules, state: State, clock: Cloc
 def _unfit(case: _Case) -> Fare | None:
     """Why this card does not ride here, if it does not."""
     rider = case.rider
-    if _is_foreign(case):
+    if is_foreign(rider, case.tariff):
         return None if rider.interoperable else _refused(Why.NOT_INTEROPERABLE, rider.city)
-    card_type = _card_type(rider)
+    card_type = hex_type(rider)
     if card_type in case.tariff.refused_types:
         return _refused(Why.CARD_REFUSED, card_type)
     return None
@@ -87,7 +88,8 @@ def _priced(case: _Case) -> Fare:
 def _conceded(case: _Case, full: int) -> tuple[str, Step | None]:
     """The class that pays least, and its step. Of equally cheap ones the first of the list."""
     best, step = "", None
-    for name, by in _classes(case):
+    day = case.moment.date() if case.moment is not None else None
+    for name, by in classes_of(case.rider, case.rules, day):
         concession = _concession(case, name)
         if concession is None:
             continue
@@ -95,21 +97,6 @@ def _conceded(case: _Case, full: int) -> tuple[str, Step | None]:
         if amount < (step.amount if step else full):
             best, step = name, Step("concession", f"{name} {by} {concession.said()}", amount)
     return best, step
-
-
-def _classes(case: _Case) -> Iterator[tuple[str, str]]:
-    """(class, how it is known). The list of people goes before the card: who stands in it is
-    judged by it alone, so that card and code of one person pay the same."""
-    day = case.moment.date() if case.moment is not None else None
-    listed = case.rules.entitlements.of(case.rider.person)
-    if listed:
-        for entitlement in listed:
-            if entitlement.holds(day):
-                yield entitlement.name, "person"
-    elif not _is_foreign(case):  # another city's class is nothing here
-        name = case.tariff.card_types.get(_card_type(case.rider))
-        if name is not None:
-            yield name, f"card-{_card_type(case.rider)}"
 
 
 def _concession(case: _Case, name: str) -> Concession | None:
@@ -195,15 +182,6 @@ def _favoured(case: _Case, scoped: Scoped) -> bool:
     if case.moment is None:
         return case.tariff.without_clock == "concede"
     return _in_window(case, scoped)
-
-
-def _is_foreign(case: _Case) -> bool:
-    return bool(case.rider.city) and case.rider.city not in case.tariff.cities
-
-
-def _card_type(rider: Rider) -> str:
-    """Two hex digits, empty for what has no card type."""
-    return "" if rider.card_type is None else f"{rider.card_type:02X}"
 
 
 def _refused(why: Why, by: str) -> Fare:

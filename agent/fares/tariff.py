@@ -10,12 +10,14 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from agent.clock import CHINA
 from agent.journey.lines import Id
 from agent.signed_lists import Unfit, load_json
 
 FARES = "fares"
 ANY = "*"
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+CHINA_AHEAD_MS = 8 * HOUR_MS
 HIGHEST = 1_000_000  # fen; ten thousand yuan is a slip of somebody's pen
 
 Amount = Annotated[int, Meta(ge=0, le=HIGHEST)]
@@ -190,11 +192,8 @@ class Tariff(_Said, frozen=True, kw_only=True):
 
     def day_start_ms(self, time_ms: int) -> int:
         """Unix ms at which the day of that moment began, for counting what was paid in it."""
-        moment = datetime.fromtimestamp(time_ms / 1000, CHINA)
-        start = moment.replace(hour=self.day_begins, minute=0, second=0, microsecond=0)
-        if start > moment:
-            start -= timedelta(days=1)
-        return int(start.timestamp() * 1000)
+        ahead = CHINA_AHEAD_MS - self.day_begins * HOUR_MS
+        return (time_ms + ahead) // DAY_MS * DAY_MS - ahead
 
 
 def parse_tariff(payload: bytes) -> Tariff:
