@@ -67,3 +67,8 @@ def at(hours: float = 0, *, known: bool = True) -> ClockReading:
     """Hours after that Tuesday's noon."""
     time_ms = NOON + round(hours * 3_600_000)
     return ClockReading(time_ms, "synchronised" if known else "unset", "boot")
+
+
+def entitled(*drivers: str) -> Entitlements:
+    """A list of drivers only."""
+    return parse_entitlements(entitlements_payload((one, "driver", 0, 0) for one in drivers))
