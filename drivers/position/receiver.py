@@ -34,8 +34,8 @@ class NmeaOptions(LineOptions, frozen=True, kw_only=True):
 
 
 class NmeaReceiver(Kept[Line]):
-    """See `drivers.contract.position.PositionSource`. Counters: `fixes`, `unfixed` (sentences of a
-    receiver that does not know where it is), `garbled`, `unserved`."""
+    """See `drivers.contract.position.PositionSource`. Counters: `fixes`, `others`
+    (sentences that tell no place, or none now), `garbled`, `unserved`."""
 
     def __init__(self, world: World, name: str, options: Options) -> None:
         self._options = typed(options, NmeaOptions, device=name)
@@ -69,7 +69,7 @@ class NmeaReceiver(Kept[Line]):
         """Tell of a new place. The time of the newest fix."""
         fix = read_fix(text)
         if fix is None:
-            self._count("unfixed")
+            self._count("others")
             return last
         if fix.time == last:
             return last  # the same fix, in another sentence
