@@ -6,6 +6,7 @@ is decided from, and what a record says of the vehicle, go out. Changes survive 
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Literal
 
@@ -25,7 +26,7 @@ from config.model import Journey as Settings
 from config.model import Vehicle
 from drivers.contract.position import Position
 from offline_store.event import Draft, Event
-from offline_store.faults import ListUnreadable
+from offline_store.faults import ListUnreadable, Unstored
 from world import World
 
 LOG = logging.getLogger("onecard.journey")
@@ -59,26 +60,27 @@ class JourneyDesk:
         self._file = MemoryFile(world, data)
         self._changing = world.lock()
         self._memory = Memory()
+        self._caught_up = False  # with the journal
         self._located = Located()
         self._source: Source = "none"
         self._manual_ends = 0.0  # World.monotonic(): the clock may be set meanwhile
         self._signed_on = -self._settings.held  # World.monotonic() of the last sign-on
 
     def start(self) -> None:
-        """Remember. The store must run. Raises `OSError`, `offline_store.store.Unstored`."""
+        """Remember. A journal that cannot be read yet is read before the next driver signs.
+        Raises `OSError`."""
         with self._changing:
             memory = self._file.read()
             if not memory.line:
                 memory = replace(memory, line=self._vehicle.line, direction=self._vehicle.direction)
-            for at, event in self._ledger.after(memory.at):
-                memory = replace(_with_event(memory, at, event), at=at)
             self._memory = memory
             self._located = Located(memory.stop)
             self._source = "manual" if memory.manual_until_ms else "none"
             left = (memory.manual_until_ms - self._clock.read().time_ms) / 1000
             within = self._settings.override_minutes * MINUTE
             self._manual_ends = self._world.monotonic() + max(0.0, min(left, within))
-            self._keep(memory)
+            with suppress(Unstored):
+                self._catch_up()
 
     # Who drives
 
@@ -94,6 +96,7 @@ class JourneyDesk:
         if not identity.person or not is_driver(rider, self._rules(), day):
             raise NotADriver()
         with self._changing:
+            self._catch_up()
             shift = self._memory.shift
             if shift is not None and shift.driver == identity.person:
                 if self._world.monotonic() - self._signed_on < self._settings.held:
@@ -107,6 +110,7 @@ class JourneyDesk:
     def sign_off(self) -> None:
         """Close the shift without the driver's card. Raises `NobodyOn`, `Unstored`."""
         with self._changing:
+            self._catch_up()
             if self._memory.shift is None:
                 raise NobodyOn()
             self._close(self._memory.shift, HAND)
@@ -114,6 +118,7 @@ class JourneyDesk:
     def summary(self) -> Summary | None:
         """The open shift's trips so far; None without one. Raises `Unstored`."""
         with self._changing:
+            self._catch_up()
             shift = self._memory.shift
         if shift is None:
             return None
@@ -221,6 +226,16 @@ class JourneyDesk:
         }
 
     # Parts
+
+    def _catch_up(self) -> None:
+        """Read what the journal says about shifts behind the file, once. Raises `Unstored`."""
+        if self._caught_up:
+            return
+        memory = self._memory
+        for at, event in self._ledger.after(memory.at):
+            memory = replace(_with_event(memory, at, event), at=at)
+        self._caught_up = True
+        self._keep(memory)
 
     def _open(self, identity: Identity, behind: At | None) -> None:
         shift = self._world.random(8).hex()

@@ -42,8 +42,8 @@ class FakeLedger:
             raise DiskFull(cause="SQLITE_FULL")
         fields = {name: getattr(draft, name) for name in Draft.__struct_fields__}
         seq = len(self.events) + 1
-        place = {"v": 1, "terminal": "bus-1", "epoch": EPOCH, "seq": seq, "prev": "0" * 64}
-        self.events.append(Event(**fields, **place))
+        event = Event(**fields, v=1, terminal="bus-1", epoch=EPOCH, seq=seq, prev="0" * 64)
+        self.events.append(event)
         if self.cut_after_write:
             self.cut_after_write = False
             raise PowerCut
