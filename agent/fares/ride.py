@@ -3,8 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from agent.journey.lines import Direction
+
+# How a ride stands in its event (tap or payment end), so that the next fare and the driver's trip
+# summary find it. `Draft.amounts`:
+FARE: Final = "fare"  # what was paid, fen
+# `Draft.detail`:
+CONCESSION: Final = "concession"  # the class; empty: none
+TRANSFERS: Final = "transfers"  # how many rides in a row were transfers by then
+LINE: Final = "line"
 
 
 class Why(StrEnum):
@@ -117,5 +126,15 @@ class Fare:
         return self.reason in (Why.CHARGED, Why.FREE)
 
     def explained(self) -> str:
-        """The steps in one line for `Draft.detail`: `rule by=amount; …`."""
+        """The steps in one line: `rule by=amount; …`."""
         return "; ".join(f"{step.rule} {step.by}={step.amount}" for step in self.steps)
+
+    def recorded(self) -> dict[str, int | str]:
+        """For `Draft.detail`, beside the vehicle's (`JourneyDesk.recorded`)."""
+        return {
+            CONCESSION: self.concession,
+            TRANSFERS: self.transfers,
+            "full": self.full_fen,
+            "fare_reason": self.reason.value,
+            "steps": self.explained(),
+        }

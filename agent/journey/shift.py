@@ -10,14 +10,13 @@ from typing import Final, Protocol
 
 import msgspec
 
+from agent.fares.ride import CONCESSION, FARE
 from offline_store.event import Draft, Event, Record
 from offline_store.store import Entry, Store
 
 SCENE: Final = "driver-shift"  # in place of a scene: who signs on rides nowhere
 OPENED: Final = "shift-opened"
 CLOSED: Final = "shift-closed"
-FARE: Final = "fare"  # `Draft.amounts`: what a ride cost, fen
-CONCESSION: Final = "concession"  # `Draft.detail`: the class; absent or empty: none
 NOT_EXECUTED: Final = "not-executed"
 NORMAL: Final = "normal"
 PAGE: Final = 200

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from agent.clock import Clock
 from agent.fares import Rider
+from agent.fares.ride import CONCESSION, FARE
 from agent.fares.rules import Rules
 from agent.identity import Identity
 from agent.journey.desk import JourneyDesk
-from agent.journey.shift import CONCESSION, FARE, At
+from agent.journey.shift import At
 from config.model import Journey as Settings
 from config.model import Vehicle
 from drivers.contract.position import Position

@@ -8,10 +8,11 @@ import pytest
 
 from agent.clock import Clock
 from agent.fares import Rider
+from agent.fares.ride import CONCESSION, FARE
 from agent.fares.rules import Rules
 from agent.identity import Identity
 from agent.journey.aboard import Aboard
-from agent.journey.shift import CLOSED, CONCESSION, FARE, OPENED, StoreLedger, summarise
+from agent.journey.shift import CLOSED, OPENED, StoreLedger, summarise
 from config.model import Journey, Vehicle
 from drivers.contract import DeviceState
 from drivers.options import OptionsFault
