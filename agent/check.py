@@ -60,7 +60,7 @@ def _mappings(world: World, settings: Settings) -> Iterator[ConfigFault]:
 
 def _receiver(world: World, settings: Settings, file: str) -> Iterator[ConfigFault]:
     """The options of a vehicle's receiver."""
-    if settings.journey.gnss is not None:
+    if settings.journey.gnss:
         receiver = Device(name=GNSS, driver="nmea", options=settings.journey.gnss)
         try:
             NmeaReceiver(world, receiver.name, receiver.options)

@@ -215,7 +215,7 @@ def _status_services(agent: Agent, file: str) -> Iterator[ConfigFault]:
 
 def _vehicle(agent: Agent, file: str) -> Iterator[ConfigFault]:
     """A receiver where nothing moves would be for nobody."""
-    if agent.journey.gnss is not None and agent.vehicle is None:
+    if agent.journey.gnss and agent.vehicle is None:
         yield NeedsKey(file=file, key="journey.gnss", allowed="vehicle.id")
 
 

@@ -264,7 +264,7 @@ class Vehicle(Settings, frozen=True, kw_only=True):
 class Journey(Settings, frozen=True, kw_only=True):
     """How a vehicle knows where it is, and what a driver may do."""
 
-    gnss: Options | None = None  # options of a receiver (NMEA 0183): port, baudrate, …
+    gnss: Options = {}  # of a receiver (NMEA 0183): port, baudrate, …; empty: there is none
     sure: Annotated[int, Meta(ge=1, le=30)] = 3  # fixes in a row that make a stop certain
     override_minutes: Annotated[float, Meta(gt=0, le=720)] = 20.0  # a stop chosen by hand holds
     turn_at_end: bool = True  # at the last stop the direction turns

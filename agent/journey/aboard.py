@@ -36,7 +36,7 @@ class Aboard:
     ) -> None:
         """Touches no device. Raises `drivers.options.OptionsFault`."""
         self._world = world
-        self._receiver = None if settings.gnss is None else NmeaReceiver(world, GNSS, settings.gnss)
+        self._receiver = NmeaReceiver(world, GNSS, settings.gnss) if settings.gnss else None
         self.desk = JourneyDesk(world, clock, vehicle, settings, StoreLedger(store), rules, data)
         self._thread: InputThread[Position] | None = None
 
