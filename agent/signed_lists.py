@@ -1,10 +1,12 @@
 """Small signed lists that are kept in memory: fares, entitlements, lines. Envelope → file → value.
 
 Each is read beside the one in force and swapped whole; a decision keeps the value that it began
-with. In `<data>/rules`: `<name>-<version>.list` is the payload, `<name>.json` its version and
-digest. A broken file falls back to its predecessor, and an older version never comes back.
+with. In `<data>/rules`: `<name>-<version>.list` is the payload (or what a child made of it),
+`<name>.json` its version and digest. A broken file falls back to its predecessor, and an older
+version never comes back.
 """
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,9 @@ from trust.sm3 import sm3
 from world import Fault, World
 
 T = TypeVar("T")
+UNFIT_STATUS = 65  # EX_DATAERR of a child
+_CHILD_TIME = 900.0  # seconds
+_NICE = 10
 Parse = Callable[[bytes], T]
 
 
@@ -50,13 +55,17 @@ class _Kept(msgspec.Struct, frozen=True):
 class SignedList(Generic[T]):
     """One list by name. Read on any thread, installed on one at a time."""
 
-    def __init__(self, world: World, directory: Path, name: str, parse: Parse[T]) -> None:
-        """`parse`: payload → value, raises `Unfit`. Raises `OSError`, and `ListUnreadable` when
-        the versions that were in force cannot be known."""
+    def __init__(
+        self, world: World, directory: Path, name: str, parse: Parse[T], child: str = ""
+    ) -> None:
+        """`parse`: what is kept → value, raises `Unfit`. `child`: a module that makes of a
+        payload's file what is kept, where that takes long; else the payload is kept. Raises
+        `OSError`, and `ListUnreadable` when the versions that were in force cannot be known."""
         self._name = name
         self._world = world
         self._directory = directory / "rules"
         self._parse = parse
+        self._child = child
         world.make_folder(directory)
         world.make_folder(self._directory)
         self._installing = world.lock()
@@ -89,36 +98,54 @@ class SignedList(Generic[T]):
             if version < self._kept.version:
                 raise ListRolledBack(list=self._name, version=version, held=self._kept.version)
             try:
-                value = self._parse(payload)
+                made = self._made(version, payload) if self._child else payload
+                value = self._parse(made)
+                self._keep(version, made)
             except Unfit as error:
                 raise ListWrong(list=self._name, version=version, problem=str(error)) from error
-            try:
-                self._keep(version, payload)
             except OSError as error:
                 raise ListNotLoaded(list=self._name, cause=type(error).__name__) from error
             self._standing = Standing(version, value)
 
-    def _keep(self, version: int, payload: bytes) -> None:
+    def _made(self, version: int, payload: bytes) -> bytes:
+        """What the child makes of the payload. Raises `Unfit`, `ListNotLoaded`, `OSError`."""
+        raw = self._directory / f"{self._name}-{version}.payload"
+        fresh = self._directory / f"{self._name}-{version}.new"
+        self._world.replace_file(raw, payload)
+        self._world.replace_file(fresh, b"")
+        command = [sys.executable, "-m", self._child, str(raw), str(fresh)]
+        status = self._world.run(command, nice=_NICE, timeout=_CHILD_TIME)
+        with self._world.open(fresh, "rb") as file:
+            made = file.read()
+        for path in (raw, fresh):
+            self._world.remove_file(path)
+        if status == UNFIT_STATUS:
+            raise Unfit(made.decode(errors="replace"))
+        if status != 0:
+            raise ListNotLoaded(list=self._name, cause=f"status {status}")
+        return made
+
+    def _keep(self, version: int, made: bytes) -> None:
         before = self._standing.version if self._standing else version
-        digests = {str(version): sm3(payload).hex()}
+        digests = {str(version): sm3(made).hex()}
         if before != version and str(before) in self._kept.digests:
             digests[str(before)] = self._kept.digests[str(before)]
         kept = _Kept(version, digests)
-        self._world.replace_file(self._file(version), payload)
+        self._world.replace_file(self._file(version), made)
         self._world.replace_file(self._state_file(), msgspec.json.encode(kept))
         self._kept = kept
+        whole = {self._file(int(version)).name for version in digests}
         for file in self._world.list_folder(self._directory):
-            digits = file.removeprefix(f"{self._name}-").removesuffix(".list")
-            if file == f"{self._name}-{digits}.list" and digits not in digests:
+            if file.startswith(f"{self._name}-") and file not in whole:
                 self._world.remove_file(self._directory / file)
 
     def _newest(self) -> Standing[T] | None:
         for version in sorted(map(int, self._kept.digests), reverse=True):
             try:
                 with self._world.open(self._file(version), "rb") as file:
-                    payload = file.read()
-                if sm3(payload).hex() == self._kept.digests[str(version)]:
-                    return Standing(version, self._parse(payload))
+                    made = file.read()
+                if sm3(made).hex() == self._kept.digests[str(version)]:
+                    return Standing(version, self._parse(made))
             except (OSError, Unfit):
                 continue  # the one before it, or `ListUnreadable` for who asks
         return None

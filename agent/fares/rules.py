@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agent.fares.entitlements import ENTITLEMENTS, Entitlements, parse_entitlements
+from agent.fares.entitlements import ENTITLEMENTS, Entitlements, read_packed
 from agent.fares.tariff import FARES, Tariff, parse_tariff
 from agent.journey.lines import LINES, LineBook, parse_lines
 from agent.signed_lists import Named, SignedList
@@ -28,7 +28,7 @@ class RuleBook:
         """Raises `OSError`, `offline_store.faults.ListUnreadable`."""
         self._tariff: SignedList[Tariff] = SignedList(world, data, FARES, parse_tariff)
         self._entitlements: SignedList[Entitlements] = SignedList(
-            world, data, ENTITLEMENTS, parse_entitlements
+            world, data, ENTITLEMENTS, read_packed, child="agent.fares.pack"
         )
         self._lines: SignedList[LineBook] = SignedList(world, data, LINES, parse_lines)
 

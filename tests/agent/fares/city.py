@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from agent.clock import ClockReading
-from agent.fares.entitlements import Entitlements, entitlements_payload, parse_entitlements
+from agent.fares.entitlements import Entitlements, entitlements_payload, packed, read_packed
 from agent.fares.rules import Rules
 from agent.fares.tariff import Tariff, parse_tariff
 from agent.journey.lines import LineBook, parse_lines
@@ -56,7 +56,7 @@ def lines() -> LineBook:
 
 
 def people() -> Entitlements:
-    return parse_entitlements(entitlements_payload(PEOPLE))
+    return read_packed(packed(entitlements_payload(PEOPLE)))
 
 
 def rules() -> Rules:
@@ -71,4 +71,4 @@ def at(hours: float = 0, *, known: bool = True) -> ClockReading:
 
 def entitled(*drivers: str) -> Entitlements:
     """A list of drivers only."""
-    return parse_entitlements(entitlements_payload((one, "driver", 0, 0) for one in drivers))
+    return read_packed(packed(entitlements_payload((one, "driver", 0, 0) for one in drivers)))

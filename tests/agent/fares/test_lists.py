@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.fares.entitlements import entitlements_payload, parse_entitlements
+from agent.fares.entitlements import entitlements_payload, packed, read_packed
 from agent.fares.rules import RuleBook
 from agent.fares.tariff import parse_tariff
 from agent.journey.lines import parse_lines
@@ -202,12 +202,12 @@ def test_entitlements_with_one_defect_are_refused(at: int) -> None:
     broken = list(_single_defects(payload))[at]
     assert broken != payload
     with pytest.raises(Unfit):
-        parse_entitlements(broken)
+        read_packed(packed(broken))
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_list_or_unfit(payload: bytes) -> None:
-    for parse in (parse_tariff, parse_lines, parse_entitlements):
+    for parse in (parse_tariff, parse_lines, packed):
         with pytest.raises(Unfit):
             parse(payload)
 
@@ -222,8 +222,35 @@ references = st.binary(min_size=32, max_size=32).map(bytes.hex)
 def test_who_is_in_the_list_is_found_and_nobody_else(
     entries: list[tuple[str, str, int, int]], stranger: str
 ) -> None:
-    found = parse_entitlements(entitlements_payload(entries))
+    found = read_packed(packed(entitlements_payload(entries)))
     assert len(found) == len(entries)
     for one in {entry[0] for entry in entries} | {stranger}:
         names = sorted(name for who, name, _, _ in entries if who == one)
         assert sorted(entitlement.name for entitlement in found.of(one)) == names
+
+
+def test_entitlements_are_packed_by_a_child_that_says_what_is_wrong(tmp_path: Path) -> None:
+    book = RuleBook(RealWorld(), tmp_path)
+    every = handler(book, tmp_path)
+    payload = entitlements_payload(PEOPLE)
+    every.install(envelope("entitlements", 1, payload))
+    with pytest.raises(ListWrong) as raised:
+        every.install(envelope("entitlements", 2, payload.replace(b" senior ", b" Senior ")))
+    assert raised.value.facts["problem"] == "line 2"
+    assert every.versions() == {"entitlements": 1}
+    kept = sorted(path.name for path in (tmp_path / "rules").iterdir())
+    assert kept == ["entitlements-1.list", "entitlements.json"]
+
+
+def test_a_child_that_is_killed_leaves_the_old_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = RealWorld()
+    every = handler(RuleBook(world, tmp_path), tmp_path)
+    payload = entitlements_payload(PEOPLE)
+    every.install(envelope("entitlements", 1, payload))
+    monkeypatch.setattr(world, "run", lambda *_, **__: -9)
+    every = handler(RuleBook(world, tmp_path), tmp_path)
+    with pytest.raises(ListNotLoaded):
+        every.install(envelope("entitlements", 2, payload))
+    assert every.versions() == {"entitlements": 1}
