@@ -4,8 +4,8 @@ from collections.abc import Callable
 from importlib.metadata import version
 
 from config.model import Agent as Settings
-from offline_store.lists import Lists
 from offline_store.store import Store
+from sync.applier import Handler
 from sync.asking import AT_ONCE
 from sync.contract.services import Service
 from sync.contract.topics import Place
@@ -48,7 +48,7 @@ def make_uplink(
     world: World,
     settings: Settings,
     store: Store,
-    lists: Lists,
+    lists: Handler,
     keys: KeyStore,
     report: Callable[[Status], None],
 ) -> Uplink:

@@ -36,6 +36,7 @@ def contradictions(agent: Agent, file: str) -> list[ConfigFault]:
         *(_link(agent.sync, file) if agent.sync else ()),
         *_sign_in(agent, file),
         *_status_services(agent, file),
+        *_vehicle(agent, file),
     ]
 
 
@@ -129,7 +130,7 @@ def _lanes_without_taps(agent: Agent, file: str) -> Iterator[ConfigFault]:
 
 
 def _facade(agent: Agent, facade: Facade, file: str) -> Iterator[ConfigFault]:
-    if facade.standing == "refuse" and not _asks(agent.scene):
+    if facade.standing == "refuse" and not asks_status(agent.scene):
         yield NeedsKey(file=file, key="facade.standing", allowed='scene.check = "ask"')
     callers = [(client.user, client.origin, client.host) for client in facade.clients]
     lanes = [lane.name for lane in agent.lanes]
@@ -155,7 +156,7 @@ def _facade(agent: Agent, facade: Facade, file: str) -> Iterator[ConfigFault]:
                 yield UnknownName(file=file, key=f"{key}.lanes", found=lane, allowed=allowed)
 
 
-def _asks(scene: Scene) -> bool:
+def asks_status(scene: Scene) -> bool:
     """Whether its taps ask a status service: see `agent.scenes`."""
     if scene.check is None:
         return scene.kind == "service-window"
@@ -210,6 +211,12 @@ def _status_services(agent: Agent, file: str) -> Iterator[ConfigFault]:
         for one, other in (("key", "certificate"), ("certificate", "key")):
             if getattr(service, one) is not None and getattr(service, other) is None:
                 yield NeedsKey(file=file, key=f"{key}.{one}", allowed=f"{key}.{other}")
+
+
+def _vehicle(agent: Agent, file: str) -> Iterator[ConfigFault]:
+    """A receiver where nothing moves would be for nobody."""
+    if agent.journey.gnss and agent.vehicle is None:
+        yield NeedsKey(file=file, key="journey.gnss", allowed="vehicle.id")
 
 
 def _loopback(host: str) -> bool:

@@ -1,4 +1,4 @@
-"""A run of a bus on real parts: purses of all kinds, torn cards that return or do not, a forged one,
+"""A run of a bus on real parts: purses of all kinds, torn cards that return or do not, a forgery,
 no network, a power cut while a payment is open. The journey is the demo's own.
 """
 
