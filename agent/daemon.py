@@ -289,6 +289,8 @@ class Agent:
             desk=self._gate.transit,
             references=self._references,
             results=self._results,
+            rules=self._rule_book.rules,
+            journey=self._aboard.desk if self._aboard is not None else None,
         )
         if self._payments is not None:
             self._payments.start()

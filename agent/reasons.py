@@ -100,6 +100,8 @@ class Reason(StrEnum):
     """A card of another city that is good only there."""
     NO_FARE = "no-fare"
     """There is no fare for this ride: none was loaded, or none for this line."""
+    CARD_NOT_TAKEN = "card-not-taken"
+    """A kind of card that does not ride here, such as a test card."""
     NO_PURSE = "no-purse"
     """No purse on the card, and no right to ride for nothing."""
     TAKE_CARD_AWAY = "take-card-away"

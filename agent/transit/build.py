@@ -1,9 +1,14 @@
 """Payments as the settings want them."""
 
+from collections.abc import Callable
+
 from agent.clock import Clock
+from agent.fares.ride import Journey
+from agent.fares.rules import Rules
+from agent.journey.desk import JourneyDesk
 from agent.results import Results
 from agent.scenes.bus import Bus
-from agent.transit.fares import FlatFare
+from agent.transit.fares import FlatFare, ListedFare
 from agent.transit.paying import Payments
 from agent.transit.psams import TransitDesk
 from agent.transit.records import RIDE
@@ -24,21 +29,28 @@ def make_payments(
     desk: TransitDesk,
     references: References,
     results: Results,
+    rules: Callable[[], Rules] = Rules,
+    journey: JourneyDesk | None = None,
 ) -> Payments | None:
-    """Not started yet; None: in this scene nobody pays with a purse."""
+    """Not started yet; None: in this scene nobody pays with a purse. `journey`: of the vehicle,
+    where there is one; else what `[transit]` says of it."""
     if settings.scene.kind not in PAYING:
         return None
     transit, terminal = settings.transit, settings.terminal
     ride = {name: getattr(transit, name) for name in RIDE if getattr(transit, name)}
+    flat = FlatFare(transit.fare, transit.city or terminal.city[:4])
+    standing = Journey(transit.line, boarded=transit.station)
     return Payments(
         world,
         clock=clock,
         store=store,
         desk=desk,
-        fares=FlatFare(transit.fare, transit.city or terminal.city[:4]),
+        fares=ListedFare(
+            rules, journey.journey if journey else lambda: standing, flat, settings.scene.kind
+        ),
         references=references,
         results=results,
-        ride=lambda: ride,
+        ride=journey.recorded if journey else lambda: ride,
         scene=settings.scene.kind,
         application=terminal.application,
         grey_after=transit.grey_after,

@@ -53,7 +53,10 @@ COLUMNS: Final[Mapping[str, Callable[[Event], Value]]] = {
     "line": _said("line"),
     "vehicle": _said("vehicle"),
     "driver": _said("driver"),
-    "station": _said("station"),
+    "station": lambda event: next(
+        (event.detail[name] for name in ("station", "stop_code", "stop") if event.detail.get(name)),
+        "",
+    ),
     "concession": _said("concession"),
     "clock": lambda event: event.clock,
 }

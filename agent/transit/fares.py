@@ -1,39 +1,40 @@
 """What a ride costs, as far as paying has to know: asked in the store's turn, told as an amount."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from agent.clock import ClockReading
+from agent.fares.decide import fare
+from agent.fares.history import state_of
+from agent.fares.ride import Journey, Rider, Why
+from agent.fares.rules import Rules
+from agent.reasons import Reason
+from offline_store.faults import ListUnreadable
 from offline_store.turn import Turn
 
-
-@dataclass(frozen=True)
-class Rider:
-    """Who rides. `person`: reference; of an anonymous card the card's. The rest as file 0017 has
-    it; None and empty where there is no transit card."""
-
-    person: str
-    card_type: int | None = None
-    city: str = ""
-    interoperable: bool = True
+REFUSED: Final[Mapping[Why, Reason]] = {
+    Why.NOT_INTEROPERABLE: Reason.WRONG_CITY,
+    Why.CARD_REFUSED: Reason.CARD_NOT_TAKEN,
+}  # all else is the terminal's own trouble
 
 
 @dataclass(frozen=True)
 class Priced:
-    """`refused`: why nobody rides for that, by a reason's code; empty: he rides for `amount` fen.
-    `state` is what the decision read, `explained` its steps in one line."""
+    """`refused`: why nobody rides for that; None: he rides for `amount` fen. `state` is what the
+    decision read, `detail` how it came about, `lists` the lists that it went by."""
 
     amount: int
     full: int = 0
-    concession: str = ""
-    refused: str = ""
-    explained: str = ""
+    refused: Reason | None = None
+    detail: Mapping[str, int | str] = field(default_factory=dict)
     state: Mapping[str, int | str] = field(default_factory=dict)
+    lists: Mapping[str, int] = field(default_factory=dict)
 
 
 class FareSource(Protocol):
-    """Pure but for the turn, so that it can be asked again in the turn that records it."""
+    """Pure but for the turn and the lists, so that it can be asked again in the turn that records
+    it. Must not raise: a journal's turn carries it out."""
 
     def price(self, turn: Turn, rider: Rider, clock: ClockReading) -> Priced: ...
 
@@ -48,5 +49,39 @@ class FlatFare:
 
     def price(self, turn: Turn, rider: Rider, clock: ClockReading) -> Priced:
         if rider.city and rider.city != self._city and not rider.interoperable:
-            return Priced(0, refused="wrong-city")
-        return Priced(self._amount, full=self._amount, explained=f"flat={self._amount}")
+            return Priced(0, refused=Reason.WRONG_CITY)
+        return Priced(self._amount, self._amount, detail={"steps": f"flat={self._amount}"})
+
+
+class ListedFare:
+    """By the city's signed lists; while there is no fare list, by `flat`."""
+
+    def __init__(
+        self,
+        rules: Callable[[], Rules],
+        journey: Callable[[], Journey],
+        flat: FlatFare,
+        scene: str,
+    ) -> None:
+        self._rules = rules
+        self._journey = journey
+        self._flat = flat
+        self._scene = scene
+
+    def price(self, turn: Turn, rider: Rider, clock: ClockReading) -> Priced:
+        try:
+            rules = self._rules()
+        except ListUnreadable:
+            return Priced(0, refused=Reason.NO_FARE)
+        if rules.tariff is None:
+            return self._flat.price(turn, rider, clock)
+        state = state_of(turn, rider.person, rules.tariff, clock, scene=self._scene)
+        found = fare(self._journey(), rider, rules, state, clock)
+        return Priced(
+            found.amount_fen,
+            found.full_fen,
+            None if found.accepted else REFUSED.get(found.reason, Reason.NO_FARE),
+            found.recorded(),
+            state.recorded(),
+            rules.versions,
+        )

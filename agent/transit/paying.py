@@ -12,10 +12,11 @@ from datetime import datetime
 from typing import Final
 
 from agent.clock import CHINA, Clock, ClockReading
+from agent.fares.ride import Rider
 from agent.reasons import Reason
 from agent.results import Results
 from agent.stages import Stages
-from agent.transit.fares import FareSource, Priced, Rider
+from agent.transit.fares import FareSource, Priced
 from agent.transit.faults import FareMoved
 from agent.transit.intents import Intent, OpenIntents
 from agent.transit.intents import Place as At
@@ -41,7 +42,7 @@ from offline_store.store import Entry, Store, Turn, Unstored
 from trust.references import References
 from world import Fault, Task, World
 
-Ride = Callable[[], Mapping[str, str]]  # line, vehicle, driver, station, as they are now
+Ride = Callable[[], Mapping[str, int | str]]  # line, vehicle, driver, stop, as they are now
 
 
 COUNTS: Final[Mapping[Paid, Counts]] = {"yes": "confirmed", "no": "", "unknown": "grey"}
@@ -150,8 +151,8 @@ class Payments:
         if why is not None:
             return self._refused(place, holder, why)
         priced = self._store.look(lambda turn: self._judge(turn, holder, clock))
-        if priced.refused:
-            return self._refused(place, holder, Reason(priced.refused))
+        if priced.refused is not None:
+            return self._refused(place, holder, priced.refused)
         leased = self._desk.lease()
         try:
             stages.begin("authenticate")
@@ -171,7 +172,7 @@ class Payments:
     def _judge(self, turn: Turn, holder: Holder, clock: ClockReading) -> Priced:
         """The signed lists, then the fare; in a turn, so that both are of one moment."""
         if turn.lists.find_blacklisted(card=holder.card, number=holder.card) is not None:
-            return Priced(0, refused=Reason.BLACKLISTED.value)
+            return Priced(0, refused=Reason.BLACKLISTED)
         management = holder.management
         rider = Rider(holder.card, management.card_type, management.city, management.interoperable)
         return self._fares.price(turn, rider, clock)
@@ -190,9 +191,9 @@ class Payments:
 
         def decide(turn: Turn) -> Entry:
             again = self._judge(turn, holder, clock)
-            if again.refused or again.amount != priced.amount:
+            if again.refused is not None or again.amount != priced.amount:
                 raise FareMoved
-            lists = turn.lists.versions()
+            lists = {**turn.lists.versions(), **again.lists}
             return Entry(intent_draft(place, holder, begun, authorised, again, clock, lists))
 
         record = self._store.turn(decide)

@@ -11,6 +11,7 @@ from typing import Literal
 from msgspec.structs import replace
 
 from agent.clock import ClockReading
+from agent.fares.ride import FARE
 from agent.reasons import Reason
 from agent.transit.fares import Priced
 from agent.transit.intents import Intent
@@ -33,7 +34,7 @@ class Place:
     scene: str
     credential: str
     application: str
-    ride: Mapping[str, str]  # line, vehicle, driver, station; what is not known is missing
+    ride: Mapping[str, int | str]  # line, vehicle, driver, station; what is not known is missing
 
 
 @dataclass(frozen=True)
@@ -99,11 +100,8 @@ def intent_draft(
         "city": management.city,
         "card_type": management.card_type,
         **place.ride,
+        **priced.detail,
     }
-    if priced.concession:
-        said["concession"] = priced.concession
-    if priced.explained:
-        said["fare"] = priced.explained
     return Draft(
         kind="intent",
         time_ms=clock.time_ms,
@@ -143,6 +141,8 @@ def end_draft(intent: Intent, outcome: Outcome, clock: ClockReading, lane: str =
     amounts, evidence = dict(begun.amounts), dict(begun.evidence)
     if outcome.counts:
         amounts[outcome.counts] = intent.amount
+    if outcome.counts == "confirmed":
+        amounts[FARE] = intent.amount  # what the person's next fare goes by
     if outcome.balance is not None:
         amounts["balance_after"] = outcome.balance
     if outcome.tac:
