@@ -7,7 +7,7 @@ from typing import Final, Protocol
 from agent.clock import ClockReading
 from agent.fares.decide import fare
 from agent.fares.history import state_of
-from agent.fares.ride import Journey, Rider, Why
+from agent.fares.ride import LINE, Journey, Rider, Why
 from agent.fares.rules import Rules
 from agent.reasons import Reason
 from offline_store.faults import ListUnreadable
@@ -76,12 +76,13 @@ class ListedFare:
         if rules.tariff is None:
             return self._flat.price(turn, rider, clock)
         state = state_of(turn, rider.person, rules.tariff, clock, scene=self._scene)
-        found = fare(self._journey(), rider, rules, state, clock)
+        journey = self._journey()
+        found = fare(journey, rider, rules, state, clock)
         return Priced(
             found.amount_fen,
             found.full_fen,
             None if found.accepted else REFUSED.get(found.reason, Reason.NO_FARE),
-            found.recorded(),
+            {LINE: journey.line, **found.recorded()},
             state.recorded(),
             rules.versions,
         )

@@ -10,7 +10,7 @@ from agent.reasons import Reason
 from agent.results import Results
 from agent.stages import Stages
 from agent.texts import Texts
-from agent.transit.fares import FlatFare
+from agent.transit.fares import FareSource, FlatFare
 from agent.transit.paying import Payments, Took
 from agent.transit.psams import TransitDesk
 from apdu.channel import Channel
@@ -79,12 +79,13 @@ class BusStand:
         scenario: Callable[["Bus"], T],
         seed: int = 1,
         lists: Barred | NoLists | None = None,
+        fares: FareSource | None = None,
     ) -> T:
         """From power on to power off."""
         world = CutWorld(seed, steps=1_000_000)
 
         def main() -> T:
-            with self._bus(world, lists or NoLists()) as bus:
+            with self._bus(world, lists or NoLists(), fares or FlatFare(FARE, "5199")) as bus:
                 return scenario(bus)
 
         try:
@@ -93,8 +94,8 @@ class BusStand:
             world.settle()
 
     @contextmanager
-    def _bus(self, world: CutWorld, lists: Barred | NoLists) -> Iterator["Bus"]:
-        bus = Bus(self, world, lists)
+    def _bus(self, world: CutWorld, lists: Barred | NoLists, fares: FareSource) -> Iterator["Bus"]:
+        bus = Bus(self, world, lists, fares)
         bus.store.start()
         bus.desk.start()
         bus.payments.start()
@@ -107,7 +108,9 @@ class BusStand:
 class Bus:
     """The agent of one power-on."""
 
-    def __init__(self, stand: BusStand, world: CutWorld, lists: Barred | NoLists) -> None:
+    def __init__(
+        self, stand: BusStand, world: CutWorld, lists: Barred | NoLists, fares: FareSource
+    ) -> None:
         self.world = world
         self.city = stand.city
         self.other = stand.other
@@ -126,7 +129,7 @@ class Bus:
             clock=Clock(world),
             store=self.store,
             desk=self.desk,
-            fares=FlatFare(FARE, "5199"),
+            fares=fares,
             references=REFERENCES,
             results=Results(Texts("en")),
             ride=lambda: {"line": "18"},

@@ -1,0 +1,78 @@
+"""A purse pays what the city's signed lists say: by card type, by what was paid before, or not."""
+
+import pytest
+
+from agent.fares.ride import Journey
+from agent.fares.rules import Rules
+from agent.reasons import Reason
+from agent.transit.fares import FlatFare, ListedFare
+from offline_store.faults import ListUnreadable
+from tests.agent.fares.city import MADE_UP, lines, people, tariff
+from tests.agent.transit.stand import LOST, Bus, BusStand
+
+RULES = Rules(tariff=tariff(), entitlements=people(), lines=lines(), versions={"fares": 3})
+LISTED = ListedFare(lambda: RULES, lambda: Journey("1", boarded="S1"), FlatFare(999), "bus")
+
+
+@pytest.mark.parametrize(
+    ("card_type", "paid", "concession"),
+    [(0x01, 200, ""), (0x02, 100, "student"), (0x05, 0, "veteran"), (0x13, 100, "senior-reduced")],
+)
+def test_the_card_type_says_who_rides_for_less(
+    bus_stand: BusStand, card_type: int, paid: int, concession: str
+) -> None:
+    def scenario(bus: Bus) -> None:
+        assert bus.reason(passenger) is Reason.PAID
+        end = bus.end()
+        assert end.amounts["confirmed"] == end.amounts["fare"] == paid
+        assert end.amounts["full"] == 200
+        assert end.detail["concession"] == concession
+        assert bus.events("intent")[0].lists["fares"] == 3
+
+    passenger = bus_stand.passenger(city=MADE_UP, card_type=card_type)
+    bus_stand.drive(scenario, fares=LISTED)
+    assert passenger.inside.money == 10_000 - paid
+
+
+def test_the_ride_before_is_a_transfer_also_where_it_was_torn(bus_stand: BusStand) -> None:
+    def scenario(bus: Bus) -> None:
+        bus.tap(passenger, LOST)
+        assert bus.reason(passenger) is Reason.TORN_RECOVERED
+        rides.append(Journey("2", boarded="S3"))
+        assert bus.reason(passenger) is Reason.PAID
+        assert [end.amounts["confirmed"] for end in bus.events("payment-end")] == [200, 100]
+        assert "transfer" in str(bus.end().detail["steps"])
+
+    rides = [Journey("1", boarded="S1")]
+    listed = ListedFare(lambda: RULES, lambda: rides[-1], FlatFare(999), "bus")
+    passenger = bus_stand.passenger(city=MADE_UP)
+    bus_stand.drive(scenario, fares=listed)
+
+
+def test_a_test_card_does_not_ride(bus_stand: BusStand) -> None:
+    passenger = bus_stand.passenger(city=MADE_UP, card_type=0x04)
+    told = bus_stand.drive(lambda bus: bus.reason(passenger), fares=LISTED)
+    assert told is Reason.CARD_NOT_TAKEN
+
+
+def test_a_line_without_a_fare_charges_nobody(bus_stand: BusStand) -> None:
+    nowhere = ListedFare(lambda: RULES, lambda: Journey("77"), FlatFare(999), "bus")
+    passenger = bus_stand.passenger(city=MADE_UP)
+    told = bus_stand.drive(lambda bus: bus.reason(passenger), fares=nowhere)
+    assert told is Reason.NO_FARE
+
+
+def test_a_list_that_cannot_be_read_charges_nobody(bus_stand: BusStand) -> None:
+    def unreadable() -> Rules:
+        raise ListUnreadable(name="fares", cause="test")
+
+    broken = ListedFare(unreadable, lambda: Journey("1"), FlatFare(999), "bus")
+    passenger = bus_stand.passenger()
+    assert bus_stand.drive(lambda bus: bus.reason(passenger), fares=broken) is Reason.NO_FARE
+
+
+def test_without_a_fare_list_the_settings_say_it(bus_stand: BusStand) -> None:
+    flat = ListedFare(Rules, lambda: Journey("1"), FlatFare(150, "5199"), "bus")
+    passenger = bus_stand.passenger()
+    assert bus_stand.drive(lambda bus: bus.reason(passenger), fares=flat) is Reason.PAID
+    assert passenger.inside.money == 10_000 - 150
