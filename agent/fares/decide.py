@@ -11,7 +11,7 @@ from datetime import datetime
 
 from agent.clock import CHINA, ClockReading
 from agent.fares.classes import classes_of, hex_type, is_foreign
-from agent.fares.ride import Fare, Journey, Rider, State, Step, Why
+from agent.fares.ride import TRANSFER, Fare, Journey, Rider, State, Step, Why
 from agent.fares.rules import Rules
 from agent.fares.tables import Priceless, base_fare
 from agent.fares.tariff import Cap, Concession, Scoped, Table, Tariff, Transfer, among
@@ -69,7 +69,7 @@ def _priced(case: _Case) -> Fare:
     transfer = _transfer(case, concession)
     if transfer is not None:
         amount = transfer.of(steps[-1].amount)
-        steps.append(Step("transfer", f"{transfer.name} {transfer.said()}", amount))
+        steps.append(Step(TRANSFER, f"{transfer.name} {transfer.said()}", amount))
     steps += _settled(case, full, steps[-1].amount, concession)
     amount = steps[-1].amount
     return Fare(
@@ -78,7 +78,6 @@ def _priced(case: _Case) -> Fare:
         reason=Why.CHARGED if amount else Why.FREE,
         steps=tuple(steps),
         full_fen=full,
-        transfers=case.state.last.transfers + 1 if transfer and case.state.last else 0,
     )
 
 

@@ -5,8 +5,8 @@ Payload: UTF-8 lines ended by LF. The first is a JSON object `{"form": 1, "list"
 reference (or of an anonymous card's), dates YYYYMMDD in China, both included, `0` for open.
 
 Reading 180 000 lines takes a second, so a child does it (`agent.fares.pack`), and what is kept is
-the packed form: a line of JSON that names the classes, then 41 bytes an entry, sorted: reference 32,
-class 1, from 4, until 4. In memory it is the same.
+the packed form: a line of JSON that names the classes, then 41 bytes an entry, sorted: reference
+32, class 1, from 4, until 4. In memory it is the same.
 """
 
 import re

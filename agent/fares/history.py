@@ -1,9 +1,11 @@
 """What the journal knows of a person's rides today: read in the turn that decides the next fare."""
 
+from collections.abc import Sequence
+from itertools import takewhile
 from typing import Protocol
 
 from agent.clock import ClockReading
-from agent.fares.ride import CONCESSION, FARE, LINE, TRANSFERS, LastRide, State
+from agent.fares.ride import CONCESSION, LINE, LastRide, State, is_transfer, paid
 from agent.fares.tariff import DAY_MS, Tariff
 from offline_store.event import Event
 
@@ -26,24 +28,28 @@ def state_of(
     begins = tariff.day_start_ms(clock.time_ms)
     # a transfer reaches back over the end of the day
     since = min(begins, clock.time_ms - DAY_MS)
+    events = turn.accepted_events(person, scene=scene, since_ms=since, at_most=MOST)
     rides = [
-        event
-        for event in turn.accepted_events(person, scene=scene, since_ms=since, at_most=MOST)
-        if FARE in event.amounts and event.time_ms <= clock.time_ms
+        (event, amount)
+        for event in events
+        if event.time_ms <= clock.time_ms and (amount := paid(event)) is not None
     ]
-    today = [event for event in rides if event.time_ms >= begins]
+    today = [(event, amount) for event, amount in rides if event.time_ms >= begins]
     return State(
-        paid_today=sum(event.amounts[FARE] for event in today),
+        paid_today=sum(amount for _, amount in today),
         rides_today=len(today),
-        conceded_today=sum(bool(event.detail.get(CONCESSION)) for event in today),
-        last=_last(rides[0]) if rides else None,
+        conceded_today=sum(bool(event.detail.get(CONCESSION)) for event, _ in today),
+        last=_last(rides) if rides else None,
     )
 
 
-def _last(event: Event) -> LastRide:
+def _last(rides: Sequence[tuple[Event, int]]) -> LastRide:
+    """Of rides, newest first."""
+    event, amount = rides[0]
+    in_a_row = takewhile(is_transfer, (ride for ride, _ in rides))
     return LastRide(
         line=str(event.detail.get(LINE, "")),
         time_ms=event.time_ms,
-        paid=event.amounts[FARE],
-        transfers=int(event.detail.get(TRANSFERS, 0)),
+        paid=amount,
+        transfers=sum(1 for _ in in_a_row),
     )

@@ -6,14 +6,17 @@ from enum import StrEnum
 from typing import Final
 
 from agent.journey.lines import Direction
+from offline_store.event import Event
 
 # How a ride stands in its event (tap or payment end), so that the next fare and the driver's trip
-# summary find it. `Draft.amounts`:
-FARE: Final = "fare"  # what was paid, fen
+# summary find it. `Draft.amounts`, what was paid in fen: by a purse's confirmed debit, or else.
+CONFIRMED: Final = "confirmed"
+FARE: Final = "fare"
 # `Draft.detail`:
-CONCESSION: Final = "concession"  # the class; empty: none
-TRANSFERS: Final = "transfers"  # how many rides in a row were transfers by then
+CONCESSION: Final = "concession"  # the class; missing: none
+EXPLAINED: Final = "fare"  # the steps, `Fare.explained`
 LINE: Final = "line"
+TRANSFER: Final = "transfer"  # the rule of a step
 
 
 class Why(StrEnum):
@@ -119,7 +122,6 @@ class Fare:
     reason: Why
     steps: tuple[Step, ...] = field(default=())
     full_fen: int = 0  # before anything was taken off
-    transfers: int = 0  # for the next ride's `LastRide`
 
     @property
     def accepted(self) -> bool:
@@ -131,10 +133,18 @@ class Fare:
 
     def recorded(self) -> dict[str, int | str]:
         """For `Draft.detail`, beside the vehicle's (`JourneyDesk.recorded`)."""
-        return {
-            CONCESSION: self.concession,
-            TRANSFERS: self.transfers,
-            "full": self.full_fen,
-            "fare_reason": self.reason.value,
-            "steps": self.explained(),
-        }
+        found: dict[str, int | str] = {EXPLAINED: self.explained()}
+        return {**found, CONCESSION: self.concession} if self.concession else found
+
+
+def paid(event: Event) -> int | None:
+    """What an accepted ride cost (fen); None: no ride, or nobody knows whether it was paid."""
+    if event.kind not in ("tap", "payment-end") or event.verdict != "accepted":
+        return None
+    return event.amounts.get(CONFIRMED, event.amounts.get(FARE))
+
+
+def is_transfer(event: Event) -> bool:
+    """Whether a recorded ride was cheaper for being a transfer."""
+    steps = str(event.detail.get(EXPLAINED, "")).split("; ")
+    return any(step.startswith(f"{TRANSFER} ") for step in steps)

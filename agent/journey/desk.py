@@ -196,12 +196,12 @@ class JourneyDesk:
             "vehicle": self._vehicle.id,
             "line": memory.line,
             "direction": memory.direction,
-            "stop": memory.stop,
+            "station": memory.stop,
         }
         if memory.line in book.lines:
             found["line_code"] = book.lines[memory.line].code
         if memory.stop in book.stops:
-            found["stop_code"] = book.stops[memory.stop].code
+            found["station_code"] = book.stops[memory.stop].code
         if memory.shift is not None:
             found |= {"driver": memory.shift.driver, "shift": memory.shift.id}
         return found

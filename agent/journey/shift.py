@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from agent.fares.ride import CONCESSION, FARE
+from agent.fares.ride import CONCESSION, paid
 from offline_store.event import Draft, Event, Record
 from offline_store.store import Entry, Store
 
@@ -124,11 +124,12 @@ def _count(summary: Summary, event: Event) -> None:
         summary.refused += 1
     elif event.verdict == "unknown":
         summary.unknown += 1
-    elif event.verdict == "accepted" and FARE in event.amounts:
+    amount = paid(event)
+    if amount is not None:
         name = str(event.detail.get(CONCESSION) or NORMAL)
         count = summary.counts.setdefault((name, event.credential), Count())
         count.rides += 1
-        count.amount += event.amounts[FARE]
+        count.amount += amount
 
 
 def _event(record: Record) -> Event | None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from agent.clock import Clock
 from agent.fares import Rider
-from agent.fares.ride import CONCESSION, FARE
+from agent.fares.ride import CONCESSION, CONFIRMED, FARE
 from agent.fares.rules import Rules
 from agent.identity import Identity
 from agent.journey.desk import JourneyDesk
@@ -102,7 +102,7 @@ class Bus:
                 scene="bus",
                 credential=credential,
                 verdict=verdict,
-                amounts={FARE: amount},
+                amounts={CONFIRMED if kind == "payment-end" else FARE: amount},
                 detail={CONCESSION: concession} if concession else {},
             )
         )

@@ -326,8 +326,8 @@ def test_a_record_gets_what_the_back_office_is_owed(play: Play) -> None:
         bus.sign()
         found = bus.desk.recorded()
         shift = found.pop("shift")
-        assert found == {"vehicle": "bus-1", "line": "9", "direction": "up", "stop": "S3",
-                         "line_code": 9, "stop_code": 3, "driver": ANN}  # fmt: skip
+        assert found == {"vehicle": "bus-1", "line": "9", "direction": "up", "station": "S3",
+                         "line_code": 9, "station_code": 3, "driver": ANN}  # fmt: skip
         assert shift == bus.ledger.events[0].detail["shift"]
 
     play(scenario)
