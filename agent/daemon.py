@@ -41,7 +41,8 @@ from agent.status import device_status, sam_status, sign_in_status, tap_status
 from agent.tap import TapReport, Taps
 from agent.texts import Texts
 from agent.traces import Traces
-from agent.transit.build import make_payments
+from agent.transit.build import make_fares, make_payments
+from agent.transit.fares import FareSource
 from agent.transit.paying import Payments
 from agent.uplink import PlatformRequests, make_uplink
 from agent.watchdog import Watchdog
@@ -258,7 +259,9 @@ class Agent:
         settings = self._settings
         self._watchdog.start()
         desk = CardDesk(self._world, self._gate.sams, self._references, self._hsm(), self._traces)
-        scene = scene_for(settings.scene, settings.terminal.city)
+        journey = self._aboard.desk if self._aboard is not None else None
+        fares = make_fares(settings, self._rule_book.rules, journey)
+        scene = scene_for(settings.scene, settings.terminal.city, fares)
         taps = Taps(
             self._world,
             clock=self._clock,
@@ -272,14 +275,14 @@ class Agent:
             standing=self._standing,
             application=settings.terminal.application,
             report=self._publish,
-            payments=self._open_payments(),
+            payments=self._open_payments(fares),
         )
         self._gate.start(taps)
         self._open_facade(desk, scene)
         self._hotplug.start()
         self._say(self._results.prompt(Reason.WELCOME))
 
-    def _open_payments(self) -> Payments | None:
+    def _open_payments(self, fares: FareSource) -> Payments | None:
         """Where purses pay. What a power cut left open is known before the first card comes."""
         self._payments = make_payments(
             self._world,
@@ -289,7 +292,7 @@ class Agent:
             desk=self._gate.transit,
             references=self._references,
             results=self._results,
-            rules=self._rule_book.rules,
+            fares=fares,
             journey=self._aboard.desk if self._aboard is not None else None,
         )
         if self._payments is not None:

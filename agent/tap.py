@@ -291,6 +291,7 @@ class Taps:
             authentication=presented.authentication,
             checks=decision.checks,
             application=self._application,
+            amounts=dict(decision.amounts),
             lists=dict(turn.lists.versions()),
             state={**state, **_dates(presented)},
             stages_us=dict(stages.so_far()),
@@ -371,7 +372,7 @@ def _dates(presented: Presented) -> dict[str, int]:
 def _detail(
     presented: Presented, decision: Decision, findings: Findings, missed: int, *, leaving: bool
 ) -> dict[str, int | str]:
-    detail: dict[str, int | str] = {}
+    detail: dict[str, int | str] = dict(decision.detail)
     if findings.fault:
         detail[STATUS_FAULT] = findings.fault
     if decision.offline:

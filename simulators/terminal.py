@@ -24,7 +24,7 @@ from agent.scenes import scene_for
 from agent.standing import make_status_service
 from agent.tap import Taps
 from agent.texts import Texts
-from agent.transit.build import make_payments
+from agent.transit.build import make_fares, make_payments
 from agent.uplink import PlatformRequests, make_uplink
 from agent.watchdog import Watchdog
 from apdu.city_keys import PUBLIC_KEYS_ONLY, CityKeys
@@ -121,6 +121,7 @@ data = "{folder / "data"}"
             desk=self.gate.transit,
             references=self.references,
             results=self.results,
+            fares=make_fares(settings),
         )
         self.taps = Taps(
             self.world,

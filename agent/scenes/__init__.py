@@ -6,6 +6,7 @@ from agent.scenes.bus import Bus
 from agent.scenes.library_gate import LibraryGate
 from agent.scenes.port import Decision, Lists, Scene, State, Turn
 from agent.scenes.service_window import ServiceWindow
+from agent.transit.fares import FareSource
 from config.model import Scene as SceneSettings
 
 KINDS: Mapping[str, Callable[[SceneSettings, str], Scene]] = {
@@ -15,9 +16,12 @@ KINDS: Mapping[str, Callable[[SceneSettings, str], Scene]] = {
 }
 
 
-def scene_for(settings: SceneSettings, region: str = "") -> Scene:
+def scene_for(settings: SceneSettings, region: str = "", fares: FareSource | None = None) -> Scene:
     """The scene that the configuration names; `config.load` allows no other. `region`: the
-    terminal's own, six digits; cards of another province are foreign to it."""
+    terminal's own, six digits; cards of another province are foreign to it. `fares`: who rides for
+    nothing, where people ride."""
+    if settings.kind == Bus.kind:
+        return Bus(settings, region, fares)
     return KINDS[settings.kind](settings, region)
 
 

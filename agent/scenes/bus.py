@@ -2,24 +2,33 @@
 social security card, a code, an ID card, by which somebody may ride for nothing."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from agent.clock import ClockReading
+from agent.fares.ride import FARE, Rider
 from agent.identity import Identity
 from agent.reasons import Reason
 from agent.scenes.credential import credential_checks, credential_reason
 from agent.scenes.port import Decision, Lists, State, Turn
+from agent.transit.fares import FareSource
 from config.model import Scene as SceneSettings
 from offline_store.event import Check
 
+PRICE: Final = "price"  # in the state: fen; missing where nobody rides at all
+TOLD: Final = "ride_"  # before what the fare says of itself, for the event's detail
+
 
 class Bus:
-    """Without a purse nobody rides while no fare list says who may for nothing."""
+    """Whose fare is nothing rides; everybody else needs a purse."""
 
     kind = "bus"
     asks = False
 
-    def __init__(self, settings: SceneSettings, region: str) -> None:
-        pass
+    def __init__(
+        self, settings: SceneSettings, region: str, fares: FareSource | None = None
+    ) -> None:
+        """Without `fares` nobody rides for nothing."""
+        self._fares = fares
 
     def look(
         self,
@@ -28,7 +37,13 @@ class Bus:
         clock: ClockReading,
         standing: Sequence[Check] = (),
     ) -> State:
-        return {}
+        """What the ride costs this person, and what that went by."""
+        if self._fares is None:
+            return {}
+        priced = self._fares.price(turn, Rider(identity.person), clock)
+        told = {f"{TOLD}{name}": value for name, value in priced.detail.items()}
+        state = {**priced.state, **told}
+        return state if priced.refused is not None else {**state, PRICE: priced.amount}
 
     def decide(
         self,
@@ -39,4 +54,10 @@ class Bus:
         standing: Sequence[Check] = (),
     ) -> Decision:
         own = credential_checks(identity, lists, clock)
-        return Decision("refused", credential_reason(own) or Reason.NO_PURSE, own)
+        told = {
+            name.removeprefix(TOLD): value for name, value in state.items() if name.startswith(TOLD)
+        }
+        reason = credential_reason(own)
+        if reason is None and state.get(PRICE) == 0:
+            return Decision("accepted", Reason.ACCEPTED, own, amounts={FARE: 0}, detail=told)
+        return Decision("refused", reason or Reason.NO_PURSE, own)

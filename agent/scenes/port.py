@@ -1,13 +1,13 @@
 """What a scene is given and what it gives back."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from agent.clock import ClockReading
 from agent.identity import Identity
 from agent.reasons import Reason
-from offline_store.event import Check, Verdict
+from offline_store.event import Check, Event, Verdict
 
 State = Mapping[str, int | str]
 
@@ -46,6 +46,10 @@ class Turn(Protocol):
         self, *, since_ms: int, until_ms: int, at_most: int, person: str = ""
     ) -> int: ...
 
+    def accepted_events(
+        self, person: str, *, scene: str, since_ms: int, at_most: int
+    ) -> list[Event]: ...
+
 
 Offline = Literal["", "own", "foreign"]
 
@@ -53,12 +57,15 @@ Offline = Literal["", "own", "foreign"]
 @dataclass(frozen=True)
 class Decision:
     """The verdict, its one reason, and what was checked on the way to it. `offline`: accepted
-    without an answer of a status service; "foreign": a card of another province."""
+    without an answer of a status service; "foreign": a card of another province. `amounts` (fen)
+    and `detail` are the event's too, where something is paid."""
 
     verdict: Verdict
     reason: Reason
     checks: tuple[Check, ...] = ()
     offline: Offline = ""
+    amounts: Mapping[str, int] = field(default_factory=dict)
+    detail: Mapping[str, int | str] = field(default_factory=dict)
 
 
 class Scene(Protocol):

@@ -8,7 +8,7 @@ from agent.fares.rules import Rules
 from agent.journey.desk import JourneyDesk
 from agent.results import Results
 from agent.scenes.bus import Bus
-from agent.transit.fares import FlatFare, ListedFare
+from agent.transit.fares import FareSource, FlatFare, ListedFare
 from agent.transit.paying import Payments
 from agent.transit.psams import TransitDesk
 from agent.transit.records import RIDE
@@ -20,6 +20,18 @@ from world import World
 PAYING = frozenset({Bus.kind})  # scenes
 
 
+def make_fares(
+    settings: Settings, rules: Callable[[], Rules] = Rules, journey: JourneyDesk | None = None
+) -> FareSource:
+    """By the signed lists `rules`, else by `[transit]`. `journey`: of the vehicle, where there is
+    one; else what `[transit]` says of it."""
+    transit = settings.transit
+    flat = FlatFare(transit.fare, transit.city or settings.terminal.city[:4])
+    standing = Journey(transit.line, boarded=transit.station)
+    where = journey.journey if journey else lambda: standing
+    return ListedFare(rules, where, flat, settings.scene.kind)
+
+
 def make_payments(
     world: World,
     settings: Settings,
@@ -29,25 +41,20 @@ def make_payments(
     desk: TransitDesk,
     references: References,
     results: Results,
-    rules: Callable[[], Rules] = Rules,
+    fares: FareSource,
     journey: JourneyDesk | None = None,
 ) -> Payments | None:
-    """Not started yet; None: in this scene nobody pays with a purse. `journey`: of the vehicle,
-    where there is one; else what `[transit]` says of it."""
+    """Not started yet; None: in this scene nobody pays with a purse. `journey`: as above."""
     if settings.scene.kind not in PAYING:
         return None
     transit, terminal = settings.transit, settings.terminal
     ride = {name: getattr(transit, name) for name in RIDE if getattr(transit, name)}
-    flat = FlatFare(transit.fare, transit.city or terminal.city[:4])
-    standing = Journey(transit.line, boarded=transit.station)
     return Payments(
         world,
         clock=clock,
         store=store,
         desk=desk,
-        fares=ListedFare(
-            rules, journey.journey if journey else lambda: standing, flat, settings.scene.kind
-        ),
+        fares=fares,
         references=references,
         results=results,
         ride=journey.recorded if journey else lambda: ride,

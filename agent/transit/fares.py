@@ -6,12 +6,11 @@ from typing import Final, Protocol
 
 from agent.clock import ClockReading
 from agent.fares.decide import fare
-from agent.fares.history import state_of
+from agent.fares.history import History, state_of
 from agent.fares.ride import LINE, Journey, Rider, Why
 from agent.fares.rules import Rules
 from agent.reasons import Reason
 from offline_store.faults import ListUnreadable
-from offline_store.turn import Turn
 
 REFUSED: Final[Mapping[Why, Reason]] = {
     Why.NOT_INTEROPERABLE: Reason.WRONG_CITY,
@@ -36,7 +35,7 @@ class FareSource(Protocol):
     """Pure but for the turn and the lists, so that it can be asked again in the turn that records
     it. Must not raise: a journal's turn carries it out."""
 
-    def price(self, turn: Turn, rider: Rider, clock: ClockReading) -> Priced: ...
+    def price(self, turn: History, rider: Rider, clock: ClockReading) -> Priced: ...
 
 
 class FlatFare:
@@ -47,7 +46,7 @@ class FlatFare:
         self._amount = amount
         self._city = city
 
-    def price(self, turn: Turn, rider: Rider, clock: ClockReading) -> Priced:
+    def price(self, turn: History, rider: Rider, clock: ClockReading) -> Priced:
         if rider.city and rider.city != self._city and not rider.interoperable:
             return Priced(0, refused=Reason.WRONG_CITY)
         return Priced(self._amount, self._amount, detail={"steps": f"flat={self._amount}"})
@@ -68,7 +67,7 @@ class ListedFare:
         self._flat = flat
         self._scene = scene
 
-    def price(self, turn: Turn, rider: Rider, clock: ClockReading) -> Priced:
+    def price(self, turn: History, rider: Rider, clock: ClockReading) -> Priced:
         try:
             rules = self._rules()
         except ListUnreadable:

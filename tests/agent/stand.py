@@ -331,6 +331,18 @@ class FakeTurn:
                         found[check.subject] = Standing(check, event.time_ms)
         return list(found.values())
 
+    def accepted_events(
+        self, person: str, *, scene: str, since_ms: int, at_most: int
+    ) -> list[Event]:
+        found = [
+            event
+            for event in reversed(self._events)
+            if event.person == person != ""
+            and (event.scene, event.verdict) == (scene, "accepted")
+            and event.time_ms >= since_ms
+        ]
+        return found[:at_most]
+
     def event(self, seq: int) -> Event | None:
         return self._events[seq - 1] if 0 < seq <= len(self._events) else None
 
