@@ -22,13 +22,13 @@ class Bus:
     """Whose fare is nothing rides; everybody else needs a purse."""
 
     kind = "bus"
-    asks = False
 
     def __init__(
         self, settings: SceneSettings, region: str, fares: FareSource | None = None
     ) -> None:
         """Without `fares` nobody rides for nothing."""
         self._fares = fares
+        self.asks = settings.check == "ask"
 
     def look(
         self,

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 from agent.clock import ClockReading
 from agent.fares.decide import fare
 from agent.fares.history import History, state_of
-from agent.fares.ride import LINE, Journey, Rider, Why
+from agent.fares.ride import EXPLAINED, LINE, Journey, Rider, Why
 from agent.fares.rules import Rules
 from agent.reasons import Reason
 from offline_store.faults import ListUnreadable
@@ -49,7 +49,7 @@ class FlatFare:
     def price(self, turn: History, rider: Rider, clock: ClockReading) -> Priced:
         if rider.city and rider.city != self._city and not rider.interoperable:
             return Priced(0, refused=Reason.WRONG_CITY)
-        return Priced(self._amount, self._amount, detail={"steps": f"flat={self._amount}"})
+        return Priced(self._amount, self._amount, detail={EXPLAINED: f"flat={self._amount}"})
 
 
 class ListedFare:

@@ -11,7 +11,6 @@ from typing import Literal
 from msgspec.structs import replace
 
 from agent.clock import ClockReading
-from agent.fares.ride import FARE
 from agent.reasons import Reason
 from agent.transit.fares import Priced
 from agent.transit.intents import Intent
@@ -141,8 +140,6 @@ def end_draft(intent: Intent, outcome: Outcome, clock: ClockReading, lane: str =
     amounts, evidence = dict(begun.amounts), dict(begun.evidence)
     if outcome.counts:
         amounts[outcome.counts] = intent.amount
-    if outcome.counts == "confirmed":
-        amounts[FARE] = intent.amount  # what the person's next fare goes by
     if outcome.balance is not None:
         amounts["balance_after"] = outcome.balance
     if outcome.tac:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.fares.ride import Journey
+from agent.fares.ride import EXPLAINED, Journey
 from agent.fares.rules import Rules
 from agent.reasons import Reason
 from agent.transit.fares import FlatFare, ListedFare
@@ -24,9 +24,9 @@ def test_the_card_type_says_who_rides_for_less(
     def scenario(bus: Bus) -> None:
         assert bus.reason(passenger) is Reason.PAID
         end = bus.end()
-        assert end.amounts["confirmed"] == end.amounts["fare"] == paid
+        assert end.amounts["confirmed"] == paid
         assert end.amounts["full"] == 200
-        assert end.detail["concession"] == concession
+        assert end.detail.get("concession", "") == concession
         assert bus.events("intent")[0].lists["fares"] == 3
 
     passenger = bus_stand.passenger(city=MADE_UP, card_type=card_type)
@@ -41,7 +41,7 @@ def test_the_ride_before_is_a_transfer_also_where_it_was_torn(bus_stand: BusStan
         rides.append(Journey("2", boarded="S3"))
         assert bus.reason(passenger) is Reason.PAID
         assert [end.amounts["confirmed"] for end in bus.events("payment-end")] == [200, 100]
-        assert "transfer" in str(bus.end().detail["steps"])
+        assert "transfer" in str(bus.end().detail[EXPLAINED])
 
     rides = [Journey("1", boarded="S1")]
     listed = ListedFare(lambda: RULES, lambda: rides[-1], FlatFare(999), "bus")

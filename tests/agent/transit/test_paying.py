@@ -56,7 +56,6 @@ def test_a_payment_is_two_records_that_say_what_the_back_office_wants(bus_stand:
             "balance_before": 10_000,
             "overdraft": 0,
             "confirmed": FARE,
-            "fare": FARE,
         }
         assert end.card == REFERENCES.number(passenger.number)
         assert end.evidence["card_number"] == "0" + passenger.number
