@@ -27,6 +27,11 @@ class Listed(Protocol):
     @property
     def version(self) -> int: ...
 
+    @property
+    def reason(self) -> int:
+        """The platform's code for why, 1 … 255; 0: it gave none."""
+        ...
+
 
 class ListView(Protocol):
     """The lists as they stand throughout one turn."""
@@ -34,6 +39,10 @@ class ListView(Protocol):
     def find_blacklisted(
         self, *, card: str = "", number: str = "", person: str = ""
     ) -> Listed | None: ...
+
+    def find_transit(self, number: bytes, issuer: bytes) -> Listed | None: ...
+
+    def issuer_allowed(self, issuer: bytes) -> bool: ...
 
     def versions(self) -> Mapping[str, int]: ...
 
@@ -45,7 +54,7 @@ class ListSource(Protocol):
 
 
 class NoLists:
-    """A terminal without lists: nobody is listed."""
+    """A terminal without lists: nobody is listed, and no issuer is shut out."""
 
     def view(self) -> ListView:
         return self
@@ -54,6 +63,12 @@ class NoLists:
         self, *, card: str = "", number: str = "", person: str = ""
     ) -> Listed | None:
         return None
+
+    def find_transit(self, number: bytes, issuer: bytes) -> Listed | None:
+        return None
+
+    def issuer_allowed(self, issuer: bytes) -> bool:
+        return True
 
     def versions(self) -> Mapping[str, int]:
         return {}

@@ -263,6 +263,10 @@ class RealWorld:
         os.replace(beside, path)
         _sync_folder(path.parent)
 
+    def sync_file(self, file: IO[bytes]) -> None:
+        file.flush()
+        os.fsync(file.fileno())
+
     def rename_file(self, path: Path, to: Path) -> None:
         os.replace(path, to)
         _sync_folder(to.parent)

@@ -145,7 +145,9 @@ class Platform:
         try:
             if message.topic == place.up("state"):
                 return self._take_state(place, messages.decode_state(message.payload))
-            self._publisher.applied(place, messages.decode_applied(message.payload))
+            answer = messages.decode_applied(message.payload)
+            self._publisher.applied(place, answer)
+            return self._publisher.whole(place, answer)
         except (MessageMalformed, MessageTooLarge):
             self.ledger.keep_unaddressed(place, message.payload)
         return []
