@@ -32,6 +32,7 @@ from offline_store.store import Entry, Store, Turn
 from trust.envelope import Opener
 from trust.keystore import FileKeyStore
 from trust.sm2 import sm2
+from world import Fault
 from world.real import RealWorld
 
 SWAPS: Final = 24  # of which every sixth is a delta
@@ -197,6 +198,7 @@ class Swap:
 
     def __init__(self, terminal: Terminal, envelope: Path) -> None:
         self.took = 0.0  # seconds
+        self._failure: Exception | None = None
         self._terminal = terminal
         self._envelope = envelope
         self._thread = threading.Thread(target=self._install, daemon=True)
@@ -207,12 +209,16 @@ class Swap:
 
     def require_done(self) -> None:
         if not self.took:
-            raise NoMeasurement(f"{self._envelope.name} did not come into force")
+            raise NoMeasurement(f"{self._envelope.name} is not in force") from self._failure
 
     def _install(self) -> None:
         began = time.perf_counter()
-        self._terminal.install(self._envelope)
-        self.took = time.perf_counter() - began
+        try:
+            self._terminal.install(self._envelope)
+        except (Fault, OSError) as error:
+            self._failure = error
+        else:
+            self.took = time.perf_counter() - began
 
 
 def looking(folder: Path, entries: int) -> dict[str, float]:

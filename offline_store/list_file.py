@@ -174,6 +174,8 @@ class ListWriter:
 
     def put(self, kind: Kind, records: list[bytes]) -> None:
         """`records`: key and reason each."""
+        if not records:
+            return
         joined = b"".join(records)
         self.sum = zlib.crc32(joined, self.sum)
         self._counts[kind] = self._counts.get(kind, 0) + len(records)

@@ -22,7 +22,7 @@ changes the named `base`, may give a new reason to what is there, and removes on
 
 import operator
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from typing import IO, Annotated, Literal
@@ -89,22 +89,15 @@ def entry(said: Mapping[str, str]) -> tuple[Kind, Record]:
     reason = int(said.get("reason", "0"))
     if not 0 <= reason <= 255:
         raise ValueError("a reason is one byte")
-    match {name: value for name, value in said.items() if name != "reason"}:
-        case {"issuer": issuer, "first": first, "last": last}:
-            key = issuer_code(issuer) + transit_number(first) + transit_number(last)
-            if key[_ISSUER : _ISSUER + _NUMBER] > key[-_NUMBER:]:
-                raise ValueError("a range ends before it begins")
-            return "range", Record(key, reason)
-        case {"issuer": issuer}:
-            return "issuer", Record(issuer_code(issuer), reason)
-        case {"transit": number}:
-            return "transit", Record(transit_number(number), reason)
-        case {"card": reference}:
-            return "card", Record(reference_key(reference), reason)
-        case {"number": reference}:
-            return "number", Record(reference_key(reference), reason)
-        case {"person": reference}:
-            return "person", Record(reference_key(reference), reason)
+    named = {name: value for name, value in said.items() if name != "reason"}
+    if named.keys() == {"issuer", "first", "last"}:
+        first, last = transit_number(named["first"]), transit_number(named["last"])
+        if first > last:
+            raise ValueError("a range ends before it begins")
+        return "range", Record(issuer_code(named["issuer"]) + first + last, reason)
+    for kind, key_of in _KEY_OF.items():
+        if named.keys() == {kind}:
+            return kind, Record(key_of(named[kind]), reason)
     raise ValueError("an entry of no known kind")
 
 
@@ -128,6 +121,14 @@ def issuer_code(code: str) -> bytes:
         raise ValueError("an issuer code has 16 hex digits")
     return bytes.fromhex(code)
 
+
+_KEY_OF: Mapping[Kind, Callable[[str], bytes]] = {
+    "card": reference_key,
+    "number": reference_key,
+    "person": reference_key,
+    "transit": transit_number,
+    "issuer": issuer_code,
+}
 
 # Writing
 

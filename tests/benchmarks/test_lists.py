@@ -28,7 +28,6 @@ def test_bench_lists_reports_flat_figures_and_its_goals() -> None:
 
 
 def test_control_a_list_that_is_not_put_into_force_is_no_swap(tmp_path: Path) -> None:
-    made_lists.seal_all(tmp_path, 1)
     terminal = lists.Terminal(tmp_path)
     swap = lists.Swap(terminal, tmp_path / "nothing.envelope")
     while swap.running():
