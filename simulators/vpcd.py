@@ -115,6 +115,11 @@ class Insertion:
         with self._grown:
             return self._grown.wait_for(lambda: len(self.trace) >= exchanges, timeout)
 
+    @property
+    def powered(self) -> bool:
+        """The reader gives it power now."""
+        return self._powered
+
     def start(self) -> None:
         self._slot.port.mark(dead=self.faults.dead)
         self._thread.start()
