@@ -153,9 +153,9 @@ class Platform:
         return []
 
     def _take_state(self, place: Place, state: messages.State) -> Sequence[Letter]:
-        self._publisher.state(place, state)
+        repeated = self._publisher.state(place, state)
         if state.state == "offline":
             return []
         receipts = self.ledger.receipts(place.terminal)
-        lacking = self._publisher.lacking(place, state.held)
+        lacking = self._publisher.lacking(place, state.held, repeated=repeated)
         return [*(self._publisher.receipt(place, receipt) for receipt in receipts), *lacking]

@@ -69,8 +69,12 @@ class Publisher:
 
         return self._ledger.transaction(work)
 
-    def lacking(self, place: Place, held: dict[str, int]) -> list[Letter]:
-        """The newest version of everything for this terminal that it does not hold."""
+    def lacking(
+        self, place: Place, held: dict[str, int], *, repeated: bool = False
+    ) -> list[Letter]:
+        """The newest version of everything for this terminal that it does not hold. `repeated`: the
+        birth that says so was heard before, so what the terminal has answered since counts too; a
+        new session's birth is believed, as a list may have been damaged since it was answered."""
 
         def work(db: Database) -> list[Letter]:
             rows = db.execute(
@@ -78,7 +82,7 @@ class Publisher:
                 " WHERE audience IN (?, ?, '*') GROUP BY kind, name",
                 (place.terminal, place.city),
             ).fetchall()
-            answered = _answered(db, place.terminal)
+            answered = _answered(db, place.terminal) if repeated else {}
             letters = []
             for kind, name, version, envelope in rows:
                 holds = held.get(f"{kind}/{name}", 0)
@@ -102,11 +106,16 @@ class Publisher:
         )
         return [] if row is None else [Letter(place.down("list", answer.name), row[0])]
 
-    def state(self, place: Place, state: State) -> None:
-        """Keep a birth; keep a farewell or will only when it is of the session we know."""
+    def state(self, place: Place, state: State) -> bool:
+        """Keep a birth; keep a farewell or will only when it is of the session we know. Whether we
+        knew it before."""
 
-        def work(db: Database) -> None:
+        def work(db: Database) -> bool:
             now = int(self._world.now() * 1000)
+            row = db.execute(
+                "SELECT session FROM terminals WHERE terminal = ?", (place.terminal,)
+            ).fetchone()
+            known = row is not None and str(row[0]) == state.session
             if state.state == "online":
                 db.execute(
                     "INSERT OR REPLACE INTO terminals VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -126,8 +135,9 @@ class Publisher:
                     " WHERE terminal = ? AND session = ?",
                     (state.state, now, place.terminal, state.session),
                 )
+            return known
 
-        self._ledger.transaction(work)
+        return self._ledger.transaction(work)
 
     def applied(self, place: Place, answer: Applied) -> None:
         """Keep what became of an envelope at a terminal."""

@@ -118,3 +118,20 @@ def test_a_list_that_does_not_parse_goes_out_whole_and_hurts_no_later_one(
     until(lambda: lists.versions() == {BLACKLIST: 3})
     assert lists.sizes == [len(FIRST), len(FIRST) - 3, len(SECOND)]
     assert [one[3] for one in answers(platform)][:2] == ["applied", "refused"]
+
+
+def test_a_list_that_the_disk_has_damaged_is_sent_again_at_the_next_birth(
+    site: Site, platform: Platform, tmp_path: Path
+) -> None:
+    uplink = site.uplink(MemoryJournal("gate-1"), {"list": Noting(tmp_path / "gate-1")})
+    platform.publish("list", BLACKLIST, FIRST)
+    until(lambda: len(answers(platform)) == 1)
+    platform.publish("list", BLACKLIST, SECOND)
+    until(lambda: len(answers(platform)) == 2)
+    uplink.stop(5)
+    (tmp_path / "gate-1" / "lists" / "blacklist-2.list").write_bytes(b"garbage")
+    lists = Noting(tmp_path / "gate-1")
+    assert lists.versions() == {BLACKLIST: 1}
+    site.uplink(MemoryJournal("gate-1"), {"list": lists})
+    until(lambda: lists.versions() == {BLACKLIST: 2})
+    assert not lists.listed(CARDS[0])
