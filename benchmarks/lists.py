@@ -13,7 +13,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from array import array
+from collections.abc import Callable, MutableSequence, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -37,6 +38,7 @@ from world.real import RealWorld
 
 SWAPS: Final = 24  # of which every sixth is a delta
 TAPS: Final = 5_000  # on each side at least
+WARM: Final = 200  # taps before anything is measured
 LARGE: Final = 5_000_000  # entries
 LOOKUPS: Final = 20_000
 NICE: Final = 10
@@ -57,8 +59,8 @@ def run(arguments: Sequence[str] = ()) -> dict[str, object]:
     product's `View`. `disk_mb_per_million` of the file (10^6 bytes). `build_s`, `build_rss_mb`: the
     child that builds that file. `tap_*`: taps while nothing is swapped; `swap_tap_*`: taps begun
     while a swap was under way. `swap_s`, `delta_s`: medians of a swap, whole and delta.
-    `rss_growth_mb`: of the terminal's process, from the second swap to the last; `swap_peak_mb`:
-    what it took above that at most, for an envelope on its way.
+    `rss_growth_mb`: what the terminal's process has grown by since it had no blacklist;
+    `swap_peak_mb`: the most that it had grown by meanwhile, with an envelope on its way.
 
     `--swaps N`, `--taps N`, `--entries N` for shorter runs.
     """
@@ -79,23 +81,21 @@ def run(arguments: Sequence[str] = ()) -> dict[str, object]:
 
 def swapping(folder: Path, swaps: int, taps: int) -> dict[str, float]:
     """Taps with and without a swap under way."""
-    _in_own_process(made_lists.seal_all, folder, swaps + 2)
+    _in_own_process(made_lists.seal_all, folder, swaps + 1)
     with ExitStack() as stack:
         terminal = Terminal(folder)
         terminal.store.start()
         stack.callback(terminal.store.close)
         terminal.install(made_lists.path_of(folder, ISSUERS, 1))
-        terminal.install(made_lists.path_of(folder, BLACKLIST, 1))  # warms up
-        rss = 0.0
-        for version in range(2, swaps + 3):
+        terminal.tap_so_often(WARM)
+        rss = _memory_mb("VmRSS")  # without a blacklist
+        _forget_peak()
+        terminal.install(made_lists.path_of(folder, BLACKLIST, 1))
+        for version in range(2, swaps + 2):
             swap = Swap(terminal, made_lists.path_of(folder, BLACKLIST, version))
             with_swap = terminal.tap_while(swap.running)
             swap.require_done()
             without = terminal.tap_so_often(max(len(with_swap), -(-taps // swaps)))
-            if version == 2:
-                rss = _memory_mb("VmRSS")  # the first swap warms up
-                _forget_peak()
-                continue
             (terminal.deltas if made_lists.is_delta(version) else terminal.wholes).append(swap.took)
             terminal.swapped += with_swap
             terminal.quiet += without
@@ -122,18 +122,24 @@ def swapping(folder: Path, swaps: int, taps: int) -> dict[str, float]:
     }
 
 
+def _samples() -> MutableSequence[float]:
+    """Packed, so that they hardly show in the memory that is measured."""
+    return array("d")
+
+
 @dataclass
 class Terminal:
-    """Store and lists, put together as `agent.daemon` does it."""
+    """Store and lists, put together as `agent.daemon` does it; memory as in `agent.__main__`."""
 
     folder: Path
-    quiet: list[float] = field(default_factory=list)  # milliseconds
-    swapped: list[float] = field(default_factory=list)
+    quiet: MutableSequence[float] = field(default_factory=_samples)  # milliseconds
+    swapped: MutableSequence[float] = field(default_factory=_samples)
     wholes: list[float] = field(default_factory=list)  # seconds
     deltas: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         world = RealWorld()
+        world.return_large_blocks()
         keys = FileKeyStore(world, self.folder / "keys")
         keys.write(SEED, bytes(32))
         data = self.folder / "data"
@@ -183,11 +189,11 @@ class Terminal:
         self.store.turn(decide)
         return (time.perf_counter_ns() - began) / 1e6
 
-    def tap_so_often(self, times: int) -> list[float]:
-        return [self.tap() for _ in range(times)]
+    def tap_so_often(self, times: int) -> MutableSequence[float]:
+        return array("d", (self.tap() for _ in range(times)))
 
-    def tap_while(self, running: Callable[[], bool]) -> list[float]:
-        took = []
+    def tap_while(self, running: Callable[[], bool]) -> MutableSequence[float]:
+        took = _samples()
         while running():
             took.append(self.tap())
         return took
