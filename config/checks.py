@@ -129,7 +129,7 @@ def _lanes_without_taps(agent: Agent, file: str) -> Iterator[ConfigFault]:
 
 
 def _facade(agent: Agent, facade: Facade, file: str) -> Iterator[ConfigFault]:
-    if facade.standing == "refuse" and not _asks(agent.scene):
+    if facade.standing == "refuse" and not asks_status(agent.scene):
         yield NeedsKey(file=file, key="facade.standing", allowed='scene.check = "ask"')
     callers = [(client.user, client.origin, client.host) for client in facade.clients]
     lanes = [lane.name for lane in agent.lanes]
@@ -155,7 +155,7 @@ def _facade(agent: Agent, facade: Facade, file: str) -> Iterator[ConfigFault]:
                 yield UnknownName(file=file, key=f"{key}.lanes", found=lane, allowed=allowed)
 
 
-def _asks(scene: Scene) -> bool:
+def asks_status(scene: Scene) -> bool:
     """Whether its taps ask a status service: see `agent.scenes`."""
     if scene.check is None:
         return scene.kind == "service-window"

@@ -1,9 +1,13 @@
 """The status check behind the basic read: in each disclosure, and a refusal where it is wanted."""
 
 import pytest
+from msgspec import convert
 from msgspec.structs import replace
 
 from agent.facade.call import Answer
+from agent.scenes import KINDS, scene_for
+from config.checks import asks_status
+from config.model import Scene
 from offline_store.event import Event
 from simulators.people import load_cast
 from tests.agent.facade.counter import Counter, play
@@ -147,6 +151,14 @@ def test_where_the_scene_asks_nobody_nobody_is_asked() -> None:
         assert counter.stand.city.asked == 0
 
     play(scenario)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("check", [None, "ask", "lists"])
+def test_settings_are_judged_by_what_the_scene_does(kind: str, check: str | None) -> None:
+    """`facade.standing = "refuse"` is a mistake exactly where no scene asks."""
+    scene = convert({"kind": kind} if check is None else {"kind": kind, "check": check}, Scene)
+    assert asks_status(scene) == scene_for(scene).asks
 
 
 def test_what_is_refused_and_cannot_be_stored_is_not_handed_out_either() -> None:
