@@ -1,0 +1,1 @@
+"""The made-up city's transit: purse keys, passengers, codes on their phones."""
