@@ -26,6 +26,7 @@ from agent.scenes import scene_for
 from agent.standing import make_status_service
 from agent.tap import TapReport, Taps
 from agent.texts import Texts
+from agent.transit_codes.memory import CodeMemory
 from agent.uplink import PlatformRequests
 from agent.watchdog import Watchdog
 from config.load import parse
@@ -120,6 +121,7 @@ class LocalGate:
             results=Results(Texts("en")),
             desk=desk(self._world, self.gate.sams, references),
             codes=CodeDesk(Router(settings.codes), {}),
+            code_memory=CodeMemory(settings.offline_codes.interval),
             documents=DocumentDesk(references),
             watchdog=self._watchdog,
             standing=make_status_service(self._world, settings, keys, PlatformRequests()),
