@@ -177,8 +177,7 @@ class Agent:
             "devices": self.devices(),
             "sams": [sam_status(status) for status in self._gate.sams.status()],
             "store": msgspec.to_builtins(self._store.status()),
-            "lists": dict(self._lists.versions()),
-            "key_lists": dict(self._key_lists.versions()),
+            "lists": {**self._lists.versions(), **self._key_lists.versions()},
             "sync": msgspec.to_builtins(self._uplink.status()) if self._uplink else None,
         }
 

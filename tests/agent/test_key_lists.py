@@ -121,10 +121,10 @@ def test_a_list_that_is_not_used_here_is_refused(tmp_path: Path) -> None:
 class FullDisk(RealWorld):
     full = False
 
-    def replace_file(self, path: Path, content: bytes) -> None:
+    def replace_file(self, path: Path, data: bytes, permissions: int = 0o600) -> None:
         if self.full:
             raise OSError(28, "full")
-        super().replace_file(path, content)
+        super().replace_file(path, data, permissions)
 
 
 def test_a_disk_that_is_full_leaves_the_list_in_force(tmp_path: Path) -> None:

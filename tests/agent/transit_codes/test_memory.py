@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -183,7 +184,7 @@ def test_two_readers_at_once_take_a_code_once(bus: Bus) -> None:
     with bus.site.open() as store:
         for second in range(5):
             one = code(NOW - second, b"62105100000001%02d" % second)
-            with two_at_once(lambda one=one: bus.show(store, one)) as found:
+            with two_at_once(partial(bus.show, store, one)) as found:
                 assert sorted(found) == [Reason.ACCEPTED, Reason.CODE_TOO_SOON]
 
 
