@@ -9,7 +9,9 @@ import ctypes
 import weakref
 from contextlib import ExitStack
 
+from trust import prepared
 from trust.engine import Sm2Failed, Sm2Unavailable
+from trust.prepared import Base, PreparedKey
 
 SONAMES = ("libcrypto.so.3", "libcrypto.so.4")
 OLDEST = 3  # major version
@@ -65,6 +67,7 @@ _FUNCTIONS: dict[str, tuple[type | None, tuple[type, ...]]] = {
     "EVP_PKEY_free": (None, (_pointer,)),
     "EVP_PKEY_fromdata": (_int, (_pointer, _pointer, _int, _pointer)),
     "EVP_PKEY_fromdata_init": (_int, (_pointer,)),
+    **prepared.FUNCTIONS,
 }
 
 
@@ -77,6 +80,7 @@ class Libcrypto:
         if not self._group:
             raise Sm2Unavailable(library="libcrypto", cause="built without SM2")
         weakref.finalize(self, self._library.EC_GROUP_free, self._group)
+        self._generator: Base | None = None  # made when a first key is prepared
 
     def sign(self, private: bytes, public: bytes, message: bytes, identity: bytes) -> bytes:
         library = self._library
@@ -119,6 +123,15 @@ class Libcrypto:
             )
             self._must("EC_POINT_point2oct", size == len(encoded))
             return encoded.raw[1:]
+
+    def prepare(self, public: bytes) -> PreparedKey:
+        """See `trust.engine.QuickEngine`; some milliseconds."""
+        if self._generator is None:
+            self._generator = Base(self._library)
+        return PreparedKey(self._library, self._generator, public)
+
+    def decompress(self, public: bytes) -> bytes | None:
+        return prepared.decompressed(self._library, self._group, public)
 
     def _key(self, owned: ExitStack, public: bytes, private: bytes | None = None) -> int:
         """An EVP_PKEY, freed with `owned`; the private half copied into libcrypto's memory."""
@@ -192,6 +205,8 @@ def _load() -> ctypes.CDLL:
         try:
             function = getattr(library, name)
         except AttributeError as error:
+            if name == prepared.TABLES:
+                continue
             raise Sm2Unavailable(library="libcrypto", cause=f"without {name}") from error
         function.restype, function.argtypes = result, arguments
     return library

@@ -7,7 +7,7 @@ check has its own reason. A good certificate is remembered, so that it costs no 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Final
 
 from agent.clock import CHINA, ClockReading
@@ -22,13 +22,13 @@ from agent.transit_codes.layout import (
     two_level,
 )
 from trust.engine import BadKey
-from trust.sm2 import Sm2
+from trust.sm2 import Sm2, Verifier
 
 OLDEST_VERSION: Final = 0x80
 ANCIENT_VERSION: Final = 0x55  # two-level only
 LONGEST_VALIDITY: Final = 1200  # seconds
 AHEAD: Final = 20  # seconds that a phone's clock may be before ours
-CERTIFICATES: Final = 256  # remembered; a city sees a few dozen issuers
+CERTIFICATES: Final = 64  # remembered; a city sees a few dozen issuers
 
 # tag, service, begin, algorithms, key length of a certificate
 _FIXED: Final = (0x24, b"\x01\x01\x00\x00", 0x12, 0x04, 0x04, 0x00, 0x21)
@@ -38,14 +38,35 @@ class _CertificateForged(Exception):
     """Raised, because what is raised is not remembered."""
 
 
+class Often:
+    """A key that may come again and again. It is made ready (`Sm2.verifier`) when it comes a second
+    time, so that who is first of his issuer does not wait for that. Raises nothing of the bytes."""
+
+    def __init__(self, sm2: Sm2, public: bytes) -> None:
+        """`public`: 64 bytes X‖Y."""
+        self._sm2 = sm2
+        self._public = public
+        self._ready: Verifier | None = None
+        self._came = False
+
+    def verify(self, message: bytes, signature: bytes) -> bool:
+        if self._ready is None and self._came:
+            self._ready = self._sm2.verifier(self._public)
+        self._came = True
+        if self._ready is None:
+            return self._sm2.verify(self._public, message, signature)
+        return self._ready.verify(message, signature)
+
+
 class Certificates:
     """Issuers' certificates: the root's signature checked, the verdict on the last good ones
     remembered. Bad ones are not: whoever shows many must not push the good ones out."""
 
     def __init__(self, sm2: Sm2, most: int = CERTIFICATES) -> None:
         self.sm2 = sm2
-        self.key: Callable[[bytes], bytes] = lru_cache(most)(sm2.decompress)
-        """64 bytes X‖Y of an issuer's key. Raises `BadKey`."""
+        self.issuer: Callable[[bytes], Often] = lru_cache(most)(self._issuer)
+        """Of a certificate that is signed, by its key's 33 bytes. Raises `BadKey`."""
+        self._root: Callable[[bytes], Often] = lru_cache(most)(partial(Often, sm2))
         self._require_signed = lru_cache(most)(self._judge)
 
     def is_signed(self, signed: bytes, signature: bytes, root: bytes) -> bool:
@@ -56,8 +77,11 @@ class Certificates:
         return True
 
     def _judge(self, signed: bytes, signature: bytes, root: bytes) -> None:
-        if not self.sm2.verify(root, signed, signature):
+        if not self._root(root).verify(signed, signature):
             raise _CertificateForged
+
+    def _issuer(self, key: bytes) -> Often:
+        return Often(self.sm2, self.sm2.decompress(key))
 
 
 @dataclass(frozen=True)
@@ -74,9 +98,9 @@ class Case:
         return self.roots.get(self.code.certificate.root)
 
     @cached_property
-    def issuer_key(self) -> bytes:
+    def issuer(self) -> Often:
         """Raises `BadKey`."""
-        return self.certificates.key(self.code.certificate.key)
+        return self.certificates.issuer(self.code.certificate.key)
 
     @cached_property
     def user_key(self) -> bytes:
@@ -112,14 +136,12 @@ def _certificate_signed(case: Case) -> bool:
 
 
 def _issuer_key_usable(case: Case) -> bool:
-    return _usable(lambda: case.issuer_key)
+    return _usable(lambda: case.issuer)
 
 
 def _issuer_signed(case: Case) -> bool:
     code = case.code
-    return case.certificates.sm2.verify(
-        case.issuer_key, code.for_issuer, code.tail.issuer_signature
-    )
+    return case.issuer.verify(code.for_issuer, code.tail.issuer_signature)
 
 
 def _user_key_usable(case: Case) -> bool:
@@ -238,7 +260,7 @@ def is_printable(account: bytes) -> bool:
     return all(0x20 <= octet <= 0x7E for octet in account)
 
 
-def _usable(key: Callable[[], bytes]) -> bool:
+def _usable(key: Callable[[], object]) -> bool:
     try:
         key()
     except BadKey:

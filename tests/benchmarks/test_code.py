@@ -5,6 +5,7 @@ import pytest
 from benchmarks import code
 from benchmarks.code import GOALS, holds, run
 from benchmarks.measure import NoMeasurement
+from simulators.transit.codes import GOOD as GOOD_CODE
 from simulators.transit.codes import Phones
 
 GOOD = {"first_ratio": 1.1, "known_ratio": 1.1, "pure_first": 11.0, "pure_known": 11.0}
@@ -26,6 +27,8 @@ def test_control_one_goal_missed_does_not_hold() -> None:
 
 def test_control_a_code_that_is_refused_is_no_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
     good = Phones.three_level
-    monkeypatch.setattr(Phones, "three_level", lambda phones: good(phones)[:-1] + b"\0")
+    monkeypatch.setattr(
+        Phones, "three_level", lambda phones, order=GOOD_CODE: good(phones, order)[:-1] + b"\0"
+    )
     with pytest.raises(NoMeasurement):
         code.run(["--rounds", "1"])

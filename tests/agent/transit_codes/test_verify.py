@@ -70,12 +70,27 @@ class Counting:
         self.verified += 1
         return SM2.verify(public, message, signature, identity=identity)
 
+    def verifier(self, public: bytes) -> "CountingKey":
+        return CountingKey(self, public)
+
     def public(self, private: bytes) -> bytes:
         return SM2.public(private)
 
     def decompress(self, public: bytes) -> bytes:
         self.decompressed += 1
         return SM2.decompress(public)
+
+
+class CountingKey:
+    """See `trust.sm2.Verifier`."""
+
+    def __init__(self, counting: Counting, public: bytes) -> None:
+        self._counting = counting
+        self._key = SM2.verifier(public)
+
+    def verify(self, message: bytes, signature: bytes, *, identity: bytes = ID) -> bool:
+        self._counting.verified += 1
+        return self._key.verify(message, signature, identity=identity)
 
 
 def test_a_good_code_passes_and_tells_its_fields() -> None:
