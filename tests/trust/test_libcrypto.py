@@ -75,6 +75,7 @@ class Watched:
         return call
 
 
+COMPRESSED = bytes((2 | EXAMPLE_PUBLIC[-1] & 1,)) + EXAMPLE_PUBLIC[:32]
 USES: dict[str, Callable[[Libcrypto], object]] = {
     "sign": lambda engine: engine.sign(EXAMPLE_PRIVATE, EXAMPLE_PUBLIC, EXAMPLE_MESSAGE, ID),
     "verify": lambda engine: engine.verify(EXAMPLE_PUBLIC, EXAMPLE_MESSAGE, DER, ID),
@@ -89,7 +90,6 @@ USES: dict[str, Callable[[Libcrypto], object]] = {
         b"other", EXAMPLE_SIGNATURE, ID
     ),
 }
-COMPRESSED = bytes((2 | EXAMPLE_PUBLIC[-1] & 1,)) + EXAMPLE_PUBLIC[:32]
 
 
 def watched(fails_at: int | None = None, forgotten: str = "") -> tuple[Libcrypto, Watched]:
@@ -121,7 +121,7 @@ def test_all_memory_is_freed_whichever_call_fails(use: str) -> None:
 
 def test_control_a_leak_is_seen() -> None:
     engine, watch = watched(forgotten="EVP_MD_CTX_free")
-    USES["verify"](engine)
+    USES["sign"](engine)
     assert +watch.living == Counter({"EVP_MD_CTX": 1})
 
 
