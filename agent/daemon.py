@@ -19,6 +19,7 @@ from agent.clock import Clock
 from agent.codes import CodeDesk, Router
 from agent.documents import DocumentDesk
 from agent.facade.facade import Facade
+from agent.facade.standing import StandingDesk
 from agent.facade.unix import FacadeSocketUnusable
 from agent.facade.web_server import FacadePortUnusable
 from agent.gate import Gate, device_folders
@@ -28,7 +29,7 @@ from agent.reading import CardDesk
 from agent.reasons import Reason
 from agent.resolving import PlatformResolver
 from agent.results import Results
-from agent.scenes import scene_for
+from agent.scenes import Scene, scene_for
 from agent.signin import SignInDesk
 from agent.staff import Staff
 from agent.standing import make_status_service
@@ -238,11 +239,12 @@ class Agent:
         settings = self._settings
         self._watchdog.start()
         desk = CardDesk(self._world, self._gate.sams, self._references, self._hsm(), self._traces)
+        scene = scene_for(settings.scene, settings.terminal.city)
         taps = Taps(
             self._world,
             clock=self._clock,
             store=self._store,
-            scene=scene_for(settings.scene, settings.terminal.city),
+            scene=scene,
             results=self._results,
             desk=desk,
             codes=CodeDesk(
@@ -257,16 +259,24 @@ class Agent:
             report=self._publish,
         )
         self._gate.start(taps)
-        self._open_facade(desk)
+        self._open_facade(desk, scene)
         self._hotplug.start()
         self._say(self._results.prompt(Reason.WELCOME))
 
-    def _open_facade(self, desk: CardDesk) -> None:
+    def _open_facade(self, desk: CardDesk, scene: Scene) -> None:
         """Business programs may call. A socket that cannot be made keeps nobody else away."""
         settings = self._settings.facade
         if settings is None:
             return
-        self._facade = Facade(self._world, settings, self._clock, self._store, self._references)
+        standing = StandingDesk(
+            self._standing if scene.asks else None,
+            self._references,
+            self._settings.terminal.application,
+            settings.standing,
+        )
+        self._facade = Facade(
+            self._world, settings, self._clock, self._store, self._references, standing
+        )
         try:
             self._facade.open(
                 self._gate,
@@ -312,7 +322,7 @@ class Agent:
         settings = self._settings
         if settings.sync is None or not settings.hsm.enabled:
             return None
-        return HsmDesk(self._requests, settings.hsm.within)
+        return HsmDesk(self._requests, settings.hsm.within, self._city_keys)
 
     def _resolver(self) -> PlatformResolver:
         """Without a platform it says so, of each code."""

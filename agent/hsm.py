@@ -12,6 +12,7 @@ from typing import ClassVar, Final, Protocol
 
 from apdu.authentication import CardParameters, Computed, Mode, Pending
 from apdu.channel import CardGone
+from apdu.city_keys import PUBLIC_KEYS_ONLY, CityKeys
 from apdu.hsm_messages import (
     AuthenticateCard,
     AuthenticateKey,
@@ -19,7 +20,7 @@ from apdu.hsm_messages import (
     Proofs,
     SecurePin,
 )
-from apdu.keys import RKSSSE, Key, key_address
+from apdu.keys import RKSSSE, STK, Key
 from sync.contract.services import HsmAnswer, HsmRequest, decode, encode
 from sync.faults import MessageMalformed, MessageTooLarge
 from sync.requests import Asked, Requests
@@ -53,11 +54,15 @@ class HsmBusy(Fault):
 
 
 class HsmDesk:
-    """The way to the HSM; hands out one authenticator per flow. `within`: seconds per question."""
+    """The way to the HSM; hands out one authenticator per flow. `within`: seconds per question;
+    `keys` say how that HSM calls a key."""
 
-    def __init__(self, requests: Requests, within: float) -> None:
+    def __init__(
+        self, requests: Requests, within: float, keys: CityKeys = PUBLIC_KEYS_ONLY
+    ) -> None:
         self._requests = requests
         self._within = within
+        self.keys = keys
 
     def authenticator(self, card: Waiting) -> "HsmAuthenticator":
         return HsmAuthenticator(self, card)
@@ -90,12 +95,14 @@ class HsmAuthenticator:
         if key == RKSSSE and self._proof is not None and not self._proof.asked:
             self._proof.open_too(factor, original)
             return _Part(self._proof, lambda proofs: proofs.external)
-        return self._answer(AuthenticateKey(card, key_address(key), factor, original))
+        return self._answer(AuthenticateKey(card, self._desk.keys.address(key), factor, original))
 
     def secured(
         self, card: CardParameters, factor: bytes, header: bytes, new_pin: bytes
     ) -> Pending[bytes]:
-        return self._answer(SecurePin(card, factor, header, new_pin))
+        return self._answer(
+            SecurePin(card, factor, header, new_pin, address=self._desk.keys.address(STK))
+        )
 
     def release(self) -> None:
         """Nothing is leased; an answer that nobody fetches is dropped."""

@@ -12,6 +12,7 @@ from agent.clock import Clock
 from agent.identity import Identity
 from agent.reasons import Reason
 from agent.resolving import identity_of
+from config.model import Kept
 from config.model import SignIn as Settings
 from offline_store.event import Check, Draft
 from offline_store.store import Entry, Store, Turn, Unstored
@@ -67,11 +68,9 @@ class Staff:
     def current(self) -> Session | None:
         """Who is signed in now, if anybody."""
         with self._changing:
-            session = self._session
-        over = session is None or self._world.monotonic() >= session.ends
-        return session if self.settings.enabled and not over else None
+            return self._stands(self._session)
 
-    def require(self, capability: str) -> None:
+    def require(self, capability: Kept) -> None:
         """Raises `StaffNeeded` where the settings want somebody to be signed in for it."""
         if capability in self.settings.required_for and self.current() is None:
             raise StaffNeeded(capability=capability)
@@ -101,12 +100,16 @@ class Staff:
 
     def leave(self) -> None:
         """End the session. Leaving never waits: what cannot be stored keeps nobody signed in."""
-        session = self.current()
-        with self._changing:
-            self._session = None
+        with self._changing:  # looked at and taken away at once: somebody may sign in meanwhile
+            session, self._session = self._stands(self._session), None
         if session is not None:
             with suppress(Unstored):
                 self._store.turn(lambda turn: Entry(self._exit(session)))
+
+    def _stands(self, session: Session | None) -> Session | None:
+        """The session, unless it is over or nobody signs in here any more."""
+        over = session is None or self._world.monotonic() >= session.ends
+        return session if self.settings.enabled and not over else None
 
     def _lasting(self) -> int:
         """Seconds."""

@@ -21,6 +21,8 @@ EC_PUBLIC_KEY: Final = "1.2.840.10045.2.1"
 SM2_CURVE: Final = "1.2.156.10197.1.301"
 BASIC_CONSTRAINTS, KEY_USAGE = "2.5.29.19", "2.5.29.15"
 UNDERSTOOD: Final = frozenset({BASIC_CONSTRAINTS, KEY_USAGE, "2.5.29.14", "2.5.29.35"})
+COMMON_NAME: Final = "2.5.4.3"
+_CHARSETS: Final = {0x1E: "utf-16-be"}  # BMPString; the others are UTF-8 or part of it
 CERT_SIGN: Final = 0x04  # keyCertSign, bit 5 of the first byte
 LONGEST_CHAIN: Final = 4
 VERSION, EXTENSIONS = 0xA0, 0xA3
@@ -50,6 +52,7 @@ class Certificate:
     serial: bytes
     issuer: bytes
     subject: bytes
+    issuer_name: str  # its common name; empty where it has none, or is the subject itself
     not_before: int
     not_after: int
     public: bytes  # 64 bytes X‖Y
@@ -166,6 +169,7 @@ def _certificate(raw: bytes) -> Certificate:
         serial=_content(serial, der.INTEGER, "serial"),
         issuer=_named(issuer),
         subject=_named(subject),
+        issuer_name="" if issuer.raw == subject.raw else _common_name(issuer),
         not_before=_time(begins),
         not_after=_time(ends),
         public=_public(key),
@@ -189,6 +193,18 @@ def _named(node: Node) -> bytes:
     if node.tag != der.SEQUENCE:
         raise _Shape("name")
     return node.raw
+
+
+def _common_name(name: Node) -> str:
+    """RFC 5280, 4.1.2.4, as printable characters, at most 64."""
+    for parts in name.children:
+        for part in parts.children:
+            kind, *value = part.children or (part,)
+            if kind.tag == der.OID and _oid(kind) == COMMON_NAME and value:
+                charset = _CHARSETS.get(value[0].tag, "utf-8")
+                text = value[0].content.decode(charset, "replace")
+                return "".join(sign for sign in text if sign.isprintable())[:64]
+    return ""
 
 
 def _signature(node: Node) -> bytes:
@@ -251,7 +267,9 @@ def _time(node: Node) -> int:
     month, day, hour, minute, second = (
         int(text[at : at + 2]) for at in range(digits, len(text) - 1, 2)
     )
-    if not (1 <= month <= 12 and 1 <= day <= 31 and hour < 24 and minute < 60 and second < 60):
+    if not (
+        year and 1 <= month <= 12 and 1 <= day <= 31 and hour < 24 and minute < 60 and second < 60
+    ):
         raise _Shape("time")
     return timegm((year, month, day, hour, minute, second))
 

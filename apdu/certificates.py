@@ -5,76 +5,65 @@ are public data: a chain that holds says who issued them, not that this card is 
 what the internal authentication is for. Source: spec social-security-card.md, Cryptography.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from apdu import der
 from apdu.card_files import CardFiles
-from apdu.certificate import Certificate, CertificateMalformed, verify_chain
+from apdu.certificate import Certificate, CertificateMalformed
 from apdu.files import PKI_APPLICATION, PKI_ENVIRONMENT
 from apdu.social_security import ABSENT, SocialSecurityCard
 from apdu.status import StatusFault
 from trust import curve
-from trust.sm2 import Sm2
 from world import Fault
 
-PUBLIC_KEY, SIGNING, ENCRYPTION = 0x0012, 0x0018, 0x0019
+Purpose = Literal["signing", "encryption"]
+
+PUBLIC_KEY: Final = 0x0012
+FILES: Final[Mapping[Purpose, int]] = {"signing": 0x0018, "encryption": 0x0019}
 POINT_BYTES: Final = 65  # 04 ‖ X ‖ Y
 PADDING: Final = b"\x00\xff"  # behind a certificate, up to the file's end
 
 
 class CertificateAbsent(Fault):
-    """The card has no certificate application, or not that file. Fact: `which`."""
+    """The card has no certificate application, not that file, or nothing in it. Fact: `which`."""
 
     code = "certificate.absent"
 
 
-class CertificateOfAnotherKey(Fault):
-    """The signing certificate is not for the card's public key (EF0012)."""
-
-    code = "certificate.other-key"
-
-
-@dataclass(frozen=True, repr=False)
 class CardCertificates:
-    """`public` is EF0012's point, 64 bytes X‖Y."""
+    """The certificate application of a powered card, entered: rights won in the SSSE are lost.
 
-    public: bytes
-    signing: Certificate
-    encryption: Certificate
-
-    def verify(
-        self,
-        intermediates: Sequence[Certificate],
-        roots: Sequence[Certificate],
-        *,
-        sm2: Sm2,
-        now: int,
-    ) -> None:
-        """Both lead to a root that is valid at `now` (Unix seconds), and the signing certificate is
-        for this card's key. Raises `CertificateUntrusted`, `CertificateOfAnotherKey`."""
-        if self.signing.public != self.public:
-            raise CertificateOfAnotherKey
-        for certificate in (self.signing, self.encryption):
-            verify_chain(certificate, intermediates, roots, sm2=sm2, now=now)
-
-
-def read_certificates(card: SocialSecurityCard) -> CardCertificates:
-    """Enters the PKI environment, so rights won in the SSSE are lost.
-
-    Raises `CertificateAbsent`, `CertificateMalformed`, `StatusFault`, `ChainFault` and the
-    channel's faults.
+    Every method raises `CertificateAbsent`, `CertificateMalformed`, `StatusFault`, `ChainFault` and
+    the channel's faults.
     """
-    for name in (PKI_ENVIRONMENT, PKI_APPLICATION):
-        with _present("application"):
-            card.select_by_name(name)
-    return CardCertificates(
-        public=_point(_file(card, PUBLIC_KEY)),
-        signing=_certificate(_file(card, SIGNING), "EF0018"),
-        encryption=_certificate(_file(card, ENCRYPTION), "EF0019"),
-    )
+
+    def __init__(self, card: SocialSecurityCard) -> None:
+        self._card = card
+        for name in (PKI_ENVIRONMENT, PKI_APPLICATION):
+            with _present("application"):
+                card.select_by_name(name)
+
+    def public_key(self) -> bytes:
+        """EF0012, of the card's signing key: 64 bytes X‖Y."""
+        point = self._file(PUBLIC_KEY)[:POINT_BYTES]
+        if point[:1] != b"\x04" or not curve.is_public(point[1:]):
+            raise CertificateMalformed(which="EF0012", reason="point")
+        return point[1:]
+
+    def certificate(self, purpose: Purpose) -> Certificate:
+        """Unverified."""
+        fid = FILES[purpose]
+        return _certificate(self._file(fid), _name(fid))
+
+    def _file(self, fid: int) -> bytes:
+        with _present(_name(fid)):
+            self._card.select_file(fid)
+            raw = CardFiles(self._card, self._card.generation).binary(0, None)
+        if not raw.strip(PADDING):
+            raise CertificateAbsent(which=_name(fid))
+        return raw
 
 
 @contextmanager
@@ -87,17 +76,8 @@ def _present(which: str) -> Iterator[None]:
         raise
 
 
-def _file(card: SocialSecurityCard, fid: int) -> bytes:
-    with _present(f"EF{fid:04X}"):
-        card.select_file(fid)
-        return CardFiles(card, card.generation).binary(0, None)
-
-
-def _point(raw: bytes) -> bytes:
-    point = raw[:POINT_BYTES]
-    if point[:1] != b"\x04" or not curve.is_public(point[1:]):
-        raise CertificateMalformed(which="EF0012", reason="point")
-    return point[1:]
+def _name(fid: int) -> str:
+    return f"EF{fid:04X}"
 
 
 def _certificate(raw: bytes, which: str) -> Certificate:

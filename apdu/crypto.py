@@ -275,8 +275,13 @@ class Sm4(Family):
 
     @classmethod
     def mac(cls, process_key: bytes, data: bytes) -> bytes:
-        left = folded(_last_cbc_block(SM4(process_key), data))
+        left = folded(cls.last_block(process_key, data))
         return _xor(left[:4], left[4:])
+
+    @classmethod
+    def last_block(cls, process_key: bytes, data: bytes) -> bytes:
+        """The 16 bytes that `mac` folds."""
+        return _last_cbc_block(SM4(process_key), data)
 
 
 def widened(value: bytes) -> bytes:

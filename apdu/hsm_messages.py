@@ -8,15 +8,15 @@ to something else than was asked is a fault, whatever is in it.
 import binascii
 import re
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from apdu.authentication import CardParameters
 from apdu.crypto import FACTOR, Algorithm
+from apdu.keys import STK, key_address
 from apdu.vectors import Vector
 from world import Fault
 
 SOURCE = "spec social-security-card.md, The two authentication modes (a vendor's trace)"
-PIN_ADDRESS: Final = "0173"  # the key address of message 03
 HEADER = 5  # CLA INS P1 P2 Lc
 
 _HEX = re.compile(r"(?:[0-9A-F]{2})*", re.ASCII | re.IGNORECASE)
@@ -123,19 +123,20 @@ class AuthenticateKey:
 @dataclass(frozen=True, repr=False)
 class SecurePin:
     """Message 03: a PIN command. `header` is CLA INS P1 P2 Lc; `new_pin` digits in ASCII, empty
-    where the PIN is only unblocked."""
+    where the PIN is only unblocked. `address`: as in message 02, of the key that protects it."""
 
     card: CardParameters
     factor: bytes
     header: bytes
     new_pin: bytes
+    address: str = key_address(STK)
 
     @property
     def text(self) -> str:
         pin = self.new_pin.decode("ascii", "replace")
         if not _PIN.fullmatch(pin):
             raise HsmMessageFault(what="pin")
-        values = (PIN_ADDRESS, _hex(self.factor), _hex(self.header), pin)
+        values = (self.address, _hex(self.factor), _hex(self.header), pin)
         return _joined("03", *_named(self.card), *values)
 
     def answered(self, text: str) -> bytes:

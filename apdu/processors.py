@@ -16,8 +16,9 @@ from world import Fault
 MAX_FOLLOWS = 32  # GET RESPONSEs in one answer: 8 KB, twice the largest file (EF08, 0x1000)
 
 # Each of these may spend a try of a key or a PIN: VERIFY, PIN UNBLOCK/RELOAD, CHANGE PIN, EXTERNAL
-# AUTHENTICATE (spec social-security-card.md, Commands). They go out once, whatever is answered.
-NEVER_REPEATED = frozenset({0x20, 0x24, 0x5E, 0x82})
+# AUTHENTICATE (spec social-security-card.md, Commands), a PSAM's 8072; or money: 8054 (spec
+# transit-card.md). They go out once, whatever is answered. 8050 may be repeated: it only begins.
+NEVER_REPEATED = frozenset({0x20, 0x24, 0x54, 0x5E, 0x72, 0x82})
 
 
 class ChainFault(Fault):

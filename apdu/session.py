@@ -11,7 +11,6 @@ from types import TracebackType
 from apdu import pin
 from apdu.authentication import Authenticator, CardParameters, Mode, Proof, parameters_of
 from apdu.card_files import CardFiles
-from apdu.certificates import CardCertificates, read_certificates
 from apdu.channel import Channel
 from apdu.city_keys import PUBLIC_KEYS_ONLY, CityKeys
 from apdu.file_address import CardInfo, FileAddress, FileData
@@ -199,13 +198,6 @@ class CardSession:
     def unblock_pin(self) -> None:
         """Give the old PIN its tries back. Raises as `reload_pin`."""
         self._secured(pin.UNBLOCK_HEADER, bytearray())
-
-    def certificates(self) -> CardCertificates:
-        """A 3.0 card's certificates, unverified; rights are lost. Raises `CertificateAbsent`,
-        `CertificateMalformed`."""
-        self._won.clear()
-        self._application = ""
-        return read_certificates(self._card)
 
     def enter(self, application: str) -> None:
         """Select SSSE or DF01 …, unless it is selected; rights are lost. Raises `FileUnknown`."""

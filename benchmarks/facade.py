@@ -20,6 +20,7 @@ from agent.facade import wire
 from agent.facade.desk import Connection, Desk
 from agent.facade.disclosure import DisclosureBook
 from agent.facade.means import Means
+from agent.facade.standing import StandingDesk
 from agent.facade.unix import UnixServer
 from agent.lanes import InputThread, Lane
 from agent.reading import CardDesk
@@ -120,16 +121,22 @@ class Counter:
         watchdog = Watchdog(world, 1.2)
         watchdog.start()
         stack.callback(watchdog.stop)
+        unasked = StandingDesk(None, references, "", "record")
         self._desk = Desk(
             seats=[seat],
             means=Means(
-                world, CardDesk(world, sams, references).authenticator, PUBLIC_KEYS_ONLY, ""
+                world,
+                CardDesk(world, sams, references).authenticator,
+                PUBLIC_KEYS_ONLY,
+                "",
+                unasked,
             ),
             watchdog=watchdog,
             results=Results(Texts("en")),
-            book=DisclosureBook(clock, store, references),
+            book=DisclosureBook(clock, store, references, unasked),
             lease=60.0,
             pin_timeout=30.0,
+            require=lambda capability: None,
         )
         user = pwd.getpwuid(os.geteuid()).pw_name
         client = FacadeClient(name="bench", user=user, purpose="bench")

@@ -31,11 +31,12 @@ from drivers.contract import Presence
 from offline_store.event import Record
 from simulators.cards import Algorithm, Card, Generation, Interface, make_card
 from simulators.ceremony import CardOrder, card_number, seeded
-from simulators.gate import AT, LocalGate, become_client
+from simulators.gate import LocalGate
 from simulators.hands import Hands
 from simulators.pcscd import FOUR_READERS, Pcscd
 from simulators.people import Cast, load_cast
 from simulators.site import PSAM, until
+from simulators.terminal import AT, become_client
 from simulators.timing import Air, Exchange, TimeTable
 
 SPARE_SAM: Final = "Onecard Spare SAM"  # the bare loop's; no setting of the gate matches it

@@ -29,11 +29,12 @@ from simulators.broker import Broker
 from simulators.cards import Algorithm, Card, Generation, Interface, make_card
 from simulators.ceremony import CardOrder, card_number
 from simulators.city.hsm import city_hsm
-from simulators.gate import AT, TERMINAL, LocalGate
+from simulators.gate import LocalGate
 from simulators.hands import Hands
 from simulators.pcscd import Pcscd
 from simulators.people import Cast, load_cast
 from simulators.site import ISSUER, until
+from simulators.terminal import AT, TERMINAL
 from sync.asking import AT_ONCE
 from sync.contract.services import Service
 from sync.contract.topics import Place
@@ -269,7 +270,10 @@ class HsmTap:
         if set(self._outcomes) != {(Reason.ACCEPTED, "hsm")}:
             raise NoMeasurement(f"not every tap was accepted by the HSM: {dict(self._outcomes)}")
 
-    def _desk(self, world: RealWorld, sams: SamDesk, references: References) -> CardDesk:
+    def _desk(
+        self, world: RealWorld, sams: SamDesk, references: References, hsm: HsmDesk | None
+    ) -> CardDesk:
+        assert hsm is None, "the gate has no uplink of its own"
         desk = TimedDesk(world, sams, references, HsmDesk(self._requests, WITHIN))
         desk.clock = self._clock
         return desk

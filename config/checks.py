@@ -16,7 +16,7 @@ from config.faults import (
     UnknownName,
     WrongValue,
 )
-from config.model import Agent, Facade, Lane, Sync
+from config.model import Agent, Facade, Lane, Scene, Sync
 from config.shape import listed
 
 DEVICES = ("readers", "scanners", "documents", "barriers", "prompts", "pinpads", "printers")
@@ -129,6 +129,8 @@ def _lanes_without_taps(agent: Agent, file: str) -> Iterator[ConfigFault]:
 
 
 def _facade(agent: Agent, facade: Facade, file: str) -> Iterator[ConfigFault]:
+    if facade.standing == "refuse" and not asks_status(agent.scene):
+        yield NeedsKey(file=file, key="facade.standing", allowed='scene.check = "ask"')
     callers = [(client.user, client.origin, client.host) for client in facade.clients]
     lanes = [lane.name for lane in agent.lanes]
     for at, client in enumerate(facade.clients):
@@ -151,6 +153,13 @@ def _facade(agent: Agent, facade: Facade, file: str) -> Iterator[ConfigFault]:
             if lane not in lanes:
                 allowed = listed(lanes)
                 yield UnknownName(file=file, key=f"{key}.lanes", found=lane, allowed=allowed)
+
+
+def asks_status(scene: Scene) -> bool:
+    """Whether its taps ask a status service: see `agent.scenes`."""
+    if scene.check is None:
+        return scene.kind == "service-window"
+    return scene.check == "ask"
 
 
 def _link(sync: Sync, file: str) -> Iterator[ConfigFault]:

@@ -252,6 +252,9 @@ class Facade(Settings, frozen=True, kw_only=True):
     device_number: Annotated[
         str, Meta(pattern=r"^[ -{}~]{0,32}\Z", description='"…" ASCII ≤ 32, no "|"')
     ] = ""  # 终端设备号, last field of iReadCardBas
+    # What a status service's answer against card or holder (卡鉴权) means for the basic read, where
+    # the scene asks one: it is in the journal, or nothing is handed out as well.
+    standing: Literal["record", "refuse"] = "record"
     clients: tuple[FacadeClient, ...] = ()
 
 

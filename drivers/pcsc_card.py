@@ -9,6 +9,7 @@ SCardGetContextChannelAndLockFromHandle).
 import logging
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from smartcard import scard
@@ -210,8 +211,20 @@ class PcscReader:
             self._last_fault = fault.code
             raise
         self._fault = None
-        self._card = PcscCard(self, handle, protocol, seen)
+        self._card = PcscCard(self, handle, protocol, self._with_atr(seen, handle))
         return self._card
+
+    def _with_atr(self, seen: Seen, handle: int) -> Seen:
+        """What was seen, with the ATR of the card that has just been powered.
+
+        pcscd may tell of a card that comes back at once before it knows its ATR, with the same
+        counter and without calling it mute; the next word comes when the card has long been read.
+        """
+        if seen.atr:
+            return seen
+        with self.flight:
+            error, _, _, _, atr = scard.SCardStatus(handle)
+        return replace(seen, atr=bytes(atr)) if error == scard.SCARD_S_SUCCESS else seen
 
     def _connect(self, attached: str) -> tuple[int, int]:
         """A handle and its protocol. A context that died with its pcscd is replaced once."""

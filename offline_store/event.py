@@ -17,7 +17,9 @@ EventKind = Literal[
     "recovery",
     "checkpoint",
     "alarm",
-    "disclosure",  # an identity was handed to a program: to whom, what for, which fields
+    # An identity was handed to a program (with verdict "refused": withheld from it): to whom, what
+    # for, which fields.
+    "disclosure",
 ]
 ClockQuality = Literal["synchronised", "holdover", "unset"]
 Verdict = Literal["accepted", "refused", "unknown"]

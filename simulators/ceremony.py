@@ -110,7 +110,7 @@ class City:
     def root(self, algorithm: Algorithm, key: str) -> bytes:
         """The national root of a key name (`IRK`, `RKSSSE`, `RK1DF01`, …), 16 bytes; cities with
         one seed share it, so a PSAM with roots serves the cards of all of them."""
-        return _derive(self._seed, f"root/{algorithm.name}/{key}", 16)
+        return derive(self._seed, f"root/{algorithm.name}/{key}", 16)
 
     def key(self, algorithm: Algorithm, key: str, *, level: int, historical: bytes = b"") -> bytes:
         """The key at a level: 3 root, 2 province, 1 city, 0 card (needs the historical bytes)."""
@@ -138,7 +138,7 @@ class City:
         return b"\0" + self._secret(name, 31)
 
     def _secret(self, name: str, size: int) -> bytes:
-        return _derive(self._seed, f"city/{self.region}/{name}", size)
+        return derive(self._seed, f"city/{self.region}/{name}", size)
 
     # -- cards
 
@@ -256,7 +256,8 @@ class City:
         return command + suite.mac(process_key, padded(command, suite.block))
 
 
-def _derive(seed: bytes, name: str, size: int) -> bytes:
+def derive(seed: bytes, name: str, size: int) -> bytes:
+    """At most 32 bytes of a seed by a name."""
     return hmac.digest(seed, name.encode(), "sha256")[:size]
 
 

@@ -8,6 +8,7 @@ import contextlib
 import socket
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -48,6 +49,25 @@ class TearAtApdu:
     apdu: int
     moment: Moment
 
+    def at(self, moment: Moment, before: Sequence[bytes], command: bytes) -> bool:
+        """Whether it leaves now, with these commands `before` this one."""
+        return moment is self.moment and len(before) == self.apdu
+
+
+@dataclass(frozen=True)
+class TearAtInstruction:
+    """The card leaves at one moment of the `nth` command with that INS, counted from 0."""
+
+    instruction: int
+    moment: Moment
+    nth: int = 0
+
+    def at(self, moment: Moment, before: Sequence[bytes], command: bytes) -> bool:
+        """Whether it leaves now, with these commands `before` this one."""
+        this = command[1:2] == bytes((self.instruction,))
+        seen = sum(one[1:2] == command[1:2] for one in before)
+        return moment is self.moment and this and seen == self.nth
+
 
 @dataclass(frozen=True)
 class TearAtByte:
@@ -61,7 +81,7 @@ class TearAtByte:
 class Faults:
     """What is wrong with this insertion."""
 
-    tear: TearAtApdu | TearAtByte | None = None
+    tear: TearAtApdu | TearAtInstruction | TearAtByte | None = None
     mute_from: int | None = None  # no answer from this APDU on, counted from 0; the transmit hangs
     timeout_from: int | None = None  # the same, on a reader that waits no longer and says so
     slow: float = 0.0  # seconds more for each APDU
@@ -114,6 +134,11 @@ class Insertion:
         """Wait until that many APDUs have been answered or lost; False after `timeout` seconds."""
         with self._grown:
             return self._grown.wait_for(lambda: len(self.trace) >= exchanges, timeout)
+
+    @property
+    def powered(self) -> bool:
+        """The reader gives it power now."""
+        return self._powered
 
     def start(self) -> None:
         self._slot.port.mark(dead=self.faults.dead)
@@ -179,7 +204,7 @@ class Insertion:
                 except _Left:
                     return
                 _send(line, response)
-                if self._tears(Moment.AFTER):
+                if self._tears(Moment.AFTER, message):
                     self._leave()
                     return
             elif message[0] == GET_ATR:
@@ -205,7 +230,7 @@ class Insertion:
         started = time.perf_counter()
         faults = self.faults
         self._bytes += len(command)
-        if self._tears(Moment.BEFORE) or self._past_tear():
+        if self._tears(Moment.BEFORE, command) or self._past_tear():
             self._lose(command, started)
         if self._reached(faults.timeout_from):
             self._record(Exchange(command, None, started, 0.0))
@@ -222,7 +247,7 @@ class Insertion:
         if seconds:
             self._until(started + seconds)
         self._bytes += len(response)
-        if self._tears(Moment.DURING) or self._past_tear():
+        if self._tears(Moment.DURING, command) or self._past_tear():
             self._lose(command, started)
         self._record(Exchange(command, response, started, time.perf_counter() - started))
         return response
@@ -230,11 +255,13 @@ class Insertion:
     def _reached(self, apdu: int | None) -> bool:
         return apdu is not None and len(self.trace) >= apdu
 
-    def _tears(self, moment: Moment) -> bool:
+    def _tears(self, moment: Moment, command: bytes) -> bool:
         """BEFORE and DURING are asked before the exchange is in the trace, AFTER when it is."""
         tear = self.faults.tear
+        if tear is None or isinstance(tear, TearAtByte):
+            return False
         done = len(self.trace) - (moment is Moment.AFTER)
-        return isinstance(tear, TearAtApdu) and tear.moment is moment and tear.apdu == done
+        return tear.at(moment, [one.command for one in self.trace[:done]], command)
 
     def _past_tear(self) -> bool:
         tear = self.faults.tear

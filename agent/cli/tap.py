@@ -1,18 +1,23 @@
 """`onecard tap`: one card, all its stages and times.
 
 With a daemon running the next tap is watched as it happens; without one a reader is opened here,
-which alone can show the holder's data: the daemon hands identities to nobody.
+which alone can show the holder's data or the card's certificates: the daemon hands of a card to
+nobody more than what the tap came to.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from agent.certificates import Authorities, Judge, Judged
 from agent.cli.client import DaemonAbsent
 from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
+from agent.daemon import key_store
 from agent.failures import reason_of
 from agent.gate import Gate
 from agent.reading import CardDesk
@@ -22,8 +27,10 @@ from agent.stages import STAGES, Stages
 from config.model import Agent as Settings
 from drivers.contract import Absence, CardReader, Presence
 from trust.references import References
+from trust.sm2 import sm2
 from world import Fault, Queue, QueueEmpty
 
+NOT_VALID = 3  # exit status, as for a refused card
 NO_CITY = bytes(32)  # references made here are shown to nobody
 FIELDS = (
     "region", "social-security-number", "card-number", "card-id", "name", "historical-bytes",
@@ -38,7 +45,7 @@ class NobodyTapped(Fault):
 
 
 class NotWhileDaemonRuns(Fault):
-    """`--show` needs the reader for itself."""
+    """`--show` and `--certificates` need the reader for themselves."""
 
     code = "tap.daemon-runs"
 
@@ -50,6 +57,9 @@ def add_to(app: typer.Typer, context: Context) -> None:
     @app.command(help=ui("help-tap"))
     def tap(
         show: Annotated[bool, typer.Option("--show", help=ui("help-show"))] = False,
+        certificates: Annotated[
+            bool, typer.Option("--certificates", help=ui("help-certificates"))
+        ] = False,
         wait: Annotated[float, typer.Option(min=1, help=ui("help-wait"))] = 30.0,
         config: Config = DEFAULT_CONFIG,
         as_json: Json = False,
@@ -57,17 +67,30 @@ def add_to(app: typer.Typer, context: Context) -> None:
         context.as_json = as_json
         settings = context.settings(config)
         try:
-            found = _watch(context, settings, wait, show=show)
+            found = _watch(context, settings, wait, alone=show or certificates)
         except DaemonAbsent:
-            found = _read(context, settings, wait, show=show)
+            judge = _judge(context, settings) if certificates else None
+            found = _read(context, settings, wait, show=show, judge=judge)
         context.show(found, lambda console: _print(context, console, found))
-        raise typer.Exit(Results(context.texts).exit_status(Reason(found["reason"])))
+        raise typer.Exit(_exit_status(context, found))
 
 
-def _watch(context: Context, settings: Settings, wait: float, *, show: bool) -> dict[str, Any]:
-    """The next tap at the running daemon."""
+def _exit_status(context: Context, found: Mapping[str, Any]) -> int:
+    judged = [certificate["result"] for certificate in found.get("certificates", ())]
+    status = Results(context.texts).exit_status(Reason(found["reason"]))
+    return status or (0 if all(result == "valid" for result in judged) else NOT_VALID)
+
+
+def _judge(context: Context, settings: Settings) -> Judge:
+    """By the key store's authorities. Raises `agent.certificates` and key store faults."""
+    authorities = Authorities.of(key_store(context.world, settings.keys))
+    return Judge(authorities, sm2(), int(context.world.now()))
+
+
+def _watch(context: Context, settings: Settings, wait: float, *, alone: bool) -> dict[str, Any]:
+    """The next tap at the running daemon; `alone`: it is in the way."""
     for report in context.client(settings).stream("/v1/taps", wait):
-        if show:
+        if alone:
             raise NotWhileDaemonRuns
         if report:
             return report
@@ -76,7 +99,9 @@ def _watch(context: Context, settings: Settings, wait: float, *, show: bool) -> 
     raise NobodyTapped(seconds=int(wait))
 
 
-def _read(context: Context, settings: Settings, wait: float, *, show: bool) -> dict[str, Any]:
+def _read(
+    context: Context, settings: Settings, wait: float, *, show: bool, judge: Judge | None
+) -> dict[str, Any]:
     """Read one card here, without deciding or recording anything."""
     world = context.world
     gate = Gate(world, settings)
@@ -86,7 +111,7 @@ def _read(context: Context, settings: Settings, wait: float, *, show: bool) -> d
         if not context.as_json:
             context.console.print(context.texts.ui("tap-now"))
         reader, presence = first_card(context, gate, wait)
-        return _one(context, gate, reader, presence, show=show)
+        return _one(context, gate, reader, presence, show=show, judge=judge)
     finally:
         gate.stop()
 
@@ -120,7 +145,13 @@ def _forward(
 
 
 def _one(
-    context: Context, gate: Gate, reader: CardReader, presence: Presence, *, show: bool
+    context: Context,
+    gate: Gate,
+    reader: CardReader,
+    presence: Presence,
+    *,
+    show: bool,
+    judge: Judge | None,
 ) -> dict[str, Any]:
     stages = Stages(context.world, presence.at)
     desk = CardDesk(context.world, gate.sams, References(NO_CITY))
@@ -130,6 +161,8 @@ def _one(
         handle = reader.open()
         try:
             read = desk.read_in_clear(handle, stages)
+            stages.end()
+            judged = judge.judge(handle, read.generation) if judge else None
         finally:
             handle.close()
     except Fault as fault:
@@ -141,9 +174,27 @@ def _one(
         found["doubts"] = [doubt.value for doubt in read.doubts]
         if show:
             found["fields"] = dict(zip(FIELDS, read.interface_fields(), strict=True))
+        if judged is not None:
+            found["certificates"] = [_told(context, one) for one in judged]
     stages.end()
     found["stages_us"] = dict(stages.so_far())
     return found
+
+
+def _told(context: Context, judged: Judged) -> dict[str, str]:
+    return {
+        "purpose": judged.purpose,
+        "issuer": judged.issuer,
+        "not_before": _day(judged.not_before),
+        "not_after": _day(judged.not_after),
+        "result": judged.result,
+        "sentence": context.texts.word("certificate", judged.result),
+    }
+
+
+def _day(seconds: int) -> str:
+    """In UTC, as certificates say it: the last day of all is 9999-12-31."""
+    return datetime.fromtimestamp(seconds, UTC).date().isoformat() if seconds else ""
 
 
 def _print(context: Context, console: Console, found: Mapping[str, Any]) -> None:
@@ -153,6 +204,20 @@ def _print(context: Context, console: Console, found: Mapping[str, Any]) -> None
         if stage in found["stages_us"]:
             table.add_row(texts.stage(stage), f"{found['stages_us'][stage] / 1000:.2f}")
     console.print(table)
+    if "certificates" in found:
+        console.print(_certificates(context, found["certificates"]))
     for field, value in found.get("fields", {}).items():
         console.print(f"{texts.word('field', field)}: {value}", markup=False, highlight=False)
     console.print(texts.reason(found["reason"]), markup=False)
+
+
+def _certificates(context: Context, told: Sequence[Mapping[str, str]]) -> Table:
+    texts = context.texts
+    headings = ("certificate", "issued-by", "valid-from", "valid-to", "result")
+    table = Table(*map(texts.ui, headings))
+    for one in told:
+        purpose = texts.word("certificate", one["purpose"])
+        known = (one["issuer"], one["not_before"], one["not_after"])
+        # Text, not markup: an issuer may call itself anything.
+        table.add_row(*map(Text, (purpose, *(value or "–" for value in known), one["sentence"])))
+    return table

@@ -48,16 +48,16 @@ class Call:
     def wait(self, begun_within: float, else_: Answer) -> Answer:
         """The answer; `else_` when no thread came to it within that many seconds."""
         if not self._done.wait(begun_within):
-            if not self._begun_or(else_):
+            if self._withdraw(else_):
                 return else_
             self._done.wait()
         assert self._answer is not None
         return self._answer
 
-    def _begun_or(self, else_: Answer) -> bool:
-        """Whether it is under way; if not, it is withdrawn with that answer."""
+    def _withdraw(self, answer: Answer) -> bool:
+        """With that answer, unless it is under way or answered."""
         with self._changing:
-            if not self._begun and self._answer is None:
-                self._answer = else_
+            if self._begun or self._answer is not None:
                 return False
+            self._answer = answer
             return True

@@ -23,7 +23,7 @@ from agent.facade.faults import (
     OtherKind,
     Unsupported,
 )
-from agent.facade.functions import FUNCTIONS, Function, Needs, step
+from agent.facade.functions import FUNCTIONS, Function, next_step, step
 from agent.facade.leases import Lease, Leases
 from agent.facade.means import Means, Plan
 from agent.facade.plans import PLANS
@@ -31,20 +31,15 @@ from agent.facade.visit import House, Nudge, Outcome, Visit
 from agent.results import Results
 from agent.seats import ReaderSeat
 from agent.watchdog import Watchdog
-from config.model import FacadeClient
+from config.model import Capability, FacadeClient
 from drivers.contract import Interface
 from world import Fault, World
 
 BEGUN_WITHIN = 5.0  # seconds until the reader's thread, busy with a tap, must have come to it
 
 
-def anybody(capability: Needs) -> None:
-    """Nobody of the staff has to be signed in."""
-
-
 class Desk:
-    """One per gate. `close` ends all leases; then the gate may stop its threads. `require` raises
-    what keeps a capability for staff who are signed in."""
+    """One per gate. `close` ends all leases; then the gate may stop its threads."""
 
     def __init__(
         self,
@@ -56,8 +51,10 @@ class Desk:
         book: DisclosureBook,
         lease: float,
         pin_timeout: float,
-        require: Callable[[Needs], None] = anybody,
+        require: Callable[[Capability], None],
     ) -> None:
+        """`require` raises `agent.staff.StaffNeeded` where a capability is kept for staff and
+        nobody of them is signed in."""
         self.world: World = means.world
         self.means = means
         self.leases = Leases(means.world, lease)
@@ -75,8 +72,9 @@ class Desk:
     def release(self, lease: Lease, reason: str) -> None:
         """End a lease, whatever its reader is doing for it."""
         self.leases.end(lease, reason)
-        if lease.interrupt is not None:
-            lease.interrupt()
+        interrupt = lease.interrupt  # once: the reader's thread may take it away
+        if interrupt is not None:
+            interrupt()
         for seat in self._seats:
             if seat.reader.name == lease.reader:
                 seat.ask(Nudge())
@@ -131,7 +129,7 @@ class Connection:
             self._desk.release(lease, "caller-gone")
 
     def _function(self, name: str) -> Function:
-        """Raises `FunctionUnknown`, `Unsupported`, `NotAllowed`, `agent.staff.StaffNeeded`."""
+        """Raises `FunctionUnknown`, `Unsupported`, `NotAllowed`, `StaffNeeded`."""
         function = FUNCTIONS.get(name)
         if function is None:
             raise FunctionUnknown
@@ -163,8 +161,9 @@ class Connection:
         held = self._desk.leases.of(self)
         if not held:
             raise NoLease(function=function.name)
+        due = [lease for lease in held if next_step(lease.function) == function.name]
         plan = Plan((), _no_step_is_due)
-        return self._ask(self._desk.seat_of(held[0]), function, parameters, plan)
+        return self._ask(self._desk.seat_of((due or held)[0]), function, parameters, plan)
 
     def _ask(
         self, seat: ReaderSeat, function: Function, parameters: Sequence[str], plan: Plan

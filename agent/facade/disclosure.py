@@ -1,18 +1,23 @@
 """What leaves this terminal about a person is in the journal before it leaves.
 
 An event says to whom (client, user or origin), what for, by which call, which fields by name, and
-what the holder did; it never holds a value. What cannot be stored is not handed out.
+what the holder did; it never holds a value. What cannot be stored is not handed out, nor is, where
+the settings want that, what a status service has something against.
 """
 
 from dataclasses import dataclass
 from typing import Literal
 
+from msgspec import structs
+
 from agent.clock import Clock
 from agent.facade.fields import beyond_gbk
+from agent.facade.standing import Asked, StandingDesk, StandsAgainst
+from agent.reasons import Reason
 from apdu.authentication import BasicRead
 from drivers.contract import Interface
-from offline_store.event import Authentication, Draft
-from offline_store.store import Entry, Store
+from offline_store.event import STATUS_FAULT, Authentication, Draft
+from offline_store.store import Entry, Store, Turn
 from trust.references import References
 
 Act = Literal["card-inserted", "card-presented", "pin-entered"]
@@ -43,9 +48,10 @@ class Disclosure:
     number: str = ""
     name: str = ""
     authentication: Authentication | None = None
+    asked: Asked | None = None  # how holder and card stand, where that is asked
 
 
-def basic(read: BasicRead) -> Disclosure:
+def basic(read: BasicRead, asked: Asked | None) -> Disclosure:
     """The 11 fields of the basic read."""
     return Disclosure(
         BASIC,
@@ -60,16 +66,20 @@ def basic(read: BasicRead) -> Disclosure:
             key=read.authenticated.key,
             terminal_number=read.authenticated.terminal_number,
         ),
+        asked,
     )
 
 
 class DisclosureBook:
     """Writes disclosures; called on the readers' threads."""
 
-    def __init__(self, clock: Clock, store: Store, references: References) -> None:
+    def __init__(
+        self, clock: Clock, store: Store, references: References, standing: StandingDesk
+    ) -> None:
         self._clock = clock
         self._store = store
         self._references = references
+        self._standing = standing
 
     def write(
         self,
@@ -81,8 +91,10 @@ class DisclosureBook:
         interface: Interface,
         act: Act,
     ) -> None:
-        """Durable on return. Raises `Unstored`."""
+        """Durable on return, and also when it is refused. Raises `Unstored`, `StandsAgainst`."""
+        refusal: Reason | None = None
         clock = self._clock.read()
+        asked = disclosure.asked
         detail: dict[str, int | str] = {
             "client": recipient.client,
             "caller": recipient.caller,
@@ -94,6 +106,8 @@ class DisclosureBook:
         replaced = beyond_gbk(disclosure.name)
         if replaced:
             detail["beyond_gbk"] = replaced  # characters told as "?" in GBK
+        if asked is not None and asked.findings.fault:
+            detail[STATUS_FAULT] = asked.findings.fault
         references, card_id = self._references, disclosure.card_id
         draft = Draft(
             kind="disclosure",
@@ -106,6 +120,23 @@ class DisclosureBook:
             person=references.person(disclosure.number),
             reason="disclosed",
             authentication=disclosure.authentication,
+            application=self._standing.application if asked else "",
             detail=detail,
         )
-        self._store.turn(lambda turn: Entry(draft))
+
+        def decide(turn: Turn) -> Entry:
+            nonlocal refusal
+            checks = self._standing.checks(turn, asked, clock)
+            refusal = self._standing.refusal(checks)
+            checked = structs.replace(draft, checks=checks)
+            return Entry(checked if refusal is None else _withheld(checked, refusal))
+
+        self._store.turn(decide)
+        if refusal is not None:
+            raise StandsAgainst(standing=refusal.value)
+
+
+def _withheld(draft: Draft, reason: Reason) -> Draft:
+    """The same, where nothing was handed out."""
+    detail = {("withheld" if name == "fields" else name): v for name, v in draft.detail.items()}
+    return structs.replace(draft, verdict="refused", reason=reason.value, detail=detail)

@@ -76,6 +76,12 @@ NEEDS: Final = {
     "pin": "verify, change, reset and unblock at the terminal's PIN pad; the PIN never leaves it",
     "pin-clear": "iReloadPIN_HSM_*: step 2 hands the new PIN to the caller in clear, for its HSM",
 }
+STAFF: Final = """\
+What `sign_in.required_for` names is served only while somebody of the staff is signed in at the
+terminal (`onecard sign-in`); each call and each step is asked
+anew. Otherwise −13, as without the capability, with a sentence that says who has to sign in and
+how.
+"""
 UNSUPPORTED: Final = """\
 SSF33 cards (some of 1.0 and 2.0) work wherever PSAM or HSM compute SSF33; it is never computed
 here. What is unsupported answers −13:
@@ -125,6 +131,14 @@ only: −1. No card: −2.
   (never values), references of card and person, and what the holder did (card inserted or
   presented, PIN entered). What cannot be stored is −11 and is
   not handed out.
+- Behind a good basic read the status service is asked (卡鉴权) where the terminal's taps ask it
+  too (`scene.check`), at most `status.within`; its answers
+  about holder, card and business are the disclosure's `checks`; nobody answers: what was answered
+  before, else unknown, and the fields are handed out.
+  With `facade.standing = "refuse"` an answer against card or holder (lost, cancelled, deceased …)
+  is −1 with a text of its own: the journal has
+  the event with `refused`, the reason, and what was `withheld`; nothing of the read is handed out.
+  By default ("record") it is.
 - A PIN is typed at the lane's PIN pad. A wrong one is −51 with the tries left in the text; no try
   is ever spent without a person. A PIN that iVerifyPIN
   has verified stays in memory for that card's next files, and is wiped when the card is powered
@@ -215,6 +229,7 @@ def _works(function: Function, generation: Generation) -> str:
 def _capabilities() -> Iterable[str]:
     yield "## Capabilities of a client\n"
     yield from _table(["capability", "allows"], ([f"`{name}`", NEEDS[name]] for name in NEEDS))
+    yield STAFF
 
 
 def _errors() -> Iterable[str]:

@@ -9,8 +9,8 @@ from typing import Any
 from agent.clock import Clock
 from agent.facade.desk import Connection, Desk
 from agent.facade.disclosure import DisclosureBook
-from agent.facade.functions import Needs
 from agent.facade.means import Means
+from agent.facade.standing import StandingDesk
 from agent.facade.unix import UnixServer
 from agent.facade.web_server import WebServer
 from agent.gate import Gate
@@ -18,8 +18,8 @@ from agent.results import Results
 from agent.watchdog import Watchdog
 from apdu.authentication import Authenticator
 from apdu.city_keys import CityKeys
+from config.model import Capability, FacadeClient
 from config.model import Facade as Settings
-from config.model import FacadeClient
 from drivers.contract import CardHandle
 from offline_store.store import Store
 from trust.references import References
@@ -30,11 +30,18 @@ class Facade:
     """`open` and `close` go with the gate; callers who come in between are refused."""
 
     def __init__(
-        self, world: World, settings: Settings, clock: Clock, store: Store, references: References
+        self,
+        world: World,
+        settings: Settings,
+        clock: Clock,
+        store: Store,
+        references: References,
+        standing: StandingDesk,
     ) -> None:
         self._world = world
         self._settings = settings
-        self._book = DisclosureBook(clock, store, references)
+        self._standing = standing
+        self._book = DisclosureBook(clock, store, references, standing)
         self._desk: Desk | None = None
         self._unix: UnixServer | None = None
         self._web: WebServer | None = None
@@ -46,14 +53,14 @@ class Facade:
         results: Results,
         authenticator: Callable[[CardHandle], Authenticator],
         keys: CityKeys,
-        require: Callable[[Needs], None],
+        require: Callable[[Capability], None],
     ) -> None:
-        """Serve, with the readers of a gate that has started. Raises
+        """Serve, with the readers of a gate that has started; `require`: see `Desk`. Raises
         `FacadeSocketUnusable`, `FacadePortUnusable`."""
         settings = self._settings
         desk = self._desk = Desk(
             seats=gate.seats,
-            means=Means(self._world, authenticator, keys, settings.device_number),
+            means=Means(self._world, authenticator, keys, settings.device_number, self._standing),
             watchdog=watchdog,
             results=results,
             book=self._book,

@@ -99,29 +99,28 @@ def card_info(text: str) -> CardInfo:
     return parse_card_info(text)
 
 
-def keys(text: str, originals: Sequence[bytes], sizes: Sequence[int] = (FACTOR,)) -> list[bytes]:
+def keys(text: str, originals: Sequence[bytes]) -> list[bytes]:
     """What the caller's HSM answered: one field `answer ‖ original` in hex per question asked.
 
-    An answer has one of `sizes` bytes; an original must be the one that was asked. Fields beyond
-    the questions must be empty. Raises `BadInput`, `BadCharacters`, `BadLength`.
+    An answer has 8 bytes; an original must be the one that was asked. Fields beyond the questions
+    must be empty. Raises `BadInput`, `BadCharacters`, `BadLength`.
     """
     if NOT_HEX.search(text):
         raise BadCharacters(parameter="pKey")
     fields = split(text)
     if any(fields[len(originals) :]) or len(fields) < len(originals):
         raise BadInput(parameter="pKey")
-    return [_key(f, o, sizes) for f, o in zip(fields, originals, strict=False)]
+    return [_key(field, original) for field, original in zip(fields, originals, strict=False)]
 
 
-def _key(field: str, original: bytes, sizes: Sequence[int]) -> bytes:
-    allowed = [2 * (size + len(original)) for size in sizes]
-    if len(field) not in allowed:
-        raise BadLength(parameter="pKey", allowed=", ".join(map(str, allowed)))
+def _key(field: str, original: bytes) -> bytes:
+    allowed = 2 * (FACTOR + len(original))
+    if len(field) != allowed:
+        raise BadLength(parameter="pKey", allowed=allowed)
     value = bytes.fromhex(field)
-    answer = value[: len(value) - len(original)]
-    if value[len(answer) :] != original:
+    if value[FACTOR:] != original:
         raise BadInput(parameter="pKey")
-    return answer
+    return value[:FACTOR]
 
 
 def command(text: str, size: int) -> bytes:

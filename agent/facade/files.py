@@ -9,10 +9,9 @@ from agent.facade import fields
 from agent.facade.disclosure import Disclosure
 from agent.facade.faults import HsmNotNeeded, Unsupported
 from agent.facade.means import Means, Plan
-from agent.facade.stepped import SteppedKey
+from agent.facade.sessions import by_caller, by_terminal
 from agent.facade.visit import Outcome, Visit
 from apdu.file_address import (
-    CardInfo,
     FileAddress,
     FileAddressFault,
     FileData,
@@ -23,7 +22,7 @@ from apdu.file_address import (
 )
 from apdu.files import SOCIAL_SECURITY_NUMBER
 from apdu.key_authentication import How, Needs
-from apdu.session import CardSession, open_session
+from apdu.session import CardSession
 from apdu.values import PARTS
 from offline_store.event import Authentication
 
@@ -37,7 +36,7 @@ def read_card(means: Means, parameters: Sequence[str]) -> Plan:
     info, files = fields.card_info(parameters[2]), parse_address(parameters[3])
 
     def flow(visit: Visit) -> Outcome:
-        with _session(means, visit, info) as session:
+        with by_terminal(means, visit, info) as session:
             found = session.read(files, how=how, ask_pin=visit.pin_for_files)
             return _told(visit, session, found, format_data(found))
 
@@ -49,7 +48,7 @@ def read_debit_record(means: Means, parameters: Sequence[str]) -> Plan:
     files = parse_address(TRANSACTIONS)
 
     def flow(visit: Visit) -> Outcome:
-        with _session(means, visit, None) as session:
+        with by_terminal(means, visit) as session:
             found = session.read(files, how="pin", ask_pin=visit.pin_for_files)
             rows = [_debit(row) for row in found[0].values]
             return _told(visit, session, found, fields.joined(rows))
@@ -63,7 +62,7 @@ def write_card(means: Means, parameters: Sequence[str]) -> Plan:
     data = parse_data(parameters[3], parse_address(parameters[2]))
 
     def flow(visit: Visit) -> Outcome:
-        with _session(means, visit, info) as session:
+        with by_terminal(means, visit, info) as session:
             session.write(data, ask_pin=visit.pin_for_files)
         return Outcome("", keep=visit.has_pin)
 
@@ -76,7 +75,7 @@ def read_card_hsm(means: Means, parameters: Sequence[str]) -> Plan:
     file = _one(parse_address(parameters[2]))
 
     def flow(visit: Visit) -> Outcome:
-        with _stepped(means, visit, info) as session:
+        with by_caller(means, visit, info) as session:
             _require_one_key(visit, session.needs_for_reading(file))
             found = session.read([file], ask_pin=visit.pin_for_files)
             return _told(visit, session, found, format_data(found))
@@ -93,7 +92,7 @@ def write_card_hsm(means: Means, parameters: Sequence[str]) -> Plan:
     file = _one(parse_address(parameters[2]))
 
     def flow(visit: Visit) -> Outcome:
-        with _stepped(means, visit, info) as session:
+        with by_caller(means, visit, info) as session:
             _require_one_key(visit, session.needs_for_writing(file))
             session.open_for_writing(file, ask_pin=visit.pin_for_files)
             session.write(parse_data(visit.call.parameters[1], [file]))
@@ -108,17 +107,6 @@ def _debit(row: str) -> str:
     sequence, _, terminal, time, account, own, pool = row.split(PARTS)
     paid = int(account) + int(pool)
     return "".join(f"{value}{PARTS}" for value in (sequence, terminal, time, paid + int(own), paid))
-
-
-def _session(means: Means, visit: Visit, info: CardInfo | None) -> CardSession:
-    return open_session(
-        visit.handle, means.authenticator(visit.handle), keys=means.keys, expected=info
-    )
-
-
-def _stepped(means: Means, visit: Visit, info: CardInfo | None) -> CardSession:
-    authenticator = SteppedKey(visit, means.keys)
-    return open_session(visit.handle, authenticator, keys=means.keys, expected=info, prove=False)
 
 
 def _one(files: Sequence[FileAddress]) -> FileAddress:

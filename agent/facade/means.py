@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from agent.facade.standing import StandingDesk
 from agent.facade.visit import Flow
 from apdu.authentication import Authenticator
 from apdu.city_keys import CityKeys
@@ -15,11 +16,11 @@ class Means:
     """What flows need beside the card."""
 
     world: World
-    authenticator: Callable[
-        [CardHandle], Authenticator
-    ]  # the terminal's own keys: PSAM, then its HSM
+    # The terminal's own keys: PSAM, then its HSM.
+    authenticator: Callable[[CardHandle], Authenticator]
     keys: CityKeys
     device_number: str
+    standing: StandingDesk
 
 
 @dataclass(frozen=True)

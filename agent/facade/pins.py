@@ -8,10 +8,9 @@ from collections.abc import Callable, Sequence
 
 from agent.facade import fields
 from agent.facade.means import Means, Plan
-from agent.facade.stepped import SteppedKey
+from agent.facade.sessions import by_caller, by_terminal
 from agent.facade.visit import Outcome, Visit
-from apdu.file_address import CardInfo
-from apdu.session import CardSession, open_session
+from apdu.session import CardSession
 
 Work = Callable[[Visit, CardSession], None]
 
@@ -20,7 +19,7 @@ def verify_pin(means: Means, parameters: Sequence[str]) -> Plan:
     """iVerifyPIN(iType). The card stays powered for the owner's next calls."""
 
     def flow(visit: Visit) -> Outcome:
-        with _session(means, visit, None) as session:
+        with by_terminal(means, visit) as session:
             session.require_pin_tries()
             with visit.type_pin() as pin:
                 session.verify_pin(bytearray(pin.digits))
@@ -34,7 +33,7 @@ def change_pin(means: Means, parameters: Sequence[str]) -> Plan:
     """iChangePIN(iType)."""
 
     def flow(visit: Visit) -> Outcome:
-        with _session(means, visit, None) as session:
+        with by_terminal(means, visit) as session:
             session.require_pin_tries()
             with visit.type_pin() as old, visit.type_pin(new=True) as new:
                 visit.forget_pin()
@@ -79,7 +78,7 @@ def _by_terminal(means: Means, parameters: Sequence[str], work: Work) -> Plan:
     kinds, info = fields.kinds(parameters[0]), fields.card_info(parameters[1])
 
     def flow(visit: Visit) -> Outcome:
-        with _session(means, visit, info) as session:
+        with by_terminal(means, visit, info) as session:
             work(visit, session)
         return Outcome("")
 
@@ -90,17 +89,8 @@ def _by_caller(means: Means, parameters: Sequence[str], work: Work) -> Plan:
     kinds, info = fields.kinds(parameters[0]), fields.card_info(parameters[1])
 
     def flow(visit: Visit) -> Outcome:
-        authenticator = SteppedKey(visit, means.keys)
-        with open_session(
-            visit.handle, authenticator, keys=means.keys, expected=info, prove=False
-        ) as session:
+        with by_caller(means, visit, info) as session:
             work(visit, session)
         return Outcome("")
 
     return Plan(kinds, flow)
-
-
-def _session(means: Means, visit: Visit, info: CardInfo | None) -> CardSession:
-    return open_session(
-        visit.handle, means.authenticator(visit.handle), keys=means.keys, expected=info
-    )

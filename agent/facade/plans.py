@@ -34,7 +34,7 @@ def _basic(means: Means, visit: Visit, authenticator: Authenticator) -> Outcome:
         visit.handle, authenticator, clock=means.world.monotonic, stage=_nobody_listens
     )
     output = fields.joined(read.interface_fields(means.device_number))
-    return Outcome(output, basic(read), keep=visit.has_pin)
+    return Outcome(output, basic(read, means.standing.ask(read)), keep=visit.has_pin)
 
 
 def _nobody_listens(stage: Stage) -> None:

@@ -31,7 +31,7 @@ class SteppedKey:
     with the PIN that the caller's HSM is to encipher)."""
 
     mode: ClassVar[Mode] = "hsm"
-    terminal_number = ""
+    terminal_number: ClassVar[str] = ""
 
     def __init__(self, visit: Visit, keys: CityKeys) -> None:
         self._visit = visit
@@ -67,15 +67,11 @@ class SteppedKey:
         """Nothing was leased."""
 
 
-def _hex(value: bytes) -> str:
-    return value.hex().upper()
-
-
 class SteppedBasic:
     """Both questions of the basic read in one step: 8 fields out, two keys in (spec)."""
 
     mode: ClassVar[Mode] = "hsm"
-    terminal_number = ""
+    terminal_number: ClassVar[str] = ""
 
     def __init__(self, visit: Visit) -> None:
         self._visit = visit
@@ -124,3 +120,7 @@ class SteppedBasic:
     def _disclosure(self) -> Disclosure:
         assert self._card is not None
         return Disclosure(CARD_SIDE, self._card.card_id)
+
+
+def _hex(value: bytes) -> str:
+    return value.hex().upper()

@@ -76,10 +76,9 @@ class StandingRule:
 
     def judge(self, identity: Identity, standing: Sequence[Check], state: State) -> Judged:
         """What these answers, fresh or remembered, mean for this person here."""
-        for check in standing:
-            if check.status not in (NORMAL, UNKNOWN, NOT_ASKED):
-                against = AGAINST[check.subject]
-                return Judged(against.get(check.status, against[""]))
+        against = reason_against(standing)
+        if against is not None:
+            return Judged(against)
         if not self._unanswered(standing):
             return Judged(None)
         return self._judge_unanswered(identity, standing, state)
@@ -115,6 +114,15 @@ class StandingRule:
     def _foreign(self, identity: Identity) -> bool:
         """A card of another province. An ID card names none, so it counts as one's own."""
         return identity.region != "" and identity.region[:2] != self._province
+
+
+def reason_against(standing: Sequence[Check]) -> Reason | None:
+    """What an answer, however old, has against somebody; the first one counts."""
+    for check in standing:
+        if check.status not in (NORMAL, UNKNOWN, NOT_ASKED):
+            against = AGAINST[check.subject]
+            return against.get(check.status, against[""])
+    return None
 
 
 def _answered(check: Check) -> bool:

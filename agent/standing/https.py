@@ -108,7 +108,8 @@ class HttpsSource:
             ) from error
         except (OSError, UnicodeError) as error:  # the latter: no name that IDNA knows
             raise self._unreachable(error) from error
-        except http.client.HTTPException as error:
+        # http.client takes "-5" for a chunk's size, and its reader does not.
+        except (http.client.HTTPException, ValueError) as error:
             raise Malformed(service=self._service, part=type(error).__name__) from None
         return self._wire.answer(told, nonce)
 

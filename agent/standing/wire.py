@@ -34,7 +34,6 @@ class Asking:
     target: str = ""  # query of a GET, "?" included
     body: bytes = b""
     headers: Table[str, str] = field(default_factory=dict)
-    nonce: str = ""
 
 
 @dataclass(frozen=True, repr=False)
@@ -68,10 +67,10 @@ class Wire:
         if self._sign is not None and self._sign.how.over == "body":
             _place(self._sign, self._sign.sign(body), fields, headers)
         if request.method == "GET":
-            return Asking(f"?{body.decode('ascii')}", b"", headers, nonce)
+            return Asking(f"?{body.decode('ascii')}", b"", headers)
         form = "application/x-www-form-urlencoded"
         headers["Content-Type"] = "application/json" if request.format == "json" else form
-        return Asking("", body, headers, nonce)
+        return Asking("", body, headers)
 
     def answer(self, told: Told, nonce: str) -> StatusAnswer:
         """Nothing of it counts before its signature does. Raises `BadSignature`, `Malformed`,
@@ -161,8 +160,8 @@ class Wire:
         for name in path.split("."):
             if isinstance(at, dict) and name in at:
                 at = at[name]
-            elif isinstance(at, list) and name.isdecimal() and int(name[:4]) < len(at):
-                at = at[int(name[:4])]
+            elif isinstance(at, list) and (number := _index(name)) < len(at):
+                at = at[number]
             else:
                 raise self._malformed(path)
         text = scalar(at)
@@ -189,6 +188,11 @@ class Wire:
 
     def _malformed(self, part: str) -> Malformed:
         return Malformed(service=self._service, part=part)
+
+
+def _index(name: str) -> int:
+    """Of a place in an array, at most 9999; one beyond every array for what is none."""
+    return int(name) if name.isdecimal() and len(name) <= 4 else LATEST
 
 
 def scalar(value: object) -> str | None:

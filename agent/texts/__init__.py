@@ -20,12 +20,14 @@ Catalogue = Mapping[str, Section]
 
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
 _FALLBACK: Language = "en"
-_TRANSLATED = (
-    "equipment",
-    "side",
-    "state",
-    "ending",
-)  # facts whose values are words of the section with that name
+# Facts whose values are words, and of which section.
+_TRANSLATED: Mapping[str, str] = {
+    "equipment": "equipment",
+    "side": "side",
+    "state": "state",
+    "ending": "ending",
+    "standing": "reason",
+}
 
 
 def catalogue(language: Language) -> Catalogue:
@@ -88,7 +90,15 @@ class Texts:
     def word(
         self,
         section: Literal[
-            "kind", "verdict", "field", "equipment", "direction", "command", "record", "status-word"
+            "kind",
+            "verdict",
+            "field",
+            "certificate",
+            "equipment",
+            "direction",
+            "command",
+            "record",
+            "status-word",
         ],
         key: str,
     ) -> str:
@@ -122,7 +132,8 @@ class Texts:
         return _FORMATTER.vformat(text, (), words)
 
     def _word(self, name: str, value: str | int) -> str:
-        return self._text(name, str(value)) if name in _TRANSLATED else str(value)
+        section = _TRANSLATED.get(name)
+        return self._text(section, str(value)) if section else str(value)
 
 
 class _Formatter(string.Formatter):

@@ -10,7 +10,8 @@ from operator import xor
 from simulators.cards.contract import NO_ANSWER, Answer, Apdu, Processor
 
 GET_RESPONSE = 0xC0
-OUTGOING = frozenset({0x84, 0xB0, 0xB2})  # P3 is Le: GET CHALLENGE, READ BINARY, READ RECORD
+# P3 is Le: GET BALANCE, GET CHALLENGE, READ BINARY, READ RECORD
+OUTGOING = frozenset({0x5C, 0x84, 0xB0, 0xB2})
 MAX_ANSWER = 256
 
 

@@ -74,9 +74,12 @@ class _Card:
 
 @dataclass
 class CityHsm:
-    """A `sync.platform.services.ServiceHandler`. `seeds`: province digits → seed of its roots."""
+    """A `sync.platform.services.ServiceHandler`. `seeds`: province digits → seed of its roots;
+    `addresses`: the city's own 密钥地址, by key name, where they are others than the public
+    guess."""
 
     seeds: Mapping[str, bytes]
+    addresses: Mapping[str, str] = field(default_factory=dict)
     manners: Manners = field(default_factory=Manners)
     sleep: Callable[[float], None] = time.sleep
     asked: Counter[str] = field(default_factory=Counter)  # by message type
@@ -141,7 +144,7 @@ class CityHsm:
         self, region: str, historical: str, algorithm: str, address: str, factor: str, original: str
     ) -> str:
         card = self._card(region, historical, algorithm)
-        name = _addresses().get(address)
+        name = self._at(address)
         if name is None:
             raise _Wrong("unknown-key")
         cryptogram = card.cryptogram(name, _bytes(factor, 8), _bytes(original, 8))
@@ -158,7 +161,7 @@ class CityHsm:
         new_pin: str,
     ) -> str:
         card = self._card(region, historical, algorithm)
-        if address != PIN_ADDRESS:
+        if address != self.addresses.get("STK", PIN_ADDRESS):
             raise _Wrong("unknown-key")
         allowed = RESET_PIN_HEADERS[card.suite.block] if new_pin else UNBLOCK_HEADER
         if header != allowed or (new_pin and not _PIN.fullmatch(new_pin)):
@@ -169,6 +172,11 @@ class CityHsm:
             command += card.suite.encrypt(key, _pin_block(new_pin, card.suite.block))
         command += card.suite.mac(key, padded(command, card.suite.block))
         return f"{_hex(command)}|"
+
+    def _at(self, address: str) -> str | None:
+        """The name of the external key with that address."""
+        told = {self.addresses.get(name, guess): name for guess, name in _addresses().items()}
+        return told.get(address)
 
     def _card(self, region: str, historical: str, algorithm: str) -> _Card:
         if not _REGION.fullmatch(region):
@@ -182,12 +190,12 @@ class CityHsm:
         return _Card(City(region, seed), _bytes(historical, 13), found[0])
 
 
-def city_hsm(cast: Cast) -> CityHsm:
+def city_hsm(cast: Cast, addresses: Mapping[str, str] | None = None) -> CityHsm:
     """The HSM of the cast's city: the roots of its own provinces, and of two more."""
     seeds = {SECOND.region[:2]: SECOND.seed, THIRD.region[:2]: THIRD.seed}
     for region in {cast.region, *(card.region for card in cast.cards if card.region)}:
         seeds[region[:2]] = cast.seed.encode()
-    return CityHsm(seeds)
+    return CityHsm(seeds, addresses or {})
 
 
 def spoilt(message: str, wrong: str) -> str:

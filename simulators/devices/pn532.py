@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from simulators.cards.contract import NO_ANSWER, Card
-from simulators.vpcd import SOUND, Exchange, Faults, Moment, TearAtApdu, Timing
+from simulators.vpcd import SOUND, Exchange, Faults, Moment, TearAtByte, Timing
 
 ACK = bytes.fromhex("0000FF00FF00")
 NACK = bytes.fromhex("0000FFFF0000")
@@ -404,7 +404,7 @@ class Pn532Chip:
         """What the card says to an APDU; None when it says nothing."""
         faults, apdu, started = tag.faults, len(tag.trace), time.perf_counter()
         response: bytes | None = None
-        torn = _torn(faults, apdu)
+        torn = _torn(tag, command)
         if torn is Moment.BEFORE:
             self._leave(tag)
         elif faults.timeout_from is None or apdu < faults.timeout_from:
@@ -488,6 +488,10 @@ def framed(content: bytes) -> bytes:
     return header + content + bytes((-sum(content) & 0xFF, 0))
 
 
-def _torn(faults: Faults, apdu: int) -> Moment | None:
-    tear = faults.tear
-    return tear.moment if isinstance(tear, TearAtApdu) and tear.apdu == apdu else None
+def _torn(tag: Tag, command: bytes) -> Moment | None:
+    """When in this exchange the card leaves, if it does."""
+    tear = tag.faults.tear
+    if tear is None or isinstance(tear, TearAtByte):
+        return None
+    before = [one.command for one in tag.trace]
+    return next((moment for moment in Moment if tear.at(moment, before, command)), None)

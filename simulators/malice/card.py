@@ -10,6 +10,7 @@ from world import Fault
 UNKNOWN: Final = b"\x6d\x00"  # what the script has no answer to
 GET_RESPONSE: Final = 0xC0
 GOOD: Final = b"\x90\x00"
+WRONG_LE: Final = b"\x6c"
 
 Reply = bytes | Fault
 
@@ -122,12 +123,15 @@ class MaliciousCard:
         return found[-1] if found else (b"", b"")
 
     def _answers(self) -> list[tuple[bytes, bytes, bytes]]:
-        """Command, all data, status word: with what was fetched by GET RESPONSE."""
+        """Command, all data, status word: with what was fetched by GET RESPONSE; of a command that
+        was sent again because of 6Cxx the second answer."""
         whole: list[tuple[bytes, bytes, bytes]] = []
         for command, reply in self.said:
             data, status = reply[:-2], reply[-2:]
             if command[1] == GET_RESPONSE and whole:
                 command, before, _ = whole.pop()
                 data = before + data
+            elif whole and whole[-1][2][:1] == WRONG_LE and whole[-1][0][:4] == command[:4]:
+                whole.pop()
             whole.append((command, data, status))
         return whole

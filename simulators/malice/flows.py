@@ -10,11 +10,13 @@ from functools import partial
 from typing import Final
 
 from apdu.authentication import Authenticator, Mode, PsamAuthenticator, read_basic
+from apdu.certificates import FILES, CardCertificates
 from apdu.channel import Channel, Transport
 from apdu.file_address import parse_address, parse_data
 from apdu.files import Generation as CardGeneration
 from apdu.psam import Psam
 from apdu.session import CardSession, open_session
+from apdu.social_security import SocialSecurityCard
 from simulators.cards import Algorithm, Generation, Holder, Interface, face, operating_system
 from simulators.cards.contents import Transaction
 from simulators.ceremony import CardOrder, City, card_number
@@ -53,6 +55,7 @@ SESSION_KINDS: Final[Sequence[Kind]] = (
 MODES: Final[tuple[Mode, ...]] = ("psam", "hsm")
 
 EXTERNAL_AUTHENTICATE = 0x82
+SELECT, BY_NAME = 0xA4, 0x04
 # VERIFY, UNBLOCK/RELOAD, CHANGE PIN, EXTERNAL AUTHENTICATE: each spends a try when it is refused.
 TRIES: Final = (0x20, 0x24, 0x5E, EXTERNAL_AUTHENTICATE)
 # What a flow has to be told 9000 before it may end well, if it sends it: the above, and writes.
@@ -72,6 +75,7 @@ class Subject:
     answers: Answers = field(repr=False)
     generation: CardGeneration = CardGeneration.V3
     tries: Mapping[int, int] = field(default_factory=dict)  # sent in the good flow, by instruction
+    spent: "Spent" = field(default_factory=dict)
 
     def wrongly(self, card: MaliciousCard, server: KeyServer, took: CardGeneration) -> bool:
         """Of a flow that went to its good end: the card had not proved itself, or a right was
@@ -85,9 +89,24 @@ class Subject:
         return same and any(len(card.sent(ins)) < count for ins, count in self.tries.items())
 
     def repeated(self, card: MaliciousCard) -> bool:
-        """A command that spends a try went out more often than in the good flow."""
-        spent = Counter(command[1] for command, _ in card.said if command[4:5] > b"\0")
-        return any(spent[ins] > count for ins, count in self.tries.items())
+        """A key or the PIN was shown to one application more than once, or more often than in the
+        good flow. A card that says 3.0 is shown a key that a 2.0 card is not, once."""
+        return any(count > max(1, self.spent.get(what, 0)) for what, count in spent(card).items())
+
+
+Spent = Mapping[tuple[bytes, bytes], int]  # by the name that was selected, and CLA INS P1 P2
+
+
+def spent(card: MaliciousCard) -> Spent:
+    """How often a command went out that spends a try when it is refused."""
+    counted: Counter[tuple[bytes, bytes]] = Counter()
+    selected = b""
+    for command, _ in card.said:
+        if command[1] == SELECT and command[2] == BY_NAME:
+            selected = command[5:]
+        elif command[1] in TRIES and command[4:5] > b"\0":
+            counted[selected.rstrip(b"\0"), command[:4]] += 1
+    return counted
 
 
 def subjects() -> Sequence[Subject]:
@@ -135,6 +154,7 @@ def _recorded(name: str, run: Run, kind: Kind) -> Iterator[Subject]:
             answers=keys.answers,
             generation=took,
             tries={ins: len(good.sent(ins)) for ins in TRIES},
+            spent=spent(good),
         )
 
 
@@ -165,6 +185,13 @@ def _write(address: str, data: str) -> Callable[[CardSession], object]:
     return lambda session: session.write(files)
 
 
+def _certificates(card: SocialSecurityCard) -> None:
+    found = CardCertificates(card)
+    found.public_key()
+    for purpose in FILES:
+        found.certificate(purpose)
+
+
 ACTS: Final[Mapping[str, Callable[[CardSession], object]]] = {
     "read-ssse": _read("SSSEEF06|08|09|4E|0A|0D|$SSSEEF08|00:40|$"),
     "read-insurance": _read("DF03EF05|61|60|$DF02EF05|43:2|$DF01EF16|00:20|$"),
@@ -175,7 +202,7 @@ ACTS: Final[Mapping[str, Callable[[CardSession], object]]] = {
     "change-pin": lambda session: session.change_pin(bytearray(PIN), bytearray(NEW_PIN)),
     "reload-pin": lambda session: session.reload_pin(bytearray(NEW_PIN)),
     "unblock-pin": lambda session: session.unblock_pin(),
-    "certificates": lambda session: session.certificates(),
+    "certificates": lambda session: _certificates(session.card),
 }
 
 

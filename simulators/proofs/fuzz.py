@@ -72,8 +72,8 @@ def run(arguments: Sequence[str] = ()) -> dict[str, Any]:
     `whole_flows` + `parsers` = `inputs`. `depth`: inputs by the number of APDUs that they came to.
     `past_authentication`: share of the whole flows that got past the comparison of the card's
     proof. `accepts`: flows that went to their good end although the card had not proved itself, or
-    a key, a PIN or a write had been refused. `repeated`: flows that sent a command which spends a
-    try more often than the good flow does.
+    a key, a PIN or a write had been refused. `repeated`: flows that showed a key or the PIN to
+    one application more often than the good flow does.
     """
     options = _options(arguments)
     if options.only is not None:

@@ -71,6 +71,8 @@ class StatusRequest(Part, frozen=True, kw_only=True):
     name: Short = ""
     business: Short = ""  # registered application code (应用目录)
 
+    __repr__ = _unshown
+
 
 class Standing(Part, frozen=True, kw_only=True):
     """One of the three answers. `status` is of the open set "normal", "deceased", "lost",

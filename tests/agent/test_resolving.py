@@ -33,9 +33,15 @@ GATE = Scene(kind="library-gate", repeat_window=WINDOW)
 class Box:
     """A stand whose codes the made-up city resolves."""
 
-    def __init__(self, world: SimWorld, service: CodeService | None = None, **place: str) -> None:
+    def __init__(
+        self,
+        world: SimWorld,
+        service: CodeService | None = None,
+        scene: Scene = GATE,
+        **place: str,
+    ) -> None:
         self.world = world
-        self.stand = Stand(world)
+        self.stand = Stand(world, scene=scene)
         self.service = service or CodeService(self.stand.cast, world.monotonic, world.random)
         self.platform = FakePlatform(world, {"code": self.service.handle}, **place)
         self.resolver = PlatformResolver(self.platform, self.stand.references, CODES, GATE)
@@ -91,6 +97,20 @@ def test_a_person_on_the_list_is_refused_by_code_too() -> None:
         assert box.show(box.service.issue("lin")) == "blacklisted"
 
     play(scenario)
+
+
+def test_where_the_scene_asks_how_people_stand_it_asks_of_codes_too() -> None:
+    world = SimWorld(1)
+
+    def scenario() -> None:
+        box = Box(world, scene=replace(GATE, check="ask"))
+        card = next(card for card in box.stand.cast.cards if card.person == "lin")
+        box.stand.city.change(card.card_number, card="lost")
+        assert box.show(box.service.issue("lin")) == "card-lost"
+        assert box.show(box.service.issue("wang")) == "accepted"
+        assert box.stand.city.asked == 2
+
+    world.play(scenario)
 
 
 def refusals(box: Box) -> dict[str, bytes]:

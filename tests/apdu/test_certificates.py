@@ -13,7 +13,7 @@ from apdu.certificate import (
     CertificateUntrusted,
     verify_chain,
 )
-from apdu.certificates import CardCertificates, CertificateAbsent, CertificateOfAnotherKey
+from apdu.certificates import CardCertificates, CertificateAbsent
 from apdu.channel import Transport
 from apdu.processors import ChainFault
 from apdu.social_security import SocialSecurityCard
@@ -35,21 +35,25 @@ CARD = CITY.certificate_authority.files("000001AC", b"\0" + b"\1" * 31, b"\0" + 
 SIGNING = CARD["CERT/0018"]
 
 
-def of(defect: Defect) -> CardCertificates:
-    card = bench(certificates=True, certificate_defect=defect)
-    with card.session() as session:
-        return session.certificates()
+def of(**kind: object) -> CardCertificates:
+    """Of a fresh card, powered and otherwise untouched."""
+    return CardCertificates(SocialSecurityCard(bench(**kind).channel))  # type: ignore[arg-type]
+
+
+def signing(defect: Defect) -> Certificate:
+    return of(certificates=True, certificate_defect=defect).certificate("signing")
 
 
 @pytest.mark.parametrize("interface", [Interface.CONTACT, Interface.CONTACTLESS])
 def test_a_cards_certificates_lead_to_the_citys_root(interface: Interface) -> None:
-    card = bench(interface=interface, certificates=True)
-    with card.session() as session:
-        found = session.certificates()
-    found.verify([ISSUING], [ROOT], sm2=SM2, now=NOW)
-    assert found.public == found.signing.public != found.encryption.public
-    chain = verify_chain(found.signing, [ISSUING], [ROOT], sm2=SM2, now=NOW)
-    assert [one.subject for one in chain[1:]] == [ISSUING.subject, ROOT.subject]
+    found = of(interface=interface, certificates=True)
+    signing, encryption = found.certificate("signing"), found.certificate("encryption")
+    assert found.public_key() == signing.public != encryption.public
+    for one in (signing, encryption):
+        chain = verify_chain(one, [ISSUING], [ROOT], sm2=SM2, now=NOW)
+        assert [one.subject for one in chain[1:]] == [ISSUING.subject, ROOT.subject]
+        assert one.issuer_name == "Made-up Card CA"
+    assert ROOT.issuer_name == "", "who vouches for himself may be anybody"
 
 
 @pytest.mark.parametrize(
@@ -60,27 +64,26 @@ def test_a_cards_certificates_lead_to_the_citys_root(interface: Interface) -> No
         (Defect.SIGNATURE, CertificateUntrusted, "signature"),
         (Defect.ISSUER, CertificateUntrusted, "issuer"),
         (Defect.CRITICAL_EXTENSION, CertificateUntrusted, "extension"),
-        (Defect.OTHER_KEY, CertificateOfAnotherKey, None),
         (Defect.CURVE, CertificateMalformed, "key"),
         (Defect.TRAILING, CertificateMalformed, "trailing"),
     ],
 )
 def test_each_single_defect_is_found_and_named(
-    defect: Defect, kind: type[Fault], reason: str | None
+    defect: Defect, kind: type[Fault], reason: str
 ) -> None:
     with pytest.raises(kind) as caught:
-        of(defect).verify([ISSUING], [ROOT], sm2=SM2, now=NOW)
-    assert caught.value.facts.get("reason") == reason
+        verify_chain(signing(defect), [ISSUING], [ROOT], sm2=SM2, now=NOW)
+    assert caught.value.facts["reason"] == reason
 
 
 def test_another_citys_root_trusts_nobody_here() -> None:
     other = City("339900", b"elsewhere").certificate_authority
     foreign = Certificate.parse(other.root), Certificate.parse(other.issuing)
     with pytest.raises(CertificateUntrusted) as caught:
-        of(Defect.NONE).verify([foreign[1]], [foreign[0]], sm2=SM2, now=NOW)
+        verify_chain(signing(Defect.NONE), [foreign[1]], [foreign[0]], sm2=SM2, now=NOW)
     assert caught.value.facts["reason"] == "signature"
     with pytest.raises(CertificateUntrusted) as caught:
-        of(Defect.NONE).verify([], [foreign[0]], sm2=SM2, now=NOW)
+        verify_chain(signing(Defect.NONE), [], [foreign[0]], sm2=SM2, now=NOW)
     assert caught.value.facts["reason"] == "issuer"
 
 
@@ -104,33 +107,39 @@ def test_the_chain_has_to_be_valid_now(now: int) -> None:
         verify_chain(ROOT, [], [ROOT], sm2=SM2, now=now)
 
 
+@pytest.mark.parametrize("year", [b"0000", b"2\xb2\xb3\xb9"])
+def test_a_year_that_no_calendar_has_is_malformed(year: bytes) -> None:
+    with pytest.raises(CertificateMalformed):
+        Certificate.parse(SIGNING.replace(b"2099", year))
+
+
 def test_times_are_read_in_both_forms() -> None:
     assert ROOT.not_before == 1_577_836_800  # 2020-01-01, UTCTime
     assert ROOT.not_after == 4_102_444_799  # 2099-12-31 23:59:59, GeneralizedTime
-
-
-def test_rights_are_lost_with_the_certificates_and_the_session_goes_on() -> None:
-    from apdu.file_address import parse_address
-
-    card = bench(certificates=True)
-    with card.session() as session:
-        session.read(parse_address("SSSEEF06|09|$"))
-        session.certificates()
-        assert session.read(parse_address("SSSEEF06|09|$"))[0].values == ("测试甲",)
-    assert card.channel.count(0x82) == 2
 
 
 @pytest.mark.parametrize(
     ("generation", "algorithm"), [(Generation.V1, Algorithm.DES3), (Generation.V2, Algorithm.DES3)]
 )
 def test_cards_before_3_0_have_none(generation: Generation, algorithm: Algorithm) -> None:
-    with bench(generation, algorithm).session() as session, pytest.raises(CertificateAbsent):
-        session.certificates()
+    with pytest.raises(CertificateAbsent):
+        of(generation=generation, algorithm=algorithm)
 
 
 def test_an_empty_application_holds_no_certificate() -> None:
-    with bench().session() as session, pytest.raises(CertificateMalformed) as caught:
-        session.certificates()
+    found = of()
+    with pytest.raises(CertificateAbsent) as caught:
+        found.public_key()
+    assert caught.value.facts == {"which": "EF0012"}
+    with pytest.raises(CertificateAbsent) as caught:
+        found.certificate("encryption")
+    assert caught.value.facts == {"which": "EF0019"}
+
+
+def test_a_key_off_the_curve_is_none() -> None:
+    found = CardCertificates(answering({b"\0\xb0\0\0": b"\4" + bytes(63) + b"\1\x62\x82"}))
+    with pytest.raises(CertificateMalformed) as caught:
+        found.public_key()
     assert caught.value.facts == {"which": "EF0012", "reason": "point"}
 
 
@@ -145,12 +154,10 @@ def answering(special: dict[bytes, bytes]) -> SocialSecurityCard:
 
 
 def test_a_file_without_end_is_cut_off() -> None:
-    from apdu.certificates import read_certificates
-
     with pytest.raises(ChainFault):
-        read_certificates(answering({b"\0\xb0": bytes(0xF0) + b"\x90\0"}))
+        CardCertificates(answering({b"\0\xb0": bytes(0xF0) + b"\x90\0"})).public_key()
     with pytest.raises(SecurityStatusNotSatisfied):
-        read_certificates(answering({b"\0\xb0": b"\x69\x82"}))
+        CardCertificates(answering({b"\0\xb0": b"\x69\x82"})).certificate("signing")
 
 
 # -- malformed DER: a fault, never an exception

@@ -257,6 +257,14 @@ def test_the_clients_of_the_interface_fit_together(clients: list[str], code: str
     assert (code, key) in {(p.code, str(p.facts["key"]).split("[0]")[0]) for p in problems(text)}
 
 
+def test_a_program_is_refused_by_answers_only_where_they_are_asked_for() -> None:
+    refuse = '[facade]\nstanding = "refuse"\n'
+    problem = only(WHOLE + refuse)
+    assert (problem.code, problem.facts["key"]) == ("config.needs-key", "facade.standing")
+    window = changed('kind = "library-gate"', 'kind = "service-window"') + refuse
+    parse(window.encode(), "box.toml")
+
+
 def test_only_at_a_counter_may_cards_wait_for_a_program() -> None:
     gate = changed('direction = "entry"', 'direction = "entry"\ntaps = false')
     assert only(gate).facts["key"] == "lanes[entry].taps"

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from smartcard import scard
@@ -171,6 +171,23 @@ def test_a_swap_that_the_watcher_has_not_told_of_yet_is_a_card_gone(
         until(lambda: moves(reader.seen, reader.look(slot.attached)) == 2)
         with pytest.raises(CardGone):
             card.transmit(COMMAND)
+    driver.stop()
+
+
+def test_a_card_that_was_told_of_without_its_atr_has_it_when_it_is_opened(
+    slots: Mapping[str, Slot],
+) -> None:
+    """pcscd 1.9, when a card comes back at once: state 0022 with an unmoved counter and no ATR."""
+    driver = PcscReaders(WORLD, GATE[:1])
+    (reader,) = driver.readers()
+    slots["Onecard Contactless A"].insert(EchoCard(CONTACTLESS_ATR))
+    driver.start()
+    expect(reader, Presence)
+    reader.seen = replace(reader.seen, atr=b"")
+    card = reader.open(reader.seen.count)
+    assert card.atr == CONTACTLESS_ATR
+    assert card.transmit(COMMAND)
+    card.close()
     driver.stop()
 
 

@@ -67,6 +67,10 @@ port = {self.port}
 lease = 20.0
 device_number = "WINDOW-7"
 
+[sign_in]
+enabled = true
+required_for = ["write"]
+
 [[facade.clients]]
 name = "his"
 user = "{USER}"
@@ -162,6 +166,14 @@ def test_eleven_fields_two_steps_and_files(lin: Window) -> None:
         info = f"{cast.card_id(card)}|{card.card_number}|".encode()
         result, output = library.call("iReadCard", b"1", b"2", info, b"SSSEEF06|09|08|$")
         assert (result, output) == (0, f"SSSEEF06|{person.name}|{person.number}|$")
+
+
+def test_what_is_kept_for_staff_is_refused_while_nobody_is_signed_in(lin: Window) -> None:
+    with Library(lin.socket) as library:
+        result, output = library.call("iWriteCard", b"1", b"|", b"DF01EF05|20|$", b"DF01EF05|x|$")
+        assert result == -13
+        assert "没有工作人员登录" in output
+        assert library.call("iReadCardBas", b"1")[0] == 0
 
 
 def hsm(site: Site, question: list[str]) -> str:

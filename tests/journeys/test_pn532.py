@@ -16,10 +16,11 @@ from simulators.cards import Card, Interface
 from simulators.cards.faults import wrong_cryptogram
 from simulators.devices.pn532 import Pn532Chip, Tag
 from simulators.devices.pty import PtyPort
-from simulators.gate import Door, LocalGate
+from simulators.gate import LocalGate
 from simulators.pcscd import Pcscd
 from simulators.people import FOREIGN, Wallet, load_cast
 from simulators.site import DOOR_SLOT, PSAM, until
+from simulators.terminal import Way
 from simulators.timing import TimeTable
 from simulators.vpcd import SOUND, Faults, Moment, Slot, TearAtApdu
 from tests.conftest import LINK
@@ -76,7 +77,7 @@ def doors_with(several: str, folder: Path, pcscd: Pcscd) -> Iterator[Doors]:
         for slot in slots.values():
             stack.callback(slot.remove)
         slots[PSAM].insert(CAST.psam())
-        door = Door("pn532", str(port.path), {"several": several})
+        door = Way("pn532", str(port.path), {"several": several})
         gate = stack.enter_context(LocalGate(CAST, folder, door=door))
         until(lambda: gate.has_psam, "the PSAM is not ready")
         yield Doors(gate, chip, port, slots[DOOR_SLOT], Wallet(CAST))

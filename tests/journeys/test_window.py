@@ -87,6 +87,14 @@ def test_each_identity_that_was_handed_out_says_to_whom_what_for_and_which_field
         assert event.card
 
 
+def test_of_each_basic_read_it_says_how_holder_card_and_business_stood(outcome: Outcome) -> None:
+    read = [event for event in disclosures(outcome) if "name" in str(event.detail["fields"])]
+    assert read
+    for event in read:
+        assert [check.subject for check in event.checks] == ["holder", "card", "business"]
+        assert all(check.source != "none" for check in event.checks)
+
+
 def test_card_code_and_id_card_of_one_person_are_one_person(outcome: Outcome, day: Day) -> None:
     def persons(key: str) -> set[str]:
         rows = [row for row in outcome.rows if row.visit.person == key]

@@ -12,6 +12,7 @@ from agent.facade import wire
 from agent.facade.desk import Connection, Desk
 from agent.facade.disclosure import DisclosureBook
 from agent.facade.means import Means
+from agent.facade.standing import StandingDesk
 from agent.facade.unix import UnixServer
 from agent.facade.web_server import WebServer
 from agent.lanes import InputThread, Lane
@@ -40,14 +41,18 @@ class Live:
         self.seat = ReaderSeat(lane, self.slot, None)
         self.thread = InputThread(world, "reader slot", self.slot.events, self.seat.take)
         self.thread.start()
+        references = self.stand.references
+        unasked = StandingDesk(None, references, "", "record")
+        book = DisclosureBook(Clock(world), cast_store(self.stand.store), references, unasked)
         self.desk = Desk(
             seats=[self.seat],
-            means=Means(world, self.stand.desk.authenticator, KEYS, "WINDOW-7"),
+            means=Means(world, self.stand.desk.authenticator, KEYS, "WINDOW-7", unasked),
             watchdog=self.stand.watchdog,
             results=Results(Texts("en")),
-            book=DisclosureBook(Clock(world), cast_store(self.stand.store), self.stand.references),
+            book=book,
             lease=60.0,
             pin_timeout=30.0,
+            require=lambda capability: None,
         )
         self.path = folder / "sscard.sock"
         self.clients = [

@@ -9,11 +9,14 @@ from agent.facade.call import Answer
 from agent.facade.desk import Connection, Desk
 from agent.facade.disclosure import DisclosureBook
 from agent.facade.means import Means
+from agent.facade.standing import Policy, StandingDesk
 from agent.lanes import InputThread, Lane
 from agent.results import Results
 from agent.seats import ReaderSeat
+from agent.staff import Staff
 from agent.texts import Texts
-from config.model import Capability, FacadeClient
+from apdu.city_keys import CityKeys
+from config.model import Capability, FacadeClient, Kept, SignIn
 from drivers.contract import Interface
 from offline_store.event import Event
 from simulators.cards.ciphers import Algorithm
@@ -21,7 +24,7 @@ from simulators.ceremony import City
 from simulators.people import Cast
 from simulators.world import SimWorld
 from tests.agent.facade.pad import FakePad
-from tests.agent.stand import KEYS, FakeReader, Stand, cast_store
+from tests.agent.stand import APPLICATION, KEYS, FakeReader, Stand, cast_store
 from world import Task
 
 T = TypeVar("T")
@@ -67,7 +70,10 @@ class Counter:
         taps: bool = False,
         cast: Cast | None = None,
         pace: float = 0.002,
+        keys: CityKeys = KEYS,
+        standing: Policy | None = None,
     ) -> None:
+        """`standing`: a status service is asked, and what its answers mean."""
         self.world = world
         self.stand = Stand(world, psam=psam, cast=cast, pace=pace)
         self.slot = FakeReader(world, "slot", Interface.CONTACT, pace=pace)
@@ -87,19 +93,30 @@ class Counter:
         ]
         for thread in self.threads:
             thread.start()
+        references = self.stand.references
+        asked = StandingDesk(
+            self.stand.standing if standing else None, references, APPLICATION, standing or "record"
+        )
+        clock, store = Clock(world), cast_store(self.stand.store)
+        book = DisclosureBook(clock, store, references, asked)
+        self.staff = Staff(world, clock, store, references, SignIn())
         self.desk = Desk(
             seats=self.seats,
-            means=Means(world, self.stand.desk.authenticator, KEYS, "WINDOW-7"),
+            means=Means(world, self.stand.desk.authenticator, keys, "WINDOW-7", asked),
             watchdog=self.stand.watchdog,
             results=Results(Texts("en")),
-            book=DisclosureBook(Clock(world), cast_store(self.stand.store), self.stand.references),
+            book=book,
             lease=LEASE,
             pin_timeout=30.0,
+            require=self.staff.require,
         )
         self.me = self.caller()
 
     def caller(self, who: FacadeClient | None = None) -> Connection:
         return Connection(self.desk, who or client(), "user:clinic uid:1000 pid:7")
+
+    def keep_for_staff(self, *capabilities: Kept) -> None:
+        self.staff.settings = SignIn(enabled=True, required_for=capabilities)
 
     def insert(self, key: str = "lin", reader: FakeReader | None = None) -> None:
         """That card lies there, and the reader's thread has heard of it."""

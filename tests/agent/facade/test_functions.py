@@ -3,13 +3,16 @@
 import pytest
 
 from agent.facade.functions import FUNCTIONS
+from apdu.city_keys import CityKeys
 from drivers.contract import PinCancelled, PinLength, PinMismatch, PinTimeout
 from simulators.cards import Interface as CardInterface
 from simulators.cards.ciphers import Algorithm
 from simulators.cards.contents import Transaction
 from simulators.cards.layout import Generation
 from simulators.ceremony import CardOrder
+from sync.contract.services import ResolvedPerson
 from tests.agent.facade.counter import EVERYTHING, Counter, client, play
+from tests.agent.stand import KEYS
 
 EDITIONS = ["lin", "zhang", "zhao", "qian"]  # 3.0 SM4, 2.0 3DES, 2.0 SSF33, 1.0 3DES
 NAME, NUMBER = "SSSEEF06|09|$", "SSSEEF06|08|$"
@@ -191,6 +194,22 @@ def test_a_pin_is_reset_in_three_steps_by_the_callers_hsm(key: str) -> None:
     play(scenario, psam=False)
 
 
+def test_the_steps_name_a_key_by_the_authoritys_own_address() -> None:
+    def scenario(counter: Counter) -> None:
+        counter.insert("lin")
+        question = counter.good("iReadCard_HSM_Step1", "1", counter.info(), "DF03EF06|5F|$")
+        assert question[1] == "0301"
+        counter.pins.entries = ["222222"]
+        question = counter.good("iReloadPIN_HSM_Step1", "1", counter.info())
+        assert question[1] == "0090"
+        question = counter.good("iReloadPIN_HSM_Step2", counter.hsm_key("PUK", question))
+        assert question[1] == "0175"
+        assert counter.call("iReloadPIN_HSM_Step3", counter.hsm_command(question)).result == 0
+
+    own = {"RK1DF03": "0301", "PUK": "0090", "STK": "0175"}
+    play(scenario, psam=False, keys=CityKeys.of(kids=KEYS.kids, addresses=own))
+
+
 def test_a_pin_is_unblocked_in_three_steps_by_the_callers_hsm() -> None:
     def scenario(counter: Counter) -> None:
         counter.insert("lin")
@@ -213,6 +232,47 @@ def test_the_plain_pin_needs_a_capability_of_its_own() -> None:
         assert told.result == -13
         assert "pin-clear" in told.output
         assert not counter.slot.sent
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("name", sorted(name for name, f in FUNCTIONS.items() if f.supported))
+def test_what_is_kept_for_staff_is_done_for_nobody_else(name: str) -> None:
+    def scenario(counter: Counter) -> None:
+        function = FUNCTIONS[name]
+        assert function.needs
+        counter.keep_for_staff(function.needs)
+        counter.insert("lin")
+        answer = counter.call(name, *["1"] * len(function.parameters))
+        assert answer.result == -13
+        assert "没有工作人员登录" in answer.output
+        assert not counter.slot.sent
+        assert counter.desk.leases.current() == []
+
+    play(scenario)
+
+
+def test_whoever_signs_in_at_the_terminal_signs_in_for_its_programs() -> None:
+    def scenario(counter: Counter) -> None:
+        counter.keep_for_staff("identity")
+        counter.insert("lin")
+        assert counter.call("iReadCardBas", "1").result == -13
+        assert counter.staff.enter(ResolvedPerson(number="519900199203149007", name="甲"))
+        question = counter.good("iReadCardBas_HSM_Step1", "1")
+        counter.staff.leave()
+        assert counter.call("iReadCardBas_HSM_Step2", counter.hsm(question)).result == -13
+        assert counter.staff.enter(ResolvedPerson(number="519900199203149007", name="甲"))
+        told = counter.good("iReadCardBas_HSM_Step2", counter.hsm(question))
+        assert len(told) == 11, "the flow has waited"
+
+    play(scenario)
+
+
+def test_control_what_is_kept_for_staff_is_that_and_no_more() -> None:
+    def scenario(counter: Counter) -> None:
+        counter.keep_for_staff("write", "pin", "pin-clear", "lend-devices")
+        counter.insert("lin")
+        assert counter.call("iReadCardBas", "1").result == 0
 
     play(scenario)
 

@@ -95,6 +95,18 @@ def test_a_step_of_another_flow_is_refused_and_the_waiting_one_goes_on() -> None
     play(scenario)
 
 
+def test_a_step_finds_its_flow_among_two_readers_of_one_caller() -> None:
+    def scenario(counter: Counter) -> None:
+        counter.insert("lin", counter.pad)
+        counter.insert("zhang")
+        counter.pins.entries = ["123456"]
+        assert counter.call("iVerifyPIN", "2").result == 0  # reader "pad" is held, its card powered
+        question = counter.good("iReadCardBas_HSM_Step1", "1")
+        assert len(counter.good("iReadCardBas_HSM_Step2", counter.hsm(question))) == 11
+
+    play(scenario)
+
+
 def test_a_step_without_its_first_is_minus_12() -> None:
     def scenario(counter: Counter) -> None:
         counter.insert("lin")

@@ -9,7 +9,6 @@ from agent.facade import fields
 from agent.facade.errors import row_of, table, told
 from agent.facade.functions import FUNCTIONS, step
 from agent.facade.plans import PLANS
-from agent.staff import StaffNeeded
 from apdu.channel import CardMute
 from apdu.command import Command
 from apdu.status import fault as status_fault
@@ -269,25 +268,3 @@ def test_empty_fields_are_kept(text: str, parts: list[str]) -> None:
 def test_functions_and_plans_agree() -> None:
     first = {name for name in FUNCTIONS if step(name) < 2}
     assert set(PLANS) == {name for name in first if FUNCTIONS[name].supported}
-
-
-def test_what_is_kept_for_staff_needs_somebody_signed_in() -> None:
-    """As `agent.staff.Staff.require` says, before a card is touched."""
-
-    def scenario(counter: Counter) -> None:
-        kept = {"files"}
-
-        def require(capability: str) -> None:
-            if capability in kept:
-                raise StaffNeeded(capability=capability)
-
-        counter.desk.require = require
-        counter.insert()
-        refused = counter.call("iReadCard", "1", "2", INFO, "SSSEEF06|09|$")
-        assert refused.result == -13
-        assert counter.slot.opened == 0
-        assert counter.call("iReadCardBas", "1").result == 0
-        kept.clear()
-        assert counter.call("iReadCard", "1", "2", INFO, "SSSEEF06|09|$").result != -13
-
-    play(scenario)

@@ -250,6 +250,18 @@ class Hanging:
     def close(self) -> None: ...
 
 
+class Saying(Hanging):
+    """Says that much, whatever it is asked."""
+
+    def __init__(self, world: SimWorld, text: bytes) -> None:
+        super().__init__(world)
+        self._text = text
+
+    def recv(self, size: int) -> bytes:
+        said, self._text = self._text[:size], self._text[size:]
+        return said
+
+
 def in_a_history(world: SimWorld, province: Province, accept: Callable[[], Hanging]) -> HttpsSource:
     world.serve((HOST, province.port), accept)
     settings = Settings(name=province.name, kind="https")
@@ -280,6 +292,19 @@ def test_no_wait_outlasts_the_deadline_and_hanging_tasks_do_not_pile_up(
         with pytest.raises(StatusFault) as caught:
             asker.ask(QUESTION, SHORT)
         assert caught.value.code == "status.timeout", "there is room again"
+
+    world.play(scenario)
+
+
+def test_a_chunk_of_less_than_nothing_is_malformed_at_once(province: Province) -> None:
+    world = SimWorld(1)
+    answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\nabc"
+
+    def scenario() -> None:
+        asker = in_a_history(world, province, lambda: Saying(world, answer))
+        with pytest.raises(StatusFault) as caught:
+            asker.ask(QUESTION, SHORT)
+        assert caught.value.code == "status.malformed"
 
     world.play(scenario)
 

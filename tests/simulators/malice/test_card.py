@@ -58,6 +58,14 @@ def test_a_flow_that_does_not_end_is_a_hang() -> None:
         card.transmit(SCRIPT.commands[2])
 
 
+def test_a_command_that_was_sent_again_after_6cxx_is_one_command() -> None:
+    card = MaliciousCard(SCRIPT, [Lie(2, "x", [b"\x6c\x08"])])
+    played(card, *SCRIPT.commands[:3])
+    assert card.sent(0x84) == [b"\x6c\x08"]
+    card.transmit(SCRIPT.commands[3])
+    assert card.sent(0x84) == [GOOD[3][1][-2:]]
+
+
 def test_an_answer_in_pieces_is_one_answer() -> None:
     card = MaliciousCard(SCRIPT)
     played(card)

@@ -138,6 +138,14 @@ def test_control_a_try_that_is_spent_twice_is_found() -> None:
     assert played(replace(subject, run=insistent))[1] == "repeated"
 
 
+def test_a_card_that_says_3_0_is_shown_its_key_once_and_that_is_no_repetition() -> None:
+    subject = named("basic hsm 2.0 DES3 contact")
+    version = bytes.fromhex("00B203")
+    at = next(n for n, c in enumerate(subject.script.commands) if c.startswith(version))
+    tally, wrong = played(subject, [Lie(at, "version", [b"\x03\x043.00" + GOOD])])
+    assert (wrong, tally.ends) == ("", {"card.status": 1})
+
+
 def test_control_a_flow_without_end_is_a_hang() -> None:
     subject = named("basic psam 2.0 DES3 contact")
 

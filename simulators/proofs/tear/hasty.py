@@ -1,13 +1,13 @@
-"""The control of `prove tear`: a desk that accepts a card before its proof was compared.
+"""Controls of `prove tear` at the gate: desks that let in whom they should not.
 
-The product's flow is left as it is; it is handed the card's own proof as the expected one, which
-is what a terminal that does not wait for its PSAM does.
+`HastyDesk` accepts a card before its proof was compared. The product's flow is left as it is; it is
+handed the card's own proof as the expected one, which is what a terminal does that does not wait
+for its PSAM or HSM. `TrustingDesk` takes it that a card is still there when the HSM's answer comes.
 """
 
-from typing import ClassVar
+import time
 
 from agent.reading import CardDesk
-from agent.sam import SamDesk
 from agent.stages import Stages
 from apdu.authentication import (
     Authenticator,
@@ -20,8 +20,6 @@ from apdu.authentication import (
 from apdu.channel import Transport
 from apdu.keys import RKSSSE, Key
 from drivers.contract import CardHandle
-from trust.references import References
-from world import World
 
 INTERNAL_AUTHENTICATE = b"\x00\x88"
 GET_RESPONSE = b"\x00\xc0"
@@ -55,13 +53,15 @@ class Overheard:
 
 
 class HastyAuthenticator:
-    """See `apdu.authentication.Authenticator`; asks the PSAM and does not look at what it says."""
-
-    mode: ClassVar[Mode] = "psam"
+    """See `apdu.authentication.Authenticator`; asks and does not look at what is said."""
 
     def __init__(self, inner: Authenticator, card: Overheard) -> None:
         self._inner = inner
         self._card = card
+
+    @property
+    def mode(self) -> Mode:
+        return self._inner.mode
 
     @property
     def terminal_number(self) -> str:
@@ -98,14 +98,31 @@ class Agreeable:
 class HastyDesk(CardDesk):
     """See `agent.reading.CardDesk`, which it breaks."""
 
-    def __init__(self, world: World, sams: SamDesk, references: References) -> None:
-        super().__init__(world, sams, references)
-        self._clock = world.monotonic
-        self._hasty_sams = sams
-
     def read_in_clear(
         self, handle: CardHandle, stages: Stages, *, leaving: bool = False, reader: str = ""
     ) -> BasicRead:
         card = Overheard(handle)
-        authenticator = HastyAuthenticator(self._hasty_sams.authenticator(), card)
-        return read_basic(card, authenticator, clock=self._clock, stage=stages.begin)
+        asked = HastyAuthenticator(self.authenticator(handle, leaving=leaving), card)
+        return read_basic(card, asked, clock=time.monotonic, stage=stages.begin)
+
+
+class StillThere:
+    """See `agent.hsm.Waiting`; a card that nobody asks."""
+
+    def __init__(self, card: CardHandle) -> None:
+        self.transport = card.transport
+        self.atr = card.atr
+        self.close = card.close
+
+    def transmit(self, command: bytes) -> bytes:
+        return b"\x90\x00"
+
+    def present(self) -> bool:
+        return True
+
+
+class TrustingDesk(CardDesk):
+    """See `agent.reading.CardDesk`, which it breaks."""
+
+    def authenticator(self, handle: CardHandle, *, leaving: bool = False) -> Authenticator:
+        return super().authenticator(StillThere(handle), leaving=leaving)

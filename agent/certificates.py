@@ -1,0 +1,158 @@
+"""What a 3.0 card's certificates are worth: read behind its proof, judged by the key store's
+authorities.
+
+Nothing of the holder is kept of a certificate: what it is for, who issued it, when it is valid, and
+whether it leads to a trusted root. Source: spec social-security-card.md, Cryptography.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from apdu.certificate import Certificate, CertificateMalformed, CertificateUntrusted, verify_chain
+from apdu.certificates import FILES, CardCertificates, CertificateAbsent, Purpose
+from apdu.files import Generation
+from apdu.social_security import SocialSecurityCard
+from drivers.contract import CardHandle
+from trust.keystore import KeyStore
+from trust.sm2 import Sm2
+from world import Fault
+
+ROOT: Final = "card-root-"  # names in the key store: of roots that are trusted by themselves,
+ISSUER: Final = "card-ca-"  # and of authorities on the way to one; DER
+SUFFIX: Final = ".cer"
+
+Result = Literal[
+    "valid", "expired", "not-yet-valid", "unknown-issuer", "broken", "other-key", "absent"
+]
+
+
+class NoCardRoots(Fault):
+    """The key store trusts no authority of cards. Fact: `name`, that one would have."""
+
+    code = "certificate.no-roots"
+
+
+class AuthorityUnusable(Fault):
+    """A file of the key store is no certificate of an authority. Facts: `name`, `reason`."""
+
+    code = "certificate.authority"
+
+
+@dataclass(frozen=True)
+class Authorities:
+    """Who may have issued cards."""
+
+    roots: Sequence[Certificate]
+    intermediates: Sequence[Certificate]
+
+    @classmethod
+    def of(cls, keys: KeyStore) -> "Authorities":
+        """Raises `NoCardRoots`, `AuthorityUnusable` and the key store's faults."""
+        roots, intermediates = _authorities(keys, ROOT), _authorities(keys, ISSUER)
+        if not roots:
+            raise NoCardRoots(name=f"{ROOT}<name>{SUFFIX}")
+        return cls(roots, intermediates)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One certificate. Its facts are empty and 0 where it could not be read."""
+
+    purpose: Purpose
+    result: Result
+    issuer: str = ""
+    not_before: int = 0  # Unix seconds
+    not_after: int = 0
+
+
+class Judge:
+    """Judges cards' certificates at the time `now` (Unix seconds)."""
+
+    def __init__(self, authorities: Authorities, sm2: Sm2, now: int) -> None:
+        self._authorities = authorities
+        self._sm2 = sm2
+        self._now = now
+
+    def judge(self, handle: CardHandle, generation: Generation) -> tuple[Judged, ...]:
+        """All that such a card should have; it has proved itself before.
+
+        Raises `StatusFault`, `ChainFault` and the channel's faults.
+        """
+        if generation is not Generation.V3:
+            return tuple(Judged(purpose, "absent") for purpose in FILES)
+        try:
+            found = CardCertificates(SocialSecurityCard(handle))
+        except CertificateAbsent:
+            return tuple(Judged(purpose, "absent") for purpose in FILES)
+        return tuple(self._judged(found, purpose) for purpose in FILES)
+
+    def _judged(self, found: CardCertificates, purpose: Purpose) -> Judged:
+        try:
+            certificate = found.certificate(purpose)
+        except CertificateAbsent:
+            return Judged(purpose, "absent")
+        except CertificateMalformed:
+            return Judged(purpose, "broken")
+        return Judged(
+            purpose,
+            self._result(found, purpose, certificate),
+            certificate.issuer_name,
+            certificate.not_before,
+            certificate.not_after,
+        )
+
+    def _result(
+        self, found: CardCertificates, purpose: Purpose, certificate: Certificate
+    ) -> Result:
+        # Of the encryption key, which the authority makes, the card shows no public half.
+        if purpose == "signing" and not _is_own(found, certificate):
+            return "other-key"
+        try:
+            verify_chain(
+                certificate,
+                self._authorities.intermediates,
+                self._authorities.roots,
+                sm2=self._sm2,
+                now=self._now,
+            )
+        except CertificateUntrusted as fault:
+            return _untrusted(fault)
+        return "valid"
+
+
+def _is_own(found: CardCertificates, certificate: Certificate) -> bool:
+    """For the key that the card shows, if it shows one at all."""
+    try:
+        return found.public_key() == certificate.public
+    except (CertificateAbsent, CertificateMalformed):
+        return False
+
+
+def _untrusted(fault: CertificateUntrusted) -> Result:
+    if fault.facts["which"] != 0:
+        return "unknown-issuer"  # it has one, who is not to be trusted
+    match fault.facts["reason"]:
+        case "expired":
+            return "expired"
+        case "not-yet-valid":
+            return "not-yet-valid"
+        case "issuer":
+            return "unknown-issuer"
+        case _:
+            return "broken"
+
+
+def _authorities(keys: KeyStore, prefix: str) -> tuple[Certificate, ...]:
+    names = [name for name in keys.names() if name.startswith(prefix) and name.endswith(SUFFIX)]
+    return tuple(_authority(name, keys.read(name)) for name in names)
+
+
+def _authority(name: str, raw: bytes) -> Certificate:
+    try:
+        certificate = Certificate.parse(raw, name)
+    except CertificateMalformed as fault:
+        raise AuthorityUnusable(name=name, reason=fault.facts["reason"]) from fault
+    if not certificate.may_issue(0):
+        raise AuthorityUnusable(name=name, reason="not-a-ca")
+    return certificate

@@ -1,0 +1,73 @@
+"""The status check (卡鉴权) behind the basic read: asked as at a tap, in the disclosure, and, where
+the settings want it, a reason to hand nothing out.
+
+Asked on the reader's own thread with the scene's deadline; what was answered before is read from
+the journal in the turn that writes the disclosure. That nobody answers never refuses.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from agent.clock import ClockReading
+from agent.facade.faults import FacadeFault
+from agent.identity import Identity
+from agent.reading import identity_of
+from agent.reasons import Reason
+from agent.scenes.standing import reason_against
+from agent.standing import Findings, StatusService, recalled
+from agent.standing.memory import Memory
+from apdu.authentication import BasicRead
+from offline_store.event import Check
+from trust.references import References
+
+Policy = Literal["record", "refuse"]
+
+
+class StandsAgainst(FacadeFault):
+    """A status service says that card or holder is not to be served. Fact: `standing`, a reason's
+    code."""
+
+    code = "facade.stands-against"
+
+
+@dataclass(frozen=True, repr=False)
+class Asked:
+    """Whom it was about, and what was found."""
+
+    identity: Identity
+    findings: Findings
+
+
+class StandingDesk:
+    """Asks as the terminal's taps do; with `status` None nobody is asked. `application`:
+    registered application code (应用目录)."""
+
+    def __init__(
+        self, status: StatusService | None, references: References, application: str, policy: Policy
+    ) -> None:
+        self._status = status
+        self._references = references
+        self.application = application
+        self._policy = policy
+
+    def ask(self, read: BasicRead) -> Asked | None:
+        """Waits as long as a tap would. None where nobody is asked."""
+        if self._status is None:
+            return None
+        # Without its dates: those are told as the card has them, be they days or not.
+        dateless = replace(read, issue_date="", expiry_date="")
+        identity = identity_of(dateless, "", self._references)
+        return Asked(identity, self._status.ask(identity))
+
+    def checks(self, memory: Memory, asked: Asked | None, clock: ClockReading) -> tuple[Check, ...]:
+        """In the store's turn: what was found now, else what is remembered."""
+        if asked is None:
+            return ()
+        return recalled(memory, asked.identity, self.application, asked.findings, clock)
+
+    def refusal(self, checks: Sequence[Check]) -> Reason | None:
+        """Why nothing is handed out; None: it is. The business is the business program's."""
+        if self._policy == "record":
+            return None
+        return reason_against([check for check in checks if check.subject != "business"])

@@ -1,0 +1,18 @@
+"""Questions and answers of the services: what names somebody shows nothing of it."""
+
+import pytest
+
+from sync.contract import services
+from sync.contract.messages import Part
+
+NAMES_NOBODY = {services.Answer, services.Standing, services.StatusAnswer}
+SHAPES = [
+    shape
+    for shape in vars(services).values()
+    if isinstance(shape, type) and issubclass(shape, Part) and shape.__module__ == services.__name__
+]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.__name__)
+def test_what_names_somebody_is_not_shown(shape: type[Part]) -> None:
+    assert ("__repr__" in vars(shape)) != (shape in NAMES_NOBODY)
