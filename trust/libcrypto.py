@@ -94,7 +94,8 @@ class Libcrypto:
 
     def verify(self, public: bytes, message: bytes, der: bytes, identity: bytes) -> bool:
         signature = curve.signature_raw(der)
-        return prepared.verify(self._library, self._group, public, message, signature, identity)
+        group = self._generator.group if self._generator else self._group  # its tables help a bit
+        return prepared.verify(self._library, group, public, message, signature, identity)
 
     def public(self, private: bytes) -> bytes:
         library = self._library

@@ -21,6 +21,8 @@ TABLES = "EC_GROUP_precompute_mult"  # deprecated since 3.0: without it all is r
 
 # name → result, arguments
 FUNCTIONS: dict[str, tuple[type | None, tuple[type, ...]]] = {
+    "BN_CTX_free": (None, (_pointer,)),
+    "BN_CTX_new": (_pointer, ()),
     "EC_GROUP_get0_generator": (_pointer, (_pointer,)),
     "EC_GROUP_get0_order": (_pointer, (_pointer,)),
     TABLES: (_int, (_pointer, _pointer)),
@@ -114,16 +116,17 @@ def verify(
 ) -> bool:
     """As `PreparedKey.verify`, for a key that may never come again. Raises `Sm2Failed`."""
     with ExitStack() as owned:
+        scratch = own(library, owned, "BN_CTX_new")  # made once: each call would make its own
         point = own(library, owned, "EC_POINT_new", group)
         must(
             library,
             "EC_POINT_oct2point",
-            library.EC_POINT_oct2point(group, point, b"\x04" + public, 65, None),
+            library.EC_POINT_oct2point(group, point, b"\x04" + public, 65, scratch),
         )
         s = own(library, owned, "BN_bin2bn", signature[32:], 32, None)
         t = own(library, owned, "BN_bin2bn", _t(signature), 32, None)
-        must(library, "EC_POINT_mul", library.EC_POINT_mul(group, point, s, point, t, None))
-        affine = encoded(library, group, point)
+        must(library, "EC_POINT_mul", library.EC_POINT_mul(group, point, s, point, t, scratch))
+        affine = encoded(library, group, point, scratch)
     return _holds(affine, public, message, signature, identity)
 
 
@@ -156,10 +159,12 @@ def decompressed(library: ctypes.CDLL, group: int, public: bytes) -> bytes | Non
         return encoded(library, group, point)
 
 
-def encoded(library: ctypes.CDLL, group: int, point: int) -> bytes | None:
+def encoded(
+    library: ctypes.CDLL, group: int, point: int, scratch: int | None = None
+) -> bytes | None:
     """X‖Y; None for infinity, whose encoding is a single byte."""
     buffer = ctypes.create_string_buffer(65)
-    size = library.EC_POINT_point2oct(group, point, _UNCOMPRESSED, buffer, len(buffer), None)
+    size = library.EC_POINT_point2oct(group, point, _UNCOMPRESSED, buffer, len(buffer), scratch)
     must(library, "EC_POINT_point2oct", size in (1, len(buffer)))
     return buffer.raw[1:] if size == len(buffer) else None
 
@@ -189,5 +194,9 @@ def failed(library: ctypes.CDLL, call: str) -> Sm2Failed:
     return Sm2Failed(library="libcrypto", call=call)
 
 
-_FREED_BY = {"BN_bin2bn": "BN_clear_free", "EC_POINT_new": "EC_POINT_free"}
+_FREED_BY = {
+    "BN_bin2bn": "BN_clear_free",
+    "BN_CTX_new": "BN_CTX_free",
+    "EC_POINT_new": "EC_POINT_free",
+}
 _CURVE = b"".join(number.to_bytes(32) for number in (curve.A, curve.B, *curve.G))

@@ -23,6 +23,7 @@ from world.real import RealWorld
 
 DER = curve.signature_der(EXAMPLE_SIGNATURE) or b""
 FREED_BY = {
+    "BN_CTX_free": "BN_CTX",
     "BN_clear_free": "BN",
     "EC_GROUP_free": "EC_GROUP",
     "EC_POINT_free": "EC_POINT",
@@ -31,6 +32,7 @@ FREED_BY = {
     "EVP_PKEY_free": "EVP_PKEY",
 }
 MADE_BY = {
+    "BN_CTX_new": "BN_CTX",
     "BN_bin2bn": "BN",
     "EC_GROUP_new_by_curve_name": "EC_GROUP",
     "EC_POINT_new": "EC_POINT",

@@ -84,3 +84,13 @@ def test_only_canonical_der_comes_in_from_a_library(name: str) -> None:
 
 def test_control_canonical_der_comes_in() -> None:
     assert signature_raw(sequence_of(R, S)) == SIGNATURE
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_key_made_ready_judges_as_before(backend: str) -> None:
+    key = BACKENDS[backend].verifier(GOOD.public)
+    assert key.verify(GOOD.message, GOOD.signature)
+    assert not key.verify(GOOD.message + b"?", GOOD.signature)
+    assert not key.verify(GOOD.message, GOOD.signature, identity=b"other")
+    with pytest.raises(BadKey):
+        BACKENDS[backend].verifier(bytes(64))
