@@ -135,8 +135,8 @@ class Journal:
             refers = row_id(tip.number, event.refers)
         self.db.execute(
             "INSERT INTO events (id, kind, time_ms, person, scene, lane, verdict, refers,"
-            " body, hash, mac, sealed, asked, offline)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " body, hash, mac, sealed, asked, offline, code)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 row_id(tip.number, event.seq),
                 event.kind,
@@ -152,6 +152,7 @@ class Journal:
                 sealed,
                 event.card if event.asked and not again else None,
                 None if again else event.detail.get(OFFLINE),
+                None if again else event.used_code or None,
             ),
         )
         record = Record(epoch=tip.epoch, seq=event.seq, body=body, hash=digest, mac=mac)

@@ -105,7 +105,13 @@ def _standing(tables: Tables) -> None:
         )
 
 
-STEPS: tuple[Callable[[Tables], None], ...] = (_journal, _standing)
+def _codes(tables: Tables) -> None:
+    """Which codes and tickets were used: `Event.used_code`; NULL: none."""
+    tables.execute("ALTER TABLE events ADD COLUMN code TEXT")
+    tables.execute("CREATE INDEX events_code ON events (code) WHERE code IS NOT NULL")
+
+
+STEPS: tuple[Callable[[Tables], None], ...] = (_journal, _standing, _codes)
 assert len(STEPS) == SCHEMA
 
 

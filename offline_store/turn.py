@@ -92,6 +92,14 @@ class Standing:
     time_ms: int  # of that event
 
 
+@dataclass(frozen=True)
+class Uses:
+    """How often a code was used at this terminal, and when last."""
+
+    count: int
+    last_ms: int = 0
+
+
 class Turn:
     """Valid while `decide` runs, on the store's thread. Sees the turns before it, stored or about
     to be stored in the same COMMIT."""
@@ -147,6 +155,18 @@ class Turn:
             (value, since_ms, until_ms, at_most),
         ).fetchone()
         return int(count)
+
+    def code_uses(self, code: str) -> Uses:
+        """Of the code with this reference, over all that the journal holds, however the clock
+        stood. A use that is recorded as not executed does not count, nor does an empty code."""
+        count, last_ms = self._db.execute(
+            "SELECT count(*), coalesce(max(time_ms), 0) FROM events e"
+            " WHERE code IS NOT NULL AND code = ?"
+            " AND NOT EXISTS"
+            " (SELECT 1 FROM events r WHERE r.refers = e.id AND r.kind = 'recovery')",
+            (code,),
+        ).fetchone()
+        return Uses(count, last_ms)
 
     def _answered(
         self, column: str, value: str, subject: Subject, application: str | None = None
