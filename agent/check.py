@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from agent.devices import DRIVER_GROUPS, configured, driver_of
+from agent.journey.aboard import GNSS
 from agent.reasons import Reason
 from agent.standing.mapping import load_mapping
 from config.faults import ConfigFault, ConfigInvalid, DriverMisfit, UnknownKey, WrongValue
@@ -14,6 +15,7 @@ from config.shape import departures, listed, nearest, shown
 from drivers import registry
 from drivers.contract import Interface, SlotBinding
 from drivers.options import OptionsFault
+from drivers.position.receiver import NmeaReceiver
 from world import World
 
 
@@ -27,6 +29,7 @@ def require_usable(world: World, settings: Settings, file: str) -> None:
     ]
     problems += _unknown_reasons(settings, file)
     problems += _mappings(world, settings)
+    problems += _receiver(world, settings, file)
     if len(problems) == 1:
         raise problems[0]
     if problems:
@@ -53,6 +56,16 @@ def _mappings(world: World, settings: Settings) -> Iterator[ConfigFault]:
                 load_mapping(world, Path(service.mapping))
             except ConfigFault as fault:
                 yield from fault.problems
+
+
+def _receiver(world: World, settings: Settings, file: str) -> Iterator[ConfigFault]:
+    """The options of a vehicle's receiver."""
+    if settings.journey.gnss:
+        receiver = Device(name=GNSS, driver="nmea", options=settings.journey.gnss)
+        try:
+            NmeaReceiver(world, receiver.name, receiver.options)
+        except OptionsFault as fault:
+            yield from _misfits(receiver, fault, file, "journey.gnss")
 
 
 def _problems(

@@ -22,14 +22,19 @@ from agent.facade.facade import Facade
 from agent.facade.standing import StandingDesk
 from agent.facade.unix import FacadeSocketUnusable
 from agent.facade.web_server import FacadePortUnusable
+from agent.fares.rules import RuleBook
 from agent.gate import Gate, device_folders
 from agent.hsm import HsmDesk
+from agent.journey.aboard import Aboard
+from agent.journey.desk import JourneyDesk
+from agent.journey.faults import JourneyOff
 from agent.key_lists import KeyLists
 from agent.reading import CardDesk
 from agent.reasons import Reason
 from agent.resolving import PlatformResolver
 from agent.results import Results
 from agent.scenes import Scene, scene_for
+from agent.signed_lists import EveryList
 from agent.signin import SignInDesk
 from agent.staff import Staff
 from agent.standing import make_status_service
@@ -78,6 +83,8 @@ class Agent:
         data = Path(settings.terminal.data)
         self._lists = Lists(world, data)
         self._key_lists = KeyLists(world, data)
+        self._rule_book = RuleBook(world, data)  # fares, entitlements, lines
+        self._every_list = EveryList(self._lists, self._rule_book.lists)
         self._store = Store(
             world,
             data,
@@ -100,12 +107,14 @@ class Agent:
         self._standing = make_status_service(world, settings, self._keys, self._requests)
         self._staff = Staff(world, self._clock, self._store, self._references, settings.sign_in)
         self._sign_in = self._make_sign_in(settings)
+        self._aboard = self._make_aboard(settings)
         self._ready = False
 
     def start(self) -> None:
         """Serve. A missing reader, card service or network is no reason not to start."""
         self._api.require_free()
         self._store.start()
+        self._start_aboard()
         self._open_gate()
         self._api.start()
         self._connect(self._make_uplink(self._settings))
@@ -120,6 +129,7 @@ class Agent:
         if self._uplink is not None:
             self._uplink.stop(FAREWELL)
         self._api.stop()
+        self._stop_aboard()
         self._store.close()
         LOG.info("%s", self._texts.ui("stopped"))
 
@@ -137,10 +147,14 @@ class Agent:
         gate = Gate(self._world, settings, self._city_keys)
         results = Results(texts, settings.results)
         standing = make_status_service(self._world, settings, self._keys, self._requests)
+        aboard = self._make_aboard(settings)
         moved = settings.sync != self._settings.sync
         uplink = self._make_uplink(settings) if moved else self._uplink
         self._close_gate()
         self._sign_in.cancel()
+        self._stop_aboard()
+        self._aboard = aboard
+        self._start_aboard()
         self._settings, self._texts = settings, texts
         self._staff.settings, self._sign_in = settings.sign_in, self._make_sign_in(settings)
         self._gate, self._results, self._standing = gate, results, standing
@@ -178,7 +192,7 @@ class Agent:
             "devices": self.devices(),
             "sams": [sam_status(status) for status in self._gate.sams.status()],
             "store": msgspec.to_builtins(self._store.status()),
-            "lists": {**self._lists.versions(), **self._key_lists.versions()},
+            "lists": {**self._every_list.versions(), **self._key_lists.versions()},
             "sync": msgspec.to_builtins(self._uplink.status()) if self._uplink else None,
         }
 
@@ -192,7 +206,15 @@ class Agent:
 
     def devices(self) -> list[dict[str, Any]]:
         """All that is no card reader."""
-        return [device_status(placed) for placed in self._gate.devices()]
+        aboard = self._aboard.devices() if self._aboard is not None else ()
+        return [device_status(placed) for placed in (*self._gate.devices(), *aboard)]
+
+    @property
+    def journey(self) -> JourneyDesk:
+        """The vehicle's state. Raises `JourneyOff`."""
+        if self._aboard is None:
+            raise JourneyOff()
+        return self._aboard.desk
 
     def attached(self) -> Sequence[str]:
         return self._gate.attached()
@@ -311,7 +333,7 @@ class Agent:
             self._world,
             settings,
             self._store,
-            self._lists,
+            self._every_list,
             self._key_lists,
             self._keys,
             report=self._tell_link,
@@ -335,6 +357,23 @@ class Agent:
         groups = self._settings.offline_codes.gate_groups
         tickets = Tickets(sm2(), self._key_lists.keys, self._clock.read, groups)
         return OfflineResolver({**ministry.verifiers(), **tickets.verifiers()})
+
+    def _make_aboard(self, settings: Settings) -> Aboard | None:
+        """Where there is a vehicle. Raises `drivers.options.OptionsFault`."""
+        if settings.vehicle is None:
+            return None
+        data, rules = Path(settings.terminal.data), self._rule_book.rules
+        return Aboard(
+            self._world, self._clock, settings.vehicle, settings.journey, self._store, rules, data
+        )
+
+    def _start_aboard(self) -> None:
+        if self._aboard is not None:
+            self._aboard.start()
+
+    def _stop_aboard(self) -> None:
+        if self._aboard is not None:
+            self._aboard.stop()
 
     def _make_sign_in(self, settings: Settings) -> SignInDesk:
         requests, admit = self._requests, self._staff.enter

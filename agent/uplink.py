@@ -5,8 +5,8 @@ from importlib.metadata import version
 
 from agent.key_lists import KeyLists
 from config.model import Agent as Settings
-from offline_store.lists import Lists
 from offline_store.store import Store
+from sync.applier import Handler
 from sync.asking import AT_ONCE
 from sync.contract.services import Service
 from sync.contract.topics import Place
@@ -49,7 +49,7 @@ def make_uplink(
     world: World,
     settings: Settings,
     store: Store,
-    lists: Lists,
+    lists: Handler,
     key_lists: KeyLists,
     keys: KeyStore,
     report: Callable[[Status], None],

@@ -36,6 +36,7 @@ def contradictions(agent: Agent, file: str) -> list[ConfigFault]:
         *(_link(agent.sync, file) if agent.sync else ()),
         *_sign_in(agent, file),
         *_status_services(agent, file),
+        *_vehicle(agent, file),
     ]
 
 
@@ -210,6 +211,12 @@ def _status_services(agent: Agent, file: str) -> Iterator[ConfigFault]:
         for one, other in (("key", "certificate"), ("certificate", "key")):
             if getattr(service, one) is not None and getattr(service, other) is None:
                 yield NeedsKey(file=file, key=f"{key}.{one}", allowed=f"{key}.{other}")
+
+
+def _vehicle(agent: Agent, file: str) -> Iterator[ConfigFault]:
+    """A receiver where nothing moves would be for nobody."""
+    if agent.journey.gnss and agent.vehicle is None:
+        yield NeedsKey(file=file, key="journey.gnss", allowed="vehicle.id")
 
 
 def _loopback(host: str) -> bool:

@@ -258,6 +258,26 @@ class Facade(Settings, frozen=True, kw_only=True):
     clients: tuple[FacadeClient, ...] = ()
 
 
+class Vehicle(Settings, frozen=True, kw_only=True):
+    """The vehicle that this terminal rides in. Without this table it is in none."""
+
+    id: Annotated[
+        str, Meta(pattern=r"^[A-Za-z0-9_-]{1,32}\Z", description='"A-Z a-z 0-9 _ -" ≤ 32')
+    ]
+    line: Annotated[str, Meta(max_length=16)] = ""  # until the driver chooses another one
+    direction: Literal["up", "down"] = "up"
+
+
+class Journey(Settings, frozen=True, kw_only=True):
+    """How a vehicle knows where it is, and what a driver may do."""
+
+    gnss: Options = {}  # of a receiver (NMEA 0183): port, baudrate, …; empty: there is none
+    sure: Annotated[int, Meta(ge=1, le=30)] = 3  # fixes in a row that make a stop certain
+    override_minutes: Annotated[float, Meta(gt=0, le=720)] = 20.0  # a stop chosen by hand holds
+    turn_at_end: bool = True  # at the last stop the direction turns
+    held: Annotated[float, Meta(ge=0, le=600)] = 10.0  # seconds after signing on: no signing off
+
+
 class Agent(Settings, frozen=True, kw_only=True):
     """One terminal's whole configuration."""
 
@@ -282,3 +302,5 @@ class Agent(Settings, frozen=True, kw_only=True):
     watchdog: Watchdog = msgspec.field(default_factory=Watchdog)
     sign_in: SignIn = msgspec.field(default_factory=SignIn)
     facade: Facade | None = None
+    vehicle: Vehicle | None = None
+    journey: Journey = msgspec.field(default_factory=Journey)

@@ -131,6 +131,24 @@ class Turn:
         ).fetchone()
         return None if row is None else Seen(*row)
 
+    def accepted_events(
+        self, person: str, *, scene: str, since_ms: int, at_most: int
+    ) -> list[Event]:
+        """The accepted events of the person in the scene with a time of `since_ms` (unix ms) or
+        later, newest in journal order first. Not executed ones do not count, nor does an unknown
+        person."""
+        if not person:
+            return []
+        rows = self._db.execute(
+            "SELECT body FROM events e WHERE person = ?1 AND person <> '' AND scene = ?2"
+            " AND verdict = 'accepted' AND time_ms >= ?3"
+            " AND NOT EXISTS"
+            " (SELECT 1 FROM events r WHERE r.refers = e.id AND r.kind = 'recovery')"
+            " ORDER BY e.id DESC LIMIT ?4",
+            (person, scene, since_ms, at_most),
+        ).fetchall()
+        return [msgspec.json.decode(body, type=Event) for (body,) in rows]
+
     def last_standing(self, *, card: str, person: str, application: str = "") -> Sequence[Standing]:
         """What status services last answered: of this card, of this person whichever card he
         showed, and of his business under this application code. Whoever is unknown (empty) and

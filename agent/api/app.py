@@ -17,6 +17,8 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from agent.api.feed import END, Feed
+from agent.api.journey import REFUSED as JOURNEY_REFUSED
+from agent.api.journey import Aboard, Nothing, journey_routes
 from agent.loans import DeviceUnknown
 from agent.signin import SignInOff, SignInOpen
 from agent.staff import StaffNeeded
@@ -31,7 +33,7 @@ LONGEST_ROUTE = 64  # characters of a wrong path that an error repeats
 B = TypeVar("B")
 
 
-class Daemon(Protocol):
+class Daemon(Aboard, Protocol):
     """What the API needs of the agent. All of these may wait some milliseconds for the store."""
 
     feed: Feed
@@ -74,10 +76,6 @@ class Loan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seconds: Annotated[float, msgspec.Meta(ge=1, le=3600)] = 600.0
 
 
-class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Body of a call that needs no more than its route."""
-
-
 def application(daemon: Daemon) -> Starlette:
     """The ASGI application for one daemon."""
 
@@ -94,7 +92,7 @@ def application(daemon: Daemon) -> Starlette:
             except BadQuery as fault:
                 return respond_with(fault, 400)
             except Fault as fault:
-                return respond_with(fault, 503)
+                return respond_with(fault, JOURNEY_REFUSED.get(type(fault), 503))
 
         return respond
 
@@ -185,6 +183,7 @@ def application(daemon: Daemon) -> Starlette:
             Route("/v1/sign-in/cancel", order(Nothing, cancel_sign_in), methods=["POST"]),
             Route("/v1/sign-out", order(Nothing, sign_out), methods=["POST"]),
             Route("/v1/traces", traces),
+            *journey_routes(daemon, endpoint, order),
         ],
         exception_handlers={HTTPException: refused},
     )
@@ -221,6 +220,7 @@ REFUSED: Mapping[type[Fault], int] = {
     DeviceUnknown: 404,
     SignInOff: 404,
     SignInOpen: 409,
+    **JOURNEY_REFUSED,
 }
 
 

@@ -12,6 +12,7 @@ from agent.cli import (
     devices,
     doctor,
     journal,
+    journey,
     proving,
     readers,
     signin,
@@ -58,6 +59,7 @@ def build(context: Context) -> typer.Typer:
 
     for room in (
         *(configuration, conform, devices, doctor, journal, proving, readers, signin, sync, tap),
+        journey,
         trace,
     ):
         room.add_to(app, context)

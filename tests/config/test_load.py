@@ -480,3 +480,13 @@ def test_any_single_change_is_settings_or_a_config_fault(way: list[str], value: 
 def test_any_slip_of_the_pen_is_settings_or_a_config_fault(at: int, cut: int, put: str) -> None:
     text = WHOLE[:at] + put + WHOLE[at + cut :]
     settings_or_fault(lambda: parse(text.encode(), "box.toml"))
+
+
+def test_a_receiver_needs_a_vehicle() -> None:
+    gnss = '[journey]\ngnss = { port = "/dev/ttyS1" }\n'
+    problem = only(WHOLE + gnss)
+    assert isinstance(problem, faults.NeedsKey)
+    assert problem.facts["key"] == "journey.gnss"
+    agent = parse((WHOLE + '[vehicle]\nid = "bus-1"\n' + gnss).encode(), "box.toml")
+    assert agent.vehicle is not None
+    assert agent.vehicle.id == "bus-1"

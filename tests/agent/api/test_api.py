@@ -18,6 +18,8 @@ from agent.api.app import PAGE, VERSION
 from agent.api.feed import BACKLOG, Feed
 from agent.api.server import ApiServer, SocketUnusable
 from agent.cli.client import Client, DaemonAbsent, DaemonRefused
+from agent.journey.desk import JourneyDesk
+from agent.journey.faults import JourneyOff
 from agent.loans import DeviceUnknown
 from agent.signin import SignInOff, SignInOpen, SignInUnable
 from agent.staff import StaffNeeded
@@ -97,6 +99,10 @@ class FakeDaemon:
 
     def sign_out(self) -> None:
         self.asked.append(("sign-out",))
+
+    @property
+    def journey(self) -> JourneyDesk:
+        raise JourneyOff()
 
     def sentence(self, fault: Fault) -> str:
         return Texts("en").fault(fault)

@@ -1,0 +1,46 @@
+"""Who somebody is to a city's fares: the classes of a person or of a card.
+
+The list of people goes before the card: who stands in it is judged by it alone, whatever his card's
+type says, so that card and code of one person pay the same.
+"""
+
+from collections.abc import Iterator
+from datetime import date
+
+from agent.fares.ride import Rider
+from agent.fares.rules import Rules
+from agent.fares.tariff import Tariff
+
+DRIVER = "driver"
+
+
+def classes_of(rider: Rider, rules: Rules, day: date | None) -> Iterator[tuple[str, str]]:
+    """(class, how it is known: `person` or `card-TYPE`). `day`: today in China, None when the clock
+    is not known."""
+    listed = rules.entitlements.of(rider.person)
+    if listed:
+        for entitlement in listed:
+            if entitlement.holds(day):
+                yield entitlement.name, "person"
+        return
+    tariff = rules.tariff
+    if tariff is None or is_foreign(rider, tariff):  # another city's class is nothing here
+        return
+    name = tariff.card_types.get(hex_type(rider))
+    if name is not None:
+        yield name, f"card-{hex_type(rider)}"
+
+
+def is_driver(rider: Rider, rules: Rules, day: date | None) -> bool:
+    """Whether he may sign on to a vehicle."""
+    return any(name == DRIVER for name, _ in classes_of(rider, rules, day))
+
+
+def is_foreign(rider: Rider, tariff: Tariff) -> bool:
+    """Whether it is a card of a city that is none of the tariff's."""
+    return bool(rider.city) and rider.city not in tariff.cities
+
+
+def hex_type(rider: Rider) -> str:
+    """The card type in two hex digits, empty for what has none."""
+    return "" if rider.card_type is None else f"{rider.card_type:02X}"

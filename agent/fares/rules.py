@@ -1,0 +1,53 @@
+"""The three signed lists that decide about a fare, as they stood at one moment."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from agent.fares.entitlements import ENTITLEMENTS, Entitlements, read_packed
+from agent.fares.tariff import FARES, Tariff, parse_tariff
+from agent.journey.lines import LINES, LineBook, parse_lines
+from agent.signed_lists import Named, SignedList
+from world import World
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What one decision goes by; `versions` belongs into its event's `lists`."""
+
+    tariff: Tariff | None = None  # None: there never was one
+    entitlements: Entitlements = field(default_factory=Entitlements)
+    lines: LineBook = field(default_factory=LineBook)
+    versions: dict[str, int] = field(default_factory=dict)
+
+
+class RuleBook:
+    """The lists of one terminal; installed by the applier, read by whoever decides."""
+
+    def __init__(self, world: World, data: Path) -> None:
+        """Raises `OSError`, `offline_store.faults.ListUnreadable`."""
+        self._tariff: SignedList[Tariff] = SignedList(world, data, FARES, parse_tariff)
+        self._entitlements: SignedList[Entitlements] = SignedList(
+            world, data, ENTITLEMENTS, read_packed, child="agent.fares.pack"
+        )
+        self._lines: SignedList[LineBook] = SignedList(world, data, LINES, parse_lines)
+
+    @property
+    def lists(self) -> Sequence[Named]:
+        """For `agent.signed_lists.EveryList`."""
+        return (self._tariff, self._entitlements, self._lines)
+
+    def rules(self) -> Rules:
+        """As they stand now. Raises `ListUnreadable`: nobody can be decided about."""
+        tariff, people, lines = (
+            self._tariff.standing,
+            self._entitlements.standing,
+            self._lines.standing,
+        )
+        held = {FARES: tariff, ENTITLEMENTS: people, LINES: lines}
+        return Rules(
+            tariff=tariff.value if tariff else None,
+            entitlements=people.value if people else Entitlements(),
+            lines=lines.value if lines else LineBook(),
+            versions={name: one.version for name, one in held.items() if one is not None},
+        )

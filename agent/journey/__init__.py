@@ -1,0 +1,1 @@
+"""Where a vehicle is: driver, line, direction, stop, shift."""

@@ -1,0 +1,88 @@
+"""The signed list `lines`: a city's stops and lines, with places and fare segments.
+
+Payload: one JSON object as in docs/fares.md. Coordinates are WGS-84, as receivers give them; a map
+in GCJ-02 (火星坐标) lies up to 600 m beside it and has to be converted before.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from agent.signed_lists import Unfit, load_json
+
+LINES = "lines"
+FORM = 1
+
+Direction = Literal["up", "down"]
+Id = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{1,16}\Z")]
+Code = Annotated[int, Meta(ge=0, le=0xFFFF)]  # two bytes of the card's transaction (001E)
+
+
+class _Said(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base: what is not known is an error."""
+
+
+class Stop(_Said, frozen=True, kw_only=True):
+    """A place where people get on and off."""
+
+    id: Id
+    zh: Annotated[str, Meta(min_length=1, max_length=64)]
+    en: Annotated[str, Meta(max_length=64)] = ""
+    code: Code = 0
+    lat: Annotated[float, Meta(ge=-90, le=90)] | None = None
+    lon: Annotated[float, Meta(ge=-180, le=180)] | None = None
+    radius: Annotated[int, Meta(ge=10, le=500)] = 40  # metres
+
+
+class Line(_Said, frozen=True, kw_only=True):
+    """A line: its stops one way and the other, in the order in which they are reached."""
+
+    id: Id
+    zh: Annotated[str, Meta(min_length=1, max_length=64)]
+    en: Annotated[str, Meta(max_length=64)] = ""
+    code: Code = 0
+    up: Annotated[tuple[Id, ...], Meta(min_length=2)]
+    down: tuple[Id, ...] = ()  # empty: a loop, or the way back is the same
+    segments: dict[Id, Annotated[int, Meta(ge=0, le=999)]] = {}  # stop → number of its segment
+
+
+class _Payload(_Said, frozen=True, kw_only=True):
+    form: Literal[1]
+    list: Literal["lines"]
+    stops: tuple[Stop, ...]
+    lines: tuple[Line, ...]
+
+
+class LineBook:
+    """All lines and stops of a version, by id."""
+
+    def __init__(self, stops: tuple[Stop, ...] = (), lines: tuple[Line, ...] = ()) -> None:
+        self.stops = {stop.id: stop for stop in stops}
+        self.lines = {line.id: line for line in lines}
+
+    def course(self, line: str, direction: Direction) -> tuple[Stop, ...]:
+        """The line's stops in the order of that direction; empty for an unknown line."""
+        found = self.lines.get(line)
+        if found is None:
+            return ()
+        way = found.up if direction == "up" else found.down or tuple(reversed(found.up))
+        return tuple(self.stops[stop] for stop in way)
+
+
+def parse_lines(payload: bytes) -> LineBook:
+    """Raises `Unfit`."""
+    said = load_json(payload, _Payload)
+    book = LineBook(said.stops, said.lines)
+    if len(book.stops) != len(said.stops) or len(book.lines) != len(said.lines):
+        raise Unfit("an id stands for two")
+    for stop in said.stops:
+        if (stop.lat is None) != (stop.lon is None):
+            raise Unfit(f"stop {stop.id}: half a place")
+    for line in said.lines:
+        for stop_id in (*line.up, *line.down, *line.segments):
+            if stop_id not in book.stops:
+                raise Unfit(f"line {line.id}: no stop {stop_id}")
+        if line.segments and not {*line.up, *line.down} <= line.segments.keys():
+            raise Unfit(f"line {line.id}: a stop without a segment")
+    return book

@@ -1,0 +1,1 @@
+"""Where a vehicle is: sentences of a satellite receiver come in, places come out."""

@@ -1,0 +1,126 @@
+"""A person's rides in the real journal become the state of the next fare."""
+
+from pathlib import Path
+
+from agent.clock import ClockReading
+from agent.fares import Journey, LastRide, Rider, State, fare
+from agent.fares.history import state_of
+from agent.fares.ride import FARE
+from offline_store.event import Draft, EventKind, Verdict
+from offline_store.store import Entry
+from tests.agent.fares.city import NOON, at, person, rules
+from tests.offline_store.support import Site
+
+SENIOR, STUDENT = person("senior"), person("student")
+RULES = rules()
+BUS = "bus"
+
+
+class Journal:
+    """A real store in which people ride."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store = Site(folder).store()
+        self.store.start()
+
+    def ride(
+        self,
+        who: str,
+        journey: Journey,
+        clock: ClockReading,
+        *,
+        kind: EventKind = "payment-end",
+        verdict: Verdict = "accepted",
+        scene: str = BUS,
+    ) -> int:
+        """Decide and record in one turn, as a scene does; what was paid."""
+        assert RULES.tariff is not None
+        tariff = RULES.tariff
+
+        def decide(turn: object) -> Entry:
+            state = state_of(turn, who, tariff, clock, scene=BUS)  # type: ignore[arg-type]
+            found = fare(journey, Rider(who), RULES, state, clock)
+            return Entry(
+                Draft(
+                    kind=kind,
+                    time_ms=clock.time_ms,
+                    clock=clock.quality,
+                    boot=clock.boot,
+                    scene=scene,
+                    person=who,
+                    verdict=verdict,
+                    amounts={FARE: found.amount_fen},
+                    state=state.recorded(),
+                    detail={"line": journey.line, **found.recorded()},
+                )
+            )
+
+        return self.store.turn(decide).event().amounts[FARE]
+
+    def state(self, who: str, clock: ClockReading) -> State:
+        found: list[State] = []
+
+        def look(turn: object) -> Entry:
+            assert RULES.tariff is not None
+            found.append(state_of(turn, who, RULES.tariff, clock, scene=BUS))  # type: ignore[arg-type]
+            raise LookupError  # nothing is recorded
+
+        try:
+            self.store.turn(look)
+        except LookupError:
+            return found[0]
+        raise AssertionError
+
+
+def test_rides_become_the_state_and_the_record_decides_again(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    bus, other = Journey("1"), Journey("2")
+    try:
+        assert journal.ride(STUDENT, bus, at()) == 100
+        assert journal.ride(STUDENT, other, at(0.5)) == 0  # a transfer
+        assert journal.ride(STUDENT, bus, at(0.6)) == 100  # no second one in a row
+        assert journal.state(STUDENT, at(1)) == State(
+            200, 3, 3, LastRide("1", NOON + 2_160_000, 100)
+        )
+        for record in journal.store.records(None, 0, 100):
+            event = record.event()
+            if event.scene == BUS:
+                again = fare(
+                    Journey(str(event.detail["line"])),
+                    Rider(event.person),
+                    RULES,
+                    State.of(event.state),
+                    ClockReading(event.time_ms, event.clock, event.boot),
+                )
+                assert again.amount_fen == event.amounts[FARE]
+                assert again.explained() == event.detail["steps"]
+    finally:
+        journal.store.close()
+
+
+def test_the_days_cap_is_reached_and_a_new_day_begins_at_its_hour(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    far = Journey("M1", "up", "M11", "M14")
+    try:
+        paid = [journal.ride(STUDENT, far, at(hour / 10)) for hour in range(4)]
+        assert paid == [370, 230, 0, 0]
+        assert journal.state(STUDENT, at(15.9)).paid_today == 600  # 03:54
+        assert journal.state(STUDENT, at(16)).paid_today == 0  # 04:00
+        assert journal.ride(STUDENT, far, at(16)) == 370
+    finally:
+        journal.store.close()
+
+
+def test_only_accepted_rides_of_that_person_and_scene_before_now_count(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    bus = Journey("1")
+    try:
+        journal.ride(STUDENT, bus, at(), verdict="refused")
+        journal.ride(STUDENT, bus, at(), kind="intent", verdict="unknown")
+        journal.ride(STUDENT, bus, at(), scene="elsewhere")
+        journal.ride(STUDENT, bus, at(5))  # the clock was wrong then
+        journal.ride(SENIOR, bus, at())
+        assert journal.state(STUDENT, at(1)) == State()
+        assert journal.state("", at(1)) == State()
+    finally:
+        journal.store.close()

@@ -1,0 +1,256 @@
+"""Fare lists, entitlements and lines: whole or refused with the place; swapped; never older."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.fares.entitlements import entitlements_payload, packed, read_packed
+from agent.fares.rules import RuleBook
+from agent.fares.tariff import parse_tariff
+from agent.journey.lines import parse_lines
+from agent.signed_lists import EveryList, ListWrong, Unfit
+from offline_store.faults import ListNotLoaded, ListRolledBack, ListUnknown, ListUnreadable
+from offline_store.lists import Lists
+from simulators.world import SimWorld
+from tests.agent.fares.city import FARES_JSON, LINES_JSON, PEOPLE, person
+from trust.envelope import Envelope, Manifest
+from world.real import RealWorld
+
+
+def envelope(name: str, version: int, payload: bytes) -> Envelope:
+    manifest = Manifest(
+        kind="list", name=name, version=version, audience="*", issuer="city", created=1
+    )
+    return Envelope(manifest, payload)
+
+
+def changed(payload: bytes, **fields: Any) -> bytes:
+    return msgspec.json.encode(msgspec.json.decode(payload) | fields)
+
+
+def handler(book: RuleBook, tmp_path: Path) -> EveryList:
+    return EveryList(Lists(RealWorld(), tmp_path), book.lists)
+
+
+def test_lists_come_into_force_and_are_there_after_a_restart(tmp_path: Path) -> None:
+    book = RuleBook(RealWorld(), tmp_path)
+    every = handler(book, tmp_path)
+    before = book.rules()
+    every.install(envelope("fares", 3, FARES_JSON))
+    every.install(envelope("lines", 4, LINES_JSON))
+    every.install(envelope("entitlements", 5, entitlements_payload(PEOPLE)))
+    assert every.versions() == {"fares": 3, "lines": 4, "entitlements": 5}
+    assert before.tariff is None  # what was taken before the swap stays as it was
+    again = RuleBook(RealWorld(), tmp_path).rules()
+    assert again.versions == book.rules().versions == every.versions()
+    assert again.tariff == book.rules().tariff
+    assert {one.name for one in again.entitlements.of(person("both"))} == {"disabled", "student"}
+
+
+def test_an_older_version_never_comes_back_even_after_the_file_is_lost(tmp_path: Path) -> None:
+    book = RuleBook(RealWorld(), tmp_path)
+    every = handler(book, tmp_path)
+    every.install(envelope("fares", 7, FARES_JSON))
+    (tmp_path / "rules" / "fares-7.list").unlink()
+    book = RuleBook(RealWorld(), tmp_path)
+    with pytest.raises(ListUnreadable):
+        book.rules()
+    with pytest.raises(ListRolledBack):
+        handler(book, tmp_path).install(envelope("fares", 6, FARES_JSON))
+    handler(book, tmp_path).install(envelope("fares", 7, FARES_JSON))
+    assert book.rules().versions == {"fares": 7}
+
+
+def test_a_damaged_file_falls_back_to_the_one_before(tmp_path: Path) -> None:
+    book = RuleBook(RealWorld(), tmp_path)
+    every = handler(book, tmp_path)
+    for version in (1, 2, 3):
+        every.install(envelope("fares", version, FARES_JSON))
+    files = sorted(path.name for path in (tmp_path / "rules").glob("*.list"))
+    assert files == ["fares-2.list", "fares-3.list"]
+    (tmp_path / "rules" / "fares-3.list").write_bytes(FARES_JSON.replace(b"200", b"100"))
+    assert RuleBook(RealWorld(), tmp_path).rules().versions == {"fares": 2}
+
+
+def test_a_list_that_is_wrong_leaves_the_old_one(tmp_path: Path) -> None:
+    book = RuleBook(RealWorld(), tmp_path)
+    every = handler(book, tmp_path)
+    every.install(envelope("fares", 1, FARES_JSON))
+    wrong = changed(FARES_JSON, card_types={"03": "nobody"})
+    with pytest.raises(ListWrong) as raised:
+        every.install(envelope("fares", 2, wrong))
+    assert raised.value.facts["problem"] == "card_types.03: no concession nobody"
+    assert every.versions() == {"fares": 1}
+    every.install(envelope("fares", 2, FARES_JSON))
+
+
+def test_a_disk_that_takes_nothing_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = RealWorld()
+    book = RuleBook(world, tmp_path)
+    every = handler(book, tmp_path)
+    every.install(envelope("fares", 1, FARES_JSON))
+
+    def full(*_: object) -> None:
+        raise OSError(28, "no space")
+
+    monkeypatch.setattr(world, "replace_file", full)
+    with pytest.raises(ListNotLoaded):
+        every.install(envelope("fares", 2, FARES_JSON))
+    assert every.versions() == {"fares": 1}
+
+
+def test_a_list_that_nobody_uses_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ListUnknown):
+        handler(RuleBook(RealWorld(), tmp_path), tmp_path).install(envelope("menu", 1, b"{}"))
+
+
+def test_decisions_go_on_while_lists_are_swapped(tmp_path: Path) -> None:
+    """Every decision sees one version of all three, whichever task is when."""
+    for seed in range(20):
+        world = SimWorld(seed)
+
+        def scenario(world: SimWorld = world, folder: Path = tmp_path / str(seed)) -> None:
+            folder.mkdir()
+            book = RuleBook(world, folder)
+            every = EveryList(Lists(world, folder), book.lists)
+
+            def swap() -> None:
+                for version in range(1, 6):
+                    amount = changed(FARES_JSON, minimum=version)
+                    every.install(envelope("fares", version, amount))
+
+            task = world.spawn(swap, name="applier")
+            while task.alive:
+                rules = book.rules()
+                if rules.tariff is not None:
+                    assert rules.tariff.minimum == rules.versions["fares"]
+                world.wait(0.001)
+
+        world.play(scenario)
+
+
+WRONG_FARES: dict[str, dict[str, Any]] = {
+    "form": {"form": 2},
+    "another list": {"list": "lines"},
+    "unknown field": {"gift": 1},
+    "no table": {"tables": []},
+    "negative amount": {"tables": [{"kind": "flat", "name": "x", "amount": -1}]},
+    "far too dear": {"tables": [{"kind": "flat", "name": "x", "amount": 1_000_001}]},
+    "no such kind": {"tables": [{"kind": "lottery", "name": "x"}]},
+    "no such window": {"tables": [{"kind": "flat", "name": "x", "amount": 1, "when": ["x"]}]},
+    "falling segments": {"tables": [{"kind": "segments", "name": "x", "upto": [[1, 9], [2, 8]]}]},
+    "unsorted segments": {"tables": [{"kind": "segments", "name": "x", "upto": [[2, 9], [1, 8]]}]},
+    "one price for two": {"tables": [{"kind": "segments", "name": "x", "upto": [[1, 1], [1, 2]]}]},
+    "two prices": {"discounts": [{"name": "x", "percent": 1, "off": 1}]},
+    "no price": {"discounts": [{"name": "x"}]},
+    "more than all": {"discounts": [{"name": "x", "percent": 101}]},
+    "eighth day": {"windows": [{"name": "x", "days": [8]}]},
+    "25 o'clock": {"windows": [{"name": "x", "begins": "25:00"}]},
+    "two windows of one name": {"windows": [{"name": "x"}, {"name": "x"}]},
+    "cap for nobody": {"caps": [{"name": "x", "amount": 1, "classes": ["nobody"]}]},
+    "odd coin": {"rounding": {"to": 7}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG_FARES)
+def test_a_fare_list_that_does_not_fit_together_is_refused(name: str) -> None:
+    with pytest.raises(Unfit):
+        parse_tariff(changed(FARES_JSON, **WRONG_FARES[name]))
+
+
+STOP = {"id": "A", "zh": "甲"}
+WRONG_LINES: dict[str, dict[str, Any]] = {
+    "a stop that is not there": {"lines": [{"id": "1", "zh": "1", "up": ["S1", "S99"]}]},
+    "a line of one stop": {"lines": [{"id": "1", "zh": "1", "up": ["S1"]}]},
+    "half a place": {"stops": [{**STOP, "lat": 1.0}], "lines": []},
+    "two stops of one id": {"stops": [STOP, STOP], "lines": []},
+    "off the earth": {"stops": [{**STOP, "lat": 91.0, "lon": 1.0}], "lines": []},
+    "a stop without segment": {
+        "lines": [{"id": "1", "zh": "1", "up": ["S1", "S2"], "segments": {"S1": 1}}]
+    },
+}
+
+
+@pytest.mark.parametrize("name", WRONG_LINES)
+def test_lines_that_do_not_fit_together_are_refused(name: str) -> None:
+    with pytest.raises(Unfit):
+        parse_lines(changed(LINES_JSON, **WRONG_LINES[name]))
+
+
+def _single_defects(payload: bytes) -> Iterator[bytes]:
+    yield payload[:-1]
+    yield payload + b"x\n"
+    yield payload.replace(b"\n", b"\r\n")
+    yield payload.replace(b" senior ", b" Senior ")
+    yield payload.replace(b" 0 0", b" 0")
+    yield payload.replace(b'"entries":11', b'"entries":10')
+    yield payload.replace(b'"form":1', b'"form":2')
+    yield payload.replace(b"entitlements", b"blacklist")
+    yield b""
+
+
+@pytest.mark.parametrize("at", range(9))
+def test_entitlements_with_one_defect_are_refused(at: int) -> None:
+    payload = entitlements_payload(PEOPLE)
+    broken = list(_single_defects(payload))[at]
+    assert broken != payload
+    with pytest.raises(Unfit):
+        read_packed(packed(broken))
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_list_or_unfit(payload: bytes) -> None:
+    for parse in (parse_tariff, parse_lines, packed):
+        with pytest.raises(Unfit):
+            parse(payload)
+
+
+references = st.binary(min_size=32, max_size=32).map(bytes.hex)
+
+
+@given(
+    st.lists(st.tuples(references, st.sampled_from(["senior", "staff"]), st.just(0), st.just(0))),
+    references,
+)
+def test_who_is_in_the_list_is_found_and_nobody_else(
+    entries: list[tuple[str, str, int, int]], stranger: str
+) -> None:
+    found = read_packed(packed(entitlements_payload(entries)))
+    assert len(found) == len(entries)
+    for one in {entry[0] for entry in entries} | {stranger}:
+        names = sorted(name for who, name, _, _ in entries if who == one)
+        assert sorted(entitlement.name for entitlement in found.of(one)) == names
+
+
+def test_entitlements_are_packed_by_a_child_that_says_what_is_wrong(tmp_path: Path) -> None:
+    book = RuleBook(RealWorld(), tmp_path)
+    every = handler(book, tmp_path)
+    payload = entitlements_payload(PEOPLE)
+    every.install(envelope("entitlements", 1, payload))
+    with pytest.raises(ListWrong) as raised:
+        every.install(envelope("entitlements", 2, payload.replace(b" senior ", b" Senior ")))
+    assert raised.value.facts["problem"] == "line 2"
+    assert every.versions() == {"entitlements": 1}
+    kept = sorted(path.name for path in (tmp_path / "rules").iterdir())
+    assert kept == ["entitlements-1.list", "entitlements.json"]
+
+
+def test_a_child_that_is_killed_leaves_the_old_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = RealWorld()
+    every = handler(RuleBook(world, tmp_path), tmp_path)
+    payload = entitlements_payload(PEOPLE)
+    every.install(envelope("entitlements", 1, payload))
+    monkeypatch.setattr(world, "run", lambda *_, **__: -9)
+    every = handler(RuleBook(world, tmp_path), tmp_path)
+    with pytest.raises(ListNotLoaded):
+        every.install(envelope("entitlements", 2, payload))
+    assert every.versions() == {"entitlements": 1}

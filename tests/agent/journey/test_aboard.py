@@ -1,0 +1,113 @@
+"""Desk, receiver and the real journal together: a bus drives along its line by the satellites."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from agent.clock import Clock
+from agent.fares import Rider
+from agent.fares.ride import CONCESSION, FARE
+from agent.fares.rules import Rules
+from agent.identity import Identity
+from agent.journey.aboard import Aboard
+from agent.journey.shift import CLOSED, OPENED, StoreLedger, summarise
+from config.model import Journey, Vehicle
+from drivers.contract import DeviceState
+from drivers.options import OptionsFault
+from drivers.position.receiver import NmeaReceiver
+from offline_store.event import Authentication, Draft
+from offline_store.store import Entry, Store
+from simulators.devices.gnss import GnssSimulator, way
+from tests.agent.fares.city import rules
+from tests.agent.journey.stand import ANN
+from tests.drivers.contract.reader import until
+from tests.offline_store.support import MemoryKeys
+from world.real import RealWorld
+
+WORLD = RealWorld()
+PASSED = Authentication(mode="psam", result="passed")
+DRIVER = Identity("card-contactless", "c" * 64, "", ANN, None, None, PASSED)
+
+
+@contextmanager
+def bus(folder: Path, keys: MemoryKeys, by: Rules) -> Iterator[tuple[Aboard, Store]]:
+    clock = Clock(WORLD)
+    store = Store(WORLD, folder, terminal="bus-1", boot=clock.read().boot, keys=keys)
+    store.start()
+    settings = Journey(gnss={"port": str(folder / "gnss")}, sure=2)
+    vehicle = Vehicle(id="bus-1", line="9")
+    aboard = Aboard(WORLD, clock, vehicle, settings, store, lambda: by, folder)
+    aboard.start()
+    try:
+        yield aboard, store
+    finally:
+        aboard.stop()
+        store.close()
+
+
+def pay(store: Store, amount: int, concession: str = "") -> None:
+    clock = Clock(WORLD).read()
+    draft = Draft(
+        kind="payment-end",
+        time_ms=clock.time_ms,
+        clock=clock.quality,
+        boot=clock.boot,
+        scene="bus",
+        credential="purse",
+        verdict="accepted",
+        amounts={FARE: amount},
+        detail={CONCESSION: concession} if concession else {},
+    )
+    store.turn(lambda turn: Entry(draft))
+
+
+def test_a_bus_drives_its_line_and_its_shift_survives_a_restart(tmp_path: Path) -> None:
+    by, keys = rules(), MemoryKeys()
+    course = [(s.lat, s.lon) for s in by.lines.course("9", "up") if s.lat and s.lon]
+    with GnssSimulator(tmp_path / "gnss") as gnss:
+        with bus(tmp_path, keys, by) as (aboard, store):
+            [placed] = aboard.devices()
+            until(lambda: aboard.devices()[0].status.state is DeviceState.READY)
+            assert placed.status.name == "gnss"
+            assert aboard.desk.sign(DRIVER, Rider(ANN)) == "on"
+            for place in way(course[:3], step=20.0):
+                before = aboard.devices()[0].status.counters.get("fixes", 0)
+                gnss.tell(*place)
+                until(lambda n=before: aboard.devices()[0].status.counters.get("fixes", 0) > n)  # type: ignore[misc]
+            gnss.tell(*course[2])
+            until(lambda: aboard.desk.journey().boarded == "S3")
+            pay(store, 250)
+            pay(store, 0, "senior")
+        with bus(tmp_path, keys, by) as (aboard, store):
+            assert aboard.desk.journey().boarded == "S3"
+            pay(store, 200)
+            summary = aboard.desk.summary()
+            assert summary is not None
+            assert (summary.rides, summary.amount) == (3, 450)
+            aboard.desk.sign_off()
+            ledger = StoreLedger(store)
+            events = [event for _, event in ledger.after(None)]
+            assert [e.reason for e in events if e.scene == "driver-shift"] == [OPENED, CLOSED]
+            assert events[-1].detail["amount"] == 450
+            assert ledger.head() == (events[-1].epoch, events[-1].seq)
+
+
+def test_more_events_than_a_page_are_all_counted(tmp_path: Path) -> None:
+    with bus(tmp_path, MemoryKeys(), rules()) as (aboard, store):
+        aboard.desk.sign(DRIVER, Rider(ANN))
+        for _ in range(450):
+            pay(store, 1)
+        summary = aboard.desk.summary()
+        assert summary is not None
+        assert summary.rides == 450
+        assert summarise(e for _, e in StoreLedger(store).after(None)).amount == 450
+
+
+@pytest.mark.parametrize("options", [{}, {"port": "/dev/x", "silent": 0.1}])
+def test_options_that_do_not_fit_are_told_before_anything_starts(
+    options: dict[str, object],
+) -> None:
+    with pytest.raises(OptionsFault):
+        NmeaReceiver(WORLD, "gnss", options)

@@ -1,0 +1,123 @@
+"""NMEA 0183: what is a sentence, what is a fix, and that no bytes are an exception."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drivers.position.nmea import LONGEST, Fix, Sentences, checked, read_fix, sentence
+from simulators.devices.gnss import fix_sentences
+
+RMC = "GNRMC,123519.00,A,3000.30000,N,12000.60000,E,022.4,084.4,230926,,,A"
+GGA = "GPGGA,123519.00,3000.30000,N,12000.60000,E,1,08,0.9,545.4,M,46.9,M,,"
+
+
+def heard(*data: bytes) -> list[str]:
+    sentences = Sentences()
+    return [text for chunk in data for text in sentences.feed(chunk)]
+
+
+def test_the_example_of_the_standard_holds() -> None:
+    """Public example of a GGA sentence with its checksum."""
+    line = b"$GPGGA,123519,4807.038,N,01131.000,E,1,08,0.9,545.4,M,46.9,M,,*47"
+    fix = read_fix(checked(line) or "")
+    assert fix is not None
+    assert (round(fix.lat, 6), round(fix.lon, 6)) == (48.1173, 11.516667)
+    rmc = b"$GPRMC,123519,A,4807.038,N,01131.000,E,022.4,084.4,230394,003.1,W*6A"
+    assert checked(rmc) is not None
+
+
+def test_rmc_and_gga_say_the_same_place() -> None:
+    one, other = read_fix(RMC), read_fix(GGA)
+    assert one is not None
+    assert other is not None
+    assert (one.time, one.lat, one.lon) == (other.time, other.lat, other.lon)
+    assert (round(one.lat, 6), round(one.lon, 6)) == (30.005, 120.01)
+    assert one.speed == pytest.approx(11.52, abs=0.01)
+    assert other.speed is None
+
+
+@pytest.mark.parametrize("talker", ["GN", "GP", "BD", "GB"])
+def test_every_talker_of_a_chinese_receiver_is_heard(talker: str) -> None:
+    assert read_fix(talker + RMC[2:]) == read_fix(RMC)
+
+
+@pytest.mark.parametrize(("side", "sign"), [("N", 1), ("S", -1)])
+def test_the_letters_are_the_signs(side: str, sign: int) -> None:
+    fix = read_fix(RMC.replace(",N,", f",{side},"))
+    assert fix is not None
+    assert fix.lat * sign > 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        RMC.replace(",A,", ",V,", 1),
+        RMC[:-1] + "N",
+        RMC[:-1] + "S",
+        RMC.replace("3000.3", "9100.3"),
+        RMC.replace("3000.3", "3060.3"),
+        RMC.replace("12000.6", "18100.6"),
+        RMC.replace(",N,", ",X,"),
+        RMC.replace(",N,", ",,"),
+        RMC.replace(",E,", ",NE,"),
+        RMC.replace("3000.30000", ""),
+        RMC.replace("3000.30000", "nan"),
+        RMC.replace("3000.30000", "-3000.3"),
+        RMC.replace("GNRMC", "XXRMC"),
+        GGA.replace(",1,08", ",0,08"),
+        GGA.replace(",1,08", ",7,08"),
+        GGA.replace(",1,08", ",8,08"),
+        GGA.replace(",1,08", ",,08"),
+        "GNGSV,1,1,00",
+        "GNRMC",
+        "",
+    ],
+)
+def test_what_is_no_fix_now_is_none(text: str) -> None:
+    assert read_fix(text) is None
+
+
+def test_a_stream_is_cut_wherever_it_is_cut() -> None:
+    stream = sentence(RMC) + b"\r\n\xff\x00junk\n" + sentence(GGA)
+    for at in range(len(stream)):
+        assert heard(stream[:at], stream[at:]) == [RMC, GGA]
+
+
+def test_every_single_bit_that_turns_over_is_found() -> None:
+    line = sentence(RMC).strip()
+    for at in range(len(line)):
+        for bit in range(8):
+            turned = line[:at] + bytes([line[at] ^ 1 << bit]) + line[at + 1 :]
+            if turned.upper() != line:  # the checksum's own letters may be small
+                assert checked(turned) is None, turned
+
+
+def test_endless_bytes_without_an_end_are_held_in_bounded_memory() -> None:
+    sentences = Sentences()
+    for _ in range(1000):
+        assert list(sentences.feed(b"$GNRMC,1" * 50)) == []
+        assert len(sentences._rest) <= LONGEST
+    assert sentences.garbled == 1000 * (450 // LONGEST)
+
+
+@given(st.lists(st.binary(max_size=200), max_size=10))
+def test_any_bytes_are_sentences_or_counted(chunks: list[bytes]) -> None:
+    for text in heard(*chunks):
+        assert read_fix(text) is None or isinstance(read_fix(text), Fix)
+
+
+@given(st.text(st.characters(min_codepoint=32, max_codepoint=126, exclude_characters="*$")))
+def test_any_text_with_a_right_checksum_is_a_fix_or_none(text: str) -> None:
+    for kind in ("RMC", "GGA"):
+        fix = read_fix(f"GN{kind},{text}")
+        assert fix is None or (abs(fix.lat) <= 90 and abs(fix.lon) <= 180)
+
+
+@given(st.floats(-89.9, 89.9), st.floats(-179.9, 179.9), st.integers(0, 86_399))
+def test_what_the_simulator_says_is_what_is_heard(lat: float, lon: float, second: int) -> None:
+    found = [read_fix(text) for text in heard(fix_sentences(lat, lon, second))]
+    assert len(found) == 2
+    for fix in found:
+        assert fix is not None
+        assert fix.lat == pytest.approx(lat, abs=1e-6)
+        assert fix.lon == pytest.approx(lon, abs=1e-6)
