@@ -46,6 +46,7 @@ def main() -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     world = RealWorld()
     world.end_on_defect()
+    world.return_large_blocks()
     texts = Texts(language_of("auto", os.environ.get("LANG", "")))
     try:
         settings = load(world, path)

@@ -55,6 +55,7 @@ BINARY: Final[Sequence[tuple[str, Callable[[bytes], bool]]]] = (
     ("ministry-two-level", _two_level),
     ("alipay-city", lambda content: content[:2] in (b"\x54\x01", b"\x54\x02")),
     ("alipay-bus", lambda content: content[:2] == b"\x02\x01"),
+    ("onecard-ticket", lambda content: content[:4] == b"OCT:"),  # ours (docs/ticket-codes.md)
 )
 NOMINATED: Final[Sequence[tuple[str, Callable[[bytes], bool]]]] = (
     ("tencent", lambda content: content[:2] == b"TX"),

@@ -28,6 +28,7 @@ from agent.hsm import HsmDesk
 from agent.journey.aboard import Aboard
 from agent.journey.desk import JourneyDesk
 from agent.journey.faults import JourneyOff
+from agent.key_lists import KeyLists
 from agent.reading import CardDesk
 from agent.reasons import Reason
 from agent.resolving import PlatformResolver
@@ -40,10 +41,13 @@ from agent.standing import make_status_service
 from agent.status import device_status, sam_status, sign_in_status, tap_status
 from agent.tap import TapReport, Taps
 from agent.texts import Texts
+from agent.tickets.resolver import Tickets
 from agent.traces import Traces
 from agent.transit.build import make_fares, make_payments
 from agent.transit.fares import FareSource
 from agent.transit.paying import Payments
+from agent.transit_codes.memory import CodeMemory
+from agent.transit_codes.resolver import MinistryCodes, OfflineResolver
 from agent.uplink import PlatformRequests, make_uplink
 from agent.watchdog import Watchdog
 from config.model import Agent as Settings
@@ -56,6 +60,7 @@ from offline_store.store import Store
 from sync.uplink import Status, Uplink
 from trust.keystore import FileKeyStore, KeyStore, Layered, SystemdCredentials
 from trust.references import References
+from trust.sm2 import sm2
 from world import Fault, World
 
 LOG = logging.getLogger("onecard")
@@ -80,6 +85,7 @@ class Agent:
         self._references = References(self._keys.read("city-reference"))
         data = Path(settings.terminal.data)
         self._lists = Lists(world, data)
+        self._key_lists = KeyLists(world, data)
         self._rule_book = RuleBook(world, data)  # fares, entitlements, lines
         self._every_list = EveryList(self._lists, self._rule_book.lists)
         self._store = Store(
@@ -190,7 +196,7 @@ class Agent:
             "devices": self.devices(),
             "sams": [sam_status(status) for status in self._gate.sam_slots()],
             "store": msgspec.to_builtins(self._store.status()),
-            "lists": self._every_list.versions(),
+            "lists": {**self._every_list.versions(), **self._key_lists.versions()},
             "sync": msgspec.to_builtins(self._uplink.status()) if self._uplink else None,
         }
 
@@ -269,7 +275,11 @@ class Agent:
             scene=scene,
             results=self._results,
             desk=desk,
-            codes=CodeDesk(Router(settings.codes), {"platform": self._resolver()}),
+            codes=CodeDesk(
+                Router(settings.codes),
+                {"platform": self._resolver(), "offline": self._offline_resolver()},
+            ),
+            code_memory=CodeMemory(settings.offline_codes.interval),
             documents=DocumentDesk(self._references),
             watchdog=self._watchdog,
             standing=self._standing,
@@ -347,7 +357,13 @@ class Agent:
         if settings.sync is None:
             return None
         return make_uplink(
-            self._world, settings, self._store, self._every_list, self._keys, report=self._tell_link
+            self._world,
+            settings,
+            self._store,
+            self._every_list,
+            self._key_lists,
+            self._keys,
+            report=self._tell_link,
         )
 
     def _hsm(self) -> HsmDesk | None:
@@ -361,6 +377,13 @@ class Agent:
         """Without a platform it says so, of each code."""
         settings = self._settings
         return PlatformResolver(self._requests, self._references, settings.codes, settings.scene)
+
+    def _offline_resolver(self) -> OfflineResolver:
+        """Codes that are verified here, by the signed lists of keys."""
+        ministry = MinistryCodes(sm2(), self._key_lists.keys, self._clock.read, self._references)
+        groups = self._settings.offline_codes.gate_groups
+        tickets = Tickets(sm2(), self._key_lists.keys, self._clock.read, groups)
+        return OfflineResolver({**ministry.verifiers(), **tickets.verifiers()})
 
     def _make_aboard(self, settings: Settings) -> Aboard | None:
         """Where there is a vehicle. Raises `drivers.options.OptionsFault`."""

@@ -1,5 +1,6 @@
 """Who stands there, as far as known: references instead of numbers, dates, how it was proved."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -18,6 +19,18 @@ class InClear:
     name: str = ""
 
 
+@dataclass(frozen=True, repr=False)
+class Shown:
+    """A code or ticket that was verified here: what the decision still has to keep to in the
+    store's turn (`agent.transit_codes.memory`), and what its record carries."""
+
+    code: str  # reference, 64 hex: two showings of one code have the same
+    uses: int  # how often it is good for at this terminal
+    too_often: Reason  # once they are used up
+    limit: int | None  # of a single trip, fen
+    evidence: Mapping[str, str]  # hex, as the clearing house needs it
+
+
 @dataclass(frozen=True)
 class Identity:
     """An authenticated credential, with nothing in what it shows that names the person."""
@@ -31,6 +44,7 @@ class Identity:
     authentication: Authentication
     region: str = ""  # six digits, of the card's city; in no event; empty: not known
     clear: InClear = field(default=InClear(), repr=False, compare=False)
+    shown: Shown | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from agent.clock import Clock
+from agent.clock import Clock, ClockReading
 from agent.codes import CodeDesk
 from agent.documents import DocumentDesk
 from agent.failures import unidentified
@@ -24,6 +24,7 @@ from agent.scenes import Decision, Scene, State
 from agent.stages import Stages
 from agent.standing import Findings, StatusService, recalled
 from agent.transit.paying import Payments
+from agent.transit_codes.memory import CodeMemory
 from agent.watchdog import Watch, Watchdog
 from apdu.transit.faults import NotPurse
 from drivers.contract import (
@@ -82,6 +83,7 @@ class Taps:
         results: Results,
         desk: CardDesk,
         codes: CodeDesk,
+        code_memory: CodeMemory,
         documents: DocumentDesk,
         watchdog: Watchdog,
         standing: StatusService,
@@ -97,6 +99,7 @@ class Taps:
         self._results = results
         self._desk = desk
         self._codes = codes
+        self._code_memory = code_memory
         self._documents = documents
         self._watchdog = watchdog
         self._standing = standing
@@ -273,8 +276,15 @@ class Taps:
             decision = Decision(self._results.verdict(presented.reason), presented.reason)
         else:
             known = recalled(turn, presented, self._application, findings, clock)
-            state = self._scene.look(turn, presented, clock, known)
-            decision = self._scene.decide(presented, turn.lists, state, clock, known)
+            state = {
+                **self._code_memory.look(turn, presented, self._scene.kind, clock),
+                **self._scene.look(turn, presented, clock, known),
+            }
+            decision = self._judge_code(presented, state, clock) or self._scene.decide(
+                presented, turn.lists, state, clock, known
+            )
+        # Leaving uses up no code: who leaves has been let out whatever he showed.
+        shown = presented.shown if isinstance(presented, Identity) and not leaving else None
         stages.begin("commit")
         draft = Draft(
             kind="tap",
@@ -286,12 +296,14 @@ class Taps:
             credential=presented.credential,
             card=presented.card if isinstance(presented, Identity) else "",
             person=presented.person if isinstance(presented, Identity) else "",
+            code=shown.code if shown else "",
             verdict=decision.verdict,
             reason=decision.reason.value,
             authentication=presented.authentication,
             checks=decision.checks,
             application=self._application,
             amounts=dict(decision.amounts),
+            evidence=dict(shown.evidence) if shown and decision.verdict == "accepted" else {},
             lists=dict(turn.lists.versions()),
             state={**state, **_dates(presented)},
             stages_us=dict(stages.so_far()),
@@ -299,9 +311,18 @@ class Taps:
         )
         return Entry(draft)
 
+    def _judge_code(
+        self, presented: Identity, state: State, clock: ClockReading
+    ) -> Decision | None:
+        """None when the code may be used now, or there is none."""
+        shown = presented.shown
+        reason = self._code_memory.judge(shown, state, clock) if shown else None
+        return Decision(self._results.verdict(reason), reason) if reason else None
+
     def _ask(self, presented: Presented, stages: Stages) -> Findings:
-        """The status check (卡鉴权), where it belongs to the scene and somebody is known."""
-        if isinstance(presented, Unidentified) or not self._scene.asks:
+        """The status check (卡鉴权), where it belongs to the scene and somebody is known; of an
+        account behind a code that was verified here no service knows."""
+        if isinstance(presented, Unidentified) or presented.shown or not self._scene.asks:
             return NOTHING_ASKED
         stages.begin("check")
         return self._standing.ask(presented)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from importlib.metadata import version
 
+from agent.key_lists import KeyLists
 from config.model import Agent as Settings
 from offline_store.store import Store
 from sync.applier import Handler
@@ -49,6 +50,7 @@ def make_uplink(
     settings: Settings,
     store: Store,
     lists: Handler,
+    key_lists: KeyLists,
     keys: KeyStore,
     report: Callable[[Status], None],
 ) -> Uplink:
@@ -59,7 +61,7 @@ def make_uplink(
         world,
         open_link(world, settings.sync, settings.terminal.id, keys, requests=AT_ONCE),
         store,
-        {"list": lists},
+        {"list": lists, "keys": key_lists},
         Opener(sm2(), issuers(keys)),
         Place(settings.sync.namespace, settings.terminal.city, settings.terminal.id),
         settings.sync,

@@ -6,13 +6,8 @@ that it shares no mistake with the libraries. Points are (x, y), None is infinit
 
 from collections.abc import Callable
 
-from trust.curve import A, B, N, P, signature_der, signature_raw
+from trust.curve import A, B, G, N, P, signature_der, signature_raw
 from trust.sm3 import sm3
-
-G = (
-    0x32C4AE2C_1F198119_5F990446_6A39C994_8FE30BBF_F2660BE1_715A4589_334C74C7,
-    0xBC3736A2_F4F6779C_59BDCEE3_6B692153_D0A9877C_C62A4740_02DF32E5_2139F0A0,
-)
 
 Point = tuple[int, int] | None
 Jacobian = tuple[int, int, int]  # x = X/Z², y = Y/Z³; Z = 0 is infinity

@@ -86,6 +86,13 @@ class CodeRule(Settings, frozen=True, kw_only=True):
     within: Annotated[float, Meta(gt=0, le=4)] = 3.0
 
 
+class OfflineCodes(Settings, frozen=True, kw_only=True):
+    """Codes that are verified here, `resolve = "offline"`."""
+
+    interval: Annotated[float, Meta(ge=0, le=3600)] = 0.0  # seconds between codes of one account
+    gate_groups: tuple[Annotated[int, Meta(ge=1, le=65535)], ...] = ()  # of tickets, taken here
+
+
 class Lane(Settings, frozen=True, kw_only=True):
     """One way through: what belongs together."""
 
@@ -301,6 +308,7 @@ class Agent(Settings, frozen=True, kw_only=True):
     pinpads: tuple[Device, ...] = ()
     printers: tuple[Device, ...] = ()
     codes: tuple[CodeRule, ...] = ()  # the first that fits
+    offline_codes: OfflineCodes = msgspec.field(default_factory=OfflineCodes)
     results: dict[Name, Result] = {}  # by reason code
     sync: Sync | None = None
     hsm: Hsm = msgspec.field(default_factory=Hsm)

@@ -38,8 +38,8 @@ STATUS_FAULT = "status_fault"  # `Draft.detail`: why no status service answered;
 class Authentication(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How the credential was authenticated (卡认证)."""
 
-    # sam-v: an ID-card reader vouches; platform: it has resolved a code
-    mode: Literal["psam", "hsm", "sam-v", "platform", "none"]
+    # sam-v: an ID-card reader vouches; platform: it has resolved a code; code: its signatures hold
+    mode: Literal["psam", "hsm", "sam-v", "platform", "code", "none"]
     result: Literal["passed", "failed", "unfinished"]
     generation: str = ""  # "1.0", "2.0", "3.0"
     algorithm: str = ""  # "3DES", "SSF33", "SM4"
@@ -78,6 +78,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     credential: str = ""  # "card-contact", "card-contactless", "code:NAME", "id-card", ""
     card: str = ""  # card reference: HMAC-SM3(city key, card id), 64 hex
     person: str = ""  # person reference: HMAC-SM3(city key, social security number), 64 hex
+    code: str = ""  # of a code or ticket that was verified here: reference by `trust.sm3`, 64 hex
     verdict: Verdict | None = None
     reason: str = ""
     authentication: Authentication | None = None
@@ -96,6 +97,11 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """A status service answered for it: later taps may go by that (`Turn.last_standing`). One
         that gave no answer leaves a `STATUS_FAULT`."""
         return STATUS_FAULT not in self.detail and any(check.answered for check in self.checks)
+
+    @property
+    def used_code(self) -> str:
+        """The code that it uses up: what was refused or is unknown uses none."""
+        return self.code if self.verdict == "accepted" or self.kind == "intent" else ""
 
 
 class Event(Draft, frozen=True, kw_only=True, omit_defaults=True):

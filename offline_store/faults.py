@@ -134,6 +134,13 @@ class ListRolledBack(Fault):
     code = "list.rolled-back"
 
 
+class ListBaseNotHeld(Fault):
+    """A delta against a version that is not in force here; the platform sends the whole list.
+    Facts: list, version, base, held (0: none)."""
+
+    code = "list.base-not-held"
+
+
 class ListNotLoaded(Fault):
     """The list could not be built or put in place; the old one stands. Facts: list, cause."""
 

@@ -145,8 +145,8 @@ class Journal:
             refers = self._intent(event)
         self.db.execute(
             "INSERT INTO events (id, kind, time_ms, person, scene, lane, verdict, refers,"
-            " body, hash, mac, sealed, asked, offline)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " body, hash, mac, sealed, asked, offline, code)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 row_id(tip.number, event.seq),
                 event.kind,
@@ -162,6 +162,7 @@ class Journal:
                 sealed,
                 event.card if event.asked and not again else None,
                 None if again else event.detail.get(OFFLINE),
+                None if again else event.used_code or None,
             ),
         )
         if not again:

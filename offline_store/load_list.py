@@ -1,84 +1,136 @@
-"""`python -m offline_store.load_list PAYLOAD FILE NAME VERSION`: a list's payload into its file.
+"""`python -m offline_store.load_list PAYLOAD FILE NAME VERSION [BASE BASE_VERSION]`: a list's
+payload into its file, a delta together with the file of its base.
 
-A polite child process, so that half a million entries neither slow a tap nor grow the daemon. The
-file is whole and synced when the exit status is 0.
+A polite child process, so that half a million entries neither slow a tap nor grow the daemon. It
+holds some blocks of records at a time, however long the list is. The file is whole and synced when
+the exit status is 0.
 """
 
-import re
-import sqlite3
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
-import msgspec
-
-from offline_store.lists import FORM, KINDS, MALFORMED_STATUS, Header
+from offline_store.list_file import Damaged, ListFile, ListWriter
+from offline_store.list_form import (
+    FAILED_STATUS,
+    KEY_SIZE,
+    KINDS,
+    MALFORMED_STATUS,
+    NO_BASE_STATUS,
+    Kind,
+    Malformed,
+    read_header,
+    records_of,
+)
 from world import World
 from world.real import RealWorld
 
-LONGEST_HEADER = 4096
-_LINE = re.compile(rb"(card|number|person) ([0-9a-f]{64})\n")
-_LONGEST_LINE = 80
-_KIND = {kind.encode(): number for number, kind in enumerate(KINDS)}
+# Bytes between two syncs. The journal's COMMIT may have to wait for what a sync has begun to write,
+# so a list goes to the disk in small pieces.
+_BURST = 512 * 1024
 
 
-class Malformed(Exception):
-    """The payload is not a list of a form that is known here."""
+class _Changes:
+    """Records of a payload, taken in the order of their keys."""
+
+    def __init__(self, blocks: Iterator[list[bytes]], size: int) -> None:
+        self._records = (record for block in blocks for record in block)
+        self._size = size
+        self._next = next(self._records, None)
+
+    def below(self, end: bytes | None) -> Iterator[bytes]:
+        """Those whose key is less than `end` (None: all that are left)."""
+        while (record := self._next) is not None and (end is None or record[: self._size] < end):
+            yield record
+            self._next = next(self._records, None)
 
 
-def load(world: World, payload: Path, file: Path, name: str, version: int) -> None:
-    """Fill the empty `file`. Raises `Malformed`, `OSError`, `sqlite3.Error`."""
-    with world.open(payload, "rb") as source:
-        header = _header(source, name)
-        db = world.database(file)
-        db.execute("PRAGMA journal_mode = DELETE")
-        db.execute("PRAGMA synchronous = FULL")
-        db.execute("BEGIN IMMEDIATE")
-        db.execute("CREATE TABLE header (list TEXT, version INTEGER, entries INTEGER)")
-        db.execute(
-            "CREATE TABLE entries (reference BLOB, kind INTEGER, PRIMARY KEY (reference, kind))"
-            " WITHOUT ROWID"
-        )
-        db.execute("INSERT INTO header VALUES (?, ?, ?)", (name, version, header.entries))
-        db.executemany("INSERT OR IGNORE INTO entries VALUES (?, ?)", _entries(source, header))
-        db.execute("COMMIT")
-        db.close()
+def load(
+    world: World,
+    payload: Path,
+    file: Path,
+    name: str,
+    version: int,
+    base: tuple[Path, int] | None = None,
+) -> None:
+    """Fill `file`. `base`: file and version of the list in force, for a delta. Raises `Malformed`,
+    `Damaged` (the base), `OSError`."""
+    with (
+        world.open(payload, "rb") as added,
+        world.open(payload, "rb") as removed,
+        world.open(file, "wb") as target,
+    ):
+        header = read_header(added)
+        if header.list != name or (header.form == "delta") != (base is not None):
+            raise Malformed("header")
+        before = ListFile(world, base[0], name, base[1]) if base else None
+        writer = ListWriter(target)
+        unsynced, at = 0, added.tell()
+        for kind in KINDS:
+            adds, removes = header.add.get(kind, 0), header.remove.get(kind, 0)
+            size = KEY_SIZE[kind]
+            added.seek(at)
+            removed.seek(at + adds * (size + 1))
+            at += adds * (size + 1) + removes * size
+            blocks = records_of(added, kind, adds, size + 1)
+            if before is not None:
+                gone = _Changes(records_of(removed, kind, removes, size), size)
+                blocks = _merged(before, kind, _Changes(blocks, size), gone)
+            for block in blocks:
+                writer.put(kind, block)
+                unsynced += len(block) * (size + 1)
+                if unsynced >= _BURST:
+                    world.sync_file(target)
+                    unsynced = 0
+        if added.seek(0, 2) != at:
+            raise Malformed("more than the header says")
+        if writer.sum != header.sum:
+            raise Malformed("another list comes of it")
+        writer.finish(name, version)
+        world.sync_file(target)
 
 
-def _header(source: IO[bytes], name: str) -> Header:
-    line = source.readline(LONGEST_HEADER)
-    try:
-        header = msgspec.json.decode(line, type=Header)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise Malformed("header") from error
-    if header.form != FORM or header.list != name or not line.endswith(b"\n"):
-        raise Malformed("header")
-    return header
+def _merged(
+    before: ListFile, kind: Kind, added: _Changes, removed: _Changes
+) -> Iterator[list[bytes]]:
+    """The base's records with the changes made, block by block."""
+    size = KEY_SIZE[kind]
+    blocks = before.blocks(kind)
+    block: list[bytes] | None = next(blocks, [])
+    while block is not None:
+        following = next(blocks, None)
+        end = following[0][:size] if following else None
+        adds, removes = [*added.below(end)], [*removed.below(end)]
+        yield _changed(kind, block, adds, removes) if adds or removes else block
+        block = following
 
 
-def _entries(source: IO[bytes], header: Header) -> Iterator[tuple[bytes, int]]:
-    count = 0
-    while line := source.readline(_LONGEST_LINE):
-        found = _LINE.fullmatch(line)
-        if found is None:
-            raise Malformed(f"line {count + 2}")
-        count += 1
-        yield bytes.fromhex(found[2].decode()), _KIND[found[1]]
-    if count != header.entries:
-        raise Malformed("entries are missing or too many")
+def _changed(
+    kind: Kind, block: list[bytes], adds: list[bytes], removes: list[bytes]
+) -> list[bytes]:
+    size = KEY_SIZE[kind]
+    records = {record[:size]: record for record in block}
+    for key in removes:
+        if records.pop(key, None) is None:
+            raise Malformed(f"{kind}: removes what is not there")
+    records |= {record[:size]: record for record in adds}
+    return [records[key] for key in sorted(records)]
 
 
 def main(arguments: list[str]) -> int:
-    payload, file, name, version = arguments
+    payload, file, name, version, *base = arguments
     try:
-        load(RealWorld(), Path(payload), Path(file), name, int(version))
+        held = (Path(base[0]), int(base[1])) if base else None
+        load(RealWorld(), Path(payload), Path(file), name, int(version), held)
     except Malformed as error:
         sys.stderr.write(f"offline_store.load_list: {error}\n")
         return MALFORMED_STATUS
-    except (sqlite3.Error, OSError) as error:
+    except Damaged as error:
+        sys.stderr.write(f"offline_store.load_list: base: {error}\n")
+        return NO_BASE_STATUS
+    except OSError as error:
         sys.stderr.write(f"offline_store.load_list: {type(error).__name__}: {error}\n")
-        return 74  # EX_IOERR
+        return FAILED_STATUS
     return 0
 
 

@@ -21,7 +21,7 @@ from world import Database, World
 
 _CHUNK = 100
 _COLUMNS = "id, kind, time_ms, person, scene, lane, verdict, refers, body, hash, mac, sealed"
-_ENTERED = f"{_COLUMNS}, asked, offline"
+_ENTERED = f"{_COLUMNS}, asked, offline, code"
 
 Row = tuple[Any, ...]
 
@@ -77,8 +77,9 @@ def _standing(row: Row, event: Event) -> Row:
     """The columns that an older form of the table does not have, from the event's text. A row that
     was entered again has no person in its column, and none of these."""
     if row[3] != event.person:
-        return None, None
-    return event.card if event.asked else None, event.detail.get(OFFLINE)
+        return None, None, None
+    asked = event.card if event.asked else None
+    return asked, event.detail.get(OFFLINE), event.used_code or None
 
 
 def _sound(row: Row, number: int) -> Event | None:

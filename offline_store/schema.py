@@ -121,7 +121,13 @@ def _payments(tables: Tables) -> None:
     tables.execute(OPEN_INTENTS)
 
 
-STEPS: tuple[Callable[[Tables], None], ...] = (_journal, _standing, _payments)
+def _codes(tables: Tables) -> None:
+    """Which codes and tickets were used: `Event.used_code`; NULL: none."""
+    tables.execute("ALTER TABLE events ADD COLUMN code TEXT")
+    tables.execute("CREATE INDEX events_code ON events (code) WHERE code IS NOT NULL")
+
+
+STEPS: tuple[Callable[[Tables], None], ...] = (_journal, _standing, _codes, _payments)
 assert len(STEPS) == SCHEMA
 
 

@@ -27,6 +27,11 @@ class Listed(Protocol):
     @property
     def version(self) -> int: ...
 
+    @property
+    def reason(self) -> int:
+        """The platform's code for why, 1 … 255; 0: it gave none."""
+        ...
+
 
 class ListView(Protocol):
     """The lists as they stand throughout one turn."""
@@ -34,6 +39,10 @@ class ListView(Protocol):
     def find_blacklisted(
         self, *, card: str = "", number: str = "", person: str = ""
     ) -> Listed | None: ...
+
+    def find_transit(self, number: bytes, issuer: bytes) -> Listed | None: ...
+
+    def issuer_allowed(self, issuer: bytes) -> bool: ...
 
     def versions(self) -> Mapping[str, int]: ...
 
@@ -45,7 +54,7 @@ class ListSource(Protocol):
 
 
 class NoLists:
-    """A terminal without lists: nobody is listed."""
+    """A terminal without lists: nobody is listed, and no issuer is shut out."""
 
     def view(self) -> ListView:
         return self
@@ -54,6 +63,12 @@ class NoLists:
         self, *, card: str = "", number: str = "", person: str = ""
     ) -> Listed | None:
         return None
+
+    def find_transit(self, number: bytes, issuer: bytes) -> Listed | None:
+        return None
+
+    def issuer_allowed(self, issuer: bytes) -> bool:
+        return True
 
     def versions(self) -> Mapping[str, int]:
         return {}
@@ -75,6 +90,14 @@ class Standing:
 
     check: Check
     time_ms: int  # of that event
+
+
+@dataclass(frozen=True)
+class Uses:
+    """How often a code was used at this terminal, and when last."""
+
+    count: int
+    last_ms: int = 0
 
 
 class Turn:
@@ -150,6 +173,18 @@ class Turn:
             (value, since_ms, until_ms, at_most),
         ).fetchone()
         return int(count)
+
+    def code_uses(self, code: str) -> Uses:
+        """Of the code with this reference, over all that the journal holds, however the clock
+        stood. A use that is recorded as not executed does not count, nor does an empty code."""
+        count, last_ms = self._db.execute(
+            "SELECT count(*), coalesce(max(time_ms), 0) FROM events e"
+            " WHERE code IS NOT NULL AND code = ?"
+            " AND NOT EXISTS"
+            " (SELECT 1 FROM events r WHERE r.refers = e.id AND r.kind = 'recovery')",
+            (code,),
+        ).fetchone()
+        return Uses(count, last_ms)
 
     def _answered(
         self, column: str, value: str, subject: Subject, application: str | None = None

@@ -17,6 +17,7 @@ from agent.codes import CodeDesk, Router
 from agent.documents import DocumentDesk
 from agent.gate import Gate
 from agent.hsm import HsmDesk
+from agent.key_lists import KeyLists
 from agent.reading import CardDesk
 from agent.results import Results
 from agent.sam import SamDesk
@@ -25,6 +26,7 @@ from agent.standing import make_status_service
 from agent.tap import Taps
 from agent.texts import Texts
 from agent.transit.build import make_fares, make_payments
+from agent.transit_codes.memory import CodeMemory
 from agent.uplink import PlatformRequests, make_uplink
 from agent.watchdog import Watchdog
 from apdu.city_keys import PUBLIC_KEYS_ONLY, CityKeys
@@ -110,7 +112,13 @@ data = "{folder / "data"}"
         if settings.sync is not None:
             hsm = HsmDesk(self.requests, settings.hsm.within)
             self.requests.uplink = make_uplink(
-                self.world, settings, self.store, lists, store_of_keys, report=lambda status: None
+                self.world,
+                settings,
+                self.store,
+                lists,
+                KeyLists(self.world, data),
+                store_of_keys,
+                report=lambda status: None,
             )
         self.desk = desk(self.world, self.gate.sams, self.references, hsm)
         self.payments = make_payments(
@@ -131,6 +139,7 @@ data = "{folder / "data"}"
             results=self.results,
             desk=self.desk,
             codes=CodeDesk(Router(settings.codes), {}),
+            code_memory=CodeMemory(settings.offline_codes.interval),
             documents=DocumentDesk(self.references),
             watchdog=self.watchdog,
             standing=make_status_service(self.world, settings, store_of_keys, PlatformRequests()),

@@ -39,6 +39,7 @@ WITH_SIMULATORS = {
 MAKES_THE_WORLD = {
     Path("agent/__main__.py"): "the daemon",
     Path("agent/cli/context.py"): "the command line",
+    Path("agent/tickets/issue.py"): "makes a ticket, for cities that try it out",
     Path("agent/voices/build.py"): "makes the voice pack, at build time",
     Path("agent/facade/c/build.py"): "compiles libsscard, at build time",
     Path("drivers/document.py"): "writes the page of drivers, for developers",

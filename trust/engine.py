@@ -3,7 +3,7 @@
 An engine gets only what `trust.curve` has checked, and speaks DER, as the libraries do.
 """
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from world import Fault
 
@@ -40,4 +40,23 @@ class Engine(Protocol):
 
     def public(self, private: bytes) -> bytes:
         """X‖Y of d·G."""
+        ...
+
+
+class Prepared(Protocol):
+    """One key made ready. Safe to use from several threads at once. Raises `Sm2Failed`."""
+
+    def verify(self, message: bytes, signature: bytes, identity: bytes) -> bool:
+        """`signature`: 64 bytes r‖s, in range, r+s ≠ n."""
+        ...
+
+
+@runtime_checkable
+class QuickEngine(Protocol):
+    """What an engine may offer beside `Engine`. Raises `Sm2Failed`."""
+
+    def prepare(self, public: bytes) -> Prepared: ...
+
+    def decompress(self, public: bytes) -> bytes | None:
+        """As `trust.curve.decompressed`."""
         ...

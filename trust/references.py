@@ -32,6 +32,10 @@ class References:
             return ""
         return self._of(b"person", social_security_number.upper().encode("ascii", "replace"))
 
+    def account(self, account: bytes) -> str:
+        """Of the payment account that a transit code names, or of its card where it names none."""
+        return self._of(b"account", account)
+
     def document(self, number: str, issued: date) -> str:
         """Of an ID document: its holder's number and its first day, so that a new one differs."""
         return self._of(b"document", f"{number}\0{issued:%Y%m%d}".encode("ascii", "replace"))

@@ -200,6 +200,10 @@ class World(Protocol):
         """
         ...
 
+    def sync_file(self, file: IO[bytes]) -> None:
+        """Make durable what was written to the open file so far. Raises `OSError`."""
+        ...
+
     def rename_file(self, path: Path, to: Path) -> None:
         """Give the file another name in its folder, in place of what has that name; durable on
         return. What is in the file must be synced before. Raises `OSError`."""

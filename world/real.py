@@ -40,6 +40,8 @@ T = TypeVar("T")
 _TIMEX_SIZE = 512  # struct timex is 208 bytes on 64-bit Linux; room to spare
 _TIME_ERROR = 5
 _EX_SOFTWARE = 70
+_M_MMAP_THRESHOLD = -3  # malloc.h
+_LARGE_BLOCK = 1024 * 1024
 _UCRED = struct.Struct("iII")  # pid, uid, gid: struct ucred of unix(7)
 
 
@@ -195,6 +197,12 @@ class RealWorld:
         the exception says is kept to itself, it may be somebody's data."""
         threading.excepthook = _end_process
 
+    def return_large_blocks(self) -> None:
+        """From now on memory of a megabyte or more goes back to the system when it is freed. glibc
+        would stop that after the first such block (mallopt(3), M_MMAP_THRESHOLD), and a terminal
+        would keep the room of the longest list that ever came."""
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE_BLOCK)
+
     def now(self) -> float:
         return time.time()
 
@@ -262,6 +270,10 @@ class RealWorld:
             os.fsync(file.fileno())
         os.replace(beside, path)
         _sync_folder(path.parent)
+
+    def sync_file(self, file: IO[bytes]) -> None:
+        file.flush()
+        os.fsync(file.fileno())
 
     def rename_file(self, path: Path, to: Path) -> None:
         os.replace(path, to)

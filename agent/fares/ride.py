@@ -14,7 +14,7 @@ CONFIRMED: Final = "confirmed"
 FARE: Final = "fare"
 # `Draft.detail`:
 CONCESSION: Final = "concession"  # the class; missing: none
-EXPLAINED: Final = "fare"  # the steps, `Fare.explained`
+EXPLAINED: Final = "steps"  # the steps, `Fare.explained`
 LINE: Final = "line"
 TRANSFER: Final = "transfer"  # the rule of a step
 

@@ -38,6 +38,7 @@ from apdu.transit.purse import Purse
 from apdu.transit.values import Authorisation, Initialised, Kind, PublicInfo
 from drivers.contract import DeviceFault
 from offline_store.event import Draft, Record
+from offline_store.faults import ListUnreadable
 from offline_store.store import Entry, Store, Turn, Unstored
 from trust.references import References
 from world import Fault, Task, World
@@ -171,8 +172,14 @@ class Payments:
 
     def _judge(self, turn: Turn, holder: Holder, clock: ClockReading) -> Priced:
         """The signed lists, then the fare; in a turn, so that both are of one moment."""
-        if turn.lists.find_blacklisted(card=holder.card, number=holder.card) is not None:
-            return Priced(0, refused=Reason.BLACKLISTED)
+        number, issuer = bytes.fromhex(f"0{holder.public.card_number}"), holder.public.issuer
+        try:
+            if turn.lists.find_transit(number, issuer) is not None:
+                return Priced(0, refused=Reason.BLACKLISTED)
+            if not turn.lists.issuer_allowed(issuer):
+                return Priced(0, refused=Reason.WRONG_CITY)
+        except ListUnreadable:  # nobody can be told from a listed one; not the journal's fault
+            return Priced(0, refused=Reason.NOT_STORED)
         management = holder.management
         rider = Rider(holder.card, management.card_type, management.city, management.interoperable)
         return self._fares.price(turn, rider, clock)

@@ -39,15 +39,15 @@ class Fix:
 class Sentences:
     """Cuts a stream into sentences; counts what was none."""
 
-    garbled: int = 0  # lines that were no sentence, or with a wrong checksum
+    garbled: int = 0  # lines that were no sentence, and stretches as long as one without an end
     _rest: bytes = b""
 
     def feed(self, data: bytes) -> Iterator[str]:
         """The sentences that are whole now, without `$` and checksum."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         if len(self._rest) > LONGEST:
+            self.garbled += len(self._rest) // LONGEST
             self._rest = b""
-            self.garbled += 1
         for line in lines:
             text = line.strip()
             if text:

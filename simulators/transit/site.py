@@ -3,7 +3,7 @@
 from contextlib import ExitStack
 from typing import Final, Self
 
-from offline_store.lists import blacklist_payload
+from offline_store.list_form import blacklist_payload
 from simulators.cards.transit_psam import transit_psam
 from simulators.people import Cast
 from simulators.site import DOOR, PSAM, Site
@@ -31,9 +31,8 @@ class BusSite(Site):
         return self
 
     def bar(self, *card_numbers: str) -> None:
-        """Give a blacklist of purses out, by the references of their numbers."""
-        references = self.references()
-        payload = blacklist_payload([{"number": references.number(one)} for one in card_numbers])
+        """Give a blacklist of purses out, by their numbers."""
+        payload = blacklist_payload([{"transit": one} for one in card_numbers])
         self.platform.publish("list", "blacklist", payload, audience="*", revoked=[])
 
     def configuration(self) -> str:

@@ -145,15 +145,17 @@ class Platform:
         try:
             if message.topic == place.up("state"):
                 return self._take_state(place, messages.decode_state(message.payload))
-            self._publisher.applied(place, messages.decode_applied(message.payload))
+            answer = messages.decode_applied(message.payload)
+            self._publisher.applied(place, answer)
+            return self._publisher.whole(place, answer)
         except (MessageMalformed, MessageTooLarge):
             self.ledger.keep_unaddressed(place, message.payload)
         return []
 
     def _take_state(self, place: Place, state: messages.State) -> Sequence[Letter]:
-        self._publisher.state(place, state)
+        repeated = self._publisher.state(place, state)
         if state.state == "offline":
             return []
         receipts = self.ledger.receipts(place.terminal)
-        lacking = self._publisher.lacking(place, state.held)
+        lacking = self._publisher.lacking(place, state.held, repeated=repeated)
         return [*(self._publisher.receipt(place, receipt) for receipt in receipts), *lacking]

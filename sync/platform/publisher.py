@@ -2,17 +2,22 @@
 
 A new version goes out at once to everybody it is for; who was away gets it after the birth, which
 says what the terminal holds. So no broker needs to remember anything.
+
+Of a list goes out what changed since the version before, where that is less; who does not hold that
+version says so and gets the whole list.
 """
 
 from collections.abc import Sequence
 
 import msgspec
 
+from offline_store.faults import ListBaseNotHeld
+from offline_store.list_form import Malformed, delta_payload
 from sync.contract.messages import Applied, Receipt, State, encode
 from sync.contract.topics import EVERYBODY, Down, Place
 from sync.platform.ledger import Ledger
 from sync.platform.station import Letter
-from trust.envelope import Manifest, seal
+from trust.envelope import Manifest, payload_of, seal
 from trust.sm2 import Sm2
 from world import Database, World
 
@@ -39,6 +44,7 @@ class Publisher:
 
     def publish(self, kind: Down, name: str, audience: str, payload: bytes) -> list[Letter]:
         """Number, sign and keep a new version. `audience`: a terminal, a city code, or `*`."""
+        base, delta = self._delta(name, audience, payload) if kind == "list" else (0, b"")
 
         def work(db: Database) -> list[Letter]:
             (newest,) = db.execute(
@@ -50,13 +56,25 @@ class Publisher:
                 "INSERT OR REPLACE INTO publications VALUES (?, ?, ?, ?, ?, ?)",
                 (kind, name, audience, version, envelope, int(self._world.now() * 1000)),
             )
+            if kind == "list":
+                db.execute("DELETE FROM deltas WHERE name = ? AND audience = ?", (name, audience))
+            if delta:
+                envelope = self._seal(kind, name, version, audience, delta)
+                db.execute(
+                    "INSERT INTO deltas VALUES (?, ?, ?, ?, ?)",
+                    (name, audience, version, base, envelope),
+                )
             places = _places(db, self._namespace, audience)
             return [Letter(place.down(kind, name), envelope) for place in places]
 
         return self._ledger.transaction(work)
 
-    def lacking(self, place: Place, held: dict[str, int]) -> list[Letter]:
-        """The newest version of everything for this terminal that it does not hold."""
+    def lacking(
+        self, place: Place, held: dict[str, int], *, repeated: bool = False
+    ) -> list[Letter]:
+        """The newest version of everything for this terminal that it does not hold. `repeated`: the
+        birth that says so was heard before, so what the terminal has answered since counts too; a
+        new session's birth is believed, as a list may have been damaged since it was answered."""
 
         def work(db: Database) -> list[Letter]:
             rows = db.execute(
@@ -64,20 +82,40 @@ class Publisher:
                 " WHERE audience IN (?, ?, '*') GROUP BY kind, name",
                 (place.terminal, place.city),
             ).fetchall()
-            answered = _answered(db, place.terminal)
-            return [
-                Letter(place.down(kind, name), envelope)
-                for kind, name, version, envelope in rows
-                if version > max(held.get(f"{kind}/{name}", 0), answered.get((kind, name), 0))
-            ]
+            answered = _answered(db, place.terminal) if repeated else {}
+            letters = []
+            for kind, name, version, envelope in rows:
+                holds = held.get(f"{kind}/{name}", 0)
+                if version > max(holds, answered.get((kind, name), 0)):
+                    delta = _delta_from(db, name, version, holds) if kind == "list" else None
+                    letters.append(Letter(place.down(kind, name), delta or envelope))
+            return letters
 
         return self._ledger.transaction(work)
 
-    def state(self, place: Place, state: State) -> None:
-        """Keep a birth; keep a farewell or will only when it is of the session we know."""
+    def whole(self, place: Place, answer: Applied) -> list[Letter]:
+        """The whole list for a terminal that had no use for a delta of it."""
+        if answer.kind != "list" or answer.code != ListBaseNotHeld.code:
+            return []
+        row = self._ledger.transaction(
+            lambda db: db.execute(
+                "SELECT envelope FROM publications WHERE kind = 'list' AND name = ?"
+                " AND audience IN (?, ?, '*') ORDER BY version DESC LIMIT 1",
+                (answer.name, place.terminal, place.city),
+            ).fetchone()
+        )
+        return [] if row is None else [Letter(place.down("list", answer.name), row[0])]
 
-        def work(db: Database) -> None:
+    def state(self, place: Place, state: State) -> bool:
+        """Keep a birth; keep a farewell or will only when it is of the session we know. Whether we
+        knew it before."""
+
+        def work(db: Database) -> bool:
             now = int(self._world.now() * 1000)
+            row = db.execute(
+                "SELECT session FROM terminals WHERE terminal = ?", (place.terminal,)
+            ).fetchone()
+            known = row is not None and str(row[0]) == state.session
             if state.state == "online":
                 db.execute(
                     "INSERT OR REPLACE INTO terminals VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -97,8 +135,9 @@ class Publisher:
                     " WHERE terminal = ? AND session = ?",
                     (state.state, now, place.terminal, state.session),
                 )
+            return known
 
-        self._ledger.transaction(work)
+        return self._ledger.transaction(work)
 
     def applied(self, place: Place, answer: Applied) -> None:
         """Keep what became of an envelope at a terminal."""
@@ -117,6 +156,25 @@ class Publisher:
             )
         )
 
+    def _delta(self, name: str, audience: str, payload: bytes) -> tuple[int, bytes]:
+        """What makes the list of the version that this audience had before, and that version;
+        nothing where the whole list is as short, or where one of the two is none."""
+        row = self._ledger.transaction(
+            lambda db: db.execute(
+                "SELECT version, envelope FROM publications"
+                " WHERE kind = 'list' AND name = ? AND audience = ?",
+                (name, audience),
+            ).fetchone()
+        )
+        if row is None:
+            return 0, b""
+        base, envelope = row
+        try:
+            delta = delta_payload(payload_of(envelope), base, payload)
+        except Malformed:
+            return 0, b""
+        return (base, delta) if len(delta) < len(payload) else (0, b"")
+
     def _seal(self, kind: Down, name: str, version: int, audience: str, payload: bytes) -> bytes:
         manifest = Manifest(
             kind=kind,
@@ -127,6 +185,15 @@ class Publisher:
             created=int(self._world.now()),
         )
         return seal(manifest, payload, self._sm2, self._private)
+
+
+def _delta_from(db: Database, name: str, version: int, held: int) -> bytes | None:
+    """The envelope that makes `version` of the version held."""
+    row = db.execute(
+        "SELECT envelope FROM deltas WHERE name = ? AND version = ? AND base = ?",
+        (name, version, held),
+    ).fetchone()
+    return None if row is None else bytes(row[0])
 
 
 def _answered(db: Database, terminal: str) -> dict[tuple[str, str], int]:

@@ -88,6 +88,15 @@ CREATE TABLE IF NOT EXISTS publications (
     published_ms INTEGER NOT NULL,
     PRIMARY KEY (kind, name, audience)
 );
+-- Of a list in `publications` what changed since the version before it, signed as the same version.
+CREATE TABLE IF NOT EXISTS deltas (
+    name TEXT NOT NULL,
+    audience TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    base INTEGER NOT NULL,
+    envelope BLOB NOT NULL,
+    PRIMARY KEY (name, audience)
+);
 CREATE TABLE IF NOT EXISTS applied (
     terminal TEXT NOT NULL,
     kind TEXT NOT NULL,

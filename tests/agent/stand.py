@@ -23,6 +23,7 @@ from agent.standing.platform import PlatformSource
 from agent.standing.service import Routes
 from agent.tap import TapReport, Taps
 from agent.texts import Texts
+from agent.transit_codes.memory import CodeMemory
 from agent.watchdog import Watchdog
 from apdu.channel import CardGone, CardMute, Transport
 from apdu.city_keys import CityKeys
@@ -44,7 +45,7 @@ from offline_store.chain import body_hash
 from offline_store.event import NOT_ASKED, OFFLINE, Draft, Event, Record
 from offline_store.faults import DiskFull
 from offline_store.store import Entry, Store
-from offline_store.turn import Standing
+from offline_store.turn import Standing, Uses
 from simulators.cards import Card
 from simulators.cards import Interface as CardInterface
 from simulators.ceremony import CITY_KEYS
@@ -242,6 +243,9 @@ E_CARD = CodeRule(
 )
 CODES = (
     CodeRule(name="ticket", resolve="platform", prefix="LIB-", characters="digits"),
+    CodeRule(name="ministry-three-level", resolve="offline"),
+    CodeRule(name="ministry-two-level", resolve="offline"),
+    CodeRule(name="onecard-ticket", resolve="offline"),
     E_CARD,
 )
 
@@ -303,6 +307,15 @@ class FakeTurn:
             ):
                 return FakeSeen(event.epoch, event.seq, event.time_ms, event.reason)
         return None
+
+    def code_uses(self, code: str) -> Uses:
+        undone = {event.refers for event in self._events if event.kind == "recovery"}
+        used = [
+            event.time_ms
+            for event in self._events
+            if event.used_code == code != "" and event.seq not in undone
+        ]
+        return Uses(len(used), max(used, default=0))
 
     def offline_accepts(
         self, *, since_ms: int, until_ms: int, at_most: int, person: str = ""
@@ -451,6 +464,7 @@ class Stand:
         psam: bool = True,
         pace: float = 0.002,
         scene: Scene = GATE,
+        interval: float = 0.0,
     ) -> None:
         self.world = world
         self.cast = cast or load_cast()
@@ -487,6 +501,7 @@ class Stand:
             results=Results(Texts("en")),
             desk=self.desk,
             codes=CodeDesk(Router(CODES), self.resolvers),
+            code_memory=CodeMemory(interval),
             documents=DocumentDesk(self.references),
             watchdog=self.watchdog,
             standing=self.standing,

@@ -4,8 +4,10 @@ resolved on their way through all of it, and staff sign in with the code on the 
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +15,17 @@ import pytest
 import zxingcpp
 from msgspec import convert
 
+from agent.key_lists import key_list_payload
 from agent.qr import HALVES
 from offline_store.event import Record
 from simulators.devices.scan_module import ScanModule
 from simulators.site import STAFF, TERMINAL, Site, until
+from simulators.transit import tickets
+from simulators.transit.codes import GOOD, PHONE, Phones
 from tests.journeys.gate import Doors, Tap, Wire, onecard
 from tests.journeys.test_secrets import EVERYTHING_LOGGED
 from tests.secrets_probe import Probe
+from trust.sm2 import sm2
 
 DARK = {character: pair for pair, character in HALVES.items()}
 SETTINGS = """
@@ -39,6 +45,17 @@ prefix = "SI-"
 characters = "base64"
 shortest = 43
 longest = 43
+
+[[codes]]
+name = "ministry-three-level"
+resolve = "offline"
+
+[[codes]]
+name = "onecard-ticket"
+resolve = "offline"
+
+[offline_codes]
+gate_groups = [3]
 
 [sign_in]
 enabled = true
@@ -62,9 +79,11 @@ class Hall(Doors):
         text = text.replace(entry, f'{entry}\nscanners = ["eye"]')
         site.config.write_text(text + SETTINGS.format(port=port.path))
 
-    def shows(self, code: bytes) -> Tap:
-        """A phone is held before the module until its tap is over."""
-        self.shown.append(code)
+    def shows(self, code: bytes, *, evidence: bool = False) -> Tap:
+        """A phone is held before the module until its tap is over. `evidence`: the journal is to
+        keep the code, for clearing."""
+        if not evidence:
+            self.shown.append(code)
         self.module.show(code)
         told = self._feed.next("eye")
         self.module.hide()
@@ -107,6 +126,34 @@ def test_every_other_code_is_told_apart(hall: Hall) -> None:
     assert {reason: hall.shows(code).reason for reason, code in told.items()} == {
         reason: reason for reason in told
     }
+
+
+def test_codes_that_are_verified_here_open_once_by_the_keys_the_platform_sends(
+    hall: Hall,
+) -> None:
+    backend = sm2()
+    phones = Phones(backend)
+    now = int(time.time())
+    assert hall.shows(phones.three_level(replace(GOOD, generated=now))).reason == (
+        "code-root-unknown"
+    )
+    lists = {
+        "ministry-roots": phones.roots().values(),
+        "ticket-issuers": tickets.issuers(backend).values(),
+    }
+    for name, keys in lists.items():
+        hall.site.platform.publish("keys", name, key_list_payload(name, keys), audience="*")
+    until(lambda: lists.keys() <= hall.site.agent.status()["lists"].keys(), "no keys came")
+    code = phones.three_level(replace(GOOD, generated=now))
+    taken = hall.shows(code, evidence=True)
+    assert taken.reason == "accepted"
+    assert taken.event.evidence == {"code": code.hex()}
+    # A scan module says the same bytes once; a phone may sign the same code again.
+    again = code[:-64] + backend.sign(PHONE, code[:-65])
+    assert hall.shows(again).reason in ("code-too-soon", "code-seen")
+    order = replace(tickets.GOOD, first=now - 60, last=now + 600)
+    assert hall.shows(tickets.made(backend, order), evidence=True).reason == "accepted"
+    assert hall.shows(tickets.made(backend, replace(order, group=4))).reason == "ticket-elsewhere"
 
 
 def test_a_silent_platform_is_unknown_and_asked_once(hall: Hall) -> None:

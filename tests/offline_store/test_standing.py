@@ -12,11 +12,12 @@ from offline_store.event import OFFLINE, STATUS_FAULT, Check, Subject
 from offline_store.files import journal_file
 from offline_store.salvage import salvage
 from offline_store.store import Entry, Store, Turn
-from offline_store.turn import NEWEST
+from offline_store.turn import NEWEST, Uses
 from tests.offline_store.support import ANNA, BO, Site, draft, tap
 
 T = TypeVar("T")
 CARD, OTHER = "ca" * 32, "cb" * 32
+CODE = "cc" * 32
 START = 1_790_000_000_000
 DAY = 86_400_000
 SUBJECTS: tuple[Subject, ...] = ("holder", "card", "business")
@@ -177,12 +178,13 @@ def test_both_questions_are_answered_by_an_index(site: Site) -> None:
             spied.last_standing(card=CARD, person=ANNA, application="9901")
             spied.offline_accepts(since_ms=0, until_ms=1, at_most=1, person=ANNA)
             spied.offline_accepts(since_ms=0, until_ms=1, at_most=1)
+            spied.code_uses(CODE)
 
         seen(store, look)
     searched = [plan for plan in plans if "events" in plan or " e " in plan]
     assert searched
     assert not [plan for plan in searched if plan.startswith("SCAN")], plans
-    for name in ("asked_card", "asked_person", "offline_person", "offline_kind"):
+    for name in ("asked_card", "asked_person", "offline_person", "offline_kind", "code"):
         assert any(f"events_{name}" in plan for plan in plans), (name, plans)
 
 
@@ -205,15 +207,15 @@ def _back_to_the_first_form(site: Site) -> None:
         "SELECT id, kind, time_ms, person, scene, lane, verdict, refers, body, hash, mac, sealed"
         " FROM events"
     ).fetchall()
-    for name in ("asked_card", "asked_person", "offline_person", "offline_kind"):
+    for name in ("asked_card", "asked_person", "offline_person", "offline_kind", "code"):
         db.execute(f"DROP INDEX events_{name}")
-    for column in ("asked", "offline"):
+    for column in ("asked", "offline", "code"):
         db.execute(f"ALTER TABLE events DROP COLUMN {column}")
     db.execute("DROP TABLE open_intents")
     db.execute("PRAGMA user_version = 1")
     assert rows
-    assert len(schema.STEPS) == 3
-    assert Tables(db)["events"].columns_dict.keys() & {"asked", "offline"} == set()
+    assert len(schema.STEPS) == 4
+    assert Tables(db)["events"].columns_dict.keys() & {"asked", "offline", "code"} == set()
     db.close()
 
 
@@ -224,15 +226,42 @@ def test_what_is_taken_over_from_a_damaged_file_is_still_remembered(site: Site) 
         store.turn(offline("own"))
         store.turn(offline("foreign", BO))
         store.turn(tap(BO))
+        store.turn(tap(BO, code=CODE))
+        store.turn(tap(BO, code=CODE, verdict="refused"))
     _back_to_the_first_form(site)
     fresh = site.world.database(site.folder / "fresh.db")
     schema.migrate(fresh)
     salvage(site.world, journal_file(site.folder, 1), fresh)
-    kept = fresh.execute("SELECT person, asked, offline FROM events WHERE kind = 'tap'").fetchall()
+    kept = fresh.execute(
+        "SELECT person, asked, offline, code FROM events WHERE kind = 'tap'"
+    ).fetchall()
     assert kept == [
-        (ANNA, CARD, None),
-        (ANNA, None, "own"),
-        (BO, None, "foreign"),
-        (BO, None, None),
+        (ANNA, CARD, None, None),
+        (ANNA, None, "own", None),
+        (BO, None, "foreign", None),
+        (BO, None, None, None),
+        (BO, None, None, CODE),
+        (BO, None, None, None),
     ]
     fresh.close()
+
+
+def test_a_codes_uses_are_counted_over_a_restart_and_those_not_executed_are_not(
+    site: Site,
+) -> None:
+    def uses(store: Store, code: str = CODE) -> Uses:
+        return seen(store, lambda turn: turn.code_uses(code))
+
+    with site.open() as store:
+        assert uses(store) == Uses(0)
+        store.turn(tap(ANNA, code=CODE, time_ms=START))
+        store.turn(tap(BO, code=CODE, time_ms=START + 1))
+        store.turn(tap(BO, code=CODE, time_ms=START + 2, verdict="refused"))
+        store.turn(tap(BO, code=CODE, time_ms=START + 3, verdict=None, kind="intent"))
+        used = store.turn(tap(BO, code=CODE, time_ms=START + 4))
+    with site.open() as store:
+        assert uses(store) == Uses(4, START + 4)
+        store.turn(tap("", kind="recovery", verdict=None, refers=used.seq))
+        assert uses(store) == Uses(3, START + 3)
+        store.turn(tap(ANNA))
+        assert (uses(store, ""), uses(store, OTHER)) == (Uses(0), Uses(0))

@@ -13,8 +13,8 @@ import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from benchmarks.pure_sm2 import G, PureSm2, digest, times
-from trust.curve import A, B, N, P, signature_der, signature_raw
+from benchmarks.pure_sm2 import PureSm2, digest, times
+from trust.curve import A, B, G, N, P, signature_der, signature_raw
 from trust.sm2 import EXAMPLE_MESSAGE, EXAMPLE_PUBLIC, EXAMPLE_SIGNATURE, ID
 from trust.sm3 import sm3
 

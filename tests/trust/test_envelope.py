@@ -25,7 +25,7 @@ from trust.envelope import (
     WrongKind,
     seal,
 )
-from trust.sm2 import sm2
+from trust.sm2 import Verifier, sm2
 from trust.sm3 import sm3
 
 SM2 = sm2()
@@ -282,6 +282,9 @@ class CountingSm2:
     ) -> bool:
         self.asked += 1
         return False
+
+    def verifier(self, public: bytes) -> Verifier:
+        raise NotImplementedError
 
     def public(self, private: bytes) -> bytes:
         raise NotImplementedError

@@ -2,17 +2,32 @@
 
 import pytest
 
-from benchmarks.pure_sm2 import G, PureSm2, digest, plus, times
+from benchmarks.pure_sm2 import PureSm2, digest, plus, times
 from tests.trust.negative import GOOD, SIGNATURE, Case, R, S, cases, der_cases, sequence_of
-from trust.curve import N, P, signature_raw
+from trust.curve import G, N, P, signature_raw
+from trust.engine import BadKey
 from trust.gmssl import Gmssl
 from trust.libcrypto import Libcrypto
 from trust.sm2 import ID, Sm2, StrictSm2
 from trust.sm3 import sm3
 
+
+class Ready(StrictSm2):
+    """Makes each key ready first."""
+
+    def verify(
+        self, public: bytes, message: bytes, signature: bytes, *, identity: bytes = ID
+    ) -> bool:
+        try:
+            return self.verifier(public).verify(message, signature, identity=identity)
+        except BadKey:
+            return False
+
+
 CASES = cases()
 BACKENDS: dict[str, Sm2] = {
     "libcrypto": StrictSm2(Libcrypto()),
+    "libcrypto, key made ready": Ready(Libcrypto()),
     "gmssl": StrictSm2(Gmssl()),
     "pure": StrictSm2(PureSm2(bytes)),
 }
@@ -69,3 +84,13 @@ def test_only_canonical_der_comes_in_from_a_library(name: str) -> None:
 
 def test_control_canonical_der_comes_in() -> None:
     assert signature_raw(sequence_of(R, S)) == SIGNATURE
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_key_made_ready_judges_as_before(backend: str) -> None:
+    key = BACKENDS[backend].verifier(GOOD.public)
+    assert key.verify(GOOD.message, GOOD.signature)
+    assert not key.verify(GOOD.message + b"?", GOOD.signature)
+    assert not key.verify(GOOD.message, GOOD.signature, identity=b"other")
+    with pytest.raises(BadKey):
+        BACKENDS[backend].verifier(bytes(64))

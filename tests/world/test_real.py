@@ -177,6 +177,32 @@ def test_a_defect_in_a_task_ends_the_process_without_its_words() -> None:
     assert b"519900199203149007" not in ended.stderr
 
 
+@pytest.mark.parametrize("returned", [True, False])
+def test_large_blocks_go_back_to_the_system(returned: bool) -> None:
+    """The control, without it: glibc keeps the room from the second one on."""
+    script = (
+        "from world.real import RealWorld\n"
+        "from pathlib import Path\n"
+        "def pages(): return int(Path('/proc/self/statm').read_text().split()[1])\n"
+        f"if {returned}: RealWorld().return_large_blocks()\n"
+        "before = pages()\n"
+        "for _ in range(3):\n"
+        "    block = bytes([1]) * (8 << 20)\n"
+        "    del block\n"
+        "print((pages() - before) * 4 // 1024)\n"
+    )
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert (int(told.stdout) < 4) == returned
+
+
+def test_what_is_synced_is_in_the_file(tmp_path: Path) -> None:
+    world = RealWorld()
+    with world.open(tmp_path / "file", "wb") as file:
+        file.write(b"written")
+        world.sync_file(file)
+        assert (tmp_path / "file").read_bytes() == b"written"
+
+
 def test_the_group_of_a_file_has_its_name_or_its_number(tmp_path: Path) -> None:
     world, path, link = RealWorld(), tmp_path / "node", tmp_path / "link"
     path.touch()

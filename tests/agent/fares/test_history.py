@@ -93,7 +93,7 @@ def test_rides_become_the_state_and_the_record_decides_again(tmp_path: Path) -> 
                     ClockReading(event.time_ms, event.clock, event.boot),
                 )
                 assert again.amount_fen == event.amounts[FARE]
-                assert again.explained() == event.detail["fare"]
+                assert again.explained() == event.detail["steps"]
     finally:
         journal.store.close()
 

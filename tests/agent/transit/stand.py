@@ -22,6 +22,7 @@ from simulators.transit.bus import OURS, CutWorld, OtherBus, Passenger, PsamSlot
 from simulators.transit.city import PurseOrder, TransitCity
 from simulators.transit.torn import Torn
 from simulators.vpcd import Moment, TearAtInstruction
+from tests.agent.stand import Hit
 from tests.offline_store.support import TERMINAL, MemoryKeys
 from trust.references import References
 from world.real import RealWorld
@@ -35,7 +36,7 @@ UNSENT = TearAtInstruction(0x54, Moment.BEFORE)  # not paid, and nobody knows
 
 
 class Barred:
-    """A blacklist of card numbers, by their references."""
+    """A blacklist of purses by number."""
 
     def __init__(self, *numbers: str) -> None:
         self._numbers = numbers
@@ -43,15 +44,17 @@ class Barred:
     def view(self) -> ListView:
         return self
 
-    def find_blacklisted(
-        self, *, card: str = "", number: str = "", person: str = ""
-    ) -> "Barred | None":
-        return self if number in self._numbers else None
+    def find_blacklisted(self, *, card: str = "", number: str = "", person: str = "") -> Hit | None:
+        return None
+
+    def find_transit(self, number: bytes, issuer: bytes) -> Hit | None:
+        return Hit() if number.hex()[1:] in self._numbers else None
+
+    def issuer_allowed(self, issuer: bytes) -> bool:
+        return issuer.hex().upper() not in self._numbers
 
     def versions(self) -> Mapping[str, int]:
-        return {"blacklist": self.version}
-
-    version = 7
+        return {"blacklist": Hit().version}
 
 
 class BusStand:

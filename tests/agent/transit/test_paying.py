@@ -108,8 +108,15 @@ def test_which_cards_ride(bus_stand: BusStand, order: dict[str, object], reason:
 
 def test_a_listed_card_is_not_charged(bus_stand: BusStand) -> None:
     passenger = bus_stand.passenger()
-    listed = Barred(REFERENCES.number(passenger.number))
+    listed = Barred(passenger.number)
     assert bus_stand.drive(lambda bus: bus.reason(passenger), lists=listed) is Reason.BLACKLISTED
+    assert passenger.inside.money == 10_000
+
+
+def test_a_purse_of_an_issuer_that_is_not_taken_is_not_charged(bus_stand: BusStand) -> None:
+    passenger = bus_stand.passenger()
+    listed = Barred(passenger.order.issuer)
+    assert bus_stand.drive(lambda bus: bus.reason(passenger), lists=listed) is Reason.WRONG_CITY
     assert passenger.inside.money == 10_000
 
 

@@ -1,0 +1,64 @@
+"""`resolve = "offline"` of the rule `onecard-ticket`: a ticket of ours → whoever holds it."""
+
+from collections.abc import Callable, Mapping
+
+from agent.clock import ClockReading
+from agent.identity import Identity, Presented, Shown
+from agent.key_lists import TICKET_ISSUERS
+from agent.reasons import Reason
+from agent.tickets.ticket import ANYBODY, Scanned
+from agent.tickets.verify import verify
+from agent.transit_codes.resolver import EVIDENCE, KeysOf, Verify, refused
+from offline_store.event import Authentication
+from trust.sm2 import Sm2
+from trust.sm3 import sm3
+
+RULE = "onecard-ticket"
+
+
+class Tickets:
+    """Tickets for this terminal's `groups` of gates. `read_clock` is `agent.clock.Clock.read`."""
+
+    def __init__(
+        self,
+        sm2: Sm2,
+        keys: KeysOf,
+        read_clock: Callable[[], ClockReading],
+        groups: tuple[int, ...],
+    ) -> None:
+        self._sm2 = sm2
+        self._keys = keys
+        self._read_clock = read_clock
+        self._groups = groups
+
+    def verifiers(self) -> Mapping[str, Verify]:
+        """By the name of the rule."""
+        return {RULE: self._resolve}
+
+    def _resolve(self, credential: str, content: bytes) -> Presented:
+        issuers = self._keys(TICKET_ISSUERS)
+        ticket = verify(content, issuers, self._sm2, self._read_clock(), self._groups)
+        if isinstance(ticket, Reason):
+            return refused(credential, ticket)
+        reference = reference_of(ticket)
+        return Identity(
+            credential=credential,
+            card=reference,
+            number="",
+            person="" if ticket.holder == ANYBODY else ticket.holder.hex(),
+            issued=None,
+            expires=None,
+            authentication=Authentication(mode="code", result="passed", algorithm="SM2"),
+            shown=Shown(
+                code=reference,
+                uses=ticket.uses,
+                too_often=Reason.TICKET_USED,
+                limit=None,
+                evidence={EVIDENCE: ticket.content.hex()},
+            ),
+        )
+
+
+def reference_of(ticket: Scanned) -> str:
+    """64 hex. By its number alone: signed once more, it is the same ticket and no further use."""
+    return sm3(b"ticket" + ticket.issuer.to_bytes(4) + ticket.id).hex()

@@ -1,0 +1,88 @@
+"""Was this code, or this account, here before? Read in the store's turn, judged purely.
+
+The journal is the memory: what it holds was durable before anything opened, and outlives a restart.
+In the order of spec transit-qr.md: the account a moment ago, the code, the account's interval, the
+single limit. Who went through a barrier that did not open may show the same code again.
+"""
+
+from typing import Final, Protocol
+
+from agent.clock import ClockReading
+from agent.identity import Identity, Shown
+from agent.reasons import Reason
+from agent.scenes.port import State
+from agent.scenes.standing import AMOUNT
+
+MOMENT: Final = 2.0  # seconds: the same account again was not meant
+LAST_CODE: Final = "last_code_ms"  # this very code's last use
+LAST_ACCOUNT: Final = "last_account_ms"
+USES: Final = "code_uses"
+
+
+class Used(Protocol):
+    """See `offline_store.turn.Uses`."""
+
+    @property
+    def count(self) -> int: ...
+
+    @property
+    def last_ms(self) -> int: ...
+
+
+class Seen(Protocol):
+    """See `offline_store.turn.Seen`."""
+
+    @property
+    def time_ms(self) -> int: ...
+
+
+class Memory(Protocol):
+    """See `offline_store.turn.Turn`."""
+
+    def code_uses(self, code: str) -> Used: ...
+
+    def last_accepted(self, person: str, *, scene: str, since_ms: int) -> Seen | None: ...
+
+
+class CodeMemory:
+    """One terminal's rule. `interval`: seconds between two codes of one account, at least."""
+
+    def __init__(self, interval: float) -> None:
+        self._interval_ms = int(interval * 1000)
+
+    def look(self, turn: Memory, identity: Identity, scene: str, clock: ClockReading) -> State:
+        """What `judge` needs; empty for whoever has shown no code that was verified here."""
+        shown = identity.shown
+        if shown is None:
+            return {}
+        used = turn.code_uses(shown.code)
+        state: dict[str, int | str] = {USES: used.count}
+        if used.count:
+            state[LAST_CODE] = used.last_ms
+        since = clock.time_ms - max(self._interval_ms, int(MOMENT * 1000))
+        seen = turn.last_accepted(identity.person, scene=scene, since_ms=since)
+        if seen is not None:
+            state[LAST_ACCOUNT] = seen.time_ms
+        return state
+
+    def judge(self, shown: Shown, state: State, clock: ClockReading) -> Reason | None:
+        """Why it is not taken, None when nothing stands against it. `state` may hold the fare
+        (`scenes.standing.AMOUNT`, fen)."""
+        moment = int(MOMENT * 1000)
+        if any(_within(state.get(last), moment, clock) for last in (LAST_CODE, LAST_ACCOUNT)):
+            return Reason.CODE_TOO_SOON
+        uses = state[USES]
+        if isinstance(uses, int) and uses >= shown.uses:
+            return shown.too_often
+        if _within(state.get(LAST_ACCOUNT), self._interval_ms, clock):
+            return Reason.CODE_INTERVAL
+        amount = state.get(AMOUNT)
+        if shown.limit is not None and isinstance(amount, int) and amount > shown.limit:
+            return Reason.CODE_OVER_LIMIT
+        return None
+
+
+def _within(last: int | str | None, window_ms: int, clock: ClockReading) -> bool:
+    """A time far "in the future" says that the clock went back: nobody is locked out for that. The
+    code itself stays used, whatever the clock says."""
+    return isinstance(last, int) and abs(clock.time_ms - last) < window_ms

@@ -1,0 +1,113 @@
+"""`resolve = "offline"`: a code that this terminal verifies itself → the account behind it.
+
+Nothing is asked and nothing kept; what has to be remembered is decided in the store's turn. The
+code's bytes go into the record's evidence, for clearing, and nowhere else.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from agent.clock import ClockReading
+from agent.codes import CREDENTIAL
+from agent.identity import Identity, Presented, Shown, Unidentified
+from agent.key_lists import MINISTRY_ISSUERS, MINISTRY_ROOTS, Keys
+from agent.reasons import Reason
+from agent.transit_codes.layout import ThreeLevel, TwoLevel
+from agent.transit_codes.verify import Certificates, verify_three_level, verify_two_level
+from offline_store.event import Authentication
+from trust.engine import Sm2Failed
+from trust.references import References
+from trust.sm2 import Sm2
+from trust.sm3 import sm3
+
+EVIDENCE: Final = "code"  # key of the code's bytes in `Draft.evidence`
+
+Verify = Callable[[str, bytes], Presented]
+KeysOf = Callable[[str], Keys]  # `agent.key_lists.KeyLists.keys`
+
+
+class OfflineResolver:
+    """See `agent.codes.Resolver`: whoever verifies the code of a rule's name."""
+
+    def __init__(self, verifiers: Mapping[str, Verify]) -> None:
+        self._verifiers = verifiers
+
+    def resolve(self, name: str, content: bytes) -> Presented:
+        credential = f"{CREDENTIAL}:{name}"
+        verify = self._verifiers.get(name)
+        if verify is None:
+            return Unidentified(credential, Reason.CODE_UNRESOLVED)
+        try:
+            return verify(credential, content)
+        except Sm2Failed as fault:
+            return Unidentified(credential, Reason.CODE_UNRESOLVED, detail=fault.code)
+
+
+class MinistryCodes:
+    """Ministry of Transport codes. `read_clock` is `agent.clock.Clock.read`."""
+
+    def __init__(
+        self, sm2: Sm2, keys: KeysOf, read_clock: Callable[[], ClockReading], references: References
+    ) -> None:
+        self._sm2 = sm2
+        self._certificates = Certificates(sm2)
+        self._keys = keys
+        self._read_clock = read_clock
+        self._references = references
+
+    def verifiers(self) -> Mapping[str, Verify]:
+        """By the names of the rules."""
+        return {
+            "ministry-three-level": self._three_level,
+            "ministry-two-level": self._two_level,
+        }
+
+    def _three_level(self, credential: str, content: bytes) -> Presented:
+        roots = self._keys(MINISTRY_ROOTS)
+        code = verify_three_level(content, roots, self._certificates, self._read_clock())
+        if isinstance(code, Reason):
+            return refused(credential, code)
+        return self._identity(
+            credential, code, account=code.head.account, card=code.head.card, limit=code.limit
+        )
+
+    def _two_level(self, credential: str, content: bytes) -> Presented:
+        issuers = self._keys(MINISTRY_ISSUERS)
+        code = verify_two_level(content, issuers, self._sm2, self._read_clock())
+        if isinstance(code, Reason):
+            return refused(credential, code)
+        return self._identity(credential, code, account=code.card, card=code.card, limit=None)
+
+    def _identity(
+        self,
+        credential: str,
+        code: ThreeLevel | TwoLevel,
+        *,
+        account: bytes,
+        card: bytes,
+        limit: int | None,
+    ) -> Identity:
+        # Of what the phone has signed: a phone that signs the same again has not made a new code.
+        shown = Shown(
+            code=sm3(code.for_user).hex(),
+            uses=1,
+            too_often=Reason.CODE_SEEN,
+            limit=limit,
+            evidence={EVIDENCE: code.content.hex()},
+        )
+        return Identity(
+            credential=credential,
+            card=self._references.card(card),
+            number="",
+            person=self._references.account(account),
+            issued=None,
+            expires=None,
+            authentication=Authentication(mode="code", result="passed", algorithm="SM2"),
+            shown=shown,
+        )
+
+
+def refused(credential: str, reason: Reason) -> Unidentified:
+    """A code that was looked at and is not taken."""
+    authentication = Authentication(mode="code", result="failed", algorithm="SM2")
+    return Unidentified(credential, reason, authentication)

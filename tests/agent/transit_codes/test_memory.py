@@ -1,0 +1,253 @@
+"""One code, one use: decided with the journal as memory, over restarts, readers and clocks."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from agent.clock import ClockReading
+from agent.codes import CodeDesk, Router
+from agent.identity import Identity, Shown
+from agent.reasons import Reason
+from agent.results import Results
+from agent.scenes.standing import AMOUNT
+from agent.texts import Texts
+from agent.transit_codes.memory import LAST_ACCOUNT, LAST_CODE, USES, CodeMemory
+from agent.transit_codes.resolver import MinistryCodes, OfflineResolver
+from config.model import CodeRule
+from offline_store.event import Draft
+from offline_store.store import Entry, Store, Turn
+from simulators.transit.codes import DEFECTS, GOOD, NOW, Phones
+from tests.offline_store.support import Site
+from trust.references import References
+from trust.sm2 import sm2
+
+SM2 = sm2()
+PHONES = Phones(SM2)
+RULES = (
+    CodeRule(name="ministry-three-level", resolve="offline"),
+    CodeRule(name="ministry-two-level", resolve="offline"),
+)
+SCENE = "bus"
+CITY_KEY = b"made-up city reference key, 32 B"
+
+
+class Bus:
+    """Codes to a decision in a real store; `now` in milliseconds."""
+
+    def __init__(self, site: Site, interval: float = 0.0) -> None:
+        self.site = site
+        self.now_ms = NOW * 1000
+        self.memory = CodeMemory(interval)
+        keys = {"ministry-roots": PHONES.roots(), "ministry-issuers": PHONES.two_level_issuers()}
+        ministry = MinistryCodes(SM2, keys.__getitem__, self.clock, References(CITY_KEY))
+        self.desk = CodeDesk(Router(RULES), {"offline": OfflineResolver(ministry.verifiers())})
+
+    def clock(self) -> ClockReading:
+        return ClockReading(self.now_ms, "synchronised", "boot-1")
+
+    def identity(self, code: bytes) -> Identity:
+        presented = self.desk.read(code)
+        assert isinstance(presented, Identity), presented.reason
+        return presented
+
+    def show(self, store: Store, code: bytes, *, amount: int | None = None) -> Reason:
+        identity = self.identity(code)
+        assert identity.shown is not None
+        shown = identity.shown
+
+        def decide(turn: Turn) -> Entry:
+            state = dict(self.memory.look(turn, identity, SCENE, self.clock()))
+            if amount is not None:
+                state[AMOUNT] = amount
+            reason = self.memory.judge(shown, state, self.clock()) or Reason.ACCEPTED
+            return Entry(self.draft(identity, shown, reason))
+
+        return Reason(store.turn(decide).event().reason)
+
+    def draft(self, identity: Identity, shown: Shown, reason: Reason) -> Draft:
+        return Draft(
+            kind="tap",
+            time_ms=self.now_ms,
+            clock="synchronised",
+            boot="boot-1",
+            scene=SCENE,
+            person=identity.person,
+            code=shown.code,
+            verdict="accepted" if reason is Reason.ACCEPTED else "refused",
+            reason=reason.value,
+        )
+
+
+@pytest.fixture
+def bus(tmp_path: Path) -> Bus:
+    return Bus(Site(tmp_path))
+
+
+def code(generated: int = NOW, account: bytes = GOOD.account, **changes: object) -> bytes:
+    order = replace(GOOD, generated=generated, account=account, validity=600, **changes)  # type: ignore[arg-type]
+    return PHONES.three_level(order)
+
+
+def test_a_code_is_good_once_and_fresh_ones_of_its_account_after_a_moment(bus: Bus) -> None:
+    with bus.site.open() as store:
+        first = code()
+        assert bus.show(store, first) is Reason.ACCEPTED
+        bus.now_ms += 1999
+        assert bus.show(store, first) is Reason.CODE_TOO_SOON
+        assert bus.show(store, code(NOW + 1)) is Reason.CODE_TOO_SOON
+        bus.now_ms += 1
+        assert bus.show(store, first) is Reason.CODE_SEEN
+        assert bus.show(store, code(NOW + 2)) is Reason.ACCEPTED
+        assert bus.show(store, code(NOW + 2, b"6210510000000099")) is Reason.ACCEPTED
+
+
+def test_a_phone_that_signs_the_same_again_has_not_made_a_new_code(bus: Bus) -> None:
+    with bus.site.open() as store:
+        one, again = code(), code()
+        # The same issuer's signature and another one of the phone's.
+        again = one[:-64] + SM2.sign(b"\x33" * 32, one[: len(one) - 65])
+        assert bus.show(store, one) is Reason.ACCEPTED
+        bus.now_ms += 5000
+        assert again != one
+        assert bus.show(store, again) is Reason.CODE_SEEN
+
+
+def test_a_code_stays_used_across_a_restart(bus: Bus) -> None:
+    with bus.site.open() as store:
+        assert bus.show(store, code_1 := code()) is Reason.ACCEPTED
+    bus.now_ms += 5000
+    with bus.site.open() as store:
+        assert bus.show(store, code_1) is Reason.CODE_SEEN
+
+
+def test_a_code_stays_used_whatever_happens_to_the_clock(bus: Bus) -> None:
+    with bus.site.open() as store:
+        shown = code(NOW + 15)
+        bus.now_ms += 500_000
+        assert bus.show(store, shown) is Reason.ACCEPTED
+        bus.now_ms -= 500_000  # set back by more than eight minutes
+        assert bus.show(store, shown) is Reason.CODE_SEEN
+        assert bus.show(store, code()) is Reason.ACCEPTED  # nobody is locked out
+
+
+def test_a_code_that_was_refused_is_not_used(bus: Bus) -> None:
+    with bus.site.open() as store:
+        assert bus.show(store, one := code(), amount=2001) is Reason.CODE_OVER_LIMIT
+        assert bus.show(store, one, amount=2000) is Reason.ACCEPTED
+
+
+def test_a_code_whose_barrier_did_not_open_may_be_shown_again(bus: Bus) -> None:
+    with bus.site.open() as store:
+        assert bus.show(store, one := code()) is Reason.ACCEPTED
+        store.turn(lambda turn: Entry(_undone(bus)))
+        assert bus.show(store, one) is Reason.ACCEPTED
+
+
+def _undone(bus: Bus) -> Draft:
+    return Draft(kind="recovery", time_ms=bus.now_ms, clock="synchronised", boot="boot-1", refers=2)
+
+
+def test_an_account_keeps_its_interval_and_others_do_not_wait_for_it(tmp_path: Path) -> None:
+    bus = Bus(Site(tmp_path), interval=60)
+    with bus.site.open() as store:
+        assert bus.show(store, code()) is Reason.ACCEPTED
+        bus.now_ms += 59_999
+        assert bus.show(store, code(NOW + 50)) is Reason.CODE_INTERVAL
+        assert bus.show(store, code(NOW + 50, b"6210510000000099")) is Reason.ACCEPTED
+        bus.now_ms += 1
+        assert bus.show(store, code(NOW + 51)) is Reason.ACCEPTED
+
+
+@contextmanager
+def two_at_once(show: Callable[[], Reason]) -> Iterator[list[Reason]]:
+    found: list[Reason] = []
+    start = threading.Barrier(2)
+
+    def reader() -> None:
+        start.wait()
+        found.append(show())
+
+    threads = [threading.Thread(target=reader) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    yield found
+
+
+def test_two_readers_at_once_take_a_code_once(bus: Bus) -> None:
+    with bus.site.open() as store:
+        for second in range(5):
+            one = code(NOW - second, b"62105100000001%02d" % second)
+            with two_at_once(partial(bus.show, store, one)) as found:
+                assert sorted(found) == [Reason.ACCEPTED, Reason.CODE_TOO_SOON]
+
+
+def test_control_a_memory_outside_the_turn_takes_it_twice(bus: Bus) -> None:
+    """What the test above guards against: looking first, storing later."""
+    with bus.site.open() as store:
+        identity = bus.identity(code())
+        shown = identity.shown
+        assert shown is not None
+        looked: list[Reason] = []
+
+        def look(turn: Turn) -> Entry:
+            state = bus.memory.look(turn, identity, SCENE, bus.clock())
+            looked.append(bus.memory.judge(shown, state, bus.clock()) or Reason.ACCEPTED)
+            return Entry(bus.draft(identity, shown, Reason.REPEATED))
+
+        store.turn(look)
+        store.turn(look)
+    assert looked == [Reason.ACCEPTED, Reason.ACCEPTED]
+
+
+def test_two_level_codes_are_remembered_by_their_card(bus: Bus) -> None:
+    order = replace(GOOD, validity=600)
+    with bus.site.open() as store:
+        assert bus.show(store, old := PHONES.two_level(order)) is Reason.ACCEPTED
+        bus.now_ms += 3000
+        assert bus.show(store, old) is Reason.CODE_SEEN
+        # What nobody signs makes no other code of it.
+        assert bus.show(store, b"\x81" + old[1:]) is Reason.CODE_SEEN
+
+
+def test_the_order_is_moment_code_interval_limit() -> None:
+    memory = CodeMemory(60)
+    clock = ClockReading(NOW * 1000, "synchronised", "boot-1")
+    shown = Shown("c" * 64, 1, Reason.CODE_SEEN, 2000, {})
+    everything: dict[str, int | str] = {
+        LAST_ACCOUNT: clock.time_ms - 1000,
+        LAST_CODE: clock.time_ms - 1000,
+        USES: 1,
+        AMOUNT: 2001,
+    }
+    found = []
+    for mended in ({}, {LAST_ACCOUNT: clock.time_ms - 9000, LAST_CODE: 0}, {USES: 0}):
+        everything.update(mended)
+        found.append(memory.judge(shown, everything, clock))
+    del everything[LAST_ACCOUNT]
+    found.append(memory.judge(shown, everything, clock))
+    everything[AMOUNT] = 2000
+    found.append(memory.judge(shown, everything, clock))
+    assert found == [
+        Reason.CODE_TOO_SOON,
+        Reason.CODE_SEEN,
+        Reason.CODE_INTERVAL,
+        Reason.CODE_OVER_LIMIT,
+        None,
+    ]
+
+
+def test_every_defect_has_words_and_a_voice_and_nobody_gets_in_with_one() -> None:
+    for language in ("zh", "en"):
+        results = Results(Texts(language))
+        for defect in DEFECTS.values():
+            prompt = results.prompt(defect.reason)
+            assert prompt.text
+            assert prompt.voice
+            assert not results.accepted(defect.reason)
