@@ -15,6 +15,7 @@ from agent.transit.paying import Payments, Took
 from agent.transit.psams import TransitDesk
 from apdu.channel import Channel
 from offline_store.event import Event
+from offline_store.lists import Entry
 from offline_store.store import Store
 from offline_store.turn import ListView, NoLists
 from simulators.cards.transit_psam import TransitPsamOs, transit_psam
@@ -22,7 +23,6 @@ from simulators.transit.bus import OURS, CutWorld, OtherBus, Passenger, PsamSlot
 from simulators.transit.city import PurseOrder, TransitCity
 from simulators.transit.torn import Torn
 from simulators.vpcd import Moment, TearAtInstruction
-from tests.agent.stand import Hit
 from tests.offline_store.support import TERMINAL, MemoryKeys
 from trust.references import References
 from world.real import RealWorld
@@ -44,17 +44,19 @@ class Barred:
     def view(self) -> ListView:
         return self
 
-    def find_blacklisted(self, *, card: str = "", number: str = "", person: str = "") -> Hit | None:
+    def find_blacklisted(
+        self, *, card: str = "", number: str = "", person: str = ""
+    ) -> Entry | None:
         return None
 
-    def find_transit(self, number: bytes, issuer: bytes) -> Hit | None:
-        return Hit() if number.hex()[1:] in self._numbers else None
+    def find_transit(self, number: bytes, issuer: bytes) -> Entry | None:
+        return Entry(7, "transit", 0) if number.hex()[1:] in self._numbers else None
 
     def issuer_allowed(self, issuer: bytes) -> bool:
         return issuer.hex().upper() not in self._numbers
 
     def versions(self) -> Mapping[str, int]:
-        return {"blacklist": Hit().version}
+        return {"blacklist": 7}
 
 
 class BusStand:
