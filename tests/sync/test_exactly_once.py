@@ -201,7 +201,10 @@ def test_a_bomb_does_no_harm(site: Site, journal: MemoryJournal) -> None:
     assert platform.wait_ready(5)
     link = PahoLink(site.world, site.settings(), "gate-1")
     link.connect(None, site.world.event())
-    header = messages.pack(journal.rows).payload.partition(b"\n")[0]
+    # Rows that are yet to come: those of the journal must not be quarantined before they are sent.
+    ahead = MemoryJournal("gate-1")
+    ahead.add(4)
+    header = messages.pack(ahead.rows[2:]).payload.partition(b"\n")[0]
     link.publish(GATE.up("events"), header + b"\n" + zlib.compress(b" " * 50_000_000))
     until(lambda: len(platform.ledger.quarantined("gate-1")) == 2)
     link.disconnect()
