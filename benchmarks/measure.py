@@ -10,11 +10,20 @@ class NoMeasurement(Exception):
     what."""
 
 
-def alternate(functions: Mapping[str, Callable[[], None]], rounds: int) -> dict[str, list[float]]:
+def _at_once() -> None: ...
+
+
+def alternate(
+    functions: Mapping[str, Callable[[], None]],
+    rounds: int,
+    *,
+    between: Callable[[], None] = _at_once,
+) -> dict[str, list[float]]:
     """Name → milliseconds of each call, in order.
 
     Each round calls every function once, starting one further on than the round before; a first
-    round that is not counted warms up. The garbage collector stands still meanwhile.
+    round that is not counted warms up. The garbage collector stands still meanwhile. `between` is
+    called before each, and not timed.
     """
     names = list(functions)
     samples: dict[str, list[float]] = {name: [] for name in names}
@@ -26,6 +35,7 @@ def alternate(functions: Mapping[str, Callable[[], None]], rounds: int) -> dict[
         for turn in range(rounds):
             first = turn % len(names)
             for name in names[first:] + names[:first]:
+                between()
                 started = time.perf_counter_ns()
                 functions[name]()
                 samples[name].append((time.perf_counter_ns() - started) / 1e6)

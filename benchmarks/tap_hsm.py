@@ -2,7 +2,8 @@
 
 Real pcscd and real mosquitto; card, broker and platform (the reference one, with the made-up city's
 HSM behind it) have processes of their own, so that this one computes for none of them. Its uplink
-is the product's, and the taps' records go up by it meanwhile as they always do.
+is the product's; each tap begins when the record of the one before has its receipt, which at a gate
+is there long before the next person.
 """
 
 import multiprocessing
@@ -16,15 +17,13 @@ from pathlib import Path
 from typing import Final, Self
 
 from agent.hsm import HsmDesk
-from agent.identity import Identity
 from agent.reading import CardDesk
 from agent.reasons import Reason
 from agent.sam import SamDesk
-from agent.stages import Stages
 from apdu.channel import Transport
 from benchmarks.measure import NoMeasurement, alternate, median, percentile
 from config.model import Sync
-from drivers.contract import CardHandle, Presence
+from drivers.contract import CardHandle, CardReader, DeviceStatus, Presence
 from simulators.broker import Broker
 from simulators.cards import Algorithm, Card, Generation, Interface, make_card
 from simulators.ceremony import CardOrder, card_number
@@ -68,9 +67,10 @@ def measure(pcscd: Pcscd, taps: int) -> dict[str, object]:
     """The figures, on a running pcscd of which this process is a client and has no threads yet.
 
     Milliseconds. `p50`, `p99`: from the presence that is handed to `Taps.handle` to its return.
-    `card_p50`: inside SCardTransmit. `request_p50`: from the question to its answer, so broker,
-    platform and the way through our uplink. `ours`: a tap's whole time less these two; SCardConnect
-    and SCardDisconnect, the look for a PSAM that is not there, the COMMIT and the barrier count.
+    `card_p50`: inside PC/SC's calls to the card: power-up, exchanges, power-down. `request_p50`:
+    from the question to its answer, so broker, platform and the way through our uplink. `ours`: a
+    tap's whole time less these two; the look for a PSAM that is not there, the COMMIT and the
+    barrier count.
     """
     cast = load_cast()
     with ExitStack() as stack:
@@ -79,7 +79,7 @@ def measure(pcscd: Pcscd, taps: int) -> dict[str, object]:
         broker = stack.enter_context(Broker(folder / "broker", city=cast.region))
         stack.enter_context(PlatformProcess(folder, broker, cast))
         tap = stack.enter_context(HsmTap(cast, folder, broker))
-        totals = alternate({"hsm": tap}, taps)["hsm"]
+        totals = alternate({"hsm": tap}, taps, between=tap.settle)["hsm"]
         tap.require_all_by_hsm()
     parts = tap.parts[-taps:]
     ours = [
@@ -176,7 +176,9 @@ class TimedHandle:
         return self._handle.present()
 
     def close(self) -> None:
+        began = time.perf_counter()
         self._handle.close()
+        self._clock.card += time.perf_counter() - began
 
 
 class TimedAsked:
@@ -195,22 +197,27 @@ class TimedAsked:
         return payload
 
 
-class TimedDesk(CardDesk):
-    """The product's, with its card and its questions on the clock."""
+class TimedReader:
+    """See `drivers.contract.CardReader`; all that is waited for the card goes to the clock."""
 
-    clock = Clock()
+    def __init__(self, reader: CardReader, clock: Clock) -> None:
+        self._reader = reader
+        self._clock = clock
+        self.name = reader.name
+        self.interface = reader.interface
+        self.events = reader.events
 
-    def read(
-        self,
-        handle: CardHandle,
-        credential: str,
-        stages: Stages,
-        *,
-        leaving: bool = False,
-        reader: str = "",
-    ) -> Identity:
-        timed = TimedHandle(handle, self.clock)
-        return super().read(timed, credential, stages, leaving=leaving, reader=reader)
+    def open(self, count: int | None = None) -> CardHandle:
+        began = time.perf_counter()
+        handle = self._reader.open(count)
+        self._clock.card += time.perf_counter() - began
+        return TimedHandle(handle, self._clock)
+
+    def status(self) -> DeviceStatus:
+        return self._reader.status()
+
+    def give_up(self) -> None:
+        self._reader.give_up()
 
 
 class TimedRequests:
@@ -243,12 +250,12 @@ class HsmTap:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             stack.enter_context(self._gate)
-            uplink = self._uplink()
+            uplink = self._up = self._uplink()
             uplink.start()
             stack.callback(uplink.stop, READY)
             self._requests.uplink = uplink.requests
             until(lambda: uplink.status().state == "online", "the uplink is not online")
-            self._reader = self._gate.reader(Interface.CONTACTLESS)
+            self._reader = TimedReader(self._gate.reader(Interface.CONTACTLESS), self._clock)
             event = self._reader.events.get(READY)
             assert isinstance(event, Presence)
             self._presence = event
@@ -266,6 +273,11 @@ class HsmTap:
         proof = report.record.event().authentication if report.record else None
         self._outcomes[report.reason, proof.mode if proof else ""] += 1
 
+    def settle(self) -> None:
+        """Until the platform has receipted all that was tapped."""
+        store = self._gate.store
+        until(lambda: not store.unreceipted(1) and not self._up.status().in_flight, "no receipt")
+
     def require_all_by_hsm(self) -> None:
         if set(self._outcomes) != {(Reason.ACCEPTED, "hsm")}:
             raise NoMeasurement(f"not every tap was accepted by the HSM: {dict(self._outcomes)}")
@@ -274,9 +286,7 @@ class HsmTap:
         self, world: RealWorld, sams: SamDesk, references: References, hsm: HsmDesk | None
     ) -> CardDesk:
         assert hsm is None, "the gate has no uplink of its own"
-        desk = TimedDesk(world, sams, references, HsmDesk(self._requests, WITHIN))
-        desk.clock = self._clock
-        return desk
+        return CardDesk(world, sams, references, HsmDesk(self._requests, WITHIN))
 
     def _uplink(self) -> Uplink:
         settings = Sync(host=self._broker.host, port=self._broker.port)
