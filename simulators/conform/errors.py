@@ -29,6 +29,20 @@ def _foreign(bench: Bench) -> None:
     bench.stage.lay(foreign_card(Interface.CONTACT))
 
 
+def _nothing(bench: Bench) -> None:
+    bench.stage.await_empty()
+
+
+def _elsewhere(where: str) -> Prepare:
+    """A good card there, and nothing in any other reader."""
+
+    def prepare(bench: Bench) -> None:
+        bench.stage.await_empty()
+        _lay("3.0-sm4", where)(bench)
+
+    return prepare
+
+
 def _unplugged(bench: Bench) -> None:
     bench.stage.unplug(SLOT, AIR)
 
@@ -74,8 +88,8 @@ def _basic(bench: Bench, *, prepare: Prepare, result: int, type_: int = 1) -> No
 
 _ROWS = (
     ("ERR-001", -1, _foreign, 1, "a card that is none of ours", "卡类型不对"),
-    ("ERR-002", -2, lambda bench: None, 1, "no card", "无卡"),
-    ("ERR-003", -2, lambda bench: None, 3, "no card in any reader", "自动寻卡无卡"),
+    ("ERR-002", -2, _nothing, 1, "no card", "无卡"),
+    ("ERR-003", -2, _nothing, 3, "no card in any reader", "自动寻卡无卡"),
     ("ERR-004", -3, _lay(faults=Faults(dead=True)), 1, "no answer to reset", "未上电"),
     ("ERR-005", -4, _lay(faults=Faults(mute_from=3)), 1, "a card that falls silent", "无应答"),
     ("ERR-006", -11, _unplugged, 1, "no reader", "读卡器未连接"),
@@ -90,9 +104,9 @@ _ROWS = (
     ("ERR-015", -0x6A81, _blocked("card"), 1, "a blocked card: its status word", "卡已锁定"),
     ("ERR-016", -0x6983, _locked_read_key, 1, "a read key without tries: its status word",
      "读密钥已锁定"),
-    ("ERR-017", -1, _lay("3.0-sm4", AIR), 1, "iType 1, the card is on the antenna",
+    ("ERR-017", -1, _elsewhere(AIR), 1, "iType 1, the card is on the antenna",
      "iType 1，卡在非接口"),
-    ("ERR-018", -1, _lay("3.0-sm4", SLOT), 2, "iType 2, the card is in the slot",
+    ("ERR-018", -1, _elsewhere(SLOT), 2, "iType 2, the card is in the slot",
      "iType 2，卡在接触口"),
 )  # fmt: skip
 for _id, _result, _prepare, _kind, _title, _zh in _ROWS:

@@ -37,6 +37,7 @@ TERMINAL_NUMBER = "519900000077"
 DEVICE_NUMBER = "CONFORM-1"
 LEASE = 2.0  # seconds between the steps of one flow
 PIN_TIMEOUT = 1.0  # seconds; nobody hesitates here but who is to
+GONE = 0.8  # seconds, twice pcscd's own look at a slot
 SETTLED = 0.3  # seconds in which pcscd has told everybody that a card came or went
 HEARD = 0.05  # seconds from the reader's count to its own thread, which tells nobody
 CAPABILITIES = ("identity", "files", "write", "pin")
@@ -175,6 +176,11 @@ class Stage:
     def await_leases_over(self) -> None:
         """What a caller left behind has timed out. Nothing tells of that end, so time passes."""
         time.sleep(LEASE + SETTLED)
+
+    def await_empty(self) -> None:
+        """The reader stack has missed the card of the test before: pcscd looks every 0.4 s, and no
+        subject can know it sooner."""
+        time.sleep(GONE)
 
     def require_daemon(self) -> None:
         """Raises `StageBroken` when a test has ended the daemon, which is started again."""
