@@ -57,6 +57,7 @@ def test_a_psam_without_the_algorithm_leads_to_its_hsm(stage: Stage, business: O
 
 
 def test_other_errors_end_with_their_text(stage: Stage, business: OldBusiness) -> None:
+    stage.await_empty()
     said = business.do("read")
     assert said.result == -2
     assert "无卡" in said.words
