@@ -3,33 +3,14 @@
 from rich import box
 from rich.table import Table
 
-from agent.cli.context import Context
+from simulators.demo.stage import StageScreen
 from simulators.demo.window import Outcome, Row
-from simulators.window.site import WindowSite
 
 COLUMNS = {"person": 8, "shows": 22, "decided": 20, "way": 9, "at-platform": 8}  # widths
 
 
-class CounterScreen:
-    """See `simulators.demo.window.Audience`; with `--json` it keeps silent until the end."""
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._texts = context.texts
-        self._print = context.console.print
-        self._silent = context.as_json
-
-    def parts(self, site: WindowSite) -> None:
-        """Which real parts are running."""
-        if not self._silent:
-            facts = {"pcscd": site.pcscd.pid, "broker": site.broker.pid, "port": site.broker.port}
-            self._print(
-                self._texts.ui("demo-parts", stack=site.reader_stack, **facts), highlight=False
-            )
-
-    def incident(self, name: str) -> None:
-        if not self._silent:
-            self._print(f"[yellow]⚡ {self._texts.ui('demo-' + name)}[/]")
+class CounterScreen(StageScreen):
+    """See `simulators.demo.window.Audience`."""
 
     def visit(self, row: Row) -> None:
         if self._silent:
@@ -78,18 +59,13 @@ class CounterScreen:
                 "✓" if outcome.at_platform(row) else "–",
             )
         self._print(table)
-        rows = {"journal": len(outcome.journal), "platform": len(outcome.platform)}
-        self._print(ui("demo-same" if outcome.same else "demo-differs", **rows))
-        self._print(
-            ui(
-                "demo-window-last",
-                visits=len(outcome.rows),
-                disclosures=outcome.disclosures,
-                stack=outcome.reader_stack,
-                broker=outcome.broker_pid,
-                verdict=ui("demo-good" if outcome.good else "demo-bad"),
-            ),
-            highlight=False,
+        self._end(
+            outcome,
+            "demo-window-last",
+            visits=len(outcome.rows),
+            disclosures=outcome.disclosures,
+            stack=outcome.reader_stack,
+            broker=outcome.broker_pid,
         )
 
 

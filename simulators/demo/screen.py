@@ -7,38 +7,17 @@ from agent.cli.context import Context
 from agent.reasons import Reason
 from agent.results import Results
 from simulators.demo.morning import Outcome, Row
-from simulators.site import Site
+from simulators.demo.stage import StageScreen
 
 COLUMNS = {"person": 8, "expected": 21, "decided": 21, "took": 6, "at-platform": 8}  # widths
 
 
-class Screen:
-    """See `simulators.demo.morning.Audience`; with `--json` it keeps silent until the end."""
+class Screen(StageScreen):
+    """See `simulators.demo.morning.Audience`."""
 
     def __init__(self, context: Context) -> None:
-        self._context = context
-        self._texts = context.texts
-        self._print = context.console.print
-        self._silent = context.as_json
+        super().__init__(context)
         self._results = Results(context.texts)
-
-    def parts(self, site: Site) -> None:
-        """Which real parts are running."""
-        if not self._silent:
-            self._print(
-                self._texts.ui(
-                    "demo-parts",
-                    stack=site.reader_stack,
-                    pcscd=site.pcscd.pid,
-                    broker=site.broker.pid,
-                    port=site.broker.port,
-                ),
-                highlight=False,
-            )
-
-    def incident(self, name: str) -> None:
-        if not self._silent:
-            self._print(f"[yellow]⚡ {self._texts.ui('demo-' + name)}[/]")
 
     def visit(self, row: Row) -> None:
         if not self._silent:
@@ -83,22 +62,12 @@ class Screen:
                 "✓" if outcome.at_platform(row.record) else "[red]✗[/]",
             )
         self._print(table)
-        self._print(
-            ui(
-                "demo-same" if outcome.same else "demo-differs",
-                journal=len(outcome.journal),
-                platform=len(outcome.platform),
-            )
-        )
-        self._print(
-            ui(
-                "demo-last",
-                stack=outcome.reader_stack,
-                broker=outcome.broker_pid,
-                taps=len(outcome.rows),
-                verdict=ui("demo-good" if outcome.good else "demo-bad"),
-            ),
-            highlight=False,
+        self._end(
+            outcome,
+            "demo-last",
+            stack=outcome.reader_stack,
+            broker=outcome.broker_pid,
+            taps=len(outcome.rows),
         )
 
 

@@ -4,30 +4,15 @@ from agent.cli.context import Context
 from agent.reasons import Reason
 from agent.results import Results
 from simulators.demo.bus import Boarded, Outcome
-from simulators.transit.site import BusSite
+from simulators.demo.stage import StageScreen
 
 
-class ValidatorScreen:
-    """See `simulators.demo.bus.Audience`; with `--json` it keeps silent until the end."""
+class ValidatorScreen(StageScreen):
+    """See `simulators.demo.bus.Audience`."""
 
     def __init__(self, context: Context) -> None:
-        self._context = context
-        self._texts = context.texts
-        self._print = context.console.print
-        self._silent = context.as_json
+        super().__init__(context)
         self._results = Results(context.texts)
-
-    def parts(self, site: BusSite) -> None:
-        """Which real parts are running."""
-        if not self._silent:
-            facts = {"pcscd": site.pcscd.pid, "broker": site.broker.pid, "port": site.broker.port}
-            self._print(
-                self._texts.ui("demo-parts", stack=site.reader_stack, **facts), highlight=False
-            )
-
-    def incident(self, name: str) -> None:
-        if not self._silent:
-            self._print(f"[yellow]⚡ {self._texts.ui('demo-' + name)}[/]")
 
     def boarded(self, row: Boarded) -> None:
         if self._silent:
@@ -75,15 +60,10 @@ class ValidatorScreen:
                 grey=money.grey,
             )
         )
-        key = "demo-same" if outcome.same else "demo-differs"
-        self._print(ui(key, journal=len(outcome.journal), platform=len(outcome.platform)))
-        self._print(
-            ui(
-                "demo-last",
-                stack=outcome.reader_stack,
-                broker=outcome.broker_pid,
-                taps=len(outcome.rows),
-                verdict=ui("demo-good" if outcome.good else "demo-bad"),
-            ),
-            highlight=False,
+        self._end(
+            outcome,
+            "demo-last",
+            stack=outcome.reader_stack,
+            broker=outcome.broker_pid,
+            taps=len(outcome.rows),
         )
