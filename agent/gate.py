@@ -12,7 +12,8 @@ from agent.devices import Devices, Placed, patterns
 from agent.lanes import InputThread, Lane
 from agent.loans import Loans
 from agent.passage import PassageEnd, Passages
-from agent.sam import SamDesk, SamStatus
+from agent.sam import SamDesk
+from agent.sam_slot import SamStatus
 from agent.seats import ReaderSeat
 from agent.transit.psams import TransitDesk
 from apdu.city_keys import PUBLIC_KEYS_ONLY, CityKeys

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from agent.devices import Placed
-from agent.sam import SamStatus
+from agent.sam_slot import SamStatus
 from agent.signin import View
 from agent.staff import GREETED, Session
 from agent.tap import TapReport

@@ -4,168 +4,35 @@ Beside `agent.sam`, whose PSAMs answer for social security cards: this one has a
 and remembers the last one only, so a flow keeps it from 8070 to 8072.
 """
 
-import logging
-from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from collections.abc import Sequence
 
-from agent.leases import Lease, Line
-from agent.sam import ANSWER, SamStatus
+from agent.leases import Line
+from agent.sam_slot import Promised, SamStatus, Slot
 from apdu.psam import PsamMissing
 from apdu.transit.transit_psam import PsamSessionOver, TransitPsam
 from apdu.transit.values import Authorisation, Initialised, PublicInfo, Terminal
-from drivers.contract import Absence, CardHandle, CardReader
-from world import Event, Fault, Queue, Task, World
-
-LOG = logging.getLogger("onecard.psam")
-T = TypeVar("T")
+from drivers.contract import CardHandle, CardReader
+from world import Fault, World
 
 
-class Promised(Generic[T]):
-    """What the PSAM's thread will have done."""
-
-    def __init__(self, slot: "TransitSlot", done: Event) -> None:
-        self._slot = slot
-        self._done = done
-        self._values: list[T] = []
-        self._fault: Fault | None = None
-
-    def attempt(self, work: Callable[[], T]) -> None:
-        """On the PSAM's thread."""
-        try:
-            self._values.append(work())
-        except Fault as fault:
-            self._fault = fault
-        self._done.set()
-
-    def result(self) -> T:
-        """Raises what the work raised; `PsamMissing` when it does not answer in time."""
-        if not self._done.wait(ANSWER):
-            self._slot.give_up()
-            raise PsamMissing(reason="silent")
-        if self._fault is not None:
-            raise self._fault
-        return self._values[0]
-
-
-class TransitSlot:
-    """One slot and its thread, the only one that touches the PSAM."""
+class TransitSlot(Slot[TransitPsam]):
+    """A slot with a transit PSAM, by what it says of itself."""
 
     def __init__(self, world: World, reader: CardReader, line: Line) -> None:
-        self._world = world
-        self._reader = reader
-        self._jobs: Queue[Callable[[], None] | None] = world.queue()
-        self._handle: CardHandle | None = None
-        self._psam: TransitPsam | None = None
-        self._stopping = False
-        self._tasks: list[Task] = []
-        self.lease = Lease(world, line)
-        self.usable = True  # False while it owes an answer that nobody waits for any more
+        super().__init__(world, reader, line)
         self.terminal: Terminal | None = None  # of the PSAM that is there
-        self.fault: str = PsamMissing.code  # until one has answered
-
-    def start(self) -> None:
-        name = self._reader.name
-        self._tasks = [
-            self._world.spawn(self._run, name=f"psam {name}"),
-            self._world.spawn(self._hear, name=f"psam slot {name}"),
-        ]
-
-    def stop(self) -> None:
-        self._stopping = True
-        self._reader.events.put(Absence(self._reader.name, 0, self._world.monotonic()))
-        self._jobs.put(None, priority=1)
-        for task in self._tasks:
-            task.join(1.0)
-
-    def ask(self, work: Callable[[TransitPsam], T]) -> Promised[T]:
-        """Let the PSAM do `work` after what it was asked before."""
-        promised: Promised[T] = Promised(self, self._world.event())
-
-        def job() -> None:
-            promised.attempt(lambda: self._with_psam(work))
-            self.lease.answered()
-
-        self.lease.asked()
-        self._jobs.put(job)
-        return promised
-
-    def give_back(self, flow: object) -> None:
-        """End the flow's lease once everything asked so far is done."""
-        self._jobs.put(lambda: self.lease.give_back(flow))
-
-    def give_up(self) -> None:
-        """It hangs: its thread stays with it, payments get `PsamMissing` until it answers."""
-        self.usable = False
-        self._reader.give_up()
-        LOG.warning("psam %s: does not answer", self._reader.name)
 
     def status(self) -> SamStatus:
         number = self.terminal.number.hex().upper() if self.terminal else ""
         return SamStatus(self._reader.name, number, (), self.fault)
 
-    # The PSAM's thread
-
-    def _run(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            job()
-            self.usable = True
-        self._close()
-
-    def _hear(self) -> None:
-        while not self._stopping:
-            self._reader.events.get()
-            if not self._stopping:
-                self._jobs.put(self._renew)
-
-    def _renew(self) -> None:
-        if self._handle is not None and self._handle.present():
-            return  # what was heard is of the one before
-        self._close()
-        try:
-            self._opened()
-        except Fault as fault:
-            LOG.warning("psam %s: %s", self._reader.name, fault.code)
-
-    def _with_psam(self, work: Callable[[TransitPsam], T]) -> T:
-        """A PSAM that went with its reader service is powered again, once."""
-        stale = self._psam is not None
-        try:
-            return self._once(work)
-        except PsamMissing:
-            if not stale:
-                raise
-            return self._once(work)
-
-    def _once(self, work: Callable[[TransitPsam], T]) -> T:
-        try:
-            return work(self._opened())
-        except PsamMissing as fault:
-            self._close()
-            self.fault = fault.code
-            raise
-
-    def _opened(self) -> TransitPsam:
-        if self._psam is not None:
-            return self._psam
-        try:
-            self._handle = self._reader.open()
-        except Fault as fault:
-            self.fault = PsamMissing.code
-            raise PsamMissing(reason=fault.code) from fault
-        psam = TransitPsam(self._handle)
-        try:
-            self.terminal = psam.open()
-        except Fault as fault:
-            self.fault = fault.code
-            self._close()
-            raise
-        self._psam, self.fault = psam, ""
+    def _made(self, handle: CardHandle) -> TransitPsam:
+        psam = TransitPsam(handle)
+        self.terminal = psam.open()
         return psam
 
-    def _close(self) -> None:
-        if self._handle is not None:
-            self._handle.close()
-        self._handle = self._psam = self.terminal = None
+    def _forget(self) -> None:
+        self.terminal = None
 
 
 class TransitDesk:

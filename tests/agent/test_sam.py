@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from agent.leases import IDLE, PATIENCE
-from agent.sam import ANSWER, LeasingAuthenticator, SamDesk
+from agent.sam import LeasingAuthenticator, SamDesk
+from agent.sam_slot import ANSWER
 from apdu.authentication import CardParameters
 from apdu.channel import CardMute, ReaderGone
 from apdu.city_keys import CityKeys

@@ -4,7 +4,7 @@ import msgspec
 
 from agent.devices import Placed
 from agent.reasons import Reason
-from agent.sam import SamStatus
+from agent.sam_slot import SamStatus
 from agent.status import device_status, sam_status, tap_status
 from agent.tap import TapReport
 from drivers.contract import DeviceState, DeviceStatus

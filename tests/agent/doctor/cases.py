@@ -10,7 +10,7 @@ import msgspec
 from agent.devices import Placed
 from agent.doctor import Case, Finding, examine
 from agent.doctor.box import ENOUGH_SPACE
-from agent.sam import SamStatus
+from agent.sam_slot import SamStatus
 from agent.status import device_status, sam_status
 from agent.texts import LANGUAGES, Texts, blanks, catalogue
 from config.model import Agent as Settings

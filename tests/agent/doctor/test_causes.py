@@ -8,7 +8,7 @@ import pytest
 
 from agent.devices import Placed
 from agent.doctor import Finding
-from agent.sam import SamStatus
+from agent.sam_slot import SamStatus
 from agent.status import device_status
 from config.model import Device, Sync
 from drivers.contract import DeviceState, DeviceStatus

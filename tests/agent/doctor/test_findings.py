@@ -8,7 +8,7 @@ import pytest
 
 from agent.doctor import Finding, devices
 from agent.doctor.box import ENOUGH_SPACE
-from agent.sam import SamStatus
+from agent.sam_slot import SamStatus
 from agent.texts import LANGUAGES, catalogue
 from drivers.contract import DeviceState
 from tests import product
