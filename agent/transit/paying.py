@@ -113,11 +113,6 @@ class Payments:
         if self._task is not None:
             self._task.join(1.0)
 
-    def close_shift(self) -> int:
-        """Nobody comes back to this shift: what is open goes to the back office as grey. How many
-        there were."""
-        return self._give_up(self.open.opened_before(self._world.monotonic()))
-
     def take(self, lane: str, card: Channel, credential: str, stages: Stages) -> Took:
         """One tap. Raises, with nothing begun: `NotPurse`, the other faults of `Purse`, of the
         channel and of the PSAM, `Unstored`, `FareMoved`."""
@@ -275,11 +270,9 @@ class Payments:
             if not self._stopped:
                 self._give_up(self.open.opened_before(self._world.monotonic() - self._grey_after))
 
-    def _give_up(self, intents: Sequence[Intent]) -> int:
-        unknown = Finding("unknown")
-        return sum(
-            self._end(intent, Reason.PAYMENT_GREY, unknown) is not None for intent in intents
-        )
+    def _give_up(self, intents: Sequence[Intent]) -> None:
+        for intent in intents:
+            self._end(intent, Reason.PAYMENT_GREY, Finding("unknown"))
 
     def _refused(self, place: Place, holder: Holder, reason: Reason) -> Took:
         verdict = self._results.verdict(reason)

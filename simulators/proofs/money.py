@@ -269,7 +269,7 @@ class Session:
         ]
         for lane in lanes:
             lane.join()
-        self._payments.close_shift()
+        self._world.wait(GREY_AFTER + 1)  # who has not come back by now is grey
         self._payments.stop()
         self._desk.stop()
         self._store.close()

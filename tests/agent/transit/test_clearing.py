@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from agent.transit.clearing import COLUMNS, clearing_rows
-from tests.agent.transit.stand import FARE, LOST, UNSENT, Bus, BusStand
+from tests.agent.transit.stand import FARE, GREY_AFTER, LOST, UNSENT, Bus, BusStand
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "clearing.md"
 
@@ -16,7 +16,7 @@ def test_every_debit_is_one_row_and_grey_is_flagged(bus_stand: BusStand) -> None
         bus.tap(unsent, UNSENT)
         bus.tap(unsent)
         bus.tap(away, LOST)
-        bus.payments.close_shift()
+        bus.world.wait(GREY_AFTER + 1)
         rows = list(clearing_rows(iter(bus.events())))
         assert [(row["card_number"], row["grey"], row["reason"]) for row in rows] == [
             (paid.number, 0, "paid"),

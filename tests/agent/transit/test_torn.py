@@ -130,10 +130,10 @@ def test_a_card_that_never_comes_back_is_grey_after_a_time(bus_stand: BusStand) 
     bus_stand.drive(scenario)
 
 
-def test_the_end_of_a_shift_ends_what_is_open(bus_stand: BusStand) -> None:
+def test_who_comes_back_after_that_pays_anew_and_the_grey_record_stays(bus_stand: BusStand) -> None:
     def scenario(bus: Bus) -> None:
         bus.tap(passenger, LOST)
-        assert bus.payments.close_shift() == 1
+        bus.world.wait(GREY_AFTER + 1)
         assert bus.end().reason == Reason.PAYMENT_GREY
         assert bus.reason(passenger) is Reason.PAID
 
