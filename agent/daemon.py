@@ -286,6 +286,7 @@ class Agent:
             application=settings.terminal.application,
             report=self._publish,
             payments=self._open_payments(fares),
+            journey=journey,
         )
         self._gate.start(taps)
         self._open_facade(desk, scene)

@@ -8,12 +8,14 @@ stored is refused. An exit lane opens first and records afterwards: leaving neve
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 from agent.clock import Clock, ClockReading
 from agent.codes import CodeDesk
 from agent.documents import DocumentDesk
 from agent.failures import unidentified
 from agent.identity import Identity, Presented, Unidentified
+from agent.journey.desk import JourneyDesk, Signed
 from agent.lanes import Lane
 from agent.logbook import Logbook
 from agent.passage import Opening, PassageEnd, Tap
@@ -43,6 +45,11 @@ from offline_store.store import Entry, Store, Turn, Unstored
 from world import Fault, World
 
 NOTHING_ASKED = Findings(())
+SIGNED: Final[Mapping[Signed, Reason]] = {
+    "on": Reason.SHIFT_OPENED,
+    "held": Reason.SHIFT_OPENED,
+    "off": Reason.SHIFT_CLOSED,
+}
 
 
 @dataclass(frozen=True)
@@ -90,8 +97,10 @@ class Taps:
         application: str,
         report: Callable[[TapReport], None],
         payments: Payments | None = None,
+        journey: JourneyDesk | None = None,
     ) -> None:
-        """`payments`: where purses pay; without it a card is an identity and nothing else."""
+        """`payments`: where purses pay; without it a card is an identity and nothing else.
+        `journey`: of the vehicle that the terminal is in."""
         self._world = world
         self._clock = clock
         self._store = store
@@ -106,6 +115,7 @@ class Taps:
         self._application = application
         self._report = report
         self._payments = payments
+        self._journey = journey
         self._logbook = Logbook(world, clock, store, scene.kind)
 
     def handle(self, lane: Lane, reader: CardReader, presence: Presence) -> TapReport:
@@ -179,6 +189,7 @@ class Taps:
         self, lane: Lane, source: str, reason: Reason, record: Record | None, stages: Stages
     ) -> TapReport:
         """Let the person through if he may, and tell him; the record is durable."""
+        reason = self._sign(reason, record)
         stages.begin("act")
         accepted = self._results.accepted(reason)
         stuck = self._open(lane, _tap(record)).stuck if accepted else None
@@ -236,6 +247,7 @@ class Taps:
         except Unstored:
             reason = Reason.NOT_STORED
             self._logbook.missed.add(missed + 1)
+        reason = self._sign(reason, record)
         stages.begin("act")
         accepted = self._results.accepted(reason)
         stuck: DeviceFault | None = None
@@ -310,6 +322,16 @@ class Taps:
             detail=_detail(presented, decision, findings, missed, leaving=leaving),
         )
         return Entry(draft)
+
+    def _sign(self, reason: Reason, record: Record | None) -> Reason:
+        """Who drives signs on or off, as nobody but him: his tap is durable. What he is told."""
+        if reason is not Reason.DRIVER or record is None or self._journey is None:
+            return reason
+        event = record.event()
+        try:
+            return SIGNED[self._journey.sign(event.person, event.credential)]
+        except Unstored:
+            return Reason.NOT_STORED
 
     def _judge_code(
         self, presented: Identity, state: State, clock: ClockReading

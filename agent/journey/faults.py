@@ -27,12 +27,6 @@ class StopUnknown(JourneyFault):
     code = "journey.stop-unknown"
 
 
-class NotADriver(JourneyFault):
-    """Who wants to sign on is no driver by the lists. No facts: nobody is named."""
-
-    code = "journey.not-a-driver"
-
-
 class NobodyOn(JourneyFault):
     """No driver is signed on whose shift could be closed."""
 

@@ -11,12 +11,13 @@ from typing import Final, Protocol
 import msgspec
 
 from agent.fares.ride import CONCESSION, paid
+from agent.reasons import Reason
 from offline_store.event import Draft, Event, Record
 from offline_store.store import Entry, Store
 
 SCENE: Final = "driver-shift"  # in place of a scene: who signs on rides nowhere
-OPENED: Final = "shift-opened"
-CLOSED: Final = "shift-closed"
+OPENED: Final = Reason.SHIFT_OPENED.value
+CLOSED: Final = Reason.SHIFT_CLOSED.value
 NOT_EXECUTED: Final = "not-executed"
 NORMAL: Final = "normal"
 PAGE: Final = 200

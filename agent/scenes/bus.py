@@ -8,18 +8,20 @@ from agent.clock import ClockReading
 from agent.fares.ride import FARE, Rider
 from agent.identity import Identity
 from agent.reasons import Reason
-from agent.scenes.credential import credential_checks, credential_reason
+from agent.scenes.credential import judge_credential
 from agent.scenes.port import Decision, Lists, State, Turn
+from agent.scenes.standing import StandingRule
 from agent.transit.fares import FareSource
 from config.model import Scene as SceneSettings
 from offline_store.event import Check
 
 PRICE: Final = "price"  # in the state: fen; missing where nobody rides at all
+DRIVER: Final = "driver"  # in the state of who drives
 TOLD: Final = "ride_"  # before what the fare says of itself, for the event's detail
 
 
 class Bus:
-    """Whose fare is nothing rides; everybody else needs a purse."""
+    """Whose fare is nothing rides; everybody else needs a purse. Drivers sign on and off."""
 
     kind = "bus"
 
@@ -28,6 +30,7 @@ class Bus:
     ) -> None:
         """Without `fares` nobody rides for nothing."""
         self._fares = fares
+        self._rule = StandingRule(settings.offline, region)
         self.asks = settings.check == "ask"
 
     def look(
@@ -38,11 +41,14 @@ class Bus:
         standing: Sequence[Check] = (),
     ) -> State:
         """What the ride costs this person, and what that went by."""
+        state = dict(self._rule.look(turn, identity, clock, standing))
         if self._fares is None:
-            return {}
+            return state
         priced = self._fares.price(turn, Rider(identity.person), clock)
+        if priced.driver:
+            return {**state, DRIVER: 1}
         told = {f"{TOLD}{name}": value for name, value in priced.detail.items()}
-        state = {**priced.state, **told}
+        state |= {**priced.state, **told}
         return state if priced.refused is not None else {**state, PRICE: priced.amount}
 
     def decide(
@@ -53,11 +59,15 @@ class Bus:
         clock: ClockReading,
         standing: Sequence[Check] = (),
     ) -> Decision:
-        own = credential_checks(identity, lists, clock)
+        judged = judge_credential(self._rule, identity, lists, state, clock, standing)
+        checks, offline = judged.checks, judged.offline
+        if judged.reason is not None:
+            return Decision("refused", judged.reason, checks)
+        if DRIVER in state:
+            return Decision("accepted", Reason.DRIVER, checks, offline)
+        if state.get(PRICE) != 0:
+            return Decision("refused", Reason.NO_PURSE, checks)
         told = {
             name.removeprefix(TOLD): value for name, value in state.items() if name.startswith(TOLD)
         }
-        reason = credential_reason(own)
-        if reason is None and state.get(PRICE) == 0:
-            return Decision("accepted", Reason.ACCEPTED, own, amounts={FARE: 0}, detail=told)
-        return Decision("refused", reason or Reason.NO_PURSE, own)
+        return Decision("accepted", Reason.ACCEPTED, checks, offline, {FARE: 0}, told)

@@ -1,20 +1,43 @@
-"""What every scene checks of a credential without asking anybody: its own dates, and the lists."""
+"""What every scene judges of a credential: its own dates, the lists, and how its holder stands."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from agent.clock import ClockReading
 from agent.identity import Identity
 from agent.reasons import Reason
-from agent.scenes.port import Lists
+from agent.scenes.port import Lists, Offline, State
+from agent.scenes.standing import StandingRule
 from offline_store.event import Check
 
 
-def credential_checks(identity: Identity, lists: Lists, clock: ClockReading) -> tuple[Check, ...]:
-    """Dates of the card, the card in the lists, the person in the lists."""
-    return (_dates(identity, clock), *_listed(identity, lists))
+@dataclass(frozen=True)
+class Judgement:
+    """`reason`: why it is refused; None when nothing stands against it. `offline` as in
+    `Decision`."""
+
+    checks: tuple[Check, ...]
+    reason: Reason | None
+    offline: Offline
 
 
-def credential_reason(checks: tuple[Check, ...]) -> Reason | None:
-    """Why such a credential is refused; None when nothing stands against it."""
-    dates, *listed = checks
+def judge_credential(
+    rule: StandingRule,
+    identity: Identity,
+    lists: Lists,
+    state: State,
+    clock: ClockReading,
+    standing: Sequence[Check],
+) -> Judgement:
+    """`standing`: what was answered where the scene asks (卡鉴权). Its own dates and the lists go
+    before."""
+    own = (_dates(identity, clock), *_listed(identity, lists))
+    judged = rule.judge(identity, standing, state)
+    return Judgement((*own, *standing), _reason(own) or judged.reason, judged.offline)
+
+
+def _reason(own: tuple[Check, ...]) -> Reason | None:
+    dates, *listed = own
     if any(check.status == "listed" for check in listed):
         return Reason.BLACKLISTED
     if dates.status == "expired":

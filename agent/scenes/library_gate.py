@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from agent.clock import ClockReading
 from agent.identity import Identity
 from agent.reasons import Reason
-from agent.scenes.credential import credential_checks, credential_reason
+from agent.scenes.credential import judge_credential
 from agent.scenes.port import Decision, Lists, State, Turn
 from agent.scenes.standing import StandingRule
 from config.model import Scene as SceneSettings
@@ -48,15 +48,13 @@ class LibraryGate:
         clock: ClockReading,
         standing: Sequence[Check] = (),
     ) -> Decision:
-        own = credential_checks(identity, lists, clock)
-        checks = (*own, *standing)
-        judged = self._rule.judge(identity, standing, state)
-        reason = credential_reason(own) or judged.reason
+        judged = judge_credential(self._rule, identity, lists, state, clock, standing)
+        reason = judged.reason
         if reason is None and self._just_here(state, clock):
             reason = Reason.REPEATED
         if reason is not None:
-            return Decision("refused", reason, checks)
-        return Decision("accepted", Reason.ACCEPTED, checks, judged.offline)
+            return Decision("refused", reason, judged.checks)
+        return Decision("accepted", Reason.ACCEPTED, judged.checks, judged.offline)
 
     def _just_here(self, state: State, clock: ClockReading) -> bool:
         last = state.get(LAST_ENTRY)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from agent.clock import ClockReading
 from agent.identity import Identity
 from agent.reasons import Reason
-from agent.scenes.credential import credential_checks, credential_reason
+from agent.scenes.credential import judge_credential
 from agent.scenes.port import Decision, Lists, State, Turn
 from agent.scenes.standing import StandingRule
 from config.model import Scene as SceneSettings
@@ -39,10 +39,7 @@ class ServiceWindow:
         clock: ClockReading,
         standing: Sequence[Check] = (),
     ) -> Decision:
-        own = credential_checks(identity, lists, clock)
-        checks = (*own, *standing)
-        judged = self._rule.judge(identity, standing, state)
-        reason = credential_reason(own) or judged.reason
-        if reason is not None:
-            return Decision("refused", reason, checks)
-        return Decision("accepted", Reason.ACCEPTED, checks, judged.offline)
+        judged = judge_credential(self._rule, identity, lists, state, clock, standing)
+        if judged.reason is not None:
+            return Decision("refused", judged.reason, judged.checks)
+        return Decision("accepted", Reason.ACCEPTED, judged.checks, judged.offline)

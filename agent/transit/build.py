@@ -29,7 +29,7 @@ def make_fares(
     flat = FlatFare(transit.fare, transit.city or settings.terminal.city[:4])
     standing = Journey(transit.line, boarded=transit.station)
     where = journey.journey if journey else lambda: standing
-    return ListedFare(rules, where, flat, settings.scene.kind)
+    return ListedFare(rules, where, flat, settings.scene.kind, aboard=journey is not None)
 
 
 def make_payments(

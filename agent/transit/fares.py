@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from agent.clock import ClockReading
+from agent.fares.classes import is_driver
 from agent.fares.decide import fare
 from agent.fares.history import History, state_of
 from agent.fares.ride import EXPLAINED, LINE, Journey, Rider, Why
@@ -21,7 +22,8 @@ REFUSED: Final[Mapping[Why, Reason]] = {
 @dataclass(frozen=True)
 class Priced:
     """`refused`: why nobody rides for that; None: he rides for `amount` fen. `state` is what the
-    decision read, `detail` how it came about, `lists` the lists that it went by."""
+    decision read, `detail` how it came about, `lists` the lists that it went by. `driver`: he signs
+    on or off here, and does not ride."""
 
     amount: int
     full: int = 0
@@ -29,6 +31,7 @@ class Priced:
     detail: Mapping[str, int | str] = field(default_factory=dict)
     state: Mapping[str, int | str] = field(default_factory=dict)
     lists: Mapping[str, int] = field(default_factory=dict)
+    driver: bool = False
 
 
 class FareSource(Protocol):
@@ -61,17 +64,24 @@ class ListedFare:
         journey: Callable[[], Journey],
         flat: FlatFare,
         scene: str,
+        *,
+        aboard: bool = False,
     ) -> None:
+        """`aboard`: in a vehicle, where drivers sign on."""
         self._rules = rules
         self._journey = journey
         self._flat = flat
         self._scene = scene
+        self._aboard = aboard
 
     def price(self, turn: History, rider: Rider, clock: ClockReading) -> Priced:
         try:
             rules = self._rules()
         except ListUnreadable:
             return Priced(0, refused=Reason.NO_FARE)
+        day = clock.today if clock.quality != "unset" else None
+        if self._aboard and is_driver(rider, rules, day):
+            return Priced(0, driver=True, lists=rules.versions)
         if rules.tariff is None:
             return self._flat.price(turn, rider, clock)
         state = state_of(turn, rider.person, rules.tariff, clock, scene=self._scene)

@@ -145,17 +145,19 @@ class Payments:
         clock = self._clock.read()
         why = _out_of_date(holder.public, clock)
         if why is not None:
-            return self._refused(place, holder, why)
+            return self._not_paying(place, holder, why)
         priced = self._store.look(lambda turn: self._judge(turn, holder, clock))
+        if priced.driver:
+            return self._not_paying(place, holder, Reason.DRIVER)
         if priced.refused is not None:
-            return self._refused(place, holder, priced.refused)
+            return self._not_paying(place, holder, priced.refused)
         leased = self._desk.lease()
         try:
             stages.begin("authenticate")
             try:
                 begun = purse.initialise(Kind.SIMPLE, priced.amount, leased.terminal)
             except BalanceTooSmall:
-                return self._refused(place, holder, Reason.LOW_BALANCE)
+                return self._not_paying(place, holder, Reason.LOW_BALANCE)
             moment = self._moments.next(holder.card, self._clock.read().time_ms)
             authorised = leased.authorise(holder.public, begun, moment)
             stages.begin("commit")
@@ -274,7 +276,7 @@ class Payments:
         for intent in intents:
             self._end(intent, Reason.PAYMENT_GREY, Finding("unknown"))
 
-    def _refused(self, place: Place, holder: Holder, reason: Reason) -> Took:
+    def _not_paying(self, place: Place, holder: Holder, reason: Reason) -> Took:
         verdict = self._results.verdict(reason)
         draft = tap_draft(place, holder.card, self._clock.read(), reason, verdict)
         return Took(reason, self._store.turn(lambda turn: Entry(draft)))

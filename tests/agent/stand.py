@@ -13,6 +13,7 @@ import msgspec
 from agent.clock import Clock
 from agent.codes import CodeDesk, Resolve, Resolver, Router
 from agent.documents import DocumentDesk
+from agent.journey.desk import JourneyDesk
 from agent.lanes import Lane
 from agent.reading import CardDesk
 from agent.results import Results
@@ -23,6 +24,7 @@ from agent.standing.platform import PlatformSource
 from agent.standing.service import Routes
 from agent.tap import TapReport, Taps
 from agent.texts import Texts
+from agent.transit.fares import FareSource
 from agent.transit_codes.memory import CodeMemory
 from agent.watchdog import Watchdog
 from apdu.channel import CardGone, CardMute, Transport
@@ -465,6 +467,8 @@ class Stand:
         pace: float = 0.002,
         scene: Scene = GATE,
         interval: float = 0.0,
+        fares: FareSource | None = None,
+        journey: JourneyDesk | None = None,
     ) -> None:
         self.world = world
         self.cast = cast or load_cast()
@@ -497,7 +501,7 @@ class Stand:
             world,
             clock=Clock(world),
             store=store or cast_store(self.store),
-            scene=scene_for(scene, self.cast.region),
+            scene=scene_for(scene, self.cast.region, fares),
             results=Results(Texts("en")),
             desk=self.desk,
             codes=CodeDesk(Router(CODES), self.resolvers),
@@ -507,6 +511,7 @@ class Stand:
             standing=self.standing,
             application=APPLICATION,
             report=self.reports.append,
+            journey=journey,
         )
         self.watchdog.start()
         self.sams.start()

@@ -69,6 +69,6 @@ def at(hours: float = 0, *, known: bool = True) -> ClockReading:
     return ClockReading(time_ms, "synchronised" if known else "unset", "boot")
 
 
-def entitled(*drivers: str) -> Entitlements:
-    """A list of drivers only."""
-    return read_packed(packed(entitlements_payload((one, "driver", 0, 0) for one in drivers)))
+def entitled(*people: str, name: str = "driver") -> Entitlements:
+    """A list of that class only."""
+    return read_packed(packed(entitlements_payload((one, name, 0, 0) for one in people)))

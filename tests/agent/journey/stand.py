@@ -4,16 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from agent.clock import Clock
-from agent.fares import Rider
 from agent.fares.ride import CONCESSION, CONFIRMED, FARE
 from agent.fares.rules import Rules
-from agent.identity import Identity
 from agent.journey.desk import JourneyDesk
 from agent.journey.shift import At
 from config.model import Journey as Settings
 from config.model import Vehicle
 from drivers.contract.position import Position
-from offline_store.event import Authentication, Draft, Event, EventKind, Verdict
+from offline_store.event import Draft, Event, EventKind, Verdict
 from offline_store.faults import DiskFull
 from simulators.world import SimWorld
 from tests.agent.fares.city import person, rules
@@ -79,10 +77,8 @@ class Bus:
         self.desk.start()
         return self.desk
 
-    def sign(self, who: str = ANN, card_type: int | None = None) -> str:
-        passed = Authentication(mode="psam", result="passed")
-        identity = Identity("card-contactless", "c" * 64, "", who, None, None, passed)
-        return self.desk.sign(identity, Rider(who, card_type))
+    def sign(self, who: str = ANN) -> str:
+        return self.desk.sign(who, "card-contactless")
 
     def ride(
         self,

@@ -7,10 +7,8 @@ from pathlib import Path
 import pytest
 
 from agent.clock import Clock
-from agent.fares import Rider
 from agent.fares.ride import CONCESSION, FARE
 from agent.fares.rules import Rules
-from agent.identity import Identity
 from agent.journey.aboard import Aboard
 from agent.journey.shift import CLOSED, OPENED, StoreLedger, summarise
 from config.model import Journey, Vehicle
@@ -28,7 +26,6 @@ from world.real import RealWorld
 
 WORLD = RealWorld()
 PASSED = Authentication(mode="psam", result="passed")
-DRIVER = Identity("card-contactless", "c" * 64, "", ANN, None, None, PASSED)
 
 
 @contextmanager
@@ -71,7 +68,7 @@ def test_a_bus_drives_its_line_and_its_shift_survives_a_restart(tmp_path: Path) 
             [placed] = aboard.devices()
             until(lambda: aboard.devices()[0].status.state is DeviceState.READY)
             assert placed.status.name == "gnss"
-            assert aboard.desk.sign(DRIVER, Rider(ANN)) == "on"
+            assert aboard.desk.sign(ANN, "card-contactless") == "on"
             for place in way(course[:3], step=20.0):
                 before = aboard.devices()[0].status.counters.get("fixes", 0)
                 gnss.tell(*place)
@@ -96,7 +93,7 @@ def test_a_bus_drives_its_line_and_its_shift_survives_a_restart(tmp_path: Path) 
 
 def test_more_events_than_a_page_are_all_counted(tmp_path: Path) -> None:
     with bus(tmp_path, MemoryKeys(), rules()) as (aboard, store):
-        aboard.desk.sign(DRIVER, Rider(ANN))
+        aboard.desk.sign(ANN, "card-contactless")
         for _ in range(450):
             pay(store, 1)
         summary = aboard.desk.summary()

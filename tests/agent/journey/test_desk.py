@@ -8,13 +8,13 @@ import pytest
 
 from agent.fares import Journey
 from agent.fares.rules import Rules
-from agent.journey.faults import LineUnknown, NobodyOn, NotADriver, StopUnknown
+from agent.journey.faults import LineUnknown, NobodyOn, StopUnknown
 from agent.journey.memory import NAME
 from agent.journey.shift import CLOSED, OPENED
 from offline_store.faults import DiskFull
 from simulators.devices.gnss import way
 from simulators.world import SimWorld
-from tests.agent.fares.city import entitled, person, tariff
+from tests.agent.fares.city import entitled, tariff
 from tests.agent.journey.stand import ANN, BEN, Bus, PowerCut
 
 Play = Callable[..., None]
@@ -44,25 +44,6 @@ def test_a_driver_signs_on_and_off_and_both_are_in_the_journal(play: Play) -> No
         assert on.detail["shift"] == off.detail["shift"]
         assert on.detail["vehicle"] == "bus-1"
         assert bus.desk.shown()["shift"] is None
-
-    play(scenario)
-
-
-def test_who_is_no_driver_is_refused_and_nothing_is_recorded(play: Play) -> None:
-    def scenario(bus: Bus) -> None:
-        for who in (person("senior"), person("nobody"), ""):
-            with pytest.raises(NotADriver):
-                bus.sign(who)
-        assert bus.ledger.events == []
-
-    play(scenario)
-
-
-def test_a_driver_is_known_by_his_card_type_where_the_list_does_not_have_him(play: Play) -> None:
-    def scenario(bus: Bus) -> None:
-        assert bus.sign(person("dan"), 0x70) == "on"
-        with pytest.raises(NotADriver):
-            bus.sign(person("senior"), 0x70)  # the list has him, and as somebody else
 
     play(scenario)
 

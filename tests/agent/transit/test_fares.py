@@ -7,11 +7,14 @@ from agent.fares.rules import Rules
 from agent.reasons import Reason
 from agent.transit.fares import FlatFare, ListedFare
 from offline_store.faults import ListUnreadable
-from tests.agent.fares.city import MADE_UP, lines, people, tariff
-from tests.agent.transit.stand import LOST, Bus, BusStand
+from tests.agent.fares.city import MADE_UP, entitled, lines, people, tariff
+from tests.agent.transit.stand import LOST, REFERENCES, Barred, Bus, BusStand
 
 RULES = Rules(tariff=tariff(), entitlements=people(), lines=lines(), versions={"fares": 3})
 LISTED = ListedFare(lambda: RULES, lambda: Journey("1", boarded="S1"), FlatFare(999), "bus")
+ABOARD = ListedFare(
+    lambda: RULES, lambda: Journey("1", boarded="S1"), FlatFare(999), "bus", aboard=True
+)
 
 
 @pytest.mark.parametrize(
@@ -76,3 +79,33 @@ def test_without_a_fare_list_the_settings_say_it(bus_stand: BusStand) -> None:
     passenger = bus_stand.passenger()
     assert bus_stand.drive(lambda bus: bus.reason(passenger), fares=flat) is Reason.PAID
     assert passenger.inside.money == 10_000 - 150
+
+
+def test_a_drivers_purse_signs_on_and_pays_nothing(bus_stand: BusStand) -> None:
+    def scenario(bus: Bus) -> None:
+        assert bus.reason(passenger) is Reason.DRIVER
+        [event] = bus.events()
+        assert (event.kind, event.verdict, event.amounts) == ("tap", "accepted", {})
+
+    passenger = bus_stand.passenger(city=MADE_UP, card_type=0x70)
+    bus_stand.drive(scenario, fares=ABOARD)
+    assert passenger.inside.money == 10_000
+
+
+def test_a_listed_purse_signs_nobody_on(bus_stand: BusStand) -> None:
+    passenger = bus_stand.passenger(city=MADE_UP, card_type=0x70)
+    lists = Barred(passenger.number)
+    told = bus_stand.drive(lambda bus: bus.reason(passenger), lists=lists, fares=ABOARD)
+    assert told is Reason.BLACKLISTED
+
+
+def test_whom_the_list_has_as_somebody_else_does_not_drive_by_his_cards_type(
+    bus_stand: BusStand,
+) -> None:
+    passenger = bus_stand.passenger(city=MADE_UP, card_type=0x70)
+    reference = REFERENCES.number(passenger.number)
+    rules = Rules(tariff(), entitled(reference, name="student"), lines())
+    fares = ListedFare(
+        lambda: rules, lambda: Journey("1", boarded="S1"), FlatFare(999), "bus", aboard=True
+    )
+    assert bus_stand.drive(lambda bus: bus.reason(passenger), fares=fares) is Reason.PAID

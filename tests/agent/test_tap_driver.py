@@ -1,0 +1,88 @@
+"""A driver's card at the vehicle's own reader: checked like any card, then he signs on or off."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agent.fares.rules import Rules
+from agent.reasons import Reason
+from agent.transit.fares import FlatFare, ListedFare
+from config.model import Scene
+from simulators.world import SimWorld
+from tests.agent.fares.city import entitled, lines, tariff
+from tests.agent.journey.stand import Bus
+from tests.agent.stand import Stand
+
+Play = Callable[[Callable[[Stand, Bus], None]], None]
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Play:
+    """A bus whose driver is Lin."""
+
+    def run(scenario: Callable[[Stand, Bus], None]) -> None:
+        world = SimWorld(1)
+
+        def main() -> None:
+            bus = Bus(world, tmp_path)
+            flat = FlatFare(200)
+            fares = ListedFare(
+                lambda: bus.rules, lambda: bus.desk.journey(), flat, "bus", aboard=True
+            )
+            stand = Stand(world, scene=Scene(kind="bus"), fares=fares, journey=bus.desk)
+            record = stand.tap().record
+            assert record is not None
+            driver = record.event().person
+            bus.rules = Rules(tariff(), entitled(driver), lines())
+            scenario(stand, bus)
+
+        world.play(main)
+
+    return run
+
+
+def test_a_driver_signs_on_and_off_at_the_reader(play: Play) -> None:
+    def scenario(stand: Stand, bus: Bus) -> None:
+        assert stand.tap().reason is Reason.SHIFT_OPENED
+        assert "shift" in bus.desk.recorded()
+        assert stand.tap().reason is Reason.SHIFT_OPENED  # lay there twice
+        stand.world.wait(60)
+        assert stand.tap().reason is Reason.SHIFT_CLOSED
+        assert "shift" not in bus.desk.recorded()
+        assert [event.reason for event in bus.ledger.events] == ["shift-opened", "shift-closed"]
+        assert stand.prompts.shown[-1][0] == "shift-closed"
+
+    play(scenario)
+
+
+def test_each_of_his_taps_is_recorded_and_none_is_a_ride(play: Play) -> None:
+    def scenario(stand: Stand, bus: Bus) -> None:
+        before = len(stand.store.taps())
+        stand.tap()
+        stand.world.wait(60)
+        stand.tap()
+        taps = stand.store.taps()[before:]
+        assert [(event.reason, event.amounts) for event in taps] == [("driver", {})] * 2
+
+    play(scenario)
+
+
+def test_a_passenger_signs_nobody_on(play: Play) -> None:
+    def scenario(stand: Stand, bus: Bus) -> None:
+        assert stand.tap("wang").reason is Reason.NO_PURSE
+        assert bus.ledger.events == []
+
+    play(scenario)
+
+
+def test_a_driver_with_a_full_disk_is_told_and_not_signed_on(play: Play) -> None:
+    def scenario(stand: Stand, bus: Bus) -> None:
+        bus.ledger.broken = True
+        report = stand.tap()
+        assert (report.reason, report.accepted) == (Reason.NOT_STORED, False)
+        assert "shift" not in bus.desk.recorded()
+        bus.ledger.broken = False
+        assert stand.tap().reason is Reason.SHIFT_OPENED
+
+    play(scenario)
