@@ -1,6 +1,6 @@
 """A serial line: a tty, or a serial server's socket. Bytes in, bytes out, and faults by name.
 
-One thread reads; any thread may write. `interrupt` ends a read from another thread.
+One thread reads; any thread may write or discard. `interrupt` ends a read from another thread.
 """
 
 import errno
@@ -75,6 +75,7 @@ class Line:
     def __init__(self, world: World, port: serial.Serial, device: str, attached: str) -> None:
         self._port = port
         self._sending = world.lock()  # a write and the close never meet: the number may be reused
+        self._taking = world.lock()  # a read that comes away with nothing means a line hung up
         self._device = device
         self._waker = Waker()
         self._nudge = Nudge()
@@ -87,7 +88,10 @@ class Line:
         Raises `drivers.io.wait.Interrupted`, `DeviceLost`.
         """
         try:
-            return bytes(self._port.read(size)) if self._readable(timeout) else b""
+            if not self._readable(timeout):
+                return b""
+            with self._taking:
+                return bytes(self._port.read(size)) if self._readable(0) else b""
         except (OSError, serial.SerialException, DeviceFault) as error:
             raise self._lost() from error
 
@@ -97,7 +101,10 @@ class Line:
         try:
             if not self._readable(timeout):
                 return 0
-            count = os.readv(self._port.fileno(), [buffer])
+            with self._taking:
+                if not self._readable(0):  # another thread has discarded what was there
+                    return 0
+                count = os.readv(self._port.fileno(), [buffer])
         except (OSError, DeviceFault) as error:
             raise self._lost() from error
         if count == 0:  # hung up
@@ -117,7 +124,7 @@ class Line:
     def discard(self) -> None:
         """Forget what came and was not read. Raises `DeviceLost`."""
         try:
-            with self._sending:
+            with self._sending, self._taking:
                 self._forget()
         except (OSError, termios.error) as error:  # which is no OSError
             raise self._lost() from error

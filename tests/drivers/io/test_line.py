@@ -1,16 +1,21 @@
 """A line's address is a serial server's and nothing else; what never ends is not read for ever."""
 
+import os
 import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from drivers.contract import DeviceLost, DeviceUnreachable, Interface, SlotBinding
+from drivers.io import line as line_module
 from drivers.io.line import CHUNK, Line, LineOptions, NoLine, open_line
+from drivers.io.wait import ready
 from drivers.options import OptionsFault, typed
 from drivers.pn532.reader import Pn532Readers
+from tests.drivers.contract.reader import SOON
 from world.real import RealWorld
 
 WORLD = RealWorld()
@@ -43,6 +48,35 @@ def test_control_a_serial_server_and_a_path_are_taken(port: str) -> None:
 def test_an_impossible_host_is_unreachable_and_no_defect(host: str) -> None:
     with pytest.raises(DeviceUnreachable):
         open_line(WORLD, LineOptions(port=f"socket://{host}"), device="line")
+
+
+@pytest.mark.parametrize("how", ["read", "read_into"])
+def test_what_is_discarded_between_the_wait_and_the_read_is_no_lost_line(
+    how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when a question begins while the person is already typing."""
+    master, slave = os.openpty()
+    line = open_line(WORLD, LineOptions(port=os.ttyname(slave)), device="line")
+    discarded: list[frozenset[int]] = []
+
+    def ready_then_discarded(*arguments: Any) -> frozenset[int]:
+        found = ready(*arguments)
+        if not discarded:
+            discarded.append(found)
+            line.discard()
+        return found
+
+    monkeypatch.setattr(line_module, "ready", ready_then_discarded)
+    os.write(master, b"1234")
+    assert not (line.read(SOON) if how == "read" else line.read_into(bytearray(64), SOON))
+    assert any(discarded)
+    os.write(master, b"5")
+    assert line.read(SOON) == b"5"
+    os.close(slave)
+    os.close(master)
+    with pytest.raises(DeviceLost):
+        line.read(SOON)
+    line.close()
 
 
 @pytest.fixture
