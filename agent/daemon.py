@@ -32,7 +32,6 @@ from agent.key_lists import KeyLists
 from agent.reading import CardDesk
 from agent.reasons import Reason
 from agent.resolving import PlatformResolver
-from agent.results import Results
 from agent.scenes import Scene, scene_for
 from agent.signed_lists import EveryList
 from agent.signin import SignInDesk
@@ -43,8 +42,8 @@ from agent.tap import TapReport, Taps
 from agent.texts import Texts
 from agent.tickets.resolver import Tickets
 from agent.traces import Traces
-from agent.transit.build import make_fares, make_payments
-from agent.transit.fares import FareSource
+from agent.transit.build import make_fares, make_payments, make_results, make_ride
+from agent.transit.fares import FareSource, Ride
 from agent.transit.paying import Payments
 from agent.transit_codes.memory import CodeMemory
 from agent.transit_codes.resolver import MinistryCodes, OfflineResolver
@@ -98,7 +97,7 @@ class Agent:
         )
         self.feed = Feed()
         self._traces = Traces(world)
-        self._results = Results(texts, settings.results)
+        self._results = make_results(settings, texts)
         self._city_keys = city_keys(world, settings.keys)
         self._gate = Gate(world, settings, self._city_keys)
         self._hotplug = Hotplug(world, self._gate.plugged, device_folders(settings))
@@ -149,7 +148,7 @@ class Agent:
             raise NeedsRestart(keys=", ".join(changed))
         # What is wrong shows here, before anything stops.
         gate = Gate(self._world, settings, self._city_keys)
-        results = Results(texts, settings.results)
+        results = make_results(settings, texts)
         standing = make_status_service(self._world, settings, self._keys, self._requests)
         aboard = self._make_aboard(settings)
         moved = settings.sync != self._settings.sync
@@ -267,7 +266,8 @@ class Agent:
         desk = CardDesk(self._world, self._gate.sams, self._references, self._hsm(), self._traces)
         journey = self._aboard.desk if self._aboard is not None else None
         fares = make_fares(settings, self._rule_book.rules, journey)
-        scene = scene_for(settings.scene, settings.terminal.city, fares)
+        ride = make_ride(settings, journey)
+        scene = scene_for(settings.scene, settings.terminal.city, fares, ride)
         taps = Taps(
             self._world,
             clock=self._clock,
@@ -285,7 +285,7 @@ class Agent:
             standing=self._standing,
             application=settings.terminal.application,
             report=self._publish,
-            payments=self._open_payments(fares),
+            payments=self._open_payments(fares, ride),
             journey=journey,
         )
         self._gate.start(taps)
@@ -293,7 +293,7 @@ class Agent:
         self._hotplug.start()
         self._say(self._results.prompt(Reason.WELCOME))
 
-    def _open_payments(self, fares: FareSource) -> Payments | None:
+    def _open_payments(self, fares: FareSource, ride: Ride) -> Payments | None:
         """Where purses pay. What a power cut left open is known before the first card comes."""
         self._payments = make_payments(
             self._world,
@@ -304,7 +304,7 @@ class Agent:
             references=self._references,
             results=self._results,
             fares=fares,
-            journey=self._aboard.desk if self._aboard is not None else None,
+            ride=ride,
         )
         if self._payments is not None:
             self._payments.start()

@@ -22,13 +22,15 @@ class InClear:
 @dataclass(frozen=True, repr=False)
 class Shown:
     """A code or ticket that was verified here: what the decision still has to keep to in the
-    store's turn (`agent.transit_codes.memory`), and what its record carries."""
+    store's turn (`agent.transit_codes.memory`), and what its record carries. `pays`: by the
+    account behind it; a ticket does not, it is paid for."""
 
     code: str  # reference, 64 hex: two showings of one code have the same
     uses: int  # how often it is good for at this terminal
     too_often: Reason  # once they are used up
     limit: int | None  # of a single trip, fen
     evidence: Mapping[str, str]  # hex, as the clearing house needs it
+    pays: bool = False
 
 
 @dataclass(frozen=True)

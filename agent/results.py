@@ -3,16 +3,20 @@
 import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
+from typing import Final
 
 import msgspec
 
 from agent.reasons import Reason
+from agent.rides import Rides
 from agent.texts import Texts
 from config.model import Result
 from config.shape import nearest
 from drivers.contract import Beep, Lamp, Prompt
-from offline_store.event import Verdict
+from offline_store.event import Record, Verdict
 from world import Fault
+
+RIDES: Final = frozenset({Reason.PAID, Reason.ACCEPTED})  # whoever gets on, and owes nothing more
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -42,12 +46,15 @@ class Results:
     """The table in one language, with what the city tells its people otherwise. What a reason
     means, accepted or refused, no setting changes."""
 
-    def __init__(self, texts: Texts, city: Mapping[str, Result] | None = None) -> None:
-        """Raises `ResultUnknown`."""
+    def __init__(
+        self, texts: Texts, city: Mapping[str, Result] | None = None, rides: Rides | None = None
+    ) -> None:
+        """`rides`: where people ride. Raises `ResultUnknown`."""
         city = city or {}
         for reason in city:
             if reason not in list(Reason):
                 raise ResultUnknown(reason=reason, nearest=nearest(reason, sorted(Reason)))
+        self._rides = rides
         self._rows = table()
         self._prompts = {
             reason: _prompt(reason, row, texts, city.get(reason, Result()))
@@ -57,6 +64,14 @@ class Results:
     def prompt(self, reason: Reason) -> Prompt:
         """Words and signals for the person."""
         return self._prompts[reason]
+
+    def told(self, reason: Reason, record: Record | None) -> Prompt:
+        """`prompt`; of a ride that was let through with what it cost. `record`: what is durable of
+        it."""
+        prompt = self.prompt(reason)
+        if self._rides is None or record is None or reason not in RIDES:
+            return prompt
+        return self._rides.told(prompt, record.event())
 
     def accepted(self, reason: Reason) -> bool:
         return self._rows[reason].verdict == "accepted"

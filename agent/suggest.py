@@ -212,7 +212,7 @@ def slot_pattern(name: str, slots: Sequence[str]) -> str:
 def _lines(suggestion: Suggestion, texts: Texts) -> Iterator[str]:
     found = suggestion.found
     named = " · ".join(part for part in (found.what, found.usb, found.label) if part)
-    yield from _comment(named or found.path)
+    yield from _comment(named or shown(found.path, 200))
     if found.note:
         yield from _comment(texts.ui(f"suggest-{found.note}", path=shown(found.path, 200)))
     if found.class_ == "slot":

@@ -194,7 +194,7 @@ class Taps:
         accepted = self._results.accepted(reason)
         stuck = self._open(lane, _tap(record)).stuck if accepted else None
         reason = Reason.OUT_OF_SERVICE if stuck else reason
-        lane.show(self._results.prompt(reason))
+        lane.show(self._results.told(reason, record))
         stages.end()
         if stuck is not None:  # what was paid stays paid: the record holds
             self._logbook.alarm(lane.name, stuck.code)
@@ -254,7 +254,7 @@ class Taps:
         if not leaving:  # who leaves has his answer
             stuck = self._open(lane, _tap(record)).stuck if accepted else None
             reason = Reason.OUT_OF_SERVICE if stuck else reason
-            lane.show(self._results.prompt(reason))
+            lane.show(self._results.told(reason, record))
         stages.end()
         if record is not None and stuck is not None:
             self._logbook.not_executed(lane.name, (record.epoch, record.seq))
@@ -316,7 +316,7 @@ class Taps:
             application=self._application,
             amounts=dict(decision.amounts),
             evidence=dict(shown.evidence) if shown and decision.verdict == "accepted" else {},
-            lists=dict(turn.lists.versions()),
+            lists={**turn.lists.versions(), **decision.lists},
             state={**state, **_dates(presented)},
             stages_us=dict(stages.so_far()),
             detail=_detail(presented, decision, findings, missed, leaving=leaving),

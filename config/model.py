@@ -139,6 +139,7 @@ class Transit(Settings, frozen=True, kw_only=True):
         None  # as the cards' file 0017 has it; without it the first four of terminal.city
     )
     grey_after: Annotated[float, Meta(ge=10, le=604_800)] = 900.0  # seconds for a card to come back
+    top_up_below: Annotated[int, Meta(ge=0, le=1_000_000)] = 500  # fen left: "please top up"
     line: Annotated[str, Meta(max_length=32)] = ""
     vehicle: Annotated[str, Meta(max_length=32)] = ""
     driver: Annotated[str, Meta(max_length=32)] = ""
@@ -310,6 +311,7 @@ class Agent(Settings, frozen=True, kw_only=True):
     codes: tuple[CodeRule, ...] = ()  # the first that fits
     offline_codes: OfflineCodes = msgspec.field(default_factory=OfflineCodes)
     results: dict[Name, Result] = {}  # by reason code
+    classes: dict[Name, Result] = {}  # of who rides for less, by class of the fare list
     sync: Sync | None = None
     hsm: Hsm = msgspec.field(default_factory=Hsm)
     status: Status = msgspec.field(default_factory=Status)

@@ -25,7 +25,7 @@ from agent.scenes import scene_for
 from agent.standing import make_status_service
 from agent.tap import Taps
 from agent.texts import Texts
-from agent.transit.build import make_fares, make_payments
+from agent.transit.build import make_fares, make_payments, make_ride
 from agent.transit_codes.memory import CodeMemory
 from agent.uplink import PlatformRequests, make_uplink
 from agent.watchdog import Watchdog
@@ -121,6 +121,7 @@ data = "{folder / "data"}"
                 report=lambda status: None,
             )
         self.desk = desk(self.world, self.gate.sams, self.references, hsm)
+        fares = make_fares(settings)
         self.payments = make_payments(
             self.world,
             settings,
@@ -129,7 +130,8 @@ data = "{folder / "data"}"
             desk=self.gate.transit,
             references=self.references,
             results=self.results,
-            fares=make_fares(settings),
+            fares=fares,
+            ride=make_ride(settings),
         )
         self.taps = Taps(
             self.world,

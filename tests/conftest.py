@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from simulators.pcscd import FOUR_READERS, Pcscd
 from simulators.vpcd import Slot
@@ -18,6 +19,12 @@ from simulators.vpcd import Slot
 _FOLDER = tempfile.TemporaryDirectory(prefix="onecard-tests-")
 LINK = Path(_FOLDER.name) / "pcscd.comm"
 os.environ["PCSCLITE_CSOCK_NAME"] = str(LINK)
+
+# The suite says the same of the same tree wherever it runs; what hypothesis finds on its way
+# elsewhere is for  ./run test --hypothesis-profile=search.
+settings.register_profile("suite", derandomize=True, print_blob=True)
+settings.register_profile("search", settings.get_profile("default"))
+settings.load_profile("suite")
 
 MakePcscd = Callable[..., Pcscd]
 

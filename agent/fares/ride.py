@@ -12,6 +12,7 @@ from offline_store.event import Event
 # summary find it. `Draft.amounts`, what was paid in fen: by a purse's confirmed debit, or else.
 CONFIRMED: Final = "confirmed"
 FARE: Final = "fare"
+FULL: Final = "full"  # before anything was taken off
 # `Draft.detail`:
 CONCESSION: Final = "concession"  # the class; missing: none
 EXPLAINED: Final = "steps"  # the steps, `Fare.explained`

@@ -6,7 +6,7 @@ from agent.scenes.bus import Bus
 from agent.scenes.library_gate import LibraryGate
 from agent.scenes.port import Decision, Lists, Scene, State, Turn
 from agent.scenes.service_window import ServiceWindow
-from agent.transit.fares import FareSource
+from agent.transit.fares import FareSource, Ride, no_ride
 from config.model import Scene as SceneSettings
 
 KINDS: Mapping[str, Callable[[SceneSettings, str], Scene]] = {
@@ -16,12 +16,17 @@ KINDS: Mapping[str, Callable[[SceneSettings, str], Scene]] = {
 }
 
 
-def scene_for(settings: SceneSettings, region: str = "", fares: FareSource | None = None) -> Scene:
+def scene_for(
+    settings: SceneSettings,
+    region: str = "",
+    fares: FareSource | None = None,
+    ride: Ride = no_ride,
+) -> Scene:
     """The scene that the configuration names; `config.load` allows no other. `region`: the
-    terminal's own, six digits; cards of another province are foreign to it. `fares`: who rides for
-    nothing, where people ride."""
+    terminal's own, six digits; cards of another province are foreign to it. `fares` and `ride`:
+    what it costs and what is known of it, where people ride."""
     if settings.kind == Bus.kind:
-        return Bus(settings, region, fares)
+        return Bus(settings, region, fares, ride)
     return KINDS[settings.kind](settings, region)
 
 

@@ -57,8 +57,8 @@ Offline = Literal["", "own", "foreign"]
 @dataclass(frozen=True)
 class Decision:
     """The verdict, its one reason, and what was checked on the way to it. `offline`: accepted
-    without an answer of a status service; "foreign": a card of another province. `amounts` (fen)
-    and `detail` are the event's too, where something is paid."""
+    without an answer of a status service; "foreign": a card of another province. `amounts` (fen),
+    `detail` and the versions of `lists` are the event's too, where something is paid."""
 
     verdict: Verdict
     reason: Reason
@@ -66,6 +66,7 @@ class Decision:
     offline: Offline = ""
     amounts: Mapping[str, int] = field(default_factory=dict)
     detail: Mapping[str, int | str] = field(default_factory=dict)
+    lists: Mapping[str, int] = field(default_factory=dict)
 
 
 class Scene(Protocol):

@@ -55,9 +55,9 @@ class Texts:
         self.language = language
         self._catalogues = (catalogue(language), catalogue(_FALLBACK))
 
-    def prompt(self, key: str) -> str:
+    def prompt(self, key: str, **facts: str) -> str:
         """A few words for the person in the lane."""
-        return self._text("prompt", key)
+        return self._filled(self._text("prompt", key), facts)
 
     def reason(self, code: str) -> str:
         """What a reason code means, for staff."""

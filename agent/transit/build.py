@@ -1,4 +1,4 @@
-"""Payments as the settings want them."""
+"""Fares, payments and what passengers are told, as the settings want them."""
 
 from collections.abc import Callable
 
@@ -7,8 +7,10 @@ from agent.fares.ride import Journey
 from agent.fares.rules import Rules
 from agent.journey.desk import JourneyDesk
 from agent.results import Results
+from agent.rides import Rides
 from agent.scenes.bus import Bus
-from agent.transit.fares import FareSource, FlatFare, ListedFare
+from agent.texts import Texts
+from agent.transit.fares import FareSource, FlatFare, ListedFare, Ride
 from agent.transit.paying import Payments
 from agent.transit.psams import TransitDesk
 from agent.transit.records import RIDE
@@ -32,6 +34,24 @@ def make_fares(
     return ListedFare(rules, where, flat, settings.scene.kind, aboard=journey is not None)
 
 
+def make_ride(settings: Settings, journey: JourneyDesk | None = None) -> Ride:
+    """What a record says of the ride: by the vehicle, else by `[transit]`."""
+    if journey is not None:
+        return journey.recorded
+    ride = {name: getattr(settings.transit, name) for name in RIDE}
+    known = {name: value for name, value in ride.items() if value}
+    return lambda: known
+
+
+def make_results(settings: Settings, texts: Texts) -> Results:
+    """What people are told. Raises `agent.results.ResultUnknown`."""
+    rides = None
+    if settings.scene.kind in PAYING:
+        below = settings.transit.top_up_below
+        rides = Rides(texts, settings.classes, top_up_below=below)
+    return Results(texts, settings.results, rides)
+
+
 def make_payments(
     world: World,
     settings: Settings,
@@ -42,13 +62,12 @@ def make_payments(
     references: References,
     results: Results,
     fares: FareSource,
-    journey: JourneyDesk | None = None,
+    ride: Ride,
 ) -> Payments | None:
-    """Not started yet; None: in this scene nobody pays with a purse. `journey`: as above."""
+    """Not started yet; None: in this scene nobody pays with a purse."""
     if settings.scene.kind not in PAYING:
         return None
     transit, terminal = settings.transit, settings.terminal
-    ride = {name: getattr(transit, name) for name in RIDE if getattr(transit, name)}
     return Payments(
         world,
         clock=clock,
@@ -57,7 +76,7 @@ def make_payments(
         fares=fares,
         references=references,
         results=results,
-        ride=journey.recorded if journey else lambda: ride,
+        ride=ride,
         scene=settings.scene.kind,
         application=terminal.application,
         grey_after=transit.grey_after,

@@ -13,10 +13,17 @@ from agent.fares.rules import Rules
 from agent.reasons import Reason
 from offline_store.faults import ListUnreadable
 
+Ride = Callable[[], Mapping[str, int | str]]  # line, vehicle, driver, stop, as they are now
+
 REFUSED: Final[Mapping[Why, Reason]] = {
     Why.NOT_INTEROPERABLE: Reason.WRONG_CITY,
     Why.CARD_REFUSED: Reason.CARD_NOT_TAKEN,
 }  # all else is the terminal's own trouble
+
+
+def no_ride() -> Mapping[str, int | str]:
+    """Where nothing is known of it."""
+    return {}
 
 
 @dataclass(frozen=True)

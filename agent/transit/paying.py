@@ -5,7 +5,7 @@ Runs on the reader's own thread. From the intent's COMMIT on nobody may forget t
 as paid, as not paid, or as grey, and while it is unknown it stays open (design.md, "Unknown").
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +16,7 @@ from agent.fares.ride import Rider
 from agent.reasons import Reason
 from agent.results import Results
 from agent.stages import Stages
-from agent.transit.fares import FareSource, Priced
+from agent.transit.fares import FareSource, Priced, Ride
 from agent.transit.faults import FareMoved
 from agent.transit.intents import Intent, OpenIntents
 from agent.transit.intents import Place as At
@@ -42,9 +42,6 @@ from offline_store.faults import ListUnreadable
 from offline_store.store import Entry, Store, Turn, Unstored
 from trust.references import References
 from world import Fault, Task, World
-
-Ride = Callable[[], Mapping[str, int | str]]  # line, vehicle, driver, stop, as they are now
-
 
 COUNTS: Final[Mapping[Paid, Counts]] = {"yes": "confirmed", "no": "", "unknown": "grey"}
 SETTLED: Final[Mapping[Paid, Reason]] = {

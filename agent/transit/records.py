@@ -11,6 +11,7 @@ from typing import Literal
 from msgspec.structs import replace
 
 from agent.clock import ClockReading
+from agent.fares.ride import FULL
 from agent.reasons import Reason
 from agent.transit.fares import Priced
 from agent.transit.intents import Intent
@@ -116,7 +117,7 @@ def intent_draft(
         application=place.application,
         amounts={
             "amount": begun.amount,
-            "full": priced.full,
+            FULL: priced.full,
             "balance_before": begun.balance,
             "overdraft": begun.overdraft,
         },

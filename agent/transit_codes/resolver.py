@@ -94,6 +94,7 @@ class MinistryCodes:
             too_often=Reason.CODE_SEEN,
             limit=limit,
             evidence={EVIDENCE: code.content.hex()},
+            pays=True,
         )
         return Identity(
             credential=credential,

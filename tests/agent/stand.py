@@ -24,7 +24,7 @@ from agent.standing.platform import PlatformSource
 from agent.standing.service import Routes
 from agent.tap import TapReport, Taps
 from agent.texts import Texts
-from agent.transit.fares import FareSource
+from agent.transit.fares import FareSource, Ride, no_ride
 from agent.transit_codes.memory import CodeMemory
 from agent.watchdog import Watchdog
 from apdu.channel import CardGone, CardMute, Transport
@@ -468,6 +468,7 @@ class Stand:
         scene: Scene = GATE,
         interval: float = 0.0,
         fares: FareSource | None = None,
+        ride: Ride = no_ride,
         journey: JourneyDesk | None = None,
     ) -> None:
         self.world = world
@@ -501,7 +502,7 @@ class Stand:
             world,
             clock=Clock(world),
             store=store or cast_store(self.store),
-            scene=scene_for(scene, self.cast.region, fares),
+            scene=scene_for(scene, self.cast.region, fares, ride),
             results=Results(Texts("en")),
             desk=self.desk,
             codes=CodeDesk(Router(CODES), self.resolvers),

@@ -4,6 +4,7 @@ import pytest
 
 from agent.reasons import Reason
 from agent.results import Results, ResultUnknown, table
+from agent.rides import TOP_UP, spoken
 from agent.texts import LANGUAGES, Texts, catalogue
 from config.model import Result
 
@@ -15,7 +16,8 @@ def test_every_reason_has_a_row_and_no_row_is_without_reason() -> None:
 
 
 def test_every_row_has_words_in_every_language_and_no_word_is_unused() -> None:
-    used = {row.text for row in table().values()}
+    classes = {said.text for said in spoken().values()}
+    used = {row.text for row in table().values()} | classes | {"ride", "ride-balance"}
     for language in LANGUAGES:
         assert set(catalogue(language)["prompt"]) == used
 
@@ -27,7 +29,8 @@ def test_every_reason_but_the_idle_one_is_said_aloud_and_no_voice_is_unused() ->
     rows = table()
     assert {reason for reason, row in rows.items() if not row.voice} == SILENT
     for language in LANGUAGES:
-        assert set(catalogue(language)["voice"]) == {row.voice for row in rows.values()} - {""}
+        said = {row.voice for row in rows.values()} | {one.voice for one in spoken().values()}
+        assert set(catalogue(language)["voice"]) == (said | {TOP_UP}) - {""}
 
 
 def test_only_decisions_have_a_verdict() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agent.devices import DRIVER_GROUPS, KINDS, driver_of
@@ -225,6 +225,7 @@ HOSTILE = st.one_of(
 
 @relaxed
 @given(label=HOSTILE, name=st.binary(min_size=1, max_size=255), slot=HOSTILE)
+@example(label="", name=b"x", slot="\xa0")
 def test_hostile_names_are_only_strings_and_comments(
     tmp_path_factory: pytest.TempPathFactory, label: str, name: bytes, slot: str
 ) -> None:

@@ -4,18 +4,20 @@ from dataclasses import replace
 
 import pytest
 
-from agent.fares.ride import Journey
+from agent.fares.ride import Journey, Rider
 from agent.fares.rules import Rules
+from agent.identity import Shown
 from agent.reasons import Reason
 from agent.scenes import Decision, scene_for
+from agent.scenes.standing import AMOUNT
 from agent.transit.fares import FlatFare, ListedFare
 from config.model import Scene
 from offline_store.event import Check
-from tests.agent.fares.city import lines, people, person, tariff
+from tests.agent.fares.city import MADE_UP, lines, people, person, tariff
 from tests.agent.scenes.test_library_gate import CARD, at, somebody
 from tests.agent.stand import FakeLists, FakeTurn
 
-RULES = Rules(tariff=tariff(), entitlements=people(), lines=lines())
+RULES = Rules(tariff=tariff(), entitlements=people(), lines=lines(), versions={"fares": 3})
 LISTED = ListedFare(lambda: RULES, lambda: Journey("1", boarded="S1"), FlatFare(200), "bus")
 ABOARD = ListedFare(
     lambda: RULES, lambda: Journey("1", boarded="S1"), FlatFare(200), "bus", aboard=True
@@ -24,10 +26,13 @@ SETTINGS = Scene(kind="bus")
 
 
 def decided(
-    who: str, lists: FakeLists | None = None, fares: ListedFare | None = LISTED
+    who: str,
+    lists: FakeLists | None = None,
+    fares: ListedFare | None = LISTED,
+    shown: Shown | None = None,
 ) -> Decision:
-    scene = scene_for(SETTINGS, "990100", fares)
-    identity = replace(somebody(), person=person(who))
+    scene = scene_for(SETTINGS, "990100", fares, lambda: {"vehicle": "0042"})
+    identity = replace(somebody(), person=person(who), shown=shown)
     state = scene.look(FakeTurn([], FakeLists()), identity, at())
     return scene.decide(identity, lists or FakeLists(), state, at())
 
@@ -36,9 +41,62 @@ def decided(
 def test_who_rides_for_nothing_by_the_signed_list(who: str) -> None:
     decision = decided(who)
     assert (decision.verdict, decision.reason) == ("accepted", Reason.ACCEPTED)
-    assert decision.amounts == {"fare": 0}
+    assert decision.amounts == {"fare": 0, "full": 200}
     assert decision.detail["line"] == "1"
     assert decision.detail["concession"]
+
+
+SHOWN = Shown("c" * 64, 1, Reason.CODE_SEEN, 2000, {}, pays=True)
+TICKET = Shown("d" * 64, 1, Reason.TICKET_USED, None, {})
+
+
+@pytest.mark.parametrize(
+    ("who", "fare"), [("nobody", 200), ("student", 100), ("staff", 50), ("senior", 0)]
+)
+def test_a_code_pays_what_a_purse_of_the_same_person_would(who: str, fare: int) -> None:
+    decision = decided(who, shown=SHOWN)
+    assert (decision.verdict, decision.reason) == ("accepted", Reason.PAID)
+    assert decision.amounts == {"fare": fare, "full": 200}
+    purse = LISTED.price(FakeTurn([], FakeLists()), Rider(person(who), 1, MADE_UP), at())
+    assert (purse.amount, purse.full) == (fare, 200)
+    assert decision.detail["steps"] == purse.detail["steps"]
+
+
+def test_a_code_that_nothing_is_charged_for_here_is_refused_for_that_reason() -> None:
+    nowhere = ListedFare(lambda: RULES, lambda: Journey("77"), FlatFare(200), "bus")
+    decision = decided("nobody", fares=nowhere, shown=SHOWN)
+    assert (decision.verdict, decision.reason) == ("refused", Reason.NO_FARE)
+    assert decided("nobody", fares=nowhere).reason is Reason.NO_PURSE
+
+
+def test_a_codes_fare_is_told_to_what_guards_its_limit() -> None:
+    scene = scene_for(SETTINGS, "990100", LISTED)
+    turn = FakeTurn([], FakeLists())
+    identity = replace(somebody(), person=person("student"), shown=SHOWN)
+    assert scene.look(turn, identity, at())[AMOUNT] == 100
+    assert AMOUNT not in scene.look(turn, replace(identity, shown=None), at())
+
+
+def test_a_ticket_rides_without_a_fare_and_says_where() -> None:
+    decision = decided("nobody", fares=None, shown=TICKET)
+    assert (decision.verdict, decision.reason) == ("accepted", Reason.ACCEPTED)
+    assert decision.amounts == {"fare": 0}
+    assert decision.detail == {"vehicle": "0042"}
+
+
+def test_a_blacklisted_account_pays_nothing() -> None:
+    lists = FakeLists(persons=[person("nobody")])
+    assert decided("nobody", lists, shown=SHOWN).reason is Reason.BLACKLISTED
+
+
+def test_a_code_signs_its_driver_on() -> None:
+    assert decided("driver", fares=ABOARD, shown=SHOWN).reason is Reason.DRIVER
+
+
+def test_the_ride_and_the_versions_that_it_went_by_are_recorded() -> None:
+    decision = decided("nobody", shown=SHOWN)
+    assert decision.detail["vehicle"] == "0042"
+    assert decision.lists == {"fares": 3}
 
 
 @pytest.mark.parametrize("who", ["student", "staff", "nobody", "graduate"])

@@ -7,47 +7,20 @@ from typing import TypeVar
 
 import pytest
 
-from agent.clock import Clock
-from agent.key_lists import MINISTRY_ISSUERS, MINISTRY_ROOTS, TICKET_ISSUERS, Keys
 from agent.reasons import Reason
 from agent.tap import TapReport
-from agent.tickets.resolver import Tickets
-from agent.transit_codes.resolver import MinistryCodes, OfflineResolver
 from config.model import Scene
 from drivers.contract import DeviceAbsent
 from simulators.transit import tickets
-from simulators.transit.codes import DEFECTS, FAR, GOOD, NOW, Phones
+from simulators.transit.codes import DEFECTS, FAR, GOOD, NOW
 from simulators.world import SimWorld
 from tests.agent.stand import Stand
+from tests.agent.transit_codes.hall import PHONES, SM2, Hall
 from tests.secrets_probe import Probe
-from trust.sm2 import sm2
 
 T = TypeVar("T")
 
-SM2 = sm2()
-PHONES = Phones(SM2)
 ANY_TIME = Scene(kind="library-gate", repeat_window=0)
-
-
-class Hall:
-    """A stand whose terminal verifies codes, with its clock at the codes' `NOW`."""
-
-    def __init__(self, stand: Stand) -> None:
-        self.stand = stand
-        self.roots_expire = FAR
-        clock = Clock(stand.world)
-        ministry = MinistryCodes(SM2, self.keys, clock.read, stand.references)
-        ours = Tickets(SM2, self.keys, clock.read, (tickets.GROUP,))
-        verifiers = {**ministry.verifiers(), **ours.verifiers()}
-        stand.resolvers["offline"] = OfflineResolver(verifiers)
-        self.show = stand.show
-
-    def keys(self, name: str) -> Keys:
-        return {
-            MINISTRY_ROOTS: PHONES.roots(expires=self.roots_expire),
-            MINISTRY_ISSUERS: PHONES.two_level_issuers(),
-            TICKET_ISSUERS: tickets.issuers(SM2),
-        }[name]
 
 
 def play(scenario: Callable[[Hall], T]) -> T:

@@ -1,0 +1,112 @@
+"""Codes and tickets on a bus, from the scanner to the record and to what the passenger is told."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
+
+import pytest
+
+from agent.fares.ride import Journey
+from agent.fares.rules import Rules
+from agent.reasons import Reason
+from agent.transit.fares import FlatFare, ListedFare
+from config.model import Scene
+from offline_store.event import Event
+from simulators.transit import tickets
+from simulators.transit.codes import GOOD, NOW
+from simulators.world import SimWorld
+from tests.agent.fares.city import entitled, lines, tariff
+from tests.agent.stand import CITY_KEY, Stand
+from tests.agent.transit_codes.hall import PHONES, SM2, Hall
+from trust.references import References
+
+T = TypeVar("T")
+
+NIGHT = 300  # fen; the codes' NOW is half past four
+ACCOUNT = References(CITY_KEY).account(GOOD.account)
+
+
+def play(scenario: Callable[[Hall], T], name: str = "") -> T:
+    """The account is in the signed list by that class."""
+    listed = entitled(ACCOUNT, name=name) if name else entitled()
+    rules = Rules(tariff(), listed, lines(), {"fares": 4, "entitlements": 5})
+    fares = ListedFare(lambda: rules, lambda: Journey("1", boarded="S1"), FlatFare(999), "bus")
+    world = SimWorld(1)
+    world.jump_clock(NOW - world.now())
+
+    def main() -> T:
+        scene = Scene(kind="bus")
+        return scenario(Hall(Stand(world, scene=scene, fares=fares, ride=lambda: {"line": "1"})))
+
+    return world.play(main)
+
+
+def fresh(hall: Hall, **changes: int) -> bytes:
+    """A code made this second."""
+    return PHONES.three_level(replace(GOOD, generated=int(hall.stand.world.now()), **changes))  # type: ignore[arg-type]
+
+
+def event(hall: Hall, code: bytes) -> Event:
+    record = hall.show(code).record
+    assert record is not None
+    return record.event()
+
+
+@pytest.mark.parametrize(
+    ("name", "fare"), [("", 300), ("student", 150), ("senior", 0), ("staff", 50), ("veteran", 0)]
+)
+def test_a_code_pays_the_fare_of_its_account_and_its_record_clears(name: str, fare: int) -> None:
+    ride = play(lambda hall: event(hall, fresh(hall)), name)
+    assert (ride.verdict, ride.reason) == ("accepted", "paid")
+    assert ride.amounts == {"fare": fare, "full": NIGHT}
+    assert ride.detail.get("concession", "") == (name if fare < NIGHT else "")
+    assert ride.detail["line"] == "1"
+    assert len(ride.evidence["code"]) > 2 * 332
+    assert (ride.lists["fares"], ride.lists["entitlements"]) == (4, 5)
+
+
+def test_two_level_codes_pay_too() -> None:
+    assert play(lambda hall: event(hall, PHONES.two_level())).amounts["fare"] == NIGHT
+
+
+def test_a_code_pays_nothing_above_its_single_limit() -> None:
+    def scenario(hall: Hall) -> list[Event]:
+        found = [event(hall, fresh(hall, limit=NIGHT - 1))]
+        hall.stand.world.wait(3)
+        return [*found, event(hall, fresh(hall, limit=NIGHT))]
+
+    refused, paid = play(scenario)
+    assert (refused.reason, refused.amounts) == ("code-over-limit", {})
+    assert paid.amounts["fare"] == NIGHT
+
+
+def test_rides_by_code_count_towards_the_day() -> None:
+    def scenario(hall: Hall) -> list[Event]:
+        found = [event(hall, fresh(hall))]
+        hall.stand.world.wait(60)
+        return [*found, event(hall, fresh(hall))]
+
+    first, second = play(scenario)
+    assert (first.state["rides_today"], second.state["rides_today"]) == (0, 1)
+    assert second.state["paid_today"] == NIGHT
+
+
+def test_a_code_that_paid_is_not_taken_twice() -> None:
+    def scenario(hall: Hall) -> list[Reason]:
+        code = fresh(hall)
+        found = [hall.show(code).reason]
+        hall.stand.world.wait(5)
+        return [*found, hall.show(code).reason]
+
+    assert play(scenario) == [Reason.PAID, Reason.CODE_SEEN]
+
+
+def test_a_ticket_rides_and_is_used_up() -> None:
+    def scenario(hall: Hall) -> list[Event]:
+        found = [event(hall, tickets.made(SM2))]
+        hall.stand.world.wait(3)
+        return [*found, event(hall, tickets.made(SM2))]
+
+    ride, again = play(scenario)
+    assert (ride.reason, ride.amounts) == ("accepted", {"fare": 0})
+    assert again.reason == "ticket-used"
