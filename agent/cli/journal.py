@@ -19,8 +19,9 @@ from rich.table import Table
 from agent.cli.client import Client, DaemonAbsent
 from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
 from agent.clock import CHINA
+from agent.transit.clearing import CODE_COLUMNS as CODES
 from agent.transit.clearing import COLUMNS as CLEARING
-from agent.transit.clearing import clearing_rows
+from agent.transit.clearing import clearing_rows, code_rows
 from config.model import Agent as Settings
 from offline_store.event import Event, Record
 from offline_store.reading import ReadOnlyJournal
@@ -143,23 +144,25 @@ def add_to(app: typer.Typer, context: Context) -> None:
     @group.command(help=ui("help-journal-clearing"))
     def clearing(
         out: Annotated[Path, typer.Option("--out", help=ui("help-export-file"))],
+        codes: Annotated[bool, typer.Option("--codes", help=ui("help-clearing-codes"))] = False,
         config: Config = DEFAULT_CONFIG,
         as_json: Json = False,
     ) -> None:
         context.as_json = as_json
-        text, count = _clearing(open_source(context, context.settings(config)))
+        text, count = _clearing(open_source(context, context.settings(config)), by_code=codes)
         context.world.replace_file(out, text.encode())
         said = ui("exported", count=count, file=str(out))
         data = {"file": str(out), "records": count}
         context.show(data, lambda console: console.print(said, markup=False))
 
 
-def _clearing(source: Source) -> tuple[str, int]:
+def _clearing(source: Source, *, by_code: bool) -> tuple[str, int]:
     """The whole journal's payments as CSV, and how many."""
+    columns, rows_of = (CODES, code_rows) if by_code else (CLEARING, clearing_rows)
     out = io.StringIO()
-    writer = csv.DictWriter(out, list(CLEARING))
+    writer = csv.DictWriter(out, list(columns))
     writer.writeheader()
-    rows = list(clearing_rows(record.event() for record in every(source)))
+    rows = list(rows_of(record.event() for record in every(source)))
     writer.writerows(rows)
     return out.getvalue(), len(rows)
 

@@ -1,14 +1,20 @@
-"""Payments as the clearing wants them: one row per payment that a card made, or may have made.
+"""Payments as the clearing wants them: one row per payment that a card made, or may have made, and
+one per ride that was paid by code, which other clearing houses settle.
 
 Columns, units and their sources are in docs/clearing.md; the table here is what they are made from.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from typing import Final
 
+from agent.clock import CHINA
+from agent.fares.ride import FARE, FULL
+from agent.transit_codes.resolver import EVIDENCE
 from offline_store.event import INTENT_EPOCH, INTENT_SEQ, Event
 
 Value = int | str
+Columns = Mapping[str, Callable[[Event], Value]]
 
 
 def _said(name: str) -> Callable[[Event], Value]:
@@ -23,7 +29,7 @@ def _proved(name: str) -> Callable[[Event], Value]:
     return lambda event: event.evidence.get(name, "").upper()
 
 
-COLUMNS: Final[Mapping[str, Callable[[Event], Value]]] = {
+COLUMNS: Final[Columns] = {
     "terminal": lambda event: event.terminal,
     "epoch": lambda event: event.epoch,
     "seq": lambda event: event.seq,
@@ -54,23 +60,56 @@ COLUMNS: Final[Mapping[str, Callable[[Event], Value]]] = {
     "vehicle": _said("vehicle"),
     "driver": _said("driver"),
     "station": lambda event: next(
-        (event.detail[name] for name in ("station", "stop_code", "stop") if event.detail.get(name)),
+        (event.detail[name] for name in ("station_code", "station") if event.detail.get(name)),
         "",
     ),
     "concession": _said("concession"),
     "clock": lambda event: event.clock,
 }
 
+CODE_COLUMNS: Final[Columns] = {
+    **{name: COLUMNS[name] for name in ("terminal", "epoch", "seq")},
+    "kind": lambda event: event.credential.partition(":")[2],
+    "amount": _amount(FARE),
+    "full": _amount(FULL),
+    "moment": lambda event: f"{datetime.fromtimestamp(event.time_ms // 1000, CHINA):%Y%m%d%H%M%S}",
+    **{
+        name: COLUMNS[name]
+        for name in ("line", "vehicle", "driver", "station", "concession", "clock")
+    },
+    "code": _proved(EVIDENCE),
+}
+
 
 def clearing_rows(events: Iterator[Event]) -> Iterator[Mapping[str, Value]]:
-    """The ends that are confirmed or grey, in journal order. One that an event after it calls not
-    executed is none; what was entered again in a later epoch counts once."""
+    """The ends that are confirmed or grey, in journal order."""
+    return _rows(events, COLUMNS, _is_payment)
+
+
+def code_rows(events: Iterator[Event]) -> Iterator[Mapping[str, Value]]:
+    """The rides that were paid by code, in journal order."""
+    return _rows(events, CODE_COLUMNS, _is_code)
+
+
+def _is_payment(event: Event) -> bool:
+    return event.kind == "payment-end" and bool({"confirmed", "grey"} & event.amounts.keys())
+
+
+def _is_code(event: Event) -> bool:
+    """A ticket has no fare before concessions; it was paid for elsewhere."""
+    return event.kind == "tap" and EVIDENCE in event.evidence and FULL in event.amounts
+
+
+def _rows(
+    events: Iterator[Event], columns: Columns, wanted: Callable[[Event], bool]
+) -> Iterator[Mapping[str, Value]]:
+    """One that an event after it calls not executed is none; what was entered again in a later
+    epoch counts once."""
     kept: dict[tuple[str, int], Event] = {}
     for event in events:
         if event.kind == "recovery" and event.refers is not None:
             kept.pop((event.epoch, event.refers), None)
-        counts = "confirmed" in event.amounts or "grey" in event.amounts
-        if event.kind == "payment-end" and counts and "was_seq" not in event.detail:
+        if wanted(event) and "was_seq" not in event.detail:
             kept[event.epoch, event.seq] = event
     for event in kept.values():
-        yield {name: column(event) for name, column in COLUMNS.items()}
+        yield {name: column(event) for name, column in columns.items()}

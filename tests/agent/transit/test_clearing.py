@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
-from agent.transit.clearing import COLUMNS, clearing_rows
+from agent.transit.clearing import CODE_COLUMNS, COLUMNS, clearing_rows, code_rows
+from simulators.transit import tickets
+from tests.agent.test_tap_bus import NIGHT, event, fresh, play
 from tests.agent.transit.stand import FARE, GREY_AFTER, LOST, UNSENT, Bus, BusStand
+from tests.agent.transit_codes.hall import SM2, Hall
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "clearing.md"
 
@@ -32,6 +35,21 @@ def test_every_debit_is_one_row_and_grey_is_flagged(bus_stand: BusStand) -> None
     bus_stand.drive(scenario)
 
 
+def test_a_ride_by_code_is_one_row_with_the_codes_bytes() -> None:
+    def scenario(hall: Hall) -> None:
+        code = fresh(hall)
+        paid = event(hall, code)
+        hall.stand.world.wait(3)
+        events = [paid, event(hall, code), event(hall, tickets.made(SM2))]
+        assert list(clearing_rows(iter(events))) == []
+        [row] = code_rows(iter(events))
+        assert (row["kind"], row["amount"], row["full"]) == ("ministry-three-level", 150, NIGHT)
+        assert (row["moment"], row["concession"]) == ("20260529042640", "student")
+        assert row["code"] == code.hex().upper()
+
+    play(scenario, "student")
+
+
 def test_every_column_is_documented() -> None:
     text = DOCUMENT.read_text(encoding="utf-8")
-    assert not [name for name in COLUMNS if f"`{name}`" not in text]
+    assert not [name for name in (*COLUMNS, *CODE_COLUMNS) if f"`{name}`" not in text]
