@@ -1,100 +1,112 @@
-"""A run of a bus: passengers with purses of all kinds, torn cards that return or do not, a forged
-one, a power cut, no network; at the end the platform's rows against the cards, to the fen.
+"""A run of a bus: drivers who sign on and off, passengers with purses of all kinds, codes and
+tickets, each concession by card and by code, torn cards that return or do not, forgeries, a power
+cut, no network; at the end the platform's rows against the cards and the fares, to the fen.
 """
 
 import queue
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Final, Protocol
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, Final, Protocol
 
+import msgspec
+
+from agent.fares.ride import CONFIRMED, FARE, paid
+from agent.reasons import Reason
 from offline_store.event import Event, Record
-from simulators.cards import Algorithm, Card, Generation
-from simulators.ceremony import CardOrder, card_number
+from simulators.demo.riders import Riders, Shows
 from simulators.feed import Feed
 from simulators.site import DOOR, DRAIN_SECONDS, TERMINAL, NotInTime, until
-from simulators.transit.bus import OtherBus, Passenger
-from simulators.transit.city import PurseOrder
-from simulators.transit.site import FARE, GREY_AFTER, VALIDATOR, BusSite
+from simulators.transit.bus import OtherBus
+from simulators.transit.lists import FARES, FULL, LONGITUDE, latitude
+from simulators.transit.site import GREY_AFTER, SCANNER, VALIDATOR, BusSite
 from simulators.vpcd import Faults, Moment, TearAtApdu, TearAtInstruction
 
 LOST: Final = TearAtInstruction(0x54, Moment.DURING)
 UNSENT: Final = TearAtInstruction(0x54, Moment.BEFORE)
 EARLY: Final = TearAtApdu(1, Moment.BEFORE)
 SPARE: Final = 20.0  # seconds
+MOMENT: Final = 2.1  # seconds: the same account may show a code again
 
 
 @dataclass(frozen=True)
 class Boarding:
-    """Somebody holds his card to the validator. `before`: what happens just before he does."""
+    """Somebody holds his card to the validator, or what he `shows` to the scanner. `before`: what
+    happens just before he does. `fare`: fen that he pays, None where he does not ride."""
 
     who: str
     expect: str
     note: str = ""
+    _: KW_ONLY
+    fare: int | None = None
     tear: TearAtApdu | TearAtInstruction | None = None
+    shows: Shows | None = None
     before: str = ""
 
 
-# Who has which purse; money in fen.
-ORDERS: Final[Mapping[str, Mapping[str, object]]] = {
-    "normal": {},
-    "student": {"card_type": 2},
-    "senior": {"card_type": 3},
-    "military": {"card_type": 5},
-    "poor": {"money": FARE - 1},
-    "overdrawn": {"money": 50, "overdraft": 800},
-    "guest": {"city": "1000", "province": "1000"},
-    "stranger": {"city": "1000", "province": "1000", "interoperable": False},
-    "barred": {},
-    "late": {"expires": "20250101"},
-    "early": {"starts": "20980101"},
-    "locked": {},
-    "stopped": {"state": 2},
-    "phone": {"phone": True},
-    "plain": {"public_in_fci": False},
-    "one-card": {},
-    "hasty": {},
-    "torn": {},
-    "unsent": {},
-    "waiting": {},
-    "rider": {},
-    "cut": {},
-    "gone": {},
-    "forger": {},
-}
 RUN: Final = (
-    Boarding("normal", "paid"),
-    Boarding("student", "paid", "card type 02"),
-    Boarding("senior", "paid", "card type 03"),
-    Boarding("military", "paid", "card type 05"),
-    Boarding("phone", "paid", "AID with a city"),
-    Boarding("plain", "paid", "0015 read apart"),
-    Boarding("one-card", "paid", "social security card with a purse"),
+    Boarding("driver", "shift-opened", "card type 70: signs on"),
+    Boarding("normal", "paid", fare=FULL),
+    *(Boarding(name, "paid", f"{name}, by card", fare=fare) for name, fare in FARES.items()),
+    *(
+        Boarding(name, "paid", f"{name}, by code", fare=fare, shows="code")
+        for name, fare in FARES.items()
+    ),
+    Boarding("monthly", "code-too-soon", "a fresh code, a moment later", shows="code"),
+    Boarding("normal", "paid", "code", fare=FULL, shows="code"),
+    Boarding("low", "paid", "two-level code", fare=FULL, shows="two-level"),
+    Boarding("normal", "code-seen", "the code of before", before="moment", shows="same-again"),
+    Boarding("phone", "code-stale", "two minutes old", shows="stale"),
+    Boarding("phone", "code-user-forged", "another phone has signed it", shows="forged"),
+    Boarding("phone", "code-over-limit", "good for less than the fare", shows="small-limit"),
+    Boarding("barred", "blacklisted", "account on the blacklist", shows="code"),
+    Boarding("guest", "accepted", "ticket", fare=0, shows="ticket"),
+    Boarding("guest", "ticket-used", "ticket again", before="moment", shows="ticket"),
+    Boarding("stranger", "code-unknown", "some other code", shows="text"),
+    Boarding("phone", "paid", "AID with a city", fare=FULL, before="next-stop"),
+    Boarding("plain", "paid", "0015 read apart", fare=FULL),
+    Boarding("one-card", "paid", "social security card with a purse", fare=FULL),
     Boarding("poor", "low-balance"),
-    Boarding("overdrawn", "paid", "by its overdraft"),
-    Boarding("guest", "paid", "another city, interoperable"),
+    Boarding("low", "paid", "hears that he should top up", fare=FULL),
+    Boarding("overdrawn", "paid", "by its overdraft", fare=FULL),
+    Boarding("guest", "paid", "another city, interoperable", fare=FULL),
+    Boarding("student-guest", "paid", "another city's student is nobody's", fare=FULL),
     Boarding("stranger", "wrong-city"),
+    Boarding("test-card", "card-not-taken"),
     Boarding("barred", "blacklisted"),
     Boarding("late", "card-expired"),
     Boarding("early", "card-not-yet-valid"),
     Boarding("locked", "card-blocked"),
     Boarding("stopped", "card-blocked"),
-    Boarding("hasty", "card-gone", "left before anything was begun", EARLY),
-    Boarding("hasty", "paid", "back"),
-    Boarding("torn", "pay-again", "8054 done, answer lost", LOST),
-    Boarding("torn", "torn-recovered", "back at once"),
-    Boarding("unsent", "pay-again", "8054 never came", UNSENT),
-    Boarding("unsent", "paid", "back: not paid before"),
-    Boarding("waiting", "pay-again", "8054 done, answer lost", LOST),
-    Boarding("normal", "paid", "in between"),
-    Boarding("waiting", "torn-recovered", "back: PSAM has forgotten it"),
-    Boarding("rider", "pay-again", "8054 done, answer lost", LOST),
-    Boarding("rider", "torn-recovered", "back from another bus: by its log", before="other-bus"),
+    Boarding("hasty", "card-gone", "left before anything was begun", tear=EARLY),
+    Boarding("hasty", "paid", "back", fare=FULL),
+    Boarding("torn", "pay-again", "8054 done, answer lost", tear=LOST),
+    Boarding("torn", "torn-recovered", "back at once", fare=FULL),
+    Boarding("unsent", "pay-again", "8054 never came", tear=UNSENT),
+    Boarding("unsent", "paid", "back: not paid before", fare=FULL),
+    Boarding("waiting", "pay-again", "8054 done, answer lost", tear=LOST),
+    Boarding("normal", "paid", "in between", fare=FULL),
+    Boarding("waiting", "torn-recovered", "back: PSAM has forgotten it", fare=FULL),
+    Boarding("rider", "pay-again", "8054 done, answer lost", tear=LOST),
+    Boarding(
+        "rider",
+        "torn-recovered",
+        "back from another bus: by its log",
+        fare=FULL,
+        before="other-bus",
+    ),
     Boarding("forger", "payment-forged", "MAC2 is wrong"),
-    Boarding("normal", "paid", "offline", before="platform-lost"),
-    Boarding("cut", "pay-again", "8054 done, answer lost", LOST),
-    Boarding("cut", "torn-recovered", "back after a power cut", before="agent-killed-open"),
-    Boarding("senior", "paid", "online again", before="platform-back"),
-    Boarding("gone", "pay-again", "8054 done, answer lost; never back", LOST),
+    Boarding("normal", "paid", "offline", fare=FULL, before="platform-lost"),
+    Boarding("student", "paid", "code, offline", fare=FARES["student"], shows="code"),
+    Boarding("driver", "shift-opened", "another driver takes over, by code", shows="code"),
+    Boarding("cut", "pay-again", "8054 done, answer lost", tear=LOST),
+    Boarding(
+        "cut", "torn-recovered", "back after a power cut", fare=FULL, before="agent-killed-open"
+    ),
+    Boarding("student", "code-seen", "the code of before", before="moment", shows="same-again"),
+    Boarding("senior", "paid", "online again", fare=0, before="platform-back"),
+    Boarding("gone", "pay-again", "8054 done, answer lost; never back", tear=LOST),
+    Boarding("driver", "shift-closed", "signs off", shows="code"),
 )
 
 
@@ -104,11 +116,17 @@ class Boarded:
 
     boarding: Boarding
     got: str
+    record: Record | None
     milliseconds: float
 
     @property
+    def fare(self) -> int | None:
+        """Fen; None: he does not ride, or nobody knows yet."""
+        return paid(self.record.event()) if self.record else None
+
+    @property
     def agrees(self) -> bool:
-        return self.got == self.boarding.expect
+        return (self.got, self.fare) == (self.boarding.expect, self.boarding.fare)
 
 
 @dataclass(frozen=True)
@@ -118,11 +136,18 @@ class Money:
     spent: int  # by the cards' balances, without what other buses took
     confirmed: int
     grey: int  # whose card truly paid
-    grey_rows: int = 0
+    grey_rows: int
+    by_code: int
+    codes_due: int  # what each of them should have paid
+    shifts: int  # what the drivers' trip summaries say
 
     @property
     def equal(self) -> bool:
-        return self.spent == self.confirmed + self.grey
+        return (
+            self.spent == self.confirmed + self.grey
+            and self.by_code == self.codes_due
+            and self.shifts == self.confirmed + self.by_code
+        )
 
 
 @dataclass(frozen=True)
@@ -161,37 +186,6 @@ class Audience(Protocol):
     def boarded(self, row: Boarded) -> None: ...
 
 
-@dataclass
-class _Purses:
-    """Who has what in his hand."""
-
-    site: BusSite
-    passengers: dict[str, Passenger] = field(default_factory=dict)
-    cards: dict[str, Card] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for number, (who, order) in enumerate(ORDERS.items(), start=1):
-            self._make(who, PurseOrder(card_number=f"3105199{number:012}", **order))  # type: ignore[arg-type]
-        self.passengers["locked"].inside.faults.select_sw = 0x6283
-        self.passengers["forger"].inside.faults.wrong_mac2 = True
-
-    def _make(self, who: str, order: PurseOrder) -> None:
-        city = self.site.transit
-        if who != "one-card":
-            self.passengers[who] = Passenger(order, city.purse(order))
-            self.cards[who] = city.face(self.passengers[who].inside)
-            return
-        social = CardOrder(
-            holder=self.site.cast.people[0].holder(),
-            generation=Generation.V3,
-            algorithm=Algorithm.SM4,
-            serial="00B50001",
-            card_number=card_number("Z0000200"),
-        )
-        inside, card = city.one_card(order, social, self.site.cast.city)
-        self.passengers[who], self.cards[who] = Passenger(order, inside.purse), card
-
-
 class BusRun:
     """Plays `RUN` on a site."""
 
@@ -199,7 +193,7 @@ class BusRun:
         self._site = site
         self._audience = audience
         self._feed = Feed(site)
-        self._purses = _Purses(site)
+        self._riders = Riders(site)
         self._other = OtherBus(site.transit)
 
     def play(self) -> Outcome:
@@ -208,8 +202,8 @@ class BusRun:
         site.agent.start()
         until(self._psam_ready, "the transit PSAM is not ready")
         until(self._online, "the platform is not reached")
-        site.bar(self._purses.passengers["barred"].number)
-        until(lambda: "blacklist" in site.agent.status()["lists"], "the blacklist does not come")
+        site.publish_all(self._riders.entitled(), self._riders.barred())
+        until(lambda: site.has_all_lists, "the lists do not come")
         self._feed.listen()
         return self._compare([self._board(boarding) for boarding in RUN])
 
@@ -217,28 +211,53 @@ class BusRun:
         if boarding.before:
             self._audience.incident(boarding.before)
             self._incidents()[boarding.before](boarding)
-        slot = self._site.slots[DOOR]
-        slot.insert(self._purses.cards[boarding.who], Faults(tear=boarding.tear))
         try:
-            report = self._feed.next(VALIDATOR)
+            report = self._show(boarding) if boarding.shows else self._tap(boarding)
         except queue.Empty:
             raise NotInTime(f"nothing was told of {boarding}") from None
-        finally:
-            slot.remove()
-        row = Boarded(boarding, str(report["reason"]), sum(report["stages_us"].values()) / 1000)
+        record = msgspec.convert(report["record"], Record | None)
+        took = sum(report["stages_us"].values()) / 1000
+        row = Boarded(boarding, str(report["reason"]), record, took)
         self._audience.boarded(row)
         return row
 
+    def _tap(self, boarding: Boarding) -> Mapping[str, Any]:
+        slot = self._site.slots[DOOR]
+        slot.insert(self._riders.card(boarding.who), Faults(tear=boarding.tear))
+        try:
+            return self._feed.next(VALIDATOR)
+        finally:
+            slot.remove()
+
+    def _show(self, boarding: Boarding) -> Mapping[str, Any]:
+        assert boarding.shows is not None
+        self._site.module.show(self._riders.shown(boarding.who, boarding.shows))
+        try:
+            return self._feed.next(SCANNER)
+        finally:
+            self._site.module.hide()
+
     def _incidents(self) -> Mapping[str, Callable[[Boarding], None]]:
         return {
+            "moment": lambda boarding: time.sleep(MOMENT),
+            "next-stop": self._drive_on,
             "other-bus": self._ride_elsewhere,
             "platform-lost": self._lose_platform,
             "platform-back": self._bring_platform_back,
             "agent-killed-open": self._kill_agent,
         }
 
+    def _drive_on(self, boarding: Boarding) -> None:
+        """To the second stop; the receiver tells its place once a second, here as fast as asked."""
+
+        def arrived() -> bool:
+            self._site.gnss.tell(latitude(2), LONGITUDE)
+            return bool(self._site.agent.client.get("/v1/journey")["stop"] == "S2")
+
+        until(arrived, "the bus does not know its stop")
+
     def _ride_elsewhere(self, boarding: Boarding) -> None:
-        self._other.charge(self._purses.passengers[boarding.who], 300, "20260921080000")
+        self._other.charge(self._riders.passengers[boarding.who], 300, "20260921080000")
 
     def _lose_platform(self, boarding: Boarding) -> None:
         self._site.broker.kill()
@@ -276,7 +295,7 @@ class BusRun:
             rows=rows,
             journal=journal,
             platform={(r.epoch, r.seq): r.hash for r in site.platform.ledger.rows(TERMINAL)},
-            money=self._money([record.event() for record in journal]),
+            money=self._money(rows, [record.event() for record in journal]),
             whole=bool(site.agent.client.get("/v1/journal/verify")["whole"]),
             reader_stack=site.reader_stack,
             broker_pid=site.broker.pid,
@@ -287,17 +306,28 @@ class BusRun:
         ended = {event.refers for event in events if event.kind == "payment-end"}
         return any(event.kind == "intent" and event.seq not in ended for event in events)
 
-    def _money(self, events: Sequence[Event]) -> Money:
-        people = self._purses.passengers.values()
+    def _money(self, rows: Sequence[Boarded], events: Sequence[Event]) -> Money:
+        people = self._riders.passengers.values()
         spent = {f"0{one.number}": one.spent_here for one in people}
         confirmed = dict.fromkeys(spent, 0)
-        grey = grey_rows = 0
         for event in events:
             number = event.evidence.get("card_number", "")
-            confirmed[number] = confirmed.get(number, 0) + event.amounts.get("confirmed", 0)
-        for event in events:
-            if "grey" in event.amounts:
-                grey_rows += 1
-                number = event.evidence["card_number"]
-                grey += event.amounts["grey"] if spent[number] > confirmed[number] else 0
-        return Money(sum(spent.values()), sum(confirmed.values()), grey, grey_rows)
+            confirmed[number] = confirmed.get(number, 0) + event.amounts.get(CONFIRMED, 0)
+        grey = [event for event in events if "grey" in event.amounts]
+        return Money(
+            spent=sum(spent.values()),
+            confirmed=sum(confirmed.values()),
+            grey=sum(
+                event.amounts["grey"]
+                for event in grey
+                if spent[event.evidence["card_number"]] > confirmed[event.evidence["card_number"]]
+            ),
+            grey_rows=len(grey),
+            by_code=sum(event.amounts.get(FARE, 0) for event in events),
+            codes_due=sum(row.boarding.fare or 0 for row in rows if row.boarding.shows),
+            shifts=sum(
+                int(event.detail["amount"])
+                for event in events
+                if event.reason == Reason.SHIFT_CLOSED
+            ),
+        )

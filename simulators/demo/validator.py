@@ -3,6 +3,8 @@
 from agent.cli.context import Context
 from agent.reasons import Reason
 from agent.results import Results
+from agent.rides import Rides
+from config.model import Transit
 from simulators.demo.bus import Boarded, Outcome
 from simulators.demo.stage import StageScreen
 
@@ -12,15 +14,16 @@ class ValidatorScreen(StageScreen):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self._results = Results(context.texts)
+        rides = Rides(context.texts, {}, top_up_below=Transit().top_up_below)
+        self._results = Results(context.texts, rides=rides)
 
     def boarded(self, row: Boarded) -> None:
         if self._silent:
             return
-        prompt = self._results.prompt(Reason(row.got))
-        wrong = "" if row.agrees else f" [red]≠ {row.boarding.expect}[/]"
+        prompt = self._results.told(Reason(row.got), row.record)
+        wrong = "" if row.agrees else f" [red]≠ {row.boarding.expect} {row.boarding.fare}[/]"
         self._print(
-            f"[{prompt.lamp}]●[/] {row.boarding.who:10} {prompt.text}{wrong} "
+            f"[{prompt.lamp}]●[/] {row.boarding.who:13} {prompt.text}{wrong} "
             f"[dim]{row.milliseconds:.1f} ms {row.boarding.note}[/]",
             highlight=False,
         )
@@ -30,7 +33,14 @@ class ValidatorScreen(StageScreen):
         money = outcome.money
         data = {
             "rows": [
-                {"who": r.boarding.who, "expected": r.boarding.expect, "decided": r.got}
+                {
+                    "who": r.boarding.who,
+                    "shows": r.boarding.shows or "card",
+                    "expected": r.boarding.expect,
+                    "decided": r.got,
+                    "expected_fen": r.boarding.fare,
+                    "fen": r.fare,
+                }
                 for r in outcome.rows
             ],
             "passengers": len({row.boarding.who for row in outcome.rows}),
@@ -39,6 +49,9 @@ class ValidatorScreen(StageScreen):
             "confirmed_fen": money.confirmed,
             "grey_debited_fen": money.grey,
             "grey_rows": money.grey_rows,
+            "by_code_fen": money.by_code,
+            "by_code_due_fen": money.codes_due,
+            "trip_summaries_fen": money.shifts,
             "money_equal": money.equal,
             "journal_rows": len(outcome.journal),
             "platform_rows": len(outcome.platform),
@@ -58,6 +71,9 @@ class ValidatorScreen(StageScreen):
                 spent=money.spent,
                 confirmed=money.confirmed,
                 grey=money.grey,
+                codes=money.by_code,
+                due=money.codes_due,
+                shifts=money.shifts,
             )
         )
         self._end(

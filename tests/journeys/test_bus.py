@@ -42,6 +42,8 @@ def test_the_cards_lost_what_the_records_say_to_the_fen(outcome: Outcome) -> Non
     assert money.spent == money.confirmed + money.grey
     assert money.confirmed > 0
     assert money.grey_rows == 2  # the one that never came back, and the forged one
+    assert money.by_code == money.codes_due > 0
+    assert money.shifts == money.confirmed + money.by_code
 
 
 def test_the_platform_has_every_row_once_with_equal_hash(outcome: Outcome) -> None:
