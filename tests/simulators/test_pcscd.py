@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -55,12 +56,14 @@ def test_two_pcscd_do_not_see_each_other(own_pcscd: MakePcscd) -> None:
     assert (_listed(one), _listed(other)) == (["One"], ["Other"])
 
 
-def test_failed_start_says_why_and_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_start_says_why_and_leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr("simulators.pcscd.VPCD", Path("/nonexistent/libifdvpcd.so"))
-    before = set(Path("/tmp").glob("onecard-pcscd-*"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with pytest.raises(FileNotFoundError), Pcscd():
         pass
-    assert set(Path("/tmp").glob("onecard-pcscd-*")) == before
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_closed_pcscd_takes_no_orders() -> None:
