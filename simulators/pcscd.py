@@ -24,6 +24,7 @@ from types import TracebackType
 from typing import Self
 
 FIRST_PORT = 35963  # also in usb_bus.c
+SHORT = "/tmp"  # a socket's path has 107 characters at most
 VPCD = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
 BUS_WITHIN = 5.0  # seconds
 MOST_READERS = 16  # PCSCLITE_MAX_READERS_CONTEXTS
@@ -130,7 +131,7 @@ class Pcscd:
         if len(readers) > MOST_READERS:
             raise ValueError(f"pcscd knows at most {MOST_READERS} readers")
         # Not in /run, which is empty on the inside.
-        self._folder = Path(tempfile.mkdtemp(prefix="onecard-pcscd-", dir="/tmp"))
+        self._folder = Path(tempfile.mkdtemp(prefix="onecard-pcscd-", dir=SHORT))
         self.ports: Mapping[str, Port] = {
             name: Port(name, number, self._bundle(number) / "Contents/Linux")
             for number, name in enumerate(readers)

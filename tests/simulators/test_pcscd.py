@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -60,7 +59,7 @@ def test_failed_start_says_why_and_leaves_nothing(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("simulators.pcscd.VPCD", Path("/nonexistent/libifdvpcd.so"))
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr("simulators.pcscd.SHORT", str(tmp_path))
     with pytest.raises(FileNotFoundError), Pcscd():
         pass
     assert list(tmp_path.iterdir()) == []
