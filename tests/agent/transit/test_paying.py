@@ -184,3 +184,13 @@ def test_a_card_that_leaves_before_the_intent_leaves_nothing(
     passenger = bus_stand.passenger()
     bus_stand.drive(scenario)
     assert passenger.inside.money == 10_000 - FARE
+
+
+def test_a_bus_that_booted_in_1970_charges_and_flags_its_records(bus_stand: BusStand) -> None:
+    def scenario(bus: Bus) -> None:
+        bus.world.jump_clock(60 - bus.world.now())
+        assert bus.reason(late) is Reason.PAID  # nobody's dates can be judged
+        assert {event.clock for event in bus.events()} == {"unset"}
+
+    late = bus_stand.passenger(expires="20250101")
+    bus_stand.drive(scenario)
