@@ -5,6 +5,8 @@ in its way; one that talks to the daemon finds it by `ONECARD_SSCARD_SOCKET`.
 """
 
 import getpass
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -35,9 +37,8 @@ READERS: Mapping[str, tuple[str, str]] = {
 TERMINAL = "conform-1"
 TERMINAL_NUMBER = "519900000077"
 DEVICE_NUMBER = "CONFORM-1"
-LEASE = 2.0  # seconds between the steps of one flow
+LEASE = 4.0  # seconds between the steps of one flow
 PIN_TIMEOUT = 1.0  # seconds; nobody hesitates here but who is to
-GONE = 0.8  # seconds, twice pcscd's own look at a slot
 SETTLED = 0.3  # seconds in which pcscd has told everybody that a card came or went
 HEARD = 0.05  # seconds from the reader's count to its own thread, which tells nobody
 CAPABILITIES = ("identity", "files", "write", "pin")
@@ -178,9 +179,12 @@ class Stage:
         time.sleep(LEASE + SETTLED)
 
     def await_empty(self) -> None:
-        """The reader stack has missed the card of the test before: pcscd looks every 0.4 s, and no
-        subject can know it sooner."""
-        time.sleep(GONE)
+        """The reader stack has missed the card of the test before; no subject can know it sooner.
+        Raises `StageBroken`."""
+        command = [sys.executable, "-m", "simulators.conform.emptied", AIR, SLOT]
+        if subprocess.run(command, env=self.pcscd.environment()).returncode:
+            raise StageBroken("pcscd does not miss a card")
+        time.sleep(SETTLED)
 
     def require_daemon(self) -> None:
         """Raises `StageBroken` when a test has ended the daemon, which is started again."""
