@@ -1,5 +1,5 @@
-"""A run of a bus on real parts: purses of all kinds, torn cards that return or do not, a forgery,
-no network, a power cut while a payment is open. The journey is the demo's own.
+"""A run of a bus on real parts: drivers, purses of all kinds, codes and tickets, torn cards that
+return or do not, forgeries, no network, a power cut while a payment is open. The demo's own run.
 """
 
 import csv
@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from simulators.demo.bus import RUN, Boarded, BusRun, Outcome
-from simulators.transit.site import BusSite
+from simulators.transit.lists import FARES
+from simulators.transit.site import VEHICLE, BusSite
 from tests.journeys.gate import onecard
 
 
@@ -59,3 +60,19 @@ def test_the_clearing_has_each_debit_once_and_flags_grey(site: BusSite, outcome:
     assert sums["0"] == outcome.money.confirmed
     assert sums["1"] >= outcome.money.grey
     assert len({(row["card_number"], row["psam_seq"]) for row in rows}) == len(rows)
+
+
+def test_rides_by_code_are_cleared_apart(site: BusSite, outcome: Outcome) -> None:
+    path = site.folder / "codes.csv"
+    assert onecard(site, "journal", "clearing", "--codes", "--out", str(path)).returncode == 0
+    rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+    assert sum(int(row["amount"]) for row in rows) == outcome.money.by_code
+    assert {row["concession"] for row in rows} == {"", *FARES}
+    assert {row["vehicle"] for row in rows} == {VEHICLE}
+    assert all(len(row["code"]) >= 2 * 226 for row in rows)
+
+
+def test_a_record_says_where_the_bus_was_and_who_drove(outcome: Outcome) -> None:
+    ends = [e for e in (r.event() for r in outcome.journal) if e.kind == "payment-end"]
+    assert {end.detail["station"] for end in ends} == {"", "S2"}
+    assert len({end.detail.get("driver") for end in ends if end.reason == "paid"}) == 2
