@@ -1,5 +1,6 @@
 """What is counted over all trials, and what must come of it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Final
 
@@ -7,6 +8,7 @@ READY_WITHIN: Final = 2.0  # seconds after the card has left
 # How often a PSAM was asked less than in the tap that was measured: its overlap is a matter of
 # time, so its last APDU may be one that this tap did not need.
 UNREACHED: Final = 2
+TIMELY: Final = frozenset({"unreached_max", "slowest_ready_ms_max"})
 
 
 @dataclass
@@ -48,9 +50,14 @@ class Tally:
         self.slowest_ready_ms = max(self.slowest_ready_ms, round(seconds * 1000, 1))
 
     def holds(self) -> bool:
-        return self.boundaries > 0 and all(
-            getattr(self, goal.removesuffix("_max")) <= most for goal, most in GOALS.items()
-        )
+        return self.loses_nothing() and self._within(TIMELY)
+
+    def loses_nothing(self) -> bool:
+        """All goals but those that a busy machine may miss."""
+        return self.boundaries > 0 and self._within(GOALS.keys() - TIMELY)
+
+    def _within(self, goals: Iterable[str]) -> bool:
+        return all(getattr(self, goal.removesuffix("_max")) <= GOALS[goal] for goal in goals)
 
     def figures(self) -> dict[str, object]:
         return {field.name: getattr(self, field.name) for field in fields(self)}
