@@ -30,7 +30,7 @@ from simulators.proofs.tear.judging import (
     head,
     pins_shown,
 )
-from simulators.proofs.tear.tally import READY_WITHIN, Tally
+from simulators.proofs.tear.tally import Tally
 from simulators.proofs.tear.taps import Flow
 from simulators.site import PROMPT, PSAM, NotInTime, until
 from simulators.terminal import AT
@@ -140,7 +140,7 @@ class CallTrial:
     def _serve(self, last: Exchange, back: Insertion) -> bool:
         """Whether the card that lies there is read, as every caller does who tries again."""
         left = last.at + last.seconds
-        while time.perf_counter() < left + READY_WITHIN:
+        while time.perf_counter() < left + GIVE_UP:
             answers = Calling(self._counter, self._card, READ).wait()
             if answers is None:
                 break
@@ -158,7 +158,7 @@ class CallTrial:
             until(
                 lambda: not self._counter.calls.leases.current() and not inserted.powered,
                 "the reader is still held",
-                READY_WITHIN,
+                GIVE_UP,
             )
         except NotInTime:
             self._tally.unreleased += 1

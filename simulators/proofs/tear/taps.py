@@ -189,7 +189,7 @@ class TapTrial:
         return answered(card.trace) >= self._card_apdus
 
     def _require_torn(self, torn: Insertion, tear: TearAtApdu) -> None:
-        if not torn.left.wait(READY_WITHIN) or len(torn.trace) != tear.apdu + 1:
+        if not torn.left.wait(GIVE_UP) or len(torn.trace) != tear.apdu + 1:
             raise NoProof(f"{tear} did not happen after {len(torn.trace)} APDUs")
 
 
