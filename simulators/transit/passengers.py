@@ -42,10 +42,12 @@ class Passenger(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     card_type: int = 0x01
     interoperable: bool = True
     overdraft: int = 0
+    starts: str = "20200101"
     expires: str = "20991231"
     state: int = 0x01
     key_version: int = 1
     phone: bool = False
+    public_in_fci: bool = True
     social: SocialRow | None = None
     blacklisted: bool = False
     forged: bool = False
@@ -67,9 +69,11 @@ class Passenger(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             money=self.money,
             overdraft=self.overdraft,
             state=self.state,
+            starts=self.starts,
             expires=self.expires,
             key_version=self.key_version,
             phone=self.phone,
+            public_in_fci=self.public_in_fci,
         )
 
 
