@@ -42,7 +42,13 @@ from agent.tap import TapReport, Taps
 from agent.texts import Texts
 from agent.tickets.resolver import Tickets
 from agent.traces import Traces
-from agent.transit.build import make_fares, make_payments, make_results, make_ride
+from agent.transit.build import (
+    make_fares,
+    make_offers,
+    make_payments,
+    make_results,
+    make_ride,
+)
 from agent.transit.fares import FareSource, Ride
 from agent.transit.paying import Payments
 from agent.transit_codes.memory import CodeMemory
@@ -303,7 +309,7 @@ class Agent:
             desk=self._gate.transit,
             references=self._references,
             results=self._results,
-            fares=fares,
+            offers=make_offers(self._settings, self._rule_book.rules, fares),
             ride=ride,
         )
         if self._payments is not None:

@@ -2,7 +2,8 @@
 store's turn → act.
 
 Runs on the reader's own thread. The decision is durable before anything opens; what cannot be
-stored is refused. An exit lane opens first and records afterwards: leaving never waits.
+stored is refused. An exit lane opens first and records afterwards: leaving never waits, but where
+the scene decides exits as well.
 """
 
 from collections.abc import Callable, Mapping
@@ -121,7 +122,7 @@ class Taps:
     def handle(self, lane: Lane, reader: CardReader, presence: Presence) -> TapReport:
         """One presence to its end. Never raises a `Fault`: whatever fails becomes a reason."""
         stages = Stages(self._world, presence.at)
-        leaving = lane.direction == "exit"
+        leaving = self._lets_out(lane)
         let_out = self._let_out(lane) if leaving else None
         with self._watchdog.watch(reader, lambda: self._silent(lane, reader)) as watch:
             with PoweredCard(reader, presence.count, watch) as card:  # down on every way out
@@ -136,7 +137,7 @@ class Taps:
 
     def handle_code(self, lane: Lane, code: Code) -> TapReport:
         """A code from scanner or camera to its end. Never raises a `Fault`."""
-        read = partial(self._codes.read, code.content, leaving=lane.direction == "exit")
+        read = partial(self._codes.read, code.content, leaving=self._lets_out(lane))
         return self._shown(lane, code.source, code.seen, read)
 
     def handle_document(self, lane: Lane, document: Document | Unread) -> TapReport:
@@ -154,7 +155,7 @@ class Taps:
     ) -> TapReport:
         """What its device has read already: only who it is remains to be found."""
         stages = Stages(self._world, seen)
-        leaving = lane.direction == "exit"
+        leaving = self._lets_out(lane)
         let_out = self._let_out(lane) if leaving else None
         stages.begin("read")
         report = self._settle(lane, source, read(), stages, leaving=leaving)
@@ -355,6 +356,10 @@ class Taps:
             return Opened(lane.open(tap))
         except DeviceFault as fault:
             return Opened(stuck=fault)
+
+    def _lets_out(self, lane: Lane) -> bool:
+        """Whether people leave there without being asked."""
+        return lane.direction == "exit" and not self._scene.decides_exits
 
     def _let_out(self, lane: Lane) -> Opened:
         """Open at once and say so; nothing that comes later changes it."""

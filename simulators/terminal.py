@@ -15,6 +15,7 @@ from typing import Self
 from agent.clock import Clock
 from agent.codes import CodeDesk, Router
 from agent.documents import DocumentDesk
+from agent.fares.rules import Rules
 from agent.gate import Gate
 from agent.hsm import HsmDesk
 from agent.key_lists import KeyLists
@@ -25,7 +26,7 @@ from agent.scenes import scene_for
 from agent.standing import make_status_service
 from agent.tap import Taps
 from agent.texts import Texts
-from agent.transit.build import make_fares, make_payments, make_ride
+from agent.transit.build import make_fares, make_offers, make_payments, make_ride
 from agent.transit_codes.memory import CodeMemory
 from agent.uplink import PlatformRequests, make_uplink
 from agent.watchdog import Watchdog
@@ -130,7 +131,7 @@ data = "{folder / "data"}"
             desk=self.gate.transit,
             references=self.references,
             results=self.results,
-            fares=fares,
+            offers=make_offers(settings, Rules, fares),
             ride=make_ride(settings),
         )
         self.taps = Taps(

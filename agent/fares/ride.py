@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Final, Literal
 
 from agent.journey.lines import Direction
 from offline_store.event import Event
@@ -18,6 +18,11 @@ CONCESSION: Final = "concession"  # the class; missing: none
 EXPLAINED: Final = "steps"  # the steps, `Fare.explained`
 LINE: Final = "line"
 TRANSFER: Final = "transfer"  # the rule of a step
+TRIP: Final = "trip"  # where entry and exit are taps of their own: which of them it was
+Guess = Literal["dearest", "cheapest"]
+TripEnd = Literal["entry", "exit"]
+ENTRY: Final[TripEnd] = "entry"
+EXIT: Final[TripEnd] = "exit"
 
 
 class Why(StrEnum):
@@ -41,8 +46,10 @@ class Journey:
     line: str
     direction: Direction = "up"
     boarded: str = ""  # stop's id; not needed for a flat fare
-    left: str = ""  # empty: not known, so as far as it goes
+    left: str = ""  # empty: not known, so as far as it goes, or as near
     boarded_ms: int = 0  # unix ms of the entry, by which times of day go; 0: now
+    guess: Guess = "dearest"  # where its end is not known
+    network: bool = False  # one may change lines: the end is any place of a distance table
 
 
 @dataclass(frozen=True)
@@ -139,8 +146,11 @@ class Fare:
 
 
 def paid(event: Event) -> int | None:
-    """What an accepted ride cost (fen); None: no ride, or nobody knows whether it was paid."""
+    """What an accepted ride cost (fen); None: no ride, or nobody knows whether it was paid. A trip
+    with an exit is a ride when it ends."""
     if event.kind not in ("tap", "payment-end") or event.verdict != "accepted":
+        return None
+    if event.detail.get(TRIP) == ENTRY:
         return None
     return event.amounts.get(CONFIRMED, event.amounts.get(FARE))
 

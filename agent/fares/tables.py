@@ -28,12 +28,15 @@ def base_fare(table: Table, journey: Journey, lines: LineBook) -> tuple[int, str
 
 
 def _segments(journey: Journey, lines: LineBook) -> int:
-    """How many fare segments the ride touches; to the last stop where its end is not known."""
+    """How many fare segments the ride touches; to the last stop where its end is not known, or one
+    where the cheapest is asked for."""
     course = _course(journey, lines)
     numbers = lines.lines[journey.line].segments
     if not numbers:
         raise Priceless(Why.NO_PRICE)
     first = _place(course, journey.boarded)
+    if not journey.left and journey.guess == "cheapest":
+        return 1
     last = _place(course, journey.left) if journey.left else len(course) - 1
     if last < first:  # left before he boarded: a loop, or the vehicle turned
         first, last = last, first
@@ -42,8 +45,8 @@ def _segments(journey: Journey, lines: LineBook) -> int:
 
 
 def _distance(table: Distance, journey: Journey, lines: LineBook) -> tuple[int, str]:
-    """From stop to stop, which may lie on different lines; the dearest one from here where the
-    end is not known."""
+    """From stop to stop, which may lie on different lines; the dearest one from here, or the
+    cheapest, where the end is not known."""
     boarded = journey.boarded
     _require_stop(boarded, table, lines)
     if journey.left:
@@ -52,11 +55,14 @@ def _distance(table: Distance, journey: Journey, lines: LineBook) -> tuple[int, 
         if amount is None:
             raise Priceless(Why.NO_PRICE)
         return amount, f"{table.name} {boarded}-{journey.left}"
-    ends = [stop.id for stop in _course(journey, lines)] if lines.lines else []
+    along = lines.lines and not journey.network
+    ends = [stop.id for stop in _course(journey, lines)] if along else []
     found = [table.between(boarded, end) for end in (ends or sorted(_places(table)))]
     amounts = [amount for amount in found if amount is not None]
     if not amounts:
         raise Priceless(Why.NO_PRICE)
+    if journey.guess == "cheapest":
+        return min(amounts), f"{table.name} {boarded}-nearest"
     return max(amounts), f"{table.name} {boarded}-farthest"
 
 

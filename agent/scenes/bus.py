@@ -30,6 +30,7 @@ class Bus:
     off."""
 
     kind = "bus"
+    decides_exits = False
 
     def __init__(
         self,

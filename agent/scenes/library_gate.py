@@ -19,6 +19,7 @@ class LibraryGate:
     stand it asks only where the settings say so, because a queue waits behind each tap."""
 
     kind = "library-gate"
+    decides_exits = False
 
     def __init__(self, settings: SceneSettings, region: str) -> None:
         self._window_ms = int(settings.repeat_window * 1000)

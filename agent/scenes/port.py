@@ -80,6 +80,12 @@ class Scene(Protocol):
     def kind(self) -> str: ...
 
     @property
+    def decides_exits(self) -> bool:
+        """Who leaves is decided about before anything opens, as who enters; else he is let out
+        first, and recorded afterwards."""
+        ...
+
+    @property
     def asks(self) -> bool:
         """Whether the status check belongs to its taps."""
         ...

@@ -17,6 +17,7 @@ class ServiceWindow:
     """Accept who is authenticated, not blacklisted, in date, and stands well (卡鉴权)."""
 
     kind = "service-window"
+    decides_exits = False
 
     def __init__(self, settings: SceneSettings, region: str) -> None:
         self._rule = StandingRule(settings.offline, region)

@@ -9,17 +9,21 @@ from agent.journey.desk import JourneyDesk
 from agent.results import Results
 from agent.rides import Rides
 from agent.scenes.bus import Bus
+from agent.scenes.metro_gate import MetroGate
 from agent.texts import Texts
 from agent.transit.fares import FareSource, FlatFare, ListedFare, Ride
+from agent.transit.metro import Gates, Trips
+from agent.transit.offers import Offers, SingleRides
 from agent.transit.paying import Payments
 from agent.transit.psams import TransitDesk
 from agent.transit.records import RIDE
+from apdu.transit.files import Layouts
 from config.model import Agent as Settings
 from offline_store.store import Store
 from trust.references import References
 from world import World
 
-PAYING = frozenset({Bus.kind})  # scenes
+PAYING = frozenset({Bus.kind, MetroGate.kind})  # scenes
 
 
 def make_fares(
@@ -28,7 +32,7 @@ def make_fares(
     """By the signed lists `rules`, else by `[transit]`. `journey`: of the vehicle, where there is
     one; else what `[transit]` says of it."""
     transit = settings.transit
-    flat = FlatFare(transit.fare, transit.city or settings.terminal.city[:4])
+    flat = FlatFare(transit.fare, _city(settings))
     standing = Journey(transit.line, boarded=transit.station)
     where = journey.journey if journey else lambda: standing
     return ListedFare(rules, where, flat, settings.scene.kind, aboard=journey is not None)
@@ -52,6 +56,23 @@ def make_results(settings: Settings, texts: Texts) -> Results:
     return Results(texts, settings.results, rides)
 
 
+def make_offers(settings: Settings, rules: Callable[[], Rules], fares: FareSource) -> Offers:
+    """What purses buy in this scene, by the signed lists `rules`."""
+    if settings.scene.kind != MetroGate.kind:
+        return SingleRides(fares)
+    gates = Gates(
+        settings=settings.metro,
+        city=_city(settings),
+        line=settings.transit.line,
+        stop=settings.transit.station,
+        scene=settings.scene.kind,
+        rules=rules,
+        fares=fares,
+    )
+    directions = {lane.name: lane.direction for lane in settings.lanes}
+    return Trips(gates, Layouts.shipped(), directions)
+
+
 def make_payments(
     world: World,
     settings: Settings,
@@ -61,7 +82,7 @@ def make_payments(
     desk: TransitDesk,
     references: References,
     results: Results,
-    fares: FareSource,
+    offers: Offers,
     ride: Ride,
 ) -> Payments | None:
     """Not started yet; None: in this scene nobody pays with a purse."""
@@ -73,7 +94,7 @@ def make_payments(
         clock=clock,
         store=store,
         desk=desk,
-        fares=fares,
+        offers=offers,
         references=references,
         results=results,
         ride=ride,
@@ -81,3 +102,8 @@ def make_payments(
         application=terminal.application,
         grey_after=transit.grey_after,
     )
+
+
+def _city(settings: Settings) -> str:
+    """The terminal's own, four digits, as cards have it (file 0017)."""
+    return settings.transit.city or settings.terminal.city[:4]

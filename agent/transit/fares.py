@@ -11,6 +11,8 @@ from agent.fares.history import History, state_of
 from agent.fares.ride import EXPLAINED, LINE, Journey, Rider, Why
 from agent.fares.rules import Rules
 from agent.reasons import Reason
+from agent.transit.trips import Stamp
+from apdu.transit.values import Kind
 from offline_store.faults import ListUnreadable
 
 Ride = Callable[[], Mapping[str, int | str]]  # line, vehicle, driver, stop, as they are now
@@ -30,7 +32,9 @@ def no_ride() -> Mapping[str, int | str]:
 class Priced:
     """`refused`: why nobody rides for that; None: he rides for `amount` fen. `state` is what the
     decision read, `detail` how it came about, `lists` the lists that it went by. `driver`: he signs
-    on or off here, and does not ride."""
+    on or off here, and does not ride. `passes`: why he goes through and his purse is left alone.
+    `least`: fen that have to be in the purse, whatever is paid now. `stamp`: what is written at the
+    same moment. `bought`: what he is told when it is paid."""
 
     amount: int
     full: int = 0
@@ -39,13 +43,35 @@ class Priced:
     state: Mapping[str, int | str] = field(default_factory=dict)
     lists: Mapping[str, int] = field(default_factory=dict)
     driver: bool = False
+    passes: Reason | None = None
+    least: int = 0
+    stamp: Stamp | None = None
+    bought: Reason = Reason.PAID
+
+    @property
+    def instead(self) -> Reason | None:
+        """Why nothing is bought; None: something is, if only for 0 fen."""
+        return Reason.DRIVER if self.driver else self.passes or self.refused
+
+    @property
+    def kind(self) -> Kind:
+        return Kind.SIMPLE if self.stamp is None else Kind.COMPOSITE
+
+    def buys_the_same(self, other: "Priced") -> bool:
+        """The same amount, and the same written; how it came about may differ."""
+        mine, others = ((one.instead, one.amount, one.stamp) for one in (self, other))
+        return mine == others
 
 
 class FareSource(Protocol):
     """Pure but for the turn and the lists, so that it can be asked again in the turn that records
     it. Must not raise: a journal's turn carries it out."""
 
-    def price(self, turn: History, rider: Rider, clock: ClockReading) -> Priced: ...
+    def price(
+        self, turn: History, rider: Rider, clock: ClockReading, journey: Journey | None = None
+    ) -> Priced:
+        """`journey`: the ride, where the tap knows it; else as people ride from here now."""
+        ...
 
 
 class FlatFare:
@@ -56,7 +82,9 @@ class FlatFare:
         self._amount = amount
         self._city = city
 
-    def price(self, turn: History, rider: Rider, clock: ClockReading) -> Priced:
+    def price(
+        self, turn: History, rider: Rider, clock: ClockReading, journey: Journey | None = None
+    ) -> Priced:
         if rider.city and rider.city != self._city and not rider.interoperable:
             return Priced(0, refused=Reason.WRONG_CITY)
         return Priced(self._amount, self._amount, detail={EXPLAINED: f"flat={self._amount}"})
@@ -81,7 +109,9 @@ class ListedFare:
         self._scene = scene
         self._aboard = aboard
 
-    def price(self, turn: History, rider: Rider, clock: ClockReading) -> Priced:
+    def price(
+        self, turn: History, rider: Rider, clock: ClockReading, journey: Journey | None = None
+    ) -> Priced:
         try:
             rules = self._rules()
         except ListUnreadable:
@@ -90,9 +120,9 @@ class ListedFare:
         if self._aboard and is_driver(rider, rules, day):
             return Priced(0, driver=True, lists=rules.versions)
         if rules.tariff is None:
-            return self._flat.price(turn, rider, clock)
+            return self._flat.price(turn, rider, clock, journey)
         state = state_of(turn, rider.person, rules.tariff, clock, scene=self._scene)
-        journey = self._journey()
+        journey = journey or self._journey()
         found = fare(journey, rider, rules, state, clock)
         return Priced(
             found.amount_fen,

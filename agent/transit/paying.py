@@ -1,5 +1,5 @@
-"""A tap of a purse, top to bottom: select → what is still open → fare → 8050 → 8070 → intent,
-durable → 8054 → 8072 → end, durable.
+"""A tap of a purse, top to bottom: select → what is still open → fare → 8050 → 8070 → (80DC) →
+intent, durable → 8054 → 8072 → end, durable.
 
 Runs on the reader's own thread. From the intent's COMMIT on nobody may forget the payment: it ends
 as paid, as not paid, or as grey, and while it is unknown it stays open (design.md, "Unknown").
@@ -8,7 +8,7 @@ as paid, as not paid, or as grey, and while it is unknown it stays open (design.
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
 from agent.clock import CHINA, Clock, ClockReading
@@ -16,10 +16,11 @@ from agent.fares.ride import Rider
 from agent.reasons import Reason
 from agent.results import Results
 from agent.stages import Stages
-from agent.transit.fares import FareSource, Priced, Ride
+from agent.transit.fares import Priced, Ride
 from agent.transit.faults import FareMoved
 from agent.transit.intents import Intent, OpenIntents
 from agent.transit.intents import Place as At
+from agent.transit.offers import Offer, Offers
 from agent.transit.psams import Leased, TransitDesk
 from agent.transit.records import (
     Counts,
@@ -35,7 +36,7 @@ from agent.transit.settling import Finding, Paid, settle, verified
 from apdu.channel import CardGone, CardMute, Channel, ReaderGone
 from apdu.transit.faults import BalanceTooSmall, DebitRefused
 from apdu.transit.purse import Purse
-from apdu.transit.values import Authorisation, Initialised, Kind, PublicInfo
+from apdu.transit.values import Authorisation, Initialised, PublicInfo, Terminal
 from drivers.contract import DeviceFault
 from offline_store.event import Draft, Record
 from offline_store.faults import ListUnreadable
@@ -69,7 +70,7 @@ class Payments:
         clock: Clock,
         store: Store,
         desk: TransitDesk,
-        fares: FareSource,
+        offers: Offers,
         references: References,
         results: Results,
         ride: Ride,
@@ -82,7 +83,7 @@ class Payments:
         self._clock = clock
         self._store = store
         self._desk = desk
-        self._fares = fares
+        self._offers = offers
         self._references = references
         self._results = results
         self._ride = ride
@@ -122,12 +123,15 @@ class Payments:
         stages.begin("check")
         for intent in self.open.of_card(reference):
             took = self._settle(purse, intent, lane)
+            if took.reason is Reason.TORN_RECOVERED and not self._offers.serves(intent, lane):
+                continue
             if took.reason is not Reason.NOT_PAID:
                 return took
         stages.begin("read")
         holder = Holder(reference, public, purse.management())
+        offer = self._offers.offer(purse, holder.management, lane)
         stages.begin("decide")
-        return self._pay(purse, holder, place, stages)
+        return self._pay(purse, holder, place, offer, stages)
 
     def _load(self) -> None:
         """What a power cut has left open. Raises `Unstored`."""
@@ -138,33 +142,34 @@ class Payments:
 
     # A new payment
 
-    def _pay(self, purse: Purse, holder: Holder, place: Place, stages: Stages) -> Took:
+    def _pay(
+        self, purse: Purse, holder: Holder, place: Place, offer: Offer, stages: Stages
+    ) -> Took:
         clock = self._clock.read()
-        why = _out_of_date(holder.public, clock)
+        why = _out_of_date(holder.public, clock, offer.day)
         if why is not None:
             return self._not_paying(place, holder, why)
-        priced = self._store.look(lambda turn: self._judge(turn, holder, clock))
-        if priced.driver:
-            return self._not_paying(place, holder, Reason.DRIVER)
-        if priced.refused is not None:
-            return self._not_paying(place, holder, priced.refused)
+        priced = self._store.look(lambda turn: self._judge(turn, holder, offer, clock))
+        if priced.instead is not None:
+            return self._not_paying(place, holder, priced.instead, priced)
         leased = self._desk.lease()
         try:
             stages.begin("authenticate")
             try:
-                begun = purse.initialise(Kind.SIMPLE, priced.amount, leased.terminal)
+                begun = _initialise(purse, priced, leased.terminal)
             except BalanceTooSmall:
-                return self._not_paying(place, holder, Reason.LOW_BALANCE)
+                return self._not_paying(place, holder, Reason.LOW_BALANCE, priced)
             moment = self._moments.next(holder.card, self._clock.read().time_ms)
             authorised = leased.authorise(holder.public, begun, moment)
+            _write(purse, priced, begun, moment)
             stages.begin("commit")
-            intent, record = self._begin(place, holder, begun, authorised, priced, leased)
+            intent, record = self._begin(place, holder, offer, begun, authorised, priced, leased)
             stages.begin("debit")
-            return self._debit(purse, intent, authorised, record)
+            return self._debit(purse, intent, authorised, record, priced.bought)
         finally:
             leased.release()
 
-    def _judge(self, turn: Turn, holder: Holder, clock: ClockReading) -> Priced:
+    def _judge(self, turn: Turn, holder: Holder, offer: Offer, clock: ClockReading) -> Priced:
         """The signed lists, then the fare; in a turn, so that both are of one moment."""
         number, issuer = bytes.fromhex(f"0{holder.public.card_number}"), holder.public.issuer
         try:
@@ -176,12 +181,13 @@ class Payments:
             return Priced(0, refused=Reason.NOT_STORED)
         management = holder.management
         rider = Rider(holder.card, management.card_type, management.city, management.interoperable)
-        return self._fares.price(turn, rider, clock)
+        return offer.price(turn, rider, clock)
 
     def _begin(
         self,
         place: Place,
         holder: Holder,
+        offer: Offer,
         begun: Initialised,
         authorised: Authorisation,
         priced: Priced,
@@ -191,8 +197,8 @@ class Payments:
         clock = self._clock.read()
 
         def decide(turn: Turn) -> Entry:
-            again = self._judge(turn, holder, clock)
-            if again.refused is not None or again.amount != priced.amount:
+            again = self._judge(turn, holder, offer, clock)
+            if not again.buys_the_same(priced):
                 raise FareMoved
             lists = {**turn.lists.versions(), **again.lists}
             return Entry(intent_draft(place, holder, begun, authorised, again, clock, lists))
@@ -203,7 +209,12 @@ class Payments:
         return intent, record
 
     def _debit(
-        self, purse: Purse, intent: Intent, authorised: Authorisation, record: Record
+        self,
+        purse: Purse,
+        intent: Intent,
+        authorised: Authorisation,
+        record: Record,
+        bought: Reason,
     ) -> Took:
         unknown = Took(Reason.PAY_AGAIN, record)
         try:
@@ -216,7 +227,7 @@ class Payments:
             return self._ask_at_once(purse, intent, unknown)
         mac2 = verified(intent.session, debited.mac2)
         finding = Finding("unknown" if mac2 == "refused" else "yes", debited.tac, mac2)
-        reason = Reason.PAYMENT_FORGED if mac2 == "refused" else Reason.PAID
+        reason = Reason.PAYMENT_FORGED if mac2 == "refused" else bought
         return self._end(intent, reason, finding) or unknown
 
     def _ask_at_once(self, purse: Purse, intent: Intent, unknown: Took) -> Took:
@@ -230,7 +241,7 @@ class Payments:
 
     def _settle(self, purse: Purse, intent: Intent, lane: str) -> Took:
         """Raises what `settle` raises: it stays open, and nothing new is begun on that card."""
-        finding = settle(purse, intent)
+        finding = settle(purse, intent, self._offers.sight)
         took = self._end(intent, SETTLED[finding.paid], finding, lane)
         return took or Took(Reason.PAY_AGAIN, None)
 
@@ -273,10 +284,30 @@ class Payments:
         for intent in intents:
             self._end(intent, Reason.PAYMENT_GREY, Finding("unknown"))
 
-    def _not_paying(self, place: Place, holder: Holder, reason: Reason) -> Took:
+    def _not_paying(
+        self, place: Place, holder: Holder, reason: Reason, priced: Priced | None = None
+    ) -> Took:
         verdict = self._results.verdict(reason)
-        draft = tap_draft(place, holder.card, self._clock.read(), reason, verdict)
+        draft = tap_draft(place, holder.card, self._clock.read(), reason, verdict, priced)
         return Took(reason, self._store.turn(lambda turn: Entry(draft)))
+
+
+def _initialise(purse: Purse, priced: Priced, terminal: Terminal) -> Initialised:
+    """8050. Whether an overdraft would cover what has to be in the purse, only the card knows.
+    Raises as `Purse.initialise`."""
+    begun = purse.initialise(priced.kind, priced.amount, terminal)
+    if begun.balance >= priced.least:
+        return begun
+    purse.initialise(priced.kind, priced.least, terminal)
+    return purse.initialise(priced.kind, priced.amount, terminal)
+
+
+def _write(purse: Purse, priced: Priced, begun: Initialised, moment: str) -> None:
+    """80DC: what comes to stand on the card together with the debit. Raises as
+    `Purse.update_record`, and `TransitRecordFault`."""
+    if priced.stamp is not None:
+        for layout, record in priced.stamp.records(begun, moment):
+            purse.update_record(layout, record)
 
 
 def _about(turn: Turn, draft: Draft, intent: Intent) -> Entry:
@@ -301,11 +332,11 @@ class Moments:
         return f"{datetime.fromtimestamp(second, CHINA):%Y%m%d%H%M%S}"
 
 
-def _out_of_date(public: PublicInfo, clock: ClockReading) -> Reason | None:
-    """By the card's own dates, where the clock can be believed."""
+def _out_of_date(public: PublicInfo, clock: ClockReading, day: date | None) -> Reason | None:
+    """By the card's own dates, where the clock can be believed. `day`: instead of today."""
     if clock.quality == "unset":
         return None
-    today = f"{clock.today:%Y%m%d}"
+    today = f"{day or clock.today:%Y%m%d}"
     if public.expires < today:
         return Reason.CARD_EXPIRED
     return Reason.CARD_NOT_YET_VALID if public.starts > today else None

@@ -59,9 +59,14 @@ class Outcome:
 
 
 def tap_draft(
-    place: Place, card: str, clock: ClockReading, reason: Reason, verdict: Verdict
+    place: Place,
+    card: str,
+    clock: ClockReading,
+    reason: Reason,
+    verdict: Verdict,
+    priced: Priced | None = None,
 ) -> Draft:
-    """A tap that came to no intent."""
+    """A tap that came to no intent. `priced`: what was found out until then."""
     return Draft(
         kind="tap",
         time_ms=clock.time_ms,
@@ -75,6 +80,9 @@ def tap_draft(
         verdict=verdict,
         reason=reason.value,
         application=place.application,
+        lists=dict(priced.lists) if priced else {},
+        state=dict(priced.state) if priced else {},
+        detail=dict(priced.detail) if priced else {},
     )
 
 

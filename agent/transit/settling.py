@@ -2,15 +2,18 @@
 
 805A before any new 8050. A proof alone does not say whose it is: after a power cut between intent
 and 8054 another bus may have used the card's number, so what the PSAM cannot check any more is
-held against the card's own log. Source: spec transit-card.md, The torn card.
+held against what a composite purchase writes with it, and against the card's own log. Source: spec
+transit-card.md, The torn card.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from agent.transit.intents import Intent
 from agent.transit.psams import Session
 from agent.transit.records import Mac2
+from agent.transit.trips import Sight
 from apdu.psam import PsamBusy, PsamMissing
 from apdu.transit.faults import PurseStatus
 from apdu.transit.purse import LOG_ROWS, Purse
@@ -40,20 +43,31 @@ class _Log:
     empty: bool
 
 
-def settle(purse: Purse, intent: Intent) -> Finding:
-    """Find out from the card. Raises the channel's faults and `ChainFault`, `PurseMalformed`,
-    `PurseStatus`: then nothing is known yet, and it stays open."""
+def settle(purse: Purse, intent: Intent, look: Callable[[Purse, Intent], Sight]) -> Finding:
+    """Find out from the card. `look`: what its records say of that intent, by itself.
+
+    Raises the channel's faults and `ChainFault`, `PurseMalformed`, `PurseStatus`, and what `look`
+    raises: then nothing is known yet, and it stays open.
+    """
     proof = purse.proof(intent.kind, intent.seq)
     balance = purse.balance()
     mac2: Mac2 = "none" if proof is None else verified(intent.session, proof.mac2)
     if proof is not None and mac2 == "verified":
         return Finding("yes", proof.tac, mac2, balance)
+    sight = look(purse, intent)
+    paid = _by_sight(sight, proof)
+    if paid == "no" and mac2 != "refused":
+        return Finding("no", balance=balance)
+    if paid == "yes" and mac2 != "refused":
+        return Finding("yes", proof.tac if proof else b"", mac2, balance)
     log = _log(purse, intent)
     if proof is not None:
         return _by_proof(proof, mac2, log, balance)
     if log.ours is not None:
         return Finding("yes", balance=balance)
-    if max(balance, 0) == intent.balance_before and (log.others or log.empty):
+    # A purchase of 0 fen leaves any balance as it was: there only the log can tell.
+    silent = log.empty and intent.amount > 0
+    if max(balance, 0) == intent.balance_before and (log.others or silent):
         return Finding("no", balance=balance)
     return Finding("unknown", balance=balance)
 
@@ -69,6 +83,16 @@ def verified(session: Session | None, mac2: bytes) -> Mac2:
     except (PsamSessionOver, PsamMissing, PsamBusy, TransitPsamStatus):
         return "unverified"
     return "verified"
+
+
+def _by_sight(sight: Sight, proof: Proof | None) -> Literal["yes", "no"] | None:
+    """What a composite purchase's record says by itself; None: nothing. The proof is of the card's
+    last purchase: where that is ours, nobody can have written the record since."""
+    if sight == "ours":
+        return "yes"
+    if sight == "before" or (sight == "others" and proof is not None):
+        return "no"
+    return None
 
 
 def _by_proof(proof: Proof, mac2: Mac2, log: _Log, balance: int) -> Finding:

@@ -21,6 +21,7 @@ from agent.texts import Texts
 from agent.transit.fares import FlatFare, Priced
 from agent.transit.intents import Intent
 from agent.transit.intents import Place as At
+from agent.transit.offers import Offer, SingleRides
 from agent.transit.paying import Payments
 from agent.transit.psams import Leased, TransitDesk
 from agent.transit.records import Holder, Place, intent_draft
@@ -212,7 +213,7 @@ class History:
             clock=Clock(world),
             store=store,
             desk=desk,
-            fares=FlatFare(200, "5199"),
+            offers=SingleRides(FlatFare(200, "5199")),
             references=References(CITY_KEY),
             results=Results(Texts("en")),
             ride=lambda: {"line": "18", "vehicle": "0042"},
@@ -335,6 +336,7 @@ class Forgetful(Payments):
         self,
         place: Place,
         holder: Holder,
+        offer: Offer,
         begun: Initialised,
         authorised: Authorisation,
         priced: Priced,

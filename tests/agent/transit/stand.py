@@ -11,6 +11,7 @@ from agent.results import Results
 from agent.stages import Stages
 from agent.texts import Texts
 from agent.transit.fares import FareSource, FlatFare
+from agent.transit.offers import SingleRides
 from agent.transit.paying import Payments, Took
 from agent.transit.psams import TransitDesk
 from apdu.channel import Channel
@@ -134,7 +135,7 @@ class Bus:
             clock=Clock(world),
             store=self.store,
             desk=self.desk,
-            fares=fares,
+            offers=SingleRides(fares),
             references=REFERENCES,
             results=Results(Texts("en")),
             ride=lambda: {"line": "18"},

@@ -1,0 +1,38 @@
+"""The metro's gates: a purse pays before any scene is asked (`agent.transit.metro`). What comes
+here has none: whose fare is nothing goes through, both ways."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from agent.clock import ClockReading
+from agent.fares.ride import FARE
+from agent.identity import Identity
+from agent.reasons import Reason
+from agent.scenes.bus import Bus
+from agent.scenes.port import Decision, Lists, State
+from offline_store.event import Check
+
+
+class MetroGate(Bus):
+    """As on a bus, but that leaving is decided as well, and that only a purse can pay: what one end
+    of a trip costs, nobody knows without the other. Nor can a ticket that is good for once: it would
+    be used up by the entry."""
+
+    kind = "metro-gate"
+    decides_exits = True
+
+    def decide(
+        self,
+        identity: Identity,
+        lists: Lists,
+        state: State,
+        clock: ClockReading,
+        standing: Sequence[Check] = (),
+    ) -> Decision:
+        decision = super().decide(identity, lists, state, clock, standing)
+        if decision.verdict != "accepted":
+            return decision
+        ticket = identity.shown is not None and not identity.shown.pays
+        if ticket or decision.amounts.get(FARE):
+            return Decision("refused", Reason.NO_PURSE, decision.checks)
+        return replace(decision, reason=Reason.ACCEPTED)

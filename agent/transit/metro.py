@@ -1,0 +1,304 @@
+"""A metro's gates: what the card tells of its trip, and which end this lane is → what is bought.
+
+    state on the card   entry lane                        exit lane
+    initial, out        enters: 0 fen, row 03             never entered: `no_entry` (row 07)
+    in                  never left: `no_exit` (row 08)    leaves: the fare, row 04
+
+The purchase is composite: 001A, 001E and the debit come to stand on the card together or not at
+all. Every case is in docs/metro-gate.md.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Final
+
+from agent.clock import ClockReading
+from agent.fares.history import MOST, History
+from agent.fares.ride import ENTRY, EXIT, EXPLAINED, TRIP, Guess, Journey, Rider, TripEnd
+from agent.fares.rules import Rules
+from agent.reasons import Reason
+from agent.transit.fares import FareSource, Priced
+from agent.transit.intents import Intent
+from agent.transit.offers import Offer
+from agent.transit.trips import (
+    MARK,
+    Inside,
+    Point,
+    Sight,
+    Stamp,
+    Station,
+    Trip,
+    TripType,
+    stop_of,
+)
+from apdu.transit.faults import PurseStatus
+from apdu.transit.files import Layout, Layouts
+from apdu.transit.purse import END_OF_FILE, Purse
+from apdu.transit.values import Management
+from config.model import Metro as Settings
+from drivers.contract import Direction
+from offline_store.faults import ListUnreadable
+
+MINUTE_MS: Final = 60_000
+# In the detail of a tap and of a payment's events:
+TRIP_TYPE: Final = "trip_type"  # of the row in 001E
+ENTERED_AT: Final = "entry_station"  # the stop's id, or the card's eight bytes where it is none
+ENTERED_ON: Final = "entry_moment"  # 14 digits, as the card has it
+OVERSTAY: Final = "overstay"  # fen, part of the amount
+MISSING: Final = "missing"  # fen, part of the amount: for a trip that was not ended, or not begun
+
+GUESS: Final[Mapping[str, Guess]] = {"highest": "dearest", "lowest": "cheapest"}
+BOUGHT: Final[Mapping[TripType, Reason]] = {
+    TripType.ENTRY: Reason.TRIP_BEGUN,
+    TripType.NO_EXIT: Reason.TRIP_BEGUN,
+    TripType.EXIT: Reason.TRIP_ENDED,
+    TripType.NO_ENTRY: Reason.TRIP_ENDED,
+}
+
+
+@dataclass(frozen=True)
+class Gates:
+    """What all lanes of a terminal have in common. `city`: four digits, as cards have it."""
+
+    settings: Settings
+    city: str
+    line: str
+    stop: str
+    scene: str
+    rules: Callable[[], Rules]
+    fares: FareSource
+
+
+class Trips:
+    """See `agent.transit.offers.Offers`."""
+
+    def __init__(self, gates: Gates, layouts: Layouts, directions: Mapping[str, Direction]) -> None:
+        """`directions`: of the lanes, by name; who taps at one that is no exit comes to enter."""
+        self._gates = gates
+        self._layouts = layouts
+        self._directions = directions
+
+    def offer(self, purse: Purse, management: Management, lane: str) -> Offer:
+        """Raises the faults of `Purse`, `LayoutUnknown`, `TransitRecordFault`."""
+        layout = self._layouts.find(management.city, "rail")
+        try:
+            raw = purse.read_record(layout)
+        except PurseStatus as fault:
+            if fault.sw in END_OF_FILE:
+                return NotMade()
+            raise
+        trip = Trip.read(layout, raw)
+        kind = LeavingCard if self._directions.get(lane) == "exit" else EnteringCard
+        return kind(self._gates, layout, raw, trip)
+
+    def serves(self, intent: Intent, lane: str) -> bool:
+        """An exit that was paid lets nobody in, and the other way round."""
+        return intent.event.detail.get(TRIP) == self._directions.get(lane)
+
+    def sight(self, purse: Purse, intent: Intent) -> Sight:
+        layout = self._layouts.find(str(intent.event.detail["city"]), "rail")
+        return Trip.read(layout, purse.read_record(layout)).sight(intent.event)
+
+
+class NotMade:
+    """A purse without a record for trips by rail."""
+
+    day: date | None = None
+
+    def price(self, turn: History, rider: Rider, clock: ClockReading) -> Priced:
+        return Priced(0, refused=Reason.CARD_NOT_TAKEN)
+
+
+@dataclass(frozen=True)
+class _Case:
+    """One decision: who, when, by which lists."""
+
+    turn: History
+    rider: Rider
+    clock: ClockReading
+    rules: Rules
+    here: Station
+
+    def minutes_since(self, point: Point) -> float | None:
+        """None: not known. Below zero where the other gate's clock is ahead of this one."""
+        if self.clock.quality == "unset" or not point.time_ms:
+            return None
+        return (self.clock.time_ms - point.time_ms) / MINUTE_MS
+
+
+@dataclass(frozen=True)
+class _Card:
+    """What both ends of a trip have in common."""
+
+    gates: Gates
+    layout: Layout
+    raw: bytes = field(repr=False)
+    trip: Trip
+
+    @property
+    def day(self) -> date | None:
+        return None
+
+    def price(self, turn: History, rider: Rider, clock: ClockReading) -> Priced:
+        """Never raises: see `FareSource`."""
+        try:
+            rules = self.gates.rules()
+        except ListUnreadable:
+            return Priced(0, refused=Reason.NO_FARE)
+        here = Station.find(self.gates.line, self.gates.stop, rules.lines)
+        if here is None:  # nobody could say on the card where this is
+            return Priced(0, refused=Reason.NO_FARE)
+        priced = self._decided(_Case(turn, rider, clock, rules, here))
+        return replace(
+            priced,
+            detail={**priced.detail, **self._told(rules)},
+            state={**priced.state, **self.trip.recorded()},
+            lists=priced.lists or rules.versions,
+        )
+
+    def _decided(self, case: _Case) -> Priced:
+        raise NotImplementedError
+
+    def _told(self, rules: Rules) -> Mapping[str, int | str]:
+        """Where and when who is inside came in."""
+        if self.trip.inside != Inside.IN:
+            return {}
+        entry = self.trip.entry
+        return {ENTERED_AT: self._stop(rules, entry) or entry.station, ENTERED_ON: entry.time}
+
+    def _fare(self, case: _Case, journey: Journey) -> Priced:
+        return self.gates.fares.price(case.turn, case.rider, case.clock, journey)
+
+    def _missing(self, case: _Case, stop: str, how: str) -> Priced:
+        """For a trip of which only this stop is known."""
+        found = self._fare(case, self._open_ended(stop, GUESS[how]))
+        return replace(found, detail={**found.detail, MISSING: found.amount})
+
+    def _open_ended(self, stop: str, guess: Guess) -> Journey:
+        return Journey(self.gates.line, boarded=stop, guess=guess, network=True)
+
+    def _stop(self, rules: Rules, point: Point) -> str:
+        """Its id; empty: none that this city's lists know."""
+        return stop_of(point.station, rules.lines) if point.city == self.gates.city else ""
+
+    def _just_now(self, case: _Case, end: TripEnd, minutes: int) -> bool:
+        """At this station less than `minutes` ago, and not let through for that already."""
+        point = self.trip.at(end)
+        since = case.minutes_since(point)
+        if since is None or abs(since) >= minutes:
+            return False
+        if self._stop(case.rules, point) != case.here.stop:
+            return False
+        earliest = point.time_ms - minutes * MINUTE_MS  # the other gate's clock may be ahead
+        seen = case.turn.accepted_events(
+            case.rider.person, scene=self.gates.scene, since_ms=earliest, at_most=MOST
+        )
+        return not any(
+            event.reason == Reason.TRIP_AGAIN and event.state.get(f"{MARK}{end}_time") == point.time
+            for event in seen
+        )
+
+    def _stamped(self, case: _Case, priced: Priced, kind: TripType, dearest: int = 0) -> Priced:
+        settings = self.gates.settings
+        stamp = Stamp(
+            kind,
+            self.layout,
+            self.raw,
+            case.here,
+            self.gates.city,
+            settings.operator,
+            settings.institution,
+            dearest,
+        )
+        said = {TRIP: kind.end, TRIP_TYPE: int(kind)}
+        detail = {**priced.detail, **said}
+        return replace(priced, stamp=stamp, bought=BOUGHT[kind], detail=detail)
+
+
+class EnteringCard(_Card):
+    """At a lane that leads in."""
+
+    def _decided(self, case: _Case) -> Priced:
+        if self.trip.inside in (Inside.INITIAL, Inside.OUT):
+            return self._entering(case)
+        if self.trip.inside != Inside.IN:
+            return Priced(0, refused=Reason.ENTRY_UNKNOWN)
+        if self._just_now(case, ENTRY, self.gates.settings.reentry_minutes):
+            return Priced(0, passes=Reason.TRIP_AGAIN)
+        how = self.gates.settings.no_exit
+        stop = self._stop(case.rules, self.trip.entry)
+        if how == "refuse" or not stop:
+            return Priced(0, refused=Reason.TRIP_OPEN)
+        missing = self._missing(case, stop, how)
+        if missing.refused is not None:
+            return replace(missing, refused=Reason.TRIP_OPEN)
+        return self._entering(case, missing)
+
+    def _entering(self, case: _Case, missing: Priced | None = None) -> Priced:
+        """For nothing but what is missing; who could not pay the way out does not get in."""
+        here = case.here.stop
+        cheapest = self._fare(case, self._open_ended(here, "cheapest"))
+        if cheapest.instead is not None:
+            return cheapest
+        dearest = self._fare(case, self._open_ended(here, "dearest")).full
+        wanted = self.gates.settings.least_balance
+        least = cheapest.amount if wanted is None else wanted
+        kind = TripType.NO_EXIT if missing else TripType.ENTRY
+        owed = missing or replace(cheapest, amount=0, full=0, detail={})
+        return self._stamped(case, replace(owed, least=owed.amount + least), kind, dearest)
+
+
+class LeavingCard(_Card):
+    """At a lane that leads out."""
+
+    @property
+    def day(self) -> date | None:
+        return self.trip.day
+
+    def _decided(self, case: _Case) -> Priced:
+        if self.trip.inside == Inside.IN:
+            stop = self._stop(case.rules, self.trip.entry)
+            return self._leaving(case, stop) if stop else Priced(0, refused=Reason.ENTRY_UNKNOWN)
+        if self._just_now(case, EXIT, self.gates.settings.reexit_minutes):
+            return Priced(0, passes=Reason.TRIP_AGAIN)
+        how = self.gates.settings.no_entry
+        if how == "refuse":
+            return Priced(0, refused=Reason.NOT_ENTERED)
+        missing = self._missing(case, case.here.stop, how)
+        return self._sold(case, missing, TripType.NO_ENTRY)
+
+    def _leaving(self, case: _Case, stop: str) -> Priced:
+        settings, minutes = self.gates.settings, case.minutes_since(self.trip.entry)
+        late = (
+            settings.longest_minutes and minutes is not None and minutes > settings.longest_minutes
+        )
+        if late and settings.overstay == "refuse":
+            return Priced(0, refused=Reason.OVERSTAYED)
+        turned_back = minutes is not None and abs(minutes) < settings.turn_back_minutes
+        if stop == case.here.stop and turned_back:
+            return self._sold(case, Priced(0, detail={EXPLAINED: "turn-back=0"}), TripType.EXIT)
+        priced = self._ride(case, stop)
+        if late and priced.instead is None:
+            priced = _surcharged(priced, settings.overstay_fare)
+        return self._sold(case, priced, TripType.EXIT)
+
+    def _ride(self, case: _Case, stop: str) -> Priced:
+        """By the table. Who went nowhere pays the least where it does not say what."""
+        entered = self.trip.entry.time_ms
+        there = Journey(
+            self.gates.line, boarded=stop, left=case.here.stop, boarded_ms=entered, network=True
+        )
+        priced = self._fare(case, there)
+        if priced.refused is Reason.NO_FARE and stop == case.here.stop:
+            return self._fare(case, replace(there, left="", guess="cheapest"))
+        return priced
+
+    def _sold(self, case: _Case, priced: Priced, kind: TripType) -> Priced:
+        return priced if priced.instead is not None else self._stamped(case, priced, kind)
+
+
+def _surcharged(priced: Priced, fen: int) -> Priced:
+    steps = f"{priced.detail.get(EXPLAINED, '')}; overstay={priced.amount + fen}"
+    detail = {**priced.detail, EXPLAINED: steps, OVERSTAY: fen}
+    return replace(priced, amount=priced.amount + fen, full=priced.full + fen, detail=detail)

@@ -1,0 +1,215 @@
+"""A metro's trip on its card: the rail record of 001A and the row of 001E, bytes ⇄ values.
+
+Where a field stands, the city's table says (`apdu/transit/layouts`). What the specification leaves
+open is inferred (L), each in one place here: the eight bytes of a station, which of 07 and 08 is
+which, 001E's balance. Source: spec transit-card.md, Applications and files.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import IntEnum
+from typing import Final, Literal
+
+from agent.clock import CHINA
+from agent.fares.ride import ENTRY, EXIT, TRIP, TripEnd
+from agent.journey.lines import LineBook
+from apdu.transit.files import Layout, Value, national
+from apdu.transit.values import Initialised
+from offline_store.event import Event
+
+METRO: Final = 0x01  # 001E's industry
+MARK: Final = "trip_"  # before what the card told, in the event's state
+
+# What a card's record is to a purchase that was begun on it: it holds what that would have
+# written; it is as it was before; somebody else has written it; nothing of that kind is known.
+Sight = Literal["ours", "before", "others", "nothing"]
+
+
+class Inside(IntEnum):
+    """001A: where its holder is."""
+
+    INITIAL = 0x00
+    IN = 0x01
+    OUT = 0x02
+
+
+class TripType(IntEnum):
+    """001E: what a row is about."""
+
+    ENTRY = 0x03
+    EXIT = 0x04
+    NO_ENTRY = 0x07  # paid at an exit by who had not entered (L)
+    NO_EXIT = 0x08  # paid at an entry by who had not left; the new trip is begun with it (L)
+
+    @property
+    def end(self) -> TripEnd:
+        """Which end of a trip the card is at afterwards."""
+        return ENTRY if self in (TripType.ENTRY, TripType.NO_EXIT) else EXIT
+
+
+@dataclass(frozen=True)
+class Station:
+    """A stop on a line, with the codes that cards know it by (hex)."""
+
+    stop: str
+    line: str
+    line_code: str
+    stop_code: str
+
+    @classmethod
+    def find(cls, line: str, stop: str, book: LineBook) -> "Station | None":
+        """None: the signed list has no such stop on that line."""
+        found = book.lines.get(line)
+        if found is None or stop not in (*found.up, *found.down):
+            return None
+        return cls(stop, line, f"{found.code:04X}", f"{book.stops[stop].code:04X}")
+
+    def record(self, operator: str) -> str:
+        """The eight bytes of 001A (transaction, stations): as 001E's transaction (L)."""
+        return f"{METRO:02X}{self.line_code}{self.stop_code}{operator}00"
+
+
+def stop_of(record: str, book: LineBook) -> str:
+    """The stop's id of eight bytes of 001A (16 hex); empty: none of this city's."""
+    if record[:2] != f"{METRO:02X}":
+        return ""
+    line_code, stop_code = int(record[2:6], 16), int(record[6:10], 16)
+    for line in book.lines.values():
+        for stop in (*line.up, *line.down):
+            if (line.code, book.stops[stop].code) == (line_code, stop_code):
+                return stop
+    return ""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One end of a trip as the card has it; hex, `time` 14 digits of China time."""
+
+    city: str
+    station: str
+    terminal: str
+    time: str
+
+    @property
+    def moment(self) -> datetime | None:
+        """None: no time at all."""
+        try:
+            return datetime.strptime(self.time, "%Y%m%d%H%M%S").replace(tzinfo=CHINA)
+        except ValueError:
+            return None
+
+    @property
+    def time_ms(self) -> int:
+        """Unix ms; 0: no time at all."""
+        return int(self.moment.timestamp() * 1000) if self.moment else 0
+
+
+@dataclass(frozen=True)
+class Trip:
+    """The rail record of 001A."""
+
+    inside: int  # see `Inside`; a card may hold anything
+    entry: Point
+    exit: Point
+
+    @classmethod
+    def read(cls, layout: Layout, raw: bytes) -> "Trip":
+        """Raises `TransitRecordFault`."""
+        values = layout.decode(raw)
+        return cls(int(values["state"]), _point(values, ENTRY), _point(values, EXIT))
+
+    def at(self, end: TripEnd) -> Point:
+        return self.entry if end == ENTRY else self.exit
+
+    @property
+    def day(self) -> date | None:
+        """Of the entry of who is inside: a card that ran out at midnight still leaves."""
+        moment = self.entry.moment if self.inside == Inside.IN else None
+        return moment.date() if moment else None
+
+    def recorded(self) -> dict[str, int | str]:
+        """For `Draft.state`."""
+        found: dict[str, int | str] = {f"{MARK}state": self.inside}
+        for name, point in ((ENTRY, self.entry), (EXIT, self.exit)):
+            found[f"{MARK}{name}_city"] = point.city
+            found[f"{MARK}{name}_station"] = point.station
+            found[f"{MARK}{name}_terminal"] = point.terminal
+            found[f"{MARK}{name}_time"] = point.time
+        return found
+
+    def sight(self, intent: Event) -> Sight:
+        """What this record is to a purchase that `intent` began."""
+        end = intent.detail.get(TRIP)
+        if end not in (ENTRY, EXIT):
+            return "nothing"
+        point = self.at(ENTRY if end == ENTRY else EXIT)
+        terminal = _eight(intent.evidence["terminal"])
+        if (point.terminal, point.time) == (terminal, str(intent.detail["moment"])):
+            return "ours"
+        before = {name: v for name, v in intent.state.items() if name.startswith(MARK)}
+        return "before" if before == self.recorded() else "others"
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What a composite purchase writes beside its debit."""
+
+    type: TripType
+    layout: Layout  # of 001A
+    base: bytes = field(repr=False)  # 001A as it was: what no field names stays
+    station: Station
+    city: str
+    operator: str
+    institution: str
+    dearest: int  # fen; the most that a trip from here costs
+
+    def records(self, begun: Initialised, moment: str) -> tuple[tuple[Layout, bytes], ...]:
+        """001A and the new row of 001E, each with its table. Raises `TransitRecordFault`: the
+        city's table has no room for one of these values."""
+        return (
+            (self.layout, self.layout.encode(self._trip(begun, moment), self.base)),
+            (national().trip, national().trip.encode(self._row(begun, moment))),
+        )
+
+    def _trip(self, begun: Initialised, moment: str) -> Mapping[str, Value]:
+        end, here = self.type.end, self.station.record(self.operator)
+        values: dict[str, Value] = {
+            "state": Inside.IN if end == ENTRY else Inside.OUT,
+            "transaction": here,
+            f"{end}_city": self.city,
+            f"{end}_institution": self.institution,
+            f"{end}_station": here,
+            f"{end}_terminal": _eight(begun.terminal.number.hex()),
+            f"{end}_time": moment,
+        }
+        if end == ENTRY:
+            values["maximum_fare"] = self.dearest
+        known = {one.name for one in self.layout.fields}
+        return {name: value for name, value in values.items() if name in known}
+
+    def _row(self, begun: Initialised, moment: str) -> Mapping[str, Value]:
+        return {
+            "type": self.type,
+            "terminal": _eight(begun.terminal.number.hex()),
+            "industry": METRO,
+            "line": self.station.line_code,
+            "station": self.station.stop_code,
+            "operator": self.operator,
+            "amount": begun.amount,
+            "balance": max(0, begun.balance - begun.amount),  # after it (L)
+            "moment": moment,
+            "city": self.city,
+            "institution": self.institution,
+        }
+
+
+def _point(values: Mapping[str, Value], end: TripEnd) -> Point:
+    """A city's table need not have every field."""
+    parts = ("city", "station", "terminal", "time")
+    return Point(*(str(values.get(f"{end}_{part}", "")) for part in parts))
+
+
+def _eight(terminal: str) -> str:
+    """A terminal number of six bytes as 001A and 001E have it."""
+    return terminal.upper().rjust(16, "0")
