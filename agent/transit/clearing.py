@@ -63,6 +63,12 @@ COLUMNS: Final[Columns] = {
         (event.detail[name] for name in ("station_code", "station") if event.detail.get(name)),
         "",
     ),
+    "trip": _said("trip"),
+    "trip_type": _said("trip_type"),
+    "entry_station": _said("entry_station"),
+    "entry_moment": _said("entry_moment"),
+    "missing": _said("missing"),
+    "overstay": _said("overstay"),
     "concession": _said("concession"),
     "clock": lambda event: event.clock,
 }

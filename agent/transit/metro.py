@@ -158,6 +158,17 @@ class _Card:
         )
 
     def _decided(self, case: _Case) -> Priced:
+        match self.trip.inside:
+            case Inside.IN:
+                return self._inside(case)
+            case Inside.INITIAL | Inside.OUT:
+                return self._outside(case)
+        return Priced(0, refused=Reason.ENTRY_UNKNOWN)
+
+    def _inside(self, case: _Case) -> Priced:
+        raise NotImplementedError
+
+    def _outside(self, case: _Case) -> Priced:
         raise NotImplementedError
 
     def _told(self, rules: Rules) -> Mapping[str, int | str]:
@@ -219,11 +230,11 @@ class _Card:
 class EnteringCard(_Card):
     """At a lane that leads in."""
 
-    def _decided(self, case: _Case) -> Priced:
-        if self.trip.inside in (Inside.INITIAL, Inside.OUT):
-            return self._entering(case)
-        if self.trip.inside != Inside.IN:
-            return Priced(0, refused=Reason.ENTRY_UNKNOWN)
+    def _outside(self, case: _Case) -> Priced:
+        return self._entering(case)
+
+    def _inside(self, case: _Case) -> Priced:
+        """He never left; or he was here just now, and did not go through."""
         if self._just_now(case, ENTRY, self.gates.settings.reentry_minutes):
             return Priced(0, passes=Reason.TRIP_AGAIN)
         how = self.gates.settings.no_exit
@@ -256,10 +267,12 @@ class LeavingCard(_Card):
     def day(self) -> date | None:
         return self.trip.day
 
-    def _decided(self, case: _Case) -> Priced:
-        if self.trip.inside == Inside.IN:
-            stop = self._stop(case.rules, self.trip.entry)
-            return self._leaving(case, stop) if stop else Priced(0, refused=Reason.ENTRY_UNKNOWN)
+    def _inside(self, case: _Case) -> Priced:
+        stop = self._stop(case.rules, self.trip.entry)
+        return self._leaving(case, stop) if stop else Priced(0, refused=Reason.ENTRY_UNKNOWN)
+
+    def _outside(self, case: _Case) -> Priced:
+        """He never entered; or he was here just now, and did not go through."""
         if self._just_now(case, EXIT, self.gates.settings.reexit_minutes):
             return Priced(0, passes=Reason.TRIP_AGAIN)
         how = self.gates.settings.no_entry

@@ -2,9 +2,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.agent.transit.metro_stand import MetroStand
 from tests.agent.transit.stand import BusStand
 
 
 @pytest.fixture
 def bus_stand(tmp_path: Path) -> BusStand:
     return BusStand(tmp_path)
+
+
+@pytest.fixture
+def metro_stand(tmp_path: Path) -> MetroStand:
+    return MetroStand(tmp_path)

@@ -5,6 +5,7 @@ from pathlib import Path
 from agent.transit.clearing import CODE_COLUMNS, COLUMNS, clearing_rows, code_rows
 from simulators.transit import tickets
 from tests.agent.test_tap_bus import NIGHT, event, fresh, play
+from tests.agent.transit.metro_stand import MetroStand, Network, trip_of
 from tests.agent.transit.stand import FARE, GREY_AFTER, LOST, UNSENT, Bus, BusStand
 from tests.agent.transit_codes.hall import SM2, Hall
 
@@ -48,6 +49,23 @@ def test_a_ride_by_code_is_one_row_with_the_codes_bytes() -> None:
         assert row["code"] == code.hex().upper()
 
     play(scenario, "student")
+
+
+def test_a_trip_is_two_rows_that_say_which_end_they_are(metro_stand: MetroStand) -> None:
+    def scenario(metro: Network) -> None:
+        metro.at("M11").enter(passenger)
+        entered = trip_of(passenger).entry.time
+        metro.minutes(20)
+        metro.at("M14").leave(passenger)
+        [entry] = clearing_rows(iter(metro.at("M11").events()))
+        [leaving] = clearing_rows(iter(metro.at("M14").events()))
+        names = ("type", "trip", "trip_type", "amount", "station", "entry_station", "entry_moment")
+        assert [entry[name] for name in names] == [9, "entry", 3, 0, "M11", "", ""]
+        assert [leaving[name] for name in names] == [9, "exit", 4, 500, "M14", "M11", entered]
+        assert entry["tac"] and leaving["tac"]
+
+    passenger = metro_stand.passenger()
+    metro_stand.run(scenario)
 
 
 def test_every_column_is_documented() -> None:

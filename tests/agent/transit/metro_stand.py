@@ -1,0 +1,226 @@
+"""A metro of made-up parts: a terminal per station, each with its own journal and PSAM, and cards
+that go from one to the other, in one seeded World."""
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from agent.clock import CHINA, Clock
+from agent.fares.ride import ENTRY, EXIT
+from agent.reasons import Reason
+from agent.results import Results
+from agent.stages import Stages
+from agent.texts import Texts
+from agent.transit.paying import Payments, Took
+from agent.transit.psams import TransitDesk
+from agent.transit.trips import Inside, Trip
+from apdu.channel import Channel
+from apdu.transit.files import Layouts, national
+from config.model import Metro
+from offline_store.event import Event
+from offline_store.store import Store
+from offline_store.turn import NoLists
+from simulators.cards.transit_psam import transit_psam
+from simulators.transit.bus import CutWorld, Passenger, PsamSlot, SteppedCard
+from simulators.transit.city import PurseOrder, TransitCity
+from simulators.transit.metro import CITY, INSTITUTION, OPERATOR, SCENE, STATIONS, gates, record
+from simulators.transit.torn import Torn
+from simulators.vpcd import TearAtInstruction
+from tests.agent.transit.stand import GREY_AFTER, REFERENCES, Barred
+from tests.offline_store.support import TERMINAL, MemoryKeys
+from world.real import RealWorld
+
+T = TypeVar("T")
+MINUTE = 60.0
+
+
+def metro_settings(**changed: object) -> Metro:
+    return Metro(operator=OPERATOR, institution=INSTITUTION, **changed)  # type: ignore[arg-type]
+
+
+class MetroStand:
+    """What outlives the agents: cards, PSAMs, the journals' folders."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.city = TransitCity()
+        self.keys = {stop: MemoryKeys() for stop in STATIONS}
+        self.psams = {
+            stop: self.city.psam(f"0123000351{code:02X}", serial=f"51990000000000{code:02X}")
+            for stop, code in STATIONS.items()
+        }
+        self._people = 0
+
+    def passenger(self, money: int = 10_000, **order: object) -> Passenger:
+        self._people += 1
+        number = f"3105199{self._people:012}"
+        ordered = PurseOrder(card_number=number, money=money, **order)  # type: ignore[arg-type]
+        return Passenger(ordered, self.city.purse(ordered))
+
+    def run(
+        self,
+        scenario: Callable[["Network"], T],
+        settings: Metro | None = None,
+        *,
+        lists: Barred | NoLists | None = None,
+        seed: int = 1,
+    ) -> T:
+        """From power on to power off, of all stations that the scenario comes to."""
+        world = CutWorld(seed, steps=10_000_000)
+
+        def main() -> T:
+            with ExitStack() as stack:
+                made = settings or metro_settings()
+                return scenario(Network(self, world, made, lists or NoLists(), stack))
+
+        try:
+            return world.play(main)
+        finally:
+            world.settle()
+
+
+class Network:
+    """All stations, each started when somebody comes to it."""
+
+    def __init__(
+        self,
+        stand: MetroStand,
+        world: CutWorld,
+        settings: Metro,
+        lists: Barred | NoLists,
+        stack: ExitStack,
+    ) -> None:
+        self.world = world
+        self._stand = stand
+        self._settings = settings
+        self._lists = lists
+        self._stack = stack
+        self._open: dict[str, Station] = {}
+
+    def at(self, stop: str) -> "Station":
+        if stop not in self._open:
+            station = Station(self._stand, self.world, stop, self._settings, self._lists)
+            self._stack.enter_context(station)
+            self._open[stop] = station
+        return self._open[stop]
+
+    def minutes(self, minutes: float) -> None:
+        self.world.wait(minutes * MINUTE)
+
+    @property
+    def opened(self) -> Mapping[str, "Station"]:
+        return self._open
+
+
+class Station:
+    """The agent of one station's gates, of one power-on."""
+
+    def __init__(
+        self,
+        stand: MetroStand,
+        world: CutWorld,
+        stop: str,
+        settings: Metro,
+        lists: Barred | NoLists,
+    ) -> None:
+        self.world = world
+        self.stop = stop
+        self._city = stand.city
+        folder = stand.folder / stop
+        if not folder.exists():
+            folder.mkdir()
+            made = Store(RealWorld(), folder, terminal=TERMINAL, boot="b", keys=stand.keys[stop])
+            made.start()
+            made.close()
+        self.slot = PsamSlot(world, transit_psam(stand.psams[stop]))
+        self.desk = TransitDesk(world, [self.slot])
+        self.store = Store(
+            world, folder, terminal=TERMINAL, boot="boot-1", keys=stand.keys[stop], lists=lists
+        )
+        self.offers = gates(stop, settings, line="M2" if stop.startswith("M2") else "M1")
+        self.payments = Payments(
+            world,
+            clock=Clock(world),
+            store=self.store,
+            desk=self.desk,
+            offers=self.offers,
+            references=REFERENCES,
+            results=Results(Texts("en")),
+            ride=lambda: {"line": "M1", "station": stop},
+            scene=SCENE,
+            application="",
+            grey_after=GREY_AFTER,
+        )
+        self.sent: list[bytes] = []
+
+    def __enter__(self) -> "Station":
+        self.store.start()
+        self.desk.start()
+        self.payments.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.payments.stop()
+        self.desk.stop()
+        self.store.close()
+
+    def take(
+        self,
+        lane: str,
+        passenger: Passenger,
+        tear: TearAtInstruction | None = None,
+        around: Callable[[Channel], Channel] = lambda card: card,
+    ) -> Took:
+        """That card is held to the gate's reader until the tap is over. Raises what `take` does."""
+        card = Torn(SteppedCard(self.world, passenger, self._city.face(passenger.inside)), tear)
+        self.sent = card.sent
+        stages = Stages(self.world, self.world.monotonic())
+        return self.payments.take(lane, around(card), "card-contactless", stages)
+
+    def enter(self, passenger: Passenger, tear: TearAtInstruction | None = None) -> Reason:
+        return self.take("in", passenger, tear).reason
+
+    def leave(self, passenger: Passenger, tear: TearAtInstruction | None = None) -> Reason:
+        return self.take("out", passenger, tear).reason
+
+    def made(
+        self, passenger: Passenger, state: int, stop: str, minutes: float, *, city: str = CITY
+    ) -> None:
+        """What others have made of that card: by its record it entered (or left) there, so many
+        minutes ago."""
+        if not stop:
+            return
+        at = datetime.fromtimestamp(self.world.now() - minutes * MINUTE, CHINA)
+        end = EXIT if state == Inside.OUT else ENTRY
+        made = record(state, stop, f"{at:%Y%m%d%H%M%S}", end=end, city=city)
+        records = (made, *passenger.inside.state.records[1:])
+        passenger.inside.state = replace(passenger.inside.state, records=records)
+
+    def instructions(self) -> list[int]:
+        """What the last tap's card was asked, in order."""
+        return [command[1] for command in self.sent]
+
+    def events(self, *kinds: str) -> list[Event]:
+        kinds = kinds or ("tap", "intent", "payment-end")
+        records = self.store.records(None, 0, 1000)
+        return [event for event in (r.event() for r in records) if event.kind in kinds]
+
+    def end(self) -> Event:
+        return self.events("payment-end")[-1]
+
+
+def trip_of(passenger: Passenger) -> Trip:
+    """What stands in 001A on the card now."""
+    layout = Layouts.shipped().find(passenger.order.city, "rail")
+    return Trip.read(layout, passenger.inside.state.records[0])
+
+
+def rows_of(passenger: Passenger) -> list[Mapping[str, object]]:
+    """001E, newest first."""
+    return [national().trip.decode(row) for row in passenger.inside.state.trips]
+
+
+__all__ = ["CITY", "MetroStand", "Network", "Station", "metro_settings", "rows_of", "trip_of"]

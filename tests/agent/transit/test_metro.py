@@ -1,0 +1,346 @@
+"""Metro gates over the real flow: what stands on the card, what in the journal, what it costs."""
+
+from typing import Any
+
+import pytest
+
+from agent.reasons import Reason
+from agent.transit.trips import Inside
+from apdu.channel import CardGone
+from simulators.transit.metro import CITY, INSTITUTION, OPERATOR
+from simulators.vpcd import Moment, TearAtInstruction
+from tests.agent.transit.metro_stand import MetroStand, Network, metro_settings, rows_of, trip_of
+from tests.agent.transit.stand import GREY_AFTER, LOST, UNSENT, Barred
+
+SELECT, READ, RECORD, BEGIN, UPDATE, DEBIT = 0xA4, 0xB0, 0xB2, 0x50, 0xDC, 0x54
+M11_RECORD = f"010065000B{OPERATOR}00"
+M14_RECORD = f"010065000E{OPERATOR}00"
+
+
+def test_an_entry_stands_on_the_card_and_in_the_journal(metro_stand: MetroStand) -> None:
+    def scenario(metro: Network) -> None:
+        gate = metro.at("M11")
+        assert gate.enter(passenger) is Reason.TRIP_BEGUN
+        assert gate.instructions() == [SELECT, READ, RECORD, BEGIN, UPDATE, UPDATE, DEBIT]
+        intent, end = gate.events()
+        assert (intent.kind, end.kind, end.refers) == ("intent", "payment-end", intent.seq)
+        assert end.amounts["confirmed"] == end.amounts["amount"] == 0
+        assert (end.detail["type"], end.detail["trip"], end.detail["trip_type"]) == (9, "entry", 3)
+        assert end.detail["mac2"] == "verified"
+        assert intent.state["trip_state"] == Inside.INITIAL
+        assert intent.lists["fares"] == 1
+        trip = trip_of(passenger)
+        assert (trip.inside, trip.entry.city, trip.entry.station) == (1, CITY, M11_RECORD)
+        assert trip.entry.time == end.detail["moment"]
+        assert trip.entry.terminal == "0000" + end.evidence["terminal"].upper()
+
+    passenger = metro_stand.passenger()
+    metro_stand.run(scenario)
+    assert passenger.inside.money == 10_000
+    [row] = rows_of(passenger)
+    assert row["type"], row["amount"] == (3, 0)
+    assert (row["line"], row["station"], row["balance"]) == ("0065", "000B", 10_000)
+    assert (row["city"], row["institution"]) == (CITY, INSTITUTION)
+
+
+def test_an_exit_charges_the_table_s_fare_from_where_he_entered(metro_stand: MetroStand) -> None:
+    def scenario(metro: Network) -> None:
+        metro.at("M11").enter(passenger)
+        entered = trip_of(passenger).entry
+        metro.minutes(20)
+        gate = metro.at("M14")
+        assert gate.leave(passenger) is Reason.TRIP_ENDED
+        end = gate.end()
+        assert (end.amounts["confirmed"], end.amounts["full"]) == (500, 500)
+        assert (end.detail["trip"], end.detail["trip_type"]) == ("exit", 4)
+        assert (end.detail["entry_station"], end.detail["entry_moment"]) == ("M11", entered.time)
+        trip = trip_of(passenger)
+        assert (trip.inside, trip.entry) == (Inside.OUT, entered)
+        assert (trip.exit.station, trip.exit.time) == (M14_RECORD, end.detail["moment"])
+
+    passenger = metro_stand.passenger()
+    metro_stand.run(scenario)
+    assert passenger.inside.money == 9_500
+    leaving, entering = rows_of(passenger)
+    assert (leaving["type"], leaving["amount"], leaving["balance"]) == (4, 500, 9_500)
+    assert entering["type"] == 3
+
+
+@pytest.mark.parametrize(
+    ("card_type", "paid", "concession"), [(1, 300, ""), (2, 150, "student"), (3, 0, "senior")]
+)
+def test_who_rides_for_less_leaves_for_less(
+    metro_stand: MetroStand, card_type: int, paid: int, concession: str
+) -> None:
+    def scenario(metro: Network) -> None:
+        metro.at("M11").enter(passenger)
+        metro.minutes(10)
+        gate = metro.at("M13")
+        assert gate.leave(passenger) is Reason.TRIP_ENDED
+        assert gate.end().amounts["full"] == 300
+        assert gate.end().detail.get("concession", "") == concession
+
+    passenger = metro_stand.passenger(card_type=card_type)
+    metro_stand.run(scenario)
+    assert passenger.inside.money == 10_000 - paid
+
+
+def test_the_time_of_day_goes_by_the_entry(metro_stand: MetroStand) -> None:
+    def scenario(metro: Network) -> None:
+        metro.minutes(500)  # from 22:13 to 06:33
+        metro.at("M11").enter(passenger)
+        metro.minutes(45)
+        assert metro.at("M14").leave(passenger) is Reason.TRIP_ENDED
+        assert "early-bird" in str(metro.at("M14").end().detail["steps"])
+
+    passenger = metro_stand.passenger()
+    metro_stand.run(scenario)
+    assert passenger.inside.money == 10_000 - 250
+
+
+def test_one_trip_may_change_lines(metro_stand: MetroStand) -> None:
+    def scenario(metro: Network) -> None:
+        metro.at("M22").enter(passenger)
+        metro.minutes(30)
+        assert metro.at("M14").leave(passenger) is Reason.TRIP_ENDED
+
+    passenger = metro_stand.passenger()
+    metro_stand.run(scenario)
+    assert passenger.inside.money == 10_000 - 600
+
+
+def test_an_entry_is_no_ride_that_one_could_transfer_from(metro_stand: MetroStand) -> None:
+    def scenario(metro: Network) -> None:
+        gate = metro.at("M11")
+        gate.enter(passenger)
+        metro.minutes(1)
+        gate.leave(passenger)  # 200, and no transfer
+        assert gate.end().amounts["confirmed"] == 200
+        gate.enter(passenger)
+        gate.leave(passenger)
+        assert "transfer again" in str(gate.end().detail["steps"])
+
+    passenger = metro_stand.passenger()
+    metro_stand.run(scenario)
+    assert passenger.inside.money == 10_000 - 200 - 100
+
+
+@pytest.mark.parametrize(("stop", "paid"), [("M11", 200), ("M22", 300)])
+def test_who_leaves_where_he_entered_pays_that_or_the_least(
+    metro_stand: MetroStand, stop: str, paid: int
+) -> None:
+    def scenario(metro: Network) -> None:
+        metro.at(stop).enter(passenger)
+        metro.minutes(30)
+        assert metro.at(stop).leave(passenger) is Reason.TRIP_ENDED
+
+    passenger = metro_stand.passenger()
+    metro_stand.run(scenario)
+    assert passenger.inside.money == 10_000 - paid
+
+
+def test_who_turns_back_at_once_pays_nothing_where_the_settings_say_so(
+    metro_stand: MetroStand,
+) -> None:
+    def scenario(metro: Network) -> None:
+        metro.at("M11").enter(passenger)
+        metro.minutes(9)
+        assert metro.at("M11").leave(passenger) is Reason.TRIP_ENDED
+        assert trip_of(passenger).inside == Inside.OUT
+
+    passenger = metro_stand.passenger()
+    metro_stand.run(scenario, metro_settings(turn_back_minutes=10))
+    assert passenger.inside.money == 10_000
+
+
+# Who does not get in
+
+
+@pytest.mark.parametrize(("money", "told"), [(199, "low-balance"), (200, "trip-begun")])
+def test_who_could_not_pay_the_cheapest_way_out_does_not_enter(
+    metro_stand: MetroStand, money: int, told: str
+) -> None:
+    passenger = metro_stand.passenger(money)
+    assert metro_stand.run(lambda metro: metro.at("M11").enter(passenger)) == told
+
+
+def test_the_least_balance_may_be_a_setting(metro_stand: MetroStand) -> None:
+    poor = metro_stand.passenger(499)
+    settings = metro_settings(least_balance=500)
+    told = metro_stand.run(lambda metro: metro.at("M11").enter(poor), settings)
+    assert told is Reason.LOW_BALANCE
+
+
+def test_who_rides_for_nothing_enters_without_money(metro_stand: MetroStand) -> None:
+    senior = metro_stand.passenger(0, card_type=3)
+    assert metro_stand.run(lambda metro: metro.at("M11").enter(senior)) is Reason.TRIP_BEGUN
+
+
+@pytest.mark.parametrize(("money", "told"), [(0, "trip-begun"), (-700, "low-balance")])
+def test_whether_an_overdraft_covers_it_the_card_says(
+    metro_stand: MetroStand, money: int, told: str
+) -> None:
+    passenger = metro_stand.passenger(money, overdraft=800)
+    assert metro_stand.run(lambda metro: metro.at("M11").enter(passenger)) == told
+    assert passenger.inside.money == money
+
+
+def test_a_listed_card_does_not_enter(metro_stand: MetroStand) -> None:
+    passenger = metro_stand.passenger()
+    lists = Barred(passenger.number)
+    told = metro_stand.run(lambda metro: metro.at("M11").enter(passenger), lists=lists)
+    assert told is Reason.BLACKLISTED
+
+
+@pytest.mark.parametrize(
+    ("order", "told"),
+    [
+        ({"city": "1000", "interoperable": False}, Reason.WRONG_CITY),
+        ({"city": "1000"}, Reason.TRIP_BEGUN),
+        ({"expires": "20250101"}, Reason.CARD_EXPIRED),
+        ({"card_type": 4}, Reason.CARD_NOT_TAKEN),
+        ({"records": ()}, Reason.CARD_NOT_TAKEN),
+    ],
+)
+def test_who_may_not_ride_does_not_enter(
+    metro_stand: MetroStand, order: dict[str, Any], told: Reason
+) -> None:
+    passenger = metro_stand.passenger(**order)
+    assert metro_stand.run(lambda metro: metro.at("M11").enter(passenger)) is told
+
+
+def test_a_card_that_runs_out_at_midnight_still_leaves(metro_stand: MetroStand) -> None:
+    def scenario(metro: Network) -> None:
+        metro.minutes(80)  # 23:33
+        metro.at("M11").enter(passenger)
+        metro.minutes(60)
+        assert metro.at("M14").leave(passenger) is Reason.TRIP_ENDED
+        assert metro.at("M14").enter(passenger) is Reason.CARD_EXPIRED
+
+    passenger = metro_stand.passenger(expires="20260921")
+    metro_stand.run(scenario)
+
+
+def test_who_cannot_pay_does_not_leave_and_is_still_inside(metro_stand: MetroStand) -> None:
+    def scenario(metro: Network) -> None:
+        metro.at("M11").enter(passenger)
+        metro.minutes(20)
+        assert metro.at("M14").leave(passenger) is Reason.LOW_BALANCE
+        [event] = metro.at("M14").events()
+        assert event.detail["entry_station"] == "M11"
+        assert trip_of(passenger).inside == Inside.IN
+
+    passenger = metro_stand.passenger(300)
+    metro_stand.run(scenario)
+
+
+# Torn cards
+
+
+@pytest.mark.parametrize("instruction", [SELECT, READ, RECORD, BEGIN, UPDATE])
+@pytest.mark.parametrize("moment", list(Moment))
+def test_a_card_that_leaves_before_the_intent_leaves_nothing(
+    metro_stand: MetroStand, instruction: int, moment: Moment
+) -> None:
+    def scenario(metro: Network) -> None:
+        with pytest.raises(CardGone):
+            metro.at("M11").enter(passenger, TearAtInstruction(instruction, moment))
+        assert not metro.at("M11").events()
+        assert trip_of(passenger).inside == Inside.INITIAL
+        assert metro.at("M11").enter(passenger) is Reason.TRIP_BEGUN
+
+    passenger = metro_stand.passenger()
+    metro_stand.run(scenario)
+    assert len(rows_of(passenger)) == 1
+
+
+@pytest.mark.parametrize("pulled", [False, True])
+def test_a_torn_entry_that_did_commit_lets_in_when_it_is_back(
+    metro_stand: MetroStand, pulled: bool
+) -> None:
+    """`pulled`: the PSAM has forgotten it, so the card's own record has to tell."""
+
+    def scenario(metro: Network) -> None:
+        gate = metro.at("M11")
+        assert gate.enter(passenger, LOST) is Reason.PAY_AGAIN
+        if pulled:
+            gate.slot.pull()
+            metro.world.wait(1.0)
+        assert gate.enter(passenger) is Reason.TORN_RECOVERED
+        assert BEGIN not in gate.instructions()
+        end = gate.end()
+        assert (end.amounts["confirmed"], end.detail["trip"]) == (0, "entry")
+        assert end.detail["mac2"] == ("unverified" if pulled else "verified")
+
+    passenger = metro_stand.passenger()
+    metro_stand.run(scenario)
+    assert len(rows_of(passenger)) == 1
+
+
+def test_a_torn_entry_that_did_not_commit_is_none(metro_stand: MetroStand) -> None:
+    def scenario(metro: Network) -> None:
+        gate = metro.at("M11")
+        assert gate.enter(passenger, UNSENT) is Reason.PAY_AGAIN
+        assert trip_of(passenger).inside == Inside.INITIAL
+        assert gate.enter(passenger) is Reason.TRIP_BEGUN
+        assert [e.reason for e in gate.events("payment-end")] == ["not-paid", "trip-begun"]
+
+    passenger = metro_stand.passenger()
+    metro_stand.run(scenario)
+
+
+@pytest.mark.parametrize(
+    ("tear", "reasons"), [(LOST, ["torn-recovered"]), (UNSENT, ["not-paid", "trip-ended"])]
+)
+def test_a_torn_exit_is_charged_once(
+    metro_stand: MetroStand, tear: TearAtInstruction, reasons: list[str]
+) -> None:
+    def scenario(metro: Network) -> None:
+        metro.at("M11").enter(passenger)
+        metro.minutes(20)
+        gate = metro.at("M14")
+        assert gate.leave(passenger, tear) is Reason.PAY_AGAIN
+        assert gate.leave(passenger) == reasons[-1]
+        assert [event.reason for event in gate.events("payment-end")] == reasons
+
+    passenger = metro_stand.passenger()
+    metro_stand.run(scenario)
+    assert passenger.inside.money == 9_500
+    assert trip_of(passenger).inside == Inside.OUT
+
+
+def test_a_torn_exit_that_is_made_good_at_an_entry_lets_nobody_in_by_itself(
+    metro_stand: MetroStand,
+) -> None:
+    """He climbed over the gate, and comes back to ride: the exit ends, and a new trip begins."""
+
+    def scenario(metro: Network) -> None:
+        metro.at("M11").enter(passenger)
+        metro.minutes(20)
+        gate = metro.at("M14")
+        assert gate.leave(passenger, LOST) is Reason.PAY_AGAIN
+        assert gate.enter(passenger) is Reason.TRIP_BEGUN
+        ends = gate.events("payment-end")
+        assert [(e.reason, e.detail["trip"]) for e in ends] == [
+            ("torn-recovered", "exit"),
+            ("trip-begun", "entry"),
+        ]
+        assert trip_of(passenger).inside == Inside.IN
+
+    passenger = metro_stand.passenger()
+    metro_stand.run(scenario)
+
+
+def test_a_grey_entry_that_did_commit_enters_once_and_no_more(metro_stand: MetroStand) -> None:
+    """As at another terminal of the station, which has never seen the card: the card tells."""
+
+    def scenario(metro: Network) -> None:
+        metro.at("M11").enter(passenger, LOST)
+        metro.minutes(GREY_AFTER / 60 + 0.1)
+        gate = metro.at("M11")
+        assert gate.end().reason == Reason.PAYMENT_GREY
+        assert gate.enter(passenger) is Reason.TRIP_AGAIN
+        assert gate.enter(passenger) is Reason.TRIP_OPEN
+
+    passenger = metro_stand.passenger()
+    metro_stand.run(scenario)

@@ -1,0 +1,246 @@
+"""Every state of the card at either lane: what is decided, told and written. One row, one rule."""
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from agent.reasons import Reason
+from agent.transit.trips import Inside
+from config.model import Metro
+from simulators.transit.bus import Passenger
+from simulators.transit.metro import CITY
+from tests.agent.transit.metro_stand import MetroStand, Network, metro_settings, rows_of, trip_of
+
+IN, OUT, INITIAL = Inside.IN, Inside.OUT, Inside.INITIAL
+BEGUN, ENDED, AGAIN = Reason.TRIP_BEGUN, Reason.TRIP_ENDED, Reason.TRIP_AGAIN
+HERE, THERE, NOWHERE = "M14", "M11", "M99"
+
+
+@dataclass(frozen=True)
+class Row:
+    """`card`: its state; `was`: the station that it is of, and how many minutes ago. `then`: state
+    and type of the newest row, 0: nothing was written."""
+
+    rule: str
+    lane: str
+    card: Inside | int
+    was: tuple[str, float]
+    told: Reason
+    paid: int = 0
+    then: tuple[int, int] = (0, 0)
+    settings: Metro = field(default_factory=metro_settings)
+    city: str = CITY
+
+
+ROWS = [
+    Row("a new card enters", "in", INITIAL, ("", 0), BEGUN, 0, (IN, 3)),
+    Row("who has left enters", "in", OUT, (THERE, 60), BEGUN, 0, (IN, 3)),
+    Row("who has just left here enters", "in", OUT, (HERE, 1), BEGUN, 0, (IN, 3)),
+    Row("who is inside leaves", "out", IN, (THERE, 20), ENDED, 500, (OUT, 4)),
+    Row("who has just entered elsewhere leaves", "out", IN, (THERE, 0), ENDED, 500, (OUT, 4)),
+    Row("who entered here leaves", "out", IN, (HERE, 20), ENDED, 200, (OUT, 4)),
+    # never left
+    Row("who never left is sent to the counter", "in", IN, (THERE, 60), Reason.TRIP_OPEN),
+    Row("who entered here long ago, too", "in", IN, (HERE, 6), Reason.TRIP_OPEN),
+    Row("who entered here just now goes in", "in", IN, (HERE, 4), AGAIN),
+    Row("also where this clock is behind", "in", IN, (HERE, -2), AGAIN),
+    Row("but not by a clock that is far off", "in", IN, (HERE, -30), Reason.TRIP_OPEN),
+    Row("who entered elsewhere just now does not", "in", IN, (THERE, 4), Reason.TRIP_OPEN),
+    Row(
+        "where the settings allow none, nobody goes in again",
+        "in",
+        IN,
+        (HERE, 0),
+        Reason.TRIP_OPEN,
+        settings=metro_settings(reentry_minutes=0),
+    ),
+    Row(
+        "who never left pays the most from there, and enters",
+        "in",
+        IN,
+        (THERE, 60),
+        BEGUN,
+        500,
+        (IN, 8),
+        metro_settings(no_exit="highest"),
+    ),
+    Row(
+        "or the least",
+        "in",
+        IN,
+        (THERE, 60),
+        BEGUN,
+        200,
+        (IN, 8),
+        metro_settings(no_exit="lowest"),
+    ),
+    Row(
+        "who just entered here is not charged for that",
+        "in",
+        IN,
+        (HERE, 4),
+        AGAIN,
+        settings=metro_settings(no_exit="highest"),
+    ),
+    Row(
+        "a station that nobody knows has no price",
+        "in",
+        IN,
+        (NOWHERE, 60),
+        Reason.TRIP_OPEN,
+        settings=metro_settings(no_exit="highest"),
+    ),
+    Row(
+        "nor has another city's",
+        "in",
+        IN,
+        (THERE, 60),
+        Reason.TRIP_OPEN,
+        settings=metro_settings(no_exit="highest"),
+        city="1000",
+    ),
+    # never entered
+    Row("a new card does not leave", "out", INITIAL, ("", 0), Reason.NOT_ENTERED),
+    Row("who has left does not leave", "out", OUT, (THERE, 60), Reason.NOT_ENTERED),
+    Row("who has just left here neither", "out", OUT, (HERE, 1), Reason.NOT_ENTERED),
+    Row(
+        "but where the settings say so",
+        "out",
+        OUT,
+        (HERE, 1),
+        AGAIN,
+        settings=metro_settings(reexit_minutes=2),
+    ),
+    Row(
+        "and not later",
+        "out",
+        OUT,
+        (HERE, 3),
+        Reason.NOT_ENTERED,
+        settings=metro_settings(reexit_minutes=2),
+    ),
+    Row(
+        "who never entered pays the most to here",
+        "out",
+        OUT,
+        (THERE, 60),
+        ENDED,
+        600,
+        (OUT, 7),
+        metro_settings(no_entry="highest"),
+    ),
+    Row(
+        "or the least",
+        "out",
+        INITIAL,
+        ("", 0),
+        ENDED,
+        200,
+        (OUT, 7),
+        metro_settings(no_entry="lowest"),
+    ),
+    # entered, but where?
+    Row("a station that nobody knows", "out", IN, (NOWHERE, 20), Reason.ENTRY_UNKNOWN),
+    Row("another city's", "out", IN, (THERE, 20), Reason.ENTRY_UNKNOWN, city="1000"),
+    Row("a state that there is not, at an exit", "out", 9, (THERE, 20), Reason.ENTRY_UNKNOWN),
+    Row("a state that there is not, at an entry", "in", 9, (THERE, 20), Reason.ENTRY_UNKNOWN),
+    # too long
+    Row(
+        "who stayed too long",
+        "out",
+        IN,
+        (THERE, 241),
+        Reason.OVERSTAYED,
+        settings=metro_settings(longest_minutes=240),
+    ),
+    Row(
+        "who stayed as long as one may",
+        "out",
+        IN,
+        (THERE, 239),
+        ENDED,
+        500,
+        (OUT, 4),
+        metro_settings(longest_minutes=240),
+    ),
+    Row(
+        "or pays more",
+        "out",
+        IN,
+        (THERE, 241),
+        ENDED,
+        800,
+        (OUT, 4),
+        metro_settings(longest_minutes=240, overstay="surcharge", overstay_fare=300),
+    ),
+    # turning back
+    Row(
+        "who turns back pays nothing",
+        "out",
+        IN,
+        (HERE, 9),
+        ENDED,
+        0,
+        (OUT, 4),
+        metro_settings(turn_back_minutes=10),
+    ),
+    Row(
+        "unless he stayed",
+        "out",
+        IN,
+        (HERE, 11),
+        ENDED,
+        200,
+        (OUT, 4),
+        metro_settings(turn_back_minutes=10),
+    ),
+    Row(
+        "elsewhere there is no turning back",
+        "out",
+        IN,
+        (THERE, 1),
+        ENDED,
+        500,
+        (OUT, 4),
+        metro_settings(turn_back_minutes=10),
+    ),
+]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[f"{row.lane}: {row.rule}" for row in ROWS])
+def test_what_is_done(metro_stand: MetroStand, row: Row) -> None:
+    def scenario(metro: Network) -> None:
+        metro.at(HERE).made(passenger, row.card, *row.was, city=row.city)
+        state = passenger.inside.state
+        took = metro.at(HERE).take(row.lane, passenger)
+        assert took.reason is row.told
+        assert 10_000 - passenger.inside.money == row.paid
+        if row.then == (0, 0):
+            assert passenger.inside.state == state
+            [event] = metro.at(HERE).events()
+            assert event.kind == "tap"
+            assert event.state["trip_state"] == row.card
+        else:
+            assert (trip_of(passenger).inside, rows_of(passenger)[0]["type"]) == row.then
+            assert metro.at(HERE).end().amounts["confirmed"] == row.paid
+            assert rows_of(passenger)[0]["amount"] == row.paid
+
+    passenger: Passenger = metro_stand.passenger()
+    metro_stand.run(scenario, row.settings)
+
+
+def test_every_rule_has_a_name_of_its_own() -> None:
+    assert len({(row.lane, row.rule, row.settings) for row in ROWS}) == len(ROWS)
+
+
+def test_control_two_entry_lanes_decide_otherwise(metro_stand: MetroStand) -> None:
+    """Were the lane's direction not looked at, who is inside would be told the same at both."""
+
+    def scenario(metro: Network) -> None:
+        gate = metro.at(HERE)
+        gate.made(passenger, IN, THERE, 20)
+        told = {lane: gate.take(lane, passenger).reason for lane in ("in", "out")}
+        assert len(set(told.values())) == 2
+
+    passenger = metro_stand.passenger()
+    metro_stand.run(scenario)
