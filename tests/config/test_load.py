@@ -330,25 +330,29 @@ def test_merging_hides_no_duplicate() -> None:
 def test_an_unknown_profile_lists_those_that_exist() -> None:
     problem = only('profile = "libary-gate"\n' + WHOLE)
     assert isinstance(problem, faults.UnknownProfile)
-    assert problem.facts["allowed"] == "bus, library-gate, service-window"
+    assert problem.facts["allowed"] == "bus, library-gate, metro-gate, service-window"
 
 
 # What a profile's lane calls its reader, and what it cannot do without.
 NEEDS = {
-    "bus": ("validator", ""),
-    "library-gate": ("door", ""),
-    "service-window": ("desk", '[sync]\nhost = "localhost"'),
+    "bus": (["validator"], ""),
+    "library-gate": (["door"], ""),
+    "metro-gate": (["entry", "exit"], '[transit]\nline = "M1"\nstation = "M11"'),
+    "service-window": (["desk"], '[sync]\nhost = "localhost"'),
 }
 
 
 @pytest.mark.parametrize("name", profiles())
 def test_a_profile_needs_only_terminal_readers_and_whom_it_asks(name: str) -> None:
-    reader, more = NEEDS[name]
+    readers, more = NEEDS[name]
     text = f"""
         profile = "{name}"
         [terminal]
         id = "t1"
         city = "519900"
+        """
+    for reader in readers:
+        text += f"""
         [[readers]]
         name = "{reader}"
         match = "*"
@@ -481,6 +485,59 @@ def test_any_single_change_is_settings_or_a_config_fault(way: list[str], value: 
 def test_any_slip_of_the_pen_is_settings_or_a_config_fault(at: int, cut: int, put: str) -> None:
     text = WHOLE[:at] + put + WHOLE[at + cut :]
     settings_or_fault(lambda: parse(text.encode(), "box.toml"))
+
+
+METRO = (
+    WHOLE.replace("library-gate", "metro-gate")
+    + '[transit]\nline = "M1"\nstation = "M11"\n[metro]\nno_exit = "highest"\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "fault", "key"),
+    [
+        ('line = "M1"\n', "", faults.MissingKey, "transit.line"),
+        ('station = "M11"\n', "", faults.MissingKey, "transit.station"),
+        (
+            'direction = "entry"',
+            'direction = "counter"',
+            faults.WrongValue,
+            "lanes[entry].direction",
+        ),
+        (
+            'direction = "entry"',
+            'direction = "counter"\ntaps = false',
+            faults.MissingKey,
+            "lanes[…].direction",
+        ),
+        (
+            "[metro]",
+            '[metro]\noverstay = "surcharge"\nlongest_minutes = 240',
+            faults.WrongValue,
+            "metro.overstay_fare",
+        ),
+        (
+            "[metro]",
+            '[metro]\noverstay = "surcharge"\noverstay_fare = 300',
+            faults.WrongValue,
+            "metro.longest_minutes",
+        ),
+        ("[metro]", '[vehicle]\nid = "bus-1"\n[metro]', faults.WrongValue, "scene.kind"),
+        ("[metro]", '[metro]\noperator = "x"', faults.WrongValue, "metro.operator"),
+    ],
+)
+def test_a_metro_gate_that_cannot_be_is_refused(
+    was: str, becomes: str, fault: type[ConfigFault], key: str
+) -> None:
+    assert METRO.count(was) == 1
+    problem = only(METRO.replace(was, becomes))
+    assert isinstance(problem, fault)
+    assert problem.facts["key"] == key
+
+
+def test_a_metro_gate_has_a_station_a_line_and_lanes_with_a_direction() -> None:
+    agent = parse(METRO.encode(), "box.toml")
+    assert (agent.transit.station, agent.metro.no_exit) == ("M11", "highest")
 
 
 def test_a_receiver_needs_a_vehicle() -> None:

@@ -62,7 +62,7 @@ def test_a_trip_is_two_rows_that_say_which_end_they_are(metro_stand: MetroStand)
         names = ("type", "trip", "trip_type", "amount", "station", "entry_station", "entry_moment")
         assert [entry[name] for name in names] == [9, "entry", 3, 0, "M11", "", ""]
         assert [leaving[name] for name in names] == [9, "exit", 4, 500, "M14", "M11", entered]
-        assert entry["tac"] and leaving["tac"]
+        assert all(row["tac"] for row in (entry, leaving))
 
     passenger = metro_stand.passenger()
     metro_stand.run(scenario)
