@@ -92,13 +92,21 @@ class Trips:
         kind = LeavingCard if self._directions.get(lane) == "exit" else EnteringCard
         return kind(self._gates, layout, raw, trip)
 
-    def serves(self, intent: Intent, lane: str) -> bool:
-        """An exit that was paid lets nobody in, and the other way round."""
-        return intent.event.detail.get(TRIP) == self._directions.get(lane)
+    def serves(self, purse: Purse, intent: Intent, lane: str) -> bool:
+        """An exit that was paid lets nobody in, nor does an entry whose trip is over by now."""
+        end = intent.event.detail.get(TRIP)
+        if end != self._directions.get(lane):
+            return False
+        trip = self._trip(purse, intent)
+        inside = Inside.IN if end == ENTRY else Inside.OUT
+        return trip.inside == inside and trip.sight(intent.event) == "ours"
 
     def sight(self, purse: Purse, intent: Intent) -> Sight:
+        return self._trip(purse, intent).sight(intent.event)
+
+    def _trip(self, purse: Purse, intent: Intent) -> Trip:
         layout = self._layouts.find(str(intent.event.detail["city"]), "rail")
-        return Trip.read(layout, purse.read_record(layout)).sight(intent.event)
+        return Trip.read(layout, purse.read_record(layout))
 
 
 class NotMade:

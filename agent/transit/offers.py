@@ -36,8 +36,9 @@ class Offers(Protocol):
         """May read more of the card. Raises the faults of `Purse` and of its tables."""
         ...
 
-    def serves(self, intent: Intent, lane: str) -> bool:
-        """Whether who has paid `intent` after all has what people come to that lane for."""
+    def serves(self, purse: Purse, intent: Intent, lane: str) -> bool:
+        """Whether who has paid `intent` after all has what people come to that lane for. Raises as
+        `offer`."""
         ...
 
     def sight(self, purse: Purse, intent: Intent) -> Sight:
@@ -54,7 +55,7 @@ class SingleRides:
     def offer(self, purse: Purse, management: Management, lane: str) -> Offer:
         return self._ride
 
-    def serves(self, intent: Intent, lane: str) -> bool:
+    def serves(self, purse: Purse, intent: Intent, lane: str) -> bool:
         return True
 
     def sight(self, purse: Purse, intent: Intent) -> Sight:

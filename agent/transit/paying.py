@@ -123,15 +123,18 @@ class Payments:
         stages.begin("check")
         for intent in self.open.of_card(reference):
             took = self._settle(purse, intent, lane)
-            if took.reason is Reason.TORN_RECOVERED and not self._offers.serves(intent, lane):
-                continue
-            if took.reason is not Reason.NOT_PAID:
+            if took.reason is not Reason.NOT_PAID and self._served(purse, intent, lane, took):
                 return took
         stages.begin("read")
         holder = Holder(reference, public, purse.management())
         offer = self._offers.offer(purse, holder.management, lane)
         stages.begin("decide")
         return self._pay(purse, holder, place, offer, stages)
+
+    def _served(self, purse: Purse, intent: Intent, lane: str, took: Took) -> bool:
+        """Who has paid before for something else than he comes for now goes on to that."""
+        recovered = took.reason is Reason.TORN_RECOVERED
+        return not recovered or self._offers.serves(purse, intent, lane)
 
     def _load(self) -> None:
         """What a power cut has left open. Raises `Unstored`."""

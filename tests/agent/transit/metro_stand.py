@@ -2,7 +2,7 @@
 that go from one to the other, in one seeded World."""
 
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -49,7 +49,11 @@ class MetroStand:
         self.city = TransitCity()
         self.keys = {stop: MemoryKeys() for stop in STATIONS}
         self.psams = {
-            stop: self.city.psam(f"0123000351{code:02X}", serial=f"51990000000000{code:02X}")
+            stop: self.city.psam(
+                f"0123000351{code:02X}",
+                serial=f"51990000000000{code:02X}",
+                sequence=code << 16,  # so that no two stations' payments have one number
+            )
             for stop, code in STATIONS.items()
         }
         self._people = 0
@@ -72,9 +76,9 @@ class MetroStand:
         world = CutWorld(seed, steps=10_000_000)
 
         def main() -> T:
-            with ExitStack() as stack:
-                made = settings or metro_settings()
-                return scenario(Network(self, world, made, lists or NoLists(), stack))
+            network = Network(self, world, settings or metro_settings(), lists or NoLists())
+            with closing(network):
+                return scenario(network)
 
         try:
             return world.play(main)
@@ -91,28 +95,31 @@ class Network:
         world: CutWorld,
         settings: Metro,
         lists: Barred | NoLists,
-        stack: ExitStack,
     ) -> None:
         self.world = world
         self._stand = stand
         self._settings = settings
         self._lists = lists
-        self._stack = stack
         self._open: dict[str, Station] = {}
 
     def at(self, stop: str) -> "Station":
         if stop not in self._open:
             station = Station(self._stand, self.world, stop, self._settings, self._lists)
-            self._stack.enter_context(station)
+            station.start()
             self._open[stop] = station
         return self._open[stop]
 
+    def cut(self, stop: str) -> None:
+        """The station's agent ends; who comes next finds a new one."""
+        if stop in self._open:
+            self._open.pop(stop).stop()
+
+    def close(self) -> None:
+        for stop in list(self._open):
+            self.cut(stop)
+
     def minutes(self, minutes: float) -> None:
         self.world.wait(minutes * MINUTE)
-
-    @property
-    def opened(self) -> Mapping[str, "Station"]:
-        return self._open
 
 
 class Station:
@@ -127,7 +134,6 @@ class Station:
         lists: Barred | NoLists,
     ) -> None:
         self.world = world
-        self.stop = stop
         self._city = stand.city
         folder = stand.folder / stop
         if not folder.exists():
@@ -156,13 +162,12 @@ class Station:
         )
         self.sent: list[bytes] = []
 
-    def __enter__(self) -> "Station":
+    def start(self) -> None:
         self.store.start()
         self.desk.start()
         self.payments.start()
-        return self
 
-    def __exit__(self, *exception: object) -> None:
+    def stop(self) -> None:
         self.payments.stop()
         self.desk.stop()
         self.store.close()

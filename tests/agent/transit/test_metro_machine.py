@@ -1,0 +1,218 @@
+"""Entries and exits in any order, torn anywhere, with power cuts between: no fen is lost or made
+up, and what the cards say of their trips is what the journals say."""
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import agent.transit.paying as paying
+from agent.transit.metro import Trips
+from agent.transit.trips import Inside
+from config.model import Metro
+from offline_store.event import Event
+from simulators.transit.bus import Passenger
+from simulators.vpcd import Moment, TearAtInstruction
+from tests.agent.transit.metro_stand import MetroStand, Network, metro_settings, rows_of, trip_of
+from tests.agent.transit.stand import GREY_AFTER, LOST, UNSENT
+from world import Fault
+
+STOPS = ("M11", "M13", "M14")
+PEOPLE = 3
+
+
+@dataclass(frozen=True)
+class Tap:
+    who: int
+    stop: str
+    lane: str
+    tear: TearAtInstruction | None = None
+
+
+@dataclass(frozen=True)
+class Wait:
+    minutes: float
+
+
+@dataclass(frozen=True)
+class Pull:
+    """The PSAM, out and in again."""
+
+    stop: str
+
+
+@dataclass(frozen=True)
+class Cut:
+    stop: str
+
+
+Step = Tap | Wait | Pull | Cut
+
+TEARS = st.one_of(
+    st.none(),
+    st.sampled_from([LOST, UNSENT]),
+    st.builds(
+        TearAtInstruction, st.sampled_from([0xA4, 0xB2, 0x50, 0xDC, 0x54, 0x5A]),
+        st.sampled_from(list(Moment)),
+    ),
+)  # fmt: skip
+STEPS = st.one_of(
+    *[
+        st.builds(
+            Tap,
+            st.integers(0, PEOPLE - 1),
+            st.sampled_from(STOPS),
+            st.sampled_from(["in", "out"]),
+            TEARS,
+        )
+    ]
+    * 6,
+    st.builds(Wait, st.sampled_from([0.1, 0.6, 3.0, 20.0, 300.0])),
+    st.builds(Pull, st.sampled_from(STOPS)),
+    st.builds(Cut, st.sampled_from(STOPS)),
+)
+SETTINGS = st.sampled_from(
+    [
+        metro_settings(),
+        metro_settings(no_exit="highest", no_entry="lowest", reexit_minutes=2),
+        metro_settings(
+            turn_back_minutes=5, longest_minutes=240, overstay="surcharge", overstay_fare=300
+        ),
+    ]
+)
+
+
+def played(steps: Sequence[Step], metro: Metro) -> list[str]:
+    """What does not hold after these."""
+    with tempfile.TemporaryDirectory() as folder:
+        stand = MetroStand(Path(folder))
+        people = [stand.passenger(money) for money in (10_000, 700, 250)]
+
+        def scenario(network: Network) -> list[str]:
+            found = [wrong for step in steps for wrong in _done(network, people, step)]
+            for stop in STOPS:
+                network.at(stop)
+            network.world.wait(GREY_AFTER + 1)
+            events = [event for stop in STOPS for event in network.at(stop).events()]
+            return [*found, *_judged(people, events)]
+
+        return stand.run(scenario, metro)
+
+
+def _done(network: Network, people: Sequence[Passenger], step: Step) -> Iterator[str]:
+    match step:
+        case Wait():
+            network.minutes(step.minutes)
+        case Pull():
+            network.at(step.stop).slot.pull()
+            network.world.wait(1.0)
+        case Cut():
+            network.cut(step.stop)
+        case Tap():
+            yield from _tapped(network, people[step.who], step)
+
+
+def _tapped(network: Network, passenger: Passenger, step: Tap) -> Iterator[str]:
+    """Who is let in is inside by his card, who is let out is not."""
+    with suppress(Fault):
+        reason = network.at(step.stop).take(step.lane, passenger, step.tear).reason
+        inside = trip_of(passenger).inside
+        accepted = reason in ("trip-begun", "trip-ended", "trip-again", "torn-recovered")
+        if accepted and inside != (Inside.IN if step.lane == "in" else Inside.OUT):
+            yield f"{step}: {reason}, and the card says {inside}"
+
+
+def _judged(people: Sequence[Passenger], events: Sequence[Event]) -> Iterator[str]:
+    intents = {(e.evidence["terminal"], e.seq) for e in events if e.kind == "intent"}
+    ends = [event for event in events if event.kind == "payment-end"]
+    if sorted(intents) != sorted((e.evidence["terminal"], e.refers) for e in ends):
+        yield "intents without an end, or with several"
+    counted = [e for e in ends if {"confirmed", "grey"} & e.amounts.keys()]
+    for passenger in people:
+        mine = [e for e in counted if e.evidence["card_number"][1:] == passenger.number]
+        yield from _of_card(passenger, mine)
+
+
+def _of_card(passenger: Passenger, ends: Sequence[Event]) -> Iterator[str]:
+    debits = {debit.psam_seq: debit.amount for debit in passenger.debits}
+    made = sorted(
+        (e for e in ends if e.evidence["psam_seq"] in debits),
+        key=lambda e: int(e.detail["card_seq"]),
+    )
+    if sorted(e.evidence["psam_seq"] for e in made) != sorted(debits):
+        yield "debits that are in no record, or in two"
+    if any("confirmed" in e.amounts for e in ends if e not in made):
+        yield "confirmed, and no card paid it"
+    if passenger.spent_here != sum(e.amounts["amount"] for e in made):
+        yield "the money equation does not hold"
+    trips = [str(e.detail["trip"]) for e in made]
+    told = {"": Inside.INITIAL, "entry": Inside.IN, "exit": Inside.OUT}[trips[-1] if trips else ""]
+    if trip_of(passenger).inside != told:
+        yield f"the journal says {told!r}, the card {trip_of(passenger).inside}"
+    rows = [row["type"] for row in rows_of(passenger)]
+    if rows != [e.detail["trip_type"] for e in reversed(made)][:30]:
+        yield "001E has other rows than the journal"
+    yield from _of_trips(made)
+
+
+def _of_trips(made: Sequence[Event]) -> Iterator[str]:
+    """Each row follows from the one before: by where its holder was."""
+    follows = {3: {0, 4, 7}, 4: {3, 8}, 7: {0, 4, 7}, 8: {3, 8}}
+    before: Event | None = None
+    for end in made:
+        kind = int(end.detail["trip_type"])
+        if (int(before.detail["trip_type"]) if before else 0) not in follows[kind]:
+            yield f"a row {kind} in the wrong place"
+        if before and kind in (4, 8) and end.detail["entry_station"] != before.detail["station"]:
+            yield "charged from where he did not enter"
+        if kind == 3 and end.amounts["amount"]:
+            yield "an entry was charged"
+        before = end
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(STEPS, min_size=4, max_size=25), SETTINGS)
+def test_whatever_happens_cards_and_journals_agree(steps: list[Step], metro: Metro) -> None:
+    assert played(steps, metro) == []
+
+
+BACK: list[Step] = [Tap(0, "M11", "in", LOST), Tap(0, "M14", "out"), Tap(0, "M11", "in")]
+TRIP: list[Step] = [Tap(0, "M11", "in"), Wait(20), Tap(0, "M14", "out", LOST), Tap(0, "M14", "out")]
+
+
+@pytest.mark.parametrize("steps", [BACK, TRIP])
+def test_known_histories(steps: list[Step]) -> None:
+    assert played(steps, metro_settings()) == []
+
+
+def test_control_a_recovered_entry_whose_trip_is_over_lets_nobody_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Trips, "serves", lambda self, purse, intent, lane: True)
+    assert any("the card says" in wrong for wrong in played(BACK, metro_settings()))
+
+
+@pytest.mark.parametrize(("kept", "wrong"), [(0, "001E"), (1, "the journal says")])
+def test_control_a_record_that_is_not_written_is_noticed(
+    monkeypatch: pytest.MonkeyPatch, kept: int, wrong: str
+) -> None:
+    written: Callable[..., None] = paying._write
+
+    class Half:
+        def __init__(self, priced: object) -> None:
+            self.stamp = self
+            self._priced = priced
+
+        def records(self, *said: object) -> object:
+            return [self._priced.stamp.records(*said)[kept]]  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(
+        paying, "_write", lambda purse, priced, *said: written(purse, Half(priced), *said)
+    )
+    found = played(TRIP[:1], metro_settings())
+    assert any(wrong in one for one in found), found
