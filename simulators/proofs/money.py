@@ -2,7 +2,8 @@
 
 Random histories in a seeded World, on the product's payments and its real journal: cards that leave
 at any APDU and come back sooner, later or never, other buses in between, a PSAM pulled, the power
-cut between any two steps. What truly happened is noted in the cards' operating systems.
+cut between any two steps. Every other history is a metro's, where cards enter and leave by
+composite purchases. What truly happened is noted in the cards' operating systems.
 """
 
 import argparse
@@ -10,29 +11,34 @@ import random
 import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from agent.clock import Clock
+from agent.clock import Clock, ClockReading
+from agent.fares.ride import ENTRY, TRIP
 from agent.results import Results
 from agent.stages import Stages
 from agent.texts import Texts
 from agent.transit.fares import FlatFare, Priced
 from agent.transit.intents import Intent
 from agent.transit.intents import Place as At
-from agent.transit.offers import Offer, SingleRides
+from agent.transit.offers import Offer, Offers, SingleRides
 from agent.transit.paying import Payments
 from agent.transit.psams import Leased, TransitDesk
 from agent.transit.records import Holder, Place, intent_draft
+from agent.transit.trips import Inside, Stamp
+from apdu.transit.files import Layout
 from apdu.transit.values import Authorisation, Initialised
+from config.model import Metro
 from offline_store.event import INTENT_EPOCH, INTENT_SEQ, Draft, Event, Record
 from offline_store.reading import ReadOnlyJournal
-from offline_store.store import Store
+from offline_store.store import Store, Turn
 from simulators.cards.transit_psam import transit_psam
 from simulators.proofs.writer import TERMINAL, enrol
 from simulators.transit.bus import OURS, CutWorld, OtherBus, Passenger, PsamSlot, SteppedCard
 from simulators.transit.city import PurseOrder, TransitCity
+from simulators.transit.metro import IN, OUT, SCENE, gates
 from simulators.transit.torn import Torn
 from simulators.vpcd import Moment, TearAtApdu, TearAtInstruction
 from simulators.world import TooManySteps
@@ -50,9 +56,16 @@ GREY_AFTER: Final = 60.0
 CITY_KEY: Final = b"made-up city reference key, 32 B"
 ENDLESS: Final = 10_000_000
 MOST_ROWS: Final = 100_000
-LANES: Final = 2
+LANES: Final = {"bus": ("door-0", "door-1"), SCENE: (IN, OUT)}
+STATE: Final = 14  # offset in the rail record of 001A
+STATION: Final = "M11"
 DEBIT: Final = 0x54
-LONGEST_WAY: Final = 16  # APDUs of a tap that has something to find out first
+LONGEST_WAY: Final = 20  # APDUs of a tap that has something to find out first
+
+
+ZERO: Final = (
+    "lost", "twice", "invented", "unended", "unequal", "forgotten", "wrong_tacs", "wrong_trips",
+)  # fmt: skip
 
 
 @dataclass
@@ -66,6 +79,7 @@ class Tally:
     confirmed: int = 0
     grey: int = 0
     grey_debited: int = 0
+    trips: int = 0  # debits at a metro's gate
     recovered: int = 0
     most_open: int = 0
 
@@ -76,6 +90,7 @@ class Tally:
     unequal: int = 0  # histories whose money equation does not hold
     forgotten: int = 0  # new intents on a card before its earlier one had an end
     wrong_tacs: int = 0
+    wrong_trips: int = 0  # cards that say otherwise than the journal where their holder is
     seeds: list[int] = field(default_factory=list)  # of histories that broke something
 
     def broken(self) -> int:
@@ -87,11 +102,13 @@ class Tally:
             + self.unequal
             + self.forgotten
             + self.wrong_tacs
+            + self.wrong_trips
         )
 
 
 def run(arguments: Sequence[str] = ()) -> dict[str, object]:
-    """Figures over all histories, and the control: an agent that records no intent."""
+    """Figures over all histories, and the controls: an agent that records no intent, and one that
+    leaves the trip unwritten on its card."""
     parser = argparse.ArgumentParser(prog="onecard prove money")
     parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--first", type=int, default=1)
@@ -107,11 +124,9 @@ def prove(seeds: Sequence[int]) -> dict[str, object]:
         _enrolled(fresh)
         tally = attempt(Path(scratch), fresh, seeds, Payments)
         control = attempt(Path(scratch), fresh, seeds[:CONTROL_SEEDS], Forgetful)
-    caught = control.lost + control.unequal > 0
-    zero = {
-        name: getattr(tally, name)
-        for name in ("lost", "twice", "invented", "unended", "unequal", "forgotten", "wrong_tacs")
-    }
+        unwritten = attempt(Path(scratch), fresh, seeds[:CONTROL_SEEDS], Unwritten)
+    caught = control.lost + control.unequal > 0 and unwritten.wrong_trips > 0
+    zero = {name: getattr(tally, name) for name in ZERO}
     return {
         "name": "money",
         "histories": tally.histories,
@@ -121,13 +136,19 @@ def prove(seeds: Sequence[int]) -> dict[str, object]:
         "confirmed": tally.confirmed,
         "grey": tally.grey,
         "grey_debited": tally.grey_debited,
+        "trips": tally.trips,
         "recovered": tally.recovered,
         "most_open": tally.most_open,
         **zero,
         "broken_seeds": tally.seeds[:20],
         "goals": dict.fromkeys(zero, 0),
         "holds": tally.broken() == 0 and tally.debits > 0 and caught,
-        "control": {"variant": "no intent event", "lost": control.lost, "caught": caught},
+        "control": {
+            "variant": "no intent event; no trip on the card",
+            "lost": control.lost,
+            "wrong_trips": unwritten.wrong_trips,
+            "caught": caught,
+        },
     }
 
 
@@ -146,10 +167,11 @@ def attempt(scratch: Path, fresh: Path, seeds: Sequence[int], payments: type[Pay
 
 
 class History:
-    """One bus, its passengers, and everything that goes wrong, by one seed."""
+    """One bus or metro station, its passengers, and everything that goes wrong, by one seed."""
 
     def __init__(self, seed: int, folder: Path, payments: type[Payments], tally: Tally) -> None:
         self._seed = seed
+        self.scene = SCENE if seed % 2 else "bus"
         self._chance = random.Random(seed)
         self._folder = folder
         self._make = payments
@@ -213,14 +235,21 @@ class History:
             clock=Clock(world),
             store=store,
             desk=desk,
-            offers=SingleRides(FlatFare(200, "5199")),
+            offers=self._offers(),
             references=References(CITY_KEY),
             results=Results(Texts("en")),
             ride=lambda: {"line": "18", "vehicle": "0042"},
-            scene="bus",
+            scene=self.scene,
             application="",
             grey_after=GREY_AFTER,
         )
+
+    def _offers(self) -> Offers:
+        """Every other metro charges whoever has not entered, or not left."""
+        if self.scene == "bus":
+            return SingleRides(FlatFare(200, "5199"))
+        charging = Metro(no_entry="lowest", no_exit="highest")
+        return gates(STATION, charging if self._seed % 4 == 1 else None)
 
     @property
     def chance(self) -> random.Random:
@@ -266,7 +295,7 @@ class Session:
         self._payments.start()
         lanes = [
             self._world.spawn(lambda lane=lane: self._lane(lane), name=f"lane {lane}")  # type: ignore[misc]
-            for lane in range(LANES)
+            for lane in LANES[self._history.scene]
         ]
         for lane in lanes:
             lane.join()
@@ -275,13 +304,13 @@ class Session:
         self._desk.stop()
         self._store.close()
 
-    def _lane(self, lane: int) -> None:
+    def _lane(self, lane: str) -> None:
         again: Passenger | None = None
         while self._history.take_turn():
             passenger = again or self._somebody()
             self._on_reader.add(passenger.number)
             tear = self._tear()
-            self._tap(f"door-{lane}", passenger, tear)
+            self._tap(lane, passenger, tear)
             self._on_reader.discard(passenger.number)
             again = passenger if tear is not None and self._chance.random() < 0.5 else None
             self._between(passenger)
@@ -351,6 +380,22 @@ class Forgetful(Payments):
         return intent, Record(epoch="", seq=self._count, body="", hash="", mac="")
 
 
+class Unwritten(Payments):
+    """The other control: what is paid for at a gate does not come to stand on the card."""
+
+    def _judge(self, turn: Turn, holder: Holder, offer: Offer, clock: ClockReading) -> Priced:
+        priced = super()._judge(turn, holder, offer, clock)
+        stamp = priced.stamp
+        return priced if stamp is None else replace(priced, stamp=RowOnly(**vars(stamp)))
+
+
+class RowOnly(Stamp):
+    """001E without 001A."""
+
+    def records(self, begun: Initialised, moment: str) -> tuple[tuple[Layout, bytes], ...]:
+        return super().records(begun, moment)[1:]
+
+
 class Judge:
     """Compares the journal with what the cards did."""
 
@@ -399,9 +444,27 @@ class Judge:
             tally.debits += 1
             tally.lost += not found
             tally.twice += len(found) > 1
+        for passenger in self._passengers.values():
+            self._compare_trip(passenger)
         spent = sum(passenger.spent_here for passenger in self._passengers.values())
         tally.unequal += spent != confirmed + grey
         self._count_unended()
+
+    def _compare_trip(self, passenger: Passenger) -> None:
+        """Where he is, by the last purchase that his card truly made here."""
+        number = f"0{passenger.number}"
+        made = [debit.psam_seq for debit in passenger.debits]
+        begun = {intent.evidence["psam_seq"]: intent for intent in self._intents_of(number)}
+        trips = [
+            begun[seq].detail[TRIP] for seq in made if seq in begun and TRIP in begun[seq].detail
+        ]
+        if trips:
+            told = Inside.IN if trips[-1] == ENTRY else Inside.OUT
+            self._tally.trips += len(trips)
+            self._tally.wrong_trips += passenger.inside.state.records[0][STATE] != told
+
+    def _intents_of(self, card_number: str) -> Sequence[Event]:
+        return [e for e in self._intents if e.evidence["card_number"] == card_number]
 
     def _tac_is_right(self, end: Event) -> bool:
         if "tac" not in end.evidence:
