@@ -15,8 +15,7 @@ from offline_store.event import Check
 
 class MetroGate(Bus):
     """As on a bus, but that leaving is decided as well, and that only a purse can pay: what one end
-    of a trip costs, nobody knows without the other. Nor can a ticket that is good for once: it would
-    be used up by the entry."""
+    of a trip costs, nobody knows without the other. No ticket: its entry would use it up."""
 
     kind = "metro-gate"
     decides_exits = True

@@ -230,7 +230,7 @@ class _Card:
             settings.institution,
             dearest,
         )
-        said = {TRIP: kind.end, TRIP_TYPE: int(kind)}
+        said = {TRIP: kind.end, TRIP_TYPE: int(kind), **case.here.codes}
         detail = {**priced.detail, **said}
         return replace(priced, stamp=stamp, bought=BOUGHT[kind], detail=detail)
 

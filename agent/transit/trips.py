@@ -65,6 +65,11 @@ class Station:
             return None
         return cls(stop, line, f"{found.code:04X}", f"{book.stops[stop].code:04X}")
 
+    @property
+    def codes(self) -> dict[str, int | str]:
+        """For `Draft.detail`, as a vehicle's desk has them."""
+        return {"line_code": int(self.line_code, 16), "station_code": int(self.stop_code, 16)}
+
     def record(self, operator: str) -> str:
         """The eight bytes of 001A (transaction, stations): as 001E's transaction (L)."""
         return f"{METRO:02X}{self.line_code}{self.stop_code}{operator}00"

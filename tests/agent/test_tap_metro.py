@@ -53,7 +53,7 @@ def test_who_rides_for_nothing_goes_through_both_ways(play: Play) -> None:
             assert (report.reason, report.accepted) == (Reason.ACCEPTED, True)
             assert report.record is not None
             event = report.record.event()
-            assert (event.amounts, event.verdict) == ({"fare": 0}, "accepted")
+            assert (event.amounts["fare"], event.verdict) == (0, "accepted")
             assert "opened_first" not in event.detail
             assert before(stand.calls, "stored tap", "open")
             stand.calls.clear()

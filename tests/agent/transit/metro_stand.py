@@ -3,9 +3,13 @@ that go from one to the other, in one seeded World."""
 
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from pathlib import Path
+from shutil import copytree
+from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 from agent.clock import CHINA, Clock
@@ -47,7 +51,7 @@ class MetroStand:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.city = TransitCity()
-        self.keys = {stop: MemoryKeys() for stop in STATIONS}
+        self.keys = {stop: deepcopy(_enrolled()[1]) for stop in STATIONS}
         self.psams = {
             stop: self.city.psam(
                 f"0123000351{code:02X}",
@@ -137,10 +141,7 @@ class Station:
         self._city = stand.city
         folder = stand.folder / stop
         if not folder.exists():
-            folder.mkdir()
-            made = Store(RealWorld(), folder, terminal=TERMINAL, boot="b", keys=stand.keys[stop])
-            made.start()
-            made.close()
+            copytree(_enrolled()[0].name, folder)
         self.slot = PsamSlot(world, transit_psam(stand.psams[stop]))
         self.desk = TransitDesk(world, [self.slot])
         self.store = Store(
@@ -215,6 +216,16 @@ class Station:
 
     def end(self) -> Event:
         return self.events("payment-end")[-1]
+
+
+@cache
+def _enrolled() -> tuple[TemporaryDirectory[str], MemoryKeys]:
+    """A journal as enrolment leaves it, and its keys; made once, because that takes a process."""
+    folder, keys = TemporaryDirectory(prefix="onecard-metro-"), MemoryKeys()
+    store = Store(RealWorld(), Path(folder.name), terminal=TERMINAL, boot="boot-1", keys=keys)
+    store.start()
+    store.close()
+    return folder, keys
 
 
 def trip_of(passenger: Passenger) -> Trip:

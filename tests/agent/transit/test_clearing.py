@@ -60,8 +60,8 @@ def test_a_trip_is_two_rows_that_say_which_end_they_are(metro_stand: MetroStand)
         [entry] = clearing_rows(iter(metro.at("M11").events()))
         [leaving] = clearing_rows(iter(metro.at("M14").events()))
         names = ("type", "trip", "trip_type", "amount", "station", "entry_station", "entry_moment")
-        assert [entry[name] for name in names] == [9, "entry", 3, 0, "M11", "", ""]
-        assert [leaving[name] for name in names] == [9, "exit", 4, 500, "M14", "M11", entered]
+        assert [entry[name] for name in names] == [9, "entry", 3, 0, 11, "", ""]
+        assert [leaving[name] for name in names] == [9, "exit", 4, 500, 14, "M11", entered]
         assert all(row["tac"] for row in (entry, leaving))
 
     passenger = metro_stand.passenger()

@@ -175,7 +175,7 @@ def _of_trips(made: Sequence[Event]) -> Iterator[str]:
         before = end
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(STEPS, min_size=4, max_size=25), SETTINGS)
 def test_whatever_happens_cards_and_journals_agree(steps: list[Step], metro: Metro) -> None:
     assert played(steps, metro) == []

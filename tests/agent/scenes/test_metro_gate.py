@@ -1,0 +1,51 @@
+"""Who has no purse at a metro's gate: only whose fare is nothing goes through."""
+
+from dataclasses import replace
+
+import pytest
+
+from agent.fares.ride import Journey
+from agent.fares.rules import Rules
+from agent.identity import Shown
+from agent.reasons import Reason
+from agent.scenes import scene_for
+from agent.transit.fares import FlatFare, ListedFare
+from config.model import Scene
+from tests.agent.fares.city import lines, people, person, tariff
+from tests.agent.scenes.test_bus import SHOWN, TICKET
+from tests.agent.scenes.test_library_gate import CARD, at, somebody
+from tests.agent.stand import FakeLists, FakeTurn
+
+RULES = Rules(tariff=tariff(), entitlements=people(), lines=lines())
+LISTED = ListedFare(
+    lambda: RULES, lambda: Journey("M1", boarded="M11"), FlatFare(200), "metro-gate"
+)
+
+
+@pytest.mark.parametrize(
+    ("who", "shown", "told"),
+    [
+        ("veteran", None, Reason.ACCEPTED),
+        ("veteran", SHOWN, Reason.ACCEPTED),
+        ("nobody", None, Reason.NO_PURSE),
+        ("student", None, Reason.NO_PURSE),
+        ("nobody", SHOWN, Reason.NO_PURSE),
+        ("student", SHOWN, Reason.NO_PURSE),
+        ("nobody", TICKET, Reason.NO_PURSE),
+    ],
+)
+def test_only_whose_fare_is_nothing_goes_through(
+    who: str, shown: Shown | None, told: Reason
+) -> None:
+    scene = scene_for(Scene(kind="metro-gate"), "990100", LISTED)
+    identity = replace(somebody(), person=person(who), shown=shown)
+    state = scene.look(FakeTurn([], FakeLists()), identity, at())
+    assert scene.decide(identity, FakeLists(), state, at()).reason is told
+    listed = FakeLists(cards=[CARD])
+    assert scene.decide(identity, listed, state, at()).reason is Reason.BLACKLISTED
+
+
+def test_it_decides_about_exits_and_others_do_not() -> None:
+    kinds = ("library-gate", "service-window", "bus", "metro-gate")
+    deciding = [kind for kind in kinds if scene_for(Scene(kind=kind)).decides_exits]  # type: ignore[arg-type]
+    assert deciding == ["metro-gate"]
