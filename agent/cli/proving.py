@@ -15,7 +15,7 @@ from world import Fault
 
 BENCHES = ("tap", "footprint", "sm2", "idle", "qr", "facade", "lists", "code", "bus")
 PROOFS = ("tear", "power", "devices", "fuzz", "money")
-SCENES = ("library-gate", "devices", "service-window", "bus")  # of the demo
+SCENES = ("library-gate", "devices", "service-window", "bus", "metro-gate")  # of the demo
 AIRS = (106, 212, 424, 848)  # kbit/s
 ANY = {"allow_extra_args": True, "ignore_unknown_options": True}
 

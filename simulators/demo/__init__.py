@@ -5,6 +5,8 @@ from simulators.box.fitting import fitted_box
 from simulators.demo.bus import BusRun
 from simulators.demo.counter import CounterScreen
 from simulators.demo.devices import toured
+from simulators.demo.gates import GatesScreen
+from simulators.demo.metro import MetroRun
 from simulators.demo.morning import Morning
 from simulators.demo.screen import Screen
 from simulators.demo.showroom import Showroom
@@ -12,6 +14,7 @@ from simulators.demo.validator import ValidatorScreen
 from simulators.demo.window import WindowDay
 from simulators.site import Site
 from simulators.timing import Air, TimeTable
+from simulators.transit.metro_site import MetroSite
 from simulators.transit.site import BusSite
 from simulators.window.day import load_day
 from simulators.window.site import WindowSite
@@ -26,6 +29,8 @@ def run(context: Context, scene: str, air: Air | None = None) -> int:
             return _window(context)
         case "bus":
             return _bus(context)
+        case "metro-gate":
+            return _metro(context)
         case _:
             return _morning(context, air)
 
@@ -67,5 +72,15 @@ def _bus(context: Context) -> int:
     with BusSite(language=context.texts.language) as site:
         screen.parts(site)
         outcome = BusRun(site, screen).play()
+        screen.outcome(outcome)
+    return 0 if outcome.good else 1
+
+
+def _metro(context: Context) -> int:
+    """A metro's station: entries and exits, torn, offline, and a power cut."""
+    with MetroSite(language=context.texts.language) as site:
+        screen = GatesScreen(context, site)
+        screen.parts(site)
+        outcome = MetroRun(site, screen).play()
         screen.outcome(outcome)
     return 0 if outcome.good else 1

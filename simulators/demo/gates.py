@@ -1,0 +1,76 @@
+"""Shows a metro's gates in the terminal: a line per passenger, and the money at the end."""
+
+from agent.cli.context import Context
+from agent.reasons import Reason
+from agent.results import Results
+from config.load import load
+from simulators.demo.metro import Outcome, Passed
+from simulators.demo.stage import StageScreen
+from simulators.transit.metro_site import MetroSite
+from world.real import RealWorld
+
+
+class GatesScreen(StageScreen):
+    """See `simulators.demo.metro.Audience`."""
+
+    def __init__(self, context: Context, site: MetroSite) -> None:
+        """`site`: its settings say what people are told otherwise than on a bus."""
+        super().__init__(context)
+        self._results = Results(context.texts, load(RealWorld(), site.config).results)
+
+    def passed(self, row: Passed) -> None:
+        if self._silent:
+            return
+        prompt = self._results.prompt(Reason(row.got))
+        wrong = "" if row.agrees else f" [red]≠ {row.passing.expect} {row.passing.paid}[/]"
+        way = {"in": "→", "out": "←"}[row.passing.lane]
+        self._print(
+            f"[{prompt.lamp}]●[/] {way} {row.passing.who:10} {prompt.text}{wrong} "
+            f"[dim]{row.milliseconds:.1f} ms {row.passing.note}[/]",
+            highlight=False,
+        )
+
+    def outcome(self, outcome: Outcome) -> None:
+        """The money and the last line."""
+        data = {
+            "rows": [
+                {
+                    "who": row.passing.who,
+                    "lane": row.passing.lane,
+                    "expected": row.passing.expect,
+                    "decided": row.got,
+                    "paid_fen": row.paid,
+                }
+                for row in outcome.rows
+            ],
+            "taps": len(outcome.rows),
+            "spent_fen": outcome.spent,
+            "confirmed_fen": outcome.confirmed,
+            "grey_debited_fen": outcome.grey,
+            "money_equal": outcome.equal,
+            "journal_rows": len(outcome.journal),
+            "platform_rows": len(outcome.platform),
+            "equal_hashes": outcome.same,
+            "chain_whole": outcome.whole,
+            "reader_stack": outcome.reader_stack,
+            "broker_pid": outcome.broker_pid,
+            "good": outcome.good,
+        }
+        self._context.show(data, lambda console: self._lines(outcome))
+
+    def _lines(self, outcome: Outcome) -> None:
+        facts = {
+            "spent": outcome.spent,
+            "confirmed": outcome.confirmed,
+            "grey": outcome.grey,
+        }
+        self._print(
+            self._texts.ui("demo-money" if outcome.equal else "demo-money-differs", **facts)
+        )
+        self._end(
+            outcome,
+            "demo-last",
+            stack=outcome.reader_stack,
+            broker=outcome.broker_pid,
+            taps=len(outcome.rows),
+        )
