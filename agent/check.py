@@ -8,7 +8,16 @@ from agent.devices import DRIVER_GROUPS, configured, driver_of
 from agent.journey.aboard import GNSS
 from agent.reasons import Reason
 from agent.standing.mapping import load_mapping
-from config.faults import ConfigFault, ConfigInvalid, DriverMisfit, UnknownKey, WrongValue
+from agent.transit.tables import load_layouts
+from apdu.transit.files import LayoutFault
+from config.faults import (
+    ConfigFault,
+    ConfigInvalid,
+    DriverMisfit,
+    LayoutMisfit,
+    UnknownKey,
+    WrongValue,
+)
 from config.model import Agent as Settings
 from config.model import Device, Output, Reader
 from config.shape import departures, listed, nearest, shown
@@ -30,6 +39,7 @@ def require_usable(world: World, settings: Settings, file: str) -> None:
     problems += _unknown_reasons(settings, file)
     problems += _mappings(world, settings)
     problems += _receiver(world, settings, file)
+    problems += _layouts(world, settings, file)
     if len(problems) == 1:
         raise problems[0]
     if problems:
@@ -66,6 +76,15 @@ def _receiver(world: World, settings: Settings, file: str) -> Iterator[ConfigFau
             NmeaReceiver(world, receiver.name, receiver.options)
         except OptionsFault as fault:
             yield from _misfits(receiver, fault, file, "journey.gnss")
+
+
+def _layouts(world: World, settings: Settings, file: str) -> Iterator[ConfigFault]:
+    """The record tables that a city has given its terminals."""
+    try:
+        load_layouts(world, settings.transit.layouts)
+    except LayoutFault as fault:
+        problem = "{layout}, {field}: {reason}".format(**fault.facts)
+        yield LayoutMisfit(file=file, key="transit.layouts", problem=problem)
 
 
 def _problems(

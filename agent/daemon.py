@@ -51,6 +51,7 @@ from agent.transit.build import (
 )
 from agent.transit.fares import FareSource, Ride
 from agent.transit.paying import Payments
+from agent.transit.tables import load_layouts
 from agent.transit_codes.memory import CodeMemory
 from agent.transit_codes.resolver import MinistryCodes, OfflineResolver
 from agent.uplink import PlatformRequests, make_uplink
@@ -145,7 +146,8 @@ class Agent:
     def reload(self, settings: Settings, texts: Texts) -> None:
         """Take new settings and their language; people notice a moment without readers.
 
-        Raises `NeedsRestart`, driver and key store faults, those of mapping files; then the old
+        Raises `NeedsRestart`, driver and key store faults, those of mapping files and of record
+        tables; then the old
         settings are in force.
         """
         before, after = _fixed(self._settings), _fixed(settings)
@@ -157,6 +159,7 @@ class Agent:
         results = make_results(settings, texts)
         standing = make_status_service(self._world, settings, self._keys, self._requests)
         aboard = self._make_aboard(settings)
+        load_layouts(self._world, settings.transit.layouts)
         moved = settings.sync != self._settings.sync
         uplink = self._make_uplink(settings) if moved else self._uplink
         self._close_gate()
@@ -309,7 +312,7 @@ class Agent:
             desk=self._gate.transit,
             references=self._references,
             results=self._results,
-            offers=make_offers(self._settings, self._rule_book.rules, fares),
+            offers=make_offers(self._world, self._settings, self._rule_book.rules, fares),
             ride=ride,
         )
         if self._payments is not None:

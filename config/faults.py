@@ -117,6 +117,12 @@ class DriverMisfit(ConfigFault):
     code = "config.driver-misfit"
 
 
+class LayoutMisfit(ConfigFault):
+    """A city's own record table cannot be used. Facts: file, key, problem (table, field, why)."""
+
+    code = "config.layout-misfit"
+
+
 class ConfigInvalid(ConfigFault):
     """Several problems at once. Facts: file, count."""
 

@@ -144,6 +144,7 @@ class Transit(Settings, frozen=True, kw_only=True):
     vehicle: Annotated[str, Meta(max_length=32)] = ""
     driver: Annotated[str, Meta(max_length=32)] = ""
     station: Annotated[str, Meta(max_length=32)] = ""
+    layouts: tuple[Path, ...] = ()  # a city's own record tables (TOML, as in apdu/transit/layouts)
 
 
 Minutes = Annotated[int, Meta(ge=0, le=1440)]

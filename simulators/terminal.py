@@ -131,7 +131,7 @@ data = "{folder / "data"}"
             desk=self.gate.transit,
             references=self.references,
             results=self.results,
-            offers=make_offers(settings, Rules, fares),
+            offers=make_offers(self.world, settings, Rules, fares),
             ride=make_ride(settings),
         )
         self.taps = Taps(

@@ -92,11 +92,12 @@ def gates(
     *,
     line: str = "M1",
     rules: Callable[[], Rules] | None = None,
+    layouts: Layouts | None = None,
 ) -> Trips:
-    """All gates of a station: the lane `in` and the lane `out`."""
+    """All gates of a station: the lane `in` and the lane `out`. `layouts`: of all cards."""
     listed = metro_rules()
     rules = rules or (lambda: listed)
     fares = ListedFare(rules, lambda: Journey(line, boarded=stop), FlatFare(200, CITY), SCENE)
     settings = settings or Metro(operator=OPERATOR, institution=INSTITUTION)
     made = Gates(settings, CITY, line, stop, SCENE, rules, fares)
-    return Trips(made, Layouts.shipped(), {IN: "entry", OUT: "exit"})
+    return Trips(made, layouts or Layouts.shipped(), {IN: "entry", OUT: "exit"})

@@ -1,5 +1,8 @@
 """`onecard config check` has every driver look at its options, and touches no device."""
 
+from importlib.resources import files
+from pathlib import Path
+
 import pytest
 
 from agent.check import require_usable
@@ -31,6 +34,28 @@ def problems(text: str) -> list[ConfigFault]:
     except ConfigFault as fault:
         return [fault]
     return []
+
+
+def test_a_city_s_own_record_table_has_to_fit(tmp_path: Path) -> None:
+    shipped = (files("apdu.transit") / "layouts" / "rail.toml").read_text("utf-8")
+    own = shipped.replace('cities = ["*"]', 'cities = ["9901"]').replace('"rail"', '"rail-9901"', 1)
+    cases = {
+        own: None,
+        shipped: "rail, cities: twice",
+        own.replace('name = "state"', 'name = "status"'): "rail-9901, state: int 1",
+        own.replace("number = 0x01", 'number = "one"'): "",
+    }
+    for text, problem in cases.items():
+        path = tmp_path / "own.toml"
+        path.write_text(text, encoding="utf-8")
+        found = problems(f'[transit]\nlayouts = ["{path}"]\n')
+        if problem is None:
+            assert found == []
+        else:
+            assert [fault.code for fault in found] == ["config.layout-misfit"]
+            assert problem in str(found[0].facts["problem"])
+    [absent] = problems('[transit]\nlayouts = ["/nowhere/rail.toml"]\n')
+    assert "/nowhere/rail.toml" in str(absent.facts["problem"])
 
 
 def test_what_every_driver_takes_is_good() -> None:

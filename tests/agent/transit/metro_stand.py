@@ -60,6 +60,7 @@ class MetroStand:
             )
             for stop, code in STATIONS.items()
         }
+        self.layouts = Layouts.shipped()
         self._people = 0
 
     def passenger(self, money: int = 10_000, **order: object) -> Passenger:
@@ -147,7 +148,8 @@ class Station:
         self.store = Store(
             world, folder, terminal=TERMINAL, boot="boot-1", keys=stand.keys[stop], lists=lists
         )
-        self.offers = gates(stop, settings, line="M2" if stop.startswith("M2") else "M1")
+        line = "M2" if stop.startswith("M2") else "M1"
+        self.offers = gates(stop, settings, line=line, layouts=stand.layouts)
         self.payments = Payments(
             world,
             clock=Clock(world),

@@ -1,16 +1,22 @@
 """Metro gates over the real flow: what stands on the card, what in the journal, what it costs."""
 
+import re
+from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agent.reasons import Reason
-from agent.transit.trips import Inside
+from agent.transit.tables import load_layouts
+from agent.transit.trips import Inside, Trip
 from apdu.channel import CardGone
+from simulators.transit.city import blank_records
 from simulators.transit.metro import CITY, INSTITUTION, OPERATOR
 from simulators.vpcd import Moment, TearAtInstruction
 from tests.agent.transit.metro_stand import MetroStand, Network, metro_settings, rows_of, trip_of
 from tests.agent.transit.stand import GREY_AFTER, LOST, UNSENT, Barred
+from world.real import RealWorld
 
 SELECT, READ, RECORD, BEGIN, UPDATE, DEBIT = 0xA4, 0xB0, 0xB2, 0x50, 0xDC, 0x54
 M11_RECORD = f"010065000B{OPERATOR}00"
@@ -151,6 +157,47 @@ def test_who_turns_back_at_once_pays_nothing_where_the_settings_say_so(
     passenger = metro_stand.passenger()
     metro_stand.run(scenario, metro_settings(turn_back_minutes=10))
     assert passenger.inside.money == 10_000
+
+
+def test_a_city_that_lays_its_record_out_otherwise_is_a_data_file(
+    metro_stand: MetroStand, tmp_path: Path
+) -> None:
+    """Another record with another id, everything five bytes further on."""
+    shipped = (files("apdu.transit") / "layouts" / "rail.toml").read_text("utf-8")
+    moved = re.sub(
+        r"offset = (\d+)",
+        lambda found: f"offset = {int(found[1]) + 5 * (found[1] != '0')}",
+        shipped,
+    )
+    for was, becomes in (
+        ('name = "rail"', 'name = "rail-1000"'),
+        ('cities = ["*"]', 'cities = ["1000"]'),
+        ("number = 0x01", "number = 0x02"),
+        ("id = 0x27", "id = 0x2F"),
+        ('value = "27"', 'value = "2F"'),
+    ):
+        assert moved.count(was) == 1
+        moved = moved.replace(was, becomes)
+    path = tmp_path / "rail-1000.toml"
+    path.write_text(moved, encoding="utf-8")
+    metro_stand.layouts = load_layouts(RealWorld(), [str(path)])
+    own = metro_stand.layouts.find("1000", "rail")
+
+    def scenario(metro: Network) -> None:
+        assert metro.at("M11").enter(passenger) is Reason.TRIP_BEGUN
+        assert Trip.read(own, passenger.inside.state.records[1]).inside == Inside.IN
+        metro.minutes(20)
+        assert metro.at("M14").leave(passenger, LOST) is Reason.PAY_AGAIN
+        metro.at("M14").slot.pull()
+        metro.world.wait(1.0)
+        assert metro.at("M14").leave(passenger) is Reason.TORN_RECOVERED
+        assert Trip.read(own, passenger.inside.state.records[1]).inside == Inside.OUT
+        assert passenger.inside.state.records[0] == blank_records(CITY)[0]
+
+    records = (blank_records(CITY)[0], own.encode({}))
+    passenger = metro_stand.passenger(city="1000", records=records)
+    metro_stand.run(scenario)
+    assert passenger.inside.money == 9_500
 
 
 # Who does not get in

@@ -1,0 +1,52 @@
+"""A city's own record tables: TOML files that the settings name → the tables of a terminal."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from apdu.transit.files import Layout, LayoutFault, Layouts, parse
+from world import World
+
+# What trips go by: kind and bytes of a rail record's fields; all else a table may leave out.
+NEEDED: Final[Mapping[str, tuple[str, int]]] = {
+    "state": ("int", 1),
+    **{
+        f"{end}_{part}": of
+        for end in ("entry", "exit")
+        for part, of in {
+            "city": ("hex", 2),
+            "station": ("hex", 8),
+            "terminal": ("hex", 8),
+            "time": ("bcd", 7),
+        }.items()
+    },
+}
+
+
+def load_layouts(world: World, paths: Sequence[str]) -> Layouts:
+    """The shipped tables and those. Raises `LayoutFault`, also where a file cannot be read, or
+    where a city has a table already."""
+    texts = {path: _text(world, path) for path in paths}
+    for path, text in texts.items():
+        for fault in _lacking(parse(path, text)):
+            raise fault
+    return Layouts.shipped(texts)
+
+
+def _text(world: World, path: str) -> str:
+    try:
+        with world.open(Path(path), "rb") as file:
+            return file.read().decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        cause = error.strerror if isinstance(error, OSError) else "UTF-8"
+        raise LayoutFault(layout=path, field="", reason=str(cause)) from error
+
+
+def _lacking(layout: Layout) -> Iterator[LayoutFault]:
+    if layout.industry != "rail":
+        return
+    fields = {one.name: (one.kind, one.length) for one in layout.fields}
+    for name, of in NEEDED.items():
+        if fields.get(name) != of:
+            wanted = f"{of[0]} {of[1]}"
+            yield LayoutFault(layout=layout.name, field=name, reason=wanted)
