@@ -8,6 +8,7 @@ The purchase is composite: 001A, 001E and the debit come to stand on the card to
 all. Every case is in docs/metro-gate.md.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -75,7 +76,7 @@ class Trips:
 
     def __init__(self, gates: Gates, layouts: Layouts, directions: Mapping[str, Direction]) -> None:
         """`directions`: of the lanes, by name; who taps at one that is no exit comes to enter."""
-        self._gates = gates
+        self.gates = gates
         self._layouts = layouts
         self._directions = directions
 
@@ -90,7 +91,7 @@ class Trips:
             raise
         trip = Trip.read(layout, raw)
         kind = LeavingCard if self._directions.get(lane) == "exit" else EnteringCard
-        return kind(self._gates, layout, raw, trip)
+        return kind(self.gates, layout, raw, trip)
 
     def serves(self, purse: Purse, intent: Intent, lane: str) -> bool:
         """An exit that was paid lets nobody in, nor does an entry whose trip is over by now."""
@@ -136,7 +137,7 @@ class _Case:
 
 
 @dataclass(frozen=True)
-class _Card:
+class _Card(ABC):
     """What both ends of a trip have in common."""
 
     gates: Gates
@@ -173,11 +174,11 @@ class _Card:
                 return self._outside(case)
         return Priced(0, refused=Reason.ENTRY_UNKNOWN)
 
-    def _inside(self, case: _Case) -> Priced:
-        raise NotImplementedError
+    @abstractmethod
+    def _inside(self, case: _Case) -> Priced: ...
 
-    def _outside(self, case: _Case) -> Priced:
-        raise NotImplementedError
+    @abstractmethod
+    def _outside(self, case: _Case) -> Priced: ...
 
     def _told(self, rules: Rules) -> Mapping[str, int | str]:
         """Where and when who is inside came in."""
@@ -276,7 +277,8 @@ class LeavingCard(_Card):
         return self.trip.day
 
     def _inside(self, case: _Case) -> Priced:
-        stop = self._stop(case.rules, self.trip.entry)
+        entry = self.trip.entry
+        stop = self._stop(case.rules, entry) if entry.moment else ""
         return self._leaving(case, stop) if stop else Priced(0, refused=Reason.ENTRY_UNKNOWN)
 
     def _outside(self, case: _Case) -> Priced:

@@ -7,7 +7,7 @@ from typing import Final
 from apdu.transit.files import Layout, LayoutFault, Layouts, parse
 from world import World
 
-# What trips go by: kind and bytes of a rail record's fields; all else a table may leave out.
+# What trips go by: kind and bytes of a rail record's fields. All else a table may leave out.
 NEEDED: Final[Mapping[str, tuple[str, int]]] = {
     "state": ("int", 1),
     **{
@@ -20,6 +20,13 @@ NEEDED: Final[Mapping[str, tuple[str, int]]] = {
             "time": ("bcd", 7),
         }.items()
     },
+}
+
+WRITTEN: Final[Mapping[str, tuple[str, int]]] = {
+    "transaction": ("hex", 8),
+    "entry_institution": ("hex", 8),
+    "exit_institution": ("hex", 8),
+    "maximum_fare": ("int", 4),
 }
 
 
@@ -46,7 +53,7 @@ def _lacking(layout: Layout) -> Iterator[LayoutFault]:
     if layout.industry != "rail":
         return
     fields = {one.name: (one.kind, one.length) for one in layout.fields}
-    for name, of in NEEDED.items():
+    for name, of in {**NEEDED, **{n: of for n, of in WRITTEN.items() if n in fields}}.items():
         if fields.get(name) != of:
             wanted = f"{of[0]} {of[1]}"
             yield LayoutFault(layout=layout.name, field=name, reason=wanted)

@@ -19,6 +19,7 @@ from apdu.transit.values import Initialised
 from offline_store.event import Event
 
 METRO: Final = 0x01  # 001E's industry
+CENTURY: Final = range(2000, 2100)  # years; a card may say anything
 MARK: Final = "trip_"  # before what the card told, in the event's state
 
 # What a card's record is to a purchase that was begun on it: it holds what that would have
@@ -98,15 +99,16 @@ class Point:
 
     @property
     def moment(self) -> datetime | None:
-        """None: no time at all."""
+        """None: no time at all, or none that a trip can be of."""
         try:
-            return datetime.strptime(self.time, "%Y%m%d%H%M%S").replace(tzinfo=CHINA)
+            moment = datetime.strptime(self.time, "%Y%m%d%H%M%S").replace(tzinfo=CHINA)
         except ValueError:
             return None
+        return moment if moment.year in CENTURY else None
 
     @property
     def time_ms(self) -> int:
-        """Unix ms; 0: no time at all."""
+        """Unix ms; 0 where `moment` is None."""
         return int(self.moment.timestamp() * 1000) if self.moment else 0
 
 

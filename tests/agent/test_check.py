@@ -43,6 +43,9 @@ def test_a_city_s_own_record_table_has_to_fit(tmp_path: Path) -> None:
         own: None,
         shipped: "rail, cities: twice",
         own.replace('name = "state"', 'name = "status"'): "rail-9901, state: int 1",
+        own.replace(
+            'offset = 6, length = 8, kind = "hex"', 'offset = 6, length = 8, kind = "int"'
+        ): ("rail-9901, transaction: hex 8"),
         own.replace("number = 0x01", 'number = "one"'): "",
     }
     for text, problem in cases.items():

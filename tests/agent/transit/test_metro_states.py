@@ -3,16 +3,25 @@
 from dataclasses import dataclass, field
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from agent.clock import ClockReading
+from agent.fares.ride import Rider
 from agent.reasons import Reason
-from agent.transit.trips import Inside
+from agent.transit.metro import EnteringCard, LeavingCard
+from agent.transit.trips import Inside, Trip
+from apdu.transit.files import Layouts, TransitRecordFault
 from config.model import Metro
+from offline_store.event import ClockQuality
 from simulators.transit.bus import Passenger
-from simulators.transit.metro import CITY
+from simulators.transit.metro import CITY, gates, record
+from tests.agent.stand import FakeLists, FakeTurn
 from tests.agent.transit.metro_stand import MetroStand, Network, metro_settings, rows_of, trip_of
 
 IN, OUT, INITIAL = Inside.IN, Inside.OUT, Inside.INITIAL
 BEGUN, ENDED, AGAIN = Reason.TRIP_BEGUN, Reason.TRIP_ENDED, Reason.TRIP_AGAIN
+QUALITIES: tuple[ClockQuality, ...] = ("synchronised", "holdover", "unset")
 HERE, THERE, NOWHERE = "M14", "M11", "M99"
 
 
@@ -244,3 +253,30 @@ def test_control_two_entry_lanes_decide_otherwise(metro_stand: MetroStand) -> No
 
     passenger = metro_stand.passenger()
     metro_stand.run(scenario)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_whatever_a_record_says_somebody_is_told_something(data: st.DataObject) -> None:
+    """A price is made in the journal's turn, which must not be carried out by a card's contents."""
+    layout = Layouts.shipped().find(CITY, "rail")
+    known = [record(IN, stop, "20260921220000") for stop in (HERE, THERE)]
+    raw = bytearray(data.draw(st.sampled_from(known)))
+    for at, byte in data.draw(st.dictionaries(st.integers(1, 127), st.integers(0, 255))).items():
+        raw[at] = byte
+    times = st.text("0123456789", min_size=14, max_size=14)
+    raw[67:74] = bytes.fromhex(
+        data.draw(st.sampled_from(["20260921220000", "00010101000000"]) | times)
+    )
+    raw[74:81] = bytes.fromhex(data.draw(times))
+    try:
+        trip = Trip.read(layout, bytes(raw))
+    except TransitRecordFault:
+        return
+    common = gates(HERE, metro_settings(no_exit="lowest", no_entry="highest")).gates
+    for kind in (EnteringCard, LeavingCard):
+        offer = kind(common, layout, bytes(raw), trip)
+        clock = ClockReading(1_790_000_000_000, data.draw(st.sampled_from(QUALITIES)), "boot")
+        priced = offer.price(FakeTurn([], FakeLists()), Rider("a" * 64, 1, CITY), clock)
+        assert priced.instead is not None or priced.stamp is not None
+        assert priced.amount >= 0
