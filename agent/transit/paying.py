@@ -122,19 +122,14 @@ class Payments:
         reference = self._references.number(public.card_number)
         stages.begin("check")
         for intent in self.open.of_card(reference):
-            took = self._settle(purse, intent, lane)
-            if took.reason is not Reason.NOT_PAID and self._served(purse, intent, lane, took):
+            took, over = self._settle(purse, intent, lane)
+            if over:
                 return took
         stages.begin("read")
         holder = Holder(reference, public, purse.management())
         offer = self._offers.offer(purse, holder.management, lane)
         stages.begin("decide")
         return self._pay(purse, holder, place, offer, stages)
-
-    def _served(self, purse: Purse, intent: Intent, lane: str, took: Took) -> bool:
-        """Who has paid before for something else than he comes for now goes on to that."""
-        recovered = took.reason is Reason.TORN_RECOVERED
-        return not recovered or self._offers.serves(purse, intent, lane)
 
     def _load(self) -> None:
         """What a power cut has left open. Raises `Unstored`."""
@@ -235,18 +230,23 @@ class Payments:
 
     def _ask_at_once(self, purse: Purse, intent: Intent, unknown: Took) -> Took:
         try:
-            took = self._settle(purse, intent, intent.event.lane)
+            took, _ = self._settle(purse, intent, intent.event.lane)
         except Fault:
             return unknown
         return Took(Reason.PAY_AGAIN, took.record) if took.reason is Reason.NOT_PAID else took
 
     # What is still open
 
-    def _settle(self, purse: Purse, intent: Intent, lane: str) -> Took:
-        """Raises what `settle` raises: it stays open, and nothing new is begun on that card."""
+    def _settle(self, purse: Purse, intent: Intent, lane: str) -> tuple[Took, bool]:
+        """What became of it, and whether the tap is over with that: not where nothing was paid, nor
+        where it was paid for something else than people come to this lane for. Raises what `settle`
+        raises: it stays open, and nothing new is begun on that card."""
         finding = settle(purse, intent, self._offers.sight)
+        over = finding.paid == "unknown" or (
+            finding.paid == "yes" and self._offers.serves(purse, intent, lane)
+        )
         took = self._end(intent, SETTLED[finding.paid], finding, lane)
-        return took or Took(Reason.PAY_AGAIN, None)
+        return (took, over) if took else (Took(Reason.PAY_AGAIN, None), True)
 
     def _end(
         self, intent: Intent, reason: Reason, finding: Finding | None = None, lane: str = ""

@@ -65,8 +65,9 @@ def settle(purse: Purse, intent: Intent, look: Callable[[Purse, Intent], Sight])
         return _by_proof(proof, mac2, log, balance)
     if log.ours is not None:
         return Finding("yes", balance=balance)
-    # A purchase of 0 fen leaves any balance as it was: there only the log can tell.
-    silent = log.empty and intent.amount > 0
+    # A trip of 0 fen leaves any balance as it was: where its record was written over, only the log
+    # can tell.
+    silent = log.empty and (intent.amount > 0 or sight == "nothing")
     if max(balance, 0) == intent.balance_before and (log.others or silent):
         return Finding("no", balance=balance)
     return Finding("unknown", balance=balance)

@@ -378,6 +378,30 @@ def test_a_torn_exit_that_is_made_good_at_an_entry_lets_nobody_in_by_itself(
     metro_stand.run(scenario)
 
 
+@pytest.mark.parametrize("moment", list(Moment))
+def test_torn_again_while_it_is_asked_it_stays_open(
+    metro_stand: MetroStand, moment: Moment
+) -> None:
+    """Its end is not told before it is known whether that lets its holder out."""
+
+    def scenario(metro: Network) -> None:
+        metro.at("M11").enter(passenger)
+        metro.minutes(20)
+        gate = metro.at("M14")
+        assert gate.leave(passenger, LOST) is Reason.PAY_AGAIN
+        if moment is Moment.AFTER:
+            assert gate.leave(passenger, TearAtInstruction(RECORD, moment)) == "torn-recovered"
+            return
+        with pytest.raises(CardGone):
+            gate.leave(passenger, TearAtInstruction(RECORD, moment))
+        assert len(gate.payments.open) == 1
+        assert gate.leave(passenger) is Reason.TORN_RECOVERED
+
+    passenger = metro_stand.passenger()
+    metro_stand.run(scenario)
+    assert passenger.inside.money == 9_500
+
+
 def test_a_grey_entry_that_did_commit_enters_once_and_no_more(metro_stand: MetroStand) -> None:
     """As at another terminal of the station, which has never seen the card: the card tells."""
 
