@@ -100,7 +100,7 @@ class Trips:
             return False
         trip = self._trip(purse, intent)
         inside = Inside.IN if end == ENTRY else Inside.OUT
-        return trip.inside == inside and trip.sight(intent.event) == "ours"
+        return trip.inside == inside and trip.ends_with(intent.event)
 
     def sight(self, purse: Purse, intent: Intent) -> Sight:
         return self._trip(purse, intent).sight(intent.event)

@@ -145,17 +145,23 @@ class Trip:
             found[f"{MARK}{name}_time"] = point.time
         return found
 
+    def ends_with(self, intent: Event) -> bool:
+        """Whether that end of the trip is at the terminal and of the second that `intent` says."""
+        return _place(self.recorded(), intent) == _wanted(intent)
+
     def sight(self, intent: Event) -> Sight:
         """What this record is to a purchase that `intent` began."""
-        end = intent.detail.get(TRIP)
-        if end not in (ENTRY, EXIT):
+        if TRIP not in intent.detail:
             return "nothing"
-        point = self.at(ENTRY if end == ENTRY else EXIT)
-        terminal = _eight(intent.evidence["terminal"])
-        if (point.terminal, point.time) == (terminal, str(intent.detail["moment"])):
-            return "ours"
-        before = {name: v for name, v in intent.state.items() if name.startswith(MARK)}
-        return "before" if before == self.recorded() else "others"
+        before = {name: value for name, value in intent.state.items() if name.startswith(MARK)}
+        inside = Inside.IN if intent.detail[TRIP] == ENTRY else Inside.OUT
+        if _place(before, intent) == _wanted(intent):
+            # A clock that was set back: the card had that second before. Only its state can tell.
+            unchanged = before == self.recorded() and self.inside != inside
+            return "before" if unchanged else "nothing"
+        if before == self.recorded():
+            return "before"
+        return "ours" if self.ends_with(intent) else "others"
 
 
 @dataclass(frozen=True)
@@ -209,6 +215,16 @@ class Stamp:
             "city": self.city,
             "institution": self.institution,
         }
+
+
+def _place(recorded: Mapping[str, int | str], intent: Event) -> tuple[object, object]:
+    """Terminal and time of the end that `intent` is about, in what `Trip.recorded` gave."""
+    end = f"{MARK}{intent.detail[TRIP]}"
+    return recorded.get(f"{end}_terminal"), recorded.get(f"{end}_time")
+
+
+def _wanted(intent: Event) -> tuple[object, object]:
+    return _eight(intent.evidence["terminal"]), intent.detail["moment"]
 
 
 def _point(values: Mapping[str, Value], end: TripEnd) -> Point:

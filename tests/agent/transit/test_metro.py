@@ -378,6 +378,29 @@ def test_a_torn_exit_that_is_made_good_at_an_entry_lets_nobody_in_by_itself(
     metro_stand.run(scenario)
 
 
+def test_a_record_that_had_that_second_before_is_no_witness(metro_stand: MetroStand) -> None:
+    """A power cut sets the clock back, and the card was here in the very same second."""
+
+    def ride(metro: Network) -> str:
+        gate = metro.at("M11")
+        gate.enter(passenger)
+        moment = str(gate.end().detail["moment"])
+        metro.minutes(1)
+        gate.leave(passenger)
+        return moment
+
+    def again(metro: Network) -> None:
+        gate = metro.at("M11")
+        assert gate.enter(passenger, UNSENT) is Reason.PAY_AGAIN
+        assert gate.events("intent")[-1].detail["moment"] == moment
+        assert gate.enter(passenger) is Reason.TRIP_BEGUN
+        assert [end.reason for end in gate.events("payment-end")][-2:] == ["not-paid", "trip-begun"]
+
+    passenger = metro_stand.passenger()
+    moment = metro_stand.run(ride)
+    metro_stand.run(again)
+
+
 @pytest.mark.parametrize("moment", list(Moment))
 def test_torn_again_while_it_is_asked_it_stays_open(
     metro_stand: MetroStand, moment: Moment
