@@ -65,7 +65,9 @@ class GatesScreen(StageScreen):
             "grey": outcome.grey,
         }
         self._print(
-            self._texts.ui("demo-money" if outcome.equal else "demo-money-differs", **facts)
+            self._texts.ui(
+                "demo-trips-money" if outcome.equal else "demo-trips-money-differs", **facts
+            )
         )
         self._end(
             outcome,
