@@ -16,7 +16,8 @@ from drivers.contract import Beep, Lamp, Prompt
 from offline_store.event import Record, Verdict
 from world import Fault
 
-RIDES: Final = frozenset({Reason.PAID, Reason.ACCEPTED})  # whoever gets on, and owes nothing more
+# Whoever gets on or leaves, and owes nothing more.
+RIDES: Final = frozenset({Reason.PAID, Reason.ACCEPTED, Reason.TRIP_ENDED})
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

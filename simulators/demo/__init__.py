@@ -68,8 +68,8 @@ def _window(context: Context) -> int:
 
 def _bus(context: Context) -> int:
     """A run of a bus: purses of all kinds, torn, forged, offline, and a power cut."""
-    screen = ValidatorScreen(context)
     with BusSite(language=context.texts.language) as site:
+        screen = ValidatorScreen(context, site)
         screen.parts(site)
         outcome = BusRun(site, screen).play()
         screen.outcome(outcome)

@@ -2,7 +2,7 @@
 
 from agent.cli.context import Context
 from agent.reasons import Reason
-from agent.results import Results
+from agent.transit.build import make_results
 from config.load import load
 from simulators.demo.metro import Outcome, Passed
 from simulators.demo.stage import StageScreen
@@ -14,14 +14,14 @@ class GatesScreen(StageScreen):
     """See `simulators.demo.metro.Audience`."""
 
     def __init__(self, context: Context, site: MetroSite) -> None:
-        """`site`: its settings say what people are told otherwise than on a bus."""
+        """`site`: its settings say what people are told."""
         super().__init__(context)
-        self._results = Results(context.texts, load(RealWorld(), site.config).results)
+        self._results = make_results(load(RealWorld(), site.config), context.texts)
 
     def passed(self, row: Passed) -> None:
         if self._silent:
             return
-        prompt = self._results.prompt(Reason(row.got))
+        prompt = self._results.told(Reason(row.got), row.record)
         wrong = "" if row.agrees else f" [red]≠ {row.passing.expect} {row.passing.paid}[/]"
         way = {"in": "→", "out": "←"}[row.passing.lane]
         self._print(

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
+import msgspec
+
 from agent.clock import CHINA
 from agent.transit.trips import Inside
 from offline_store.event import Record
@@ -108,6 +110,7 @@ class Passed:
     passing: Pass
     got: str
     paid: int
+    record: Record | None
     milliseconds: float
 
     @property
@@ -208,7 +211,8 @@ class MetroRun:
         finally:
             slot.remove()
         took = sum(report["stages_us"].values()) / 1000
-        row = Passed(passing, str(report["reason"]), passenger.spent_here, took)
+        made = msgspec.convert(report["record"], Record | None)
+        row = Passed(passing, str(report["reason"]), passenger.spent_here, made, took)
         self._audience.passed(row)
         return row
 

@@ -2,20 +2,21 @@
 
 from agent.cli.context import Context
 from agent.reasons import Reason
-from agent.results import Results
-from agent.rides import Rides
-from config.model import Transit
+from agent.transit.build import make_results
+from config.load import load
 from simulators.demo.bus import Boarded, Outcome
 from simulators.demo.stage import StageScreen
+from simulators.transit.site import BusSite
+from world.real import RealWorld
 
 
 class ValidatorScreen(StageScreen):
     """See `simulators.demo.bus.Audience`."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, site: BusSite) -> None:
+        """`site`: its settings say what people are told."""
         super().__init__(context)
-        rides = Rides(context.texts, {}, top_up_below=Transit().top_up_below)
-        self._results = Results(context.texts, rides=rides)
+        self._results = make_results(load(RealWorld(), site.config), context.texts)
 
     def boarded(self, row: Boarded) -> None:
         if self._silent:
