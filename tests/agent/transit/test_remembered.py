@@ -5,6 +5,7 @@ import gc
 from collections import deque
 from types import FrameType, FunctionType, ModuleType
 from typing import Final
+from weakref import ref
 
 from agent.reasons import Reason
 from agent.transit.paying import Moments
@@ -19,7 +20,8 @@ def held(root: object, *others: object) -> int:
     while waiting:
         found = waiting.pop()
         if isinstance(found, dict | list | tuple | set | deque):
-            count += len(found)
+            # sqlite3 notes its cursors weakly, and sweeps the dead ones out now and then.
+            count += sum(not isinstance(element, ref) for element in found)
         for behind in gc.get_referents(found):
             if id(behind) not in seen and not isinstance(behind, ELSEWHERE):
                 seen.add(id(behind))
@@ -41,7 +43,7 @@ def pay(bus: Bus, stand: BusStand, purses: int) -> int:
 def test_no_purse_leaves_anything_behind_in_memory(bus_stand: BusStand) -> None:
     def scenario(bus: Bus) -> None:
         few = pay(bus, bus_stand, 5)
-        assert pay(bus, bus_stand, 60) - few < 40
+        assert pay(bus, bus_stand, 40) - few < 20
         assert not len(bus.payments.open)
 
     bus_stand.drive(scenario)
