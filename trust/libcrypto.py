@@ -204,7 +204,7 @@ def _load() -> ctypes.CDLL:
         try:
             function = getattr(library, name)
         except AttributeError as error:
-            if name == prepared.TABLES:
+            if name in prepared.DISPENSABLE:
                 continue
             raise Sm2Unavailable(library="libcrypto", cause=f"without {name}") from error
         function.restype, function.argtypes = result, arguments
