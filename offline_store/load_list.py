@@ -2,7 +2,7 @@
 payload into its file, a delta together with the file of its base.
 
 A polite child process, so that half a million entries neither slow a tap nor grow the daemon. It
-holds some blocks of records at a time, however long the list is, and rests for most of its time:
+holds some blocks of records at a time, however long the list is, and rests nearly all the time:
 a list is not urgent, a tap is. The file is whole and synced when the exit status is 0.
 """
 
@@ -29,9 +29,9 @@ from world.real import RealWorld
 # so a list goes to the disk in small pieces.
 _BURST = 512 * 1024
 # Bytes between two rests, some milliseconds of work, and how many times as long each rest is. Being
-# nice is not enough: while it works, a tap on a busy core waits longer for its turn.
+# nice is not enough: a tap beside it takes longer, so at most one of twenty may be beside it.
 _PIECE = 32 * 1024
-_REST = 4
+_REST = 24
 
 
 class _Pace:
