@@ -1,19 +1,22 @@
 """A purse's tap on a bus through the product: select, 0017, 8050, 8070, intent, 8054, 8072, end.
 
-On one real pcscd, purse and transit PSAM in processes of their own. The floor is the time table's
-sum over exactly these exchanges, plus two bare COMMITs and the card's activation.
+On one real pcscd, purses and transit PSAM in processes of their own; every tap is another purse's,
+so that what a terminal remembered of each card would show in its memory. The floor is the time
+table's sum over exactly these exchanges, plus two bare COMMITs and the card's activation.
 """
 
 import argparse
 import gc
+import itertools
 import json
 import os
 import sqlite3
 import sys
 import tempfile
 import time
+from array import array
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableSequence, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -35,8 +38,7 @@ from simulators.transit.local import LocalBus
 
 T = TypeVar("T")
 CARD: Final = AT[Interface.CONTACTLESS]
-FARE: Final = 1  # fen, so that one purse lasts
-MONEY: Final = 100_000_000
+FARE: Final = 1  # fen
 TAPS: Final = 300
 TAPS_BY_AIR: Final = 60
 SETTLED: Final = 5
@@ -58,7 +60,8 @@ def run(arguments: Sequence[str] = ()) -> dict[str, object]:
     """Milliseconds. `p50`, `p99`: from the presence that is handed to `Taps.handle` to its return,
     power-down included. `own_p50`, `own_p99`: without the purse's calls (power, APDUs) and without
     two bare COMMITs; the PSAM's exchanges are still in it. `growth_mb`: of this process's
-    resident memory over the taps.
+    resident memory over the taps, the first after `SETTLED` others and the store's page cache
+    still to be filled; `late_growth_mb`: over their second half. `taps_s`: seconds of all of them.
 
     `--air`: purse and PSAM take the time table's time. `floor` = `floor_card` + `floor_psam` +
     `floor_commits` (two bare COMMITs of such a row) + `floor_power` (the card's activation).
@@ -67,9 +70,10 @@ def run(arguments: Sequence[str] = ()) -> dict[str, object]:
     parser.add_argument("--taps", type=int)
     parser.add_argument("--air", type=int, choices=get_args(Air))
     options = parser.parse_args(arguments)
+    taps = options.taps or (TAPS_BY_AIR if options.air else TAPS)
     with Pcscd(FOUR_READERS) as pcscd:
         become_client(pcscd)
-        return measure(pcscd, options.taps or (TAPS_BY_AIR if options.air else TAPS), options.air)
+        return measure(pcscd, taps, options.air)
 
 
 def measure(pcscd: Pcscd, taps: int, air: Air | None = None) -> dict[str, object]:
@@ -79,18 +83,23 @@ def measure(pcscd: Pcscd, taps: int, air: Air | None = None) -> dict[str, object
         hands = stack.enter_context(Hands(pcscd, _cards(), table))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="onecard-bus-")))
         gate = stack.enter_context(LocalBus(load_cast(), folder, FARE))
-        ride = Ride(gate)
+        ride = Ride(gate, taps)
         script = ride.script(hands)
-        before, samples = _resident_mb(), ride.ride(taps)
-        growth = _resident_mb() - before
+        before = _resident_mb()
+        ride.ride(taps // 2)
+        halfway = _resident_mb()
+        ride.ride(taps - taps // 2)
+        after = _resident_mb()
         commits = 2 * _bare_commit(folder, ride.row_bytes)
     figures = {
-        "p50": median(samples),
-        "p99": percentile(samples, 99),
+        "p50": median(ride.samples),
+        "p99": percentile(ride.samples, 99),
         "own_p50": median(ride.own) - commits,
         "own_p99": percentile(ride.own, 99) - commits,
         "commits_bare": commits,
-        "growth_mb": growth,
+        "growth_mb": after - before,
+        "late_growth_mb": after - halfway,
+        "taps_s": sum(ride.samples) / 1000,
     }
     goals = OWN_GOAL
     if table:
@@ -109,13 +118,45 @@ def measure(pcscd: Pcscd, taps: int, air: Air | None = None) -> dict[str, object
     return {"name": "bus", "taps": taps, **rounded, "goals": goals, "holds": holds}
 
 
-class Ride:
-    """One purse that lies on the validator all the time and pays again and again."""
+class Purses:
+    """A card that is another purse at each power-up after it has paid: a queue of passengers, whom
+    the reader takes for one card that stays. See `simulators.cards.Card`."""
 
-    def __init__(self, gate: LocalBus) -> None:
+    def __init__(self, city: TransitCity) -> None:
+        self._city = city
+        self._numbers = itertools.count()
+        self._next()
+
+    @property
+    def atr(self) -> bytes:
+        return self._card.atr
+
+    def power_on(self) -> None:
+        if self._purse.state.seq > PurseOrder.seq:
+            self._next()
+        self._card.power_on()
+
+    def power_off(self) -> None:
+        self._card.power_off()
+
+    def transmit(self, command: bytes) -> bytes:
+        return self._card.transmit(command)
+
+    def _next(self) -> None:
+        order = PurseOrder(card_number=f"3105199{next(self._numbers):012d}")
+        self._purse = self._city.purse(order)
+        self._card = self._city.face(self._purse)
+
+
+class Ride:
+    """Purses that pay at the validator, one after the other. `taps`: how many will be timed."""
+
+    def __init__(self, gate: LocalBus, taps: int) -> None:
         self._gate = gate
         self._reader = TimedReader(gate.reader(Interface.CONTACTLESS))
-        self.own: list[float] = []  # milliseconds of each tap outside of the purse's calls
+        self.samples = _room(taps)  # milliseconds of each tap
+        self.own = _room(taps)  # outside of the purse's calls
+        self._timed = 0
         until(lambda: gate.has_psam, "the product has no transit PSAM")
         event = self._reader.events.get(5.0)
         assert isinstance(event, Presence)
@@ -129,18 +170,17 @@ class Ride:
             raise NoMeasurement(f"a good purse does not pay: {report.reason}")
         self.row_bytes = len(report.record.body) + len(report.record.hash) + len(report.record.mac)
 
-    def ride(self, taps: int) -> list[float]:
-        """Milliseconds of each."""
-        samples: list[float] = []
+    def ride(self, taps: int) -> None:
+        """So many of the timed ones."""
         gc.collect()
-        for _ in range(taps):
+        for number in range(self._timed, self._timed + taps):
             self._reader.seconds = 0.0
             began = time.perf_counter()
             self()
             took = time.perf_counter() - began
-            samples.append(took * 1000)
-            self.own.append((took - self._reader.seconds) * 1000)
-        return samples
+            self.samples[number] = took * 1000
+            self.own[number] = (took - self._reader.seconds) * 1000
+        self._timed += taps
 
     def script(self, hands: Hands) -> Sequence[Exchange]:
         """What purse and PSAM exchange in one tap. Raises `NoMeasurement` when it is not the
@@ -203,11 +243,15 @@ class TimedHandle:
 
 def _cards() -> Mapping[str, tuple[Card, Interface]]:
     city = TransitCity()
-    purse = city.purse(PurseOrder(money=MONEY))
     return {
-        CARD: (city.face(purse), Interface.CONTACTLESS),
+        CARD: (Purses(city), Interface.CONTACTLESS),
         PSAM: (transit_psam(city.psam()), Interface.SAM),
     }
+
+
+def _room(taps: int) -> MutableSequence[float]:
+    """Written before the memory is measured, so that no sample is taken for growth."""
+    return array("d", bytes(8 * taps))
 
 
 def _sum(table: TimeTable, script: Sequence[Exchange], interface: Interface) -> float:

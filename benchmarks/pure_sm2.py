@@ -6,8 +6,8 @@ that it shares no mistake with the libraries. Points are (x, y), None is infinit
 
 from collections.abc import Callable
 
+from benchmarks.pure_sm3 import sm3
 from trust.curve import A, B, G, N, P, signature_der, signature_raw
-from trust.sm3 import sm3
 
 Point = tuple[int, int] | None
 Jacobian = tuple[int, int, int]  # x = X/Z², y = Y/Z³; Z = 0 is infinity

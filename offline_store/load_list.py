@@ -2,8 +2,8 @@
 payload into its file, a delta together with the file of its base.
 
 A polite child process, so that half a million entries neither slow a tap nor grow the daemon. It
-holds some blocks of records at a time, however long the list is. The file is whole and synced when
-the exit status is 0.
+holds some blocks of records at a time, however long the list is, and rests nearly all the time:
+a list is not urgent, a tap is. The file is whole and synced when the exit status is 0.
 """
 
 import sys
@@ -28,6 +28,27 @@ from world.real import RealWorld
 # Bytes between two syncs. The journal's COMMIT may have to wait for what a sync has begun to write,
 # so a list goes to the disk in small pieces.
 _BURST = 512 * 1024
+# Bytes between two rests, some milliseconds of work, and how many times as long each rest is. Being
+# nice is not enough: a tap beside it takes longer, so at most one of twenty may be beside it.
+_PIECE = 32 * 1024
+_REST = 24
+
+
+class _Pace:
+    """Takes a rest after each piece of work, in proportion to how long that took: on a machine that
+    has other things to do it took longer."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._done = 0
+        self._since = world.monotonic()
+
+    def worked(self, size: int) -> None:
+        """`size`: bytes of records."""
+        self._done += size
+        if self._done >= _PIECE:
+            self._world.wait(_REST * (self._world.monotonic() - self._since))
+            self._done, self._since = 0, self._world.monotonic()
 
 
 class _Changes:
@@ -64,7 +85,7 @@ def load(
         if header.list != name or (header.form == "delta") != (base is not None):
             raise Malformed("header")
         before = ListFile(world, base[0], name, base[1]) if base else None
-        writer = ListWriter(target)
+        writer, pace = ListWriter(target), _Pace(world)
         unsynced, at = 0, added.tell()
         for kind in KINDS:
             adds, removes = header.add.get(kind, 0), header.remove.get(kind, 0)
@@ -82,6 +103,7 @@ def load(
                 if unsynced >= _BURST:
                     world.sync_file(target)
                     unsynced = 0
+                pace.worked(len(block) * (size + 1))
         if added.seek(0, 2) != at:
             raise Malformed("more than the header says")
         if writer.sum != header.sum:

@@ -18,7 +18,8 @@ from world import Event, Fault
 T = TypeVar("T")
 Decide = Callable[[Turn], Entry]
 
-WAL_LIMIT = 8 * 1024 * 1024  # bytes; then the checkpoint does not wait for quiet
+# Bytes; then the checkpoint does not wait for quiet. As long as it takes, a tap waits.
+WAL_LIMIT = 2 * 1024 * 1024
 LOOK_AT_WAL = 16  # commits between looks at its size
 
 

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 
 from trust import curve, prepared
 from trust.engine import Sm2Failed, Sm2Unavailable
-from trust.prepared import Base, PreparedKey
+from trust.prepared import Base, PreparedKey, Scratches
 
 SONAMES = ("libcrypto.so.3", "libcrypto.so.4")
 OLDEST = 3  # major version
@@ -76,6 +76,7 @@ class Libcrypto:
             raise Sm2Unavailable(library="libcrypto", cause="built without SM2")
         weakref.finalize(self, self._library.EC_GROUP_free, self._group)
         self._generator: Base | None = None  # made when a first key is prepared
+        self._kept: Scratches | None = None  # made when a first one is wanted
 
     def sign(self, private: bytes, public: bytes, message: bytes, identity: bytes) -> bytes:
         library = self._library
@@ -95,7 +96,9 @@ class Libcrypto:
     def verify(self, public: bytes, message: bytes, der: bytes, identity: bytes) -> bool:
         signature = curve.signature_raw(der)
         group = self._generator.group if self._generator else self._group  # its tables help a bit
-        return prepared.verify(self._library, group, public, message, signature, identity)
+        return prepared.verify(
+            self._library, group, self._scratches, public, message, signature, identity
+        )
 
     def public(self, private: bytes) -> bytes:
         library = self._library
@@ -117,10 +120,16 @@ class Libcrypto:
         """See `trust.engine.QuickEngine`; some milliseconds."""
         if self._generator is None:
             self._generator = Base(self._library)
-        return PreparedKey(self._library, self._generator, public)
+        return PreparedKey(self._library, self._generator, public, self._scratches)
 
     def decompress(self, public: bytes) -> bytes | None:
-        return prepared.decompressed(self._library, self._group, public)
+        return prepared.decompressed(self._library, self._group, self._scratches, public)
+
+    @property
+    def _scratches(self) -> Scratches:
+        if self._kept is None:
+            self._kept = Scratches(self._library, self._group)
+        return self._kept
 
     def _key(self, owned: ExitStack, public: bytes, private: bytes) -> int:
         """An EVP_PKEY, freed with `owned`; the private half copied into libcrypto's memory."""
@@ -195,7 +204,7 @@ def _load() -> ctypes.CDLL:
         try:
             function = getattr(library, name)
         except AttributeError as error:
-            if name == prepared.TABLES:
+            if name in prepared.DISPENSABLE:
                 continue
             raise Sm2Unavailable(library="libcrypto", cause=f"without {name}") from error
         function.restype, function.argtypes = result, arguments

@@ -1,14 +1,19 @@
 """Bytes in, SM3 digest or HMAC-SM3 out (GB/T 32905-2016; HMAC of GB/T 15852.2)."""
 
-from cryptography.hazmat.primitives.hashes import SM3, Hash
+import hashlib
+
+from cryptography.hazmat.primitives.hashes import SM3
 from cryptography.hazmat.primitives.hmac import HMAC
 
 
-def sm3(data: bytes) -> bytes:
-    """The 32-byte digest."""
-    state = Hash(SM3())
-    state.update(data)
-    return state.finalize()
+def sm3(*parts: bytes) -> bytes:
+    """The 32-byte digest of all parts, one behind the other. While a large one is hashed, other
+    threads run."""
+    # By the system's libcrypto, as SM2: in half of the time that `cryptography`'s own one takes.
+    state = hashlib.new("sm3")
+    for part in parts:
+        state.update(part)
+    return state.digest()
 
 
 def hmac_sm3(key: bytes, data: bytes) -> bytes:

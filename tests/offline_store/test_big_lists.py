@@ -376,6 +376,33 @@ def test_building_takes_the_memory_of_blocks_and_not_of_the_list(tmp_path: Path)
     assert sum(sizes) == 5_000
 
 
+class Clocked(RealWorld):
+    """A world in which each look at the clock takes a millisecond, and rests take no time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at = 0.0
+        self.rested = 0.0
+
+    def monotonic(self) -> float:
+        self.at += 0.001
+        return self.at
+
+    def wait(self, seconds: float) -> None:
+        self.at += seconds
+        self.rested += seconds
+
+
+def test_whoever_builds_a_list_rests_for_most_of_the_time(tmp_path: Path) -> None:
+    cards = {number.to_bytes(16): 0 for number in range(20_000)}
+    payload = tmp_path / "long.payload"
+    payload.write_bytes(full_payload(BLACKLIST, {"card": cards}))
+    world = Clocked()
+    load(world, payload, tmp_path / "long.list", BLACKLIST, 1)
+    assert world.rested > 0.5 * world.at
+    assert ListFile(world, tmp_path / "long.list", BLACKLIST, 1).counts == {"card": 20_000}
+
+
 def test_a_list_in_force_takes_the_memory_of_its_fences(tmp_path: Path) -> None:
     entries: Entries = {"card": {random.Random(n).randbytes(16): 0 for n in range(5_000)}}
     lists = installed(tmp_path, full_payload(BLACKLIST, entries))

@@ -1,10 +1,11 @@
-"""SM3 and HMAC-SM3 against the standard's examples and a second library."""
+"""SM3 and HMAC-SM3 against the standard's examples, a second library and plain Python."""
 
 import gmssl_pyx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks import pure_sm3
 from trust.sm3 import hmac_sm3, sm3
 
 
@@ -17,10 +18,16 @@ from trust.sm3 import hmac_sm3, sm3
 )
 def test_examples_of_the_standard(data: bytes, digest: str) -> None:
     assert sm3(data).hex() == digest
+    assert pure_sm3.sm3(data).hex() == digest
 
 
 @given(st.binary(max_size=300), st.binary(max_size=150))
-def test_two_libraries_agree(data: bytes, key: bytes) -> None:
-    assert sm3(data) == gmssl_pyx.sm3_hash(data)
+def test_two_libraries_and_plain_python_agree(data: bytes, key: bytes) -> None:
+    assert sm3(data) == gmssl_pyx.sm3_hash(data) == pure_sm3.sm3(data)
     if key:
         assert hmac_sm3(key, data) == gmssl_pyx.sm3_hmac(key, data)
+
+
+@given(st.lists(st.binary(max_size=100)))
+def test_parts_are_hashed_as_one(parts: list[bytes]) -> None:
+    assert sm3(*parts) == sm3(b"".join(parts))
