@@ -33,7 +33,7 @@ from drivers.contract import (
 from drivers.io.flight import Flight
 from drivers.options import typed
 from drivers.pcsc_lamp import ESCAPE, PcscOptions, escapes
-from drivers.pcsc_state import Seen, half_told, insertions, moves
+from drivers.pcsc_state import Seen, half_told, insertions, moves, still_ahead
 from drivers.pcsc_users import users_of_pcsc
 from world import Fault, Queue, World
 
@@ -177,6 +177,7 @@ class PcscReader:
         self._lamp = typed(binding.options, PcscOptions, device=binding.name).lamp
         self._counters: Counter[str] = Counter()
         self._half_told_since: float | None = None
+        self._seen_since = 0.0  # World.monotonic() of the last new state
         self._lost = 0
 
     @property
@@ -382,21 +383,24 @@ class PcscReader:
         """A new event state of the slot: put what happened into `events`. A state that tells only
         half is not taken over (`doubtful`), so the watcher's next wait returns at once."""
         state &= ~scard.SCARD_STATE_CHANGED
+        now, lacking = self._world.monotonic(), 0
         if half_told(self.seen, state):
-            now = self._world.monotonic()
             if self._half_told_since is None:
                 self._half_told_since = now
             if now - self._half_told_since < HALF_TOLD:
                 return
+            # What had stood for so long lacked nothing, so it is the new state that lacks a move.
+            lacking = int(self._half_told_since - self._seen_since >= HALF_TOLD)
         self._half_told_since = None
-        came = insertions(self.seen, state)
+        came = insertions(self.seen, state, lacking)
         present = bool(state & scard.SCARD_STATE_PRESENT)
         if self.seen.present and (came or not present):
             self._leave()
-        self.seen = Seen(self.seen.attached, state, atr, self.seen.count + came)
+        ahead = lacking or still_ahead(self.seen, state)
+        self.seen = Seen(self.seen.attached, state, atr, self.seen.count + came, ahead)
+        self._seen_since = now
         if came and present:
             self._fault = None
-            now = self._world.monotonic()
             self._events.put(Presence(self.name, self.interface, atr, self.seen.count, now))
 
     def _leave(self) -> None:

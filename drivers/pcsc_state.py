@@ -19,6 +19,7 @@ class Seen:
     state: int = 0  # dwEventState as pcscd gave it
     atr: bytes = b""
     count: int = 0  # insertions since the agent started
+    ahead: int = 0  # 1: the last move is told already, and pcscd has yet to count it
 
     @property
     def present(self) -> bool:
@@ -36,11 +37,17 @@ class Seen:
 
 def moves(before: Seen, state: int) -> int:
     """How often cards came or left between two event states of one pcscd; the counter wraps."""
-    return ((state >> EVENTS) - (before.state >> EVENTS)) & LOW_HALF
+    return max(0, _counted(before, state) - before.ahead)
 
 
-def insertions(before: Seen, state: int) -> int:
-    """How many cards were put in between two event states of one pcscd.
+def still_ahead(before: Seen, state: int) -> int:
+    """`Seen.ahead` of a state that follows."""
+    return before.ahead if not _counted(before, state) else 0
+
+
+def insertions(before: Seen, state: int, lacking: int = 0) -> int:
+    """How many cards were put in between two event states of one pcscd. `lacking`: moves that the
+    new state is known not to count yet.
 
     pcscd changes the presence first and the counter a moment later (eventhandler.c,
     EHStatusHandlerThread), so `before` may lack its last move. A state without a reader carries no
@@ -49,12 +56,16 @@ def insertions(before: Seen, state: int) -> int:
     present = bool(state & scard.SCARD_STATE_PRESENT)
     if not before.state or not before.available:
         return int(present)
-    moved = moves(before, state)
+    moved = moves(before, state) + lacking
     if before.present and not present:
         return max(0, moved - 1) // 2
     if present and not before.present:
         return max(1, (moved + 1) // 2)
     return moved // 2
+
+
+def _counted(before: Seen, state: int) -> int:
+    return ((state >> EVENTS) - (before.state >> EVENTS)) & LOW_HALF
 
 
 def half_told(before: Seen, state: int) -> bool:

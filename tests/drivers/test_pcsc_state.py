@@ -1,10 +1,18 @@
 """The event counter of pcscd tells each insertion, however late we look and where it wraps."""
 
+from collections.abc import Iterator
+from contextlib import suppress
+
 import hypothesis.strategies as st
+import pytest
 from hypothesis import given
 from smartcard import scard
 
+from drivers.contract import Interface, Presence, SlotBinding
+from drivers.pcsc_card import HALF_TOLD, PcscReader
 from drivers.pcsc_state import EVENTS, Seen, half_told, insertions
+from simulators.world import SimWorld
+from world import QueueEmpty
 
 PRESENT, EMPTY = scard.SCARD_STATE_PRESENT, scard.SCARD_STATE_EMPTY
 
@@ -56,3 +64,54 @@ def test_card_after_an_unavailable_reader_is_new(moves: int) -> None:
 
 def test_flags_of_sharing_are_no_insertion() -> None:
     assert insertions(Seen("reader", _state(7)), _state(7) | scard.SCARD_STATE_INUSE) == 0
+
+
+def presences(reader: PcscReader) -> Iterator[Presence]:
+    with suppress(QueueEmpty):
+        while True:
+            event = reader.events.get(0)
+            if isinstance(event, Presence):
+                yield event
+
+
+def told(*looks: tuple[float, int]) -> int:
+    """How many cards a reader tells of that is looked at so: (seconds to wait before, state)."""
+    world = SimWorld(1)
+
+    def watch() -> int:
+        reader = PcscReader(world, SlotBinding("door", "*", Interface.CONTACTLESS, {}))
+        reader.attach("Reader 00 00")
+        for seconds, state in looks:
+            world.wait(seconds)
+            reader.see(state, b"\x3b\x00")
+        assert reader.status().presented == len(list(presences(reader)))
+        return reader.status().presented
+
+    return world.play(watch)
+
+
+LATE = HALF_TOLD + 0.01
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        [],
+        [(0.0, _state(3))],  # counted in the end
+        [(0.0, _state(3, counted=2) | scard.SCARD_STATE_INUSE), (0.1, _state(3))],
+        [(LATE, _state(3, counted=2) | scard.SCARD_STATE_INUSE), (LATE, _state(3))],
+    ],
+)
+def test_a_swap_that_pcscd_is_slow_to_count_is_told_once(then: list[tuple[float, int]]) -> None:
+    half = _state(3, counted=2)
+    assert told((0.0, _state(1)), (5.0, half), (LATE, half), *then) == 2
+
+
+def test_a_first_card_that_pcscd_is_slow_to_count_is_told_once() -> None:
+    assert told((0.0, _state(1, counted=0)), (0.001, _state(1)), (LATE, _state(1))) == 1
+
+
+def test_swaps_go_on_being_told_after_a_slow_one() -> None:
+    half = _state(3, counted=2)
+    looks = ((0.0, _state(1)), (5.0, half), (LATE, half), (1.0, _state(3)), (1.0, _state(5)))
+    assert told(*looks) == 3
