@@ -50,14 +50,18 @@ class Rides:
         fare = paid(event)
         if fare is None or FULL not in event.amounts:
             return prompt
-        prompt = self._by_class(prompt, str(event.detail.get(CONCESSION, "")))
+        concession = str(event.detail.get(CONCESSION, ""))
+        prompt = self._by_class(prompt, concession)
         text = self._texts.prompt("ride", what=prompt.text, fare=_yuan(fare))
         left = _left(event, fare)
         if left is None:
             return replace(prompt, text=text)
-        text = self._texts.prompt("ride-balance", ride=text, balance=_yuan(left))
         low = fare > 0 and left < self._top_up_below
-        return replace(prompt, text=text, voice=TOP_UP if low else prompt.voice)
+        key = "ride-low" if low else "ride-balance"
+        text = self._texts.prompt(key, ride=text, balance=_yuan(left))
+        # A driver has to hear a concession; that the purse is nearly empty its holder can read.
+        voice = TOP_UP if low and not concession else prompt.voice
+        return replace(prompt, text=text, voice=voice)
 
     def _by_class(self, prompt: Prompt, name: str) -> Prompt:
         """The class instead of the words for everybody; lamp and beep only as the city says."""

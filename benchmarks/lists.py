@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 from array import array
-from collections.abc import Callable, MutableSequence, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -42,6 +42,7 @@ WARM: Final = 200  # taps before anything is measured
 LARGE: Final = 5_000_000  # entries
 LOOKUPS: Final = 20_000
 NICE: Final = 10
+MB: Final = 2**20
 
 GOALS: Final = {
     "lookup_p50_max": 0.020,
@@ -59,7 +60,8 @@ def run(arguments: Sequence[str] = ()) -> dict[str, object]:
     product's `View`. `disk_mb_per_million` of the file (10^6 bytes). `build_s`, `build_rss_mb`: the
     child that builds that file. `tap_*`: taps while nothing is swapped; `swap_tap_*`: taps begun
     while a swap was under way. `swap_s`, `delta_s`: medians of a swap, whole and delta.
-    `rss_growth_mb`: what the terminal's process has grown by since it had no blacklist;
+    `rss_growth_mb`: what the terminal's process has grown by since it had no blacklist, without
+    the times of taps that are kept here;
     `swap_peak_mb`: the most that it had grown by meanwhile, with an envelope on its way.
 
     `--swaps N`, `--taps N`, `--entries N` for shorter runs.
@@ -99,6 +101,7 @@ def swapping(folder: Path, swaps: int, taps: int) -> dict[str, float]:
             (terminal.deltas if made_lists.is_delta(version) else terminal.wholes).append(swap.took)
             terminal.swapped += with_swap
             terminal.quiet += without
+        rss += sum(len(kept) * kept.itemsize for kept in (terminal.quiet, terminal.swapped)) / MB
         growth, peak = _memory_mb("VmRSS") - rss, _memory_mb("VmHWM") - rss
     if min(len(terminal.swapped), len(terminal.quiet)) < taps:
         raise NoMeasurement(f"{len(terminal.swapped)} taps while lists were swapped")
@@ -122,8 +125,8 @@ def swapping(folder: Path, swaps: int, taps: int) -> dict[str, float]:
     }
 
 
-def _samples() -> MutableSequence[float]:
-    """Packed, so that they hardly show in the memory that is measured."""
+def _samples() -> "array[float]":
+    """Packed, so that it is known how much of the memory that is measured is theirs."""
     return array("d")
 
 
@@ -132,8 +135,8 @@ class Terminal:
     """Store and lists, put together as `agent.daemon` does it; memory as in `agent.__main__`."""
 
     folder: Path
-    quiet: MutableSequence[float] = field(default_factory=_samples)  # milliseconds
-    swapped: MutableSequence[float] = field(default_factory=_samples)
+    quiet: "array[float]" = field(default_factory=_samples)  # milliseconds
+    swapped: "array[float]" = field(default_factory=_samples)
     wholes: list[float] = field(default_factory=list)  # seconds
     deltas: list[float] = field(default_factory=list)
 
@@ -189,10 +192,10 @@ class Terminal:
         self.store.turn(decide)
         return (time.perf_counter_ns() - began) / 1e6
 
-    def tap_so_often(self, times: int) -> MutableSequence[float]:
+    def tap_so_often(self, times: int) -> "array[float]":
         return array("d", (self.tap() for _ in range(times)))
 
-    def tap_while(self, running: Callable[[], bool]) -> MutableSequence[float]:
+    def tap_while(self, running: Callable[[], bool]) -> "array[float]":
         took = _samples()
         while running():
             took.append(self.tap())

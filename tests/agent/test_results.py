@@ -17,7 +17,7 @@ def test_every_reason_has_a_row_and_no_row_is_without_reason() -> None:
 
 def test_every_row_has_words_in_every_language_and_no_word_is_unused() -> None:
     classes = {said.text for said in spoken().values()}
-    used = {row.text for row in table().values()} | classes | {"ride", "ride-balance"}
+    used = {row.text for row in table().values()} | classes | {"ride", "ride-balance", "ride-low"}
     for language in LANGUAGES:
         assert set(catalogue(language)["prompt"]) == used
 

@@ -82,11 +82,17 @@ def test_a_purse_that_is_nearly_empty_is_told_to_top_up(before: int, fare: int, 
     assert rides().told(PROMPT, event).voice == voice
 
 
+def test_a_concession_is_heard_and_top_up_read() -> None:
+    event = ride(concession="student", confirmed=100, full=200, balance_before=300)
+    told = rides().told(PROMPT, event)
+    assert (told.text, told.voice) == ("学生卡 1.00 元，余额 2.00 元，请充值", "student-card")
+
+
 def test_an_overdraft_shows_below_zero_and_one_that_is_not_known_shows_nothing() -> None:
     def text(before: int) -> str:
         return rides().told(PROMPT, ride(confirmed=200, full=200, balance_before=before)).text
 
-    assert text(50) == "已付 2.00 元，余额 -1.50 元"
+    assert text(50) == "已付 2.00 元，余额 -1.50 元，请充值"
     assert text(0) == "已付 2.00 元"
 
 
