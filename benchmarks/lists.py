@@ -2,8 +2,8 @@
 
 The taps are turns of the product's store, some 170 a second, more than any terminal sees: look-ups
 in the lists, the person's last visit, one event, one COMMIT with FULL. They take turns, swap by
-swap: as many without a swap as there were with one. A swap is all that the terminal does with a list:
-the envelope's signature, the child that builds the file, its syncs, the swap.
+swap: as many without a swap as there were with one. A swap is all that the terminal does with a
+list: the envelope's signature, the child that builds the file, its syncs, the swap.
 """
 
 import argparse
