@@ -29,9 +29,9 @@ from world.real import RealWorld
 # so a list goes to the disk in small pieces.
 _BURST = 512 * 1024
 # Bytes between two rests, some milliseconds of work, and how many times as long each rest is. Being
-# nice is not enough: a tap beside it takes longer, so at most one of twenty may be beside it.
+# nice is not enough: a tap beside it takes longer, so only one of fifty is beside it.
 _PIECE = 32 * 1024
-_REST = 24
+_REST = 49
 
 
 class _Pace:
