@@ -15,8 +15,8 @@ from agent.fares.ride import CONFIRMED, FARE, paid
 from agent.reasons import Reason
 from offline_store.event import Event, Record
 from simulators.demo.riders import Riders, Shows
-from simulators.feed import Feed
-from simulators.site import DOOR, DRAIN_SECONDS, TERMINAL, NotInTime, until
+from simulators.demo.running import TransitRun
+from simulators.site import DOOR, TERMINAL, NotInTime, until
 from simulators.transit.bus import OtherBus
 from simulators.transit.lists import FARES, FULL, LONGITUDE, latitude
 from simulators.transit.site import GREY_AFTER, SCANNER, VALIDATOR, BusSite
@@ -25,7 +25,6 @@ from simulators.vpcd import Faults, Moment, TearAtApdu, TearAtInstruction
 LOST: Final = TearAtInstruction(0x54, Moment.DURING)
 UNSENT: Final = TearAtInstruction(0x54, Moment.BEFORE)
 EARLY: Final = TearAtApdu(1, Moment.BEFORE)
-SPARE: Final = 20.0  # seconds
 MOMENT: Final = 2.1  # seconds: the same account may show a code again
 
 
@@ -191,13 +190,13 @@ class Audience(Protocol):
     def boarded(self, row: Boarded) -> None: ...
 
 
-class BusRun:
+class BusRun(TransitRun):
     """Plays `RUN` on a site."""
 
     def __init__(self, site: BusSite, audience: Audience) -> None:
+        super().__init__(site, GREY_AFTER)
         self._site = site
         self._audience = audience
-        self._feed = Feed(site)
         self._riders = Riders(site)
         self._other = OtherBus(site.transit)
 
@@ -247,9 +246,9 @@ class BusRun:
             "moment": lambda boarding: time.sleep(MOMENT),
             "next-stop": self._drive_on,
             "other-bus": self._ride_elsewhere,
-            "platform-lost": self._lose_platform,
-            "platform-back": self._bring_platform_back,
-            "agent-killed-open": self._kill_agent,
+            "platform-lost": lambda boarding: self._lose_platform(),
+            "platform-back": lambda boarding: self._bring_platform_back(),
+            "agent-killed-open": lambda boarding: self._kill_agent(),
         }
 
     def _drive_on(self, boarding: Boarding) -> None:
@@ -264,37 +263,11 @@ class BusRun:
     def _ride_elsewhere(self, boarding: Boarding) -> None:
         self._other.charge(self._riders.passengers[boarding.who], 300, "20260921080000")
 
-    def _lose_platform(self, boarding: Boarding) -> None:
-        self._site.broker.kill()
-        until(lambda: not self._online(), "the platform was not missed")
-
-    def _bring_platform_back(self, boarding: Boarding) -> None:
-        self._site.broker.start()
-        until(self._online, "the platform is not back")
-
-    def _kill_agent(self, boarding: Boarding) -> None:
-        """SIGKILL while an intent is open."""
-        self._site.agent.kill()
-        self._site.agent.start()
-        until(self._psam_ready, "the transit PSAM is not ready")
-        self._feed.listen()
-
-    def _online(self) -> bool:
-        return bool(self._site.agent.status()["sync"]["state"] == "online")
-
-    def _psam_ready(self) -> bool:
-        return all(not sam["fault"] for sam in self._site.agent.status()["sams"])
-
     # The comparison
 
     def _compare(self, rows: Sequence[Boarded]) -> Outcome:
         site = self._site
-        until(lambda: not self._open(), "what is open does not end as grey", GREY_AFTER + SPARE)
-        until(
-            lambda: site.agent.status()["store"]["unreceipted"] == 0,
-            "the platform has not receipted everything",
-            DRAIN_SECONDS,
-        )
+        self._await_end()
         journal = site.agent.records()
         return Outcome(
             rows=rows,
@@ -305,11 +278,6 @@ class BusRun:
             reader_stack=site.reader_stack,
             broker_pid=site.broker.pid,
         )
-
-    def _open(self) -> bool:
-        events = [record.event() for record in self._site.agent.records()]
-        ended = {event.refers for event in events if event.kind == "payment-end"}
-        return any(event.kind == "intent" and event.seq not in ended for event in events)
 
     def _money(self, rows: Sequence[Boarded], events: Sequence[Event]) -> Money:
         people = self._riders.passengers.values()

@@ -13,8 +13,8 @@ import msgspec
 from agent.clock import CHINA
 from agent.transit.trips import Inside
 from offline_store.event import Record
-from simulators.feed import Feed
-from simulators.site import DRAIN_SECONDS, TERMINAL, NotInTime, until
+from simulators.demo.running import TransitRun
+from simulators.site import TERMINAL, NotInTime, until
 from simulators.transit.bus import Passenger
 from simulators.transit.city import PurseOrder, blank_records
 from simulators.transit.metro import CITY, record
@@ -24,7 +24,6 @@ from world.real import RealWorld
 
 LOST: Final = TearAtInstruction(0x54, Moment.DURING)
 UNSENT: Final = TearAtInstruction(0x54, Moment.BEFORE)
-SPARE: Final = 20.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -160,13 +159,13 @@ class Audience(Protocol):
     def passed(self, row: Passed) -> None: ...
 
 
-class MetroRun:
+class MetroRun(TransitRun):
     """Plays `RUN` on a site."""
 
     def __init__(self, site: MetroSite, audience: Audience) -> None:
+        super().__init__(site, GREY_AFTER)
         self._site = site
         self._audience = audience
-        self._feed = Feed(site)
         self.people = {
             who: self._issued(number, holder)
             for number, (who, holder) in enumerate(HOLDERS.items(), start=1)
@@ -223,37 +222,11 @@ class MetroRun:
             "agent-killed-open": self._kill_agent,
         }
 
-    def _lose_platform(self) -> None:
-        self._site.broker.kill()
-        until(lambda: not self._online(), "the platform was not missed")
-
-    def _bring_platform_back(self) -> None:
-        self._site.broker.start()
-        until(self._online, "the platform is not back")
-
-    def _kill_agent(self) -> None:
-        """SIGKILL while an intent is open."""
-        self._site.agent.kill()
-        self._site.agent.start()
-        until(self._psam_ready, "the transit PSAM is not ready")
-        self._feed.listen()
-
-    def _online(self) -> bool:
-        return bool(self._site.agent.status()["sync"]["state"] == "online")
-
-    def _psam_ready(self) -> bool:
-        return all(not sam["fault"] for sam in self._site.agent.status()["sams"])
-
     # The comparison
 
     def _compare(self, rows: Sequence[Passed]) -> Outcome:
         site = self._site
-        until(lambda: not self._open(), "what is open does not end as grey", GREY_AFTER + SPARE)
-        until(
-            lambda: site.agent.status()["store"]["unreceipted"] == 0,
-            "the platform has not receipted everything",
-            DRAIN_SECONDS,
-        )
+        self._await_end()
         journal = site.agent.records()
         events = [row.event() for row in journal]
         debited = {
@@ -275,11 +248,6 @@ class MetroRun:
             reader_stack=site.reader_stack,
             broker_pid=site.broker.pid,
         )
-
-    def _open(self) -> bool:
-        events = [row.event() for row in self._site.agent.records()]
-        ended = {event.refers for event in events if event.kind == "payment-end"}
-        return any(event.kind == "intent" and event.seq not in ended for event in events)
 
 
 def _made(person: Passenger) -> Sequence[int]:
