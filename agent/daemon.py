@@ -147,8 +147,7 @@ class Agent:
         """Take new settings and their language; people notice a moment without readers.
 
         Raises `NeedsRestart`, driver and key store faults, those of mapping files and of record
-        tables; then the old
-        settings are in force.
+        tables; then the old settings are in force.
         """
         before, after = _fixed(self._settings), _fixed(settings)
         changed = [key for key in before if before[key] != after[key]]
