@@ -3,7 +3,7 @@
 from rich import box
 from rich.table import Table
 
-from simulators.demo.stage import StageScreen
+from simulators.demo.stage import StageScreen, compared
 from simulators.demo.window import Outcome, Row
 
 COLUMNS = {"person": 8, "shows": 22, "decided": 20, "way": 9, "at-platform": 8}  # widths
@@ -35,13 +35,7 @@ class CounterScreen(StageScreen):
             "rows": [_data(outcome, row) for row in outcome.rows],
             "visits": len(outcome.rows),
             "disclosures": outcome.disclosures,
-            "journal_rows": len(outcome.journal),
-            "platform_rows": len(outcome.platform),
-            "equal_hashes": outcome.same,
-            "chain_whole": outcome.whole,
-            "reader_stack": outcome.reader_stack,
-            "broker_pid": outcome.broker_pid,
-            "good": outcome.good,
+            **compared(outcome),
         }
         self._context.show(data, lambda console: self._table(outcome))
 

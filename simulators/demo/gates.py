@@ -5,7 +5,7 @@ from agent.reasons import Reason
 from agent.transit.build import make_results
 from config.load import load
 from simulators.demo.metro import Outcome, Passed
-from simulators.demo.stage import StageScreen
+from simulators.demo.stage import StageScreen, compared
 from simulators.transit.metro_site import MetroSite
 from world.real import RealWorld
 
@@ -48,13 +48,7 @@ class GatesScreen(StageScreen):
             "confirmed_fen": outcome.confirmed,
             "grey_debited_fen": outcome.grey,
             "money_equal": outcome.equal,
-            "journal_rows": len(outcome.journal),
-            "platform_rows": len(outcome.platform),
-            "equal_hashes": outcome.same,
-            "chain_whole": outcome.whole,
-            "reader_stack": outcome.reader_stack,
-            "broker_pid": outcome.broker_pid,
-            "good": outcome.good,
+            **compared(outcome),
         }
         self._context.show(data, lambda console: self._lines(outcome))
 

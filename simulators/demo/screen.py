@@ -7,7 +7,7 @@ from agent.cli.context import Context
 from agent.reasons import Reason
 from agent.results import Results
 from simulators.demo.morning import Outcome, Row
-from simulators.demo.stage import StageScreen
+from simulators.demo.stage import StageScreen, compared
 
 COLUMNS = {"person": 8, "expected": 21, "decided": 21, "took": 6, "at-platform": 8}  # widths
 
@@ -38,13 +38,7 @@ class Screen(StageScreen):
         data = {
             "rows": [_data(outcome, row) for row in outcome.rows],
             "taps": len(outcome.rows),
-            "journal_rows": len(outcome.journal),
-            "platform_rows": len(outcome.platform),
-            "equal_hashes": outcome.same,
-            "chain_whole": outcome.whole,
-            "reader_stack": outcome.reader_stack,
-            "broker_pid": outcome.broker_pid,
-            "good": outcome.good,
+            **compared(outcome),
         }
         self._context.show(data, lambda console: self._tables(outcome))
 

@@ -22,7 +22,29 @@ class Compared(Protocol):
     def same(self) -> bool: ...
 
     @property
+    def whole(self) -> bool: ...
+
+    @property
+    def reader_stack(self) -> str: ...
+
+    @property
+    def broker_pid(self) -> int: ...
+
+    @property
     def good(self) -> bool: ...
+
+
+def compared(outcome: Compared) -> dict[str, object]:
+    """What every scene ends with, for `--json`."""
+    return {
+        "journal_rows": len(outcome.journal),
+        "platform_rows": len(outcome.platform),
+        "equal_hashes": outcome.same,
+        "chain_whole": outcome.whole,
+        "reader_stack": outcome.reader_stack,
+        "broker_pid": outcome.broker_pid,
+        "good": outcome.good,
+    }
 
 
 class StageScreen:

@@ -5,7 +5,7 @@ from agent.reasons import Reason
 from agent.transit.build import make_results
 from config.load import load
 from simulators.demo.bus import Boarded, Outcome
-from simulators.demo.stage import StageScreen
+from simulators.demo.stage import StageScreen, compared
 from simulators.transit.site import BusSite
 from world.real import RealWorld
 
@@ -54,13 +54,7 @@ class ValidatorScreen(StageScreen):
             "by_code_due_fen": money.codes_due,
             "trip_summaries_fen": money.shifts,
             "money_equal": money.equal,
-            "journal_rows": len(outcome.journal),
-            "platform_rows": len(outcome.platform),
-            "equal_hashes": outcome.same,
-            "chain_whole": outcome.whole,
-            "reader_stack": outcome.reader_stack,
-            "broker_pid": outcome.broker_pid,
-            "good": outcome.good,
+            **compared(outcome),
         }
         self._context.show(data, lambda console: self._lines(outcome))
 
