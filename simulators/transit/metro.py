@@ -5,7 +5,7 @@ for which the table has none.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from agent.fares.ride import ENTRY, Journey, TripEnd
@@ -34,35 +34,36 @@ LINES_LIST: Final = json.dumps(
         ],
     }
 ).encode()
-FARES_LIST: Final = json.dumps(
-    {
-        "form": 1,
-        "list": "fares",
-        "cities": [CITY],
-        "windows": [{"name": "early", "begins": "05:00", "ends": "07:00"}],
-        "tables": [
-            {
-                "kind": "distance",
-                "name": "metro",
-                "lines": list(LINES),
-                "zones": {"M11": "a", "M12": "a", "M13": "b", "M14": "c", "M21": "b"},
-                "amounts": {
-                    "a": {"a": 200, "b": 300, "c": 500},
-                    "b": {"b": 200, "c": 300},
-                    "c": {"c": 200},
-                    "M22": {"a": 400, "b": 300, "c": 600},
-                },
-            }
-        ],
-        "card_types": {"02": "student", "03": "senior"},
-        "concessions": [
-            {"name": "student", "percent": 50},
-            {"name": "senior", "percent": 0},
-        ],
-        "discounts": [{"name": "early-bird", "when": ["early"], "percent": 50}],
-        "transfers": [{"name": "again", "minutes": 90, "same_line": True, "off": 100}],
-    }
-).encode()
+FARES: Final[Mapping[str, object]] = {
+    "form": 1,
+    "list": "fares",
+    "cities": [CITY],
+    "windows": [{"name": "early", "begins": "05:00", "ends": "07:00"}],
+    "tables": [
+        {
+            "kind": "distance",
+            "name": "metro",
+            "lines": list(LINES),
+            "zones": {"M11": "a", "M12": "a", "M13": "b", "M14": "c", "M21": "b"},
+            "amounts": {
+                "a": {"a": 200, "b": 300, "c": 500},
+                "b": {"b": 200, "c": 300},
+                "c": {"c": 200},
+                "M22": {"a": 400, "b": 300, "c": 600},
+            },
+        }
+    ],
+    "card_types": {"02": "student", "03": "senior"},
+    "concessions": [
+        {"name": "student", "percent": 50},
+        {"name": "senior", "percent": 0},
+    ],
+    "discounts": [{"name": "early-bird", "when": ["early"], "percent": 50}],
+    "transfers": [{"name": "again", "minutes": 90, "same_line": True, "off": 100}],
+}
+FARES_LIST: Final = json.dumps(FARES).encode()
+# A ride costs the same at any hour, so that what runs by the real clock knows its amounts.
+ANY_HOUR_FARES_LIST: Final = json.dumps({**FARES, "windows": [], "discounts": []}).encode()
 
 
 def metro_rules(versions: dict[str, int] | None = None) -> Rules:

@@ -9,13 +9,13 @@ from simulators.cards.transit_psam import transit_psam
 from simulators.people import Cast
 from simulators.site import DOOR, DOOR_OUT, PSAM, Site
 from simulators.transit.city import TransitCity
-from simulators.transit.metro import CITY, FARES_LIST, INSTITUTION, LINES_LIST, OPERATOR
+from simulators.transit.metro import ANY_HOUR_FARES_LIST, CITY, INSTITUTION, LINES_LIST, OPERATOR
 
 STATION, LINE = "M13", "M1"
 LONGEST: Final = 240  # minutes
 GREY_AFTER: Final = 12.0  # seconds
 GATES: Final = {"in": ("entry", DOOR), "out": ("exit", DOOR_OUT)}  # lane → reader, its slot
-PUBLISHED: Final = {"fares": FARES_LIST, "lines": LINES_LIST}
+PUBLISHED: Final = {"fares": ANY_HOUR_FARES_LIST, "lines": LINES_LIST}
 
 
 class MetroSite(Site):
