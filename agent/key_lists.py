@@ -17,6 +17,7 @@ from msgspec import Meta
 from trust import curve
 from trust.envelope import Envelope
 from world import Fault, World
+from world.foreign import Undecodable, decoded
 
 MINISTRY_ROOTS: Final = "ministry-roots"  # by CA key index: who signs three-level certificates
 MINISTRY_ISSUERS: Final = "ministry-issuers"  # by issuer key id: who signs two-level codes
@@ -134,19 +135,19 @@ class KeyLists:
     def _read(self, name: str) -> tuple[int, Keys] | None:
         try:
             with self._world.open(self._file(name), "rb") as file:
-                stored = msgspec.json.decode(file.read(), type=_Stored)
+                stored = decoded(file.read(), _Stored)
             return stored.version, _decoded(name, bytes(stored.payload))
-        except (FileNotFoundError, msgspec.MsgspecError, UnicodeDecodeError, KeyListMalformed):
+        except (FileNotFoundError, Undecodable, KeyListMalformed):
             return None
 
     def _read_floor(self) -> dict[str, int]:
         try:
             with self._world.open(self._file(_FLOOR), "rb") as file:
-                return msgspec.json.decode(file.read(), type=dict[str, int])
+                return decoded(file.read(), dict[str, int])
         except FileNotFoundError:
             return {}
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise KeyListMalformed(list=_FLOOR, cause="damaged") from error
+        except Undecodable as fault:
+            raise KeyListMalformed(list=_FLOOR, cause="damaged") from fault
 
     def _file(self, name: str) -> Path:
         return self._directory / f"keys-{name}.json"
@@ -155,9 +156,9 @@ class KeyLists:
 def _decoded(name: str, payload: bytes) -> Keys:
     """Raises `KeyListMalformed`."""
     try:
-        said = msgspec.json.decode(payload, type=_Payload)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise KeyListMalformed(list=name, cause="form") from error
+        said = decoded(payload, _Payload)
+    except Undecodable as fault:
+        raise KeyListMalformed(list=name, cause="form") from fault
     if (said.form, said.list) != (FORM, name):
         raise KeyListMalformed(list=name, cause="form")
     keys = {

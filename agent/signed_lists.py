@@ -18,6 +18,7 @@ from offline_store.faults import ListNotLoaded, ListRolledBack, ListUnreadable
 from trust.envelope import Envelope
 from trust.sm3 import sm3
 from world import Fault, World
+from world.foreign import Undecodable, decoded
 
 T = TypeVar("T")
 UNFIT_STATUS = 65  # EX_DATAERR of a child
@@ -153,11 +154,11 @@ class SignedList(Generic[T]):
     def _read_kept(self) -> _Kept:
         try:
             with self._world.open(self._state_file(), "rb") as file:
-                kept = msgspec.json.decode(file.read(), type=_Kept)
+                kept = decoded(file.read(), _Kept)
         except FileNotFoundError:
             return _Kept(0, {})
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise ListUnreadable(list=self._name, cause="damaged") from error
+        except Undecodable as fault:
+            raise ListUnreadable(list=self._name, cause="damaged") from fault
         if not all(version.isdecimal() for version in kept.digests):
             raise ListUnreadable(list=self._name, cause="damaged")
         return kept
@@ -207,6 +208,6 @@ class EveryList:
 def load_json(payload: bytes, shape: type[T]) -> T:
     """A payload that is one JSON object. Raises `Unfit`, with the path of what is wrong."""
     try:
-        return msgspec.json.decode(payload, type=shape)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise Unfit(str(error)[:200]) from error
+        return decoded(payload, shape)
+    except Undecodable as fault:
+        raise Unfit(str(fault.facts["problem"])[:200]) from fault

@@ -6,7 +6,6 @@ HSM.
 """
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -14,6 +13,7 @@ from typing import Final
 from apdu.files import PIN, Access, Application, ElementaryFile
 from apdu.keys import IRK, KEYS, RKSSSE, Key, KeyUnknown, key_address
 from world import Fault
+from world.foreign import Undecodable, document
 
 KEY_NAME = re.compile(r"(?P<kind>RK|UK|LK)(?P<number>\d?)(?P<application>SSSE|DF0[1-9])")
 FILE_NAME = re.compile(r"(SSSE|DF0[1-9])/EF[0-9A-F]{2}")
@@ -65,9 +65,9 @@ class CityKeys:
         """From the tables `[kids]`, `[addresses]`, `[psam_ids]`, `[psam_usages]`, `[writes]`, each
         of which may be missing. Raises `CityKeysFault`."""
         try:
-            tables = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise CityKeysFault(table="", entry="", reason="syntax") from error
+            tables = document(text)
+        except Undecodable as fault:
+            raise CityKeysFault(table="", entry="", reason="syntax") from fault
         for name, table in tables.items():
             if name not in TABLES or not isinstance(table, dict):
                 raise CityKeysFault(table=name, entry="", reason="unknown-table")

@@ -7,7 +7,7 @@ answers in order of time (docs/traces.md).
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Final, Literal, TypeVar
+from typing import Annotated, Final, Literal, TypeVar, cast
 
 import msgspec
 from msgspec import Meta
@@ -18,6 +18,7 @@ from apdu.channel import Channel, Transport
 from apdu.keys import IRK, RKSSSE, STK, Key
 from apdu.redaction import Redactor, pin_command
 from world import Fault
+from world.foreign import Undecodable, decoded
 
 VERSION: Final = 1
 LARGEST: Final = 4 << 20  # bytes of a file
@@ -83,8 +84,6 @@ class KeyAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="ke
 
 
 Line = Exchange | KeyAnswer
-_HEADER: Final = msgspec.json.Decoder(Header)
-_LINE: Final[msgspec.json.Decoder[Line]] = msgspec.json.Decoder(Line)
 
 
 @dataclass(frozen=True)
@@ -107,16 +106,17 @@ def parse(raw: bytes) -> Trace:
     if len(raw) > LARGEST:
         raise TraceMalformed(line=1, problem=f"> {LARGEST} bytes")
     first, *rest = raw.splitlines() or [b""]
-    header = _decoded(first, _HEADER, 1)
-    lines = [_decoded(line, _LINE, number) for number, line in enumerate(rest, 2) if line.strip()]
+    header = _decoded(first, Header, 1)
+    kinds = cast("type[Line]", Line)
+    lines = [_decoded(line, kinds, number) for number, line in enumerate(rest, 2) if line.strip()]
     return Trace(header, lines)
 
 
-def _decoded(line: bytes, decoder: msgspec.json.Decoder[T], number: int) -> T:
+def _decoded(line: bytes, shape: type[T], number: int) -> T:
     try:
-        return decoder.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise TraceMalformed(line=number, problem=str(error)) from error
+        return decoded(line, shape)
+    except Undecodable as fault:
+        raise TraceMalformed(line=number, problem=fault.facts["problem"]) from fault
 
 
 class Recorder:

@@ -21,6 +21,7 @@ import msgspec
 
 from offline_store.list_form import BLOCK, KEY_SIZE, KINDS, Counts, Kind
 from world import World
+from world.foreign import Undecodable, decoded
 
 MAGIC = b"OCL2"
 REACH = 11  # bytes behind a range's reason
@@ -143,9 +144,9 @@ def _footer(file: IO[bytes]) -> tuple[Footer, int]:
         raise Damaged("checksum")
     file.seek(end)
     try:
-        return msgspec.json.decode(file.read(length), type=Footer), end
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise Damaged("footer") from error
+        return decoded(file.read(length), Footer), end
+    except Undecodable as fault:
+        raise Damaged("footer") from fault
 
 
 def _checksum(file: IO[bytes], size: int) -> int:

@@ -30,6 +30,8 @@ from typing import IO, Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from world.foreign import Undecodable, decoded
+
 Kind = Literal["card", "number", "person", "transit", "range", "issuer"]
 KINDS: tuple[Kind, ...] = ("card", "number", "person", "transit", "range", "issuer")
 KEY_SIZE: Mapping[Kind, int] = {
@@ -214,9 +216,9 @@ def read_header(source: IO[bytes]) -> Header:
     """Raises `Malformed`."""
     line = source.readline(LONGEST_HEADER)
     try:
-        header = msgspec.json.decode(line, type=Header)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise Malformed("header") from error
+        header = decoded(line, Header)
+    except Undecodable as fault:
+        raise Malformed("header") from fault
     allowed = {*KINDS_OF.get(header.list, ())}
     if not line.endswith(b"\n") or not {*header.add, *header.remove} <= allowed:
         raise Malformed("header")

@@ -40,6 +40,7 @@ from offline_store.list_form import (
 )
 from trust.envelope import Envelope
 from world import World
+from world.foreign import Undecodable, decoded
 
 _LOADING_TIME = 900.0  # seconds
 _NICE = 10
@@ -259,11 +260,11 @@ class Lists:
     def _read_floor(self) -> dict[str, int]:
         try:
             with self._world.open(self._directory / "versions.json", "rb") as file:
-                return msgspec.json.decode(file.read(), type=dict[str, int])
+                return decoded(file.read(), dict[str, int])
         except FileNotFoundError:
             return {}
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise ListUnreadable(list="versions.json", cause="damaged") from error
+        except Undecodable as fault:
+            raise ListUnreadable(list="versions.json", cause="damaged") from fault
 
     def _file(self, name: str, version: int) -> Path:
         return self._directory / f"{name}-{version}{_SUFFIX}"

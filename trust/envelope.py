@@ -26,6 +26,7 @@ from msgspec import Meta
 from trust.sm2 import Sm2
 from trust.sm3 import sm3
 from world import Fault
+from world.foreign import Undecodable, decoded
 
 MAGIC = b"OCE1"
 LARGEST = 16 * 1024 * 1024  # bytes, all in all
@@ -234,9 +235,9 @@ def _split(raw: bytes) -> tuple[str, bytes, bytes]:
 def _manifest(issuer: str, statement: bytes, payload: bytes) -> Manifest:
     """The signed manifest, if it is one and describes this payload."""
     try:
-        said = msgspec.json.decode(statement, type=_Statement)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise EnvelopeMalformed(part="manifest") from error
+        said = decoded(statement, _Statement)
+    except Undecodable as fault:
+        raise EnvelopeMalformed(part="manifest") from fault
     if said.size != len(payload) or said.digest != sm3(payload).hex():
         raise EnvelopeMalformed(part="payload")
     return Manifest(issuer=issuer, **msgspec.structs.asdict(said))

@@ -24,6 +24,7 @@ from agent.signin import SignInOff, SignInOpen
 from agent.staff import StaffNeeded
 from offline_store.event import Record
 from world import Fault
+from world.foreign import Undecodable, decoded
 
 VERSION = 1
 PAGE = 200  # records in one answer
@@ -240,9 +241,9 @@ async def _body(request: Request, shape: type[B]) -> B:
         if len(raw) > LARGEST_BODY:
             raise BadBody(problem=f"> {LARGEST_BODY} bytes")
     try:
-        return msgspec.json.decode(raw, type=shape)
-    except msgspec.DecodeError as error:
-        raise BadBody(problem=str(error)) from error
+        return decoded(raw, shape)
+    except Undecodable as fault:
+        raise BadBody(problem=fault.facts["problem"]) from fault
 
 
 def _json(body: dict[str, Any], status: int = 200) -> Response:

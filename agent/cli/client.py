@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from world import Fault, World
+from world.foreign import Undecodable, decoded
 
 PATIENCE = 10.0  # seconds; the daemon answers in milliseconds when it is well
 
@@ -28,6 +29,12 @@ class DaemonRefused(Fault):
     """The daemon answered with an error; its own sentence is shown."""
 
     code = "daemon.refused"
+
+
+class DaemonUnclear(Fault):
+    """What came from the socket is no answer of an agent. Fact: `socket`."""
+
+    code = "daemon.unclear"
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -51,7 +58,8 @@ class Client:
         self._path = path
 
     def get(self, route: str, query: Mapping[str, str | int] | None = None) -> dict[str, Any]:
-        """The JSON answer of a route. Raises `DaemonAbsent`, `DaemonDenied`, `DaemonRefused`."""
+        """The JSON answer of a route. Raises `DaemonAbsent`, `DaemonDenied`, `DaemonRefused`,
+        `DaemonUnclear`."""
         return self._answer(f"{route}?{urlencode(query)}" if query else route)
 
     def post(self, route: str, body: Mapping[str, object]) -> dict[str, Any]:
@@ -60,7 +68,11 @@ class Client:
 
     def _answer(self, route: str, sent: bytes | None = None) -> dict[str, Any]:
         response = self._request(route, PATIENCE, sent)
-        body = cast(dict[str, Any], msgspec.json.decode(response.read()))
+        try:
+            told = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise DaemonAbsent(socket=self._path) from error
+        body = self._object(told)
         if response.status != 200:
             raise DaemonRefused(error=str(body.get("sentence") or body.get("error")))
         return body
@@ -78,7 +90,13 @@ class Client:
                 return
             if not line:
                 return
-            yield msgspec.json.decode(line) if line.strip() else {}
+            yield self._object(line) if line.strip() else {}
+
+    def _object(self, raw: bytes) -> dict[str, Any]:
+        try:
+            return decoded(raw, dict[str, Any])
+        except Undecodable as fault:
+            raise DaemonUnclear(socket=self._path) from fault
 
     def _request(
         self, route: str, patience: float, body: bytes | None = None

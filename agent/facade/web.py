@@ -27,6 +27,7 @@ from agent.facade.errors import told
 from agent.facade.faults import ClientUnknown, FacadeFault, TooManyCallers
 from config.model import FacadeClient
 from world import Fault
+from world.foreign import Undecodable, decoded
 
 LARGEST = 64 * 1024  # bytes of a body or message
 BODY_WITHIN = 2.0  # seconds
@@ -228,8 +229,8 @@ async def _body(request: Request) -> Sequence[str]:
 def _decoded(raw: bytes, shape: type[E]) -> E:
     """Raises `Refused`."""
     try:
-        return msgspec.json.decode(raw, type=shape)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        return decoded(raw, shape)
+    except Undecodable:
         # The cause would show what was sent.
         raise Refused(400, '{"func": "…", "in": ["…"]}') from None
 

@@ -10,6 +10,7 @@ import msgspec
 
 from agent.journey.lines import Direction
 from world import World
+from world.foreign import Undecodable, decoded
 
 NAME = "journey.json"
 
@@ -45,8 +46,8 @@ class MemoryFile:
         """What was kept; nothing where there is none, or it is broken. Raises `OSError`."""
         try:
             with self._world.open(self._path, "rb") as file:
-                return msgspec.json.decode(file.read(), type=Memory)
-        except (FileNotFoundError, msgspec.MsgspecError, UnicodeDecodeError):
+                return decoded(file.read(), Memory)
+        except (FileNotFoundError, Undecodable):
             return Memory()
 
     def write(self, memory: Memory) -> None:

@@ -19,6 +19,7 @@ from agent.standing.mapping import Answer, Mapping, Moment, Request, Subject, Ti
 from agent.standing.signing import Signer, in_order
 from offline_store.event import NOT_ASKED
 from sync.contract.services import Standing, StatusAnswer, StatusRequest
+from world.foreign import Undecodable, decoded
 
 UNKNOWN: Final = "unknown"
 UNLISTED: Final = "unlisted"
@@ -150,8 +151,8 @@ class Wire:
 
     def _document(self, raw: bytes, part: str) -> object:
         try:
-            return msgspec.json.decode(raw)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return decoded(raw, object, strict=False)  # a province's own ways are no fault
+        except Undecodable:
             raise self._malformed(part) from None  # what it says may hold what was sent
 
     def _text(self, document: object, path: str) -> str:

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from world import Fault
+from world.foreign import Undecodable, document
 
 ANYWHERE: Final = "*"  # a table for every city that has none of its own
 NATIONAL: Final = "national.toml"
@@ -178,8 +179,11 @@ class _National(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 def parse(name: str, text: str) -> Layout:
     """One table. Raises `LayoutFault`."""
     try:
-        layout = msgspec.toml.decode(text, type=Layout)
-    except msgspec.MsgspecError as error:  # syntax and types; the text names places, not contents
+        layout = msgspec.convert(document(text), Layout)
+    except Undecodable as fault:
+        reason = str(fault.facts["problem"])
+        raise LayoutFault(layout=name, field="", reason=reason[:120]) from fault
+    except msgspec.ValidationError as error:  # its text names places, not contents
         raise LayoutFault(layout=name, field="", reason=str(error)[:120]) from error
     layout.check()
     if layout.industry is None or not layout.cities:

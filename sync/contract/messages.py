@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from sync.faults import MessageMalformed, MessageTooLarge
+from world.foreign import Undecodable, decoded
 
 MAX_ITEMS = 50
 MAX_BODY = 64 * 1024  # bytes of one event's text
@@ -226,7 +227,7 @@ def _decode_small(message: str, payload: bytes, shape: type[T]) -> T:
 
 def _decode(message: str, payload: bytes, shape: type[T]) -> T:
     try:
-        return msgspec.json.decode(payload, type=shape)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        # Not msgspec's own words: they may quote what stands in the payload.
-        raise MessageMalformed(message=message, cause=type(error).__name__) from error
+        return decoded(payload, shape)
+    except Undecodable as fault:
+        # Not the fault's own words: they may quote what stands in the payload.
+        raise MessageMalformed(message=message, cause="form") from fault

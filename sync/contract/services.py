@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from sync.contract.messages import Part
 from sync.faults import MessageMalformed, MessageTooLarge
+from world.foreign import Undecodable, decoded
 
 Service = Literal["hsm", "status", "code", "sign-in"]
 SERVICES: tuple[Service, ...] = ("hsm", "status", "code", "sign-in")
@@ -156,6 +157,6 @@ def decode(payload: bytes, shape: type[P]) -> P:
     if len(payload) > MAX_SERVICE:
         raise MessageTooLarge(message=name, limit=MAX_SERVICE)
     try:
-        return msgspec.json.decode(payload, type=shape)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise MessageMalformed(message=name, cause=type(error).__name__) from None
+        return decoded(payload, shape)
+    except Undecodable:
+        raise MessageMalformed(message=name, cause="form") from None

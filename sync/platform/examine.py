@@ -16,6 +16,7 @@ from sync.contract import messages
 from sync.contract.messages import Item
 from sync.contract.topics import Place
 from world import Fault
+from world.foreign import Undecodable, decoded
 
 Reason = Literal["oversized", "hash", "event", "foreign", "place", "unreadable", "conflict"]
 
@@ -64,8 +65,8 @@ def _row(place: Place, epoch: str, item: Item) -> Sound | Poisoned:
     if body_hash(item.body) != item.hash:
         return Poisoned(item.seq, "hash", raw)
     try:
-        event = msgspec.json.decode(item.body, type=Event)
-    except (msgspec.MsgspecError, RecursionError):
+        event = decoded(item.body, Event)
+    except Undecodable:
         return Poisoned(item.seq, "event", raw)
     if event.terminal != place.terminal:
         return Poisoned(item.seq, "foreign", raw)

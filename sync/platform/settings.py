@@ -1,6 +1,5 @@
 """The platform's settings, as they stand in its TOML file."""
 
-import tomllib
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +8,7 @@ from msgspec import Meta
 
 from config.model import Positive, Settings, Sync
 from world import Fault, World
+from world.foreign import Undecodable, document
 
 
 class PlatformConfig(Fault):
@@ -34,9 +34,11 @@ def load(world: World, path: Path) -> PlatformSettings:
     """Read a TOML file. Raises `PlatformConfig`."""
     try:
         with world.open(path, "rb") as file:
-            found = tomllib.load(file)
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            found = document(file.read().decode())
+    except (OSError, UnicodeDecodeError) as error:
         raise PlatformConfig(file=str(path), cause=str(error)) from error
+    except Undecodable as fault:
+        raise PlatformConfig(file=str(path), cause=fault.facts["problem"]) from fault
     try:
         return msgspec.convert(found, PlatformSettings)
     except msgspec.ValidationError as error:

@@ -20,6 +20,7 @@ from agent.key_lists import (
     key_list_payload,
 )
 from simulators.transit.codes import ISSUER, ROOT, Phones
+from tests.hostile import HOSTILE_JSON
 from trust.envelope import Envelope, Manifest, Opener, seal
 from trust.sm2 import sm2
 from world.real import RealWorld
@@ -69,8 +70,9 @@ def test_an_older_version_never_comes_back_even_when_the_file_is_damaged(tmp_pat
     assert damaged.keys(MINISTRY_ROOTS) == ROOTS
 
 
-def test_versions_that_cannot_be_known_are_told(tmp_path: Path) -> None:
-    (tmp_path / "keys-versions.json").write_bytes(b"[")
+@pytest.mark.parametrize("kept", [b"[", *HOSTILE_JSON.values()], ids=range(1 + len(HOSTILE_JSON)))
+def test_versions_that_cannot_be_known_are_told(tmp_path: Path, kept: bytes) -> None:
+    (tmp_path / "keys-versions.json").write_bytes(kept)
     with pytest.raises(KeyListMalformed):
         KeyLists(RealWorld(), tmp_path)
 
@@ -95,7 +97,11 @@ def changed(**changes: object) -> bytes:
         changed(index=-1),
         changed(expires="never"),
         changed(more=1),
+        changed(expires=2**63),
+        PAYLOAD.replace(b'"form":1', b'"form":1,"form":1'),
+        *HOSTILE_JSON.values(),
     ],
+    ids=lambda payload: payload[:40].decode(errors="replace"),
 )
 def test_what_is_no_list_of_keys_changes_nothing(tmp_path: Path, payload: bytes) -> None:
     lists = KeyLists(RealWorld(), tmp_path)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.hostile import HOSTILE_JSON
 from trust import envelope as module
 from trust.envelope import (
     LARGEST,
@@ -259,6 +260,18 @@ def test_a_signed_manifest_that_lacks_something_is_malformed(key: str) -> None:
 def test_a_signed_manifest_of_any_bytes_is_malformed(statement: bytes) -> None:
     with pytest.raises(EnvelopeMalformed):
         opened(signed_statement(statement))
+
+
+@pytest.mark.parametrize("name", HOSTILE_JSON)
+def test_a_signed_manifest_of_hostile_json_is_malformed(name: str) -> None:
+    with pytest.raises(EnvelopeMalformed):
+        opened(signed_statement(HOSTILE_JSON[name][: module.LONGEST_MANIFEST]))
+
+
+def test_a_signed_manifest_that_two_readers_read_differently_is_malformed() -> None:
+    twice = msgspec.json.encode(GOOD).replace(b'"version":7', b'"version":7,"version":7')
+    with pytest.raises(EnvelopeMalformed):
+        opened(signed_statement(twice))
 
 
 def test_a_manifest_that_is_too_long_is_malformed_before_its_signature() -> None:

@@ -14,10 +14,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from agent.api.app import PAGE, VERSION
+from agent.api.app import LARGEST_BODY, PAGE, VERSION
 from agent.api.feed import BACKLOG, Feed
 from agent.api.server import ApiServer, SocketUnusable
-from agent.cli.client import Client, DaemonAbsent, DaemonRefused
+from agent.cli.client import Client, DaemonAbsent, DaemonRefused, DaemonUnclear
 from agent.journey.desk import JourneyDesk
 from agent.journey.faults import JourneyOff
 from agent.loans import DeviceUnknown
@@ -27,6 +27,7 @@ from agent.texts import Texts
 from offline_store.event import Record
 from offline_store.faults import JournalBusy
 from sync.requests import RequestOffline
+from tests.hostile import HOSTILE_JSON
 from world import Fault
 from world.real import RealWorld
 
@@ -238,6 +239,46 @@ def test_a_body_that_does_not_fit_changes_nothing(
     )
     assert (status, body["error"]) == (400, "api.bad-body")
     assert served.daemon.asked == []
+
+
+@pytest.mark.parametrize("name", HOSTILE_JSON)
+def test_hostile_json_is_a_bad_body_and_the_next_order_is_heard(served: Served, name: str) -> None:
+    status, body = served.request(
+        "POST", "/v1/devices/eye/release", JSON, HOSTILE_JSON[name][:LARGEST_BODY]
+    )
+    assert (status, body["error"]) == (400, "api.bad-body")
+    assert served.daemon.asked == []
+    assert served.client.post("/v1/devices/eye/take-back", {}) == {"version": 1}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n{}x",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n" + b"[" * 9,
+        b'HTTP/1.1 500 No\r\nContent-Length: 5\r\n\r\n"\xff"  ',
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + b'{"a":' * 20_000,
+    ],
+    ids=range(5),
+)
+def test_what_is_no_agent_at_the_socket_is_told(tmp_path: Path, answer: bytes) -> None:
+    path = tmp_path / "agent.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+
+        def serve() -> None:
+            caller, _ = listener.accept()
+            with caller:
+                caller.recv(4096)
+                caller.sendall(answer)
+
+        server = threading.Thread(target=serve)
+        server.start()
+        with pytest.raises(DaemonUnclear):
+            Client(RealWorld(), str(path)).get("/v1/status")
+        server.join(SOON)
 
 
 def test_a_sign_in_begins_is_looked_at_and_ends(served: Served) -> None:

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from agent.facade.web import CALLERS
+from agent.facade.web import CALLERS, LARGEST
 from simulators.site import until
 from tests.agent.facade.callers import ORIGIN, WITHIN, Live, live
+from tests.hostile import HOSTILE_JSON
 
 JSON = "application/json"
 
@@ -180,6 +181,38 @@ def test_hostile_requests_get_a_code_and_a_sentence_and_no_identity(desk: Live, 
     assert desk.free()
 
 
+@pytest.mark.parametrize("name", HOSTILE_JSON)
+def test_hostile_json_is_refused_and_the_next_call_served(desk: Live, name: str) -> None:
+    before = len(desk.slot.sent)
+    status, _, told = ask(desk, body=HOSTILE_JSON[name][:LARGEST])
+    assert (status, told["result"]) == (400, "-14")
+    assert len(desk.slot.sent) == before
+    with Socket(desk) as page:
+        page.send(HOSTILE_JSON[name][:LARGEST])
+        if is_text(HOSTILE_JSON[name]):
+            assert json.loads(page.receive()[1])["result"] == "-14"
+            assert page.call({"func": "iReadCardBas", "in": ["9"]})["result"] == "-14"
+        else:
+            assert page.ends(), "RFC 6455, 8.1: what is no UTF-8 ends the socket"
+    assert desk.free()
+
+
+def is_text(raw: bytes) -> bool:
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def test_a_key_that_comes_twice_is_no_call(desk: Live) -> None:
+    """One reader would read contact, another one the pad."""
+    assert ask(desk, body=b'{"in":["1"],"in":["2"]}')[0] == 400
+    with Socket(desk) as page:
+        twice = b'{"func":"iReadCardBas","in":["1"],"func":"iVerifyPIN"}'
+        assert page.call(twice)["result"] == "-14"
+
+
 @pytest.mark.parametrize(
     ("path", "result"),
     [
@@ -306,6 +339,10 @@ class Socket:
         self.send(envelope if isinstance(envelope, bytes) else json.dumps(envelope).encode())
         told: dict[str, Any] = json.loads(self.receive()[1])
         return told
+
+    def ends(self) -> bool:
+        """The server closes or hangs up instead of answering."""
+        return self.line.recv(1) in (b"", b"\x88")
 
     def _exactly(self, size: int) -> bytes:
         found = b""

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sync.contract import messages
 from sync.contract.messages import Applied, Range, Receipt, State
 from sync.faults import MessageMalformed, MessageTooLarge
+from tests.hostile import HOSTILE_JSON
 from tests.sync.journal import EPOCH, Row, row
 
 texts = st.text(st.characters(codec="utf-8"), min_size=1, max_size=300)
@@ -66,6 +67,21 @@ def test_any_bytes_are_a_fault_not_a_surprise(payload: bytes) -> None:
     ):
         with pytest.raises((MessageMalformed, MessageTooLarge)):
             decode(payload)
+
+
+@pytest.mark.parametrize("name", HOSTILE_JSON)
+def test_hostile_json_is_a_malformed_message(name: str) -> None:
+    raw = HOSTILE_JSON[name][: messages.MAX_JSON]
+    for decode in (messages.decode_receipt, messages.decode_state, messages.decode_applied):
+        with pytest.raises(MessageMalformed):
+            decode(raw)
+    with pytest.raises(MessageMalformed):
+        messages.decode_header(raw.replace(b"\n", b"")[: messages.MAX_HEADER - 1] + b"\n")
+    if 2 <= len(raw) <= messages.MAX_INFLATED:
+        header = json.loads(messages.pack([row(1)]).payload.partition(b"\n")[0])
+        said = json.dumps({**header, "size": len(raw)}).encode()
+        with pytest.raises(MessageMalformed):
+            messages.decode_batch(said + b"\n" + zlib.compress(raw))
 
 
 @settings(max_examples=200)

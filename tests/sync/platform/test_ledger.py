@@ -88,6 +88,10 @@ def test_reordered_batches_leave_a_gap_until_it_is_filled(
         ("hash", lambda row: changed(row, body=row.body + " ")),
         ("oversized", lambda row: changed(row, body="x" * (messages.MAX_BODY + 1))),
         ("event", lambda row: changed(row, **sealed('{"kind":"?"}'))),
+        ("event", lambda row: rewritten(row, time_ms=2**63)),
+        ("event", lambda row: rewritten(row, amounts={"fare": 2**64 - 1})),
+        ("event", lambda row: changed(row, **sealed("[" * 10_000))),
+        ("event", lambda row: changed(row, **sealed(twice(row.body)))),
         ("foreign", lambda row: rewritten(row, terminal="gate-2")),
         ("place", lambda row: rewritten(row, seq=77)),
     ],
@@ -106,6 +110,11 @@ def test_a_poisoned_row_is_kept_raw_and_does_not_hold_back_the_rest(
     assert (epoch, seq, found) == (EPOCH, 3, reason)
     assert msgspec.json.decode(raw, type=messages.Item).hash == rows[2].hash
     assert ledger.alarms("gate-1") == []
+
+
+def twice(body: str) -> str:
+    """The same event, in which one key comes twice."""
+    return '{"v":1,' + body.removeprefix("{")
 
 
 def sealed(body: str) -> dict[str, str]:

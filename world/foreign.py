@@ -1,0 +1,91 @@
+"""What somebody else wrote becomes values of the wanted type, or one fault.
+
+JSON or TOML → msgspec, tomllib → a struct. For hostile text (nesting, bytes that are no UTF-8,
+numbers of thousands of digits) these libraries raise more than their own errors; all end here.
+"""
+
+import json
+import tomllib
+from collections.abc import Sequence
+from math import isfinite
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from world.fault import Fault
+
+T = TypeVar("T")
+
+SMALLEST, LARGEST = -(2**63), 2**63 - 1  # what SQLite, a `long` in Java and `int64` hold
+
+
+class Undecodable(Fault):
+    """The text is not what was expected. Fact: `problem`, which may repeat names of it."""
+
+    code = "foreign.undecodable"
+
+
+def decoded(raw: bytes | str, shape: type[T], *, strict: bool = True) -> T:
+    """The value of type `shape` in one JSON document. Raises `Undecodable`.
+
+    `strict`: two readers can only read the same out of it: no key comes twice in an object, no
+    integer has more than 64 bits, and the parts that `shape` leaves alone are sound too. Without it
+    the last of equal keys counts (RFC 8259, 4: what then is meant is not defined).
+    """
+    try:
+        found = msgspec.json.decode(raw, type=shape)
+        if strict:
+            _READER.decode(raw if isinstance(raw, str) else raw.decode())
+    except _WRONG as error:
+        raise Undecodable(problem=_problem(error)) from error
+    return found
+
+
+def document(text: str) -> dict[str, Any]:
+    """The tables of one TOML document. Raises `Undecodable`."""
+    try:
+        return tomllib.loads(text)
+    except _WRONG as error:
+        raise Undecodable(problem=_problem(error)) from error
+
+
+# `ValueError` holds MsgspecError, JSONDecodeError, TOMLDecodeError and UnicodeError, and is itself
+# what an integer of too many digits raises.
+_WRONG: Final = (ValueError, RecursionError, OverflowError)
+
+
+class _Ambiguous(ValueError):
+    """It could be read in two ways."""
+
+
+def _once(pairs: Sequence[tuple[str, Any]]) -> None:
+    if len({key for key, _ in pairs}) != len(pairs):
+        raise _Ambiguous("a key comes twice")
+
+
+def _bounded(digits: str) -> int:
+    number = int(digits)
+    if not SMALLEST <= number <= LARGEST:
+        raise _Ambiguous("an integer beyond 64 bits")
+    return number
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not isfinite(number):
+        raise _Ambiguous("a number out of range")
+    return number
+
+
+_READER: Final = json.JSONDecoder(object_pairs_hook=_once, parse_int=_bounded, parse_float=_finite)
+
+
+def _problem(error: Exception) -> str:
+    """In signs and the library's words where these are about the text, never its contents."""
+    match error:
+        case UnicodeError():
+            return "UTF-8"
+        case RecursionError():
+            return "nesting"
+        case _:
+            return str(error) or type(error).__name__
