@@ -14,6 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 
+from simulators import parts
 from simulators.certificates import Authority
 
 START_SECONDS = 5.0
@@ -63,13 +64,14 @@ class Broker:
         """Start it, empty, on the same port as before; returns when it takes connections."""
         if self._shell is not None:
             raise RuntimeError("this broker is running")
+        parts.mosquitto()  # raises, in words, where it is missing
         configuration = self._configure()
         self._shell = subprocess.Popen(
             ["/bin/sh", "-c", _SHELL, "broker", str(configuration)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
+            env=parts.environment(),
         )
         assert self._shell.stdout is not None
         self.pid = int(self._shell.stdout.readline())
@@ -149,7 +151,8 @@ class Broker:
         passwords = self._directory / "passwords"
         passwords.write_text("".join(f"{name}:{word}\n" for name, word in accounts.items()))
         passwords.chmod(0o600)
-        subprocess.run(["mosquitto_passwd", "-U", str(passwords)], check=True)
+        program = str(parts.mosquitto_passwd())
+        subprocess.run([program, "-U", str(passwords)], env=parts.environment(), check=True)
         return [f"password_file {passwords}"]
 
     def _access(self, terminals: Mapping[str, str]) -> list[str]:

@@ -23,9 +23,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from simulators import parts
+
 FIRST_PORT = 35963  # also in usb_bus.c
 SHORT = "/tmp"  # a socket's path has 107 characters at most
-VPCD = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
 BUS_WITHIN = 5.0  # seconds
 MOST_READERS = 16  # PCSCLITE_MAX_READERS_CONTEXTS
 HERE = Path(__file__).parent
@@ -279,7 +280,7 @@ class Pcscd:
             os.mkfifo(port.bundle / "events")
             # A copy each, no link: both libraries keep state of their own.
             shutil.copy(self._folder / "reader.so", port.bundle / "reader.so")
-            shutil.copy(VPCD, port.bundle / "vpcd.so")
+            shutil.copy(parts.vpcd(), port.bundle / "vpcd.so")
             plist = INFO_PLIST.format(product=port.number, name=name)
             (port.bundle.parent / "Info.plist").write_text(plist)
             if name in self._plugged:

@@ -12,10 +12,9 @@ from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
 from agent.cli.journal import DaemonSource
 from agent.cli.looking import look
 from agent.daemon import key_store
-from agent.doctor import Case, Finding, examine
+from agent.doctor import PCSCD_SOCKET, Case, Finding, examine
 
 RECENT = 50  # records
-PCSCD_SOCKET = "/run/pcscd/pcscd.comm"
 
 
 def add_to(app: typer.Typer, context: Context) -> None:

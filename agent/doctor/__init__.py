@@ -7,9 +7,9 @@ daemon is asked for what it knows; what it cannot know is looked at here. One mo
 from collections.abc import Iterator
 
 from agent.doctor import box, devices, link, service, slots
-from agent.doctor.findings import Case, Facts, Finding
+from agent.doctor.findings import PCSCD_SOCKET, Case, Facts, Finding
 
-__all__ = ["Case", "Facts", "Finding", "examine"]
+__all__ = ["PCSCD_SOCKET", "Case", "Facts", "Finding", "examine"]
 
 
 def examine(case: Case) -> Iterator[Finding]:

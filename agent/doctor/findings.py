@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from config.model import Agent as Settings
 from trust.keystore import KeyStore
 from world import World
 
 Facts = Mapping[str, str | int]
+PCSCD_SOCKET: Final = "/run/pcscd/pcscd.comm"  # of the system's own reader service
 
 
 @dataclass(frozen=True)
@@ -42,3 +43,11 @@ class Case:
         """How a configured device is; None when the daemon does not know it yet."""
         same = (d for d in self.devices if (d["kind"], d["name"]) == (kind, name))
         return next(same, None)
+
+    def read(self, path: Path) -> bytes:
+        """A file below `root`; empty when it is not there or may not be read."""
+        try:
+            with self.world.open(self.root / path, "rb") as stream:
+                return stream.read()
+        except OSError:
+            return b""

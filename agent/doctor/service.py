@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from agent.doctor.findings import Case, Finding
+from agent.doctor.virtual import virtual
 
 PCSC = "pcsc"
 POLKIT_ACTION: Final = Path("usr/share/polkit-1/actions/org.debian.pcsc-lite.policy")
@@ -28,6 +29,7 @@ def readers(case: Case) -> Iterator[Finding]:
     yield _pcscd(case)
     yield from _polkit(case)
     yield from _nfc(case)
+    yield from virtual(case)
 
 
 def _pcscd(case: Case) -> Finding:
@@ -45,7 +47,7 @@ def _polkit(case: Case) -> Iterator[Finding]:
     refused = any(
         device["driver"] == PCSC and device["state"] == "no-permission" for device in case.devices
     )
-    if refused and _read(case, POLKIT_ACTION) and not _has_rule(case):
+    if refused and case.read(POLKIT_ACTION) and not _has_rule(case):
         yield Finding("polkit-rule-missing", False, {"user": case.user})
 
 
@@ -58,13 +60,13 @@ def _has_rule(case: Case) -> bool:
             continue
         except OSError:
             return True
-        if any(POLKIT_NAME in _read(case, folder / name) for name in names):
+        if any(POLKIT_NAME in case.read(folder / name) for name in names):
             return True
     return False
 
 
 def _nfc(case: Case) -> Iterator[Finding]:
-    lines = _read(case, Path("proc/modules")).decode(errors="replace").splitlines()
+    lines = case.read(Path("proc/modules")).decode(errors="replace").splitlines()
     loaded = {line.split(" ")[0] for line in lines}
     modules: Sequence[str] = [module for module in NFC_MODULES if module in loaded]
     if any(module.startswith("pn533") for module in modules):
@@ -75,12 +77,3 @@ def _nfc(case: Case) -> Iterator[Finding]:
         yield Finding(
             "nfc-module-loaded", False, {"modules": ", ".join(modules), "command": command}
         )
-
-
-def _read(case: Case, path: Path) -> bytes:
-    """Empty when it is not there or may not be read."""
-    try:
-        with case.world.open(case.root / path, "rb") as stream:
-            return stream.read()
-    except OSError:
-        return b""

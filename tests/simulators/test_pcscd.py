@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from simulators.parts import PartsMissing
 from simulators.pcscd import FOUR_READERS, Pcscd, PcscdClosed
 from tests.conftest import MakePcscd
 from tests.drivers.contract.reader import until
@@ -58,9 +59,9 @@ def test_two_pcscd_do_not_see_each_other(own_pcscd: MakePcscd) -> None:
 def test_failed_start_says_why_and_leaves_nothing(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("simulators.pcscd.VPCD", Path("/nonexistent/libifdvpcd.so"))
+    monkeypatch.setattr("simulators.parts.PARTS", Path("/nonexistent"))
     monkeypatch.setattr("simulators.pcscd.SHORT", str(tmp_path))
-    with pytest.raises(FileNotFoundError), Pcscd():
+    with pytest.raises(PartsMissing, match=r"libifdvpcd.so is missing: .*\./run"), Pcscd():
         pass
     assert list(tmp_path.iterdir()) == []
 

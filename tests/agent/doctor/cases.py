@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from agent.devices import Placed
-from agent.doctor import Case, Finding, examine
+from agent.doctor import PCSCD_SOCKET, Case, Finding, examine
 from agent.doctor.box import ENOUGH_SPACE
 from agent.sam_slot import SamStatus
 from agent.status import device_status, sam_status
@@ -135,13 +135,14 @@ def examined(
     looked: Mapping[str, Any] | None = None,
     root: Path = Path("/nowhere"),
     psam_before: str = "",
+    pcscd_socket: str = PCSCD_SOCKET,
 ) -> list[Finding]:
     seen = running or looked or readers()
     case = Case(
         box or Box(),
         of or settings(),
         keys or MemoryKeys(**{"city-reference": bytes(32)}),
-        pcscd_socket="/run/pcscd/pcscd.comm",
+        pcscd_socket=pcscd_socket,
         status=running,
         devices=[*seen["readers"], *seen.get("devices", [])],
         attached=seen["attached"],
@@ -192,19 +193,40 @@ def with_device(
     return examined(box, of=fitted, running=running, root=root)
 
 
-def machine(files: Mapping[str, bytes], state: DeviceState = DeviceState.READY) -> list[Finding]:
-    """These files are on it."""
+def machine(
+    files: Mapping[str, bytes | str], state: DeviceState = DeviceState.READY
+) -> list[Finding]:
+    """These files are on it: bytes, or where a link leads."""
     with TemporaryDirectory(prefix="onecard-doctor-") as folder:
         for name, content in files.items():
             path = Path(folder) / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
+            if isinstance(content, str):
+                path.symlink_to(content)
+            else:
+                path.write_bytes(content)
         return examined(running=status(state), root=Path(folder))
 
 
 POLKIT = "usr/share/polkit-1/actions/org.debian.pcsc-lite.policy"
 RULE = "etc/polkit-1/rules.d/50-onecard-pcscd.rules"
 NFC = b"pn533_usb 20480 0 - Live 0x0\npn533 45056 1 pn533_usb, Live 0x0\nnfc 131072 1 pn533,\n"
+VPCD = b"""FRIENDLYNAME "Virtual PCD"
+DEVICENAME   /dev/null:0x8C7B
+LIBPATH      /usr/lib/pcsc/drivers/serial/libifdvpcd.so
+CHANNELID    0x8C7B
+"""
+TCP = b"""  sl  local_address rem_address   st tx:rx tr:tm->when retrnsmt uid timeout inode
+   0: 00000000:8C7B 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 4711 1
+   1: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 4712 1
+"""
+LISTENING: Mapping[str, bytes | str] = {
+    "proc/net/tcp": TCP,
+    "proc/77/comm": b"pcscd\n",
+    "proc/77/fd/5": "socket:[4711]",  # a link
+    "proc/78/comm": b"mosquitto\n",
+    "proc/78/fd/5": "socket:[4712]",
+}
 CERTIFICATES = {
     "certificate-valid": True,
     "certificate-ends-soon": True,

@@ -15,10 +15,12 @@ from tests import product
 from tests.agent.doctor.cases import (
     CERTIFICATES,
     FAST,
+    LISTENING,
     NFC,
     PLATFORM,
     POLKIT,
     USB_READER,
+    VPCD,
     box,
     examined,
     expecting,
@@ -69,6 +71,8 @@ FINDINGS: dict[str, tuple[bool, Callable[[], list[Finding]]]] = {
         lambda: machine({POLKIT: b"<policyconfig/>"}, DeviceState.NO_PERMISSION),
     ),
     "nfc-module-loaded": (False, lambda: machine({"proc/modules": NFC})),
+    "reader-virtual": (False, lambda: machine({"etc/reader.conf.d/vpcd": VPCD})),
+    "pcscd-listens": (False, lambda: machine(LISTENING)),
     "device-ready": (True, lambda: with_device("ready")),
     "device-absent": (False, lambda: with_device("absent", "device.absent")),
     "device-ambiguous": (
