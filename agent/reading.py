@@ -11,6 +11,7 @@ from agent.traces import Traces
 from apdu.authentication import Authenticator, BasicRead, read_basic
 from drivers.contract import CardHandle
 from offline_store.event import Authentication
+from trust import canonical
 from trust.references import References
 from world import Fault, World
 
@@ -72,11 +73,13 @@ class CardDesk:
 def identity_of(read: BasicRead, credential: str, references: References) -> Identity:
     """Raises `CardDateFault`."""
     card = references.card(bytes.fromhex(read.card_id))
+    card_number = canonical.card_number(read.card_number)
+    number = canonical.id_number(read.holder.social_security_number)
     return Identity(
         credential=credential,
         card=card,
-        number=references.number(read.card_number),
-        person=references.person(read.holder.social_security_number) or card,
+        number=references.number(card_number) if card_number else "",
+        person=references.person(number) if number else card,
         issued=_day("issued", read.issue_date),
         expires=_day("expires", read.expiry_date),
         authentication=Authentication(
@@ -90,8 +93,8 @@ def identity_of(read: BasicRead, credential: str, references: References) -> Ide
         region=read.region,
         clear=InClear(
             card_id=read.card_id,
-            card_number=read.card_number,
-            number=read.holder.social_security_number,
+            card_number=card_number,
+            number=number,
             name=read.holder.name,
         ),
     )

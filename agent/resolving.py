@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
+from msgspec import structs
+
 from agent.codes import CREDENTIAL
 from agent.identity import Identity, InClear, Presented, Unidentified
 from agent.reasons import Reason
@@ -26,6 +28,7 @@ from sync.contract.services import (
 )
 from sync.faults import MessageMalformed, MessageTooLarge
 from sync.requests import RequestFault, RequestOffline, Requests
+from trust import canonical
 from trust.references import References
 from world import Fault
 
@@ -44,12 +47,13 @@ REFUSED: Final[Mapping[CodeOutcome, Reason]] = {
 # after it did.
 UNTOUCHED: Final = frozenset({"unreachable", "busy", "malformed", "too-large"})
 
-# A person's fields, as they stand on the social security card (EF06, EF05).
+# A person's fields, as they stand on the social security card (EF06, EF05), in the form in which
+# they are compared.
 FORMS: Final = {
-    "number": re.compile(r"[0-9A-Za-z]{18}"),
+    "number": re.compile(r"[0-9A-Z]{18}"),
     "region": re.compile(r"([0-9]{6})?"),
-    "card_id": re.compile(r"([0-9A-Fa-f]{32})?"),
-    "card_number": re.compile(r"([0-9A-Za-z]{9})?"),
+    "card_id": re.compile(r"([0-9A-F]{32})?"),
+    "card_number": re.compile(r"([0-9A-Z]{9})?"),
 }
 
 
@@ -109,6 +113,7 @@ def identity_of(person: ResolvedPerson | None, credential: str, references: Refe
     """The same person as his card gives. Raises `MessageMalformed`, without repeating a value."""
     if person is None:
         raise MessageMalformed(message="CodeAnswer", cause="resolved, and no person")
+    person = _canonical(person)
     for field, form in FORMS.items():
         if not form.fullmatch(getattr(person, field)):
             raise MessageMalformed(message="ResolvedPerson", cause=field)
@@ -127,6 +132,16 @@ def identity_of(person: ResolvedPerson | None, credential: str, references: Refe
             number=person.number,
             name=person.name,
         ),
+    )
+
+
+def _canonical(person: ResolvedPerson) -> ResolvedPerson:
+    return structs.replace(
+        person,
+        number=canonical.id_number(person.number),
+        region=canonical.digits(person.region),
+        card_id=canonical.digits(person.card_id),
+        card_number=canonical.card_number(person.card_number),
     )
 
 

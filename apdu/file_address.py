@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from trust import canonical
 from world import Fault
 
 MAX_ADDRESS: Final = 1024  # characters
@@ -130,7 +131,7 @@ def parse_card_info(text: str) -> CardInfo:
     fields = text.split("|")
     if len(fields) not in (2, 3) or (len(fields) == 3 and fields[2]):
         raise FileAddressFault("card-info", "fields")
-    card_id, card_number = fields[0].upper(), fields[1]
+    card_id, card_number = canonical.digits(fields[0]), canonical.card_number(fields[1])
     if not card_id and not card_number:
         raise FileAddressFault("card-info", "empty")
     if card_id and not re.fullmatch("[0-9A-F]{32}", card_id):

@@ -11,6 +11,7 @@ from typing import ClassVar
 from apdu.crypto import HISTORICAL_BYTES
 from apdu.files import Encoding, Generation, Record
 from apdu.vectors import Vector
+from trust.canonical import check_character
 from world import Fault
 
 SOURCE = "spec social-security-card.md, Identity"
@@ -184,10 +185,7 @@ class IdNumber:
         """True when the 18th character is the check character of the 17 digits."""
         if not re.fullmatch(r"[0-9]{17}[0-9X]", number, re.ASCII):
             return False
-        remainder = 0
-        for digit in number[:17]:
-            remainder = (remainder + int(digit)) * 2 % 11
-        return number[17] == "0123456789X"[(12 - remainder) % 11]
+        return number[17] == check_character(number[:17])
 
 
 class HistoricalBytes:

@@ -31,6 +31,7 @@ from apdu.keys import PUK
 from apdu.processors import Observer
 from apdu.quirks import STANDARD, Quirks
 from apdu.social_security import SocialSecurityCard
+from trust import canonical
 from world import Fault
 
 
@@ -121,9 +122,10 @@ class CardSession:
 
     def require(self, expected: CardInfo) -> None:
         """Raises `OtherCard`; a field that the caller left empty is not compared."""
-        if expected.card_id and expected.card_id != self.card_id:
+        if expected.card_id and canonical.digits(expected.card_id) != self.card_id:
             raise OtherCard(field="card-id")
-        if expected.card_number and expected.card_number != self.card_number:
+        meant = canonical.card_number(expected.card_number)
+        if meant and meant != canonical.card_number(self.card_number):
             raise OtherCard(field="card-number")
 
     def needs_for_reading(self, address: FileAddress, how: How = "key") -> Needs:

@@ -21,6 +21,7 @@ changes the named `base`, may give a new reason to what is there, and removes on
 """
 
 import operator
+import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from typing import IO, Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from trust import canonical
 from world.foreign import Undecodable, decoded
 
 Kind = Literal["card", "number", "person", "transit", "range", "issuer"]
@@ -105,23 +107,23 @@ def entry(said: Mapping[str, str]) -> tuple[Kind, Record]:
 
 def reference_key(reference: str) -> bytes:
     """64 hex digits of `trust.references` → 16 bytes. Raises `ValueError`."""
-    if len(reference) != 64:
-        raise ValueError("a reference has 64 hex digits")
-    return bytes.fromhex(reference)[: KEY_SIZE["card"]]
+    return bytes.fromhex(canonical.reference(reference))[: KEY_SIZE["card"]]
 
 
 def transit_number(digits: str) -> bytes:
     """19 or 20 digits of a transit card → 10 bytes BCD as in file 0015. Raises `ValueError`."""
-    if len(digits) not in (_DIGITS - 1, _DIGITS) or not digits.isdecimal() or not digits.isascii():
+    number = canonical.digits(digits)
+    if not re.fullmatch(rf"[0-9]{{{_DIGITS - 1},{_DIGITS}}}", number):
         raise ValueError("a transit card number has 19 or 20 digits")
-    return bytes.fromhex(digits.zfill(_DIGITS))
+    return bytes.fromhex(number.zfill(_DIGITS))
 
 
 def issuer_code(code: str) -> bytes:
     """16 hex digits → 8 bytes as in file 0015. Raises `ValueError`."""
-    if len(code) != 2 * _ISSUER:
+    digits = canonical.digits(code)
+    if not re.fullmatch(rf"[0-9A-F]{{{2 * _ISSUER}}}", digits):
         raise ValueError("an issuer code has 16 hex digits")
-    return bytes.fromhex(code)
+    return bytes.fromhex(digits)
 
 
 _KEY_OF: Mapping[Kind, Callable[[str], bytes]] = {

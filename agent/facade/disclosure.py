@@ -18,6 +18,7 @@ from apdu.authentication import BasicRead
 from drivers.contract import Interface
 from offline_store.event import STATUS_FAULT, Authentication, Draft
 from offline_store.store import Entry, Store, Turn
+from trust import canonical
 from trust.references import References
 
 Act = Literal["card-inserted", "card-presented", "pin-entered"]
@@ -109,6 +110,7 @@ class DisclosureBook:
         if asked is not None and asked.findings.fault:
             detail[STATUS_FAULT] = asked.findings.fault
         references, card_id = self._references, disclosure.card_id
+        number = canonical.id_number(disclosure.number)
         draft = Draft(
             kind="disclosure",
             time_ms=clock.time_ms,
@@ -117,7 +119,7 @@ class DisclosureBook:
             lane=lane,
             credential=f"card-{interface.value}",
             card=references.card(bytes.fromhex(card_id)) if card_id else "",
-            person=references.person(disclosure.number),
+            person=references.person(number) if number else "",
             reason="disclosed",
             authentication=disclosure.authentication,
             application=self._standing.application if asked else "",

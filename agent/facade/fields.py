@@ -11,6 +11,7 @@ from agent.facade.faults import BadCharacters, BadInput, BadLength, BadParameter
 from apdu.crypto import FACTOR
 from apdu.file_address import CardInfo, parse_card_info
 from drivers.contract import Interface
+from trust import canonical
 
 LONGEST: Final = 8 * 1024  # bytes of one parameter; a record's value is at most 255
 REPLACED: Final = "?"  # for a character that GBK does not have
@@ -91,7 +92,7 @@ def card_info(text: str) -> CardInfo:
 
     Raises `BadCharacters`, `BadLength`, `FileAddressFault`.
     """
-    card_id = text.partition("|")[0]
+    card_id = canonical.digits(text.partition("|")[0])
     if NOT_HEX.search(card_id):
         raise BadCharacters(parameter="pCardInfo")
     if len(card_id) not in (0, 32):

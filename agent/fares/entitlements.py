@@ -18,6 +18,7 @@ from typing import Final, Literal, NamedTuple
 import msgspec
 
 from agent.signed_lists import Unfit, load_json
+from trust import canonical
 
 ENTITLEMENTS = "entitlements"
 
@@ -121,7 +122,11 @@ def read_packed(data: bytes) -> Entitlements:
 
 
 def entitlements_payload(entries: Iterable[tuple[str, str, int, int]]) -> bytes:
-    """The payload from (person reference, class, from, until) as in the module's lines."""
-    lines = [f"{person} {name} {begins} {ends}" for person, name, begins, ends in entries]
+    """The payload from (person reference, class, from, until) as in the module's lines. Raises
+    `ValueError` for what is no reference."""
+    lines = [
+        f"{canonical.reference(person)} {name} {begins} {ends}"
+        for person, name, begins, ends in entries
+    ]
     header = {"form": 1, "list": ENTITLEMENTS, "entries": len(lines)}
     return "\n".join([msgspec.json.encode(header).decode(), *lines, ""]).encode()

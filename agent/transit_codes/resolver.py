@@ -13,7 +13,12 @@ from agent.identity import Identity, Presented, Shown, Unidentified
 from agent.key_lists import MINISTRY_ISSUERS, MINISTRY_ROOTS, Keys
 from agent.reasons import Reason
 from agent.transit_codes.layout import ThreeLevel, TwoLevel
-from agent.transit_codes.verify import Certificates, verify_three_level, verify_two_level
+from agent.transit_codes.verify import (
+    Certificates,
+    names_card,
+    verify_three_level,
+    verify_two_level,
+)
 from offline_store.event import Authentication
 from trust.engine import Sm2Failed
 from trust.references import References
@@ -98,7 +103,7 @@ class MinistryCodes:
         )
         return Identity(
             credential=credential,
-            card=self._references.card(card),
+            card=self._references.card(card) if names_card(card) else "",
             number="",
             person=self._references.account(account),
             issued=None,

@@ -171,7 +171,7 @@ CHECKS: Final[Sequence[Check]] = (
         Reason.CODE_ROOT_EXPIRED,
         lambda case: case.root is not None and case.now < case.root.expires,
     ),
-    Check(Reason.CODE_ACCOUNT, lambda case: is_printable(case.code.head.account)),
+    Check(Reason.CODE_ACCOUNT, lambda case: names_account(case.code.head.account)),
     Check(Reason.CODE_KEY_EXPIRED, lambda case: case.code.head.key_expires >= case.now),
     Check(Reason.CODE_ISSUER_FIELD, lambda case: case.code.head.length <= LONGEST_FIELD),
     Check(Reason.CODE_VALIDITY, lambda case: case.code.head.validity <= LONGEST_VALIDITY),
@@ -216,6 +216,8 @@ def verify_two_level(
         return Reason.CODE_VERSION
     if clock.quality == "unset":
         return Reason.CODE_CLOCK_UNSET
+    if not names_card(code.card):  # it is the account that the code stands for
+        return Reason.CODE_ACCOUNT
     now = clock.time_ms // 1000
     issuer = issuers.get(int.from_bytes(code.issuer))
     if issuer is None:
@@ -255,9 +257,14 @@ def last_second(expires: bytes) -> int | None:
     return int(following.timestamp()) - 1
 
 
-def is_printable(account: bytes) -> bool:
-    """Printable ASCII."""
-    return all(0x20 <= octet <= 0x7E for octet in account)
+def names_account(account: bytes) -> bool:
+    """Printable ASCII, and not all of it blanks: those would be one account of many people."""
+    return bool(account.strip()) and all(0x20 <= octet <= 0x7E for octet in account)
+
+
+def names_card(number: bytes) -> bool:
+    """A card account number is there: 0 and F alone are what stands where there is none."""
+    return bool(number.hex().strip("0f"))
 
 
 def _usable(key: Callable[[], object]) -> bool:

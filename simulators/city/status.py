@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from simulators.people import Cast
 from sync.contract.services import Standing, StatusAnswer, StatusRequest, decode, encode
 from sync.contract.topics import Place
+from trust import canonical
 
 SILENCE = 12.0  # seconds: nobody may wait for a status so long (config.model.Status.within)
 
@@ -38,11 +39,11 @@ class StatusDesk:
 
     def settle(self, stand: Stand, *names: str) -> None:
         """Enter somebody under card id, card number and social security number."""
-        self.people.update(dict.fromkeys(filter(None, names), stand))
+        self.people.update((canonical.id_number(name), stand) for name in names if name)
 
     def change(self, name: str, **standing: str) -> None:
         """From now on whoever has that name stands otherwise. Raises `KeyError`."""
-        before = self.people[name]
+        before = self.people[canonical.id_number(name)]
         after = replace(before, **standing)
         for other, stand in self.people.items():
             if stand is before:
@@ -82,7 +83,8 @@ class StatusDesk:
 
 
 def _known(people: Mapping[str, Stand], *names: str) -> list[Stand]:
-    return [people[name] for name in names if name in people]
+    spelled = map(canonical.id_number, names)
+    return [people[name] for name in spelled if name in people]
 
 
 def _worst(statuses: Iterable[str]) -> str:
@@ -95,5 +97,6 @@ def desk_of(cast: Cast, *, wait: Callable[[float], None], now: Callable[[], floa
     for card in cast.cards:
         stand = Stand()
         desk.settle(stand, cast.card_id(card), card.card_number)
-        desk.people.setdefault(cast.person(card.person).number, Stand())
+        person = canonical.id_number(cast.person(card.person).number)
+        desk.people.setdefault(person, Stand())
     return desk

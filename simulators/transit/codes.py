@@ -205,6 +205,7 @@ DEFECTS: Final[Mapping[str, Defect]] = {
     ),
     "root unknown": _ordered(Reason.CODE_ROOT_UNKNOWN, root=ROOT_INDEX + 1),
     "root expired": Defect(Reason.CODE_ROOT_EXPIRED, Phones.three_level, roots_expire=NOW),
+    "account of blanks": _ordered(Reason.CODE_ACCOUNT, account=b" " * 16),
     "account not printable": _ordered(Reason.CODE_ACCOUNT, account=b"621051000000001\x7f"),
     "key expired": _ordered(Reason.CODE_KEY_EXPIRED, key_expires=NOW - 1),
     "own field too long": _ordered(Reason.CODE_ISSUER_FIELD, own_field=bytes(33)),

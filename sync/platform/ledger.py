@@ -18,6 +18,7 @@ from sync.contract.topics import Place
 from sync.platform.examine import Examined, Poisoned, Sound
 from sync.platform.macs import Macs
 from sync.platform.schema import SCHEMA
+from trust import canonical
 from trust.sm3 import sm3
 from world import Database, Fault, World
 
@@ -159,8 +160,8 @@ class Ledger:
 
     def block(self, name: str, references: Iterable[str]) -> None:
         """All that list `name` blocks now: accepted rows of these cards or persons are flagged
-        when they come in."""
-        blocked = frozenset(references)
+        when they come in. Raises `ValueError` for what is no reference."""
+        blocked = frozenset(map(canonical.reference, references))
 
         def work(db: Database) -> None:
             known = db.execute("SELECT reference FROM revoked WHERE list = ?", (name,)).fetchall()

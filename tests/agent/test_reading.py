@@ -1,5 +1,6 @@
 """From the basic read to an identity: references instead of numbers, dates that are days."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 
@@ -62,6 +63,29 @@ def test_one_persons_cards_meet_and_a_card_without_number_stands_for_itself() ->
     assert identity(other).card != identity().card
     nameless = identity(replace(READ, holder=Holder("", "")))
     assert nameless.person == nameless.card
+
+
+@pytest.mark.parametrize("nothing", ["", " ", "\u3000"])
+def test_a_card_without_a_number_has_no_reference_that_others_share(nothing: str) -> None:
+    found = identity(replace(READ, card_number=nothing, holder=Holder(nothing, "")))
+    assert (found.number, found.person) == ("", found.card)
+    assert (found.clear.card_number, found.clear.number) == ("", "")
+
+
+@given(st.sampled_from([str.lower, str.upper, "{}\n".format, "\ufeff{} ".format]))
+def test_a_card_is_listed_by_its_number_however_the_card_spells_it(
+    spell: Callable[[str], str],
+) -> None:
+    holder = Holder(spell("51990019900101123X"), "")
+    found = identity(replace(READ, card_number=spell("D2143569X"), holder=holder))
+    assert found.number == REFERENCES.number("D2143569X")
+    assert found.person == REFERENCES.person("51990019900101123X")
+
+
+def test_a_card_with_the_15_digits_is_its_holders_other_card() -> None:
+    old = identity(replace(READ, holder=Holder("110105491231002", "")))
+    new = identity(replace(READ, holder=Holder("11010519491231002X", "")))
+    assert old.person == new.person
 
 
 def test_a_card_without_dates_has_none() -> None:

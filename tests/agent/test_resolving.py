@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from agent.codes import CodeDesk, Router
 from agent.identity import Identity, Presented, Unidentified
 from agent.reasons import Reason
-from agent.resolving import PlatformResolver
+from agent.resolving import PlatformResolver, identity_of
 from config.model import CodeRule, Scene
 from drivers.io.repeats import Repeats
 from offline_store.event import Authentication
@@ -376,6 +376,47 @@ def test_a_person_without_a_known_card_is_the_same_person() -> None:
         assert presented.person == references.person(LIN.number)
         assert (presented.card, presented.number) == ("", "")
         assert presented.clear.number == LIN.number, "for the status check"
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        {"card_number": "a0000001x"},
+        {"card_number": " A0000001-Ｘ "},
+        {"card_id": "519900d1560000050000aaaaffffffff"},
+        {"number": "51990019920314900 7", "region": "519900 "},
+    ],
+)
+def test_a_platform_that_spells_numbers_its_own_way_names_the_same_card(
+    spelled: dict[str, str],
+) -> None:
+    plain = ResolvedPerson(
+        number=LIN.number,
+        region="519900",
+        card_id="519900D1560000050000AAAAFFFFFFFF",
+        card_number="A0000001X",
+    )
+
+    def scenario(box: Box) -> None:
+        references = box.stand.references
+        found = identity_of(replace(plain, **spelled), "code:e-card", references)
+        assert found == identity_of(plain, "code:e-card", references)
+        assert found.clear == identity_of(plain, "code:e-card", references).clear
+
+    play(scenario)
+
+
+def test_a_platform_that_keeps_15_digit_numbers_names_the_same_person() -> None:
+    def scenario(box: Box) -> None:
+        references = box.stand.references
+        old, new = (
+            identity_of(ResolvedPerson(number=number), "code:e-card", references)
+            for number in ("110105491231002", "11010519491231002X")
+        )
+        assert old.person == new.person
+        assert old.clear.number == new.clear.number, "the status check asks about one person too"
 
     play(scenario)
 

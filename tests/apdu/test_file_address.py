@@ -116,13 +116,17 @@ def test_a_value_that_would_read_as_two_is_not_handed_out(value: str) -> None:
         (f"{CARD_ID.lower()}|X00000019", CardInfo(CARD_ID, "X00000019")),
         (f"{CARD_ID}||", CardInfo(CARD_ID, "")),
         ("|X00000019|", CardInfo("", "X00000019")),
+        ("| d2143569-x |", CardInfo("", "D2143569X")),
+        ("|ｘ00000019|", CardInfo("", "X00000019")),
     ],
 )
 def test_card_info_keeps_empty_fields(text: str, info: CardInfo) -> None:
     assert parse_card_info(text) == info
 
 
-@pytest.mark.parametrize("text", ["", "|", "||", CARD_ID, f"{CARD_ID[:-1]}|X|", f"{CARD_ID}|X|y|"])
+@pytest.mark.parametrize(
+    "text", ["", "|", "||", " | |", CARD_ID, f"{CARD_ID[:-1]}|X|", f"{CARD_ID}|X|y|"]
+)
 def test_what_is_no_card_info(text: str) -> None:
     with pytest.raises(FileAddressFault):
         parse_card_info(text)

@@ -454,6 +454,19 @@ def test_another_card_is_refused_before_any_key_is_asked_for(
     assert card.channel.count(0x84) == 0
 
 
+@pytest.mark.parametrize(
+    "expected",
+    [
+        CardInfo(CARD.card_id.lower(), CARD.card_number.lower()),
+        CardInfo("", f" {CARD.card_number[:8]}-{CARD.card_number[8:]} "),
+    ],
+)
+def test_the_card_that_is_meant_is_known_however_the_caller_spells_it(expected: CardInfo) -> None:
+    card = bench()
+    session = open_session(card.channel, card.authenticator, expected=expected)
+    assert session.card_id == CARD.card_id
+
+
 def forged() -> Bench:
     card = bench()
     card.inside.key("SSSE", "IRK").value = bytes(16)

@@ -234,6 +234,10 @@ def test_a_list_that_is_cut_under_its_reader_is_unreadable_and_no_crash(tmp_path
         {},
         {"card": "c0"},
         {"card": "zz" * 32},
+        {"card": ""},
+        {"card": "ab " * 21 + "a"},  # bytes.fromhex would pass over the blanks
+        {"issuer": "03 10 51 99 FF "},
+        {"transit": ""},
         {"transit": NUMBER[:-1]},
         {"transit": NUMBER[:-1] + "A"},
         {"transit": NUMBER[:-1] + "٣"},
@@ -246,6 +250,23 @@ def test_a_list_that_is_cut_under_its_reader_is_unreadable_and_no_crash(tmp_path
 def test_no_list_is_made_of_what_is_no_entry(said: Mapping[str, str]) -> None:
     with pytest.raises(ValueError, match=r"."):
         entry(said)
+
+
+@pytest.mark.parametrize(
+    ("said", "spelled"),
+    [
+        ({"card": CARD}, {"card": CARD.upper()}),
+        ({"person": CARD}, {"person": f" {CARD}\n"}),
+        ({"transit": NUMBER}, {"transit": f"0{NUMBER}"}),
+        ({"transit": NUMBER}, {"transit": f" {NUMBER[:4]} {NUMBER[4:]}\u3000"}),
+        ({"issuer": HERE}, {"issuer": HERE.lower()}),
+        ({"issuer": HERE}, {"issuer": f"{HERE[:8]} {HERE[8:]}"}),
+    ],
+)
+def test_an_entry_is_the_same_however_its_maker_spells_it(
+    said: Mapping[str, str], spelled: Mapping[str, str]
+) -> None:
+    assert entry(spelled) == entry(said)
 
 
 @pytest.mark.parametrize(

@@ -212,6 +212,13 @@ def test_any_bytes_are_a_list_or_unfit(payload: bytes) -> None:
             parse(payload)
 
 
+def test_an_entitlement_is_found_however_its_maker_spelled_the_reference() -> None:
+    payload = entitlements_payload([(f" {'AB' * 32}\n", "senior", 0, 0)])
+    assert read_packed(packed(payload)).of("ab" * 32) != ()
+    with pytest.raises(ValueError, match="64 hex"):
+        entitlements_payload([("", "senior", 0, 0)])
+
+
 references = st.binary(min_size=32, max_size=32).map(bytes.hex)
 
 

@@ -135,6 +135,18 @@ def test_an_account_and_a_card_on_the_blacklist_are_refused() -> None:
     assert play(scenario) == [Reason.BLACKLISTED, Reason.BLACKLISTED]
 
 
+@pytest.mark.parametrize("nothing", [bytes(10), b"\xff" * 10])
+def test_codes_without_a_card_account_number_share_no_card(nothing: bytes) -> None:
+    def scenario(hall: Hall) -> None:
+        hall.stand.store.lists = type(hall.stand.store.lists)(
+            cards=[hall.stand.references.card(nothing)]
+        )
+        assert hall.show(PHONES.three_level(replace(GOOD, card=nothing))).reason is Reason.ACCEPTED
+        assert hall.stand.store.taps()[-1].card == ""
+
+    play(scenario)
+
+
 def test_a_codes_bytes_are_nowhere_but_in_the_evidence(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -285,6 +285,8 @@ def test_no_flipped_bit_of_what_a_two_level_code_signs_is_accepted() -> None:
         (OLD_CODE[:-1], Reason.CODE_LENGTH),
         (b"\x7f" + OLD_CODE[1:], Reason.CODE_VERSION),
         (OLD_CODE[:7] + b"\x09" + OLD_CODE[8:], Reason.CODE_ROOT_UNKNOWN),
+        (PHONES.two_level(replace(GOOD, card=bytes(10))), Reason.CODE_ACCOUNT),
+        (PHONES.two_level(replace(GOOD, card=b"\xff" * 10)), Reason.CODE_ACCOUNT),
         (PHONES.two_level(replace(GOOD, key_expires=NOW - 1)), Reason.CODE_KEY_EXPIRED),
         (PHONES.two_level(replace(GOOD, validity=1201)), Reason.CODE_VALIDITY),
         (PHONES.two_level(replace(GOOD, generated=NOW + 21)), Reason.CODE_FUTURE),
