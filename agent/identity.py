@@ -23,7 +23,9 @@ class InClear:
 class Shown:
     """A code or ticket that was verified here: what the decision still has to keep to in the
     store's turn (`agent.transit_codes.memory`), and what its record carries. `pays`: by the
-    account behind it; a ticket does not, it is paid for."""
+    account behind it; a ticket does not, it is paid for. `counted`: a ticket or package, of which
+    its issuer says how often it is good for: its holder may let others go in on it, one right
+    behind the other, so nothing else judges how often."""
 
     code: str  # reference, 64 hex: two showings of one code have the same
     uses: int  # how often it is good for at this terminal
@@ -31,6 +33,7 @@ class Shown:
     limit: int | None  # of a single trip, fen
     evidence: Mapping[str, str]  # hex, as the clearing house needs it
     pays: bool = False
+    counted: bool = False
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,12 @@ from agent.reasons import Reason
 from agent.scenes.credential import judge_credential
 from agent.scenes.port import Decision, Lists, State, Turn
 from agent.scenes.standing import StandingRule
+from agent.transit_codes.memory import for_several
 from config.model import Scene as SceneSettings
-from offline_store.event import Check
+from offline_store.event import Check, Event
 
 LAST_ENTRY = "last_entry_ms"
+MOST_IN_WINDOW = 256  # uses of the largest ticket, and one more
 
 
 class LibraryGate:
@@ -33,13 +35,22 @@ class LibraryGate:
         clock: ClockReading,
         standing: Sequence[Check] = (),
     ) -> State:
-        """The last entry by any lane, unless the person has left since."""
+        """The last entry by any lane, unless the person has left since. How often a ticket is good
+        for, it says itself."""
         state = dict(self._rule.look(turn, identity, clock, standing))
-        since = clock.time_ms - self._window_ms
-        seen = turn.last_accepted(identity.person, scene=self.kind, since_ms=since)
+        if identity.shown is not None and identity.shown.counted:
+            return state
+        seen = self._last(turn, identity.person, clock.time_ms - self._window_ms)
         if seen is not None and seen.reason != Reason.ACCEPTED_EXIT:
             state[LAST_ENTRY] = seen.time_ms
         return state
+
+    def _last(self, turn: Turn, person: str, since_ms: int) -> Event | None:
+        """What the person himself did here last: who goes in on his group ticket need not be he."""
+        events = turn.accepted_events(
+            person, scene=self.kind, since_ms=since_ms, at_most=MOST_IN_WINDOW
+        )
+        return next((event for event in events if not for_several(event.state)), None)
 
     def decide(
         self,

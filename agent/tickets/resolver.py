@@ -55,6 +55,7 @@ class Tickets:
                 too_often=Reason.TICKET_USED,
                 limit=None,
                 evidence={EVIDENCE: ticket.content.hex()},
+                counted=True,
             ),
         )
 

@@ -2,7 +2,8 @@
 
 The journal is the memory: what it holds was durable before anything opened, and outlives a restart.
 In the order of spec transit-qr.md: the account a moment ago, the code, the account's interval, the
-single limit. Who went through a barrier that did not open may show the same code again.
+single limit. Who went through a barrier that did not open may show the same code again. A ticket
+has no account: it is judged by its own uses, whoever of its holder's people was here before.
 """
 
 from typing import Final, Protocol
@@ -17,6 +18,7 @@ MOMENT: Final = 2.0  # seconds: the same account again was not meant
 LAST_CODE: Final = "last_code_ms"  # this very code's last use
 LAST_ACCOUNT: Final = "last_account_ms"
 USES: Final = "code_uses"
+GOOD_FOR: Final = "code_good_for"  # uses of a ticket, this one and those before among them
 
 
 class Used(Protocol):
@@ -59,6 +61,8 @@ class CodeMemory:
         state: dict[str, int | str] = {USES: used.count}
         if used.count:
             state[LAST_CODE] = used.last_ms
+        if shown.counted:
+            return {**state, GOOD_FOR: shown.uses}
         since = clock.time_ms - max(self._interval_ms, int(MOMENT * 1000))
         seen = turn.last_accepted(identity.person, scene=scene, since_ms=since)
         if seen is not None:
@@ -80,6 +84,13 @@ class CodeMemory:
         if shown.limit is not None and isinstance(amount, int) and amount > shown.limit:
             return Reason.CODE_OVER_LIMIT
         return None
+
+
+def for_several(state: State) -> bool:
+    """Whether an event's state is of a ticket that several people may go in on: it does not say
+    that its holder was one of them."""
+    good_for = state.get(GOOD_FOR, 1)
+    return isinstance(good_for, int) and good_for > 1
 
 
 def _within(last: int | str | None, window_ms: int, clock: ClockReading) -> bool:

@@ -349,12 +349,14 @@ class FakeTurn:
     def accepted_events(
         self, person: str, *, scene: str, since_ms: int, at_most: int
     ) -> list[Event]:
+        undone = {event.refers for event in self._events if event.kind == "recovery"}
         found = [
             event
             for event in reversed(self._events)
             if event.person == person != ""
             and (event.scene, event.verdict) == (scene, "accepted")
             and event.time_ms >= since_ms
+            and event.seq not in undone
         ]
         return found[:at_most]
 
