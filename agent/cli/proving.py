@@ -13,7 +13,7 @@ import typer
 from agent.cli.context import Context, Json
 from world import Fault
 
-BENCHES = ("tap", "footprint", "sm2", "idle", "qr", "facade", "lists", "code", "bus")
+BENCHES = ("tap", "footprint", "sm2", "idle", "qr", "facade", "lists", "code", "bus", "against")
 PROOFS = ("tear", "power", "devices", "fuzz", "money")
 SCENES = ("library-gate", "devices", "service-window", "bus", "metro-gate")  # of the demo
 AIRS = (106, 212, 424, 848)  # kbit/s
