@@ -4,13 +4,16 @@ whether the reasons exist that a city tells in its own way, and what is in the f
 from collections.abc import Iterator
 from pathlib import Path
 
+from agent.authority import city_keys
 from agent.devices import DRIVER_GROUPS, configured, driver_of
 from agent.journey.aboard import GNSS
 from agent.reasons import Reason
 from agent.standing.mapping import load_mapping
 from agent.transit.tables import load_layouts
+from apdu.city_keys import CityKeysFault
 from apdu.transit.files import LayoutFault
 from config.faults import (
+    AuthorityMisfit,
     ConfigFault,
     ConfigInvalid,
     DriverMisfit,
@@ -40,6 +43,7 @@ def require_usable(world: World, settings: Settings, file: str) -> None:
     problems += _mappings(world, settings)
     problems += _receiver(world, settings, file)
     problems += _layouts(world, settings, file)
+    problems += _authority(world, settings, file)
     if len(problems) == 1:
         raise problems[0]
     if problems:
@@ -85,6 +89,15 @@ def _layouts(world: World, settings: Settings, file: str) -> Iterator[ConfigFaul
     except LayoutFault as fault:
         problem = "{layout}, {field}: {reason}".format(**fault.facts)
         yield LayoutMisfit(file=file, key="transit.layouts", problem=problem)
+
+
+def _authority(world: World, settings: Settings, file: str) -> Iterator[ConfigFault]:
+    """The issuing authority's table of keys."""
+    try:
+        city_keys(world, settings.keys)
+    except CityKeysFault as fault:
+        problem = "{table}, {entry}: {reason}".format(**fault.facts)
+        yield AuthorityMisfit(file=file, key="keys.authority", problem=problem)
 
 
 def _problems(

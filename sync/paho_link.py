@@ -132,13 +132,15 @@ class PahoLink:
             raise tls.broker_certificate(settings, error) from error
         except ssl.SSLError as error:
             raise tls.alert(settings, error) from error
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # the latter: no name that IDNA knows
             raise self._no_socket(error) from error
         # Else a PUBACK holds back the batch behind it until the broker's delayed ACK, 40 ms.
         cast(Any, client.socket()).setsockopt(*_TCP_NODELAY, 1)
 
-    def _no_socket(self, error: OSError) -> Fault:
+    def _no_socket(self, error: OSError | UnicodeError) -> Fault:
         host, port = self._settings.host, self._settings.port
+        if isinstance(error, UnicodeError):
+            return faults.UnknownHost(host=host)
         if error.errno is not None and error.errno < 0:  # EAI_* of getaddrinfo, not an errno
             return faults.UnknownHost(host=host)
         cause = "timeout" if isinstance(error, TimeoutError) else error.strerror

@@ -1,6 +1,7 @@
 """The machine as a `World`: the only product module that imports threads, clocks and chance."""
 
 import ctypes
+import errno
 import grp
 import heapq
 import itertools
@@ -235,23 +236,23 @@ class RealWorld:
     def open(self, path: Path, mode: str) -> IO[bytes]:
         if "b" not in mode:
             raise ValueError(f"World.open is for bytes, not mode {mode!r}")
-        return cast(IO[bytes], open(path, mode))
+        return cast(IO[bytes], open(_nameable(path), mode))
 
     def make_folder(self, path: Path, permissions: int = 0o700) -> None:
         try:
-            os.mkdir(path, permissions)
+            os.mkdir(_nameable(path), permissions)
         except FileExistsError:
             return
         os.chmod(path, permissions)  # mkdir's mode has passed through the umask
 
     def list_folder(self, path: Path) -> Sequence[str]:
-        return sorted(os.listdir(path))
+        return sorted(os.listdir(_nameable(path)))
 
     def file_mode(self, path: Path) -> int:
-        return os.lstat(path).st_mode
+        return os.lstat(_nameable(path)).st_mode
 
     def file_group(self, path: Path) -> str:
-        number = os.stat(path).st_gid
+        number = os.stat(_nameable(path)).st_gid
         try:
             return grp.getgrgid(number).gr_name
         except KeyError:
@@ -261,7 +262,7 @@ class RealWorld:
         return Path(os.path.realpath(path))
 
     def replace_file(self, path: Path, data: bytes, permissions: int = 0o600) -> None:
-        beside = path.with_name(f".{path.name}.new")
+        beside = _nameable(path).with_name(f".{path.name}.new")
         beside.unlink(missing_ok=True)  # of a write that a power cut ended
         with open(beside, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
             os.fchmod(file.fileno(), permissions)
@@ -284,7 +285,7 @@ class RealWorld:
         _sync_folder(path.parent)
 
     def free_space(self, path: Path) -> int:
-        found = os.statvfs(path)
+        found = os.statvfs(_nameable(path))
         return found.f_bavail * found.f_frsize
 
     def database(self, path: Path) -> Database:
@@ -335,6 +336,18 @@ class RealWorld:
             return subprocess.run(command, timeout=timeout, check=False).returncode
         except subprocess.TimeoutExpired:
             return -9
+
+
+def _nameable(path: Path) -> Path:
+    """`path`, where the system can have a file of that name. Raises `OSError`, as for any other
+    file that cannot be opened, for a zero in it and for signs that the locale's file names lack."""
+    try:
+        raw = os.fsencode(path)
+    except UnicodeEncodeError:
+        raise OSError(errno.EILSEQ, os.strerror(errno.EILSEQ), str(path)) from None
+    if b"\0" in raw:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), str(path))
+    return path
 
 
 def _user(uid: int) -> str:

@@ -23,7 +23,7 @@ from agent.standing.faults import (
     TooLarge,
     Unreachable,
 )
-from agent.standing.mapping import Mapping
+from agent.standing.mapping import HTTPS, Mapping
 from agent.standing.signing import Signer
 from agent.standing.wire import Asking, Told, Wire
 from config.model import StatusService as Settings
@@ -37,7 +37,6 @@ from world.ports import Queue, Stream
 LONGEST: Final = 64 * 1024  # bytes of an answer's body
 AT_ONCE: Final = 4  # questions under way; lanes of one terminal are fewer
 NONCE: Final = 16  # bytes
-HTTPS: Final = 443
 
 
 class HttpsSource:
