@@ -63,9 +63,12 @@ from drivers.hotplug import Hotplug
 from offline_store.event import Record
 from offline_store.lists import Lists
 from offline_store.store import Store
+from sync.paho_link import read_password
 from sync.uplink import Status, Uplink
 from trust.keystore import FileKeyStore, KeyStore, Layered, SystemdCredentials
+from trust.references import SECRET as REFERENCE_KEY
 from trust.references import References
+from trust.secrets import KEY_32, read_secret
 from trust.sm2 import sm2
 from world import Fault, World
 
@@ -88,7 +91,7 @@ class Agent:
         self._texts = texts
         self._clock = Clock(world)
         self._keys = key_store(world, settings.keys)
-        self._references = References(self._keys.read("city-reference"))
+        self._references = References(read_secret(self._keys, REFERENCE_KEY, KEY_32))
         data = Path(settings.terminal.data)
         self._lists = Lists(world, data)
         self._key_lists = KeyLists(world, data)
@@ -160,6 +163,8 @@ class Agent:
         aboard = self._make_aboard(settings)
         load_layouts(self._world, settings.transit.layouts)
         moved = settings.sync != self._settings.sync
+        if moved and settings.sync is not None:
+            read_password(settings.sync, self._keys)
         uplink = self._make_uplink(settings) if moved else self._uplink
         self._close_gate()
         self._sign_in.cancel()
@@ -373,6 +378,7 @@ class Agent:
             self._key_lists,
             self._keys,
             report=self._tell_link,
+            warn=lambda fault: LOG.error("%s", self._texts.fault(fault)),
         )
 
     def _hsm(self) -> HsmDesk | None:

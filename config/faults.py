@@ -144,6 +144,13 @@ class AuthorityMisfit(ConfigFault):
     code = "config.authority-misfit"
 
 
+class FileDenied(ConfigFault):
+    """A file that the settings name, or they themselves, and that the service's user may not read.
+    Facts: file, key (empty: the settings themselves), path, user."""
+
+    code = "config.file-denied"
+
+
 class ConfigInvalid(ConfigFault):
     """Several problems at once. Facts: file, count."""
 

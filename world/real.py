@@ -251,6 +251,16 @@ class RealWorld:
     def file_mode(self, path: Path) -> int:
         return os.lstat(_nameable(path)).st_mode
 
+    def may_read(self, path: Path, user: str) -> bool:
+        try:
+            known = pwd.getpwnam(user)
+            groups = os.getgrouplist(user, known.pw_gid)
+            file = Path(os.path.realpath(_nameable(path)))
+            within = all(_permits(folder, known.pw_uid, groups, 0o1) for folder in file.parents)
+            return within and _permits(file, known.pw_uid, groups, 0o4)
+        except (KeyError, OSError):
+            return True
+
     def file_group(self, path: Path) -> str:
         number = os.stat(_nameable(path)).st_gid
         try:
@@ -348,6 +358,15 @@ def _nameable(path: Path) -> Path:
     if b"\0" in raw:
         raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), str(path))
     return path
+
+
+def _permits(path: Path, uid: int, groups: Sequence[int], right: int) -> bool:
+    """Whether the bit `right` (4 read, 1 search) is set in the triple that counts for this user:
+    the owner's, else the group's, else the others' (path_resolution(7)). Raises `OSError`."""
+    found = os.stat(path)
+    if uid in (0, found.st_uid):
+        return uid == 0 or bool(found.st_mode & (right << 6))
+    return bool(found.st_mode & (right << 3 if found.st_gid in groups else right))
 
 
 def _user(uid: int) -> str:
