@@ -31,6 +31,7 @@ from agent.transit_codes.memory import CodeMemory
 from agent.uplink import PlatformRequests, make_uplink
 from agent.watchdog import Watchdog
 from apdu.city_keys import PUBLIC_KEYS_ONLY, CityKeys
+from apdu.transit.files import Layouts
 from config.load import parse
 from drivers.contract import CardReader, DeviceState
 from offline_store.event import Record
@@ -133,7 +134,7 @@ data = "{folder / "data"}"
             desk=self.gate.transit,
             references=self.references,
             results=self.results,
-            offers=make_offers(self.world, settings, Rules, fares),
+            offers=make_offers(settings, Rules, fares, Layouts.shipped()),
             ride=make_ride(settings),
         )
         self.taps = Taps(

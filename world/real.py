@@ -193,10 +193,13 @@ class RealWorld:
         self._adjtimex = ctypes.CDLL(None, use_errno=True).adjtimex
 
     def end_on_defect(self) -> None:
-        """From now on an exception that a task lets out ends the process (EX_SOFTWARE), for its
-        supervisor to start it anew: a lane without its thread would be dead without a word. What
-        the exception says is kept to itself, it may be somebody's data."""
-        threading.excepthook = _end_process
+        """From now on an exception that a task or the process itself lets out ends it
+        (EX_SOFTWARE), for its supervisor to start it anew: a lane without its thread would be dead
+        without a word. What the exception says is kept to itself, it may be somebody's data."""
+        threading.excepthook = lambda defect: _end_process(
+            defect.thread.name if defect.thread else "?", defect.exc_type, defect.exc_traceback
+        )
+        sys.excepthook = lambda kind, _, trace: _end_process("main", kind, trace)
 
     def return_large_blocks(self) -> None:
         """From now on memory of a megabyte or more goes back to the system when it is freed. glibc
@@ -376,10 +379,9 @@ def _user(uid: int) -> str:
         return str(uid)
 
 
-def _end_process(defect: threading.ExceptHookArgs) -> None:
-    thread = defect.thread.name if defect.thread else "?"
-    frames = "".join(traceback.format_tb(defect.exc_traceback))
-    sys.stderr.write(f"defect in thread {thread}: {defect.exc_type.__name__}\n{frames}")
+def _end_process(thread: str, kind: type[BaseException], trace: TracebackType | None) -> None:
+    frames = "".join(traceback.format_tb(trace))
+    sys.stderr.write(f"defect in thread {thread}: {kind.__name__}\n{frames}")
     sys.stderr.flush()
     os._exit(_EX_SOFTWARE)
 

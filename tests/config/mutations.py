@@ -2,6 +2,7 @@
 
 import copy
 import datetime
+import json
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
@@ -147,3 +148,29 @@ def _change(document: Document, at: Place, how: str, odd: object) -> None:
 
 DOCUMENTS = documents()
 CHANGES = ("value", "value", "renamed", "without", "twice")
+
+
+def toml(document: Document) -> str:
+    """As a file of one line for each key at its top."""
+    return "".join(f"{_key(key)} = {_written(value)}\n" for key, value in document.items())
+
+
+def _written(value: object) -> str:
+    match value:
+        case bool():
+            return str(value).lower()
+        case str():
+            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+        case list():
+            return f"[{', '.join(map(_written, value))}]"
+        case dict():
+            inside = ", ".join(f"{_key(key)} = {_written(item)}" for key, item in value.items())
+            return f"{{{inside}}}"
+        case datetime.date() | datetime.time():
+            return value.isoformat()
+        case _:
+            return str(value)
+
+
+def _key(key: str) -> str:
+    return json.dumps(key, ensure_ascii=False)
