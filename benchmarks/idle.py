@@ -180,7 +180,7 @@ class Drivers:
         self._process.stdin.write(b"\n")
         self._process.stdin.flush()
         answer = self._process.stdout.readline()
-        if not answer:
+        if not answer.endswith(b"\n"):
             raise NotInTime("the drivers' process ended: a device did not become ready")
         return msgspec.json.decode(answer, type=dict[str, int])
 

@@ -74,7 +74,11 @@ class Broker:
             env=parts.environment(),
         )
         assert self._shell.stdout is not None
-        self.pid = int(self._shell.stdout.readline())
+        told = self._shell.stdout.readline()
+        if not told.endswith(b"\n"):
+            self.kill()
+            raise RuntimeError("the shell of mosquitto ended before it had started it")
+        self.pid = int(told)
         self.starts += 1
         self._await_listener()
 

@@ -81,6 +81,6 @@ class OldBusiness:
     def _line(self) -> str:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
-        if not line:
+        if not line.endswith("\n"):  # also when it was killed in the middle of one
             raise EOFError("the business program has ended")
         return line.rstrip("\n")

@@ -22,7 +22,7 @@ from typing import Any
 
 from offline_store.files import generations
 from offline_store.reading import ReadOnlyJournal
-from simulators.proofs.writer import enrol
+from simulators.proofs.writer import Row, enrol, rows_said
 from world import Fault
 from world.real import RealWorld
 
@@ -109,26 +109,27 @@ def cut(folder: Path, shim: Path, variant: str, cuts: int, seed: int) -> Outcome
 
 def _written(
     folder: Path, variant: str, chance: random.Random, environment: dict[str, str]
-) -> list[list[str]]:
+) -> list[Row]:
     """The rows that a writer acknowledged before it was killed, some while it still started."""
     command = [sys.executable, "-m", "simulators.proofs.writer", str(folder), variant]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True
+        command, stdout=subprocess.PIPE, env=environment, start_new_session=True
     ) as process:
         assert process.stdout is not None
-        said = []
+        said = b""
         try:
             if chance.randrange(STARTING_ONE_IN) == 0:
                 time.sleep(chance.uniform(0, STARTING))
             else:
-                said = [process.stdout.readline() for _ in range(chance.randrange(2, MOST_ROWS))]
+                lines = chance.randrange(2, MOST_ROWS)
+                said = b"".join(process.stdout.readline() for _ in range(lines))
         finally:
             os.killpg(process.pid, signal.SIGKILL)  # its children too: the power goes for all
-        said += process.stdout.readlines()
-    return [line.split() for line in said if line.endswith("\n") and line != "ready\n"]
+        said += process.stdout.read()
+    return rows_said(said)
 
 
-def _count(outcome: Outcome, world: RealWorld, folder: Path, said: list[list[str]]) -> None:
+def _count(outcome: Outcome, world: RealWorld, folder: Path, said: list[Row]) -> None:
     outcome.acknowledged += len(said)
     outcome.damaged = max(outcome.damaged, len(generations(world, folder)) - 1)
     try:
@@ -137,4 +138,4 @@ def _count(outcome: Outcome, world: RealWorld, folder: Path, said: list[list[str
         outcome.broken += not journal.verify()["whole"] or len({e for e, _ in stored}) > 1
     except Fault:
         stored = {}  # not even readable from outside: all of it counts as lost
-    outcome.lost += sum(stored.get((epoch, int(seq))) != digest for epoch, seq, digest in said)
+    outcome.lost += sum(stored.get((epoch, seq)) != digest for epoch, seq, digest in said)

@@ -1,10 +1,13 @@
 """A process that writes a journal and says what it was told is stored, until it is killed.
 
 `python -m simulators.proofs.writer FOLDER VARIANT` prints `ready`, then `epoch seq hash` for every
-acknowledged row. The variants `early` (says so before COMMIT) and `unsynced` (synchronous=OFF) are
+acknowledged row, each line in one write, so that the kernel takes all of it or nothing; `rows_said`
+reads them. The variants `early` (says so before COMMIT) and `unsynced` (synchronous=OFF) are
 the broken ones that a proof must catch.
 """
 
+import os
+import re
 import sqlite3
 import sys
 import threading
@@ -21,6 +24,10 @@ from world.real import RealWorld
 TERMINAL = "gate-7"
 FIRST_SEED = b"made-up journal seed of 32 bytes"
 LANES = 3
+READY = b"ready\n"
+ROW = re.compile(rb"([0-9a-f]{32}|-) ([1-9][0-9]*) ([0-9a-f]{64}|-)\n")
+
+Row = tuple[str, int, str]  # epoch, seq, hash
 
 
 class Unsynced(RealWorld):
@@ -43,12 +50,19 @@ def enrol(world: World, folder: Path) -> None:
     FileKeyStore(world, folder / "keys").write(SEED, FIRST_SEED)
 
 
+def rows_said(said: bytes) -> list[Row]:
+    """The rows that a killed writer had acknowledged. Of a line that did not come whole, whatever
+    took its beginning, middle or end, nobody knows what it would have said: it is none."""
+    found = (ROW.fullmatch(line) for line in said.splitlines(keepends=True))
+    return [(row[1].decode(), int(row[2]), row[3].decode()) for row in found if row]
+
+
 def main(folder: Path, variant: str) -> None:
     world = Unsynced() if variant == "unsynced" else RealWorld()
     keys = FileKeyStore(world, folder / "keys")
     store = Store(world, folder, terminal=TERMINAL, boot="boot-1", keys=keys)
     store.start()
-    _say("ready\n")
+    _say(READY)
     write = _write_early if variant == "early" else _write
     for lane in range(LANES):
         threading.Thread(target=write, args=(store, f"lane-{lane}")).start()
@@ -58,7 +72,7 @@ def _write(store: Store, lane: str) -> None:
     draft = _draft(lane)
     while True:
         record = store.turn(lambda turn: Entry(draft))
-        _say(f"{record.epoch} {record.seq} {record.hash}\n")
+        _say(f"{record.epoch} {record.seq} {record.hash}\n".encode())
 
 
 def _write_early(store: Store, lane: str) -> None:
@@ -67,7 +81,7 @@ def _write_early(store: Store, lane: str) -> None:
     def decide(turn: Turn) -> Entry:
         while turn.event(len(seen) + FIRST_SEQ) is not None:
             seen.append(0)
-        _say(f"- {len(seen) + FIRST_SEQ} -\n")
+        _say(b"- %d -\n" % (len(seen) + FIRST_SEQ))
         return Entry(_draft(lane))
 
     while True:
@@ -88,9 +102,9 @@ def _draft(lane: str) -> Draft:
     )
 
 
-def _say(line: str) -> None:
-    sys.stdout.write(line)
-    sys.stdout.flush()
+def _say(line: bytes) -> None:
+    """Below PIPE_BUF: whole, and not mixed with another thread's (pipe(7))."""
+    os.write(sys.stdout.fileno(), line)
 
 
 if __name__ == "__main__":

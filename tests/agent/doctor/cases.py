@@ -227,16 +227,11 @@ LISTENING: Mapping[str, bytes | str] = {
     "proc/78/comm": b"mosquitto\n",
     "proc/78/fd/5": "socket:[4712]",
 }
-# Reached in test_tls.py: id, and whether it is well.
-TLS = {
+CERTIFICATES = {
     "certificate-valid": True,
     "certificate-ends-soon": True,
     "certificate-expired": False,
-    "certificate-not-yet-valid": False,
-    "tls-unusable": False,
-    "tls-key-exposed": False,
-    "file-denied": False,
-    "file-not-looked-at": True,
+    "certificate-unreadable": False,
 }
 
 

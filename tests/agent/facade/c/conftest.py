@@ -63,7 +63,7 @@ class Caller:
     def words(self) -> list[str]:
         assert self._process.stdout
         line = self._process.stdout.readline().decode()
-        if not line:
+        if not line.endswith("\n"):
             assert self._process.stderr
             pytest.fail(f"the caller ended:\n{self._process.stderr.read().decode()[:3000]}")
         return line.split()
