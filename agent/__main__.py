@@ -66,8 +66,7 @@ def main() -> int:
             texts = texts_for(settings)
             LOG.info("%s", texts.ui("reloaded"))
         except Fault as fault:
-            agent.refuse(fault)
-            LOG.error("%s [%s]", texts.fault(fault), fault.code)
+            LOG.error("%s", texts.fault(fault))
 
 
 def texts_for(settings: Settings) -> Texts:

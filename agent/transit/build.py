@@ -17,7 +17,7 @@ from agent.transit.offers import Offers, SingleRides
 from agent.transit.paying import Payments
 from agent.transit.psams import TransitDesk
 from agent.transit.records import RIDE
-from apdu.transit.files import Layouts
+from agent.transit.tables import load_layouts
 from config.model import Agent as Settings
 from offline_store.store import Store
 from trust.references import References
@@ -57,10 +57,9 @@ def make_results(settings: Settings, texts: Texts) -> Results:
 
 
 def make_offers(
-    settings: Settings, rules: Callable[[], Rules], fares: FareSource, layouts: Layouts
+    world: World, settings: Settings, rules: Callable[[], Rules], fares: FareSource
 ) -> Offers:
-    """What purses buy in this scene, by the signed lists `rules`. `layouts`: how the cards' records
-    are laid out (`agent.transit.tables.load_layouts`)."""
+    """What purses buy in this scene, by the signed lists `rules`. Raises `LayoutFault`."""
     if settings.scene.kind != MetroGate.kind:
         return SingleRides(fares)
     gates = Gates(
@@ -73,7 +72,7 @@ def make_offers(
         fares=fares,
     )
     directions = {lane.name: lane.direction for lane in settings.lanes}
-    return Trips(gates, layouts, directions)
+    return Trips(gates, load_layouts(world, settings.transit.layouts), directions)
 
 
 def make_payments(
