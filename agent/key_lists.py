@@ -6,6 +6,7 @@ An index stands once. A list that is malformed never replaces the one in force, 
 than one that was in force never comes back. Source: spec transit-qr.md, "Root keys".
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -165,8 +166,10 @@ def _decoded(name: str, payload: bytes) -> Keys:
         entry.index: PublicKey(entry.index, entry.expires, bytes.fromhex(entry.key))
         for entry in said.keys
     }
-    if len(keys) != len(said.keys):
-        raise KeyListMalformed(list=name, cause="index twice")
-    if not all(curve.is_public(key.key) for key in keys.values()):
-        raise KeyListMalformed(list=name, cause="key")
+    for index, times in Counter(entry.index for entry in said.keys).items():
+        if times > 1:
+            raise KeyListMalformed(list=name, cause=f"index {index} twice")
+    for key in keys.values():
+        if not curve.is_public(key.key):
+            raise KeyListMalformed(list=name, cause=f"index {key.index}: no key")
     return keys

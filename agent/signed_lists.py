@@ -7,7 +7,7 @@ version never comes back.
 """
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
@@ -211,3 +211,12 @@ def load_json(payload: bytes, shape: type[T]) -> T:
         return decoded(payload, shape)
     except Undecodable as fault:
         raise Unfit(str(fault.facts["problem"])[:200]) from fault
+
+
+def require_once(what: str, names: Iterable[object]) -> None:
+    """Whatever is looked up by a name has it alone. Raises `Unfit`, which names the entry."""
+    seen = set()
+    for name in names:
+        if name in seen:
+            raise Unfit(f"{what} {name}: stands there twice")
+        seen.add(name)

@@ -145,8 +145,16 @@ class CityKeys:
             for opener in openers.split():
                 if opener != PIN:
                     self._check_name("writes", opener)
-        if len({self.address(key) for key in self.keys.values()}) != len(self.keys):
-            raise CityKeysFault(table="addresses", entry="", reason="twice")
+        self._check_addresses()
+
+    def _check_addresses(self) -> None:
+        """An address names one key."""
+        named: dict[str, str] = {}
+        for key in self.keys.values():
+            other = named.setdefault(self.address(key), key.name)
+            if other != key.name:
+                entry = f"{self.address(key)}: {other}, {key.name}"
+                raise CityKeysFault(table="addresses", entry=entry, reason="twice")
 
     def _check_name(self, table: str, name: str) -> None:
         if name not in self.keys:

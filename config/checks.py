@@ -53,6 +53,15 @@ def _duplicates(agent: Agent, file: str) -> Iterator[ConfigFault]:
         for name in {item.name for item in getattr(agent, key)}:
             if owners.setdefault(name, key) != key:
                 yield DuplicateName(file=file, key=f"{owners[name]}, {key}", found=name)
+    for key, values in (
+        *((f"lanes[{lane.name}].prompts", lane.prompts) for lane in agent.lanes),
+        ("terminal.psam_numbers", [number.upper() for number in agent.terminal.psam_numbers]),
+        ("offline_codes.gate_groups", agent.offline_codes.gate_groups),
+        ("transit.layouts", agent.transit.layouts),
+    ):
+        for value, times in Counter(values).items():
+            if times > 1:
+                yield DuplicateName(file=file, key=key, found=str(value))
 
 
 def _unknown_devices(agent: Agent, file: str) -> Iterator[ConfigFault]:
@@ -133,14 +142,19 @@ def _lanes_without_taps(agent: Agent, file: str) -> Iterator[ConfigFault]:
 def _facade(agent: Agent, facade: Facade, file: str) -> Iterator[ConfigFault]:
     if facade.standing == "refuse" and not asks_status(agent.scene):
         yield NeedsKey(file=file, key="facade.standing", allowed='scene.check = "ask"')
-    callers = [(client.user, client.origin, client.host) for client in facade.clients]
     lanes = [lane.name for lane in agent.lanes]
     for at, client in enumerate(facade.clients):
-        key = f"facade.clients[{client.name}]"
-        if client.name in [other.name for other in facade.clients[:at]]:
+        key, earlier = f"facade.clients[{client.name}]", facade.clients[:at]
+        same_host = [other.origin for other in earlier if other.host == client.host]
+        if client.name in [other.name for other in earlier]:
             yield DuplicateName(file=file, key="facade.clients", found=client.name)
-        if callers[at] in callers[:at]:
-            yield DuplicateName(file=file, key=f"{key}.user", found=client.user or client.name)
+        # A caller is one client's: by either way in which he is known.
+        for name, value, others in (
+            ("user", client.user, [other.user for other in earlier]),
+            ("origin", client.origin, same_host),
+        ):
+            if value is not None and value in others:
+                yield DuplicateName(file=file, key=f"{key}.{name}", found=value)
         if client.user is None and client.origin is None:
             yield MissingKey(file=file, key=f"{key}.user", allowed='"…" · origin + host')
         needs = [

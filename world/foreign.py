@@ -16,6 +16,7 @@ from world.fault import Fault
 
 T = TypeVar("T")
 
+_SHOWN: Final = 40  # characters of a key that a problem repeats
 SMALLEST, LARGEST = -(2**63), 2**63 - 1  # what SQLite, a `long` in Java and `int64` hold
 
 
@@ -60,7 +61,9 @@ class _Ambiguous(ValueError):
 
 def _once(pairs: Sequence[tuple[str, Any]]) -> None:
     if len({key for key, _ in pairs}) != len(pairs):
-        raise _Ambiguous("a key comes twice")
+        names = [key for key, _ in pairs]
+        twice = next(key for key in names if names.count(key) > 1)
+        raise _Ambiguous(f"the key {twice[:_SHOWN]} comes twice")
 
 
 def _bounded(digits: str) -> int:

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from agent.journey.lines import Id
-from agent.signed_lists import Unfit, load_json
+from agent.signed_lists import Unfit, load_json, require_once
 
 FARES = "fares"
 ANY = "*"
@@ -199,6 +199,7 @@ class Tariff(_Said, frozen=True, kw_only=True):
 def parse_tariff(payload: bytes) -> Tariff:
     """Raises `Unfit`."""
     tariff = load_json(payload, Tariff)
+    _require_names(tariff)
     _require_windows(tariff)
     classes = {concession.name for concession in tariff.concessions}
     for card_type, name in tariff.card_types.items():
@@ -214,13 +215,29 @@ def parse_tariff(payload: bytes) -> Tariff:
     for table in tariff.tables:
         if isinstance(table, Segments) and list(table.upto) != _growing(table.upto):
             raise Unfit(f"tables.{table.name}: upto does not grow")
+        if isinstance(table, Distance):
+            _require_one_amount_each(table)
     return tariff
+
+
+def _require_names(tariff: Tariff) -> None:
+    """A name that a record may tell is one rule's. A class may have several concessions."""
+    require_once("cities", tariff.cities)
+    for what in ("windows", "tables", "discounts", "transfers", "caps"):
+        require_once(what, (one.name for one in getattr(tariff, what)))
+
+
+def _require_one_amount_each(table: Distance) -> None:
+    """From place to place it is the same as back."""
+    for one, row in table.amounts.items():
+        for other, amount in row.items():
+            back = table.amounts.get(other, {}).get(one, amount)
+            if back != amount:
+                raise Unfit(f"tables.{table.name}: {one}-{other} {amount}, {other}-{one} {back}")
 
 
 def _require_windows(tariff: Tariff) -> None:
     known = [window.name for window in tariff.windows]
-    if len(set(known)) != len(known):
-        raise Unfit("windows: a name stands for two")
     for scoped in (*tariff.tables, *_offers(tariff)):
         for name in scoped.when:
             if name not in known:

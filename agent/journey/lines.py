@@ -4,19 +4,23 @@ Payload: one JSON object as in docs/fares.md. Coordinates are WGS-84, as receive
 in GCJ-02 (火星坐标) lies up to 600 m beside it and has to be converted before.
 """
 
-from typing import Annotated, Literal
+from collections.abc import Iterator
+from itertools import combinations
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta
 
-from agent.signed_lists import Unfit, load_json
+from agent.signed_lists import Unfit, load_json, require_once
 
 LINES = "lines"
 FORM = 1
+LEFT_OUT = -1  # no code: no stop in force has that
 
 Direction = Literal["up", "down"]
 Id = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{1,16}\Z")]
 Code = Annotated[int, Meta(ge=0, le=0xFFFF)]  # two bytes of the card's transaction (001E)
+Operator = Annotated[str, Meta(pattern=r"^[0-9A-F]{4}\Z")]  # its two bytes there
 
 
 class _Said(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -29,7 +33,7 @@ class Stop(_Said, frozen=True, kw_only=True):
     id: Id
     zh: Annotated[str, Meta(min_length=1, max_length=64)]
     en: Annotated[str, Meta(max_length=64)] = ""
-    code: Code = 0
+    code: Code = LEFT_OUT  # with the line's the name by which cards know it
     lat: Annotated[float, Meta(ge=-90, le=90)] | None = None
     lon: Annotated[float, Meta(ge=-180, le=180)] | None = None
     radius: Annotated[int, Meta(ge=10, le=500)] = 40  # metres
@@ -42,6 +46,7 @@ class Line(_Said, frozen=True, kw_only=True):
     zh: Annotated[str, Meta(min_length=1, max_length=64)]
     en: Annotated[str, Meta(max_length=64)] = ""
     code: Code = 0
+    operator: Operator | None = None  # where several metros share a city; None: whichever it is
     up: Annotated[tuple[Id, ...], Meta(min_length=2)]
     down: tuple[Id, ...] = ()  # empty: a loop, or the way back is the same
     segments: dict[Id, Annotated[int, Meta(ge=0, le=999)]] = {}  # stop → number of its segment
@@ -70,13 +75,31 @@ class LineBook:
         return tuple(self.stops[stop] for stop in way)
 
 
+class CodedStop(NamedTuple):
+    """A stop by what cards have of it."""
+
+    line: Line
+    stop: Stop
+
+    @property
+    def codes(self) -> tuple[int, int]:
+        return self.line.code, self.stop.code
+
+    def may_be(self, other: "CodedStop") -> bool:
+        """Whether a card could mean either."""
+        operators = {self.line.operator, other.line.operator}
+        return self.codes == other.codes and (None in operators or len(operators) == 1)
+
+
 def parse_lines(payload: bytes) -> LineBook:
     """Raises `Unfit`."""
     said = load_json(payload, _Payload)
+    require_once("stop", (stop.id for stop in said.stops))
+    require_once("line", (line.id for line in said.lines))
     book = LineBook(said.stops, said.lines)
-    if len(book.stops) != len(said.stops) or len(book.lines) != len(said.lines):
-        raise Unfit("an id stands for two")
     for stop in said.stops:
+        if stop.code == LEFT_OUT:
+            raise Unfit(f"stop {stop.id}: no code")
         if (stop.lat is None) != (stop.lon is None):
             raise Unfit(f"stop {stop.id}: half a place")
     for line in said.lines:
@@ -85,4 +108,26 @@ def parse_lines(payload: bytes) -> LineBook:
                 raise Unfit(f"line {line.id}: no stop {stop_id}")
         if line.segments and not {*line.up, *line.down} <= line.segments.keys():
             raise Unfit(f"line {line.id}: a stop without a segment")
+    _require_one_stop_each(book)
     return book
+
+
+def coded_stops(book: LineBook) -> Iterator[CodedStop]:
+    """Every stop of every line, once a line."""
+    for line in book.lines.values():
+        for stop in dict.fromkeys((*line.up, *line.down)):
+            yield CodedStop(line, book.stops[stop])
+
+
+def _require_one_stop_each(book: LineBook) -> None:
+    """A card names a stop by line code, stop code and operator: no two may have the same."""
+    by_codes: dict[tuple[int, int], list[CodedStop]] = {}
+    for coded in coded_stops(book):
+        by_codes.setdefault(coded.codes, []).append(coded)
+    for (line_code, stop_code), found in by_codes.items():
+        for one, other in combinations(found, 2):
+            if one.stop.id != other.stop.id and one.may_be(other):
+                raise Unfit(
+                    f"stops {one.stop.id} (line {one.line.id}) and {other.stop.id}"
+                    f" (line {other.line.id}): both have line code {line_code}, code {stop_code}"
+                )

@@ -185,12 +185,30 @@ def _of_answer(mapping: Mapping, file: str) -> Iterator[ConfigFault]:
     answer = mapping.answer
     if answer.holder is None and answer.card is None and answer.business is None:
         yield MissingKey(file=file, key="answer.card", allowed="{ path, values }")
+    yield from _of_words(answer, file)
     if answer.errors and answer.success is None:
         yield NeedsKey(file=file, key="answer.errors", allowed="answer.success")
     if answer.echo is not None and "nonce" not in mapping.request.fields.values():
         yield NeedsKey(file=file, key="answer.echo", allowed='request.fields: "nonce"')
     if answer.verify is not None:
         yield from _of_signature(answer.verify, "answer.verify", file)
+
+
+def _of_words(answer: Answer, file: str) -> Iterator[ConfigFault]:
+    """Nothing that a service says has two meanings, and that it says nothing has none."""
+    tables = [("answer.errors", [*answer.errors])]
+    for name in ("holder", "card", "business"):
+        subject: Subject | None = getattr(answer, name)
+        tables += [(f"answer.{name}.values", [*subject.values])] if subject else []
+    if answer.success is not None:
+        tables += [("answer.success.values", [*answer.success.values])]
+        for word in answer.success.values:
+            if word in answer.errors:
+                key = "answer.success.values, answer.errors"
+                yield DuplicateName(file=file, key=key, found=word)
+    for key, words in tables:
+        if "" in words:
+            yield _wrong(file, key, "", '"…"')
 
 
 def _of_signature(signature: Signature, key: str, file: str) -> Iterator[ConfigFault]:

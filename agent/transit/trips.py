@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 from agent.clock import CHINA
 from agent.fares.ride import ENTRY, EXIT, TRIP, TripEnd
-from agent.journey.lines import LineBook
+from agent.journey.lines import LineBook, coded_stops
 from apdu.transit.files import Layout, Value, national
 from apdu.transit.values import Initialised
 from offline_store.event import Event
@@ -57,6 +57,7 @@ class Station:
     line: str
     line_code: str
     stop_code: str
+    operator: str | None = None  # the line's, where the list says it
 
     @classmethod
     def find(cls, line: str, stop: str, book: LineBook) -> "Station | None":
@@ -64,7 +65,8 @@ class Station:
         found = book.lines.get(line)
         if found is None or stop not in (*found.up, *found.down):
             return None
-        return cls(stop, line, f"{found.code:04X}", f"{book.stops[stop].code:04X}")
+        codes = f"{found.code:04X}", f"{book.stops[stop].code:04X}"
+        return cls(stop, line, *codes, found.operator)
 
     @property
     def codes(self) -> dict[str, int | str]:
@@ -72,19 +74,19 @@ class Station:
         return {"line_code": int(self.line_code, 16), "station_code": int(self.stop_code, 16)}
 
     def record(self, operator: str) -> str:
-        """The eight bytes of 001A (transaction, stations): as 001E's transaction (L)."""
-        return f"{METRO:02X}{self.line_code}{self.stop_code}{operator}00"
+        """The eight bytes of 001A (transaction, stations): as 001E's transaction (L). `operator`:
+        the terminal's."""
+        return f"{METRO:02X}{self.line_code}{self.stop_code}{self.operator or operator}00"
 
 
 def stop_of(record: str, book: LineBook) -> str:
     """The stop's id of eight bytes of 001A (16 hex); empty: none of this city's."""
     if record[:2] != f"{METRO:02X}":
         return ""
-    line_code, stop_code = int(record[2:6], 16), int(record[6:10], 16)
-    for line in book.lines.values():
-        for stop in (*line.up, *line.down):
-            if (line.code, book.stops[stop].code) == (line_code, stop_code):
-                return stop
+    codes, operator = (int(record[2:6], 16), int(record[6:10], 16)), record[10:14]
+    for line, stop in coded_stops(book):
+        if (line.code, stop.code) == codes and line.operator in (None, operator):
+            return stop.id
     return ""
 
 
@@ -208,7 +210,7 @@ class Stamp:
             "industry": METRO,
             "line": self.station.line_code,
             "station": self.station.stop_code,
-            "operator": self.operator,
+            "operator": self.station.operator or self.operator,
             "amount": begun.amount,
             "balance": max(0, begun.balance - begun.amount),  # after it (L)
             "moment": moment,

@@ -6,6 +6,7 @@ tables: spec transit-card.md, Applications and files.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import resources
@@ -109,8 +110,9 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                 raise LayoutFault(layout=self.name, field=field.name, reason="beyond")
             if field.kind == "const" and not _is_hex(field.value, field.length):
                 raise LayoutFault(layout=self.name, field=field.name, reason="constant")
-        if len({field.name for field in self.fields}) != len(self.fields):
-            raise LayoutFault(layout=self.name, field="", reason="twice")
+        for name, times in Counter(field.name for field in self.fields).items():
+            if times > 1:
+                raise LayoutFault(layout=self.name, field=name, reason="twice")
         for city in self.cities:
             if city != ANYWHERE and not re.fullmatch(r"[0-9]{4}", city):
                 raise LayoutFault(layout=self.name, field="cities", reason="city")
@@ -145,7 +147,8 @@ class Layouts:
             for city in layout.cities:
                 place = (city, layout.industry or "")
                 if place in self._layouts:
-                    raise LayoutFault(layout=layout.name, field="cities", reason="twice")
+                    field = f"cities {city}, {self._layouts[place].name}"
+                    raise LayoutFault(layout=layout.name, field=field, reason="twice")
                 self._layouts[place] = layout
 
     @classmethod

@@ -143,3 +143,15 @@ def test_a_disk_that_is_full_leaves_the_list_in_force(tmp_path: Path) -> None:
             envelope(2, key_list_payload(MINISTRY_ROOTS, [PublicKey(1, 2, SM2.public(ROOT))]))
         )
     assert lists.keys(MINISTRY_ROOTS) == ROOTS
+
+
+def test_an_index_that_stands_twice_and_a_key_that_is_none_are_named(tmp_path: Path) -> None:
+    (index,) = ROOTS
+    for payload, named in (
+        (key_list_payload(MINISTRY_ROOTS, [*ROOTS.values(), *ROOTS.values()]), f"index {index} "),
+        (changed(key="00" * 64), f"index {index}:"),
+        (PAYLOAD.replace(b'"form":1', b'"form":1,"form":1'), "form"),
+    ):
+        with pytest.raises(KeyListMalformed) as caught:
+            KeyLists(RealWorld(), tmp_path).install(envelope(2, payload))
+        assert named in str(caught.value.facts["cause"])

@@ -102,6 +102,15 @@ def test_a_wrong_table_is_refused_with_its_reason(text: str, reason: str) -> Non
     assert caught.value.facts["reason"] == reason
 
 
+def test_two_keys_of_one_address_are_both_named() -> None:
+    with pytest.raises(CityKeysFault) as caught:
+        CityKeys.from_toml('[addresses]\nRKSSSE = "0006"')
+    entry = str(caught.value.facts["entry"])
+    assert entry.startswith("0006: ")
+    assert "RKSSSE" in entry
+    assert entry.count(",") == 1
+
+
 @given(st.text(max_size=200))
 def test_any_text_is_a_table_or_a_named_fault(text: str) -> None:
     with suppress(CityKeysFault):

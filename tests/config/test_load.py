@@ -171,6 +171,29 @@ def test_a_scanner_is_in_one_lane_and_a_name_means_one_device() -> None:
     assert isinstance(only(shared), faults.DuplicateName)
 
 
+@pytest.mark.parametrize(
+    ("text", "key", "found"),
+    [
+        (
+            changed('prompts = ["panel"]', 'prompts = ["panel", "panel"]'),
+            "lanes[entry].prompts",
+            "panel",
+        ),
+        (
+            changed('id = "t1"', 'id = "t1"\npsam_numbers = ["00000000000A", "00000000000a"]'),
+            "terminal.psam_numbers",
+            "00000000000A",
+        ),
+        ("[offline_codes]\ngate_groups = [3, 4, 3]\n", "offline_codes.gate_groups", "3"),
+        ('[transit]\nlayouts = ["/a.toml", "/a.toml"]\n', "transit.layouts", "/a.toml"),
+    ],
+)
+def test_what_stands_twice_in_a_list_is_named(text: str, key: str, found: str) -> None:
+    problem = only(text if "[terminal]" in text else f"{WHOLE}{text}")
+    assert isinstance(problem, faults.DuplicateName)
+    assert (problem.facts["key"], problem.facts["found"]) == (key, found)
+
+
 def test_a_table_without_name_is_named_by_its_place() -> None:
     text = WHOLE + '[[prompts]]\ndriver = "console"\n'
     assert only(text).facts["key"] == "prompts[#2].name"
@@ -238,6 +261,7 @@ def test_the_links_settings_fit_together(sync: str, code: str, key: str) -> None
 
 CLIENT = 'name = "his"\nuser = "his"\npurpose = "p"\n'
 LAB = CLIENT.replace("his", "lab", 1)
+PAGE = 'origin = "https://his.example"\nhost = "localhost:1"\n'
 
 
 @pytest.mark.parametrize(
@@ -245,6 +269,12 @@ LAB = CLIENT.replace("his", "lab", 1)
     [
         ([CLIENT, CLIENT], "config.duplicate-name", "facade.clients"),
         ([CLIENT, LAB], "config.duplicate-name", "facade.clients[lab].user"),
+        ([CLIENT, LAB + PAGE], "config.duplicate-name", "facade.clients[lab].user"),
+        (
+            [CLIENT + PAGE, LAB.replace("his", "lab") + PAGE],
+            "config.duplicate-name",
+            "facade.clients[lab].origin",
+        ),
         ([CLIENT.replace('user = "his"\n', "")], "config.missing-key", "facade.clients[his].user"),
         ([CLIENT + 'host = "localhost:1"'], "config.needs-key", "facade.clients[his].host"),
         ([CLIENT + 'lanes = ["exit"]'], "config.unknown-name", "facade.clients[his].lanes"),

@@ -1,5 +1,6 @@
 """Fare lists, entitlements and lines: whole or refused with the place; swapped; never older."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from agent.fares.rules import RuleBook
 from agent.fares.tariff import parse_tariff
 from agent.journey.lines import parse_lines
 from agent.signed_lists import EveryList, ListWrong, Unfit
+from agent.transit.trips import Station, stop_of
 from offline_store.faults import ListNotLoaded, ListRolledBack, ListUnknown, ListUnreadable
 from offline_store.lists import Lists
 from simulators.world import SimWorld
@@ -165,12 +167,141 @@ def test_a_fare_list_that_does_not_fit_together_is_refused(name: str) -> None:
         parse_tariff(changed(FARES_JSON, **WRONG_FARES[name]))
 
 
-STOP = {"id": "A", "zh": "甲"}
+TWICE: dict[str, tuple[dict[str, Any], str]] = {
+    "city": ({"cities": ["9901", "9902", "9901"]}, "cities 9901"),
+    "window": ({"windows": [{"name": "x"}, {"name": "x"}]}, "windows x"),
+    "table": ({"tables": [{"kind": "flat", "name": "x", "amount": a} for a in (1, 2)]}, "tables x"),
+    "discount": ({"discounts": [{"name": "x", "off": a} for a in (1, 2)]}, "discounts x"),
+    "transfer": ({"transfers": [{"name": "x", "off": 1, "minutes": a} for a in (1, 2)]}, "x"),
+    "cap": ({"caps": [{"name": "x", "amount": a} for a in (1, 2)]}, "caps x"),
+    "there and back": (
+        {
+            "tables": [
+                {"kind": "distance", "name": "m", "amounts": {"a": {"b": 1}, "b": {"a": 2, "b": 1}}}
+            ]
+        },
+        "tables.m: a-b 1, b-a 2",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TWICE)
+def test_what_is_looked_up_by_a_name_stands_there_once_and_is_named(name: str) -> None:
+    change, named = TWICE[name]
+    with pytest.raises(Unfit, match=re.escape(named)):
+        parse_tariff(changed(FARES_JSON, **change))
+
+
+@pytest.mark.parametrize("table", ["card_types", "zones"])
+def test_a_key_that_comes_twice_in_an_object_is_named(table: str) -> None:
+    """Which of the two would count, the reader of the JSON decides; so neither does."""
+    first = {"card_types": '"02": "student"', "zones": '"M11": "a"'}[table]
+    text = FARES_JSON.decode()
+    assert text.count(first) == 1
+    with pytest.raises(Unfit, match=first.split('"')[1]):
+        parse_tariff(text.replace(first, f"{first}, {first}").encode())
+
+
+STOP = {"id": "A", "zh": "甲", "code": 1}
+
+
+def coded(*stops: tuple[str, int | None], **lines: dict[str, Any]) -> bytes:
+    """A list of stops with codes, or without, and lines."""
+    said = [{"id": one, "zh": one, **({} if c is None else {"code": c})} for one, c in stops]
+    return changed(
+        LINES_JSON,
+        stops=said,
+        lines=[{"id": name, "zh": name, **line} for name, line in lines.items()],
+    )
+
+
+THREE = (("A", 1), ("B", 2), ("C", 1))
+SAME_CODES: dict[str, tuple[bytes, tuple[str, ...]]] = {
+    "on one line": (coded(*THREE, M={"code": 7, "up": ["A", "B", "C"]}), ("A", "C", "line code 7")),
+    "one on the way back only": (
+        coded(*THREE, M={"code": 7, "up": ["A", "B"], "down": ["B", "C"]}),
+        ("A", "C"),
+    ),
+    "on two lines of one code": (
+        coded(*THREE, M={"code": 7, "up": ["A", "B"]}, N={"code": 7, "up": ["B", "C"]}),
+        ("A", "line M", "C", "line N"),
+    ),
+    "on two lines that leave theirs out": (
+        coded(*THREE, M={"up": ["A", "B"]}, N={"up": ["B", "C"]}),
+        ("A", "C", "line code 0"),
+    ),
+    "of one operator": (
+        coded(
+            *THREE,
+            M={"code": 7, "operator": "0101", "up": ["A", "B"]},
+            N={"code": 7, "operator": "0101", "up": ["B", "C"]},
+        ),
+        ("A", "C"),
+    ),
+    "of an operator and of whichever": (
+        coded(
+            *THREE,
+            M={"code": 7, "operator": "0101", "up": ["A", "B"]},
+            N={"code": 7, "up": ["B", "C"]},
+        ),
+        ("A", "C"),
+    ),
+    "left out": (coded(("A", None), ("B", 2), M={"up": ["A", "B"]}), ("stop A: no code",)),
+    "left out by a stop of no line": (coded(*THREE[:2], ("D", None)), ("stop D: no code",)),
+}
+
+
+@pytest.mark.parametrize("name", SAME_CODES)
+def test_line_code_and_stop_code_name_one_stop(name: str) -> None:
+    payload, named = SAME_CODES[name]
+    with pytest.raises(Unfit) as caught:
+        parse_lines(payload)
+    assert all(one in str(caught.value) for one in named), str(caught.value)
+
+
+GOOD_CODES = {
+    "one stop of two lines": coded(
+        *THREE[:2], M={"code": 7, "up": ["A", "B"]}, N={"code": 7, "up": ["B", "A"]}
+    ),
+    "lines of two codes": coded(
+        *THREE, M={"code": 7, "up": ["A", "B"]}, N={"code": 8, "up": ["B", "C"]}
+    ),
+    "two operators": coded(
+        *THREE,
+        M={"code": 7, "operator": "0101", "up": ["A", "B"]},
+        N={"code": 7, "operator": "0202", "up": ["B", "C"]},
+    ),
+    "a loop": coded(*THREE[:2], M={"code": 7, "up": ["A", "B", "A"]}),
+}
+
+
+@pytest.mark.parametrize("name", GOOD_CODES)
+def test_a_stop_that_no_other_can_be_taken_for_is_good(name: str) -> None:
+    book = parse_lines(GOOD_CODES[name])
+    for line in book.lines.values():
+        for stop in line.up:
+            station = Station.find(line.id, stop, book)
+            assert station is not None
+            assert stop_of(station.record(line.operator or "0101"), book) == stop
+
+
+def test_another_metros_station_is_none_of_ours() -> None:
+    book = parse_lines(GOOD_CODES["two operators"])
+    there = Station.find("N", "C", book)
+    assert there is not None
+    assert there.record("0101") == "0100070001020200", "its own operator is written"
+    assert stop_of("0100070001030300", book) == ""
+
+
 WRONG_LINES: dict[str, dict[str, Any]] = {
     "a stop that is not there": {"lines": [{"id": "1", "zh": "1", "up": ["S1", "S99"]}]},
     "a line of one stop": {"lines": [{"id": "1", "zh": "1", "up": ["S1"]}]},
     "half a place": {"stops": [{**STOP, "lat": 1.0}], "lines": []},
     "two stops of one id": {"stops": [STOP, STOP], "lines": []},
+    "two lines of one id": {
+        "stops": [STOP, {**STOP, "id": "B", "code": 2}],
+        "lines": [{"id": "1", "zh": "1", "up": ["A", "B"]}] * 2,
+    },
     "off the earth": {"stops": [{**STOP, "lat": 91.0, "lon": 1.0}], "lines": []},
     "a stop without segment": {
         "lines": [{"id": "1", "zh": "1", "up": ["S1", "S2"], "segments": {"S1": 1}}]
