@@ -4,7 +4,9 @@ A first byte only nominates; what the layout does not confirm goes to the next c
 Nothing is guessed, and no content is logged. Source: spec transit-qr.md, "Which code is it".
 """
 
+import re
 import string
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
@@ -20,6 +22,9 @@ CREDENTIAL: Final = "code"
 
 CERTIFICATE: Final = 0x24  # byte 3 of a three-level code: its issuer certificate begins
 TWO_LEVEL: Final = 226  # bytes, exactly
+
+_LINE_ENDS: Final = re.compile(rb"[\r\n]+")
+_UNSEEN: Final = ("Cc", "Cf", "Zs", "Zl", "Zp")  # Unicode: controls, formats, separators
 
 CHARACTERS: Final[Mapping[str, frozenset[str] | None]] = {
     "digits": frozenset(string.digits),
@@ -48,20 +53,22 @@ def _two_level(content: bytes) -> bool:
     return _ministry(content) and len(content) == TWO_LEVEL
 
 
-# Binary layouts, in the order in which they are tried; then the city's own texts; then the texts
+# Binary layouts, in the order in which they are tried; then texts: ours, the city's own, and those
 # that only their first characters nominate.
 BINARY: Final[Sequence[tuple[str, Callable[[bytes], bool]]]] = (
     ("ministry-three-level", _three_level),
     ("ministry-two-level", _two_level),
     ("alipay-city", lambda content: content[:2] in (b"\x54\x01", b"\x54\x02")),
     ("alipay-bus", lambda content: content[:2] == b"\x02\x01"),
-    ("onecard-ticket", lambda content: content[:4] == b"OCT:"),  # ours (docs/ticket-codes.md)
+)
+OURS: Final[Sequence[tuple[str, Callable[[bytes], bool]]]] = (
+    ("onecard-ticket", lambda content: content[:4] == b"OCT:"),  # docs/ticket-codes.md
 )
 NOMINATED: Final[Sequence[tuple[str, Callable[[bytes], bool]]]] = (
     ("tencent", lambda content: content[:2] == b"TX"),
     ("bank", lambda content: content[:2] == b"62" and content.isdigit()),
 )
-BUILT_IN: Final = tuple(name for name, _ in (*BINARY, *NOMINATED))
+BUILT_IN: Final = tuple(name for name, _ in (*BINARY, *OURS, *NOMINATED))
 
 
 @dataclass(frozen=True)
@@ -81,18 +88,49 @@ class Router:
         self._resolve: Mapping[str, Resolve] = {rule.name: rule.resolve for rule in rules}
 
     def route(self, content: bytes) -> Routed | None:
-        """Which code it is; None when no rule knows it. Never raises."""
+        """Which code it is; None when no rule knows it. A text is passed on bare, a binary code as
+        it is. Never raises."""
         if not 0 < len(content) <= LONGEST:
             return None
-        name = _first(BINARY, content) or self._text(content) or _first(NOMINATED, content)
-        return Routed(name, self._resolve.get(name, "refuse"), content) if name else None
-
-    def _text(self, content: bytes) -> str | None:
-        try:
-            text = content.decode()
-        except UnicodeDecodeError:
+        if name := _first(BINARY, content):
+            return self._routed(name, content)
+        text = _bare(content)
+        if not text:
             return None
+        raw = text.encode()
+        name = _first(OURS, raw) or self._rule(text) or _first(NOMINATED, raw)
+        return self._routed(name, raw) if name else None
+
+    def apart(self, content: bytes) -> Sequence[bytes]:
+        """The codes of one stretch, where a scanner gave several in one: what is between line ends,
+        if each of that is a known code; else the stretch as it is."""
+        if not 0 < len(content) <= LONGEST or _confirmed(content):
+            return (content,)
+        parts = [part for part in _LINE_ENDS.split(content) if part]
+        several = len(parts) > 1 and all(self.route(part) for part in parts)
+        return parts if several else (content,)
+
+    def _routed(self, name: str, content: bytes) -> Routed:
+        return Routed(name, self._resolve.get(name, "refuse"), content)
+
+    def _rule(self, text: str) -> str | None:
         return next((rule.name for rule in self._texts if _fits(rule, text)), None)
+
+
+def _confirmed(content: bytes) -> bool:
+    """By its length: no line end in it ends it."""
+    return _three_level(content) or _two_level(content)
+
+
+def _bare(content: bytes) -> str | None:
+    """A text without what a maker, an editor or a scanner has left around it: line ends, blanks,
+    NULs, byte order marks and other signs that nobody sees. None: no text."""
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        return None
+    seen = [at for at, sign in enumerate(text) if unicodedata.category(sign) not in _UNSEEN]
+    return text[seen[0] : seen[-1] + 1] if seen else ""
 
 
 class Resolver(Protocol):
@@ -109,6 +147,10 @@ class CodeDesk:
     def __init__(self, router: Router, resolvers: Mapping[Resolve, Resolver]) -> None:
         self._router = router
         self._resolvers = resolvers
+
+    def apart(self, content: bytes) -> Sequence[bytes]:
+        """See `Router.apart`; at least one."""
+        return self._router.apart(content)
 
     def read(self, content: bytes, *, leaving: bool = False) -> Presented:
         """The identity behind the code, or the reason why there is none here. Behind somebody who

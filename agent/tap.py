@@ -136,9 +136,13 @@ class Taps:
         return self._end(lane, report, let_out)
 
     def handle_code(self, lane: Lane, code: Code) -> TapReport:
-        """A code from scanner or camera to its end. Never raises a `Fault`."""
-        read = partial(self._codes.read, code.content, leaving=self._lets_out(lane))
-        return self._shown(lane, code.source, code.seen, read)
+        """A code from scanner or camera to its end; where a scanner gave several in one stretch,
+        each to its end, and the report of the last. Never raises a `Fault`."""
+        leaving = self._lets_out(lane)
+        reads = [
+            partial(self._codes.read, c, leaving=leaving) for c in self._codes.apart(code.content)
+        ]
+        return [self._shown(lane, code.source, code.seen, read) for read in reads][-1]
 
     def handle_document(self, lane: Lane, document: Document | Unread) -> TapReport:
         """An ID document to its end. Never raises a `Fault`."""

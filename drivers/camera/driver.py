@@ -45,7 +45,8 @@ REMEMBERED: Final = 200  # codes whose times are kept
 class Camera(Kept[Capture]):
     """See `drivers.contract.CodeSource`. Counters: `frames` that the camera gave, `looked` at
     and of these `thorough`ly, `garbled` pictures, `repeated` codes, `unserved` ones (the lane was
-    too far behind), `frame_to_code_ms_p50` and `frame_to_code_ms_p95` of the last 200 codes."""
+    too far behind), `parts` (symbols of a message of several, no codes), `frame_to_code_ms_p50` and
+    `frame_to_code_ms_p95` of the last 200 codes."""
 
     def __init__(self, world: World, name: str, options: Options) -> None:
         super().__init__(world, name)
@@ -155,7 +156,10 @@ class Camera(Kept[Capture]):
         if thorough:
             self._count("thorough")
             self._thorough_at = picture.taken
+        parts = self._eye.parts
         found = self._eye.look(grey, thorough=thorough)
+        if self._eye.parts > parts:
+            self._count("parts", self._eye.parts - parts)
         for sighting in found:
             self._take(sighting, picture)
         if seen.moved or found:

@@ -1,6 +1,6 @@
 """The eye: fast pass, thorough pass, second opinion. Pure but for the clock that bounds it."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, Self
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from drivers.eye.locate import Region, busiest, halved
 from drivers.eye.steps import AVERAGE, STEPS, Gray, Step
+from drivers.eye.symbol import is_part
 
 Symbology = Literal["qr", "data-matrix", "aztec", "pdf417", "code128"]
 Pass = Literal["fast", "thorough", "second-opinion"]
@@ -77,6 +78,7 @@ class Eye:
         self._clock = clock
         self._formats = zxingcpp.BarcodeFormats([FORMATS[name] for name in symbologies])
         self._second = _pyzbar() if second_opinion and "qr" in symbologies else None
+        self.parts = 0  # symbols that were dropped, each a part of a message of several
         self._budget = budget
         self._busy_budget = busy_budget
 
@@ -86,12 +88,13 @@ class Eye:
         The fast pass alone, or with `thorough` all that the budget lets be done until a code is
         read: for a single picture always, for a camera now and then. Raises nothing.
         """
-        started = self._clock()
+        started, parts = self._clock(), self.parts
         gray = _gray(frame)
         if gray is None:
             return ()
         found = self._fast(gray)
-        if found or not thorough:
+        # What is read and dropped, another step may read wrongly and not drop.
+        if found or not thorough or self.parts > parts:
             return found
         spent = self._clock() - started
         if spent > self._budget:
@@ -105,7 +108,7 @@ class Eye:
     def _fast(self, gray: Gray) -> tuple[Sighting, ...]:
         return tuple(
             Sighting(code.bytes, code.symbology_identifier, _corners(code), "fast")
-            for code in self._read(gray, AVERAGE, downscale=False)
+            for code in self._whole(self._read(gray, AVERAGE, downscale=False))
         )
 
     def _thorough(
@@ -113,13 +116,13 @@ class Eye:
     ) -> tuple[Sighting, ...]:
         """`pace`: seconds per pixel and weight, at first the fast pass's, then as it turns out."""
         part = _Part.of(gray, region, REGION)
-        begun = self._clock()
+        begun, parts = self._clock(), self.parts
         for image, step in _tries(gray, part):
             work = image.pixels.size * step.weight
             if begun + work * pace > deadline:
                 return ()
             found = tuple(self._step(image, step))
-            if found:
+            if found or self.parts > parts:
                 return found
             ended = self._clock()
             pace = max(pace, (ended - begun) / work)
@@ -133,10 +136,17 @@ class Eye:
             image = cv2.resize(image, None, fx=step.scale, fy=step.scale, interpolation=how)
         for change in step.changes:
             image = change(image)
-        for code in self._read(image, step.binarizer):
-            if is_trusted(code):
-                place = part.placed(_corners(code), step.scale)
-                yield Sighting(code.bytes, code.symbology_identifier, place, "thorough")
+        for code in self._whole(self._read(image, step.binarizer)):
+            place = part.placed(_corners(code), step.scale)
+            yield Sighting(code.bytes, code.symbology_identifier, place, "thorough")
+
+    def _whole(self, codes: Iterable[zxingcpp.Barcode]) -> Iterator[zxingcpp.Barcode]:
+        """Those that are what they seem: no other code that was damaged, no part of a message."""
+        for code in codes:
+            if is_part(code):
+                self.parts += 1
+            elif is_trusted(code):
+                yield code
 
     def _read(
         self, image: cv2.typing.MatLike, binarizer: zxingcpp.Binarizer, *, downscale: bool = True
@@ -217,7 +227,11 @@ def _pyzbar() -> Callable[[_Part], Iterator[Sighting]]:
     from pyzbar import pyzbar  # loads libzbar: only where it is wanted
 
     def read(part: _Part) -> Iterator[Sighting]:
-        for code in pyzbar.decode(part.pixels, symbols=[pyzbar.ZBarSymbol.QRCODE]):
+        try:
+            found = pyzbar.decode(part.pixels, symbols=[pyzbar.ZBarSymbol.QRCODE])
+        except (ValueError, pyzbar.PyZbarError):  # the former: a part of a message of several
+            return
+        for code in found:
             if code.data and all(0x20 <= byte < 0x7F for byte in code.data):
                 corners = tuple((point.x, point.y) for point in code.polygon)
                 yield Sighting(code.data, "]Q1", part.placed(corners), "second-opinion")

@@ -12,7 +12,7 @@ STALE: Final = 1.0  # seconds of silence after which an unfinished code is given
 FLOOD: Final = 16384  # bytes of an endless code after which it counts as one more overrun
 
 Why = Literal["overruns", "incomplete", "garbled"]
-Suffix = Literal["line", "cr", "lf", "crlf", "none"]
+Suffix = Literal["line", "cr", "lf", "crlf", "tab", "etx", "none"]
 
 # "line" is any of them; CRLF first, so that its CR is not left to the code.
 SUFFIXES: Final[dict[Suffix, Sequence[bytes]]] = {
@@ -20,6 +20,8 @@ SUFFIXES: Final[dict[Suffix, Sequence[bytes]]] = {
     "cr": (b"\r",),
     "lf": (b"\n",),
     "crlf": (b"\r\n",),
+    "tab": (b"\t",),
+    "etx": (b"\x03",),
     "none": (),
 }
 
@@ -131,9 +133,19 @@ class GapFramer:
         self._code.take()
         if content is None:
             return [Discarded("incomplete")]
-        if len(content) > self._limit:
-            return [Discarded("overruns")]
-        return [Framed(content, seen)] if content else ()
+        return [
+            Discarded("overruns") if len(part) > self._limit else Framed(part, seen)
+            for part in self._apart(content)
+        ]
+
+    def _apart(self, content: bytes) -> Sequence[bytes]:
+        """The codes of one stretch: a text holds no line end of its own, so that several texts that
+        come without a gap are several codes. A binary code may hold any byte and stays whole."""
+        parts = [content]
+        for suffix in self._suffixes:
+            parts = [piece for part in parts for piece in part.split(suffix)]
+        parts = [part for part in parts if part]
+        return parts if all(map(_is_text, parts)) else [content]
 
     def _ended(self, raw: bytes) -> bytes | None:
         """The code without its suffix; None when a suffix is still to come."""
@@ -141,6 +153,13 @@ class GapFramer:
             if raw.endswith(suffix):
                 return _once(raw, suffix)[: -len(suffix)]
         return None if self._suffixes and raw else raw
+
+
+def _is_text(part: bytes) -> bool:
+    try:
+        return part.decode().isprintable()
+    except UnicodeDecodeError:
+        return False
 
 
 def _once(raw: bytes, suffix: bytes) -> bytes:

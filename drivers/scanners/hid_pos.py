@@ -12,7 +12,14 @@ from drivers.io.hid import BAR_CODE_SCANNERS
 from drivers.io.usb import HID_CLASS, UsbMatch, UsbPipes, Wanted, open_usb
 from drivers.options import DriverOptions, typed
 from drivers.scanners.framing import STALE, Discarded, Framed, Outcome
-from drivers.scanners.source import LONGEST_CODE, SAME_CODE_WINDOW, Limit, Scanner, Window
+from drivers.scanners.source import (
+    LONGEST_CODE,
+    SAME_CODE_WINDOW,
+    Limit,
+    Prefixes,
+    Scanner,
+    Window,
+)
 from world import World
 
 REPORT: Final = 64  # bytes: 02, length, AIM identifier, data, more
@@ -78,9 +85,11 @@ class Reports:
 class HidPosOptions(DriverOptions, frozen=True, kw_only=True):
     """`usb`: "vid:pid" or "vid:pid:serial", shell patterns allowed in each part, or where it is
     plugged ("1-2.4"); `|` between alternatives. `window`: seconds in which the same code is one
-    code. `limit`: bytes; a longer code is dropped and counted."""
+    code. `limit`: bytes; a longer code is dropped and counted. `prefixes`: taken off where a code
+    begins with one."""
 
     usb: UsbMatch
+    prefixes: Prefixes = ()
     window: Window = SAME_CODE_WINDOW
     limit: Limit = LONGEST_CODE
 
@@ -90,7 +99,7 @@ class HidPosScanner(Scanner[UsbPipes]):
 
     def __init__(self, world: World, name: str, options: Options) -> None:
         self._options = typed(options, HidPosOptions, device=name)
-        super().__init__(world, name, window=self._options.window)
+        super().__init__(world, name, window=self._options.window, prefixes=self._options.prefixes)
 
     def _open(self) -> UsbPipes:
         pipes = open_usb(self._world, self._options.usb, SCANNER, device=self.name)

@@ -16,7 +16,14 @@ from drivers.contract import Options
 from drivers.io.events import Event, EventFile, open_events
 from drivers.options import DriverOptions, Place, typed
 from drivers.scanners.framing import STALE, Discarded, Framed, Outcome
-from drivers.scanners.source import LONGEST_CODE, SAME_CODE_WINDOW, Limit, Scanner, Window
+from drivers.scanners.source import (
+    LONGEST_CODE,
+    SAME_CODE_WINDOW,
+    Limit,
+    Prefixes,
+    Scanner,
+    Window,
+)
 from world import World
 
 RELEASED, PRESSED = 0, 1  # 2 is the kernel's autorepeat: a scanner types each key once
@@ -33,6 +40,7 @@ CHORDS: Final = frozenset(
     }
 )
 ENTERS: Final = frozenset({keys.KEY_ENTER, keys.KEY_KPENTER})
+ENDS: Final = {"enter": ENTERS, "tab": frozenset({keys.KEY_TAB}), "gap": frozenset[int]()}
 
 # US layout: key → (character, character with shift).
 LAYOUT: Final[dict[int, tuple[str, str]]] = {
@@ -63,12 +71,12 @@ LAYOUT: Final[dict[int, tuple[str, str]]] = {
 
 
 class Typing:
-    """Puts a code together from key events. It ends with Enter, or, without `enter`, with `gap`
-    seconds of silence; see `drivers.scanners.framing.Framer`."""
+    """Puts a code together from key events. It ends with one of the keys `ends`, or, where there
+    are none, with `gap` seconds of silence; see `drivers.scanners.framing.Framer`."""
 
-    def __init__(self, *, enter: bool, gap: float, limit: int) -> None:
-        self._enter = enter
-        self._silence = STALE if enter else gap
+    def __init__(self, *, ends: frozenset[int], gap: float, limit: int) -> None:
+        self._ends = ends
+        self._silence = STALE if ends else gap
         self._limit = limit
         self._code = bytearray()
         self._seen = 0.0
@@ -85,7 +93,7 @@ class Typing:
         """`events` came at `at`; none: there was silence up to now."""
         if not events:
             silent = at - self._last >= self._silence
-            return self._ended(whole=not self._enter) if silent else []
+            return self._ended(whole=not self._ends) if silent else []
         self._last = at
         outcomes: list[Outcome] = []
         for event in events:
@@ -108,7 +116,8 @@ class Typing:
         if code in SHIFTS or code in CHORDS:
             (self._held.discard if value == RELEASED else self._held.add)(code)
         elif value == PRESSED:
-            if code in ENTERS:
+            # Enter ends a code that should have ended with Tab, too: there is no such character.
+            if code in self._ends or code in ENTERS:
                 return self._ended(whole=True)
             self._type(code, at)
         return ()
@@ -138,11 +147,12 @@ class Typing:
 class KeyboardOptions(DriverOptions, frozen=True, kw_only=True):
     """`port`: path or pattern of its event file, best
     `/dev/input/by-id/usb-…-event-kbd`. `end`: what the module sends after a code; `gap` when it
-    sends nothing: seconds without a key."""
+    sends nothing: seconds without a key. `prefixes`: taken off where a code begins with one."""
 
     port: Place
-    end: Literal["enter", "gap"] = "enter"
+    end: Literal["enter", "tab", "gap"] = "enter"
     gap: Annotated[float, Meta(ge=0.02, le=1)] = 0.1
+    prefixes: Prefixes = ()
     window: Window = SAME_CODE_WINDOW
     limit: Limit = LONGEST_CODE
 
@@ -152,14 +162,14 @@ class KeyboardScanner(Scanner[EventFile]):
 
     def __init__(self, world: World, name: str, options: Options) -> None:
         self._options = typed(options, KeyboardOptions, device=name)
-        super().__init__(world, name, window=self._options.window)
+        super().__init__(world, name, window=self._options.window, prefixes=self._options.prefixes)
 
     def _open(self) -> EventFile:
         return open_events(self._world, self._options.port, device=self.name)
 
     def _serve(self, connection: EventFile) -> None:
         options = self._options
-        typing = Typing(enter=options.end == "enter", gap=options.gap, limit=options.limit)
+        typing = Typing(ends=ENDS[options.end], gap=options.gap, limit=options.limit)
         while True:
             events = connection.read(typing.patience)
             self._take(typing.feed(events, self._world.monotonic()), connection.attached)

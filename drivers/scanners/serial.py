@@ -4,7 +4,6 @@ Bytes come in, `drivers.scanners.framing` cuts them into codes; a module that sc
 armed, and armed anew after each code and after its own time is over.
 """
 
-from dataclasses import replace
 from typing import Annotated, Final, Literal
 
 from msgspec import Meta
@@ -14,11 +13,9 @@ from drivers.io.line import Line, LineOptions, open_line
 from drivers.io.wait import Interrupted
 from drivers.options import OptionsFault, typed
 from drivers.scanners.framing import (
-    Framed,
     FrameFramer,
     Framer,
     GapFramer,
-    Outcome,
     Suffix,
     SuffixFramer,
 )
@@ -26,6 +23,7 @@ from drivers.scanners.source import (
     LONGEST_CODE,
     SAME_CODE_WINDOW,
     Limit,
+    Prefixes,
     Scanner,
     ScannerGarbled,
     Window,
@@ -67,7 +65,7 @@ class SerialScannerOptions(LineOptions, frozen=True, kw_only=True):
     framing: Literal["auto", "suffix", "idle", "vguang"] = "auto"
     suffix: Suffix = "line"
     gap: Annotated[float, Meta(ge=0.002, le=1)] = 0.03
-    prefixes: tuple[Annotated[str, Meta(min_length=1, max_length=32)], ...] = ()
+    prefixes: Prefixes = ()
     trigger: Literal["none"] | Protocol = "none"
     rearm: Annotated[float, Meta(ge=0.5, le=60)] = 5.0
     vguang_command: Annotated[int, Meta(ge=0, le=255)] = 0x30
@@ -81,10 +79,9 @@ class SerialScanner(Scanner[Line]):
         self._options = typed(options, SerialScannerOptions, device=name)
         if self._options.framing == "suffix" and self._options.suffix == "none":
             raise OptionsFault(device=name, problem="framing = suffix, suffix = none")
-        self._prefixes = [_prefix(text, name) for text in self._options.prefixes]
         trigger = self._options.trigger
         self._trigger = None if trigger == "none" else TRIGGERS[trigger]
-        super().__init__(world, name, window=self._options.window)
+        super().__init__(world, name, window=self._options.window, prefixes=self._options.prefixes)
 
     def _open(self) -> Line:
         line = open_line(self._world, self._options, device=self.name)
@@ -147,16 +144,7 @@ class SerialScanner(Scanner[Line]):
 
     def _hear(self, line: Line, framer: Framer, data: bytes) -> bool:
         """True when a code was among it."""
-        outcomes = framer.feed(data, self._world.monotonic())
-        return self._take([self._bare(outcome) for outcome in outcomes], line.attached)
-
-    def _bare(self, outcome: Outcome) -> Outcome:
-        """The code without the prefix that the module puts before it."""
-        if isinstance(outcome, Framed):
-            for prefix in self._prefixes:
-                if outcome.content.startswith(prefix):
-                    return replace(outcome, content=outcome.content[len(prefix) :])
-        return outcome
+        return self._take(framer.feed(data, self._world.monotonic()), line.attached)
 
     def _framer(self) -> Framer:
         options = self._options
@@ -173,13 +161,3 @@ class SerialScanner(Scanner[Line]):
                 return GapFramer(suffix=options.suffix, gap=options.gap, limit=options.limit)
             case "idle":
                 return GapFramer(suffix="none", gap=options.gap, limit=options.limit)
-
-
-def _prefix(text: str, device: str) -> bytes:
-    """Bytes of `0x…`, or the text. Raises `OptionsFault`."""
-    if not text.startswith("0x"):
-        return text.encode()
-    try:
-        return bytes.fromhex(text[2:])
-    except ValueError as error:
-        raise OptionsFault(device=device, problem=f"prefixes: {text}") from error

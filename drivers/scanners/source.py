@@ -1,6 +1,6 @@
 """What all scanners have in common: codes become events once, what is no code is counted."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Final
 
 from msgspec import Meta
@@ -8,6 +8,7 @@ from msgspec import Meta
 from drivers.contract import Code, DeviceProtocol
 from drivers.io.keeper import C, Kept
 from drivers.io.repeats import MOST_WAITING, Repeats
+from drivers.options import OptionsFault
 from drivers.scanners.framing import Framed, Outcome
 from world import Queue, World
 
@@ -25,6 +26,8 @@ class ScannerGarbled(DeviceProtocol):
 # when it was seen last. Limit: bytes; a longer code is dropped and counted (`overruns`).
 Window = Annotated[float, Meta(ge=0, le=3600)]
 Limit = Annotated[int, Meta(ge=1, le=4096)]
+# Prefixes: taken off where a code begins with one; text, or bytes as `0x…`.
+Prefixes = tuple[Annotated[str, Meta(min_length=1, max_length=32)], ...]
 SAME_CODE_WINDOW: Final = 3.0
 LONGEST_CODE: Final = 400
 
@@ -33,8 +36,12 @@ class Scanner(Kept[C]):
     """See `drivers.contract.CodeSource`. Counters: `repeated`, `unserved` (the lane was too
     far behind), `overruns` (too long), `incomplete` (broken off), `garbled` (damaged)."""
 
-    def __init__(self, world: World, name: str, *, window: float) -> None:
+    def __init__(
+        self, world: World, name: str, *, window: float, prefixes: Sequence[str] = ()
+    ) -> None:
+        """Raises `OptionsFault`."""
         super().__init__(world, name)
+        self._prefixes = [_prefix(text, name) for text in prefixes]
         self._repeats = Repeats(window)
         self._no_codes = 0  # in a row
         self._events: Queue[Code] = world.queue()
@@ -60,12 +67,30 @@ class Scanner(Kept[C]):
         return codes > 0
 
     def _deliver(self, framed: Framed) -> None:
+        content = self._bare(framed.content)
+        if not content:
+            return
         at = self._world.monotonic()
         if len(self._events) >= MOST_WAITING:  # not seen either: held up longer, it is a new one
             self._count("unserved")
             return
-        if self._repeats.seen(framed.content, at):
+        if self._repeats.seen(content, at):
             self._count("repeated")
             return
         self._present()
-        self._events.put(Code(self.name, framed.content, framed.seen, at, framed.symbology))
+        self._events.put(Code(self.name, content, framed.seen, at, framed.symbology))
+
+    def _bare(self, content: bytes) -> bytes:
+        """The code without the prefix that the module puts before it."""
+        before = (prefix for prefix in self._prefixes if content.startswith(prefix))
+        return content.removeprefix(next(before, b""))
+
+
+def _prefix(text: str, device: str) -> bytes:
+    """Bytes of `0x…`, or the text. Raises `OptionsFault`."""
+    if not text.startswith("0x"):
+        return text.encode()
+    try:
+        return bytes.fromhex(text[2:])
+    except ValueError as error:
+        raise OptionsFault(device=device, problem=f"prefixes: {text}") from error

@@ -53,6 +53,49 @@ def test_each_code_is_known_by_its_name(content: bytes, name: str) -> None:
     assert name_of(content) == name
 
 
+UNSEEN = ["\n", "\r\n", " ", "\t", "\0", "\ufeff", "\u200b", "\u3000", "\x03", "\u2028"]
+
+
+@given(st.lists(st.sampled_from(UNSEEN), max_size=4), st.lists(st.sampled_from(UNSEEN), max_size=4))
+def test_what_nobody_sees_around_a_text_is_no_part_of_it(
+    before: list[str], after: list[str]
+) -> None:
+    for text in ("LIB-12345678", "TXA0123456789", "6223456789012345678", "OCT:made up"):
+        content = f"{''.join(before)}{text}{''.join(after)}".encode()
+        if content[:2] != b"\x02\x01":
+            routed = ROUTER.route(content)
+            assert routed is not None
+            assert routed.content == text.encode()
+
+
+@pytest.mark.parametrize(
+    "content", [three_level(), b"\x54\x01" + b"\r\n", b"\x81" + bytes(224) + b"\n"]
+)
+def test_a_binary_code_is_passed_on_with_every_byte(content: bytes) -> None:
+    routed = ROUTER.route(content)
+    assert routed is not None
+    assert routed.content == content
+
+
+@pytest.mark.parametrize(
+    ("content", "parts"),
+    [
+        (b"LIB-12345678\r\nLIB-87654321\r\n", [b"LIB-12345678", b"LIB-87654321"]),
+        (three_level() + b"\r\nLIB-12345678", [three_level(), b"LIB-12345678"]),
+        (b"\x54\x01" + bytes(80) + b"\rLIB-12345678", [b"\x54\x01" + bytes(80), b"LIB-12345678"]),
+        (b"LIB-12345678\r\nwhatever", None),
+        (b"\x81\r\n" + bytes(223), None),  # confirmed by its length
+        (b"LIB-12345678\n", None),
+        (b"\r\n", None),
+        (b"", None),
+    ],
+)
+def test_a_stretch_comes_apart_where_each_part_is_a_known_code(
+    content: bytes, parts: list[bytes] | None
+) -> None:
+    assert list(ROUTER.apart(content)) == (parts or [content])
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -67,7 +110,6 @@ def test_each_code_is_known_by_its_name(content: bytes, name: str) -> None:
         b"LIB-1234567890123",  # too long
         b"LIB-1234567a",
         b"lib-12345678",
-        b"LIB-12345678\r",
         b"",
         b"\xff" * (LONGEST + 1),
     ],

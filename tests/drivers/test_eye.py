@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pyzbar import pyzbar
-from qrcode.constants import ERROR_CORRECT_L
+from qrcode.constants import ERROR_CORRECT_L, ERROR_CORRECT_M
 
 from drivers.eye import Eye, Sighting, Symbology
 from drivers.eye.eye import OVERVIEW_STEPS, is_trusted
@@ -38,7 +38,8 @@ def contents(found: Sequence[Sighting]) -> set[bytes]:
 
 def bare(frame: Frame) -> set[bytes]:
     formats = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCodeModel2)
-    return {code.bytes for code in zxingcpp.read_barcodes(frame, formats=formats)}
+    found = zxingcpp.read_barcodes(frame, formats=formats)
+    return {code.bytes for code in found if is_trusted(code)}
 
 
 def code_of(format: zxingcpp.BarcodeFormat, text: str) -> Frame:
@@ -185,6 +186,29 @@ def test_a_version_1_code_that_lives_on_its_reserve_is_not_trusted() -> None:
         (barcode,) = zxingcpp.read_barcodes(large)
         read.append((barcode.bytes, is_trusted(barcode)))
     assert read == [(b"123", True), (b"123", True), (b"123", True), (b"123", False)]
+
+
+def damaged(code: Frame, wrong: int) -> Frame:
+    """That many codewords of a version 1 symbol are wrong: of the two rightmost columns, which hold
+    three going up and three going down, a module each."""
+    spots = ((24, 24), (20, 24), (16, 24), (16, 22), (20, 22), (24, 22))
+    code = code.copy()
+    for row, column in spots[:wrong]:
+        code[row, column] = 255 - code[row, column]
+    return np.asarray(cv2.resize(code, None, fx=8, fy=8, interpolation=cv2.INTER_NEAREST))
+
+
+@pytest.mark.parametrize("thorough", [False, True])
+@pytest.mark.parametrize(("level", "corrects"), [(ERROR_CORRECT_L, 2), (ERROR_CORRECT_M, 4)])
+def test_neither_pass_spends_the_reserve_of_the_codes_level(
+    level: int, corrects: int, thorough: bool
+) -> None:
+    """ISO/IEC 18004, table 9: 1-L corrects two codewords, 1-M four; zxing-cpp one more each."""
+    whole = modules(b"123", level, 0)
+    read = [contents(UNHURRIED.look(damaged(whole, n), thorough=thorough)) for n in range(6)]
+    assert read == [{b"123"}] * (corrects + 1) + [set()] * (5 - corrects)
+    bare = zxingcpp.read_barcodes(damaged(whole, corrects + 1))
+    assert [code.bytes for code in bare] == [b"123"]
 
 
 def test_micro_qr_which_cannot_tell_an_error_is_not_read() -> None:

@@ -101,8 +101,23 @@ def test_code_that_is_repeated_without_a_gap_is_one_code(
     assert contents(run(gap(suffix), [sent])) == [code]
 
 
-def test_two_codes_without_a_gap_are_not_taken_for_one_of_them() -> None:
-    assert contents(run(gap("cr"), [b"one\rtwo\r"])) == [b"one\rtwo"]
+@pytest.mark.parametrize("suffix", ["line", "cr", "lf", "crlf", "tab", "etx"])
+def test_texts_without_a_gap_are_several_codes(suffix: Suffix) -> None:
+    end = SUFFIXES[suffix][0]
+    sent = end.join((b"LIB-000011112222", "社保-3".encode(), b"LIB-000011112222")) + end
+    wanted = [b"LIB-000011112222", "社保-3".encode(), b"LIB-000011112222"]
+    assert contents(run(gap(suffix), [sent])) == wanted
+
+
+def test_a_text_that_is_too_long_takes_no_other_along() -> None:
+    outcomes = run(gap("cr"), [b"one\r" + b"x" * (LIMIT + 1) + b"\r"])
+    assert contents(outcomes) == [b"one"]
+    assert Discarded("overruns") in outcomes
+
+
+def test_a_binary_code_that_holds_line_ends_stays_whole() -> None:
+    binary = b"\x80\r\n\xff text \r"
+    assert contents(run(gap("lf"), [binary + b"\n"])) == [binary]
 
 
 def test_control_suffix_alone_cuts_a_binary_code() -> None:

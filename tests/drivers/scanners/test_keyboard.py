@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from drivers.contract import DeviceBusy, DeviceProtocol, DeviceState
 from drivers.io.events import Event, open_events
 from drivers.scanners.framing import Discarded, Framed, Outcome
-from drivers.scanners.keyboard import KeyboardScanner, Typing
+from drivers.scanners.keyboard import ENDS, KeyboardScanner, Typing
 from simulators.devices.keyboard import EVENT, KEY_OF, Keyboard, event, press, typed
 from tests.drivers.contract.reader import until
 from tests.drivers.contract.source import PATIENCE, SourceContract, read, ready
@@ -71,8 +71,8 @@ def events(data: bytes) -> list[Event]:
     return [Event(*one[2:]) for one in EVENT.iter_unpack(data)]
 
 
-def typing(limit: int = 400, *, enter: bool = True) -> Typing:
-    return Typing(enter=enter, gap=0.1, limit=limit)
+def typing(limit: int = 400, *, end: str = "enter") -> Typing:
+    return Typing(ends=ENDS[end], gap=0.1, limit=limit)
 
 
 def feed(parser: Typing, data: bytes) -> Sequence[Outcome]:
@@ -133,9 +133,15 @@ def test_code_without_its_enter_is_given_up() -> None:
 
 
 def test_silence_ends_a_code_where_the_settings_say_so() -> None:
-    parser = typing(enter=False)
+    parser = typing(end="gap")
     feed(parser, typed("12"))
     assert parser.feed([], 2.0) == [Framed(b"12", 1.0)]
+
+
+def test_tab_ends_a_code_where_the_settings_say_so_and_enter_ends_every_code() -> None:
+    parser = typing(end="tab")
+    found = feed(parser, typed("12") + press(keys.KEY_TAB) + typed("34") + ENTER)
+    assert [framed.content for framed in found if isinstance(framed, Framed)] == [b"12", b"34"]
 
 
 def test_overlong_code_is_dropped_and_memory_is_bounded() -> None:
