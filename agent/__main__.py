@@ -66,7 +66,8 @@ def main() -> int:
             texts = texts_for(settings)
             LOG.info("%s", texts.ui("reloaded"))
         except Fault as fault:
-            LOG.error("%s", texts.fault(fault))
+            agent.refuse(fault)
+            LOG.error("%s [%s]", texts.fault(fault), fault.code)
 
 
 def texts_for(settings: Settings) -> Texts:

@@ -5,6 +5,7 @@ from pathlib import Path
 from apdu.city_keys import PUBLIC_KEYS_ONLY, CityKeys, CityKeysFault
 from config.model import Keys
 from world import World
+from world.text import NotText, read_text
 
 
 def city_keys(world: World, settings: Keys) -> CityKeys:
@@ -12,8 +13,9 @@ def city_keys(world: World, settings: Keys) -> CityKeys:
     if settings.authority is None:
         return PUBLIC_KEYS_ONLY
     try:
-        with world.open(Path(settings.authority), "rb") as file:
-            text = file.read().decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_text(world, Path(settings.authority))
+    except OSError as error:
         raise CityKeysFault(table="", entry=settings.authority, reason="unreadable") from error
+    except NotText as error:
+        raise CityKeysFault(table="", entry=settings.authority, reason=error.found) from error
     return CityKeys.from_toml(text)

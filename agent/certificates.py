@@ -15,11 +15,12 @@ from apdu.files import Generation
 from apdu.social_security import SocialSecurityCard
 from drivers.contract import CardHandle
 from trust.keystore import KeyStore
+from trust.secrets import CERTIFICATE, read_secret
 from trust.sm2 import Sm2
 from world import Fault
 
 ROOT: Final = "card-root-"  # names in the key store: of roots that are trusted by themselves,
-ISSUER: Final = "card-ca-"  # and of authorities on the way to one; DER
+ISSUER: Final = "card-ca-"  # and of authorities on the way to one
 SUFFIX: Final = ".cer"
 
 Result = Literal[
@@ -48,7 +49,7 @@ class Authorities:
 
     @classmethod
     def of(cls, keys: KeyStore) -> "Authorities":
-        """Raises `NoCardRoots`, `AuthorityUnusable` and the key store's faults."""
+        """Raises `NoCardRoots`, `AuthorityUnusable` and the faults of `read_secret`."""
         roots, intermediates = _authorities(keys, ROOT), _authorities(keys, ISSUER)
         if not roots:
             raise NoCardRoots(name=f"{ROOT}<name>{SUFFIX}")
@@ -143,12 +144,18 @@ def _untrusted(fault: CertificateUntrusted) -> Result:
             return "broken"
 
 
+def authority_names(keys: KeyStore) -> Sequence[str]:
+    """Of the secrets that are certificates of authorities."""
+    return [n for n in keys.names() if n.startswith((ROOT, ISSUER)) and n.endswith(SUFFIX)]
+
+
 def _authorities(keys: KeyStore, prefix: str) -> tuple[Certificate, ...]:
-    names = [name for name in keys.names() if name.startswith(prefix) and name.endswith(SUFFIX)]
-    return tuple(_authority(name, keys.read(name)) for name in names)
+    names = [name for name in authority_names(keys) if name.startswith(prefix)]
+    return tuple(authority(name, read_secret(keys, name, CERTIFICATE)) for name in names)
 
 
-def _authority(name: str, raw: bytes) -> Certificate:
+def authority(name: str, raw: bytes) -> Certificate:
+    """Of a secret in its form. Raises `AuthorityUnusable`."""
     try:
         certificate = Certificate.parse(raw, name)
     except CertificateMalformed as fault:

@@ -3,17 +3,22 @@ whether the reasons exist that a city tells in its own way, and what is in the f
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
+from agent.authority import city_keys
 from agent.devices import DRIVER_GROUPS, configured, driver_of
 from agent.journey.aboard import GNSS
 from agent.reasons import Reason
 from agent.standing.mapping import load_mapping
 from agent.transit.tables import load_layouts
+from apdu.city_keys import CityKeysFault
 from apdu.transit.files import LayoutFault
 from config.faults import (
+    AuthorityMisfit,
     ConfigFault,
     ConfigInvalid,
     DriverMisfit,
+    FileDenied,
     LayoutMisfit,
     UnknownKey,
     WrongValue,
@@ -26,6 +31,8 @@ from drivers.contract import Interface, SlotBinding
 from drivers.options import OptionsFault
 from drivers.position.receiver import NmeaReceiver
 from world import World
+
+SERVICE_USER: Final = "onecard"  # packaging/onecard.service
 
 
 def require_usable(world: World, settings: Settings, file: str) -> None:
@@ -40,6 +47,8 @@ def require_usable(world: World, settings: Settings, file: str) -> None:
     problems += _mappings(world, settings)
     problems += _receiver(world, settings, file)
     problems += _layouts(world, settings, file)
+    problems += _authority(world, settings, file)
+    problems += _denied(world, settings, file)
     if len(problems) == 1:
         raise problems[0]
     if problems:
@@ -85,6 +94,39 @@ def _layouts(world: World, settings: Settings, file: str) -> Iterator[ConfigFaul
     except LayoutFault as fault:
         problem = "{layout}, {field}: {reason}".format(**fault.facts)
         yield LayoutMisfit(file=file, key="transit.layouts", problem=problem)
+
+
+def _authority(world: World, settings: Settings, file: str) -> Iterator[ConfigFault]:
+    """The issuing authority's table of keys."""
+    try:
+        city_keys(world, settings.keys)
+    except CityKeysFault as fault:
+        problem = "{table}, {entry}: {reason}".format(**fault.facts)
+        yield AuthorityMisfit(file=file, key="keys.authority", problem=problem)
+
+
+def _denied(world: World, settings: Settings, file: str) -> Iterator[ConfigFault]:
+    """What whoever asks may read, but the service may not."""
+    for key, path in _files(settings, file):
+        if path is not None and not world.may_read(Path(path), SERVICE_USER):
+            yield FileDenied(file=file, key=key, path=path, user=SERVICE_USER)
+
+
+def _files(settings: Settings, file: str) -> Iterator[tuple[str, str | None]]:
+    """The settings' own file, and every file that they name, by its key."""
+    yield "", file
+    if settings.sync is not None:
+        yield "sync.ca", settings.sync.ca
+        yield "sync.certificate", settings.sync.certificate
+        yield "sync.key", settings.sync.key
+    for service in settings.status.services:
+        key = f"status.services[{service.name}]"
+        yield f"{key}.mapping", service.mapping
+        yield f"{key}.ca", service.ca
+        yield f"{key}.certificate", service.certificate
+        yield f"{key}.key", service.key
+    yield "keys.authority", settings.keys.authority
+    yield from (("transit.layouts", path) for path in settings.transit.layouts)
 
 
 def _problems(

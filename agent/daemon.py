@@ -5,7 +5,7 @@ Start: keys → store → gate → local API → link. Stop runs the other way, 
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from agent.facade.web_server import FacadePortUnusable
 from agent.fares.rules import RuleBook
 from agent.gate import Gate, device_folders
 from agent.hsm import HsmDesk
+from agent.in_force import DataUnusable, InForce, Refused, require_same_terminal
 from agent.journey.aboard import Aboard
 from agent.journey.desk import JourneyDesk
 from agent.journey.faults import JourneyOff
@@ -63,9 +64,12 @@ from drivers.hotplug import Hotplug
 from offline_store.event import Record
 from offline_store.lists import Lists
 from offline_store.store import Store
+from sync.paho_link import read_password
 from sync.uplink import Status, Uplink
 from trust.keystore import FileKeyStore, KeyStore, Layered, SystemdCredentials
+from trust.references import SECRET as REFERENCE_KEY
 from trust.references import References
+from trust.secrets import KEY_32, read_secret
 from trust.sm2 import sm2
 from world import Fault, World
 
@@ -73,26 +77,26 @@ LOG = logging.getLogger("onecard")
 FAREWELL = 3.0  # seconds that the link gets to say goodbye
 
 
-class NeedsRestart(Fault):
-    """A setting that cannot change while the agent runs. Facts: `keys`."""
-
-    code = "config.needs-restart"
-
-
 class Agent:
     """One terminal. `start` raises the `Fault` that keeps it from serving people."""
 
     def __init__(self, world: World, settings: Settings, texts: Texts) -> None:
+        """Touches no device. Raises `DataUnusable`, the faults of key store, lists, drivers, and of
+        the files that the settings name."""
         self._world = world
-        self._settings = settings
         self._texts = texts
         self._clock = Clock(world)
+        self._in_force = InForce(settings, self._clock.read().time_ms)
         self._keys = key_store(world, settings.keys)
-        self._references = References(self._keys.read("city-reference"))
+        self._references = References(read_secret(self._keys, REFERENCE_KEY, KEY_32))
         data = Path(settings.terminal.data)
-        self._lists = Lists(world, data)
-        self._key_lists = KeyLists(world, data)
-        self._rule_book = RuleBook(world, data)  # fares, entitlements, lines
+        try:
+            self._lists = Lists(world, data)
+            self._key_lists = KeyLists(world, data)
+            self._rule_book = RuleBook(world, data)  # fares, entitlements, lines
+        except OSError as error:
+            path = error.filename or str(data)
+            raise DataUnusable(path=path, cause=error.strerror or "") from error
         self._every_list = EveryList(self._lists, self._rule_book.lists)
         self._store = Store(
             world,
@@ -115,6 +119,7 @@ class Agent:
         self._payments: Payments | None = None
         self._requests = PlatformRequests()
         self._standing = make_status_service(world, settings, self._keys, self._requests)
+        self._layouts = load_layouts(world, settings.transit.layouts)
         self._staff = Staff(world, self._clock, self._store, self._references, settings.sign_in)
         self._sign_in = self._make_sign_in(settings)
         self._aboard = self._make_aboard(settings)
@@ -149,26 +154,26 @@ class Agent:
         Raises `NeedsRestart`, driver and key store faults, those of mapping files and of record
         tables; then the old settings are in force.
         """
-        before, after = _fixed(self._settings), _fixed(settings)
-        changed = [key for key in before if before[key] != after[key]]
-        if changed:
-            raise NeedsRestart(keys=", ".join(changed))
+        require_same_terminal(self._settings, settings)
         # What is wrong shows here, before anything stops.
         gate = Gate(self._world, settings, self._city_keys)
         results = make_results(settings, texts)
         standing = make_status_service(self._world, settings, self._keys, self._requests)
         aboard = self._make_aboard(settings)
-        load_layouts(self._world, settings.transit.layouts)
+        layouts = load_layouts(self._world, settings.transit.layouts)
         moved = settings.sync != self._settings.sync
+        if moved and settings.sync is not None:
+            read_password(settings.sync, self._keys)
         uplink = self._make_uplink(settings) if moved else self._uplink
         self._close_gate()
         self._sign_in.cancel()
         self._stop_aboard()
         self._aboard = aboard
         self._start_aboard()
-        self._settings, self._texts = settings, texts
+        self._in_force, self._texts = InForce(settings, self._clock.read().time_ms), texts
         self._staff.settings, self._sign_in = settings.sign_in, self._make_sign_in(settings)
         self._gate, self._results, self._standing = gate, results, standing
+        self._layouts = layouts
         self._hotplug = Hotplug(self._world, gate.plugged, device_folders(settings))
         self._watchdog = Watchdog(self._world, settings.watchdog.card_silent)
         self._open_gate()
@@ -176,6 +181,10 @@ class Agent:
             if self._uplink is not None:
                 self._uplink.stop(FAREWELL)
             self._connect(uplink)
+
+    def refuse(self, fault: Fault) -> None:
+        """New settings were not taken, and why: those in force stay."""
+        self._in_force.refused = Refused(self._clock.read().time_ms, fault)
 
     @property
     def gate(self) -> Gate:
@@ -205,7 +214,12 @@ class Agent:
             "store": msgspec.to_builtins(self._store.status()),
             "lists": {**self._every_list.versions(), **self._key_lists.versions()},
             "sync": msgspec.to_builtins(self._uplink.status()) if self._uplink else None,
+            "settings": self._in_force.status(),
         }
+
+    def settings(self) -> dict[str, Any]:
+        """Those in force, as `config.model.Agent` has them; there is no secret in them."""
+        return self._in_force.whole()
 
     def readers(self) -> list[dict[str, Any]]:
         """Each with the lease of the business program that holds it now, or None."""
@@ -268,6 +282,10 @@ class Agent:
 
     # Parts
 
+    @property
+    def _settings(self) -> Settings:
+        return self._in_force.settings
+
     def _open_gate(self) -> None:
         settings = self._settings
         self._watchdog.start()
@@ -311,7 +329,7 @@ class Agent:
             desk=self._gate.transit,
             references=self._references,
             results=self._results,
-            offers=make_offers(self._world, self._settings, self._rule_book.rules, fares),
+            offers=make_offers(self._settings, self._rule_book.rules, fares, self._layouts),
             ride=ride,
         )
         if self._payments is not None:
@@ -373,6 +391,7 @@ class Agent:
             self._key_lists,
             self._keys,
             report=self._tell_link,
+            warn=lambda fault: LOG.error("%s", self._texts.fault(fault)),
         )
 
     def _hsm(self) -> HsmDesk | None:
@@ -427,18 +446,6 @@ class Agent:
         trouble = status.last_fault
         cause = f" ({trouble.code})" if trouble and status.state == "offline" else ""
         LOG.info("%s%s", self._texts.ui(f"link-{status.state}"), cause)
-
-
-def _fixed(settings: Settings) -> Mapping[str, object]:
-    """What store and API were made from."""
-    terminal = settings.terminal
-    return {
-        "terminal.id": terminal.id,
-        "terminal.city": terminal.city,
-        "terminal.data": terminal.data,
-        "terminal.socket": terminal.socket,
-        "keys": settings.keys,
-    }
 
 
 def key_store(world: World, settings: Keys) -> KeyStore:

@@ -1,6 +1,6 @@
 """Puts the link to the platform together from settings, store and key store."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
 from agent.key_lists import KeyLists
@@ -15,8 +15,9 @@ from sync.requests import Asked, RequestOffline
 from sync.uplink import Status, Uplink
 from trust.envelope import Opener
 from trust.keystore import KeyStore
+from trust.secrets import PUBLIC_KEY, read_secret
 from trust.sm2 import sm2
-from world import World
+from world import Fault, World
 
 ISSUER, PUBLIC = "issuer-", ".pub"
 
@@ -53,16 +54,17 @@ def make_uplink(
     key_lists: KeyLists,
     keys: KeyStore,
     report: Callable[[Status], None],
+    warn: Callable[[Fault], None],
 ) -> Uplink:
-    """`settings.sync` must be there. Raises `keystore.*` faults; what is wrong with certificates
-    shows in its status once it connects."""
+    """`settings.sync` must be there. Raises `KeyStoreUnusable`; what is wrong with certificates and
+    password shows in its status once it connects."""
     assert settings.sync is not None
     return Uplink(
         world,
         open_link(world, settings.sync, settings.terminal.id, keys, requests=AT_ONCE),
         store,
         {"list": lists, "keys": key_lists},
-        Opener(sm2(), issuers(keys)),
+        Opener(sm2(), issuers(keys, warn)),
         Place(settings.sync.namespace, settings.terminal.city, settings.terminal.id),
         settings.sync,
         version=version("onecard-agent"),
@@ -70,10 +72,20 @@ def make_uplink(
     )
 
 
-def issuers(keys: KeyStore) -> dict[str, bytes]:
-    """The platform's public keys by key id: secrets called `issuer-<key id>.pub`."""
-    return {
-        name.removeprefix(ISSUER).removesuffix(PUBLIC): keys.read(name)
-        for name in keys.names()
-        if name.startswith(ISSUER) and name.endswith(PUBLIC)
-    }
+def issuers(keys: KeyStore, warn: Callable[[Fault], None]) -> dict[str, bytes]:
+    """The platform's public keys by key id: secrets called `issuer-<key id>.pub`. `warn` hears of
+    each that cannot be used: a terminal serves people without its platform, too."""
+    found = {}
+    for name in issuer_names(keys):
+        try:
+            key = read_secret(keys, name, PUBLIC_KEY)
+        except Fault as fault:
+            warn(fault)
+        else:
+            found[name.removeprefix(ISSUER).removesuffix(PUBLIC)] = key
+    return found
+
+
+def issuer_names(keys: KeyStore) -> Sequence[str]:
+    """Of the secrets that are public keys of the platform."""
+    return [n for n in keys.names() if n.startswith(ISSUER) and n.endswith(PUBLIC)]

@@ -15,7 +15,7 @@ from apdu.keys import IRK, KEYS, RKSSSE, Key, KeyUnknown, key_address
 from world import Fault
 from world.foreign import Undecodable, document
 
-KEY_NAME = re.compile(r"(?P<kind>RK|UK|LK)(?P<number>\d?)(?P<application>SSSE|DF0[1-9])")
+KEY_NAME = re.compile(r"(?P<kind>RK|UK|LK)(?P<number>[0-9]?)(?P<application>SSSE|DF0[1-9])")
 FILE_NAME = re.compile(r"(SSSE|DF0[1-9])/EF[0-9A-F]{2}")
 ADDRESS = re.compile(r"[0-9A-F]{4}")
 TABLES: Final = ("kids", "addresses", "psam_ids", "psam_usages", "writes")
@@ -67,7 +67,8 @@ class CityKeys:
         try:
             tables = document(text)
         except Undecodable as fault:
-            raise CityKeysFault(table="", entry="", reason="syntax") from fault
+            problem = fault.facts["problem"]
+            raise CityKeysFault(table="", entry=problem, reason="syntax") from fault
         for name, table in tables.items():
             if name not in TABLES or not isinstance(table, dict):
                 raise CityKeysFault(table=name, entry="", reason="unknown-table")
@@ -135,6 +136,7 @@ class CityKeys:
             _check_byte("psam_ids", name, number)
         for name, usage in self.psam_usages.items():
             self._check_name("psam_usages", name)
+            _check_byte("psam_usages", name, usage)
             if usage not in (ENCRYPT, MAC_AND_ENCRYPT):
                 raise CityKeysFault(table="psam_usages", entry=name, reason="value")
         for name, openers in self.writes.items():

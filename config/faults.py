@@ -36,6 +36,13 @@ class ConfigTooLarge(ConfigFault):
     code = "config.too-large"
 
 
+class ConfigEncoding(ConfigFault):
+    """Not UTF-8 text. Facts: file, found (what it seems to be: UTF-16, UTF-32, GBK, NUL, –), line
+    and column (from 1)."""
+
+    code = "config.encoding"
+
+
 class ConfigSyntax(ConfigFault):
     """Not TOML. Facts: file, line and column (from 1), cause."""
 
@@ -52,6 +59,13 @@ class UnknownKey(ConfigFault):
     """A key that no setting has. Facts: file, key, nearest, allowed (the keys known there)."""
 
     code = "config.unknown-key"
+
+
+class WrongKey(ConfigFault):
+    """A key whose form is not allowed, in a table that takes keys of one's own. Facts: file, key,
+    allowed."""
+
+    code = "config.wrong-key"
 
 
 class MissingKey(ConfigFault):
@@ -121,6 +135,20 @@ class LayoutMisfit(ConfigFault):
     """A city's own record table cannot be used. Facts: file, key, problem (table, field, why)."""
 
     code = "config.layout-misfit"
+
+
+class AuthorityMisfit(ConfigFault):
+    """The issuing authority's key table cannot be used. Facts: file, key, problem (table, entry,
+    why)."""
+
+    code = "config.authority-misfit"
+
+
+class FileDenied(ConfigFault):
+    """A file that the settings name, or they themselves, and that the service's user may not read.
+    Facts: file, key (empty: the settings themselves), path, user."""
+
+    code = "config.file-denied"
 
 
 class ConfigInvalid(ConfigFault):

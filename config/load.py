@@ -16,6 +16,7 @@ import msgspec
 from config.checks import contradictions
 from config.faults import (
     ConfigAbsent,
+    ConfigEncoding,
     ConfigFault,
     ConfigInvalid,
     ConfigSyntax,
@@ -25,12 +26,14 @@ from config.faults import (
 )
 from config.model import Agent
 from config.shape import departures, listed, shown
-from world import World
+from world import World, foreign
+from world.text import NotText, end_of, text_of
 
 Document = Mapping[str, object]
 
 MAX_BYTES = 256 * 1024
 _PLACE = re.compile(r" \(at line (\d+), column (\d+)\)\Z")
+_AT_END = " (at end of document)"
 
 
 def load(world: World, path: Path) -> Agent:
@@ -93,31 +96,26 @@ def _read(world: World, path: Path) -> bytes:
 
 
 def _document(raw: bytes, file: str) -> Document:
-    text = _text(raw, file)
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        place = _PLACE.search(str(error))
-        line, column = (int(n) for n in place.groups()) if place else _end(text)
-        cause = str(error).removesuffix(" (at end of document)")
-        raise ConfigSyntax(
-            file=file, line=line, column=column, cause=_PLACE.sub("", cause)
+        text = text_of(raw)
+    except NotText as error:
+        raise ConfigEncoding(
+            file=file, found=error.found, line=error.line, column=error.column
         ) from error
-    except (ValueError, RecursionError) as error:
-        # An integer of thousands of digits, arrays in arrays without end: TOML, but no settings.
-        raise ConfigSyntax(file=file, line=1, column=1, cause=type(error).__name__) from error
-
-
-def _text(raw: bytes, file: str) -> str:
     try:
-        return raw.decode()
-    except UnicodeDecodeError as error:
-        line, column = _end(raw[: error.start].decode())
-        raise ConfigSyntax(file=file, line=line, column=column, cause="not UTF-8") from error
+        return foreign.document(text)
+    except foreign.Undecodable as fault:
+        cause, (line, column) = _placed(str(fault.facts["problem"]), text)
+        raise ConfigSyntax(file=file, line=line, column=column, cause=cause) from fault
 
 
-def _end(text: str) -> tuple[int, int]:
-    return text.count("\n") + 1, len(text) - text.rfind("\n")
+def _placed(said: str, text: str) -> tuple[str, tuple[int, int]]:
+    """tomllib's words apart from the place in them."""
+    if place := _PLACE.search(said):
+        line, column = place.groups()
+        return said[: place.start()], (int(line), int(column))
+    cause = said.removesuffix(_AT_END)
+    return cause, (1, 1) if cause == said else end_of(text)
 
 
 def _with_profile(document: Document, file: str) -> Document:

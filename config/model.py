@@ -16,6 +16,20 @@ SocketPath = Annotated[str, Meta(pattern=r"^/[!-~]{1,106}\Z", description='"/…
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Positive = Annotated[float, Meta(gt=0, le=3600)]
 Count = Annotated[int, Meta(ge=0, le=2**31)]
+# A few words for people or for the platform: no line ends, no signs that steer a console.
+Words = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f]{0,200}\Z", description='"…" ≤ 200')]
+Short = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f]{0,64}\Z", description='"…" ≤ 64')]
+# A clip's name without its ending: a file of the voice pack.
+Clip = Annotated[str, Meta(pattern=r"^[^/\x00-\x1f\x7f]{0,64}\Z", description='"…" ≤ 64, no "/"')]
+# A name's parts have 63 signs at most (RFC 1035, 2.3.4): others cannot even be looked up.
+Host = Annotated[
+    str,
+    Meta(
+        pattern=r"^(?=.{1,253}\Z)"
+        r"([A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*\.?|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*)\Z",
+        description="host · IPv4 · IPv6",
+    ),
+]
 # What a driver's options may hold; the driver itself says what it takes (drivers/options.py).
 Options = dict[
     str, str | int | float | bool | list[str | int | float | bool] | dict[str, str | int]
@@ -36,7 +50,7 @@ class Terminal(Settings, frozen=True, kw_only=True):
     language: Literal["zh", "en", "auto"] = "auto"  # auto: LANG
     data: Path = "/var/lib/onecard"
     socket: SocketPath = "/run/onecard/agent.sock"
-    application: str = ""  # registered application code (应用目录)
+    application: Short = ""  # registered application code (应用目录)
     # Terminal numbers of the PSAMs that belong into this box; empty: any. Only `doctor` looks.
     psam_numbers: tuple[
         Annotated[str, Meta(pattern=r"^[0-9A-Fa-f]{12}\Z", description='"0-9 A-F" 12')], ...
@@ -76,7 +90,7 @@ class CodeRule(Settings, frozen=True, kw_only=True):
 
     name: Name
     resolve: Literal["offline", "platform", "refuse"] = "refuse"
-    prefix: str = ""  # the text begins with it
+    prefix: Annotated[str, Meta(max_length=512)] = ""  # the text begins with it
     characters: Literal["digits", "hex", "alphanumeric", "base64", "text"] = "text"  # after it
     shortest: Annotated[int, Meta(ge=1, le=512)] = 1  # characters in all
     longest: Annotated[int, Meta(ge=1, le=512)] = 512
@@ -203,26 +217,25 @@ class Result(Settings, frozen=True, kw_only=True):
 
     lamp: Literal["green", "red", "yellow", "off"] | None = None
     beep: Literal["short", "double", "long", "none"] | None = None
-    words: dict[Literal["zh", "en"], str] = {}  # what is shown, by language
-    voice: str | None = None  # clip of the voice pack; empty: nothing is said
+    words: dict[Literal["zh", "en"], Words] = {}  # what is shown, by language
+    voice: Clip | None = None  # clip of the voice pack; empty: nothing is said
 
 
 class Sync(Settings, frozen=True, kw_only=True):
     """The way to the platform."""
 
-    host: Annotated[
-        str, Meta(pattern=r"^[A-Za-z0-9.:-]{1,253}\Z", description="host · IPv4 · IPv6")
-    ]
+    host: Host
     port: Port = 8883
     ca: Path | None = None  # PEM file; without it no TLS, and no host but this one
     certificate: Path | None = None
     key: Path | None = None
-    username: str | None = None
+    username: Short | None = None
     password_secret: Name | None = None  # name in the key store
     namespace: Annotated[
         str,
         Meta(
-            pattern=r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*\Z", description='"A-Z a-z 0-9 _ - /" a/b/c'
+            pattern=r"^[A-Za-z0-9_-]{1,32}(/[A-Za-z0-9_-]{1,32}){0,7}\Z",
+            description='"A-Z a-z 0-9 _ -" ≤ 32, a/b/c ≤ 8',
         ),
     ] = "onecard/v1"
     batch: Annotated[int, Meta(ge=1, le=50)] = 50

@@ -14,7 +14,7 @@ from typing import Annotated, cast
 import msgspec
 from msgspec import inspect
 
-from config.faults import ConfigFault, MissingKey, UnknownKey, WrongValue
+from config.faults import ConfigFault, MissingKey, UnknownKey, WrongKey, WrongValue
 
 _SHOWN = 60  # characters of a wrong value that an error repeats
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}\Z")
@@ -90,10 +90,24 @@ def _value(value: object, hint: object, key: str, file: str) -> Iterator[ConfigF
         for index, item in enumerate(value):
             yield from _value(item, _arguments(hint)[0], item_key(key, index, item), file)
     elif isinstance(info, inspect.DictType) and isinstance(value, Mapping):
+        names, items = _arguments(hint)
         for name, item in value.items():
-            yield from _value(item, _arguments(hint)[1], _join(key, _cut(name)), file)
+            if _fits(name, names):
+                yield from _value(item, items, _join(key, _cut(name)), file)
+            else:
+                yield _wrong_name(name, names, key, file)
     elif not _fits(value, hint):
         yield WrongValue(file=file, key=key, found=shown(value, key), allowed=allowed(hint))
+
+
+def _wrong_name(name: str, hint: object, key: str, file: str) -> ConfigFault:
+    """A key of a table whose keys are chosen by whoever writes it, but not of any form."""
+    place = _join(key, _cut(name))
+    info = inspect.type_info(hint)
+    if isinstance(info, inspect.LiteralType):
+        known = [str(value) for value in info.values]
+        return UnknownKey(file=file, key=place, nearest=nearest(name, known), allowed=listed(known))
+    return WrongKey(file=file, key=place, allowed=allowed(hint))
 
 
 def _fits(value: object, hint: object) -> bool:

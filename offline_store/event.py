@@ -25,7 +25,10 @@ ClockQuality = Literal["synchronised", "holdover", "unset"]
 Verdict = Literal["accepted", "refused", "unknown"]
 Subject = Literal["holder", "card", "business"]
 
-NOT_ASKED = "not-asked"  # `Check.status`: whoever answered has nothing to do with this subject
+# `Check.status`, beside which every other word stands against somebody:
+NORMAL = "normal"
+UNKNOWN = "unknown"  # nobody answered, or whoever did does not know
+NOT_ASKED = "not-asked"  # whoever answered has nothing to do with this subject
 
 # `Draft.detail`: accepted although no status service answered; "own", or "foreign" for a card of
 # another province.
@@ -59,6 +62,16 @@ class Check(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def answered(self) -> bool:
         """A status service said it for this very tap; it is not remembered from an earlier one."""
         return is_service(self.source)
+
+    @property
+    def against(self) -> bool:
+        """It says something against card, holder or business; to know nothing is not that."""
+        return self.status not in (NORMAL, UNKNOWN, NOT_ASKED)
+
+    @property
+    def known(self) -> bool:
+        """It says how the subject stands, well or not."""
+        return self.status == NORMAL or self.against
 
 
 def is_service(source: str) -> bool:
@@ -95,8 +108,10 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def asked(self) -> bool:
         """A status service answered for it: later taps may go by that (`Turn.last_standing`). One
-        that gave no answer leaves a `STATUS_FAULT`."""
-        return STATUS_FAULT not in self.detail and any(check.answered for check in self.checks)
+        that gave no answer leaves a `STATUS_FAULT`, one that knows nothing no answer."""
+        return STATUS_FAULT not in self.detail and any(
+            check.answered and check.status != UNKNOWN for check in self.checks
+        )
 
     @property
     def used_code(self) -> str:

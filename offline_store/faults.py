@@ -80,12 +80,6 @@ class JournalNewer(Fault):
     code = "journal.newer"
 
 
-class BadSeed(Fault):
-    """The journal seed in the key store is not 32 bytes. Facts: name."""
-
-    code = "journal.bad-seed"
-
-
 class MigrationFailed(Fault):
     """The child that makes and migrates the file ended with this status. Facts: status, path."""
 

@@ -27,7 +27,6 @@ from offline_store.event import (
     Record,
 )
 from offline_store.faults import (
-    BadSeed,
     JournalDamaged,
     JournalForeign,
     JournalNewer,
@@ -45,6 +44,7 @@ from offline_store.files import (
 )
 from offline_store.rows import as_text, checked, read_records, require_checked, row_id, seq_of
 from trust.keystore import KeyStore
+from trust.secrets import KEY_32, read_secret
 from trust.sm3 import sm3
 from world import Database, World
 
@@ -226,10 +226,7 @@ class Journal:
         return last.mark == _mark(seed)
 
     def _seed(self) -> bytes:
-        seed = self.setting.keys.read(SEED)
-        if len(seed) != 32:
-            raise BadSeed(name=SEED)
-        return seed
+        return read_secret(self.setting.keys, SEED, KEY_32)
 
     def _last_hash(self) -> str:
         row = self.db.execute("SELECT hash FROM events ORDER BY id DESC LIMIT 1").fetchone()

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.ciphers.algorithms import SM4
 from cryptography.hazmat.primitives.ciphers.modes import GCM
 
 from trust.keystore import KeyStore
+from trust.secrets import KEY_16, read_secret
 from world import World
 
 CHINA = timezone(timedelta(hours=8))
@@ -55,7 +56,7 @@ class Sealer:
         name = PREFIX + day.decode("ascii", "replace")
         if name not in self._keys.names():
             return None
-        decryptor = Cipher(SM4(self._keys.read(name)), GCM(nonce, tag)).decryptor()
+        decryptor = Cipher(SM4(read_secret(self._keys, name, KEY_16)), GCM(nonce, tag)).decryptor()
         decryptor.authenticate_additional_data(day)
         try:
             return decryptor.update(body) + decryptor.finalize()
@@ -77,7 +78,7 @@ class Sealer:
             name = PREFIX + day
             if name not in self._keys.names():
                 self._keys.write(name, self._world.random(16))
-            self._day, self._key = day, self._keys.read(name)
+            self._day, self._key = day, read_secret(self._keys, name, KEY_16)
         return self._key
 
 

@@ -69,8 +69,8 @@ class Store:
         """Open the journal, making or mending it first.
 
         Raises the Fault that a person has to act on (keystore.*, `JournalForeign`, `JournalNewer`,
-        `BadSeed`, `MigrationFailed`). A disk that is full or failing is not raised: the store goes
-        on trying and refuses turns meanwhile.
+        `MigrationFailed`). A disk that is full or failing is not raised: the store goes on trying
+        and refuses turns meanwhile.
         """
         self._task = self._world.spawn(self._serve, name="store")
         try:

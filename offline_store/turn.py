@@ -1,16 +1,18 @@
 """What a decision can read inside the transaction that will insert its event, and what it gives."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import msgspec
 
-from offline_store.event import NOT_ASKED, Check, Draft, Event, Subject
+from offline_store.event import UNKNOWN, Check, Draft, Event, Subject
 from offline_store.rows import row_id
 from world import Database
 
-NEWEST = 8  # events that are looked through for an answer; ≤ 1 ms
+NEWEST = 8  # events that are looked through for an answer in somebody's favour; ≤ 1 ms
+FARTHEST = 1000  # the same for one against him, which does not age; ≤ 10 ms, and mostly the first
 
 
 @dataclass(frozen=True)
@@ -150,9 +152,10 @@ class Turn:
         return [msgspec.json.decode(body, type=Event) for (body,) in rows]
 
     def last_standing(self, *, card: str, person: str, application: str = "") -> Sequence[Standing]:
-        """What status services last answered: of this card, of this person whichever card he
-        showed, and of his business under this application code. Whoever is unknown (empty) and
-        whatever was never answered is not in it."""
+        """What status services last knew: of this card, of this person whichever card he showed,
+        and of his business under this application code. That a service knows nothing takes no
+        earlier answer back. Whoever is unknown (empty) and whatever was never answered is not in
+        it."""
         return [
             *self._answered("person", person, "holder"),
             *self._answered("asked", card, "card"),
@@ -189,27 +192,27 @@ class Turn:
     def _answered(
         self, column: str, value: str, subject: Subject, application: str | None = None
     ) -> Iterator[Standing]:
-        """The newest answer about the subject, of the few newest events that have any; one that
-        says "not asked" only where there is no other."""
+        """The newest answer about the subject: one in somebody's favour only of the few newest
+        events that have any; one that says "not asked" only where there is no other."""
         if not value:
             return
         not_asked: Standing | None = None
         rows = self._db.execute(
             f"SELECT body FROM events WHERE asked IS NOT NULL AND {column} = ?"
             " ORDER BY id DESC LIMIT ?",
-            (value, NEWEST),
-        ).fetchall()
-        for (body,) in rows:
-            event = msgspec.json.decode(body, type=Event)
-            if application not in (None, event.application):
-                continue
-            for check in event.checks:
-                if check.subject == subject and check.answered:
-                    found = Standing(check, event.time_ms)
-                    if check.status != NOT_ASKED:
+            (value, FARTHEST),
+        )
+        with closing(rows):
+            for number, (body,) in enumerate(rows):
+                event = msgspec.json.decode(body, type=Event)
+                if application not in (None, event.application):
+                    continue
+                found = _about(event, subject)
+                if found is not None and found.check.known:
+                    if number < NEWEST or found.check.against:
                         yield found
-                        return
-                    not_asked = not_asked or found
+                    return
+                not_asked = not_asked or (found if number < NEWEST else None)
         if not_asked is not None:
             yield not_asked
 
@@ -219,3 +222,11 @@ class Turn:
             "SELECT body FROM events WHERE id = ?", (row_id(self._number, seq),)
         ).fetchone()
         return None if row is None else msgspec.json.decode(row[0], type=Event)
+
+
+def _about(event: Event, subject: Subject) -> Standing | None:
+    """What a service answered about it in that event; None: nothing, or that it does not know."""
+    for check in event.checks:
+        if check.subject == subject and check.answered and check.status != UNKNOWN:
+            return Standing(check, event.time_ms)
+    return None

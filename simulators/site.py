@@ -108,14 +108,18 @@ class AgentProcess:
         """Start it and wait until it serves; seconds that took. Raises `NotInTime`."""
         began = time.perf_counter()
         with self.output.open("ab") as output:
-            self._process = subprocess.Popen(
+            process = self._process = subprocess.Popen(
                 [*self._on_its_disk(), sys.executable, "-m", "agent", "--config", self._config],
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
             )
-        until(self.ready, f"the agent is not ready:\n{self.printed()[-2000:]}")
+        until(lambda: process.poll() is not None or self.ready(), "the agent is not ready")
+        if process.returncode is not None:
+            raise NotInTime(
+                f"the agent has ended ({process.returncode}):\n{self.printed()[-2000:]}"
+            )
         return time.perf_counter() - began
 
     def ready(self) -> bool:

@@ -31,6 +31,7 @@ from agent.transit_codes.memory import CodeMemory
 from agent.uplink import PlatformRequests, make_uplink
 from agent.watchdog import Watchdog
 from apdu.city_keys import PUBLIC_KEYS_ONLY, CityKeys
+from apdu.transit.files import Layouts
 from config.load import parse
 from drivers.contract import CardReader, DeviceState
 from offline_store.event import Record
@@ -42,6 +43,7 @@ from simulators.people import Cast
 from simulators.site import DOOR, DOOR_SLOT, READERS, until
 from trust.keystore import FileKeyStore
 from trust.references import References
+from world import Fault
 from world.real import RealWorld
 
 TERMINAL = "local-gate"
@@ -120,6 +122,7 @@ data = "{folder / "data"}"
                 KeyLists(self.world, data),
                 store_of_keys,
                 report=lambda status: None,
+                warn=_raise,
             )
         self.desk = desk(self.world, self.gate.sams, self.references, hsm)
         fares = make_fares(settings)
@@ -131,7 +134,7 @@ data = "{folder / "data"}"
             desk=self.gate.transit,
             references=self.references,
             results=self.results,
-            offers=make_offers(self.world, settings, Rules, fares),
+            offers=make_offers(settings, Rules, fares, Layouts.shipped()),
             ride=make_ride(settings),
         )
         self.taps = Taps(
@@ -197,6 +200,11 @@ data = "{folder / "data"}"
 
     def _ready(self) -> bool:
         return {placed.status.state for placed in self.gate.readers()} == {DeviceState.READY}
+
+
+def _raise(fault: Fault) -> None:
+    """A harness has no key that may be wrong."""
+    raise fault
 
 
 def reader_tables(systems: Sequence[str], ways: Mapping[str, Way] | None = None) -> str:

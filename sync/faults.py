@@ -73,6 +73,18 @@ class TlsFile(Fault):
     code = "sync.tls-file"
 
 
+class TlsKeyLocked(Fault):
+    """The private key is under a passphrase, which nobody types at a terminal. Facts: file."""
+
+    code = "sync.tls-key-locked"
+
+
+class TlsKeyMismatch(Fault):
+    """The private key is not that of the certificate. Facts: certificate, key."""
+
+    code = "sync.tls-key-mismatch"
+
+
 class TlsFailed(Fault):
     """The handshake failed otherwise. Facts: host, reason (OpenSSL's)."""
 

@@ -21,6 +21,7 @@ from config.model import Sync
 from sync import faults, tls
 from sync.link import Acknowledged, Exchange, Lost, Message, Signal, Will
 from trust.keystore import KeyStore
+from trust.secrets import PASSWORD, read_secret
 from world import Event, Fault, Queue, QueueEmpty, World
 
 _TCP_NODELAY = (6, 1)  # IPPROTO_TCP, TCP_NODELAY of tcp(7)
@@ -76,13 +77,16 @@ class PahoLink:
         *,
         username: str | None = None,
         password: str | None = None,
+        secret: Callable[[], str] | None = None,
         requests: int = 0,
     ) -> None:
+        """`secret`: gives the password, at each connection anew."""
         self._world = world
         self._settings = settings
         self._client_id = client_id
         self._username = username
         self._password = password
+        self._secret = secret
         self._most = settings.max_inflight + requests
         self._numbers = itertools.count(1)
         self._connection: _Connection | None = None
@@ -111,7 +115,8 @@ class PahoLink:
         if self._settings.ca is not None:
             client.tls_set_context(tls.context(self._settings))
         if self._username is not None:
-            client.username_pw_set(self._username, self._password)
+            password = self._secret() if self._secret is not None else self._password
+            client.username_pw_set(self._username, password)
         if will is not None:
             client.will_set(will.topic, will.payload, qos=1, retain=True)
         return client
@@ -132,13 +137,15 @@ class PahoLink:
             raise tls.broker_certificate(settings, error) from error
         except ssl.SSLError as error:
             raise tls.alert(settings, error) from error
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # the latter: no name that IDNA knows
             raise self._no_socket(error) from error
         # Else a PUBACK holds back the batch behind it until the broker's delayed ACK, 40 ms.
         cast(Any, client.socket()).setsockopt(*_TCP_NODELAY, 1)
 
-    def _no_socket(self, error: OSError) -> Fault:
+    def _no_socket(self, error: OSError | UnicodeError) -> Fault:
         host, port = self._settings.host, self._settings.port
+        if isinstance(error, UnicodeError):
+            return faults.UnknownHost(host=host)
         if error.errno is not None and error.errno < 0:  # EAI_* of getaddrinfo, not an errno
             return faults.UnknownHost(host=host)
         cause = "timeout" if isinstance(error, TimeoutError) else error.strerror
@@ -339,17 +346,21 @@ def _unsent(topic: str, puback: _Puback) -> Fault | None:
 def open_link(
     world: World, settings: Sync, client_id: str, keys: KeyStore, *, requests: int = 0
 ) -> PahoLink:
-    """A link as the settings say, with the password from the key store.
-
-    Raises `keystore.*` when there is none. Nothing is connected yet.
-    """
-    secret = settings.password_secret
-    password = None if secret is None else keys.read(secret).decode()
+    """A link as the settings say. Nothing is connected yet: what is wrong with the password in the
+    key store, each `connect` raises (`keystore.*`), so that it may be mended meanwhile."""
+    named = settings.password_secret is not None
     return PahoLink(
         world,
         settings,
         client_id,
         username=settings.username,
-        password=password,
+        secret=(lambda: read_password(settings, keys)) if named else None,
         requests=requests,
     )
+
+
+def read_password(settings: Sync, keys: KeyStore) -> str:
+    """Of the broker's account; empty where the settings name none. Raises as `read_secret`."""
+    if settings.password_secret is None:
+        return ""
+    return read_secret(keys, settings.password_secret, PASSWORD).decode()

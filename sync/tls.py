@@ -36,21 +36,61 @@ class TracingSocket(ssl.SSLSocket):
 
 
 def context(settings: Sync) -> ssl.SSLContext:
-    """TLS ≥ 1.2 that checks chain and host name. `settings.ca` must be set. Raises `TlsFile`."""
+    """For the broker. `settings.ca` must be set. Raises as `client_context`."""
     assert settings.ca is not None
+    made = client_context(settings.ca, settings.certificate, settings.key)
+    made.sslsocket_class = TracingSocket
+    return made
+
+
+def client_context(ca: str | None, certificate: str | None, key: str | None) -> ssl.SSLContext:
+    """TLS ≥ 1.2 that checks chain and host name; PEM files by path. Without `ca` the system's
+    authorities are trusted; without `key` the certificate's file holds it.
+
+    Raises `TlsFile`, `TlsKeyLocked`, `TlsKeyMismatch`: each names the file that is wrong.
+    """
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
-    made.sslsocket_class = TracingSocket
-    try:
-        made.load_verify_locations(settings.ca)
-    except OSError as error:  # ssl.SSLError is one
-        raise faults.TlsFile(file=settings.ca, cause=_cause(error)) from error
-    if settings.certificate is not None:
-        try:
-            made.load_cert_chain(settings.certificate, settings.key)
-        except OSError as error:
-            raise faults.TlsFile(file=settings.certificate, cause=_cause(error)) from error
+    if ca is None:
+        made.load_default_certs()
+    else:
+        _trust(made, ca)
+    if certificate is not None:
+        _own(made, certificate, key or certificate)
     return made
+
+
+def _trust(made: ssl.SSLContext, file: str) -> None:
+    try:
+        made.load_verify_locations(file)
+    except OSError as error:  # ssl.SSLError is one
+        raise faults.TlsFile(file=file, cause=_cause(error)) from error
+
+
+def _own(made: ssl.SSLContext, certificate: str, key: str) -> None:
+    """OpenSSL's error does not say which of both files it is about, so each is looked at first."""
+    _trust(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), certificate)
+    passphrase = _NoPassphrase()
+    try:
+        made.load_cert_chain(certificate, key, passphrase)
+    except OSError as error:
+        cause = _cause(error)
+        if passphrase.asked:
+            raise faults.TlsKeyLocked(file=key) from error
+        if cause == "KEY_VALUES_MISMATCH":
+            raise faults.TlsKeyMismatch(certificate=certificate, key=key) from error
+        raise faults.TlsFile(file=key, cause=cause) from error
+
+
+class _NoPassphrase:
+    """What OpenSSL asks for a passphrase, in place of the terminal: nobody types one there."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __call__(self) -> str:
+        self.asked = True
+        return ""
 
 
 def broker_certificate(settings: Sync, error: ssl.SSLCertVerificationError) -> Fault:

@@ -86,7 +86,7 @@ ALLOWED_OUTSIDE: dict[tuple[str, str], str] = {
 # Who decodes what is no stranger's, or tells more about it than a fault of `world.foreign` can.
 DECODES_ITSELF = {
     Path("world/foreign.py"): "the one place",
-    Path("config/load.py"): "settings: names line and column",
+    Path("config/load.py"): "the profiles: shipped with the package",
     Path("agent/facade/errors.py"): "shipped with the package",
     Path("agent/results.py"): "shipped with the package",
     Path("agent/rides.py"): "shipped with the package",

@@ -84,6 +84,10 @@ class KeyStore(Protocol):
         """Sorted; none when there is no store yet."""
         ...
 
+    def place(self, name: str) -> str:
+        """Where that secret lies or would lie, for people."""
+        ...
+
 
 class FileKeyStore:
     """A folder 0700 (made with the first secret) of files 0600."""
@@ -130,6 +134,9 @@ class FileKeyStore:
 
     def names(self) -> Sequence[str]:
         return _names(self._world, self._path)
+
+    def place(self, name: str) -> str:
+        return str(self._file(name))
 
     def _file(self, name: str) -> Path:
         return self._path / _checked(name)
@@ -179,6 +186,9 @@ class SystemdCredentials:
     def names(self) -> Sequence[str]:
         return _names(self._world, self._path)
 
+    def place(self, name: str) -> str:
+        return str(self._path / _checked(name))
+
 
 class Layered:
     """Credentials of the service, with a folder of files for what the agent itself must change.
@@ -208,6 +218,10 @@ class Layered:
 
     def names(self) -> Sequence[str]:
         return sorted({*self._files.names(), *self._credentials.names()})
+
+    def place(self, name: str) -> str:
+        here = self._files if name in self._files.names() else self._credentials
+        return here.place(name)
 
 
 def _checked(name: str) -> str:

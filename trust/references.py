@@ -6,6 +6,7 @@ number (`trust.canonical`), however card, list or platform wrote it.
 """
 
 from datetime import date
+from typing import Final
 
 from trust import canonical
 from trust.sm3 import hmac_sm3
@@ -17,6 +18,9 @@ class ReferenceEmpty(Fault):
     `kind` ("card", "number", "person", "account", "document")."""
 
     code = "reference.empty"
+
+
+SECRET: Final = "city-reference"  # the key's name in the key store; `trust.secrets.KEY_32`
 
 
 class References:

@@ -180,6 +180,13 @@ class World(Protocol):
         """
         ...
 
+    def may_read(self, path: Path, user: str) -> bool:
+        """Whether the system lets that user read what the path leads to, by the permission bits of
+        it and of the folders above. True for a user that the system does not know, and for a path
+        of which that cannot be found out.
+        """
+        ...
+
     def file_group(self, path: Path) -> str:
         """The group that owns what the path leads to; its number when it has no name.
 

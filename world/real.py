@@ -1,6 +1,7 @@
 """The machine as a `World`: the only product module that imports threads, clocks and chance."""
 
 import ctypes
+import errno
 import grp
 import heapq
 import itertools
@@ -192,10 +193,13 @@ class RealWorld:
         self._adjtimex = ctypes.CDLL(None, use_errno=True).adjtimex
 
     def end_on_defect(self) -> None:
-        """From now on an exception that a task lets out ends the process (EX_SOFTWARE), for its
-        supervisor to start it anew: a lane without its thread would be dead without a word. What
-        the exception says is kept to itself, it may be somebody's data."""
-        threading.excepthook = _end_process
+        """From now on an exception that a task or the process itself lets out ends it
+        (EX_SOFTWARE), for its supervisor to start it anew: a lane without its thread would be dead
+        without a word. What the exception says is kept to itself, it may be somebody's data."""
+        threading.excepthook = lambda defect: _end_process(
+            defect.thread.name if defect.thread else "?", defect.exc_type, defect.exc_traceback
+        )
+        sys.excepthook = lambda kind, _, trace: _end_process("main", kind, trace)
 
     def return_large_blocks(self) -> None:
         """From now on memory of a megabyte or more goes back to the system when it is freed. glibc
@@ -235,23 +239,33 @@ class RealWorld:
     def open(self, path: Path, mode: str) -> IO[bytes]:
         if "b" not in mode:
             raise ValueError(f"World.open is for bytes, not mode {mode!r}")
-        return cast(IO[bytes], open(path, mode))
+        return cast(IO[bytes], open(_nameable(path), mode))
 
     def make_folder(self, path: Path, permissions: int = 0o700) -> None:
         try:
-            os.mkdir(path, permissions)
+            os.mkdir(_nameable(path), permissions)
         except FileExistsError:
             return
         os.chmod(path, permissions)  # mkdir's mode has passed through the umask
 
     def list_folder(self, path: Path) -> Sequence[str]:
-        return sorted(os.listdir(path))
+        return sorted(os.listdir(_nameable(path)))
 
     def file_mode(self, path: Path) -> int:
-        return os.lstat(path).st_mode
+        return os.lstat(_nameable(path)).st_mode
+
+    def may_read(self, path: Path, user: str) -> bool:
+        try:
+            known = pwd.getpwnam(user)
+            groups = os.getgrouplist(user, known.pw_gid)
+            file = Path(os.path.realpath(_nameable(path)))
+            within = all(_permits(folder, known.pw_uid, groups, 0o1) for folder in file.parents)
+            return within and _permits(file, known.pw_uid, groups, 0o4)
+        except (KeyError, OSError):
+            return True
 
     def file_group(self, path: Path) -> str:
-        number = os.stat(path).st_gid
+        number = os.stat(_nameable(path)).st_gid
         try:
             return grp.getgrgid(number).gr_name
         except KeyError:
@@ -261,7 +275,7 @@ class RealWorld:
         return Path(os.path.realpath(path))
 
     def replace_file(self, path: Path, data: bytes, permissions: int = 0o600) -> None:
-        beside = path.with_name(f".{path.name}.new")
+        beside = _nameable(path).with_name(f".{path.name}.new")
         beside.unlink(missing_ok=True)  # of a write that a power cut ended
         with open(beside, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
             os.fchmod(file.fileno(), permissions)
@@ -284,7 +298,7 @@ class RealWorld:
         _sync_folder(path.parent)
 
     def free_space(self, path: Path) -> int:
-        found = os.statvfs(path)
+        found = os.statvfs(_nameable(path))
         return found.f_bavail * found.f_frsize
 
     def database(self, path: Path) -> Database:
@@ -337,6 +351,27 @@ class RealWorld:
             return -9
 
 
+def _nameable(path: Path) -> Path:
+    """`path`, where the system can have a file of that name. Raises `OSError`, as for any other
+    file that cannot be opened, for a zero in it and for signs that the locale's file names lack."""
+    try:
+        raw = os.fsencode(path)
+    except UnicodeEncodeError:
+        raise OSError(errno.EILSEQ, os.strerror(errno.EILSEQ), str(path)) from None
+    if b"\0" in raw:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), str(path))
+    return path
+
+
+def _permits(path: Path, uid: int, groups: Sequence[int], right: int) -> bool:
+    """Whether the bit `right` (4 read, 1 search) is set in the triple that counts for this user:
+    the owner's, else the group's, else the others' (path_resolution(7)). Raises `OSError`."""
+    found = os.stat(path)
+    if uid in (0, found.st_uid):
+        return uid == 0 or bool(found.st_mode & (right << 6))
+    return bool(found.st_mode & (right << 3 if found.st_gid in groups else right))
+
+
 def _user(uid: int) -> str:
     try:
         return pwd.getpwuid(uid).pw_name
@@ -344,10 +379,9 @@ def _user(uid: int) -> str:
         return str(uid)
 
 
-def _end_process(defect: threading.ExceptHookArgs) -> None:
-    thread = defect.thread.name if defect.thread else "?"
-    frames = "".join(traceback.format_tb(defect.exc_traceback))
-    sys.stderr.write(f"defect in thread {thread}: {defect.exc_type.__name__}\n{frames}")
+def _end_process(thread: str, kind: type[BaseException], trace: TracebackType | None) -> None:
+    frames = "".join(traceback.format_tb(trace))
+    sys.stderr.write(f"defect in thread {thread}: {kind.__name__}\n{frames}")
     sys.stderr.flush()
     os._exit(_EX_SOFTWARE)
 

@@ -68,6 +68,8 @@ class Daemon(Aboard, Protocol):
 
     def sign_out(self) -> None: ...
 
+    def settings(self) -> dict[str, Any]: ...
+
     def sentence(self, fault: Fault) -> str: ...
 
 
@@ -124,6 +126,9 @@ def application(daemon: Daemon) -> Starlette:
     def status(request: Request) -> dict[str, Any]:
         return daemon.status()
 
+    def settings(request: Request) -> dict[str, Any]:
+        return daemon.settings()
+
     def readers(request: Request) -> dict[str, Any]:
         return {"readers": daemon.readers(), "attached": list(daemon.attached())}
 
@@ -171,6 +176,7 @@ def application(daemon: Daemon) -> Starlette:
     return Starlette(
         routes=[
             Route("/v1/status", endpoint(status)),
+            Route("/v1/settings", endpoint(settings)),
             Route("/v1/readers", endpoint(readers)),
             Route("/v1/devices", endpoint(devices)),
             Route("/v1/devices/{device}/release", order(Loan, release), methods=["POST"]),

@@ -72,5 +72,5 @@ class ApiServer:
             feed.close()  # else each listener would be cut off with a traceback in the log
         self._server.should_exit = True
         self._task.join(3)
-        with suppress(FileNotFoundError):  # somebody tidied /run
+        with suppress(OSError):  # somebody tidied /run, or may do so alone
             self._world.remove_file(self._path)

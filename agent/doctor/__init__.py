@@ -6,7 +6,7 @@ daemon is asked for what it knows; what it cannot know is looked at here. One mo
 
 from collections.abc import Iterator
 
-from agent.doctor import box, devices, link, service, slots
+from agent.doctor import box, devices, link, secrets, service, slots, tls
 from agent.doctor.findings import PCSCD_SOCKET, Case, Facts, Finding
 
 __all__ = ["PCSCD_SOCKET", "Case", "Facts", "Finding", "examine"]
@@ -23,9 +23,9 @@ def examine(case: Case) -> Iterator[Finding]:
     yield from slots.slots(case, judged)
     yield from slots.psams(case, judged)
     yield from devices.devices(case)
-    yield from box.secrets(case)
+    yield from secrets.secrets(case)
     yield from box.clock(case)
     yield from box.space(case)
-    yield from box.certificates(case)
+    yield from tls.files(case)
     yield from link.journal(case)
     yield from link.platform(case)

@@ -41,7 +41,6 @@ class Aboard:
         self._thread: InputThread[Position] | None = None
 
     def start(self) -> None:
-        """Raises `OSError`: the data folder cannot be read."""
         self.desk.start()
         if self._receiver is not None:
             self._receiver.start()

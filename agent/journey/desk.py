@@ -65,8 +65,7 @@ class JourneyDesk:
         self._signed_on = -self._settings.held  # World.monotonic() of the last sign-on
 
     def start(self) -> None:
-        """Remember. A journal that cannot be read yet is read before the next driver signs.
-        Raises `OSError`."""
+        """Remember. A journal that cannot be read yet is read before the next driver signs."""
         with self._changing:
             memory = self._file.read()
             if not memory.line:

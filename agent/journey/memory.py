@@ -43,11 +43,12 @@ class MemoryFile:
         self._path = data / NAME
 
     def read(self) -> Memory:
-        """What was kept; nothing where there is none, or it is broken. Raises `OSError`."""
+        """What was kept; nothing where there is none, or it cannot be read: what the file lacks,
+        the journal and the next stop give back."""
         try:
             with self._world.open(self._path, "rb") as file:
                 return decoded(file.read(), Memory)
-        except (FileNotFoundError, Undecodable):
+        except (OSError, Undecodable):
             return Memory()
 
     def write(self, memory: Memory) -> None:

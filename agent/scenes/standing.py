@@ -14,14 +14,11 @@ from agent.identity import Identity
 from agent.reasons import Reason
 from agent.scenes.port import Offline, State, Turn
 from config.model import Offline as OfflineSettings
-from offline_store.event import NOT_ASKED, Check, Subject
+from offline_store.event import NORMAL, NOT_ASKED, Check, Subject
 
 AMOUNT: Final = "amount_fen"  # in the state, where somebody pays
 OFFLINE_TODAY: Final = "offline_today"  # of this person
 FOREIGN_TODAY: Final = "foreign_offline_today"  # of all cards of other provinces, at this terminal
-
-NORMAL: Final = "normal"
-UNKNOWN: Final = "unknown"
 
 # What stands against somebody, by subject and status; any other word is the last of its subject.
 AGAINST: Final[Mapping[Subject, Mapping[str, Reason]]] = {
@@ -119,7 +116,7 @@ class StandingRule:
 def reason_against(standing: Sequence[Check]) -> Reason | None:
     """What an answer, however old, has against somebody; the first one counts."""
     for check in standing:
-        if check.status not in (NORMAL, UNKNOWN, NOT_ASKED):
+        if check.against:
             against = AGAINST[check.subject]
             return against.get(check.status, against[""])
     return None

@@ -19,7 +19,7 @@ def make_status_service(
 ) -> StatusService:
     """The services of `settings.status`, and which of them knows which provinces.
 
-    Raises `ConfigFault` for a mapping file, `TlsFile`, `Sm2Unavailable`.
+    Raises `ConfigFault` for a mapping file, `Sm2Unavailable`.
     """
     status = settings.status
     sources = {service.name: _source(world, service, keys, requests) for service in status.services}

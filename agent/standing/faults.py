@@ -94,9 +94,3 @@ class Unaskable(StatusFault):
     """A field that the service needs is empty for this credential. Facts: service, field."""
 
     code = "status.unaskable"
-
-
-class KeysUnusable(StatusFault):
-    """Facts: service, secret (its name), allowed."""
-
-    code = "status.keys"

@@ -23,12 +23,12 @@ from agent.standing.faults import (
     TooLarge,
     Unreachable,
 )
-from agent.standing.mapping import Mapping
+from agent.standing.mapping import HTTPS, Mapping
 from agent.standing.signing import Signer
 from agent.standing.wire import Asking, Told, Wire
 from config.model import StatusService as Settings
 from sync.contract.services import StatusAnswer, StatusRequest
-from sync.faults import TlsFile
+from sync.tls import client_context
 from trust.keystore import KeyStore
 from trust.sm2 import Sm2, sm2
 from world import Fault, QueueEmpty, World
@@ -37,11 +37,11 @@ from world.ports import Queue, Stream
 LONGEST: Final = 64 * 1024  # bytes of an answer's body
 AT_ONCE: Final = 4  # questions under way; lanes of one terminal are fewer
 NONCE: Final = 16  # bytes
-HTTPS: Final = 443
 
 
 class HttpsSource:
-    """`agent.standing.port.StatusSource`. Raises `TlsFile`, `Sm2Unavailable`."""
+    """`agent.standing.port.StatusSource`. Raises `Sm2Unavailable`; what is wrong with its files for
+    TLS, each question raises until it is mended."""
 
     def __init__(self, world: World, settings: Settings, mapping: Mapping, keys: KeyStore) -> None:
         self.name = f"https:{settings.name}"
@@ -53,7 +53,8 @@ class HttpsSource:
         self._path = url.path or "/"
         if url.query:
             self._path += f"?{url.query}"
-        self._context = tls_context(settings)
+        self._settings = settings
+        self._context: ssl.SSLContext | None = None
         self._wire = _wire(settings.name, mapping, keys)
         self._counting = world.lock()
         self._under_way = 0
@@ -120,6 +121,9 @@ class HttpsSource:
                 raise TimeoutError
             return remaining
 
+        if self._context is None:
+            files = self._settings
+            self._context = client_context(files.ca, files.certificate, files.key)
         stream = self._world.connect_tls(self._address, self._context, left())
         connection = _Connection(self._address, _Bounded(stream, left))
         try:
@@ -195,25 +199,6 @@ class _Connection(http.client.HTTPConnection):
         super().__init__(*address)
         self.default_port = HTTPS  # of the Host header
         self.sock = cast(Any, stream)
-
-
-def tls_context(settings: Settings) -> ssl.SSLContext:
-    """TLS ≥ 1.2 that checks chain and host name. Raises `TlsFile`."""
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    made.minimum_version = ssl.TLSVersion.TLSv1_2
-    file = settings.ca or ""
-    try:
-        if settings.ca is None:
-            made.load_default_certs()
-        else:
-            made.load_verify_locations(settings.ca)
-        if settings.certificate is not None:
-            file = settings.certificate
-            made.load_cert_chain(settings.certificate, settings.key)
-    except OSError as error:  # ssl.SSLError is one
-        reason = error.reason if isinstance(error, ssl.SSLError) else error.strerror
-        raise TlsFile(file=file, cause=reason or type(error).__name__) from error
-    return made
 
 
 def _wire(service: str, mapping: Mapping, keys: KeyStore) -> Wire:

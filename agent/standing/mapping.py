@@ -28,7 +28,7 @@ from world import World
 Url = Annotated[
     str,
     Meta(
-        pattern=r"^https://[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(:[0-9]{1,5})?(/[!-~]*)?\Z",
+        pattern=r"^https://[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*(:[0-9]{1,5})?(/[!-~]*)?\Z",
         description='"https://HOST:PORT/…"',
     ),
 ]
@@ -44,6 +44,9 @@ Header = Annotated[str, Meta(pattern=r"^[A-Za-z0-9-]{1,64}\Z", description='"A-Z
 TimeForm = Literal["unix", "unix-ms", "compact", "iso"]  # compact: 20260921120000, China
 Source = Literal["region", "card-id", "card-number", "number", "name", "business", "time", "nonce"]
 
+HTTPS: Final = 443
+MOST_PORTS: Final = 65_535
+LONGEST_HOST: Final = 253
 ABOUT_SOMEBODY: Final = ("card-id", "card-number", "number")
 _NAME: Final = re.compile(r"[^.\s]{1,64}(\.[^.\s]{1,64}){0,7}")
 _HEADER: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
@@ -144,6 +147,9 @@ def _contradictions(mapping: Mapping, file: str) -> Iterator[ConfigFault]:
 
 
 def _of_request(request: Request, file: str) -> Iterator[ConfigFault]:
+    host, _, port = request.url.split("/")[2].partition(":")
+    if len(host) > LONGEST_HOST or not 1 <= int(port or HTTPS) <= MOST_PORTS:
+        yield _wrong(file, "request.url", request.url, '"https://HOST:1…65535/…"')
     if not set(ABOUT_SOMEBODY) & set(request.fields.values()):
         allowed = " | ".join(f'"{name}"' for name in ABOUT_SOMEBODY)
         yield MissingKey(file=file, key="request.fields", allowed=f"{{ … = {allowed} }}")

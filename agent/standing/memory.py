@@ -10,7 +10,7 @@ from typing import Protocol
 from agent.clock import ClockReading
 from agent.identity import Identity
 from agent.standing.service import Findings
-from offline_store.event import NOT_ASKED, Check
+from offline_store.event import UNKNOWN, Check
 
 
 class Remembered(Protocol):
@@ -34,22 +34,31 @@ class Memory(Protocol):
 def recalled(
     memory: Memory, identity: Identity, application: str, findings: Findings, clock: ClockReading
 ) -> tuple[Check, ...]:
-    """The findings, with each unknown one replaced by what is remembered of it."""
-    if not findings.fault or clock.quality == "unset":
-        return findings.checks  # without a clock no memory has an age
+    """The findings, with each unknown one replaced by what is remembered of it.
+
+    What is remembered against somebody does not age: it counts however the clock stands, and also
+    where a service answers that it knows nothing. What is in his favour counts only while no
+    service answers and its age is known.
+    """
+    if all(check.status != UNKNOWN for check in findings.checks):
+        return findings.checks
     known = {
         remembered.check.subject: _aged(remembered, clock)
         for remembered in memory.last_standing(
             card=identity.card, person=identity.person, application=application
         )
-        # From a time that has not come yet: the clock was wrong then or is now, and the age is
-        # anybody's guess.
-        if remembered.time_ms <= clock.time_ms
+        if remembered.check.against or (findings.fault and _has_age(remembered, clock))
     }
     return tuple(
-        check if check.status == NOT_ASKED else known.get(check.subject, check)
+        known.get(check.subject, check) if check.status == UNKNOWN else check
         for check in findings.checks
     )
+
+
+def _has_age(remembered: Remembered, clock: ClockReading) -> bool:
+    """Not without a clock, nor from a time that has not come yet: the clock was wrong then or is
+    now."""
+    return clock.quality != "unset" and remembered.time_ms <= clock.time_ms
 
 
 def _aged(remembered: Remembered, clock: ClockReading) -> Check:
@@ -58,5 +67,5 @@ def _aged(remembered: Remembered, clock: ClockReading) -> Check:
         subject=check.subject,
         status=check.status,
         source=f"cached:{check.source}",
-        age_s=check.age_s + (clock.time_ms - remembered.time_ms) // 1000,
+        age_s=check.age_s + max(0, clock.time_ms - remembered.time_ms) // 1000,
     )

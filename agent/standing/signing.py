@@ -10,15 +10,14 @@ import hmac
 from collections.abc import Mapping
 from typing import Final
 
-from agent.standing.faults import BadSignature, KeysUnusable
+from agent.standing.faults import BadSignature
 from agent.standing.mapping import Signature
 from trust import curve
-from trust.engine import BadKey
 from trust.keystore import KeyStore
+from trust.secrets import HMAC_KEY, PRIVATE_KEY, PUBLIC_KEY, Form, read_secret
 from trust.sm2 import Sm2
 from trust.sm3 import hmac_sm3
 
-SHORTEST_HMAC_KEY: Final = 16  # bytes
 LONGEST: Final = 512  # characters of a signature
 
 
@@ -38,36 +37,26 @@ class Signer:
         self._sm2 = sm2
 
     def sign(self, message: bytes) -> str:
-        """Raises `KeysUnusable`, key store faults, `Sm2Failed`."""
-        key = self._keys.read(self.how.secret)
+        """Raises the faults of `read_secret`, `Sm2Failed`."""
+        key = read_secret(self._keys, self.how.secret, signing_key(self.how))
         if self._sm2 is None:
-            return self._written(self._mac(key, message))
-        try:
-            raw = self._sm2.sign(key, message, identity=self.how.identity.encode())
-        except BadKey as fault:
-            raise self._unusable("SM2 private key, 32 bytes") from fault
+            return self._written(hmac_sm3(key, message))
+        raw = self._sm2.sign(key, message, identity=self.how.identity.encode())
         der = curve.signature_der(raw) if self.how.form == "der" else None
         return self._written(der or raw)
 
     def require_signed(self, message: bytes, text: str) -> None:
-        """Raises `BadSignature`, `KeysUnusable`, key store faults."""
-        key = self._keys.read(self.how.secret)
+        """Raises `BadSignature`, the faults of `read_secret`."""
+        key = read_secret(self._keys, self.how.secret, verifying_key(self.how))
         signature = self._read(text)
         if self._sm2 is None:
-            good = hmac.compare_digest(self._mac(key, message), signature)
+            good = hmac.compare_digest(hmac_sm3(key, message), signature)
         else:
-            if not curve.is_public(key):
-                raise self._unusable("SM2 public key X‖Y, 64 bytes")
             raw = self._raw(signature)
             identity = self.how.identity.encode()
             good = self._sm2.verify(key, message, raw, identity=identity)
         if not good:
             raise BadSignature(service=self._service)
-
-    def _mac(self, key: bytes, message: bytes) -> bytes:
-        if len(key) < SHORTEST_HMAC_KEY:
-            raise self._unusable(f"HMAC key, ≥ {SHORTEST_HMAC_KEY} bytes")
-        return hmac_sm3(key, message)
 
     def _raw(self, signature: bytes) -> bytes:
         if self.how.form == "raw":
@@ -92,5 +81,12 @@ class Signer:
         except (ValueError, binascii.Error) as error:
             raise BadSignature(service=self._service) from error
 
-    def _unusable(self, allowed: str) -> KeysUnusable:
-        return KeysUnusable(service=self._service, secret=self.how.secret, allowed=allowed)
+
+def signing_key(how: Signature) -> Form:
+    """Of the secret with which questions are signed."""
+    return PRIVATE_KEY if how.method == "sm2" else HMAC_KEY
+
+
+def verifying_key(how: Signature) -> Form:
+    """Of the secret by which answers are verified."""
+    return PUBLIC_KEY if how.method == "sm2" else HMAC_KEY

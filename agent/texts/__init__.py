@@ -23,6 +23,9 @@ _FALLBACK: Language = "en"
 # Facts whose values are words, and of which section.
 _TRANSLATED: Mapping[str, str] = {
     "equipment": "equipment",
+    "form": "form",
+    "looks": "looks",
+    "mend": "mend",
     "side": "side",
     "state": "state",
     "ending": "ending",

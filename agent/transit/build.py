@@ -17,7 +17,7 @@ from agent.transit.offers import Offers, SingleRides
 from agent.transit.paying import Payments
 from agent.transit.psams import TransitDesk
 from agent.transit.records import RIDE
-from agent.transit.tables import load_layouts
+from apdu.transit.files import Layouts
 from config.model import Agent as Settings
 from offline_store.store import Store
 from trust.references import References
@@ -57,9 +57,10 @@ def make_results(settings: Settings, texts: Texts) -> Results:
 
 
 def make_offers(
-    world: World, settings: Settings, rules: Callable[[], Rules], fares: FareSource
+    settings: Settings, rules: Callable[[], Rules], fares: FareSource, layouts: Layouts
 ) -> Offers:
-    """What purses buy in this scene, by the signed lists `rules`. Raises `LayoutFault`."""
+    """What purses buy in this scene, by the signed lists `rules`. `layouts`: how the cards' records
+    are laid out (`agent.transit.tables.load_layouts`)."""
     if settings.scene.kind != MetroGate.kind:
         return SingleRides(fares)
     gates = Gates(
@@ -72,7 +73,7 @@ def make_offers(
         fares=fares,
     )
     directions = {lane.name: lane.direction for lane in settings.lanes}
-    return Trips(gates, load_layouts(world, settings.transit.layouts), directions)
+    return Trips(gates, layouts, directions)
 
 
 def make_payments(

@@ -6,6 +6,7 @@ from typing import Final
 
 from apdu.transit.files import Layout, LayoutFault, Layouts, parse
 from world import World
+from world.text import NotText, read_text
 
 # What trips go by: kind and bytes of a rail record's fields. All else a table may leave out.
 NEEDED: Final[Mapping[str, tuple[str, int]]] = {
@@ -42,11 +43,11 @@ def load_layouts(world: World, paths: Sequence[str]) -> Layouts:
 
 def _text(world: World, path: str) -> str:
     try:
-        with world.open(Path(path), "rb") as file:
-            return file.read().decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        cause = error.strerror if isinstance(error, OSError) else "UTF-8"
-        raise LayoutFault(layout=path, field="", reason=str(cause)) from error
+        return read_text(world, Path(path))
+    except OSError as error:
+        raise LayoutFault(layout=path, field="", reason=str(error.strerror)) from error
+    except NotText as error:
+        raise LayoutFault(layout=path, field="", reason=f"{error.found}, not UTF-8") from error
 
 
 def _lacking(layout: Layout) -> Iterator[LayoutFault]:

@@ -47,7 +47,7 @@ class TransitRecordFault(Fault):
 class Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One field; `offset` and `length` in bytes, `value` (hex) of a constant one only."""
 
-    name: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*$")]
+    name: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*\Z")]
     offset: Annotated[int, Meta(ge=0)]
     length: Annotated[int, Meta(ge=1)]
     kind: Literal["bcd", "int", "hex", "const"]

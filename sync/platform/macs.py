@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from offline_store import chain
 from trust.keystore import KeyStore
+from trust.secrets import KEY_32, read_secret
 
 MOST_EPOCHS = 64  # new epochs are rare: enrolment, restore, a damaged file
 
@@ -45,7 +46,7 @@ class Macs:
         keys = self._epochs.get((terminal, epoch))
         if keys is not None:
             return chain.mac(keys.at(seq), digest) == mac
-        seed = self._keys.read(name)
+        seed = read_secret(self._keys, name, KEY_32)
         for _ in range(MOST_EPOCHS):
             keys = _Keys(chain.FIRST_SEQ, chain.epoch_key(seed, epoch))
             if chain.mac(keys.at(seq), digest) == mac:

@@ -22,6 +22,7 @@ from sync.platform.services import ServiceHandler, Services
 from sync.platform.settings import PlatformSettings
 from sync.platform.station import Letter, Station
 from trust.keystore import KeyStore
+from trust.secrets import PRIVATE_KEY, read_secret
 from trust.sm2 import sm2
 from world import Fault, World
 
@@ -48,7 +49,7 @@ class Platform:
             self._namespace,
             issuer=settings.issuer,
             sm2=sm2(),
-            private=keys.read(f"issuer-{settings.issuer}.key"),
+            private=read_secret(keys, f"issuer-{settings.issuer}.key", PRIVATE_KEY),
         )
         batches = [shared(settings.group, up_filter(self._namespace, "events"))]
         self._workers = [

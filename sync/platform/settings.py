@@ -9,6 +9,7 @@ from msgspec import Meta
 from config.model import Positive, Settings, Sync
 from world import Fault, World
 from world.foreign import Undecodable, document
+from world.text import NotText, read_text
 
 
 class PlatformConfig(Fault):
@@ -33,10 +34,12 @@ class PlatformSettings(Settings, frozen=True, kw_only=True):
 def load(world: World, path: Path) -> PlatformSettings:
     """Read a TOML file. Raises `PlatformConfig`."""
     try:
-        with world.open(path, "rb") as file:
-            found = document(file.read().decode())
-    except (OSError, UnicodeDecodeError) as error:
-        raise PlatformConfig(file=str(path), cause=str(error)) from error
+        found = document(read_text(world, path))
+    except OSError as error:
+        raise PlatformConfig(file=str(path), cause=error.strerror or "") from error
+    except NotText as error:
+        cause = f"{error.line}:{error.column} {error.found}, not UTF-8"
+        raise PlatformConfig(file=str(path), cause=cause) from error
     except Undecodable as fault:
         raise PlatformConfig(file=str(path), cause=fault.facts["problem"]) from fault
     try:

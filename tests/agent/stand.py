@@ -44,7 +44,7 @@ from drivers.contract import (
     Sensed,
 )
 from offline_store.chain import body_hash
-from offline_store.event import NOT_ASKED, OFFLINE, Draft, Event, Record
+from offline_store.event import OFFLINE, UNKNOWN, Draft, Event, Record
 from offline_store.faults import DiskFull
 from offline_store.store import Entry, Store
 from offline_store.turn import Standing, Uses
@@ -341,8 +341,13 @@ class FakeTurn:
             }
             if event.asked:
                 for check in event.checks:
-                    better = check.status != NOT_ASKED or check.subject not in found
-                    if check.answered and whose[check.subject] and better:
+                    better = check.known or check.subject not in found
+                    if (
+                        check.answered
+                        and check.status != UNKNOWN
+                        and whose[check.subject]
+                        and better
+                    ):
                         found[check.subject] = Standing(check, event.time_ms)
         return list(found.values())
 

@@ -37,6 +37,9 @@ class Keys:
 
     def erase(self, name: str) -> None: ...
 
+    def place(self, name: str) -> str:
+        return f"/keys/{name}"
+
 
 BOTH: KeyStore = Keys(card_root_city=AUTHORITY.root, card_ca_city=AUTHORITY.issuing)
 
@@ -107,7 +110,7 @@ def test_without_a_root_nothing_is_judged() -> None:
 @pytest.mark.parametrize(
     ("raw", "reason"),
     [
-        (b"", "truncated"),
+        (b"\x30", "truncated"),
         (AUTHORITY.root[:-1], "truncated"),
         (AUTHORITY.files("00000001", b"\0" + b"\1" * 31, b"\0" + b"\2" * 31)["CERT/0018"],
          "not-a-ca"),

@@ -128,3 +128,29 @@ def test_a_reason_that_does_not_exist_is_told_before_the_daemon_meets_it() -> No
     (fault,) = problems('[results.repeatd]\nlamp = "red"\n')
     assert (fault.code, fault.facts["key"]) == ("config.unknown-key", "results.repeatd")
     assert fault.facts["nearest"] == "repeated"
+
+
+class Service(RealWorld):
+    """A box on which the service's user may read what is not `kept`."""
+
+    def __init__(self, *kept: str) -> None:
+        super().__init__()
+        self.kept = kept
+
+    def may_read(self, path: Path, user: str) -> bool:
+        assert user == "onecard"
+        return str(path) not in self.kept
+
+
+def test_each_file_that_the_service_may_not_read_is_named_though_root_may() -> None:
+    text = GOOD + (
+        '[sync]\nhost = "mqtt.city.example"\nca = "/e/ca.pem"\ncertificate = "/e/own.pem"\n'
+        'key = "/e/own.key"\n'
+    )
+    settings = parse(text.encode(), "/e/box.toml")
+    require_usable(Service(), settings, "/e/box.toml")
+    with pytest.raises(ConfigInvalid) as caught:
+        require_usable(Service("/e/own.key", "/e/box.toml"), settings, "/e/box.toml")
+    found = {(fault.facts["key"], fault.facts["path"]) for fault in caught.value.problems}
+    assert found == {("", "/e/box.toml"), ("sync.key", "/e/own.key")}
+    assert {fault.code for fault in caught.value.problems} == {"config.file-denied"}

@@ -301,12 +301,24 @@ def test_only_at_a_counter_may_cards_wait_for_a_program() -> None:
     parse(gate.replace('direction = "entry"', 'direction = "counter"').encode(), "box.toml")
 
 
+def test_a_file_that_is_no_utf_8_says_what_it_is_and_where() -> None:
+    with pytest.raises(faults.ConfigEncoding) as caught:
+        parse(b"a = 1\n\n# \xff", "box.toml")
+    assert caught.value.facts == {"file": "box.toml", "found": "–", "line": 3, "column": 3}
+
+
+@pytest.mark.parametrize("save", [b"\xef\xbb\xbf%b", b"%b\r\n"])
+def test_a_file_from_a_windows_editor_is_taken(save: bytes) -> None:
+    text = EXAMPLE.read_text(encoding="utf-8")
+    raw = save % text.replace("\n", "\r\n").encode()
+    assert parse(raw, "box.toml") == parse(text.encode(), "box.toml")
+
+
 @pytest.mark.parametrize(
     ("raw", "line", "column"),
     [
         (b"a = 1\nb = = 2\n", 2, 5),
         (b"a = 1\nb = {", 2, 6),
-        (b"a = 1\n\n# \xff", 3, 3),
         (b"a = " + b"1" * 5000, 1, 1),
         (b"a = " + b"[" * 5000, 1, 1),
     ],

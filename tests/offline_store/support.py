@@ -42,6 +42,9 @@ class MemoryKeys:
     def names(self) -> Sequence[str]:
         return sorted(self.secrets)
 
+    def place(self, name: str) -> str:
+        return f"memory:{name}"
+
 
 def sqlite_error(code: int, name: str) -> sqlite3.OperationalError:
     error = sqlite3.OperationalError(name)

@@ -3,10 +3,11 @@
 import pytest
 
 from offline_store.chain import epoch_key, first_prev, next_seed, verify_chain
-from offline_store.faults import BadSeed, DiskFailed
+from offline_store.faults import DiskFailed
 from offline_store.journal import SEED
 from tests.offline_store.support import FIRST_SEED, IOERR, Site, every_record, tap
 from trust.keystore import SecretMissing
+from trust.secrets import SecretMalformed
 
 
 def test_a_crash_before_the_epochs_commit_leaves_seed_and_journal_as_they_were(site: Site) -> None:
@@ -77,7 +78,7 @@ def test_enrolment_with_a_new_seed_begins_an_epoch_that_names_the_old_head(site:
 
 def test_a_seed_of_the_wrong_size_is_refused(site: Site) -> None:
     site.keys.secrets[SEED] = b"short"
-    with pytest.raises(BadSeed), site.open():
+    with pytest.raises(SecretMalformed), site.open():
         pass
 
 

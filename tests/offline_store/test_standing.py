@@ -134,6 +134,25 @@ def test_how_far_it_looks_back_is_bounded(site: Site) -> None:
         assert standing(store) == {"holder": "normal", "card": "normal"}
 
 
+def test_what_was_answered_against_somebody_is_found_far_back(site: Site) -> None:
+    with site.open() as store:
+        store.turn(answered(checks=answers(business="ineligible")))
+        for _ in range(3 * NEWEST):
+            store.turn(answered(card=OTHER, application="0000"))
+        assert standing(store) == {"holder": "normal", "card": "normal", "business": "ineligible"}
+
+
+def test_a_service_that_knows_nothing_takes_no_answer_back(site: Site) -> None:
+    with site.open() as store:
+        store.turn(answered(checks=answers(holder="deceased", card="lost")))
+        store.turn(answered(checks=answers(holder="unknown", card="unknown")))
+        for _ in range(3 * NEWEST):
+            store.turn(answered(checks=answers(status="unknown")))
+        assert standing(store) == {"holder": "deceased", "card": "lost", "business": "normal"}
+        store.turn(answered())
+        assert standing(store) == ALL
+
+
 def test_unanswered_acceptances_are_counted_by_person_and_by_visitors(site: Site) -> None:
     with site.open() as store:
         for kind, person in (("own", ANNA), ("own", BO), ("foreign", ANNA), ("foreign", BO)):

@@ -3,6 +3,7 @@
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,7 +14,10 @@ from simulators.broker import Broker
 from simulators.certificates import Authority, Issued
 from sync import faults
 from sync.link import Acknowledged, Lost, Message, Signal, Will
-from sync.paho_link import PahoLink
+from sync.paho_link import PahoLink, open_link
+from tests.tls import locked
+from trust.keystore import FileKeyStore, SecretMissing
+from trust.secrets import SecretMalformed
 from world import Event, Fault
 from world.real import RealWorld
 
@@ -209,6 +213,21 @@ def test_wrong_credentials_are_named_without_the_password(
     assert "wrong" not in str(fault)
 
 
+def test_a_password_has_no_line_end_and_may_be_mended_meanwhile(
+    guarded: Broker, tmp_path: Path
+) -> None:
+    keys = FileKeyStore(WORLD, tmp_path / "keys")
+    named = settings(guarded, username="gate-1", password_secret="mqtt-password")
+    link = open_link(WORLD, named, "gate-1", keys)
+    assert isinstance(refusal(link), SecretMissing)
+    keys.write("mqtt-password", b"one\n\n")
+    assert isinstance(refusal(link), SecretMalformed)
+    keys.write("mqtt-password", b"one\n")
+    link.connect(None, WORLD.event())
+    assert link.room > 0
+    link.disconnect()
+
+
 def test_another_terminals_tree_is_denied(guarded: Broker) -> None:
     def joined(name: str, password: str) -> tuple[PahoLink, Event]:
         link = PahoLink(WORLD, settings(guarded), name, username=name, password=password)
@@ -247,6 +266,16 @@ class Secure:
         self.other = Authority(folder / "other", "Some other CA")
         self.good = self.authority.issue("gate-1")
         self.broker = Broker(folder / "broker", authority=self.authority)
+
+    def locked(self, *, traditional: bool = False) -> Issued:
+        """Its key is under a passphrase."""
+        name = "traditional.key" if traditional else "locked.key"
+        key = locked(self.good.key, self.good.key.with_name(name), traditional=traditional)
+        return replace(self.good, key=key)
+
+    def crossed(self) -> Issued:
+        """Its key is another certificate's."""
+        return replace(self.good, key=self.authority.issue("gate-1").key)
 
     def link(self, issued: Issued | None, *, host: str = "localhost", ca: str = "") -> PahoLink:
         own = {} if issued is None else paths(issued)
@@ -312,6 +341,9 @@ def test_a_certificate_not_yet_valid_points_at_the_clock(tmp_path: Path) -> None
         (lambda s: s.link(None), faults.CertificateRefused, None),
         (lambda s: s.link(s.good, ca="/nowhere/ca.pem"), faults.TlsFile, None),
         (lambda s: s.link(s.good, ca=str(s.good.key)), faults.TlsFile, None),
+        (lambda s: s.link(s.locked()), faults.TlsKeyLocked, None),
+        (lambda s: s.link(s.locked(traditional=True)), faults.TlsKeyLocked, None),
+        (lambda s: s.link(s.crossed()), faults.TlsKeyMismatch, None),
     ],
 )
 def test_every_certificate_trouble_has_its_own_code(

@@ -33,6 +33,7 @@ from world.real import RealWorld
 
 ROUTES = [
     "/v1/status",
+    "/v1/settings",
     "/v1/readers",
     "/v1/devices",
     "/v1/leases",
@@ -104,6 +105,9 @@ class FakeDaemon:
     @property
     def journey(self) -> JourneyDesk:
         raise JourneyOff()
+
+    def settings(self) -> dict[str, Any]:
+        return {"taken_ms": 1, "refused": None, "settings": {}}
 
     def sentence(self, fault: Fault) -> str:
         return Texts("en").fault(fault)

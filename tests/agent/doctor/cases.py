@@ -227,11 +227,16 @@ LISTENING: Mapping[str, bytes | str] = {
     "proc/78/comm": b"mosquitto\n",
     "proc/78/fd/5": "socket:[4712]",
 }
-CERTIFICATES = {
+# Reached in test_tls.py: id, and whether it is well.
+TLS = {
     "certificate-valid": True,
     "certificate-ends-soon": True,
     "certificate-expired": False,
-    "certificate-unreadable": False,
+    "certificate-not-yet-valid": False,
+    "tls-unusable": False,
+    "tls-key-exposed": False,
+    "file-denied": False,
+    "file-not-looked-at": True,
 }
 
 

@@ -1,32 +1,26 @@
 """What is wrong is named by its cause, with the exact remedy, and nothing else is blamed."""
 
 import os
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from agent.devices import Placed
-from agent.doctor import Finding
 from agent.sam_slot import SamStatus
 from agent.status import device_status
-from config.model import Device, Sync
+from config.model import Device
 from drivers.contract import DeviceState, DeviceStatus
-from simulators.certificates import Authority
 from simulators.devices.machine import Machine, UsbIdentity
 from tests.agent.doctor.cases import (
-    CERTIFICATES,
     FAST,
     NFC,
     PLATFORM,
     POLKIT,
     PSAM,
     RULE,
-    Box,
     box,
     examined,
     expecting,
-    has_words,
     machine,
     only,
     sentence,
@@ -35,39 +29,6 @@ from tests.agent.doctor.cases import (
     with_device,
 )
 from tests.offline_store.support import MemoryKeys
-
-
-def certificate(tmp_path: Path, box: Box, *, days: int) -> list[Finding]:
-    authority = Authority(tmp_path)
-    issued = authority.issue("gate-1", valid=timedelta(days=3650))
-    ends = datetime.now(UTC) + timedelta(days=3650)
-    box.time = (ends - timedelta(days=days)).timestamp()
-    return examined(box, of=settings(sync=Sync(host="h", certificate=str(issued.certificate))))
-
-
-@pytest.mark.parametrize(
-    ("days", "finding"),
-    [(60, "certificate-valid"), (29, "certificate-ends-soon"), (-1, "certificate-expired")],
-)
-def test_certificates_are_judged_by_their_last_day(tmp_path: Path, days: int, finding: str) -> None:
-    """qz tray #150: which certificate, until when, what to do."""
-    (found,) = (f for f in certificate(tmp_path, Box(), days=days) if "certificate" in f.id)
-    assert (found.id, found.well) == (finding, CERTIFICATES[finding])
-    assert str(found.facts["path"]).endswith(".pem")
-    assert len(str(found.facts["until"])) == len("2026-09-21")
-    has_words(found)
-
-
-@pytest.mark.parametrize("content", [None, b"not PEM"])
-def test_a_certificate_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | None) -> None:
-    path = tmp_path / "agent.pem"
-    if content is not None:
-        path.write_bytes(content)
-    found = examined(of=settings(sync=Sync(host="h", ca=str(path))))
-    (finding,) = (f for f in found if "certificate" in f.id)
-    assert (finding.id, finding.well) == ("certificate-unreadable", False)
-    assert finding.facts["path"] == str(path)
-    has_words(finding)
 
 
 def test_a_reader_that_the_daemon_has_not_loaded_yet_is_told_so() -> None:

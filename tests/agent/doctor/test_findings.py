@@ -13,12 +13,12 @@ from agent.texts import LANGUAGES, catalogue
 from drivers.contract import DeviceState
 from tests import product
 from tests.agent.doctor.cases import (
-    CERTIFICATES,
     FAST,
     LISTENING,
     NFC,
     PLATFORM,
     POLKIT,
+    TLS,
     USB_READER,
     VPCD,
     box,
@@ -32,6 +32,15 @@ from tests.agent.doctor.cases import (
     with_device,
 )
 from tests.offline_store.support import MemoryKeys
+from trust.keystore import KeyStoreUnusable
+
+
+class Locked(MemoryKeys):
+    """A key store that the system does not let anybody look into."""
+
+    def names(self) -> list[str]:
+        raise KeyStoreUnusable(path="/var/lib/onecard/keys", cause="Input/output error")
+
 
 FINDINGS: dict[str, tuple[bool, Callable[[], list[Finding]]]] = {
     "daemon-runs": (True, lambda: examined(running=status())),
@@ -108,6 +117,7 @@ FINDINGS: dict[str, tuple[bool, Callable[[], list[Finding]]]] = {
     "secrets-there": (True, examined),
     "keys-copyable": (True, examined),
     "secret-unusable": (False, lambda: examined(keys=MemoryKeys())),
+    "key-store-unusable": (False, lambda: examined(keys=Locked())),
     "clock-synchronised": (True, examined),
     "clock-holdover": (False, lambda: examined(box(synchronised=False))),
     "clock-unset": (False, lambda: examined(box(time=60.0))),
@@ -156,7 +166,7 @@ def test_no_finding_is_without_a_test_and_no_words_without_a_finding() -> None:
     made |= {f"reader-{state.value}" for state in DeviceState}
     made |= {f"clock-{quality}" for quality in ("synchronised", "holdover", "unset")}
     made |= {"journal-quarantined", "journal-unreadable"}
-    assert made == FINDINGS.keys() | CERTIFICATES.keys()
+    assert made == FINDINGS.keys() | TLS.keys()
     for language in LANGUAGES:
         assert set(catalogue(language)["finding"]) == made
 
@@ -171,7 +181,7 @@ def _literals(node: ast.expr) -> list[str]:
 def test_what_is_not_well_says_what_to_do(language: str) -> None:
     """At least two sentences: what is wrong, and what now."""
     bad = {name for name, (well, _) in FINDINGS.items() if not well}
-    bad |= {name for name, well in CERTIFICATES.items() if not well}
+    bad |= {name for name, well in TLS.items() if not well}
     end = "。" if language == "zh" else "."
     for name in bad:
         text = catalogue("zh" if language == "zh" else "en")["finding"][name]

@@ -132,6 +132,23 @@ def test_what_was_answered_before_counts_while_nobody_answers() -> None:
     play(scenario, standing="refuse")
 
 
+@pytest.mark.parametrize("jump", [-10.0, -400.0 * 86_400, 400.0 * 86_400, None])
+def test_a_refusal_stands_however_the_clock_stands(jump: float | None) -> None:
+    """None: to 1970."""
+
+    def scenario(counter: Counter) -> None:
+        lose(counter, card="lost")
+        counter.insert("lin")
+        assert read(counter, stepped=False).result == -1
+        counter.stand.link.online = False
+        world = counter.stand.world
+        world.jump_clock(-world.now() if jump is None else jump)
+        assert read(counter, stepped=False).result == -1
+        assert (last(counter).reason, last(counter).verdict) == ("card-lost", "refused")
+
+    play(scenario, standing="refuse")
+
+
 def test_a_service_that_is_silent_is_waited_for_no_longer_than_at_a_tap() -> None:
     def scenario(counter: Counter) -> None:
         counter.stand.city.silent = True

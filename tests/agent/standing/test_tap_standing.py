@@ -73,6 +73,41 @@ def test_an_answer_against_somebody_refuses_in_every_scene_that_asks(
     play(scenario, scene=scene)
 
 
+JUMPS = (-10.0, -400.0 * DAY, 3_650.0 * DAY, None)  # seconds; None: to 1970
+
+
+@pytest.mark.parametrize("jump", JUMPS)
+@pytest.mark.parametrize("scene", [WINDOW, LENIENT, ASKING_GATE], ids=["window", "lenient", "gate"])
+def test_a_lost_card_stays_lost_however_the_clock_stands(scene: Scene, jump: float | None) -> None:
+    def scenario(stand: Stand) -> None:
+        stand.city.settle(How(card="lost"), stand.cast.card_id(stand.cast.card("lin")))
+        assert stand.tap("lin").reason is Reason.CARD_LOST
+        stand.link.online = False
+        stand.world.jump_clock(-stand.world.now() if jump is None else jump)
+        assert stand.tap("lin").reason is Reason.CARD_LOST
+        assert stand.barrier.opened == 0
+
+    play(scenario, scene=scene)
+
+
+def test_a_service_that_has_forgotten_a_lost_card_brings_it_back_to_nobody() -> None:
+    """It answers, and knows nothing: nobody has said that the card was found."""
+
+    def scenario(stand: Stand) -> None:
+        card = stand.cast.card_id(stand.cast.card("lin"))
+        stand.city.settle(How(card="lost"), card)
+        assert stand.tap("lin").reason is Reason.CARD_LOST
+        stand.city.settle(How(card="unknown"), card)
+        assert [stand.tap("lin").reason for _ in range(2)] == [Reason.CARD_LOST] * 2
+        stand.link.online = False
+        assert stand.tap("lin").reason is Reason.CARD_LOST
+        stand.link.online = True
+        stand.city.settle(How(), card)
+        assert stand.tap("lin").accepted
+
+    play(scenario, scene=LENIENT)
+
+
 def test_a_library_gate_asks_nobody_unless_it_is_told_to() -> None:
     def scenario(stand: Stand) -> None:
         stand.city.settle(How(card="lost"), stand.cast.card_id(stand.cast.card("lin")))

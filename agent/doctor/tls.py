@@ -1,0 +1,103 @@
+"""The files of TLS: each can be read by the service, is what it should be, and is in its time."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from cryptography import x509
+
+from agent.doctor.findings import Case, Facts, Finding
+from sync.tls import client_context
+from world import Fault
+
+RENEW: Final = timedelta(days=30)
+OTHERS: Final = 0o007  # mode bits
+
+
+@dataclass(frozen=True)
+class _Files:
+    """Of one connection: to the broker, or to a status service."""
+
+    ca: Path | None
+    certificate: Path | None
+    key: Path | None
+
+    def named(self) -> tuple[Path, ...]:
+        return tuple(file for file in (self.ca, self.certificate, self.key) if file is not None)
+
+
+def files(case: Case) -> Iterator[Finding]:
+    for one in _all(case):
+        kept = [*_kept_from_the_service(case, one)]
+        yield from kept
+        if not kept:
+            yield from _judged(case, one)
+
+
+def _all(case: Case) -> Iterator[_Files]:
+    sync = case.settings.sync
+    if sync is not None:
+        yield _Files(_path(sync.ca), _path(sync.certificate), _path(sync.key))
+    for service in case.settings.status.services:
+        yield _Files(_path(service.ca), _path(service.certificate), _path(service.key))
+
+
+def _path(setting: str | None) -> Path | None:
+    return None if setting is None else Path(setting)
+
+
+def _kept_from_the_service(case: Case, one: _Files) -> Iterator[Finding]:
+    """What this process may read but the service may not, or the other way round."""
+    for file in one.named():
+        facts = {"path": str(file), "user": case.user}
+        if not case.world.may_read(file, case.user):
+            command = f"chgrp {case.user} {file} && chmod 640 {file}"
+            yield Finding("file-denied", False, {**facts, "command": command})
+        elif not _opens(case, file):
+            yield Finding("file-not-looked-at", True, facts)
+
+
+def _opens(case: Case, file: Path) -> bool:
+    """False only where this process lacks the right."""
+    try:
+        case.world.open(file, "rb").close()
+    except PermissionError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _judged(case: Case, one: _Files) -> Iterator[Finding]:
+    ca, certificate, key = (str(p) if p else None for p in (one.ca, one.certificate, one.key))
+    try:
+        client_context(ca, certificate, key)
+    except Fault as fault:
+        yield Finding("tls-unusable", False, {"cause": fault.code}, (fault.code, fault.facts))
+        return
+    for file in (one.ca, one.certificate):
+        if file is not None:
+            yield _in_time(case, file)
+    if one.key is not None and case.world.file_mode(case.world.real_path(one.key)) & OTHERS:
+        facts = {"path": str(one.key), "command": f"chmod o= {one.key}"}
+        yield Finding("tls-key-exposed", False, facts)
+
+
+def _in_time(case: Case, file: Path) -> Finding:
+    """Of several in one file (old and new authority) the one that lasts longest."""
+    with case.world.open(file, "rb") as stream:
+        found = x509.load_pem_x509_certificates(stream.read())
+    last = max(found, key=lambda certificate: certificate.not_valid_after_utc)
+    begins, ends = last.not_valid_before_utc, last.not_valid_after_utc
+    now = datetime.fromtimestamp(case.world.now(), UTC)
+    facts: Facts = {"path": str(file), "until": ends.date().isoformat()}
+    if ends < now:
+        return Finding("certificate-expired", False, facts)
+    if begins > now:
+        facts = {"path": str(file), "begins": begins.date().isoformat()}
+        return Finding("certificate-not-yet-valid", False, facts)
+    if ends < now + RENEW:
+        return Finding("certificate-ends-soon", True, facts)
+    return Finding("certificate-valid", True, facts)
