@@ -9,6 +9,7 @@ every room may import this one and this one imports nobody.
 from world.fault import Fault
 from world.ports import (
     Caller,
+    Connected,
     Database,
     Event,
     Listener,
@@ -23,6 +24,7 @@ from world.ports import (
 
 __all__ = [
     "Caller",
+    "Connected",
     "Database",
     "Event",
     "Fault",

@@ -91,11 +91,24 @@ class Stream(Protocol):
 
 @dataclass(frozen=True)
 class Peer:
-    """The process at the other end of a Unix socket, as the kernel knows it (SO_PEERCRED)."""
+    """Who is at the other end of a connection on this machine, as the kernel knows it."""
 
-    pid: int
+    pid: int  # 0 for TCP, of which only the user is known
     uid: int
     user: str  # the user's name; the number when it has none
+
+
+class Connected(Protocol):
+    """A connected socket, or asyncio's view of one."""
+
+    @property
+    def family(self) -> int: ...
+
+    def getsockopt(self, level: int, name: int, size: int, /) -> bytes: ...
+
+    def getsockname(self) -> object: ...
+
+    def getpeername(self) -> object: ...
 
 
 class Caller(Stream, Protocol):
@@ -103,6 +116,10 @@ class Caller(Stream, Protocol):
 
     @property
     def peer(self) -> Peer: ...
+
+    def finish(self) -> None:
+        """Say no more; what the other side still says may come. Raises `OSError`."""
+        ...
 
     def hang_up(self) -> None:
         """End it from any thread: a `recv` that waits returns empty."""
@@ -113,7 +130,8 @@ class Listener(Protocol):
     """A Unix socket that takes connections."""
 
     def accept(self) -> Caller:
-        """The next connection. Raises `OSError` once it is closed."""
+        """The next connection; waits while the process has no descriptor for it. Raises `OSError`
+        once it is closed."""
         ...
 
     def close(self) -> None:
@@ -252,6 +270,13 @@ class World(Protocol):
 
     def listen_local(self, port: int) -> socket:
         """A listening TCP socket on 127.0.0.1; port 0 is any free one. Raises `OSError`."""
+        ...
+
+    def peer_of(self, connection: Connected) -> Peer:
+        """Who on this machine made that connection to us, by Unix socket or over loopback.
+
+        Raises `OSError`, `LookupError` when the kernel does not say (any more).
+        """
         ...
 
     def run(self, argv: Sequence[str], *, nice: int = 0, timeout: float | None = None) -> int:

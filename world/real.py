@@ -11,7 +11,6 @@ import queue
 import socket
 import sqlite3
 import ssl
-import struct
 import subprocess
 import sys
 import threading
@@ -23,8 +22,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Generic, TypeVar, cast
 
+from world.peers import peer_of
 from world.ports import (
     Caller,
+    Connected,
     Database,
     Event,
     Listener,
@@ -41,9 +42,11 @@ T = TypeVar("T")
 _TIMEX_SIZE = 512  # struct timex is 208 bytes on 64-bit Linux; room to spare
 _TIME_ERROR = 5
 _EX_SOFTWARE = 70
+# accept(2): the caller went, or there is no room for him now.
+_PASSES = (errno.ECONNABORTED, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_ACCEPT_AGAIN = 0.1  # seconds
 _M_MMAP_THRESHOLD = -3  # malloc.h
 _LARGE_BLOCK = 1024 * 1024
-_UCRED = struct.Struct("iII")  # pid, uid, gid: struct ucred of unix(7)
 
 
 class RealTask:
@@ -161,9 +164,10 @@ class RealCaller:
         self.sendall = stream.sendall
         self.settimeout = stream.settimeout
         self.close = stream.close
-        ucred = stream.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
-        pid, uid, _ = _UCRED.unpack(ucred)
-        self.peer = Peer(pid, uid, _user(uid))
+        self.peer = peer_of(stream)
+
+    def finish(self) -> None:
+        self._stream.shutdown(socket.SHUT_WR)
 
     def hang_up(self) -> None:
         with suppress(OSError):  # the other side was faster, or it is closed
@@ -177,8 +181,15 @@ class RealListener:
         self._listener = listener
 
     def accept(self) -> Caller:
-        stream, _ = self._listener.accept()
-        return RealCaller(stream)
+        while True:
+            try:
+                stream, _ = self._listener.accept()
+            except OSError as error:
+                if error.errno not in _PASSES:
+                    raise
+                time.sleep(_ACCEPT_AGAIN)
+            else:
+                return RealCaller(stream)
 
     def close(self) -> None:
         with suppress(OSError):  # closed before
@@ -342,6 +353,9 @@ class RealWorld:
     def listen_local(self, port: int) -> socket.socket:
         return socket.create_server(("127.0.0.1", port))
 
+    def peer_of(self, connection: Connected) -> Peer:
+        return peer_of(connection)
+
     def run(self, argv: Sequence[str], *, nice: int = 0, timeout: float | None = None) -> int:
         # `nice` as a command, because preexec_fn is not safe in a process with threads.
         command = ["nice", "-n", str(nice), *argv] if nice else list(argv)
@@ -370,13 +384,6 @@ def _permits(path: Path, uid: int, groups: Sequence[int], right: int) -> bool:
     if uid in (0, found.st_uid):
         return uid == 0 or bool(found.st_mode & (right << 6))
     return bool(found.st_mode & (right << 3 if found.st_gid in groups else right))
-
-
-def _user(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
 
 
 def _end_process(thread: str, kind: type[BaseException], trace: TracebackType | None) -> None:

@@ -8,11 +8,12 @@ the database file. Identities are never handed out here.
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Annotated, Any, Protocol, TypeVar
 
+import anyio
 import msgspec
 from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
@@ -29,6 +30,7 @@ from world.foreign import Undecodable, decoded
 VERSION = 1
 PAGE = 200  # records in one answer
 LARGEST_BODY = 4096  # bytes
+BODY_WITHIN = 2.0  # seconds
 LONGEST_ROUTE = 64  # characters of a wrong path that an error repeats
 
 B = TypeVar("B")
@@ -83,10 +85,7 @@ def application(daemon: Daemon) -> Starlette:
     """The ASGI application for one daemon."""
 
     def respond_with(fault: Fault, status: int) -> Response:
-        facts = dict(fault.facts)
-        return _json(
-            {"error": fault.code, "facts": facts, "sentence": daemon.sentence(fault)}, status
-        )
+        return Response(told(daemon, fault), status_code=status, media_type="application/json")
 
     def endpoint(answer: Callable[[Request], dict[str, Any]]) -> Callable[..., Awaitable[Response]]:
         async def respond(request: Request) -> Response:
@@ -242,19 +241,35 @@ async def _body(request: Request, shape: type[B]) -> B:
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
         raise BadBody(problem="Content-Type: application/json")
     raw = b""
-    async for chunk in request.stream():
-        raw += chunk
-        if len(raw) > LARGEST_BODY:
-            raise BadBody(problem=f"> {LARGEST_BODY} bytes")
+    try:
+        with anyio.fail_after(BODY_WITHIN):
+            async for chunk in request.stream():
+                raw += chunk
+                if len(raw) > LARGEST_BODY:
+                    raise BadBody(problem=f"> {LARGEST_BODY} bytes")
+    except TimeoutError:
+        raise BadBody(problem=f"> {BODY_WITHIN:.0f} s") from None
+    except ClientDisconnect:
+        raise BadBody(problem="disconnect") from None
     try:
         return decoded(raw, shape)
     except Undecodable as fault:
         raise BadBody(problem=fault.facts["problem"]) from fault
 
 
-def _json(body: dict[str, Any], status: int = 200) -> Response:
-    content = msgspec.json.encode({"version": VERSION, **body})
-    return Response(content, status_code=status, media_type="application/json")
+def told(daemon: Daemon, fault: Fault) -> bytes:
+    """The JSON object of an answer that is an error."""
+    return _written(
+        {"error": fault.code, "facts": dict(fault.facts), "sentence": daemon.sentence(fault)}
+    )
+
+
+def _json(body: dict[str, Any]) -> Response:
+    return Response(_written(body), media_type="application/json")
+
+
+def _written(body: dict[str, Any]) -> bytes:
+    return msgspec.json.encode({"version": VERSION, **body})
 
 
 async def _lines(feed: Feed) -> AsyncIterator[bytes]:

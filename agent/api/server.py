@@ -9,17 +9,28 @@ from pathlib import Path
 
 import uvicorn
 
-from agent.api.app import Daemon, application
-from world import Fault, Task, World
+from agent.api.app import Daemon, application, told
+from agent.http_lines import LARGEST_HEAD, counted
+from agent.lines import Lines
+from world import Fault, Peer, Task, World
 
 GROUP = "onecard"
 OWNER_AND_GROUP = 0o660
+EACH = 32  # lines of one user
+LINES = 64  # of all users
 
 
 class SocketUnusable(Fault):
     """The API's socket cannot be made: its folder is missing or may not be written."""
 
     code = "api.socket"
+
+
+class TooManyLines(Fault):
+    """The caller's user, or all users together, have as many lines open as they may. Fact:
+    `allowed` for one user."""
+
+    code = "api.too-many"
 
 
 class AlreadyRuns(Fault):
@@ -35,12 +46,18 @@ class ApiServer:
         self._world = world
         self._path = path
         self._feeds = (daemon.feed, daemon.traces)
+        self._daemon = daemon
+        lines = Lines(world, each=EACH, in_all=LINES)
         self._server = uvicorn.Server(
             uvicorn.Config(
                 application(daemon),
+                http=counted(world, lines, self._surplus),
+                ws="none",
                 log_config=None,
+                log_level="error",  # what programs send wrongly would fill the log
                 access_log=False,
                 lifespan="off",
+                h11_max_incomplete_event_size=LARGEST_HEAD,
                 timeout_graceful_shutdown=1,
             )
         )
@@ -74,3 +91,11 @@ class ApiServer:
         self._task.join(3)
         with suppress(OSError):  # somebody tidied /run, or may do so alone
             self._world.remove_file(self._path)
+
+    def _surplus(self, peer: Peer | None) -> bytes:
+        body = told(self._daemon, TooManyLines(allowed=EACH))
+        head = (
+            "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        )
+        return head.encode() + body

@@ -13,15 +13,28 @@ class FacadeFault(Fault):
 
 
 class ClientUnknown(FacadeFault):
-    """Nobody in `[[facade.clients]]` is that caller. Fact: `caller` (user, or origin)."""
+    """Nobody in `[[facade.clients]]` is that caller. Fact: `caller` (user, or origin and host)."""
 
     code = "facade.client-unknown"
 
 
+class UserUnknown(FacadeFault):
+    """A page is listed, and not for the user whose program calls as it. Facts: `user`, `client`."""
+
+    code = "facade.user-unknown"
+
+
 class TooManyCallers(FacadeFault):
-    """As many connections as there may be are open. Fact: `allowed`."""
+    """The caller's user, or all users together, have as many lines open as they may. Fact:
+    `allowed` for one user."""
 
     code = "facade.too-many"
+
+
+class SilentCaller(FacadeFault):
+    """A line was opened and no call came. Fact: `seconds` that it was waited for."""
+
+    code = "facade.silent"
 
 
 class FunctionUnknown(FacadeFault):

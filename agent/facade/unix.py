@@ -2,10 +2,10 @@
 
 Two threads per caller: one hears, so that a caller's end is noticed in the middle of his call; the
 other calls the desk and answers. One frame after the other; a caller that is ahead of his answers
-is hung up on.
+is hung up on. Who is not served is told why by the thread that accepts, and costs none.
 """
 
-import logging
+from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,17 +13,20 @@ from agent.facade import wire
 from agent.facade.call import Answer
 from agent.facade.desk import Connection
 from agent.facade.errors import told
-from agent.facade.faults import ClientUnknown, TooManyCallers
+from agent.facade.faults import ClientUnknown, SilentCaller, TooManyCallers
 from agent.facade.fields import to_gbk
+from agent.facade.refusals import Refusals, Stranger
+from agent.lines import Line, Lines
 from config.model import FacadeClient
 from world import Caller, Fault, Listener, Queue, Task, World
 
-LOG = logging.getLogger("onecard.facade")
-
 GROUP = "onecard"
 OWNER_AND_GROUP = 0o660
-CALLERS = 16  # at the same time
+EACH = 16  # callers of one user at the same time
+CALLERS = 32  # of all users
+FIRST_WITHIN = 2.0  # seconds from the connection to its first frame's first byte
 FRAME_WITHIN = 2.0  # seconds from a frame's first byte to its last
+LINGERING = 16  # callers who were told that they are not served, and may still be reading it
 END = None  # in the queue of frames: the caller is gone
 
 Connect = Callable[[FacadeClient, str], Connection]
@@ -40,14 +43,22 @@ class UnixServer:
     """Serves `[[facade.clients]]` that have a `user`."""
 
     def __init__(
-        self, world: World, path: Path, clients: Sequence[FacadeClient], connect: Connect
+        self,
+        world: World,
+        path: Path,
+        clients: Sequence[FacadeClient],
+        connect: Connect,
+        refusals: Refusals | None = None,
     ) -> None:
         self._world = world
         self._path = path
         self._clients = {client.user: client for client in clients if client.user is not None}
         self._connect = connect
+        self._refusals = refusals or Refusals(world)
+        self._lines = Lines(world, each=EACH, in_all=CALLERS)
         self._changing = world.lock()
         self._served: set[Served] = set()
+        self._lingering: deque[Caller] = deque()
         self._listener: Listener | None = None
         self._task: Task | None = None
 
@@ -82,10 +93,19 @@ class UnixServer:
 
     def _accept(self) -> None:
         while (caller := self._next()) is not None:
-            served = Served(self._world, self, caller, self._admit(caller))
+            try:
+                client, line = self._admit(caller)
+            except Fault as fault:
+                self._turn_away(caller, fault)
+                continue
+            peer = caller.peer
+            connection = self._connect(client, f"user:{peer.user} uid:{peer.uid} pid:{peer.pid}")
+            served = Served(self._world, self, caller, line, connection)
             with self._changing:
                 self._served.add(served)
             served.start()
+        while self._lingering:
+            self._lingering.popleft().close()
 
     def _next(self) -> Caller | None:
         """None when the listener is closed."""
@@ -95,29 +115,49 @@ class UnixServer:
         except OSError:
             return None
 
-    def _admit(self, caller: Caller) -> Connection | Fault:
-        """The caller's connection to the desk, or why there is none; he is told with his answer."""
-        peer = caller.peer
-        client = self._clients.get(peer.user)
+    def _admit(self, caller: Caller) -> tuple[FacadeClient, Line]:
+        """Raises `ClientUnknown`, `TooManyCallers`."""
+        client = self._clients.get(caller.peer.user)
         if client is None:
-            LOG.warning("sscard: user %s is no client", peer.user)
-            return ClientUnknown(caller=peer.user)
-        with self._changing:
-            if len(self._served) >= CALLERS:
-                return TooManyCallers(allowed=CALLERS)
-        return self._connect(client, f"user:{peer.user} uid:{peer.uid} pid:{peer.pid}")
+            raise ClientUnknown(caller=caller.peer.user)
+        line = self._lines.take(caller.peer.uid)
+        if line is None:
+            raise TooManyCallers(allowed=EACH)
+        return client, line
+
+    def _turn_away(self, caller: Caller, fault: Fault) -> None:
+        """He is told before he asks, which takes no waiting: a new line has room for an answer. His
+        half stays open until others follow, else his call would fail before he reads why."""
+        self._refusals.note(fault, Stranger(user=caller.peer.user))
+        answer = told(fault)
+        try:
+            caller.settimeout(FRAME_WITHIN)
+            caller.sendall(wire.answer(answer.result, to_gbk(answer.output)))
+            caller.finish()
+        except OSError:  # gone already
+            caller.close()
+            return
+        self._lingering.append(caller)
+        if len(self._lingering) > LINGERING:
+            self._lingering.popleft().close()
 
 
 class Served:
     """One caller and his two threads."""
 
     def __init__(
-        self, world: World, server: UnixServer, caller: Caller, admitted: Connection | Fault
+        self,
+        world: World,
+        server: UnixServer,
+        caller: Caller,
+        line: Line,
+        connection: Connection,
     ) -> None:
         self._world = world
         self._server = server
         self._caller = caller
-        self._admitted = admitted
+        self._line = line
+        self._connection = connection
         self._frames: Queue[bytes | Fault | None] = world.queue()
         self._tasks: list[Task] = []
 
@@ -140,30 +180,40 @@ class Served:
     def _hear(self) -> None:
         try:
             self._take_frames()
-        except wire.FrameFault as fault:
+        except (wire.FrameFault, SilentCaller) as fault:
             self._frames.put(fault)
         except OSError:
             self._caller.hang_up()  # too slow, or gone
-        if isinstance(self._admitted, Connection):
-            self._admitted.close()
+        self._connection.close()
         self._frames.put(END)
 
     def _take_frames(self) -> None:
-        """Until the caller's end. Raises `FrameFault`, `OSError`."""
-        while (body := self._frame()) is not None:
+        """Until the caller's end. Raises `FrameFault`, `SilentCaller`, `OSError`."""
+        body = self._first_frame()
+        while body is not None:
             if self._frames:
                 raise ConnectionAbortedError  # he does not wait for his answers
             self._frames.put(body)
+            self._caller.settimeout(None)
+            body = self._frame(self._caller.recv(4))
         self._caller.hang_up()
 
-    def _frame(self) -> bytes | None:
-        """The next frame's body; None at the end. Raises `FrameFault`, `OSError`."""
-        self._caller.settimeout(None)
-        first = self._caller.recv(4)
-        if not first:
+    def _first_frame(self) -> bytes | None:
+        """Who has called once may think as long as he likes; who never calls takes a place for
+        nothing. Raises as `_frame` does, and `SilentCaller`."""
+        self._caller.settimeout(FIRST_WITHIN)
+        try:
+            begun = self._caller.recv(4)
+        except TimeoutError:
+            raise SilentCaller(seconds=int(FIRST_WITHIN)) from None
+        return self._frame(begun)
+
+    def _frame(self, begun: bytes) -> bytes | None:
+        """The body of the frame that begins so; None at the end. Raises `FrameFault`, `OSError`."""
+        if not begun:
             return None
         deadline = self._world.monotonic() + FRAME_WITHIN
-        head = first + self._exactly(4 - len(first), deadline)
+        head = begun + self._exactly(4 - len(begun), deadline)
         return self._exactly(wire.length_of(head), deadline)
 
     def _exactly(self, size: int, deadline: float) -> bytes:
@@ -188,6 +238,7 @@ class Served:
             while self._frames.get() is not END:
                 pass
         self._caller.close()
+        self._line.leave()
         self._server.gone(self)
 
     def _called(self, frame: bytes | Fault) -> Answer:
@@ -197,6 +248,4 @@ class Served:
             function, parameters = wire.read_call(frame)
         except wire.FrameFault as fault:
             return told(fault)
-        if isinstance(self._admitted, Fault):
-            return told(self._admitted)
-        return self._admitted.call(function.decode("ascii", errors="replace"), parameters)
+        return self._connection.call(function.decode("ascii", errors="replace"), parameters)

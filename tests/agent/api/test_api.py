@@ -2,6 +2,7 @@
 
 import asyncio
 import http.client
+import logging
 import os
 import socket
 import stat
@@ -16,7 +17,7 @@ import pytest
 
 from agent.api.app import LARGEST_BODY, PAGE, VERSION
 from agent.api.feed import BACKLOG, Feed
-from agent.api.server import ApiServer, SocketUnusable
+from agent.api.server import EACH, ApiServer, SocketUnusable
 from agent.cli.client import Client, DaemonAbsent, DaemonRefused, DaemonUnclear
 from agent.journey.desk import JourneyDesk
 from agent.journey.faults import JourneyOff
@@ -253,6 +254,63 @@ def test_hostile_json_is_a_bad_body_and_the_next_order_is_heard(served: Served, 
     assert (status, body["error"]) == (400, "api.bad-body")
     assert served.daemon.asked == []
     assert served.client.post("/v1/devices/eye/take-back", {}) == {"version": 1}
+
+
+def quiet(served: Served, *parts: bytes) -> socket.socket:
+    line = socket.socket(socket.AF_UNIX)
+    line.connect(str(served.path))
+    line.settimeout(2 * SOON)
+    for part in parts:
+        line.sendall(part)
+    return line
+
+
+def everything(line: socket.socket) -> bytes:
+    found = b""
+    while chunk := line.recv(4096):
+        found += chunk
+    line.close()
+    return found
+
+
+ORDER = b"POST /v1/devices/eye/release HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+
+
+def test_silent_lines_are_counted_told_and_closed(served: Served) -> None:
+    assert served.client.get("/v1/status")["ready"]
+    before = threading.active_count()
+    silent = [quiet(served) for _ in range(4 * EACH)]
+    told = [everything(line) for line in silent[EACH:]]
+    assert {answer.split(b"\r\n")[0] for answer in told} == {b"HTTP/1.1 503 Service Unavailable"}
+    assert {msgspec.json.decode(answer.partition(b"\r\n\r\n")[2])["error"] for answer in told} == {
+        "api.too-many"
+    }
+    assert threading.active_count() == before
+    assert [everything(line) for line in silent[:EACH]] == [b""] * EACH
+    assert served.client.get("/v1/status")["ready"]
+
+
+def test_a_body_that_never_ends_is_told_so(served: Served) -> None:
+    answer = everything(quiet(served, ORDER + b"Content-Length: 2\r\n\r\n", b"{"))
+    assert b" 400 " in answer.split(b"\r\n")[0]
+    assert b"api.bad-body" in answer
+
+
+def test_who_goes_in_the_middle_leaves_no_traceback(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        for part in (
+            b"GET /v1/st",
+            ORDER,
+            ORDER + b"Content-Length: 2\r\n\r\n{",
+            b"\0" * 9,
+            b"\xff\n",
+        ):
+            quiet(served, part).close()
+        assert served.client.get("/v1/status")["ready"]
+        assert served.client.post("/v1/devices/eye/take-back", {}) == {"version": 1}
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from agent.facade import wire
 from agent.facade.desk import Connection, Desk
 from agent.facade.disclosure import DisclosureBook
 from agent.facade.means import Means
+from agent.facade.refusals import Refusals
 from agent.facade.standing import StandingDesk
 from agent.facade.unix import UnixServer
 from agent.facade.web_server import WebServer
@@ -58,7 +59,8 @@ class Live:
         self.clients = [
             FacadeClient(name="clinic", user=user, purpose="made up", capabilities=EVERYTHING)
         ]
-        self.unix = UnixServer(world, self.path, self.clients, self.connect)
+        self.refusals = Refusals(world)
+        self.unix = UnixServer(world, self.path, self.clients, self.connect, self.refusals)
         self.world = world
         self.port = 0
         self.web: WebServer | None = None
@@ -66,7 +68,7 @@ class Live:
     def connect(self, client: FacadeClient, caller: str) -> Connection:
         return Connection(self.desk, client, caller)
 
-    def serve_web(self) -> None:
+    def serve_web(self, users: tuple[str, ...] = ()) -> None:
         """On a free port, which the client's Host then names."""
         with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as free:
             self.port = free.getsockname()[1]
@@ -74,10 +76,11 @@ class Live:
             name="page",
             origin=ORIGIN,
             host=f"localhost:{self.port}",
+            users=users,
             purpose="made up",
             capabilities=EVERYTHING,
         )
-        self.web = WebServer(self.world, self.port, [page], self.connect)
+        self.web = WebServer(self.world, self.port, [page], self.connect, self.refusals)
         self.web.start()
 
     def insert(self, key: str = "lin") -> None:
@@ -110,11 +113,13 @@ class Live:
 
 
 @contextlib.contextmanager
-def live(folder: Path, *, web: bool = False, user: str = USER) -> Iterator[Live]:
+def live(
+    folder: Path, *, web: bool = False, user: str = USER, users: tuple[str, ...] = ()
+) -> Iterator[Live]:
     made = Live(folder, user=user)
     made.unix.start()
     if web:
-        made.serve_web()
+        made.serve_web(users)
     try:
         yield made
     finally:
@@ -126,8 +131,8 @@ class Library:
 
     def __init__(self, path: Path) -> None:
         self.line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.line.connect(str(path))  # waits where many are before it
         self.line.settimeout(WITHIN)
-        self.line.connect(str(path))
 
     def __enter__(self) -> "Library":
         return self

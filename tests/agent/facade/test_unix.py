@@ -1,8 +1,11 @@
 """The façade's Unix socket: who may call, what happens to callers who are slow, wrong or dead."""
 
+import errno
 import os
+import socket
 import stat
 import struct
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,9 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.facade import wire
-from agent.facade.unix import CALLERS, FacadeSocketUnusable
+from agent.facade.unix import CALLERS, EACH, FacadeSocketUnusable
+from agent.lines import Lines
 from simulators.site import until
 from tests.agent.facade.callers import Library, Live, live
+from world.real import RealWorld
 
 
 @pytest.fixture
@@ -139,14 +144,92 @@ def test_who_does_not_wait_for_answers_is_hung_up_on(desk: Live) -> None:
             pass
 
 
-def test_too_many_callers_are_told_so(desk: Live) -> None:
-    lines = [Library(desk.path) for _ in range(CALLERS)]
+def test_too_many_callers_of_one_user_are_told_so_and_closed(desk: Live) -> None:
+    lines = [Library(desk.path) for _ in range(EACH)]
     for line in lines:
         assert line.call("iReadCardBas", b"1")[0] == -2
     with Library(desk.path) as one_more:
-        assert one_more.call("iReadCardBas", b"1")[0] == -12
+        result, words = one_more.call("iReadCardBas", b"1")
+        assert (result, str(EACH) in words) == (-12, True)
+        assert one_more.over()
+    with Library(desk.path) as asks_nothing:
+        assert asks_nothing.answer()[0] == -12
+        assert asks_nothing.over()
+    assert {told["code"] for told in desk.refusals.status()} == {"facade.too-many"}
     for line in lines:
         line.line.close()
+    until(lambda: served(desk), "the places are not free again")
+
+
+def served(desk: Live) -> bool:
+    with Library(desk.path) as library:
+        return library.call("iReadCardBas", b"1")[0] == -2
+
+
+def test_silent_lines_take_no_threads_beyond_the_limit(desk: Live) -> None:
+    before = threading.active_count()
+    silent = [Library(desk.path) for _ in range(200)]
+    assert [line.answer()[0] for line in silent[EACH:]] == [-12] * (200 - EACH)
+    assert all(line.over() for line in silent[EACH:])
+    assert threading.active_count() - before <= 2 * EACH
+    for line in silent:
+        line.line.close()
+    until(lambda: threading.active_count() == before, "threads are left over")
+
+
+def test_a_line_without_a_call_is_told_so_and_closed(desk: Live) -> None:
+    with Library(desk.path) as library:
+        result, words = library.answer()
+        assert (result, "2" in words) == (-12, True)
+        assert library.over()
+
+
+def test_a_line_that_has_called_may_think_as_long_as_it_likes(desk: Live) -> None:
+    with Library(desk.path) as library:
+        assert library.call("iReadCardBas", b"1")[0] == -2
+        with Library(desk.path) as silent:  # opened later, and its time is over
+            assert silent.answer()[0] == -12
+        assert library.call("iReadCardBas", b"1")[0] == -2
+
+
+def test_users_do_not_take_each_others_places() -> None:
+    lines = Lines(RealWorld(), each=EACH, in_all=CALLERS)
+    first = [lines.take(1) for _ in range(EACH + 1)]
+    second = [lines.take(2) for _ in range(EACH + 1)]
+    assert first[-1] is second[-1] is None
+    assert all(first[:-1])
+    assert all(second[:-1])
+    assert lines.take(3) is None, "all places are taken"
+
+
+def test_an_unknown_user_costs_no_thread(tmp_path: Path) -> None:
+    with live(tmp_path, user="somebody-else") as desk:
+        before = threading.active_count()
+        lines = [Library(desk.path) for _ in range(50)]
+        assert {line.answer()[0] for line in lines} == {-12}
+        assert threading.active_count() == before
+        (told,) = desk.refusals.status()
+        assert (told["code"], told["times"]) == ("facade.client-unknown", 50)
+        for line in lines:
+            line.line.close()
+
+
+@pytest.mark.parametrize("passing", [errno.EMFILE, errno.ECONNABORTED])
+def test_a_moment_without_descriptors_does_not_end_the_socket(
+    desk: Live, monkeypatch: pytest.MonkeyPatch, passing: int
+) -> None:
+    accept, failed = socket.socket.accept, desk.world.event()
+
+    def refuse_once(listener: socket.socket) -> object:
+        if not failed.is_set():
+            failed.set()
+            raise OSError(passing, "made up")
+        return accept(listener)
+
+    monkeypatch.setattr(socket.socket, "accept", refuse_once)
+    for _ in range(2):  # the first is taken by the accept that waited before
+        assert served(desk)
+    assert failed.is_set()
 
 
 def test_stopping_hangs_up_on_everybody(tmp_path: Path) -> None:
