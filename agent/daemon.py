@@ -214,6 +214,7 @@ class Agent:
             "store": msgspec.to_builtins(self._store.status()),
             "lists": {**self._every_list.versions(), **self._key_lists.versions()},
             "sync": msgspec.to_builtins(self._uplink.status()) if self._uplink else None,
+            "facade": self._facade.status() if self._facade is not None else None,
             "settings": self._in_force.status(),
         }
 

@@ -155,6 +155,8 @@ def _facade(agent: Agent, facade: Facade, file: str) -> Iterator[ConfigFault]:
         ):
             if value is not None and value in others:
                 yield DuplicateName(file=file, key=f"{key}.{name}", found=value)
+        if client.users and client.origin is None:
+            yield NeedsKey(file=file, key=f"{key}.users", allowed=f"{key}.origin")
         if client.user is None and client.origin is None:
             yield MissingKey(file=file, key=f"{key}.user", allowed='"…" · origin + host')
         needs = [

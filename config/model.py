@@ -281,20 +281,23 @@ class SignIn(Settings, frozen=True, kw_only=True):
     required_for: tuple[Kept, ...] = ()  # what nobody else may have done here
 
 
+User = Annotated[str, Meta(pattern=r"^[!-~]{1,64}\Z", description='"…" ASCII ≤ 64')]
+
+
 class FacadeClient(Settings, frozen=True, kw_only=True):
     """A business program that may call the national interface: by its `user` at the Unix socket,
     or by exact `origin` and `host` at the loopback port."""
 
     name: Name
-    user: Annotated[str, Meta(pattern=r"^[!-~]{1,64}\Z", description='"…" ASCII ≤ 64')] | None = (
-        None
-    )
+    user: User | None = None
     origin: (
         Annotated[str, Meta(pattern=r"^https?://[a-z0-9.:-]+\Z", description='"https://…"')] | None
     ) = None
     host: Annotated[str, Meta(pattern=r"^[a-z0-9.-]+:[0-9]+\Z", description='"…:PORT"')] | None = (
         None
     )
+    # The system's users whose browsers may be that page; empty: any user of this machine.
+    users: tuple[User, ...] = ()
     # What the journal says the identities are for; ends up in each `disclosure`.
     purpose: Annotated[str, Meta(pattern=r"^[^\x00-\x1f|]{1,64}\Z", description='"…" ≤ 64')]
     capabilities: tuple[Capability, ...] = ("identity",)

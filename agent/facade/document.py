@@ -4,7 +4,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from agent.facade import unix, web, web_server
+from agent import http_lines
+from agent.facade import unix, web, web_envelope, web_server, web_socket
 from agent.facade.desk import BEGUN_WITHIN
 from agent.facade.errors import table
 from agent.facade.fields import LONGEST
@@ -150,27 +151,67 @@ ENVELOPES: Final = """\
 Off until `facade.port` is set; 127.0.0.1 only. A client is an exact `origin` (of the page) with
 an exact `host` (what the page calls, with port).
 
+```
+[[facade.clients]]
+name = "his-page"
+origin = "https://his.example"
+host = "localhost:8686"
+users = ["clerk"]                # whose browser may be that page
+purpose = "门诊挂号"
+```
+
 | | Request | Answer |
 |---|---|---|
 | `POST /sscard/{{function}}` | `Content-Type: application/json`, `{{"in": ["3"]}}` \
 | `{{"result": "0", "out": ["…", …]}}` |
-| WebSocket `/sscard` | `{{"func": "iReadCardBas", "in": ["3"]}}`, one call after the other \
-| the same |
+| WebSocket `/sscard` | `{{"func": "iReadCardBas", "in": ["3"], "id": 7}}` \
+| `{{"id": 7, "result": "0", "out": ["…", …]}}` |
 
 `in`: the function's parameters in order, as strings (numbers are taken too); at most 8. `out`:
 the output's fields as UTF-8 strings; for an error the
-one sentence. `result`: the function's `long` as a string. Steps of one flow come by several POSTs
-of one page, or on one WebSocket, whose end frees
-what it leased; so does a page that leaves in the middle of a POST. Preflights are answered for
-listed pages, private network included.
+one sentence. `result`: the function's `long` as a string. `id`: a text of at most 64 characters
+or an integer, which the answer repeats; without it the
+answer has none. Steps of one flow come by several POSTs of one page, or on one WebSocket, whose
+end frees what it leased; so does a page that leaves in
+the middle of a POST.
 
-Refused with `result`, a sentence and no identity: another or missing Origin or Host (403),
-another content type (415), more than {largest} bytes (413), a
-body that takes more than {body:.0f} s (408), batches, unknown keys, no JSON (400), GET and others
-(405), other paths (404), more than {callers} at a time (503).
-A head that takes more than {head:.0f} s is hung up on.
+On a WebSocket the calls are made one after the other, and answered in the order in which they
+came. At most {ahead} wait for their turn; one more ends the
+socket (1008). Compression (permessage-deflate) is not agreed to.
 
-At the Unix socket: {unix} callers at a time; a frame that takes more than {frame:.0f} s, or comes
+### Who is calling
+
+An `Origin` binds browsers only: any other program of this machine can send whatever it likes. So
+the kernel is asked which user's program made the connection. The
+user stands in every disclosure (`origin:… user:… uid:…`), and with `users` nobody else is served;
+without it any user of this machine can be that page, which `onecard doctor` says. Two users of one
+page never share what they leased.
+
+### What is refused, and who sees it
+
+With `result`, a sentence and no identity: another or missing Origin or Host, another user, what no
+script sent (`Sec-Fetch-Mode`) (403),
+another content type (415), more than {largest} bytes (413), a body that takes more than
+{body:.0f} s (408), batches, unknown keys, a key that comes twice, no JSON (400), GET and others
+(405), other paths (404), more than {each} calls and sockets of one user or {callers} in all (503).
+A head that takes more than {head:.0f} s is hung up on; more than {web_each} lines of one user or
+{web_lines} in all are told 503 and closed.
+
+A page can read why it is refused as far as that is safe. A page of the settings that calls by
+another name or port of this machine than its `host` gets the CORS header with the refusal. A
+WebSocket is accepted, told the refusal as an answer and closed with 4403 (1013 where there are too
+many) and the reason, whoever asks. Any other page's script sees no more than that its request
+failed. Origin and host of each are in the agent's log (a few a minute), and the last ones in
+`onecard doctor`.
+
+Preflights are answered for listed pages, with `Access-Control-Allow-Private-Network` (or
+`-Local-Network`) where a browser asks for it.
+
+## The Unix socket's limits
+
+{unix_each} callers of one user and {unix} in all at a time, who keep their line as long as they
+like once they have called. Who comes on top, or is no client, is told so and closed, and so is a
+line that brings no call within {first:.0f} s. A frame that takes more than {frame:.0f} s, or comes
 before the last answer was taken, ends the connection.
 """
 
@@ -180,11 +221,17 @@ def document() -> str:
     defaults = Facade()
     leases = LEASES.format(lease=defaults.lease, begun=BEGUN_WITHIN, longest=LONGEST)
     envelopes = ENVELOPES.format(
-        largest=web.LARGEST,
+        ahead=web_socket.AHEAD,
+        largest=web_envelope.LARGEST,
         body=web.BODY_WITHIN,
+        each=web.EACH,
         callers=web.CALLERS,
-        head=web_server.HEADERS_WITHIN,
+        head=http_lines.HEAD_WITHIN,
+        web_each=web_server.EACH,
+        web_lines=web_server.LINES,
+        unix_each=unix.EACH,
         unix=unix.CALLERS,
+        first=unix.FIRST_WITHIN,
         frame=unix.FRAME_WITHIN,
     )
     return "\n".join([HEAD, *_functions(), *_capabilities(), *_errors(), leases, envelopes])

@@ -10,9 +10,10 @@ from agent.clock import Clock
 from agent.facade.desk import Connection, Desk
 from agent.facade.disclosure import DisclosureBook
 from agent.facade.means import Means
+from agent.facade.refusals import Refusals
 from agent.facade.standing import StandingDesk
-from agent.facade.unix import UnixServer
-from agent.facade.web_server import WebServer
+from agent.facade.unix import FacadeSocketUnusable, UnixServer
+from agent.facade.web_server import FacadePortUnusable, WebServer
 from agent.gate import Gate
 from agent.results import Results
 from agent.watchdog import Watchdog
@@ -45,6 +46,8 @@ class Facade:
         self._desk: Desk | None = None
         self._unix: UnixServer | None = None
         self._web: WebServer | None = None
+        self._refusals = Refusals(world)
+        self._fault = ""
 
     def open(
         self,
@@ -72,12 +75,16 @@ class Facade:
         def connect(client: FacadeClient, caller: str) -> Connection:
             return Connection(desk, client, caller)
 
-        clients = settings.clients
-        self._unix = UnixServer(self._world, Path(settings.socket), clients, connect)
-        self._unix.start()
-        if settings.port is not None:
-            self._web = WebServer(self._world, settings.port, clients, connect)
-            self._web.start()
+        world, clients, refusals = self._world, settings.clients, self._refusals
+        try:
+            self._unix = UnixServer(world, Path(settings.socket), clients, connect, refusals)
+            self._unix.start()
+            if settings.port is not None:
+                self._web = WebServer(world, settings.port, clients, connect, refusals)
+                self._web.start()
+        except (FacadeSocketUnusable, FacadePortUnusable) as fault:
+            self._fault = fault.code
+            raise
 
     def close(self) -> None:
         """Before the gate stops: every lease ends, every caller is hung up on."""
@@ -92,3 +99,8 @@ class Facade:
     def leases(self) -> Sequence[dict[str, Any]]:
         """Who holds which reader now."""
         return self._desk.leases.status() if self._desk is not None else []
+
+    def status(self) -> dict[str, Any]:
+        """`fault`: the code of what keeps callers away, empty when nothing does; `refusals`: who
+        was turned away lately."""
+        return {"fault": self._fault, "refusals": list(self._refusals.status())}

@@ -1,76 +1,54 @@
 """The same calls for browsers: `POST /sscard/{function}` and WebSocket `/sscard`, on 127.0.0.1.
 
-Off by default. A browser sends no token, so a client is an exact pair of Host and Origin from the
-settings: a page of another origin, or a name that was rebound to this machine, is nobody's.
-Whatever is refused is a JSON envelope with an error code and a sentence, like an answer.
+Off by default. Whatever is refused is a JSON envelope with an error code and a sentence, like an
+answer, and is noted for the log and for `doctor`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, TypeVar
 
 import anyio
-import msgspec
 from anyio import to_thread
-from msgspec import Meta
 from starlette.applications import Starlette
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket
 
-from agent.facade import fields
 from agent.facade.call import Answer
 from agent.facade.desk import Connection
 from agent.facade.errors import told
-from agent.facade.faults import ClientUnknown, FacadeFault, TooManyCallers
+from agent.facade.faults import ClientUnknown, TooManyCallers, UserUnknown
+from agent.facade.refusals import Refusals
+from agent.facade.web_clients import Page, WebClients, stranger, unknown
+from agent.facade.web_envelope import LARGEST, Body, Id, Refused, read, written
+from agent.facade.web_socket import converse, turn_away
+from agent.lines import Line, Lines
 from config.model import FacadeClient
-from world import Fault
-from world.foreign import Undecodable, decoded
+from world import Fault, Peer, World
 
-LARGEST = 64 * 1024  # bytes of a body or message
 BODY_WITHIN = 2.0  # seconds
-CALLERS = 16  # requests and sockets at the same time
-AHEAD = 4  # messages of one socket that wait for an answer
-SHOWN = 64  # characters of a caller's origin that a refusal repeats
+EACH = 16  # requests and sockets of one user at the same time
+CALLERS = 32  # of all users
+# A browser asks before a page may call a machine nearer than its own: by these names, the first
+# in Chromium 104 to 141 (Private Network Access), the second in drafts since. From 142 on it asks
+# the person, or its policy, and no longer us (docs/sscard.md).
+NEARER = ("private-network", "local-network")
 
 Connect = Callable[[FacadeClient, str], Connection]
-E = TypeVar("E", "Envelope", "Body")
-Text = Annotated[str, Meta(max_length=fields.LONGEST)]
-
-
-class Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"given": "in"}):
-    """One call over the WebSocket: `{"func": "iReadCardBas", "in": ["3"]}`."""
-
-    func: Annotated[str, Meta(max_length=64)]
-    given: Annotated[tuple[Text | int, ...], Meta(max_length=8)] = ()
-
-
-class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"given": "in"}):
-    """One call by POST, its function in the path: `{"in": ["3"]}`."""
-
-    given: Annotated[tuple[Text | int, ...], Meta(max_length=8)] = ()
-
-
-class Refused(FacadeFault):
-    """What came is no call. Facts: `problem`; `status` is HTTP's."""
-
-    code = "facade.envelope"
-
-    def __init__(self, status: int, problem: str) -> None:
-        super().__init__(problem=problem)
-        self.status = status
 
 
 class Web:
     """The ASGI application's state: who may call, who calls now."""
 
-    def __init__(self, clients: Sequence[FacadeClient], connect: Connect) -> None:
-        self._clients = {(c.host, c.origin): c for c in clients if c.host and c.origin}
+    def __init__(
+        self, world: World, clients: Sequence[FacadeClient], connect: Connect, refusals: Refusals
+    ) -> None:
+        self._clients = WebClients(clients)
         self._connect = connect
-        self._posting: dict[str, Connection] = {}  # steps of one flow are several requests
-        self._callers = 0
+        self._refusals = refusals
+        self._posting: dict[tuple[str, int], Connection] = {}  # steps of a flow are several POSTs
+        self._calling = Lines(world, each=EACH, in_all=CALLERS)
 
     def application(self) -> Starlette:
         return Starlette(
@@ -86,76 +64,82 @@ class Web:
 
     async def _post(self, request: Request) -> Response:
         try:
-            client = self._client(request.headers)
+            page = self._clients.page(request.headers, _peer(request))
+            place = self._place(page)
         except Fault as fault:
-            return _refusal(fault)
-        allowed = _allowing(client)
-        if self._callers >= CALLERS:
-            return _refusal(TooManyCallers(allowed=CALLERS), allowed)
-        self._callers += 1
+            return self._refused(request, fault)
         try:
-            given = await _body(request)
-            connection = self._posting.setdefault(client.name, self._made(client))
-            called = await _watched(request, connection, request.path_params["function"], given)
-            return _json(called, headers=allowed)
+            body = await _body(request)
+            connection = self._posting.setdefault(page.owner, self._made(page))
+            function = request.path_params["function"]
+            answer = await _watched(request, connection, function, body.parameters)
+            return _json(answer, 200, self._clients.readable_by(request.headers), body.id)
         except Fault as fault:
-            return _refusal(fault, allowed)
+            return self._refused(request, fault)
         finally:
-            self._callers -= 1
+            place.leave()
 
     async def _preflight(self, request: Request) -> Response:
-        """A browser asks first whether that page may call this machine."""
-        try:
-            client = self._client(request.headers)
-        except Fault as fault:
-            return _refusal(fault)
+        """A browser asks first whether that page may call this machine. A page that is listed for
+        another name of this machine is let on, to be told so: its call is looked at by itself."""
+        readable = self._clients.readable_by(request.headers)
+        if not readable:
+            return self._refused(request, unknown(request.headers))
         headers = {
-            **_allowing(client),
+            **readable,
             "Access-Control-Allow-Methods": "POST",
             "Access-Control-Allow-Headers": "content-type",
         }
-        if request.headers.get("access-control-request-private-network") == "true":
-            headers["Access-Control-Allow-Private-Network"] = "true"
+        for kind in NEARER:
+            if request.headers.get(f"access-control-request-{kind}") == "true":
+                headers[f"Access-Control-Allow-{kind.title()}"] = "true"
         return Response(status_code=204, headers=headers)
 
     async def _no_route(self, request: Request, error: Exception) -> Response:
         """What the router itself refuses: 404 and 405."""
         assert isinstance(error, HTTPException)
-        return _refusal(Refused(error.status_code, "POST /sscard/{function}"))
+        return self._refused(request, Refused(error.status_code, "POST /sscard/{function}"))
+
+    def _refused(self, request: Request, fault: Fault) -> Response:
+        self._refusals.note(fault, stranger(request.headers, _peer(request)))
+        headers = {**self._clients.readable_by(request.headers), "Connection": "close"}
+        return _json(told(fault), _status(fault), headers)
 
     # WebSocket
 
     async def _socket(self, socket: WebSocket) -> None:
         try:
-            client = self._client(socket.headers)
-            if self._callers >= CALLERS:
-                raise TooManyCallers(allowed=CALLERS)
+            page = self._clients.page(socket.headers, _peer(socket))
+            place = self._place(page)
         except Fault as fault:
-            await socket.send_denial_response(_refusal(fault))
+            self._refusals.note(fault, stranger(socket.headers, _peer(socket)))
+            await turn_away(socket, fault)
             return
-        self._callers += 1
-        connection = self._made(client)
+        connection = self._made(page)
         try:
             await socket.accept()
-            await _converse(socket, connection)
+            await converse(socket, connection)
         finally:
             connection.close()
-            self._callers -= 1
+            place.leave()
 
     # Who it is
 
-    def _client(self, headers: Headers) -> FacadeClient:
-        """Raises `ClientUnknown`."""
-        hosts, origins = headers.getlist("host"), headers.getlist("origin")
-        if len(hosts) == len(origins) == 1:
-            client = self._clients.get((hosts[0], origins[0]))
-            if client is not None:
-                return client
-        caller = " ".join([*origins, *hosts])[:SHOWN]
-        raise ClientUnknown(caller="".join(sign for sign in caller if "!" <= sign <= "~") or "–")
+    def _place(self, page: Page) -> Line:
+        """Raises `TooManyCallers`."""
+        place = self._calling.take(page.peer.uid)
+        if place is None:
+            raise TooManyCallers(allowed=EACH)
+        return place
 
-    def _made(self, client: FacadeClient) -> Connection:
-        return self._connect(client, f"origin:{client.origin}")
+    def _made(self, page: Page) -> Connection:
+        return self._connect(page.client, page.caller)
+
+
+def _peer(connection: HTTPConnection) -> Peer | None:
+    """See `agent.http_lines`."""
+    peer: Peer | None = connection.scope["state"]["peer"]
+    return peer
 
 
 async def _watched(
@@ -175,41 +159,8 @@ async def _watched(
     return answer
 
 
-async def _converse(socket: WebSocket, connection: Connection) -> None:
-    """Call after call until the caller goes; he is heard while a call is under way."""
-    waiting = 0
-
-    async def answer(text: str | None) -> None:
-        nonlocal waiting
-        called = await _called(connection, text)
-        waiting -= 1
-        try:
-            await socket.send_text(_envelope(called).decode())
-        except (WebSocketDisconnect, RuntimeError):  # gone, or going: Starlette says either
-            connection.close()
-
-    async with anyio.create_task_group() as tasks:
-        while (message := await socket.receive())["type"] == "websocket.receive":
-            waiting += 1
-            if waiting > AHEAD:
-                await socket.close(1008)
-                break
-            tasks.start_soon(answer, message.get("text"))
-        connection.close()
-
-
-async def _called(connection: Connection, text: str | None) -> Answer:
-    try:
-        if text is None:
-            raise Refused(400, "text")
-        envelope = _decoded(text.encode(), Envelope)
-    except Refused as fault:
-        return told(fault)
-    return await to_thread.run_sync(connection.call, envelope.func, _texts(envelope.given))
-
-
-async def _body(request: Request) -> Sequence[str]:
-    """The parameters of a POST. Raises `Refused`."""
+async def _body(request: Request) -> Body:
+    """Raises `Refused`."""
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
         raise Refused(415, "Content-Type: application/json")
     raw = b""
@@ -223,48 +174,23 @@ async def _body(request: Request) -> Sequence[str]:
         raise Refused(408, f"> {BODY_WITHIN:.0f} s") from None
     except ClientDisconnect:
         raise Refused(400, "disconnect") from None
-    return _texts(_decoded(raw, Body).given)
+    return read(raw, Body)
 
 
-def _decoded(raw: bytes, shape: type[E]) -> E:
-    """Raises `Refused`."""
-    try:
-        return decoded(raw, shape)
-    except Undecodable:
-        # The cause would show what was sent.
-        raise Refused(400, '{"func": "…", "in": ["…"]}') from None
-
-
-def _texts(given: Sequence[str | int]) -> Sequence[str]:
-    return [str(value) for value in given]
-
-
-def _allowing(client: FacadeClient) -> dict[str, str]:
-    """CORS for that page and no other."""
-    return {"Access-Control-Allow-Origin": client.origin or "", "Vary": "Origin"}
-
-
-def _refusal(fault: Fault, headers: Mapping[str, str] | None = None) -> Response:
+def _status(fault: Fault) -> int:
     match fault:
         case Refused():
-            status = fault.status
-        case ClientUnknown():
-            status = 403
+            return fault.status
+        case ClientUnknown() | UserUnknown():
+            return 403
         case _:
-            status = 503
-    return _json(told(fault), status, headers)
+            return 503
 
 
-def _json(answer: Answer, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+def _json(answer: Answer, status: int, headers: Mapping[str, str], id_: Id = None) -> Response:
     return Response(
-        _envelope(answer),
+        written(answer, id_),
         status_code=status,
         media_type="application/json",
-        headers={"Cache-Control": "no-store", **(headers or {})},
+        headers={"Cache-Control": "no-store", **headers},
     )
-
-
-def _envelope(answer: Answer) -> bytes:
-    """`{"result": "0", "out": […]}`: the output's fields, or the error's text."""
-    out: Any = fields.split(answer.output) if answer.result == 0 else [answer.output]
-    return msgspec.json.encode({"result": str(answer.result), "out": out})

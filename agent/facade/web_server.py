@@ -1,18 +1,21 @@
 """Serves the browsers' side of the national interface on a thread of its own (uvicorn)."""
 
-import asyncio
 from collections.abc import Sequence
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from agent.facade.web import LARGEST, Connect, Web
+from agent.facade.errors import told
+from agent.facade.faults import TooManyCallers
+from agent.facade.refusals import Refusals, Stranger
+from agent.facade.web import Connect, Web
+from agent.facade.web_envelope import LARGEST, written
+from agent.http_lines import LARGEST_HEAD, counted
+from agent.lines import Lines
 from config.model import FacadeClient
-from world import Fault, Task, World
+from world import Fault, Peer, Task, World
 
-HEADERS_WITHIN = 2.0  # seconds from the connection to the end of its first request's head
-CONNECTIONS = 64  # beyond it uvicorn says 503 without asking us
-LARGEST_HEAD = 16 * 1024  # bytes
+EACH = 32  # lines of one user
+LINES = 64  # of all users
 
 
 class FacadePortUnusable(Fault):
@@ -21,45 +24,35 @@ class FacadePortUnusable(Fault):
     code = "facade.port"
 
 
-class TimelyProtocol(H11Protocol):
-    """Hangs up on who connects and then says nothing, or says it byte by byte."""
-
-    _deadline: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._deadline = self.loop.call_later(HEADERS_WITHIN, self._too_slow)
-
-    def handle_websocket_upgrade(self, event: object) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-        super().handle_websocket_upgrade(event)  # type: ignore[arg-type]
-
-    def _too_slow(self) -> None:
-        if getattr(self, "cycle", None) is None:  # typed as if there always were one
-            self.transport.close()
-
-
 class WebServer:
     """Serves `[[facade.clients]]` that have `host` and `origin`."""
 
     def __init__(
-        self, world: World, port: int, clients: Sequence[FacadeClient], connect: Connect
+        self,
+        world: World,
+        port: int,
+        clients: Sequence[FacadeClient],
+        connect: Connect,
+        refusals: Refusals | None = None,
     ) -> None:
         self._world = world
         self._port = port
+        self._refusals = refusals or Refusals(world)
+        lines = Lines(world, each=EACH, in_all=LINES)
         self._server = uvicorn.Server(
             uvicorn.Config(
-                Web(clients, connect).application(),
-                http=TimelyProtocol,
+                Web(world, clients, connect, self._refusals).application(),
+                http=counted(world, lines, self._surplus),
                 ws="wsproto",
                 ws_max_size=LARGEST,
+                # A few bytes could become megabytes before anybody counts them.
+                ws_per_message_deflate=False,
                 log_config=None,
+                log_level="error",  # what strangers send wrongly would fill the log
                 access_log=False,
                 lifespan="off",
                 proxy_headers=False,
                 server_header=False,
-                limit_concurrency=CONNECTIONS,
                 h11_max_incomplete_event_size=LARGEST_HEAD,
                 timeout_graceful_shutdown=1,
             )
@@ -83,3 +76,13 @@ class WebServer:
         if self._task is not None:
             self._server.should_exit = True
             self._task.join(3)
+
+    def _surplus(self, peer: Peer | None) -> bytes:
+        fault = TooManyCallers(allowed=EACH)
+        self._refusals.note(fault, Stranger(user=peer.user if peer else ""))
+        body = written(told(fault))
+        head = (
+            "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        )
+        return head.encode() + body

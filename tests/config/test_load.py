@@ -260,6 +260,7 @@ def test_the_links_settings_fit_together(sync: str, code: str, key: str) -> None
 
 
 CLIENT = 'name = "his"\nuser = "his"\npurpose = "p"\n'
+PAGE = 'origin = "https://his.example"\nhost = "localhost:8686"\n'
 LAB = CLIENT.replace("his", "lab", 1)
 PAGE = 'origin = "https://his.example"\nhost = "localhost:1"\n'
 
@@ -279,6 +280,13 @@ PAGE = 'origin = "https://his.example"\nhost = "localhost:1"\n'
         ([CLIENT + 'host = "localhost:1"'], "config.needs-key", "facade.clients[his].host"),
         ([CLIENT + 'lanes = ["exit"]'], "config.unknown-name", "facade.clients[his].lanes"),
         ([CLIENT + 'origin = "https://x/y"'], "config.wrong-value", "facade.clients[his].origin"),
+        ([CLIENT + 'users = ["clerk"]'], "config.needs-key", "facade.clients[his].users"),
+        ([CLIENT + 'users = ["a b"]'], "config.wrong-value", "facade.clients[his].users[#1]"),
+        (
+            [CLIENT + PAGE, CLIENT.replace("his", "lab") + PAGE],
+            "config.duplicate-name",
+            "facade.clients[lab].origin",
+        ),
         ([CLIENT + "capabilities = 1"], "config.wrong-value", "facade.clients[his].capabilities"),
     ],
 )

@@ -109,6 +109,7 @@ def status(
     parked: int = 0,
     lost: int = 0,
     sync: Mapping[str, Any] | None = None,
+    facade: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """As /v1/status answers."""
     return {
@@ -123,6 +124,7 @@ def status(
             "unreadable": lost,
         },
         "sync": sync,
+        "facade": facade,
     }
 
 
@@ -226,6 +228,13 @@ LISTENING: Mapping[str, bytes | str] = {
     "proc/77/fd/5": "socket:[4711]",  # a link
     "proc/78/comm": b"mosquitto\n",
     "proc/78/fd/5": "socket:[4712]",
+}
+# Reached in test_business.py: id, and whether it is well; a stranger who was refused is.
+BUSINESS = {
+    "facade-serves": True,
+    "facade-down": False,
+    "facade-any-user": True,
+    "facade-refused": False,
 }
 # Reached in test_tls.py: id, and whether it is well.
 TLS = {

@@ -1,23 +1,28 @@
 """The façade for browsers: the listed page is answered, all others get an error and a sentence."""
 
-import base64
 import http.client
 import json
+import logging
 import os
 import socket
-import struct
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agent.facade.web import CALLERS, LARGEST
+from agent.facade import web_server
+from agent.facade.web_clients import Page
+from agent.facade.web_envelope import LARGEST
+from config.model import FacadeClient
 from simulators.site import until
-from tests.agent.facade.callers import ORIGIN, WITHIN, Live, live
+from tests.agent.facade.callers import ORIGIN, USER, WITHIN, Live, live
+from tests.agent.facade.pages import Socket, ask, disclosures, everything, head, headers, raw
 from tests.hostile import HOSTILE_JSON
-
-JSON = "application/json"
+from world import Peer
 
 
 @pytest.fixture(scope="module")
@@ -25,41 +30,6 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     with live(tmp_path_factory.mktemp("web"), web=True) as desk:
         desk.insert()
         yield desk
-
-
-def headers(desk: Live, **changed: str | None) -> dict[str, str]:
-    """Those of the listed page; `None` takes one away."""
-    usual: dict[str, str | None] = {
-        "Host": f"localhost:{desk.port}",
-        "Origin": ORIGIN,
-        "Content-Type": JSON,
-    }
-    named = {name.replace("_", "-"): value for name, value in changed.items()}
-    return {name: value for name, value in (usual | named).items() if value is not None}
-
-
-def ask(
-    desk: Live,
-    method: str = "POST",
-    path: str = "/sscard/iReadCardBas",
-    body: bytes = b'{"in":["1"]}',
-    **changed: str | None,
-) -> tuple[int, Mapping[str, str], Any]:
-    line = http.client.HTTPConnection("127.0.0.1", desk.port, timeout=WITHIN)
-    line.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
-    for name, value in headers(desk, **changed).items():
-        line.putheader(name, value)
-    line.putheader("Content-Length", str(len(body)))
-    line.endheaders(body)
-    response = line.getresponse()
-    raw = response.read()
-    line.close()
-    told = json.loads(raw) if raw else None
-    return response.status, {k.lower(): v for k, v in response.getheaders()}, told
-
-
-def disclosures(desk: Live) -> int:
-    return sum(event.kind == "disclosure" for event in desk.stand.store.events)
 
 
 def test_the_listed_page_reads_a_card(desk: Live) -> None:
@@ -73,7 +43,7 @@ def test_the_listed_page_reads_a_card(desk: Live) -> None:
     assert told_headers["cache-control"] == "no-store"
     event = desk.stand.store.events[-1]
     assert event.kind == "disclosure"
-    assert event.detail["caller"] == f"origin:{ORIGIN}"
+    assert event.detail["caller"] == f"origin:{ORIGIN} user:{USER} uid:{os.geteuid()}"
     desk.await_free()
 
 
@@ -98,18 +68,17 @@ def test_an_error_is_a_code_and_a_sentence(desk: Live) -> None:
     assert len(told["out"]) == 1
 
 
-def test_preflight_is_answered_for_the_listed_page_with_the_private_network(desk: Live) -> None:
-    status, told, _ = ask(
-        desk,
-        "OPTIONS",
-        body=b"",
-        Access_Control_Request_Method="POST",
-        Access_Control_Request_Private_Network="true",
-    )
+@pytest.mark.parametrize("network", ["private", "local"])
+def test_preflight_is_answered_for_the_listed_page_with_the_nearer_network(
+    desk: Live, network: str
+) -> None:
+    asked: dict[str, Any] = {f"Access-Control-Request-{network}-Network": "true"}
+    status, told, _ = ask(desk, "OPTIONS", body=b"", Access_Control_Request_Method="POST", **asked)
     assert status == 204
     assert told["access-control-allow-origin"] == ORIGIN
-    assert told["access-control-allow-private-network"] == "true"
     assert told["access-control-allow-methods"] == "POST"
+    allowed = {name for name in told if name.endswith("-network")}
+    assert allowed == {f"access-control-allow-{network}-network"}
 
 
 def test_preflight_of_another_page_is_refused(desk: Live) -> None:
@@ -158,9 +127,15 @@ HOSTILE: Mapping[str, tuple[int, dict[str, Any]]] = {
     "HEAD like GET": (405, {"method": "DELETE"}),
     "another path": (404, {"path": "/"}),
     "the api": (404, {"path": "/v1/status"}),
+    "sent by a form or a link": (403, {"Sec_Fetch_Mode": "navigate"}),
+    "sent without looking": (403, {"Sec_Fetch_Mode": "no-cors"}),
+    "packed": (400, {"Content_Encoding": "gzip", "body": b"\x1f\x8b\x08\0\0\0\0\0\2\3"}),
+    "a proxy's path": (404, {"path": "http://localhost/sscard/iReadCardBas"}),
     "way up": (404, {"path": "/sscard/../../etc/passwd"}),
     "function in the query": (404, {"path": "/sscard/?func=iReadCardBas"}),
 }
+# Ours as far as can be told, so it may read what is wrong with it.
+READABLE = ("this machine by number", "sent by a form or a link", "sent without looking")
 
 
 @pytest.mark.parametrize("case", HOSTILE)
@@ -175,10 +150,109 @@ def test_hostile_requests_get_a_code_and_a_sentence_and_no_identity(desk: Live, 
     assert found == status
     assert int(told["result"]) < 0
     assert any("\u4e00" <= sign <= "\u9fff" for sign in told["out"][0])
-    if status == 403:
+    if case not in READABLE and status == 403:
         assert "access-control-allow-origin" not in told_headers
+    assert {one["code"] for one in desk.refusals.status()} <= {
+        "facade.client-unknown", "facade.user-unknown", "facade.envelope", "facade.too-many"
+    }  # fmt: skip
     assert (disclosures(desk), len(desk.slot.sent)) == (before, sent)
     assert desk.free()
+
+
+def test_a_listed_page_that_calls_by_another_name_can_read_why_not(desk: Live) -> None:
+    other: dict[str, Any] = {"Host": f"127.0.0.1:{desk.port}"}
+    status, told_headers, _ = ask(desk, "OPTIONS", body=b"", **other)
+    assert (status, told_headers["access-control-allow-origin"]) == (204, ORIGIN)
+    status, told_headers, told = ask(desk, **other)
+    assert (status, told_headers["access-control-allow-origin"]) == (403, ORIGIN)
+    assert f"127.0.0.1:{desk.port}" in told["out"][0]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"Origin": "https://evil.example"}, {"Origin": "null"}, {"Host": "evil.example:{port}"}],
+)
+@pytest.mark.parametrize("method", ["OPTIONS", "POST", "GET"])
+def test_no_other_page_can_read_anything(desk: Live, method: str, changed: dict[str, str]) -> None:
+    given: dict[str, Any] = {k: v.replace("{port}", str(desk.port)) for k, v in changed.items()}
+    status, told_headers, _ = ask(desk, method, **given)
+    assert status in (403, 405)
+    assert not [name for name in told_headers if name.startswith("access-control")]
+
+
+def test_who_was_refused_is_logged_by_origin_and_host(
+    desk: Live, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, "onecard.facade"):
+        desk.refusals._logged.clear()
+        ask(desk, Origin="https://other.example", Host="evil.example")
+    wanted = f"user={USER} origin=https://other.example host=evil.example"
+    assert [record for record in caplog.records if wanted in record.getMessage()]
+    newest = desk.refusals.status()[0]
+    assert (newest["origin"], newest["host"]) == ("https://other.example", "evil.example")
+
+
+# Whose programs may be a page
+
+
+def test_a_page_is_only_the_page_of_the_users_in_the_settings(tmp_path: Path) -> None:
+    with live(tmp_path, web=True, users=("somebody-else",)) as desk:
+        desk.insert()
+        status, told_headers, told = ask(desk)
+        assert (status, told["result"]) == (403, "-12")
+        assert USER in told["out"][0]
+        assert told_headers["access-control-allow-origin"] == ORIGIN, "the page may show it"
+        assert disclosures(desk) == len(desk.slot.sent) == 0
+        (refused,) = desk.refusals.status()
+        assert (refused["user"], refused["code"]) == (USER, "facade.user-unknown")
+        with Socket(desk) as page:
+            assert page.answer()["result"] == "-12"
+            assert page.closing()[0] == 4403
+
+
+def test_control_the_user_in_the_settings_is_served(tmp_path: Path) -> None:
+    with live(tmp_path, web=True, users=("somebody-else", USER)) as desk:
+        desk.insert()
+        assert ask(desk)[2]["result"] == "0"
+
+
+SAYS_THAT_IT_IS_THE_PAGE = """
+import http.client, sys
+port, origin = int(sys.argv[1]), sys.argv[2]
+line = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+line.request("POST", "/sscard/iReadCardBas", b'{"in":["1"]}', {
+    "Host": f"localhost:{port}", "Origin": origin, "Content-Type": "application/json"})
+print(line.getresponse().read().decode())
+"""
+NOBODY = 65534
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+@pytest.mark.parametrize("users", [(), (USER,)])
+def test_another_user_who_says_that_he_is_the_page_is_known(
+    tmp_path: Path, users: tuple[str, ...]
+) -> None:
+    with live(tmp_path, web=True, users=users) as desk:
+        desk.insert()
+        done = subprocess.run(
+            [sys.executable, "-c", SAYS_THAT_IT_IS_THE_PAGE, str(desk.port), ORIGIN],
+            user=NOBODY, group=NOBODY, extra_groups=[], cwd="/", capture_output=True, check=True,
+        )  # fmt: skip
+        told = json.loads(done.stdout)
+        if users:
+            assert told["result"] == "-12"
+            assert disclosures(desk) == 0
+        else:
+            assert told["result"] == "0"
+            caller = str(desk.stand.store.events[-1].detail["caller"])
+            assert caller.endswith(f" uid:{NOBODY}")
+
+
+def test_users_of_one_page_do_not_share_what_they_lease() -> None:
+    client = FacadeClient(name="page", origin=ORIGIN, host="localhost:1", purpose="made up")
+    one, other = (Page(client, Peer(0, uid, "somebody")) for uid in (1, 2))
+    assert one.owner != other.owner
+    assert one.owner == Page(client, Peer(0, 1, "somebody")).owner
 
 
 @pytest.mark.parametrize("name", HOSTILE_JSON)
@@ -228,27 +302,6 @@ def test_functions_that_are_none(desk: Live, path: str, result: str) -> None:
     assert desk.free()
 
 
-def raw(desk: Live, *parts: bytes) -> socket.socket:
-    line = socket.create_connection(("127.0.0.1", desk.port), WITHIN)
-    for part in parts:
-        line.sendall(part)
-    return line
-
-
-def head(desk: Live, *, length: int) -> bytes:
-    lines = [f"{name}: {value}" for name, value in headers(desk).items()]
-    lines = ["POST /sscard/iReadCardBas HTTP/1.1", *lines, f"Content-Length: {length}", "", ""]
-    return "\r\n".join(lines).encode()
-
-
-def everything(line: socket.socket) -> bytes:
-    found = b""
-    while chunk := line.recv(4096):
-        found += chunk
-    line.close()
-    return found
-
-
 def test_a_slow_head_is_hung_up_on(desk: Live) -> None:
     assert everything(raw(desk, b"POST /sscard/iReadCardBas HTTP/1.1\r\nHost: loc")) == b""
 
@@ -258,6 +311,59 @@ def test_a_slow_body_is_told_so(desk: Live) -> None:
     assert b" 408 " in line.recv(4096)
     line.close()
     assert desk.free()
+
+
+def test_a_second_head_that_never_ends_is_hung_up_on(desk: Live) -> None:
+    line = http.client.HTTPConnection("127.0.0.1", desk.port, timeout=WITHIN)
+    line.request("POST", "/sscard/iReadCardBas", b'{"in":["9"]}', headers(desk))
+    assert json.loads(line.getresponse().read())["result"] == "-14"
+    assert isinstance(line.sock, socket.socket)
+    line.sock.sendall(b"POST /sscard/iReadCard")
+    assert everything(line.sock) == b""
+
+
+def test_the_rest_of_a_refused_body_is_not_waited_for(desk: Live) -> None:
+    line = raw(desk, head(desk, length=10**9).replace(b"application/json", b"text/plain"))
+    assert b" 415 " in line.recv(4096)
+    with pytest.raises(ConnectionError):
+        send_for_ever(line)
+    line.close()
+
+
+def send_for_ever(line: socket.socket) -> None:
+    while True:
+        line.sendall(bytes(4096))
+
+
+def test_silent_lines_are_counted_told_and_closed(tmp_path: Path) -> None:
+    with live(tmp_path, web=True) as desk:
+        ask(desk)
+        before = threading.active_count()
+        silent = [raw(desk) for _ in range(4 * web_server.EACH)]
+        told = [everything(line) for line in silent[web_server.EACH :]]
+        assert all(answer.startswith(b"HTTP/1.1 503 ") for answer in told)
+        assert {json.loads(answer.partition(b"\r\n\r\n")[2])["result"] for answer in told} == {
+            "-12"
+        }
+        assert threading.active_count() == before
+        assert [everything(line) for line in silent[: web_server.EACH]] == [b""] * web_server.EACH
+        until(lambda: ask(desk)[0] == 200, "the lines are not free again")
+
+
+def test_what_strangers_send_leaves_no_traceback(
+    desk: Live, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        for sent in (
+            b"\0" * 40,
+            b"GET / HTTP/9\r\n\r\n",
+            b"POST \xff HTTP/1.1\r\n\r\n",
+            b"\r\n" * 9,
+        ):
+            line = raw(desk, sent)
+            line.shutdown(socket.SHUT_WR)
+            everything(line)
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 def test_two_hosts_or_two_origins_are_nobody(desk: Live) -> None:
@@ -290,151 +396,3 @@ def test_a_page_that_leaves_in_the_middle_frees_the_reader(desk: Live) -> None:
     desk.slot.steps.clear()
     desk.await_free()
     assert disclosures(desk) == before
-
-
-# WebSocket
-
-
-class Socket:
-    """A page's WebSocket, by hand (RFC 6455)."""
-
-    def __init__(self, desk: Live, **changed: str | None) -> None:
-        self.line = socket.create_connection(("127.0.0.1", desk.port), WITHIN)
-        key = base64.b64encode(os.urandom(16)).decode()
-        lines = [f"{name}: {value}" for name, value in headers(desk, **changed).items()]
-        upgrade = ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"]
-        request = ["GET /sscard HTTP/1.1", *lines, *upgrade, f"Sec-WebSocket-Key: {key}", "", ""]
-        self.line.sendall("\r\n".join(request).encode())
-        self.status = self._status()
-
-    def __enter__(self) -> "Socket":
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.line.close()
-
-    def _status(self) -> int:
-        answer = b""
-        while b"\r\n\r\n" not in answer:
-            answer += self.line.recv(1)
-        return int(answer.split()[1])
-
-    def send(self, data: bytes, opcode: int = 1) -> None:
-        size = len(data)
-        if size > 0xFFFF:
-            length = b"\xff" + struct.pack(">Q", size)
-        elif size > 125:
-            length = b"\xfe" + struct.pack(">H", size)
-        else:
-            length = bytes([0x80 | size])
-        self.line.sendall(bytes([0x80 | opcode]) + length + bytes(4) + data)
-
-    def receive(self) -> tuple[int, bytes]:
-        opcode, size = self._exactly(2)
-        if size == 126:
-            (size,) = struct.unpack(">H", self._exactly(2))
-        return opcode & 0xF, self._exactly(size)
-
-    def call(self, envelope: object) -> dict[str, Any]:
-        self.send(envelope if isinstance(envelope, bytes) else json.dumps(envelope).encode())
-        told: dict[str, Any] = json.loads(self.receive()[1])
-        return told
-
-    def ends(self) -> bool:
-        """The server closes or hangs up instead of answering."""
-        return self.line.recv(1) in (b"", b"\x88")
-
-    def _exactly(self, size: int) -> bytes:
-        found = b""
-        while len(found) < size:
-            chunk = self.line.recv(size - len(found))
-            assert chunk, "hung up"
-            found += chunk
-        return found
-
-
-def test_a_websocket_reads_a_card_in_one_call_and_in_two_steps(desk: Live) -> None:
-    with Socket(desk) as page:
-        assert page.status == 101
-        told = page.call({"func": "iReadCardBas", "in": ["3"]})
-        assert told["result"] == "0"
-        assert told["out"][4] == desk.stand.cast.person("lin").name
-        question = page.call({"func": "iReadCardBas_HSM_Step1", "in": ["1"]})
-        key = desk.hsm(question["out"])
-        told = page.call({"func": "iReadCardBas_HSM_Step2", "in": [key]})
-        assert told["result"] == "0"
-    desk.await_free()
-
-
-def test_a_websocket_that_goes_frees_what_it_leased(desk: Live) -> None:
-    with Socket(desk) as page:
-        assert page.call({"func": "iReadCardBas_HSM_Step1", "in": ["1"]})["result"] == "0"
-        assert ask(desk)[2]["result"] == "-12"
-    desk.await_free()
-    assert ask(desk)[2]["result"] == "0"
-
-
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {"Origin": "https://evil.example"},
-        {"Origin": None},
-        {"Origin": "null"},
-        {"Host": "evil.example"},
-        {"Host": "127.0.0.1:1"},
-    ],
-)
-def test_a_websocket_of_another_page_is_refused(desk: Live, changed: dict[str, str | None]) -> None:
-    with Socket(desk, **changed) as page:
-        assert page.status == 403
-
-
-@pytest.mark.parametrize(
-    ("message", "result"),
-    [
-        (b"", "-14"),
-        (b"iReadCardBas", "-14"),
-        (b'{"func":"iReadCardBas"}', "-14"),
-        (b'{"in":["1"]}', "-14"),
-        (b'[{"func":"iReadCardBas","in":["1"]}]', "-14"),
-        (b'{"func":"iReadCardBas","in":["1"],"id":1}', "-14"),
-        (b'{"func":"iReadCardBas","in":"1"}', "-14"),
-        (b'{"func":"iNoSuchThing","in":[]}', "-13"),
-        (b'{"func":"' + b"x" * 65 + b'","in":[]}', "-14"),
-        ('{"func":"iReadCardBas","in":["\u0000"]}'.replace("\0", "\\u0000").encode(), "-41"),
-    ],
-)
-def test_hostile_messages_are_answered_and_the_next_one_served(
-    desk: Live, message: bytes, result: str
-) -> None:
-    with Socket(desk) as page:
-        assert page.call(message)["result"] == result
-        page.send(message, opcode=2)
-        assert json.loads(page.receive()[1])["result"] == "-14"
-        assert page.call({"func": "iReadCardBas", "in": ["1"]})["result"] == "0"
-    desk.await_free()
-
-
-def test_a_huge_message_ends_the_socket(desk: Live) -> None:
-    with Socket(desk) as page:
-        page.send(b'{"func":"iReadCardBas","in":["' + b"1" * 70_000 + b'"]}')
-        opcode, reason = page.receive()
-        assert opcode == 8
-        assert struct.unpack(">H", reason[:2])[0] == 1009
-
-
-def test_too_many_sockets_are_refused(desk: Live) -> None:
-    pages = [Socket(desk) for _ in range(CALLERS)]
-    assert {page.status for page in pages} == {101}
-    with Socket(desk) as one_more:
-        assert one_more.status == 503
-    assert ask(desk)[0] == 503
-    for page in pages:
-        page.line.close()
-    until(lambda: ask(desk)[0] == 200, "the places are not free again")
-    desk.await_free()
-
-
-def test_without_a_port_nothing_listens(tmp_path: Path) -> None:
-    with live(tmp_path) as desk:
-        assert desk.web is None
