@@ -12,7 +12,6 @@ import json
 import os
 import sqlite3
 import sys
-import tempfile
 import time
 from array import array
 from collections import Counter
@@ -28,6 +27,7 @@ from drivers.contract import CardHandle, CardReader, Presence
 from simulators.cards import Card, Interface
 from simulators.cards.transit_psam import transit_psam
 from simulators.hands import Hands
+from simulators.lifetime import scratch
 from simulators.pcscd import FOUR_READERS, Pcscd
 from simulators.people import load_cast
 from simulators.site import PSAM, until
@@ -81,7 +81,7 @@ def measure(pcscd: Pcscd, taps: int, air: Air | None = None) -> dict[str, object
     table = TimeTable(air) if air else None
     with ExitStack() as stack:
         hands = stack.enter_context(Hands(pcscd, _cards(), table))
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="onecard-bus-")))
+        folder = stack.enter_context(scratch("onecard-bus-"))
         gate = stack.enter_context(LocalBus(load_cast(), folder, FARE))
         ride = Ride(gate, taps)
         script = ride.script(hands)

@@ -10,7 +10,6 @@ import os
 import pwd
 import socket
 import sys
-import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -36,6 +35,7 @@ from drivers.contract import Interface
 from offline_store.lists import Lists
 from offline_store.store import Store
 from simulators.cards import Interface as CardInterface
+from simulators.lifetime import scratch
 from simulators.memory import MemoryReader
 from simulators.people import Wallet, load_cast
 from simulators.site import until
@@ -59,7 +59,7 @@ def run(arguments: Sequence[str] = ()) -> dict[str, object]:
     parser.add_argument("--rounds", type=int, default=300)
     rounds = parser.parse_args(arguments).rounds
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="onecard-bench-")))
+        folder = stack.enter_context(scratch("onecard-bench-"))
         counter = Counter(folder, stack)
         library = Library(counter.path, stack)
         samples = alternate(

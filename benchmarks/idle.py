@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final, Literal, Protocol
 
 import msgspec
@@ -32,6 +31,7 @@ from simulators.devices.printer import PrinterPeer
 from simulators.devices.pty import Peer, PtyPort
 from simulators.devices.scan_module import HidPosScanner, ScanModule
 from simulators.devices.usb import UsbBus
+from simulators.lifetime import scratch
 from simulators.site import NotInTime, until
 from world import World
 from world.real import RealWorld
@@ -109,7 +109,7 @@ def others() -> Iterator[Sequence[Attached]]:
         ("printers", "escpos-printer", PrinterPeer(), {}),
     )
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(TemporaryDirectory(prefix="onecard-idle-")))
+        folder = stack.enter_context(scratch("onecard-idle-"))
         stack.callback(chip.close)
         reader = stack.enter_context(PtyPort(folder / "pn532", chip))
         attached = [Attached("air", "readers", "pn532", match=str(reader.path))]

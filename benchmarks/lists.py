@@ -10,7 +10,6 @@ import argparse
 import random
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from array import array
@@ -30,6 +29,7 @@ from offline_store.journal import SEED
 from offline_store.list_form import BLACKLIST, ISSUERS
 from offline_store.lists import Lists, View
 from offline_store.store import Entry, Store, Turn
+from simulators.lifetime import scratch
 from trust.envelope import Opener
 from trust.keystore import FileKeyStore
 from trust.sm2 import sm2
@@ -72,10 +72,10 @@ def run(arguments: Sequence[str] = ()) -> dict[str, object]:
     parser.add_argument("--taps", type=int, default=TAPS)
     parser.add_argument("--entries", type=int, default=LARGE)
     options = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory(prefix="onecard-lists-") as folder:
+    with scratch("onecard-lists-") as folder:
         figures = {
-            **swapping(Path(folder), options.swaps, options.taps),
-            **looking(Path(folder), options.entries),
+            **swapping(folder, options.swaps, options.taps),
+            **looking(folder, options.entries),
         }
     holds = all(figures[goal.removesuffix("_max")] <= most for goal, most in GOALS.items())
     rounded = {key: round(value, 4) for key, value in figures.items()}

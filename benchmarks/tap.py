@@ -11,7 +11,6 @@ import itertools
 import json
 import sqlite3
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -33,6 +32,7 @@ from simulators.cards import Algorithm, Card, Generation, Interface, make_card
 from simulators.ceremony import CardOrder, card_number, seeded
 from simulators.gate import LocalGate
 from simulators.hands import Hands
+from simulators.lifetime import scratch
 from simulators.pcscd import FOUR_READERS, Pcscd
 from simulators.people import Cast, load_cast
 from simulators.site import PSAM, until
@@ -94,7 +94,7 @@ def measure(pcscd: Pcscd, taps: int, air: Air | None = None) -> dict[str, object
     table = TimeTable(air) if air else None
     with ExitStack() as stack:
         hands = stack.enter_context(Hands(pcscd, cards_of(cast), table))
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="onecard-tap-")))
+        folder = stack.enter_context(scratch("onecard-tap-"))
         gate = stack.enter_context(LocalGate(cast, folder, serve=False))
         full = FullTap(gate)
         script = full.script(hands)

@@ -7,7 +7,6 @@ is there long before the next person.
 """
 
 import multiprocessing
-import tempfile
 import time
 from collections import Counter
 from contextlib import ExitStack
@@ -30,6 +29,7 @@ from simulators.ceremony import CardOrder, card_number
 from simulators.city.hsm import city_hsm
 from simulators.gate import LocalGate
 from simulators.hands import Hands
+from simulators.lifetime import scratch
 from simulators.pcscd import Pcscd
 from simulators.people import Cast, load_cast
 from simulators.site import ISSUER, until
@@ -74,7 +74,7 @@ def measure(pcscd: Pcscd, taps: int) -> dict[str, object]:
     """
     cast = load_cast()
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="onecard-tap-hsm-")))
+        folder = stack.enter_context(scratch("onecard-tap-hsm-"))
         stack.enter_context(Hands(pcscd, {CARD: (_card(cast), Interface.CONTACTLESS)}))
         broker = stack.enter_context(Broker(folder / "broker", city=cast.region))
         stack.enter_context(PlatformProcess(folder, broker, cast))

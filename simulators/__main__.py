@@ -10,12 +10,15 @@ from typing import get_args
 
 from simulators.cards import Interface
 from simulators.cards.contract import Card
-from simulators.pcscd import Pcscd
+from simulators.lifetime import like_ctrl_c
+from simulators.parts import Unavailable
+from simulators.pcscd import NoNamespaces, Pcscd
 from simulators.people import Wallet, load_cast
 from simulators.site import DOOR, DOOR_SLOT, PSAM, READERS
 from simulators.timing import Air, TimeTable
 from simulators.vpcd import Slot, Timing
 
+REMEDY = "The readers need namespaces of their own: see README, In a container."
 SLOTS = {Interface.CONTACTLESS: DOOR, Interface.CONTACT: DOOR_SLOT, Interface.SAM: PSAM}
 
 
@@ -73,8 +76,18 @@ class Desk:
 def main() -> None:
     arguments = argparse.ArgumentParser(prog="python -m simulators")
     arguments.add_argument("--air", type=int, choices=get_args(Air), help="kbit/s; else no delay")
+    options = arguments.parse_args()
+    try:
+        with like_ctrl_c():
+            serve(options.air)
+    except Unavailable as error:
+        sys.exit(f"{error}\n{REMEDY}" if isinstance(error, NoNamespaces) else str(error))
+
+
+def serve(air: Air | None) -> None:
+    """Until `quit`, or the end of the orders."""
     with Pcscd(list(READERS)) as pcscd:
-        desk = Desk(pcscd, arguments.parse_args().air)
+        desk = Desk(pcscd, air)
         _say(f"export PCSCLITE_CSOCK_NAME={pcscd.socket_path}")
         for line in sys.stdin:
             if line.strip() == "quit":

@@ -19,6 +19,11 @@ from simulators.certificates import Authority
 
 START_SECONDS = 5.0
 
+
+class BrokerFailed(parts.Unavailable):
+    """mosquitto could not be started; the text says why."""
+
+
 # mosquitto ends when the pipe to its shell does, so also when we are killed. (PDEATHSIG would tie
 # it to the one thread that started it.)
 _SHELL = 'mosquitto -c "$1" </dev/null & echo $!; read -r _; kill -9 $! 2>/dev/null; wait $!'
@@ -72,12 +77,13 @@ class Broker:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env=parts.environment(),
+            start_new_session=True,  # a closed terminal is no news for it
         )
         assert self._shell.stdout is not None
         told = self._shell.stdout.readline()
         if not told.endswith(b"\n"):
             self.kill()
-            raise RuntimeError("the shell of mosquitto ended before it had started it")
+            raise BrokerFailed("the shell of mosquitto ended before it had started it")
         self.pid = int(told)
         self.starts += 1
         self._await_listener()
@@ -182,7 +188,7 @@ class Broker:
                 return
             time.sleep(0.01)
         self.kill()
-        raise RuntimeError(f"mosquitto did not start:\n{self.log()}")
+        raise BrokerFailed(f"mosquitto did not start:\n{self.log()}")
 
 
 def _free_port() -> int:

@@ -14,7 +14,11 @@ PARTS: Final = Path(sys.prefix) / "parts"
 LIBRARIES: Final = ("lib/*-linux-gnu*", "usr/lib/*-linux-gnu*")
 
 
-class PartsMissing(Exception):
+class Unavailable(Exception):
+    """This machine lacks something without which nothing can be simulated; the text says what."""
+
+
+class PartsMissing(Unavailable):
     """The text says which part, and what makes it be there."""
 
 

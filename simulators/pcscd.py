@@ -63,8 +63,12 @@ INFO_PLIST = """<?xml version="1.0" encoding="UTF-8"?>
 """
 
 
-class PcscdFailed(Exception):
+class PcscdFailed(parts.Unavailable):
     """pcscd could not be started or did not do what it was told; the text says why."""
+
+
+class NoNamespaces(PcscdFailed):
+    """The system makes no namespaces for us, as in a container; the text is the system's."""
 
 
 class PcscdClosed(PcscdFailed):
@@ -299,10 +303,11 @@ class Pcscd:
                 stdin=subprocess.DEVNULL,
                 stderr=log,
                 pass_fds=[theirs.fileno()],
+                start_new_session=True,  # a closed terminal is no news for it
             )
         self._orders = ours
-        if ours.recv(64) != b"ok":
-            raise PcscdFailed(f"the namespaces for pcscd could not be made: {self.log.strip()}")
+        if (said := ours.recv(256)) != b"ok":
+            raise NoNamespaces(said.decode() or self.log.strip())
 
     def _order(self, order: str) -> tuple[str, list[int]]:
         with self._lock:

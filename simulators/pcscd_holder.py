@@ -108,27 +108,43 @@ def dial(port: int) -> socket.socket:
 
 
 def serve(orders: socket.socket, folder: Path) -> None:
-    daemon = Daemon(folder)
-    private_machine(folder)
+    """Until the other end closes, in the middle of an order or between two; not at all, and with
+    the reason as the answer, where the system allows no such machine."""
+    try:
+        private_machine(folder)
+    except OSError as reason:
+        orders.send(str(reason).encode())
+        return
     orders.send(b"ok")
-    while order := orders.recv(64).decode():
-        verb, _, argument = order.partition(" ")
-        handed: list[socket.socket] = []
-        try:
-            if verb == "start":
-                daemon.start()
-            elif verb == "dial":
-                handed = [dial(int(argument))]
-            else:
-                daemon.end(signal.Signals(int(argument)))
-            said = f"ok {daemon.pid}"
-        except (OSError, RuntimeError) as reason:
-            said = f"{type(reason).__name__}: {reason}"
+    daemon = Daemon(folder)
+    try:
+        with contextlib.suppress(ConnectionError):
+            while order := orders.recv(64).decode():
+                obey(order, daemon, orders)
+    finally:
+        daemon.end(signal.SIGKILL)
+        shutil.rmtree(folder)
+
+
+def obey(order: str, daemon: Daemon, orders: socket.socket) -> None:
+    """Carry out one order and answer it. Raises `ConnectionError` when nobody hears the answer."""
+    verb, _, argument = order.partition(" ")
+    handed: list[socket.socket] = []
+    try:
+        if verb == "start":
+            daemon.start()
+        elif verb == "dial":
+            handed = [dial(int(argument))]
+        else:
+            daemon.end(signal.Signals(int(argument)))
+        said = f"ok {daemon.pid}"
+    except (OSError, RuntimeError) as reason:
+        said = f"{type(reason).__name__}: {reason}"
+    try:
         socket.send_fds(orders, [said.encode()], [sock.fileno() for sock in handed])
+    finally:
         for sock in handed:
             sock.close()
-    daemon.end(signal.SIGKILL)
-    shutil.rmtree(folder)
 
 
 if __name__ == "__main__":

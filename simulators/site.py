@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -26,6 +25,8 @@ from simulators.city.codes import CodeService
 from simulators.city.hsm import city_hsm
 from simulators.city.signin import SignInService
 from simulators.city.status import desk_of
+from simulators.lifetime import Guard, scratch
+from simulators.parts import Unavailable
 from simulators.pcscd import FOUR_READERS, Pcscd
 from simulators.people import Cast, load_cast
 from simulators.vpcd import Slot
@@ -55,7 +56,7 @@ READERS = {
 }
 
 
-class NotInTime(Exception):
+class NotInTime(Unavailable):
     """Something that had to happen did not happen in time; the text says what."""
 
 
@@ -88,6 +89,7 @@ class AgentProcess:
         self._disk_megabytes = disk_megabytes
         self._environment = {**os.environ, **environment, "PYTHONUNBUFFERED": "1"}
         self._process: subprocess.Popen[bytes] | None = None
+        self._guard: Guard | None = None
         self.client = Client(RealWorld(), str(folder / "agent.sock"))
 
     @property
@@ -114,7 +116,9 @@ class AgentProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
+                start_new_session=True,  # its terminal's signals are for whoever started us
             )
+        self._guard = Guard.kills(process.pid)
         until(lambda: process.poll() is not None or self.ready(), "the agent is not ready")
         if process.returncode is not None:
             raise NotInTime(
@@ -172,7 +176,10 @@ class AgentProcess:
             return 0
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(number)
-        return process.wait(READY_SECONDS)
+        status = process.wait(READY_SECONDS)
+        if self._guard is not None:
+            self._guard.dismiss()
+        return status
 
 
 class Site:
@@ -200,8 +207,7 @@ class Site:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="onecard-site-"))
-            self.folder = Path(folder)
+            self.folder = stack.enter_context(scratch("onecard-site-"))
             self._authority = Authority(self.folder / "ca")
             self.broker = stack.enter_context(self._broker())
             self.platform = self._platform()

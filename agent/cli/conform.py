@@ -12,7 +12,7 @@ import msgspec
 import typer
 
 from agent.cli.context import Context
-from agent.cli.proving import UnknownName
+from agent.cli.proving import UnknownName, simulating
 from world import Fault
 
 STDOUT = "-"
@@ -51,7 +51,8 @@ def add_to(app: typer.Typer, context: Context) -> None:
             if as_list:
                 command.show_list(context, only or ())
                 return
-            subject, results = _results(context, command, library, daemon, through, only or ())
+            with simulating():
+                subject, results = _results(context, command, library, daemon, through, only or ())
         except KeyError as error:
             allowed = "onecard conform --list"
             raise UnknownName(found=str(error.args[0]), allowed=allowed) from error

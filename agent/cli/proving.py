@@ -5,6 +5,8 @@ Only these import `simulators` and `benchmarks` (design.md, Rooms).
 
 import importlib
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import msgspec
@@ -26,6 +28,18 @@ class UnknownName(Fault):
     code = "cli.unknown-name"
 
 
+class NamespacesDenied(Fault):
+    """The machine makes no namespaces, which the simulated readers live in. Facts: `cause`."""
+
+    code = "simulators.no-namespaces"
+
+
+class SimulationFailed(Fault):
+    """What is simulated could not be started, or stopped by itself. Facts: `cause`."""
+
+    code = "simulators.failed"
+
+
 def add_to(app: typer.Typer, context: Context) -> None:
     """Add the commands."""
     ui = context.texts.ui
@@ -41,7 +55,9 @@ def add_to(app: typer.Typer, context: Context) -> None:
             raise UnknownName(found=str(air), allowed=", ".join(map(str, AIRS)))
         if scene not in SCENES:
             raise UnknownName(found=scene, allowed=", ".join(SCENES))
-        raise typer.Exit(importlib.import_module("simulators.demo").run(context, scene, air))
+        with simulating():
+            status = importlib.import_module("simulators.demo").run(context, scene, air)
+        raise typer.Exit(status)
 
     @app.command(help=ui("help-bench", names=", ".join(BENCHES)), context_settings=ANY)
     def bench(
@@ -68,7 +84,8 @@ def _run(
     """Figures come as one flat JSON line; a proof or bench that does not hold exits with 1."""
     if name not in names:
         raise UnknownName(found=name, allowed=", ".join(names))
-    figures: dict[str, Any] = importlib.import_module(f"{package}.{name}").run(arguments)
+    with simulating():
+        figures: dict[str, Any] = importlib.import_module(f"{package}.{name}").run(arguments)
     if as_json:
         sys.stdout.write(msgspec.json.encode(figures).decode() + "\n")
     else:
@@ -76,3 +93,19 @@ def _run(
             context.console.print(f"{key}: {value}", markup=False, highlight=False)
     if not figures["holds"]:
         raise typer.Exit(1)
+
+
+@contextmanager
+def simulating() -> Iterator[None]:
+    """Whatever ends the command leaves no process and no folder behind, and what the machine lacks
+    is told as a fault. Raises `NamespacesDenied`, `SimulationFailed`."""
+    lifetime, parts, pcscd = (
+        importlib.import_module(f"simulators.{room}") for room in ("lifetime", "parts", "pcscd")
+    )
+    try:
+        with lifetime.like_ctrl_c():
+            yield
+    except pcscd.NoNamespaces as error:
+        raise NamespacesDenied(cause=str(error)) from error
+    except parts.Unavailable as error:
+        raise SimulationFailed(cause=str(error)) from error

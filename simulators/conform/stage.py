@@ -7,11 +7,9 @@ in its way; one that talks to the daemon finds it by `ONECARD_SSCARD_SOCKET`.
 import getpass
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any, Self
 
 from agent.cli.client import DaemonAbsent
@@ -22,6 +20,7 @@ from simulators.conform.cast import CITY, StageCard
 from simulators.conform.hsm import Hsm
 from simulators.conform.typist import AGAIN, BEGIN, Typist
 from simulators.devices.pty import PtyPort
+from simulators.lifetime import scratch
 from simulators.pcscd import Pcscd
 from simulators.site import AgentProcess, until
 from simulators.vpcd import SOUND, Faults, Insertion, Slot
@@ -63,8 +62,7 @@ class Stage:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            folder = tempfile.TemporaryDirectory(prefix="onecard-conform-")
-            self.folder = Path(stack.enter_context(folder))
+            self.folder = stack.enter_context(scratch("onecard-conform-"))
             self.pcscd = stack.enter_context(Pcscd(tuple(READERS)))
             self.slots = {reader: Slot(self.pcscd, reader) for reader in READERS}
             for slot in self.slots.values():

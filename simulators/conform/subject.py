@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from agent.facade import wire
 from agent.facade.functions import FUNCTIONS, SMALL
+from simulators.lifetime import Guard
 
 CHILD = Path(__file__).with_name("child.py")
 PATIENCE = 20.0  # seconds for a call in which nobody types
@@ -98,6 +99,7 @@ class LibraryProcess:
             env={**os.environ, **environment},
             start_new_session=True,
         )
+        self._guard = Guard.kills(self._process.pid)
         os.close(theirs_in)
         os.close(theirs_out)
         self._answers, self._orders = ours_in, ours_out
@@ -132,6 +134,7 @@ class LibraryProcess:
         """A library that hangs is not asked for anything any more."""
         self._process.kill()
         self._process.wait()
+        self._guard.dismiss()
         for descriptor in (self._answers, self._orders):
             with contextlib.suppress(OSError):
                 os.close(descriptor)

@@ -208,7 +208,8 @@ def opens_once(self: Kept[Any]) -> None:
 
 def controlled() -> dict[str, Any]:
     """The same with a keeper that never opens again, in a process of its own."""
-    command = [sys.executable, "-m", "simulators.proofs.devices", "--control"]
+    command = ["setpriv", "--pdeathsig", "TERM", "--", sys.executable]
+    command += ["-m", "simulators.proofs.devices", "--control"]
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=CONTROL_TIMEOUT, check=True
     )

@@ -9,7 +9,6 @@ composite purchases. What truly happened is noted in the cards' operating system
 import argparse
 import random
 import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -35,6 +34,7 @@ from offline_store.event import INTENT_EPOCH, INTENT_SEQ, Draft, Event, Record
 from offline_store.reading import ReadOnlyJournal
 from offline_store.store import Store, Turn
 from simulators.cards.transit_psam import transit_psam
+from simulators.lifetime import scratch
 from simulators.proofs.writer import TERMINAL, enrol
 from simulators.transit.bus import OURS, CutWorld, OtherBus, Passenger, PsamSlot, SteppedCard
 from simulators.transit.city import PurseOrder, TransitCity
@@ -119,12 +119,12 @@ def run(arguments: Sequence[str] = ()) -> dict[str, object]:
 
 def prove(seeds: Sequence[int]) -> dict[str, object]:
     """The proof over these seeds; the control goes over the first of them."""
-    with tempfile.TemporaryDirectory(prefix="onecard-money-") as scratch:
-        fresh = Path(scratch) / "fresh"
+    with scratch("onecard-money-") as folder:
+        fresh = folder / "fresh"
         _enrolled(fresh)
-        tally = attempt(Path(scratch), fresh, seeds, Payments)
-        control = attempt(Path(scratch), fresh, seeds[:CONTROL_SEEDS], Forgetful)
-        unwritten = attempt(Path(scratch), fresh, seeds[:CONTROL_SEEDS], Unwritten)
+        tally = attempt(folder, fresh, seeds, Payments)
+        control = attempt(folder, fresh, seeds[:CONTROL_SEEDS], Forgetful)
+        unwritten = attempt(folder, fresh, seeds[:CONTROL_SEEDS], Unwritten)
     caught = control.lost + control.unequal > 0 and unwritten.wrong_trips > 0
     zero = {name: getattr(tally, name) for name in ZERO}
     return {

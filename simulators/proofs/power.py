@@ -12,7 +12,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from typing import Any
 
 from offline_store.files import generations
 from offline_store.reading import ReadOnlyJournal
+from simulators.lifetime import scratch
 from simulators.proofs.writer import Row, enrol, rows_said
 from world import Fault
 from world.real import RealWorld
@@ -49,11 +49,11 @@ def run(arguments: Sequence[str] = ()) -> dict[str, Any]:
     parser.add_argument("--cuts", type=int, default=CUTS)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(list(arguments))
-    with tempfile.TemporaryDirectory(prefix="onecard-power-") as scratch:
-        shim = compiled(Path(scratch))
-        right = cut(Path(scratch) / "right", shim, "right", options.cuts, options.seed)
+    with scratch("onecard-power-") as folder:
+        shim = compiled(folder)
+        right = cut(folder / "right", shim, "right", options.cuts, options.seed)
         control = cut(
-            Path(scratch) / "control", shim, "unsynced", min(CONTROL_CUTS, options.cuts),
+            folder / "control", shim, "unsynced", min(CONTROL_CUTS, options.cuts),
             options.seed,
         )  # fmt: skip
     caught = control.lost > 0

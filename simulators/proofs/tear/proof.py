@@ -1,7 +1,6 @@
 """The whole of `prove tear`: every flow at every boundary, and the variants that must be caught."""
 
 import argparse
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from agent.reading import CardDesk
 from simulators.city.platform import CityPlatform
 from simulators.counter import Around, Connect, LocalCounter
 from simulators.gate import LocalGate
+from simulators.lifetime import scratch
 from simulators.pcscd import FOUR_READERS, Pcscd
 from simulators.people import load_cast
 from simulators.proofs.tear.business import PIN_BUSINESS, WRITE_BUSINESS, Business
@@ -151,5 +151,5 @@ def hsm_gate(desk: MakeDesk) -> Iterator[tuple[LocalGate, CityPlatform]]:
 
 @contextmanager
 def _folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="onecard-tear-") as folder:
-        yield Path(folder)
+    with scratch("onecard-tear-") as folder:
+        yield folder

@@ -1,0 +1,92 @@
+"""Whatever ends a program that simulates, nothing of it stays: no process, no folder with keys."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simulators.__main__ import REMEDY
+from simulators.lifetime import Guard, scratch
+
+ONECARD = str(Path(sys.executable).parent / "onecard")
+SIMULATORS = [sys.executable, "-m", "simulators"]
+ENDED = Path(__file__).with_name("ended.py")
+OWN_TMP = 'mount -t tmpfs tmpfs /tmp && exec "$@"'
+STATUS = {"SIGHUP": 129, "close": 129, "SIGQUIT": 131, "SIGTERM": 143, "SIGKILL": -9}
+
+
+def after(how: str, mark: str, command: list[str]) -> dict[str, Any]:
+    """See `tests.simulators.ended`."""
+    unshare = ["unshare", "--mount", *(["--map-root-user"] if os.geteuid() else [])]
+    done = subprocess.run(
+        [*unshare, "sh", "-c", OWN_TMP, "sh", sys.executable, str(ENDED), how, mark, *command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "LANG": "en_US.UTF-8", "TMPDIR": "/tmp"},
+        check=True,
+    )
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+@pytest.mark.parametrize("how", STATUS)
+def test_whatever_ends_the_simulators_leaves_nothing_behind(how: str) -> None:
+    told = after(how, "PCSCLITE_CSOCK_NAME=", SIMULATORS)
+    assert told == {"status": STATUS[how], "left": []}
+
+
+@pytest.mark.parametrize("how", ["close", "SIGKILL"])
+def test_whatever_ends_a_demo_leaves_nothing_behind(how: str) -> None:
+    """Broker, pcscd, agent, and the folder with their keys."""
+    assert after(how, "●", [ONECARD, "demo"]) == {"status": STATUS[how], "left": []}
+
+
+def test_a_dismissed_guard_does_nothing(tmp_path: Path) -> None:
+    for how in (Guard.removes(tmp_path), Guard("/bin/rm", "-rf", str(tmp_path))):
+        how.dismiss()
+        how.dismiss()
+    assert tmp_path.exists()
+
+
+def test_a_scratch_folder_is_gone_afterwards() -> None:
+    with scratch("onecard-test-") as folder:
+        (folder / "keys").mkdir()
+        assert folder.parent == Path(tempfile.gettempdir())
+    assert not folder.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a user has namespaces by other means")
+@pytest.mark.parametrize("command", [["demo"], ["bench", "tap"], ["prove", "devices"]])
+def test_without_namespaces_one_sentence_says_what_a_container_needs(command: list[str]) -> None:
+    told = without_namespaces([ONECARD, *command])
+    assert told.returncode == 69
+    sentence = " ".join(told.stderr.split())
+    assert sentence.endswith("[simulators.no-namespaces]")
+    assert "Traceback" not in sentence
+    assert "--cap-add SYS_ADMIN --cap-add NET_ADMIN" in sentence
+    assert "Operation not permitted" in sentence
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a user has namespaces by other means")
+def test_without_namespaces_the_simulators_say_where_the_remedy_stands() -> None:
+    told = without_namespaces(SIMULATORS)
+    assert told.returncode == 1
+    assert told.stderr.splitlines()[1:] == [REMEDY]
+
+
+def without_namespaces(command: list[str]) -> "subprocess.CompletedProcess[str]":
+    """As a container starts it."""
+    fewer = ["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin", "--", *command]
+    return subprocess.run(
+        fewer,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "LANG": "en_US.UTF-8", "COLUMNS": "80"},
+        check=False,
+    )
