@@ -59,7 +59,6 @@ from agent.uplink import PlatformRequests, make_uplink
 from agent.watchdog import Watchdog
 from config.model import Agent as Settings
 from config.model import Keys
-from drivers.contract import Prompt
 from drivers.hotplug import Hotplug
 from offline_store.event import Record
 from offline_store.lists import Lists
@@ -315,10 +314,9 @@ class Agent:
             payments=self._open_payments(fares, ride),
             journey=journey,
         )
-        self._gate.start(taps)
+        self._gate.start(taps, self._results.prompt(Reason.WELCOME))
         self._open_facade(desk, scene)
         self._hotplug.start()
-        self._say(self._results.prompt(Reason.WELCOME))
 
     def _open_payments(self, fares: FareSource, ride: Ride) -> Payments | None:
         """Where purses pay. What a power cut left open is known before the first card comes."""
@@ -368,18 +366,13 @@ class Agent:
             self._facade.close()
             self._facade = None
         self._hotplug.stop()
-        self._say(self._results.prompt(Reason.OUT_OF_SERVICE))
+        self._gate.say(self._results.prompt(Reason.OUT_OF_SERVICE))
         if not self._gate.stop():
             LOG.warning("%s", self._texts.ui("reader-left-hanging"))
         if self._payments is not None:
             self._payments.stop()
             self._payments = None
         self._watchdog.stop()
-
-    def _say(self, prompt: Prompt) -> None:
-        """Show it at every lane."""
-        for lane in self._gate.lanes.values():
-            lane.show(prompt)
 
     def _make_uplink(self, settings: Settings) -> Uplink | None:
         if settings.sync is None:

@@ -26,6 +26,7 @@ from drivers.contract import (
     Document,
     Interface,
     Presence,
+    Prompt,
     ReaderDriver,
     SlotBinding,
     Unread,
@@ -86,12 +87,15 @@ class Gate:
             driver.look()
         self.fitted.look()
 
-    def start(self, handlers: Handlers) -> None:
-        """Serve every lane's inputs; what is shown there goes to `handlers`."""
+    def start(self, handlers: Handlers, welcome: Prompt | None = None) -> None:
+        """Serve every lane's inputs; what is shown there goes to `handlers`. `welcome` is shown
+        before anybody can be told anything else."""
         self._handlers = handlers
         self.sams.start()
         self.transit.start()
         self.fitted.start()
+        if welcome is not None:
+            self.say(welcome)
         for passages in self._passages.values():
             passages.start()
         self.seats = tuple(self._seats(handlers))
@@ -100,6 +104,11 @@ class Gate:
         for thread in self._threads:
             thread.start()
         self.look()
+
+    def say(self, prompt: Prompt) -> None:
+        """Show it at every lane."""
+        for lane in self.lanes.values():
+            lane.show(prompt)
 
     def stop(self) -> bool:
         """False when a reader hangs and its thread was left behind."""

@@ -28,6 +28,9 @@ class Reason(StrEnum):
     """Pulled out before it was done: once more, a little longer."""
     CARD_MUTE = "card-mute"
     """No answer from the card: take it away and try again."""
+    LEFT_LYING = "left-lying"
+    """Card or document lay there before anybody was seen to lay it down: it has to leave and come
+    again."""
     TWO_CARDS = "two-cards"
     """More than one card in the field, and this reader then takes none."""
     CARD_BLOCKED = "card-blocked"

@@ -13,6 +13,7 @@ from typing import Final
 
 from agent.clock import Clock, ClockReading
 from agent.codes import CodeDesk
+from agent.documents import CREDENTIAL as ID_CARD
 from agent.documents import DocumentDesk
 from agent.failures import unidentified
 from agent.identity import Identity, Presented, Unidentified
@@ -121,6 +122,8 @@ class Taps:
 
     def handle(self, lane: Lane, reader: CardReader, presence: Presence) -> TapReport:
         """One presence to its end. Never raises a `Fault`: whatever fails becomes a reason."""
+        if not presence.came:
+            return self._left_lying(lane, reader, presence)
         stages = Stages(self._world, presence.at)
         leaving = self._lets_out(lane)
         let_out = self._let_out(lane) if leaving else None
@@ -130,9 +133,7 @@ class Taps:
                 if report is None:
                     presented = self._read(card, presence, watch, stages, leaving=leaving)
                     report = self._settle(lane, reader.name, presented, stages, leaving=leaving)
-            if isinstance(reader, SignallingReader):
-                reason = let_out.leaving if let_out else report.reason
-                watch.signalling(partial(reader.signal, self._results.prompt(reason)))
+            self._signal(reader, let_out.leaving if let_out else report.reason, watch)
         return self._end(lane, report, let_out)
 
     def handle_code(self, lane: Lane, code: Code) -> TapReport:
@@ -146,6 +147,9 @@ class Taps:
 
     def handle_document(self, lane: Lane, document: Document | Unread) -> TapReport:
         """An ID document to its end. Never raises a `Fault`."""
+        if not document.came:
+            stages = Stages(self._world, document.seen)
+            return self._end(lane, self._turn_away(lane, document.source, ID_CARD, stages), None)
         return self._shown(
             lane, document.source, document.seen, lambda: self._documents.read(document)
         )
@@ -164,6 +168,24 @@ class Taps:
         stages.begin("read")
         report = self._settle(lane, source, read(), stages, leaving=leaving)
         return self._end(lane, report, let_out)
+
+    def _left_lying(self, lane: Lane, reader: CardReader, presence: Presence) -> TapReport:
+        """A card that nobody was seen to lay down: it may have been forgotten, so nothing opens,
+        not even the way out, and its holder is told to take it away and to come with it again."""
+        stages = Stages(self._world, presence.at)
+        with self._watchdog.watch(reader, lambda: self._silent(lane, reader)) as watch:
+            report = self._turn_away(lane, reader.name, _credential(presence), stages)
+            self._signal(reader, report.reason, watch)
+        return self._end(lane, report, None)
+
+    def _turn_away(self, lane: Lane, source: str, credential: str, stages: Stages) -> TapReport:
+        presented = Unidentified(credential, Reason.LEFT_LYING)
+        return self._settle(lane, source, presented, stages, leaving=False)
+
+    def _signal(self, reader: CardReader, reason: Reason, watch: Watch) -> None:
+        """By the reader's own lamp, where it has one."""
+        if isinstance(reader, SignallingReader):
+            watch.signalling(partial(reader.signal, self._results.prompt(reason)))
 
     def _end(self, lane: Lane, report: TapReport, let_out: Opened | None) -> TapReport:
         if let_out is not None:

@@ -33,7 +33,7 @@ from drivers.contract import (
 from drivers.io.flight import Flight
 from drivers.options import typed
 from drivers.pcsc_lamp import ESCAPE, PcscOptions, escapes
-from drivers.pcsc_state import Seen, half_told, insertions, moves, still_ahead
+from drivers.pcsc_state import Seen, half_told, insertions, moves, seen_coming, still_ahead
 from drivers.pcsc_users import users_of_pcsc
 from world import Fault, Queue, World
 
@@ -42,6 +42,11 @@ LOG = logging.getLogger("onecard.pcsc")
 # Seconds until a state that tells only half is taken as it is. pcscd's moment between presence and
 # counter is microseconds, unless its thread has to wait for a processor.
 HALF_TOLD: Final = 0.25
+
+# Seconds after a reader has come back within which a card counts as having lain there. A
+# contactless reader that has just got power calls its field empty until its firmware has looked:
+# half a second and less; readers that are polled by pcscd add 0.4 s.
+SETTLES_WITHIN: Final = 1.0
 
 # What pcsc-lite answers, by what it means to us.
 CARD_LEFT: Final = frozenset(
@@ -178,6 +183,7 @@ class PcscReader:
         self._counters: Counter[str] = Counter()
         self._half_told_since: float | None = None
         self._seen_since = 0.0  # World.monotonic() of the last new state
+        self._settled_at = 0.0  # World.monotonic() from which what is seen to come has come
         self._lost = 0
 
     @property
@@ -345,7 +351,7 @@ class PcscReader:
             return DeviceState.NO_ANSWER
         if self._denied:
             return DeviceState.NO_PERMISSION
-        if not self.seen.attached:
+        if not self.seen.attached or self._settling:
             return DeviceState.ABSENT
         if not self.seen.available:
             return DeviceState.NO_ANSWER
@@ -358,7 +364,9 @@ class PcscReader:
         return self._binding.match
 
     def attach(self, attached: str) -> None:
-        """This slot is ours from now on. Its cards are told by the first `see`."""
+        """This slot is ours from now on. What lies there is told by the first `see`."""
+        if self._lost:
+            self._settle()
         self.seen = Seen(attached, count=self.seen.count)
         self._fault = None
         self._denied = False
@@ -373,6 +381,11 @@ class PcscReader:
         self._lost += 1
         LOG.warning("reader %s: lost (%r)", self.name, self.seen.attached)
         self.seen = Seen(count=self.seen.count)
+
+    @property
+    def _settling(self) -> bool:
+        """It has only just come back, and what it says of its place may not be so yet."""
+        return self._world.monotonic() < self._settled_at
 
     @property
     def doubtful(self) -> bool:
@@ -392,16 +405,23 @@ class PcscReader:
             # What had stood for so long lacked nothing, so it is the new state that lacks a move.
             lacking = int(self._half_told_since - self._seen_since >= HALF_TOLD)
         self._half_told_since = None
-        came = insertions(self.seen, state, lacking)
+        inserted = insertions(self.seen, state, lacking)
+        came = seen_coming(self.seen, lacking) and not self._settling
         present = bool(state & scard.SCARD_STATE_PRESENT)
-        if self.seen.present and (came or not present):
+        if self.seen.present and (inserted or not present):
             self._leave()
         ahead = lacking or still_ahead(self.seen, state)
-        self.seen = Seen(self.seen.attached, state, atr, self.seen.count + came, ahead)
+        failed = not self.seen.available
+        self.seen = Seen(self.seen.attached, state, atr, self.seen.count + inserted, ahead)
         self._seen_since = now
-        if came and present:
+        if failed and self.seen.available:
+            self._settle()
+        if inserted and present:
             self._fault = None
-            self._events.put(Presence(self.name, self.interface, atr, self.seen.count, now))
+            self._events.put(Presence(self.name, self.interface, atr, self.seen.count, now, came))
+
+    def _settle(self) -> None:
+        self._settled_at = self._world.monotonic() + SETTLES_WITHIN
 
     def _leave(self) -> None:
         if self.seen.present:

@@ -64,6 +64,17 @@ def insertions(before: Seen, state: int, lacking: int = 0) -> int:
     return moved // 2
 
 
+def seen_coming(before: Seen, lacking: int = 0) -> bool:
+    """Whether a card that is there now, by `insertions` a new one, has come under our eyes.
+
+    Not at the first look at a slot. Nor after a look that showed no slot: pcscd calls a reader
+    unknown while its driver fails, and its card inserted when that is over, though nobody has
+    touched it (eventhandler.c, EHStatusHandlerThread). Nor where the swap is only inferred
+    (`lacking`), because such a failure between two looks counts one move as well.
+    """
+    return bool(before.state) and before.available and not lacking
+
+
 def _counted(before: Seen, state: int) -> int:
     return ((state >> EVENTS) - (before.state >> EVENTS)) & LOW_HALF
 

@@ -22,7 +22,7 @@ class MemoryReader:
         self._card = card
         self._count += 1
         now = self._world.monotonic()
-        self.events.put(Presence(self.name, self.interface, card.atr, self._count, now))
+        self.events.put(Presence(self.name, self.interface, card.atr, self._count, now, came=True))
 
     def open(self, count: int | None = None) -> CardHandle:
         if self._card is None or count not in (None, self._count):

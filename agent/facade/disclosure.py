@@ -21,7 +21,8 @@ from offline_store.store import Entry, Store, Turn
 from trust import canonical
 from trust.references import References
 
-Act = Literal["card-inserted", "card-presented", "pin-entered"]
+# `card-left-lying`: nobody was seen to put it there (`drivers.contract.Presence`).
+Act = Literal["card-inserted", "card-presented", "card-left-lying", "pin-entered"]
 
 BASIC = (
     "region,social-security-number,card-number,card-id,name,historical-bytes,version,issue-date,"

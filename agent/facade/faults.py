@@ -91,6 +91,13 @@ class NoCard(FacadeFault):
     code = "facade.no-card"
 
 
+class LeftLying(FacadeFault):
+    """Nobody was seen to put the card there, so it may be read and not be changed. Fact:
+    `function`."""
+
+    code = "facade.left-lying"
+
+
 class OtherKind(FacadeFault):
     """A card lies there, at a reader of the other kind than the call asked for."""
 

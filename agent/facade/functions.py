@@ -41,6 +41,11 @@ class Function:
         )
 
     @property
+    def changes_card(self) -> bool:
+        """It writes to the card, or gives it a PIN without asking for the old one."""
+        return self.name.partition("_HSM_")[0] in _CHANGES
+
+    @property
     def hands_out_pin(self) -> bool:
         """Step 2 tells the caller the new PIN in clear, for its HSM to encipher."""
         return self.name.startswith("iReloadPIN_HSM_")
@@ -86,6 +91,7 @@ _NEEDS: Final[Mapping[str, Needs]] = {
     "iUnblockPIN": "pin",
     "iReadDebitRecord": "files",
 }
+_CHANGES: Final = frozenset({"iWriteCard", "iReloadPIN", "iUnblockPIN"})
 
 
 def step(name: str) -> int:

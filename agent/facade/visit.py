@@ -15,6 +15,7 @@ from agent.facade.faults import (
     BadLength,
     FacadeFault,
     LeaseOver,
+    LeftLying,
     NoAnswer,
     NoCard,
     NoLease,
@@ -89,7 +90,7 @@ class Visit:
         self._following: Visit | None = None
         self._seat: ReaderSeat
         self._handle: CardHandle
-        self._count = 0
+        self._lying: Presence
         self.act: Act = "card-inserted"
         self._pin: Pin | None = None
 
@@ -185,9 +186,7 @@ class Visit:
         lying = seat.lying
         if lying is None:
             return self._end_with(NoCard())
-        contact = lying.interface is Interface.CONTACT
-        self.act = "card-inserted" if contact else "card-presented"
-        self._count = lying.count
+        self._lying, self.act = lying, _act(lying)
         with (
             self._house.watchdog.watch(seat.reader, self._silent) as watch,
             PoweredCard(seat.reader, lying.count, watch) as card,
@@ -227,6 +226,7 @@ class Visit:
     def _do(self, watch: Watch) -> bool:
         """One call to its answer. True when the card is to stay powered for the next one."""
         try:
+            self._require_came()
             outcome = self.flow(self)
             self._answer(outcome)
         except Superseded:
@@ -288,8 +288,14 @@ class Visit:
                 if event.call.begin():
                     return event
 
+    def _require_came(self) -> None:
+        """Whoever calls may read what lies there, as at any time; to change it needs its holder.
+        Raises `LeftLying`."""
+        if self.call.function.changes_card and not self._lying.came:
+            raise LeftLying(function=self.call.function.name)
+
     def _require_same(self, event: Presence | Absence) -> None:
-        if isinstance(event, Absence) or event.count != self._count:
+        if isinstance(event, Absence) or event.count != self._lying.count:
             raise CardGone(reader=self._seat.reader.name)
 
     def _end_with(self, fault: Fault) -> None:
@@ -300,3 +306,10 @@ class Visit:
         """The watchdog's word while this thread hangs in the card: caller and person are told."""
         self._seat.lane.show(self._house.results.prompt(Reason.TAKE_CARD_AWAY))
         self.call.answer(self._house.told(NoAnswer()))
+
+
+def _act(lying: Presence) -> Act:
+    """What the holder is known to have done."""
+    if not lying.came:
+        return "card-left-lying"
+    return "card-inserted" if lying.interface is Interface.CONTACT else "card-presented"

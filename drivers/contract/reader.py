@@ -27,13 +27,19 @@ class SeveralCards(Fault):
 
 @dataclass(frozen=True)
 class Presence:
-    """A card has come. `count` is the reader's insertion counter, so a fast swap is two of them."""
+    """A card is there. `count` is the reader's insertion counter, so a fast swap is two of them.
+
+    `came`: the driver has seen the place empty, and then this card. False where it lay there when
+    the reader was bound, or bound again: service restarted, reader plugged in again, settings
+    reloaded, device opened anew. Nobody may have come then, so it is no presentation.
+    """
 
     reader: str  # the name in the configuration
     interface: Interface
     atr: bytes
     count: int
     at: float  # World.monotonic() when the driver knew
+    came: bool
 
 
 @dataclass(frozen=True)

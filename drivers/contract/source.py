@@ -39,7 +39,7 @@ class CodeSource(Device, Protocol):
 
 @dataclass(frozen=True)
 class Document:
-    """One ID document as its reader gave it, undecoded."""
+    """One ID document as its reader gave it, undecoded. `came`: see `drivers.contract.Presence`."""
 
     source: str
     count: int  # documents since the driver started
@@ -49,17 +49,20 @@ class Document:
     newest_address: bytes = field(repr=False)  # UTF-16LE, or empty
     seen: float  # World.monotonic() when the document was found
     at: float  # World.monotonic() when it was read
+    came: bool
 
 
 @dataclass(frozen=True)
 class Unread:
-    """A document lay there and could not be read: the person has to be told."""
+    """A document lay there and could not be read, or was not, because nobody has been seen to lay
+    it down (`came`): the person has to be told."""
 
     source: str
     count: int
     fault: Fault
     seen: float
     at: float
+    came: bool
 
 
 class DocumentReader(Device, Protocol):

@@ -51,6 +51,12 @@ class DocumentGone(DocumentFault):
     code = "document.gone"
 
 
+class DocumentLay(DocumentFault):
+    """It lay there already when the reader was opened, so it is not read. Facts: `device`."""
+
+    code = "document.lay"
+
+
 class Meaning(Enum):
     """What a status word is about."""
 

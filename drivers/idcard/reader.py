@@ -1,22 +1,34 @@
 """A SAM_V reader as a `DocumentReader`: a document is laid down, read once, and told.
 
 Find is asked again and again, because the module says nothing by itself: the poll that its
-protocol forces. A document that cannot be read is told too, so that its holder is.
+protocol forces. A document that cannot be read is told too, so that its holder is; one that lay
+there before the reader was opened is told unread, because nobody has been seen to lay it down.
 """
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from msgspec import Meta
 
 from apdu.id_document import DocumentFault
 from drivers.contract import DeviceFault, Document, Options, Unread
-from drivers.idcard.module import DocumentGone, DocumentUnread, Module, Reading, Wire
+from drivers.idcard.module import (
+    DocumentGone,
+    DocumentLay,
+    DocumentUnread,
+    Module,
+    Reading,
+    Wire,
+)
 from drivers.idcard.usb import open_usb_wire
 from drivers.io.keeper import Kept
 from drivers.io.line import LineOptions, open_line
 from drivers.io.usb import UsbMatch
 from drivers.options import typed
 from world import Queue, World
+
+# Seconds that a module which has come back is looked at before it counts as ready: one that had no
+# power has forgotten what it has read, and its field may take a moment to find what lies there.
+SETTLES_WITHIN: Final = 1.0
 
 
 class SamVOptions(LineOptions, frozen=True, kw_only=True):
@@ -46,6 +58,8 @@ class SamVReader(Kept[Module]):
         self._options = typed(options, SamVOptions, device=name)
         self._events: Queue[Document | Unread] = world.queue()
         self._laid = 0
+        self._lies = False  # found when the module was opened
+        self._opened_before = False
 
     @property
     def events(self) -> Queue[Document | Unread]:
@@ -55,10 +69,21 @@ class SamVReader(Kept[Module]):
         module = Module(self._world, self._wire(), self.name, self._count)
         try:
             module.check()
+            self._lies = self._look_first(module)
         except BaseException:
             module.close()
             raise
+        self._opened_before = True
         return module
+
+    def _look_first(self, module: Module) -> bool:
+        """Whether a document lies there already."""
+        settled = self._world.monotonic() + (SETTLES_WITHIN if self._opened_before else 0.0)
+        while not module.find():
+            if self._world.monotonic() >= settled:
+                return False
+            module.rest(self._options.interval)
+        return True
 
     def _wire(self) -> Wire:
         if self._options.usb:
@@ -66,14 +91,21 @@ class SamVReader(Kept[Module]):
         return open_line(self._world, self._options, device=self.name)
 
     def _serve(self, connection: Module) -> None:
+        if self._lies:
+            self._laid += 1
+            self._tell_unread(DocumentLay(device=self.name), self._world.monotonic(), came=False)
+            self._await_leaving(connection)
         while True:
             if connection.find():
                 self._take(connection)
-                # Found again, it is the same one, which is no error: no hand is so quick that it
-                # changes two documents between two finds.
-                while connection.find():
-                    connection.rest(self._options.interval)
+                self._await_leaving(connection)
             connection.rest(self._options.interval)
+
+    def _await_leaving(self, module: Module) -> None:
+        """Found again, it is the same document, which is no error: no hand is so quick that it
+        changes two documents between two finds."""
+        while module.find():
+            module.rest(self._options.interval)
 
     def _take(self, module: Module) -> None:
         """One document, read or not."""
@@ -99,6 +131,7 @@ class SamVReader(Kept[Module]):
                     newest_address=address,
                     seen=seen,
                     at=self._world.monotonic(),
+                    came=True,
                 )
             )
 
@@ -128,6 +161,9 @@ class SamVReader(Kept[Module]):
             self._count("no newest address")
             return b""
 
-    def _tell_unread(self, fault: DocumentFault | DeviceFault, seen: float) -> None:
+    def _tell_unread(
+        self, fault: DocumentFault | DeviceFault, seen: float, *, came: bool = True
+    ) -> None:
         self._present()
-        self._events.put(Unread(self.name, self._laid, fault, seen, self._world.monotonic()))
+        at = self._world.monotonic()
+        self._events.put(Unread(self.name, self._laid, fault, seen, at, came))

@@ -15,11 +15,13 @@ Several = Literal["refuse", "each"]
 
 @dataclass(frozen=True)
 class Came:
-    """The one card, or those that are refused together, as far as they still are in the field."""
+    """The one card, or those that are refused together, as far as they still are in the field.
+    `lay`: one of them was there before anybody looked."""
 
     count: int
     targets: tuple[Target, ...]
     refused: bool
+    lay: bool = False
 
 
 @dataclass(frozen=True)
@@ -34,12 +36,19 @@ class Place:
         self._each = several == "each"
         self._count = 0
         self._shown: list[Target] = []  # in the field, and told of
+        self._lay: list[Target] = []  # in the field since before the first look
         self.now: Came | None = None
-        self.served = False  # it has been opened, and is not any more
+        self.served = False  # it has been opened and is not any more, or is not to be waited for
+
+    def begin(self, found: Sequence[Target]) -> Sequence[Came | Left]:
+        """The first look at the field since the device was opened: what is there lay there."""
+        self._lay = list(found)
+        return self.see(found)
 
     def see(self, found: Sequence[Target]) -> Sequence[Came | Left]:
         """A look at the field: what the lane has to be told, in order."""
         told: list[Came | Left] = []
+        self._lay = [lying for lying in self._lay if _find(lying, found)]
         self._shown = [shown for shown in self._shown if _find(shown, found)]
         if self.now is not None:
             if self._over(self.now, found):
@@ -50,8 +59,9 @@ class Place:
         if self.now is None and (coming := self._next(found)):
             self._count += 1
             self._shown += [target for target in coming if not _find(target, self._shown)]
-            self.now = Came(self._count, coming, refused=len(coming) > 1)
-            self.served = False
+            lay = any(_find(target, self._lay) for target in coming)
+            self.now = Came(self._count, coming, refused=len(coming) > 1, lay=lay)
+            self.served = lay  # what nobody laid down must not keep the next one waiting
             told.append(self.now)
         return told
 

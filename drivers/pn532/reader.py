@@ -35,6 +35,7 @@ from drivers.pn532.place import Came, Left, Place, Several
 from drivers.pn532.target import Target
 from world import Fault, Queue, World
 
+FIRST_LOOKS: Final = 3
 # The chip waits by itself for a card to come. It cannot tell that one has left: for that the field
 # has to be looked at again and again, every `interval_ms`, but only while something lies there.
 LISTEN: Final = 1.0  # seconds of one wait for a card; then the chip has to show that it still lives
@@ -222,6 +223,7 @@ class Pn532Reader(Kept[Chip]):
         try:
             with self.flight.grounded():
                 chip.wake()
+                self._found = self._lie_there(chip)
         except BaseException:
             chip.close()
             raise
@@ -229,6 +231,9 @@ class Pn532Reader(Kept[Chip]):
 
     def _serve(self, connection: Chip) -> None:
         try:
+            with self.flight.grounded():
+                self._tell(self._place.begin(self._found))
+                self._rest_field(connection)
             while True:
                 with self.flight.grounded():
                     self._look(connection)
@@ -238,7 +243,15 @@ class Pn532Reader(Kept[Chip]):
             with self.flight.grounded():
                 if self._card is not None:
                     self._let_go(self._card, ReaderGone)
-                self._tell(())
+                self._tell(self._place.see(()))
+
+    def _lie_there(self, chip: Chip) -> Sequence[Target]:
+        """Who is in the field already. Looked at several times, because a card at its edge may miss
+        a call, and would be seen to come at the next one."""
+        for _ in range(FIRST_LOOKS):
+            if found := chip.inventory():
+                return found
+        return ()
 
     def _look(self, chip: Chip) -> None:
         """Find out who is there, unless an open card is at work."""
@@ -249,7 +262,11 @@ class Pn532Reader(Kept[Chip]):
         if self._place.now is None and not chip.await_card(LISTEN):
             return
         self._found = chip.inventory()
-        self._tell(self._found)
+        self._tell(self._place.see(self._found))
+        self._rest_field(chip)
+
+    def _rest_field(self, chip: Chip) -> None:
+        """Only a card that waits to be served keeps its power."""
         if self._place.now is None or self._place.served:
             chip.field_off()
 
@@ -258,15 +275,16 @@ class Pn532Reader(Kept[Chip]):
         idle = self._world.monotonic() - card.used >= self._interval
         return idle and card.target.speaks and not chip.is_there()
 
-    def _tell(self, found: Sequence[Target]) -> None:
-        for told in self._place.see(found):
+    def _tell(self, news: Sequence[Came | Left]) -> None:
+        for told in news:
             now = self._world.monotonic()
             if isinstance(told, Left):
                 self.events.put(Absence(self.name, told.count, now))
                 continue
             self._present()
             atr = b"" if told.refused else told.targets[0].atr
-            self.events.put(Presence(self.name, self.interface, atr, told.count, now))
+            came = not told.lay
+            self.events.put(Presence(self.name, self.interface, atr, told.count, now, came))
 
 
 class Pn532Readers:

@@ -119,7 +119,8 @@ class PsamSlot:
         self.count += 1
         now = self._world.monotonic()
         self.events.put(Absence(self.name, self.count, now))
-        self.events.put(Presence(self.name, self.interface, self._card.atr, self.count, now))
+        atr = self._card.atr
+        self.events.put(Presence(self.name, self.interface, atr, self.count, now, came=True))
 
     def give_up(self) -> None: ...
 

@@ -110,11 +110,11 @@ class FakeReader:
     def events(self) -> Queue[Presence | Absence]:
         return self._events
 
-    def insert(self, card: Card) -> Presence:
+    def insert(self, card: Card, *, came: bool = True) -> Presence:
         self.card = card
         self.count += 1
         presence = Presence(
-            self._name, self._interface, card.atr, self.count, self._world.monotonic()
+            self._name, self._interface, card.atr, self.count, self._world.monotonic(), came
         )
         self._events.put(presence)
         return presence

@@ -37,6 +37,7 @@ def told(card: IdCard, seen: float = 0.0) -> Document:
         newest_address=card.newest_address,
         seen=seen,
         at=seen,
+        came=True,
     )
 
 
@@ -185,7 +186,8 @@ def test_rubbish_is_nobodys(text: bytes) -> None:
 def test_what_could_not_be_read_is_told_to_the_person_and_recorded(fault: Fault) -> None:
     def scenario(stand: Stand) -> None:
         seen = stand.world.monotonic()
-        report = stand.taps.handle_document(stand.entry, Unread("id", 1, fault, seen, seen))
+        unread = Unread("id", 1, fault, seen, seen, came=True)
+        report = stand.taps.handle_document(stand.entry, unread)
         assert report.reason is Reason.DOCUMENT_UNREADABLE
         assert stand.barrier.opened == 0
         assert [code for code, _ in stand.prompts.shown] == ["document-unreadable"]

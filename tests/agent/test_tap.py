@@ -461,7 +461,7 @@ def test_leaving_by_code_or_document_needs_no_store_either(credential: str) -> N
         if credential == "code":
             report = stand.show(b"anything", stand.exit)
         else:
-            gone = Unread("id", 1, DeviceLost(device="id"), 0.0, 0.0)
+            gone = Unread("id", 1, DeviceLost(device="id"), 0.0, 0.0, came=True)
             report = stand.taps.handle_document(stand.exit, gone)
         assert stand.calls[:3] == ["open exit", "show accepted-exit", "not stored"]
         assert report.record is None

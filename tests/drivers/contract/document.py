@@ -14,6 +14,8 @@ from tests.secrets_probe import Probe
 
 PATIENCE = 10.0  # seconds; what comes takes milliseconds, what does not come fails the test
 
+WAYS = ("unplug", "take back", "reload")  # how a reader goes and is opened anew
+
 Event = TypeVar("Event", Document, Unread)
 
 
@@ -52,6 +54,15 @@ class DocumentBench(Protocol):
     def unplug(self) -> None: ...
 
     def plug(self) -> None: ...
+
+    def go(self, way: str) -> None:
+        """The device is away for its driver when this returns: unplugged, released, or the driver
+        itself has ended and `reader` will be another one."""
+        ...
+
+    def come_back(self, way: str) -> None:
+        """What `go` did is over."""
+        ...
 
     def free(self) -> bool:
         """Whether another program could have the device now."""
@@ -140,8 +151,50 @@ class DocumentContract:
         away(bench)
         bench.plug()
         bench.reader.look()
-        assert expect(bench, Document).text == bench.cards[0].text
+        assert not expect(bench, Unread).came
         assert bench.reader.status().lost == 1
+        bench.lift()
+        bench.lay(bench.cards[0])
+        document = expect(bench, Document)
+        assert document.came
+        assert document.text == bench.cards[0].text
+
+    @pytest.mark.parametrize("way", WAYS)
+    def test_document_left_lying_did_not_come_and_is_not_read(
+        self, bench: DocumentBench, way: str
+    ) -> None:
+        ready(bench)
+        bench.lay(bench.cards[0])
+        assert expect(bench, Document).came
+        bench.go(way)
+        bench.come_back(way)
+        ready(bench)
+        bench.looked_again()  # a module that had power all the time may hide what it has read
+        self._comes_again(bench, [bench.reader.events.get(0)] if len(bench.reader.events) else [])
+
+    @pytest.mark.parametrize("way", WAYS)
+    def test_document_laid_down_meanwhile_did_not_come_and_is_not_read(
+        self, bench: DocumentBench, way: str
+    ) -> None:
+        ready(bench)
+        bench.go(way)
+        bench.lay(bench.cards[1])
+        bench.come_back(way)
+        self._comes_again(bench, [expect(bench, Unread)])
+
+    def _comes_again(self, bench: DocumentBench, told: Sequence[Document | Unread]) -> None:
+        """Nothing of it was read, and it is when it has left and is laid down again."""
+        for unread in told:
+            assert isinstance(unread, Unread)
+            assert not unread.came
+            assert isinstance(unread.fault, DocumentFault)
+        bench.looked_again()
+        assert len(bench.reader.events) == 0
+        bench.lift()
+        bench.lay(bench.cards[2])
+        document = expect(bench, Document)
+        assert document.came
+        assert document.text == bench.cards[2].text
 
     def test_unplugged_and_plugged_again_it_reads_on(
         self, bench: DocumentBench, caplog: pytest.LogCaptureFixture

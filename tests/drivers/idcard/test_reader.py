@@ -34,7 +34,8 @@ class Bench:
 
     def __init__(self, module: SamVModule, **options: object) -> None:
         self.module = module
-        self.reader = SamVReader(WORLD, "id", {"interval": INTERVAL, **options})
+        self._options = {"interval": INTERVAL, **options}
+        self.reader = SamVReader(WORLD, "id", self._options)
         self.cards: Sequence[IdCard] = [document_of(person) for person in PEOPLE]
         self.planted = Probe(
             {person.key: person.number for person in PEOPLE}
@@ -54,6 +55,27 @@ class Bench:
     def looked_again(self) -> None:
         # The first may have been under way already.
         assert self.module.wait_asked("find", 3, PATIENCE)
+
+    def go(self, way: str) -> None:
+        match way:
+            case "unplug":
+                self.unplug()
+                away(self)
+            case "take back":
+                self.reader.release()
+            case "reload":
+                self.reader.stop()
+
+    def come_back(self, way: str) -> None:
+        match way:
+            case "unplug":
+                self.plug()
+                self.reader.look()
+            case "take back":
+                self.reader.take_back()
+            case "reload":
+                self.reader = SamVReader(WORLD, "id", self._options)
+                self.reader.start()
 
     def unplug_in_read(self) -> None:
         self.module.faults.meanwhile["read"] = self.unplug
@@ -113,14 +135,18 @@ Serial = Callable[..., SerialBench]
 
 @pytest.fixture
 def serial(tmp_path: Path) -> Iterator[Serial]:
-    """Makes a bench whose reader is started."""
+    """Makes a bench whose reader is started, and ready unless the module is not `well`."""
     with ExitStack() as stack:
 
-        def make(module: SamVModule | None = None, **options: object) -> SerialBench:
+        def make(
+            module: SamVModule | None = None, *, well: bool = True, **options: object
+        ) -> SerialBench:
             bench = SerialBench(tmp_path, module or SamVModule(), **options)
             stack.enter_context(bench.port)
             bench.reader.start()
-            stack.callback(bench.reader.stop)
+            stack.callback(lambda: bench.reader.stop())
+            if well:
+                ready(bench)
             return bench
 
         yield make
@@ -347,7 +373,7 @@ def test_a_module_that_falls_silent_over_a_document_is_told_and_comes_back(
         bench.lay(bench.cards[0])
         assert expect(bench, Unread).fault.code == "device.silent"
         bench.module.faults.silent.clear()
-        expect(bench, Document)
+        assert not expect(bench, Unread).came
     assert [record.getMessage() for record in caplog.records] == [
         "device id: device.silent",
         "device id: back",
@@ -418,7 +444,7 @@ def test_a_module_that_is_out_of_order_says_so_until_it_is_mended(
 ) -> None:
     module = SamVModule()
     module.faults.refusals["status"] = [sw] * 2
-    bench = serial(module)
+    bench = serial(module, well=False)
     until(lambda: bench.reader.status().fault == "document.module", PATIENCE)
     told = bench.reader.status()
     assert told.state is DeviceState.PROTOCOL_ERROR
@@ -429,7 +455,7 @@ def test_a_module_that_is_out_of_order_says_so_until_it_is_mended(
 def test_a_module_that_answers_nothing_is_silent(serial: Serial) -> None:
     module = SamVModule()
     module.faults.silent.add("status")
-    bench = serial(module)
+    bench = serial(module, well=False)
     until(lambda: bench.reader.status().fault == "device.silent", PATIENCE)
     assert bench.reader.status().state is DeviceState.NO_ANSWER
     module.faults.silent.clear()
@@ -437,7 +463,7 @@ def test_a_module_that_answers_nothing_is_silent(serial: Serial) -> None:
 
 
 def test_at_the_wrong_speed_nothing_is_understood(serial: Serial) -> None:
-    bench = serial(baudrate=9600)
+    bench = serial(well=False, baudrate=9600)
     until(lambda: bench.reader.status().fault == "device.silent", PATIENCE)
     assert bench.module.asked == []
 
@@ -521,6 +547,7 @@ def test_released_to_another_program_it_reads_nothing_until_taken_back(serial: S
     bench.reader.release()
     away(bench)
     assert bench.free()
-    bench.lay(bench.cards[0])
     bench.reader.take_back()
+    ready(bench)
+    bench.lay(bench.cards[0])
     expect(bench, Document)
