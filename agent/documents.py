@@ -49,6 +49,7 @@ def identity_of(document: IdDocument, references: References) -> Identity:
         issued=document.issued,
         expires=document.expires,
         authentication=VOUCHED,
+        doubts=tuple(doubt.value for doubt in document.doubts),
         clear=InClear(number=document.number, name=document.name),
     )
 

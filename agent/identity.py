@@ -48,6 +48,7 @@ class Identity:
     expires: date | None
     authentication: Authentication
     region: str = ""  # six digits, of the card's city; in no event; empty: not known
+    doubts: tuple[str, ...] = ()  # what is odd about card or document and refuses nobody; codes
     clear: InClear = field(default=InClear(), repr=False, compare=False)
     shown: Shown | None = field(default=None, repr=False, compare=False)
 

@@ -1,25 +1,18 @@
 """From a powered card to an identity: authenticated read, then references instead of numbers."""
 
-from datetime import date
-
 from agent.fallback import FallbackAuthenticator
 from agent.hsm import HsmDesk
 from agent.identity import Identity, InClear
 from agent.sam import SamDesk
 from agent.stages import Stages
 from agent.traces import Traces
+from apdu import days
 from apdu.authentication import Authenticator, BasicRead, read_basic
 from drivers.contract import CardHandle
 from offline_store.event import Authentication
 from trust import canonical
 from trust.references import References
-from world import Fault, World
-
-
-class CardDateFault(Fault):
-    """An issue or expiry date on the card is no day of the calendar. Fact: `field`."""
-
-    code = "card.date"
+from world import World
 
 
 class CardDesk:
@@ -48,8 +41,8 @@ class CardDesk:
         leaving: bool = False,
         reader: str = "",
     ) -> Identity:
-        """Raises the faults of `apdu.authentication.read_basic` and `CardDateFault`. The card is
-        powered down by whoever has opened it, on every exit."""
+        """Raises the faults of `apdu.authentication.read_basic`. The card is powered down by
+        whoever has opened it, on every exit."""
         read = self.read_in_clear(handle, stages, leaving=leaving, reader=reader)
         return identity_of(read, credential, self._references)
 
@@ -71,7 +64,7 @@ class CardDesk:
 
 
 def identity_of(read: BasicRead, credential: str, references: References) -> Identity:
-    """Raises `CardDateFault`."""
+    """References instead of numbers, dates as days, and what is odd about the card."""
     card = references.card(bytes.fromhex(read.card_id))
     card_number = canonical.card_number(read.card_number)
     number = canonical.id_number(read.holder.social_security_number)
@@ -80,8 +73,8 @@ def identity_of(read: BasicRead, credential: str, references: References) -> Ide
         card=card,
         number=references.number(card_number) if card_number else "",
         person=references.person(number) if number else card,
-        issued=_day("issued", read.issue_date),
-        expires=_day("expires", read.expiry_date),
+        issued=days.first_day(read.issue_date),
+        expires=days.last_day(read.expiry_date),
         authentication=Authentication(
             mode=read.authenticated.mode,
             result="passed",
@@ -91,6 +84,7 @@ def identity_of(read: BasicRead, credential: str, references: References) -> Ide
             terminal_number=read.authenticated.terminal_number,
         ),
         region=read.region,
+        doubts=tuple(doubt.value for doubt in read.doubts),
         clear=InClear(
             card_id=read.card_id,
             card_number=card_number,
@@ -98,15 +92,3 @@ def identity_of(read: BasicRead, credential: str, references: References) -> Ide
             name=read.holder.name,
         ),
     )
-
-
-def _day(field: str, digits: str) -> date | None:
-    """YYYYMMDD; empty where the card says nothing."""
-    if not digits:
-        return None
-    if len(digits) != 8:
-        raise CardDateFault(field=field)
-    try:
-        return date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
-    except ValueError as error:
-        raise CardDateFault(field=field) from error

@@ -42,7 +42,7 @@ from drivers.contract import (
     SignallingReader,
     Unread,
 )
-from offline_store.event import OFFLINE, STATUS_FAULT, Draft, Record
+from offline_store.event import DOUBTS, OFFLINE, STATUS_FAULT, Draft, Record
 from offline_store.store import Entry, Store, Turn, Unstored
 from world import Fault, World
 
@@ -451,8 +451,11 @@ def _detail(
         detail[STATUS_FAULT] = findings.fault
     if decision.offline:
         detail[OFFLINE] = decision.offline
-    if isinstance(presented, Unidentified) and presented.detail:
-        detail["fault"] = presented.detail
+    if isinstance(presented, Unidentified):
+        if presented.detail:
+            detail["fault"] = presented.detail
+    elif presented.doubts:
+        detail[DOUBTS] = ",".join(presented.doubts)
     if missed:
         detail["unstored_before"] = missed
     if leaving:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import ClassVar, Literal, Protocol, TypeVar
 
+from apdu import days
 from apdu.channel import Channel
 from apdu.city_keys import PUBLIC_KEYS_ONLY, CityKeys
 from apdu.crypto import FACTOR, Algorithm, LevelFactors
@@ -21,6 +22,8 @@ from apdu.files import (
     CARD_NUMBER,
     EXPIRY_DATE,
     ISSUE_DATE,
+    NAME,
+    NAME_EXTENSION,
     NATION,
     SEX,
     SOCIAL_SECURITY_NUMBER,
@@ -34,6 +37,7 @@ from apdu.quirks import STANDARD, Quirks
 from apdu.records import CardIdentificationCode, CardNumber, IdNumber
 from apdu.social_security import SocialSecurityCard, algorithm_of
 from apdu.tlv import Fci
+from trust import canonical
 from world import Fault
 
 T_co = TypeVar("T_co", covariant=True)
@@ -185,6 +189,10 @@ class Doubt(Enum):
 
     CARD_NUMBER_CHECK = "card-number-check"
     ID_NUMBER_CHECK = "id-number-check"
+    ISSUE_DATE = "issue-date"  # no day of the calendar
+    EXPIRY_DATE = "expiry-date"
+    NAME = "name"  # cut, or with something that is no character
+    RECORD = "record"  # another one is not whole
 
 
 @dataclass(frozen=True, repr=False)
@@ -292,7 +300,7 @@ def read_basic(
         holder=holder,
         authenticated=proven.authenticated,
         stages=stages.durations(),
-        doubts=tuple(_doubts(proven.issuer, holder)),
+        doubts=tuple(_doubts(card, proven.issuer, holder)),
     )
 
 
@@ -423,11 +431,30 @@ def _read_holder(card: SocialSecurityCard, details: bool) -> Holder:
     )
 
 
-def _doubts(issuer: _Issuer, holder: Holder) -> Iterator[Doubt]:
-    if issuer.card_number and not CardNumber.holds(issuer.card_number):
-        yield Doubt.CARD_NUMBER_CHECK
-    if holder.social_security_number and not IdNumber.holds(holder.social_security_number):
-        yield Doubt.ID_NUMBER_CHECK
+# What is said of a record that was not legible as a whole.
+_ILLEGIBLE: Mapping[str, Doubt] = {
+    CARD_NUMBER.place: Doubt.CARD_NUMBER_CHECK,
+    ISSUE_DATE.place: Doubt.ISSUE_DATE,
+    EXPIRY_DATE.place: Doubt.EXPIRY_DATE,
+    NAME.place: Doubt.NAME,
+    NAME_EXTENSION.place: Doubt.NAME,
+}
+
+
+def _doubts(card: SocialSecurityCard, issuer: _Issuer, holder: Holder) -> Iterator[Doubt]:
+    """Each once, in the order of `Doubt`."""
+    found = {_ILLEGIBLE.get(place, Doubt.RECORD) for place in card.illegible}
+    number = canonical.card_number(issuer.card_number)
+    if number and not CardNumber.holds(number):
+        found.add(Doubt.CARD_NUMBER_CHECK)
+    person = canonical.id_number(holder.social_security_number)
+    if person and not IdNumber.holds(person):
+        found.add(Doubt.ID_NUMBER_CHECK)
+    if days.is_odd(issuer.issue_date):
+        found.add(Doubt.ISSUE_DATE)
+    if days.is_odd(issuer.expiry_date):
+        found.add(Doubt.EXPIRY_DATE)
+    return (doubt for doubt in Doubt if doubt in found)
 
 
 class _Stages:

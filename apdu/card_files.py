@@ -11,11 +11,12 @@ from apdu import status
 from apdu.command import Command
 from apdu.data_items import DataItem, items_of, unknown
 from apdu.file_address import FileAddress, FileData, Item
-from apdu.files import ElementaryFile, Generation, Structure
+from apdu.files import NAME_EXTENSION, ElementaryFile, Generation, Structure, place_of
 from apdu.processors import ChainFault
-from apdu.social_security import ABSENT, SocialSecurityCard
+from apdu.records import RecordFault
+from apdu.social_security import NOT_GIVEN, NOT_THERE, SocialSecurityCard
 from apdu.status import StatusFault
-from apdu.values import ValueFault, decoded, decoded_row, encoded
+from apdu.values import EMPTY, Odd, ValueFault, decoded_row, encoded, readable
 
 READ_CHUNK: Final = 0xF0  # bytes of one READ BINARY: fits every reader, 61xx and 6Cxx included
 WRITE_CHUNK: Final = 0xF0
@@ -24,7 +25,6 @@ LARGEST_FILE: Final = 0x4000  # four times the photo (EF08, 0x1000)
 MOST_READS: Final = 2 * LARGEST_FILE // READ_CHUNK
 MOST_ROWS: Final = 64  # twice the transactions that public tables give DF04 EF08
 END_OF_FILE: Final = frozenset({0x6282, 0x6B00, 0x6A86})
-NO_ROW: Final = frozenset({status.RECORD_NOT_FOUND, 0x6A82})
 
 
 class CardFiles:
@@ -75,10 +75,13 @@ class CardFiles:
         try:
             raw = self._card.read_record(address.sfi, tag, number, size)
         except StatusFault as fault:
-            if fault.sw in ABSENT:
+            if fault.sw in (NOT_GIVEN if _is_name_extension(address, tag) else NOT_THERE):
                 return ""  # as the basic read: a card without the record is like an empty one
             raise
-        return decoded(known, raw, address.fid, self._generation)
+        odd: Odd = set()
+        text = readable(known, raw, address.fid, self._generation, odd)
+        self._note(address, odd)
+        return text
 
     def _found(self, address: FileAddress, item: Item, tag: int) -> tuple[DataItem, int]:
         """The item of the table, and its number where the tag does not do: it stands more than
@@ -106,32 +109,62 @@ class CardFiles:
     # cyclic files
 
     def _rows(self, address: FileAddress) -> Iterator[str]:
-        self._card.select_file(address.fid)
+        wanted = [item.number for item in address.items]
+        if not self._selected(address):
+            yield from [""] * len(wanted)
+            return
         (layout,) = items_of(address.application, address.fid, self._generation)
-        wanted = [item.number for item in address.items] or list(range(1, MOST_ROWS + 1))
-        for number in wanted:
+        for number in wanted or range(1, MOST_ROWS + 1):
             raw = self._row(number or 0, layout.size)
             if raw is not None:
-                yield decoded_row(layout, raw, address.fid, self._generation)
+                yield self._row_text(address, layout, raw)
             elif address.items:
                 yield ""
             else:
                 return
 
+    def _row_text(self, address: FileAddress, layout: DataItem, raw: bytes) -> str:
+        """Empty for one of another length: nobody knows where its columns are."""
+        odd: Odd = set()
+        try:
+            text = decoded_row(layout, raw, address.fid, self._generation, odd)
+        except RecordFault:
+            odd.add(layout.tag)
+            text = ""
+        self._note(address, odd)
+        return text
+
     def _row(self, number: int, size: int) -> bytes | None:
-        """Number 1 is the newest; None behind the last."""
+        """Number 1 is the newest; None behind the last, which may be one that was never written."""
         command = Command(0x00, 0xB2, number & 0xFF, 0x04, expected=size)
         answer = self._card.send(command)
-        if answer.sw in NO_ROW or not number:
+        if answer.sw in NOT_THERE or not number:
             return None
-        return status.data_of(command, answer)
+        row = status.data_of(command, answer)
+        return row if row.strip(EMPTY) else None
 
     # transparent files
 
     def _pieces(self, address: FileAddress, file: ElementaryFile) -> Iterator[str]:
-        self._card.select_file(address.fid)
-        for offset, size in _ranges(address, file):
+        ranges = _ranges(address, file)
+        if not self._selected(address):
+            yield from [""] * len(ranges)
+            return
+        for offset, size in ranges:
             yield self.binary(offset, size).hex().upper()
+
+    def _selected(self, address: FileAddress) -> bool:
+        """False where the card has no such file: it is read like an empty one."""
+        try:
+            self._card.select_file(address.fid)
+        except StatusFault as fault:
+            if fault.sw in NOT_THERE:
+                return False
+            raise
+        return True
+
+    def _note(self, address: FileAddress, odd: Odd) -> None:
+        self._card.illegible.update(place_of(address.application, address.fid, tag) for tag in odd)
 
     def binary(self, offset: int, size: int | None) -> bytes:
         """`size` bytes of the selected file, or what there is. Raises `StatusFault`, `ChainFault`
@@ -143,7 +176,8 @@ class CardFiles:
             if asked <= 0:
                 break
             answer = self._card.read_binary(offset + len(found), asked)
-            if answer.sw in END_OF_FILE and (found or answer.sw == 0x6282):
+            never_written = answer.sw == 0x6B00 and not offset
+            if answer.sw == 0x6282 or never_written or (answer.sw in END_OF_FILE and found):
                 return bytes(found + answer.data)
             if not answer.ok:
                 raise status.fault(_read_binary(offset + len(found)), answer.sw)
@@ -163,6 +197,15 @@ class CardFiles:
                 at = offset + start
                 chunk = content[start : start + WRITE_CHUNK]
                 yield Command(0x00, 0xD6, at >> 8, at & 0xFF, chunk)
+
+
+def _is_name_extension(address: FileAddress, tag: int) -> bool:
+    """Of a name nothing is decided by, and not every card has one."""
+    return (address.application, address.sfi, tag) == (
+        "SSSE",
+        NAME_EXTENSION.sfi,
+        NAME_EXTENSION.tag,
+    )
 
 
 def _ranges(address: FileAddress, file: ElementaryFile) -> list[tuple[int, int | None]]:

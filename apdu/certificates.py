@@ -13,7 +13,7 @@ from apdu import der
 from apdu.card_files import CardFiles
 from apdu.certificate import Certificate, CertificateMalformed
 from apdu.files import PKI_APPLICATION, PKI_ENVIRONMENT
-from apdu.social_security import ABSENT, SocialSecurityCard
+from apdu.social_security import NOT_GIVEN, SocialSecurityCard
 from apdu.status import StatusFault
 from trust import curve
 from world import Fault
@@ -71,7 +71,7 @@ def _present(which: str) -> Iterator[None]:
     try:
         yield
     except StatusFault as fault:
-        if fault.sw in ABSENT:
+        if fault.sw in NOT_GIVEN:  # what is kept back is not there for this terminal
             raise CertificateAbsent(which=which) from fault
         raise
 

@@ -11,7 +11,14 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from apdu.files import RECORDS, Encoding, Generation, Record, record_number
+from apdu.files import (
+    RECORDS,
+    SOCIAL_SECURITY_NUMBER,
+    Encoding,
+    Generation,
+    Record,
+    record_number,
+)
 
 
 class Form(Enum):
@@ -34,6 +41,7 @@ class DataItem:
     first: int
     count: int = 1  # records with this tag, one after another
     parts: "tuple[DataItem, ...]" = ()
+    decides: bool = False  # whose data the file holds rests on it
 
 
 # tag:form:size in hex; tag*count(…) with nested objects; rows(…) columns of a cyclic file.
@@ -121,7 +129,8 @@ def _part(text: str) -> DataItem:
 def _ssse(record: Record, generation: Generation) -> DataItem:
     forms = {Encoding.CN: Form.CN, Encoding.AN: Form.AN, Encoding.HEX: Form.HEX}
     number = record_number(record, generation)
-    return DataItem(record.tag, forms[record.encoding], record.size, number)
+    decides = record is SOCIAL_SECURITY_NUMBER
+    return DataItem(record.tag, forms[record.encoding], record.size, number, decides=decides)
 
 
 DATA_ITEMS: Final[Mapping[Generation, Mapping[str, tuple[DataItem, ...]]]] = {

@@ -31,13 +31,28 @@ class Encoding(Enum):
 
 @dataclass(frozen=True)
 class Record:
-    """A row of EF05 or EF06, stored as tag, length, value of at most `size` bytes."""
+    """A row of EF05 or EF06, stored as tag, length, value of at most `size` bytes.
+
+    `decides`: what is done with the card rests on it, so it is a fault when it cannot be read
+    whole; all others are shown as far as they are legible.
+    """
 
     sfi: int
     tag: int
     title: str
     encoding: Encoding
     size: int
+    decides: bool = False
+
+    @property
+    def place(self) -> str:
+        """Where it stands, as doubts name it: "SSSEEF06-09"."""
+        return place_of("SSSE", 0xEF00 | self.sfi, self.tag)
+
+
+def place_of(application: str, fid: int, tag: int) -> str:
+    """A record's, or a row's (tag 0), place on the card."""
+    return f"{application}EF{fid & 0xFF:02X}" + (f"-{tag:02X}" if tag else "")
 
 
 # An access condition: any one of the sets opens the file; an empty set is "free".
@@ -55,15 +70,15 @@ def _all(*names: str) -> Access:
     return (frozenset(names),)
 
 
-CARD_ID = Record(0x05, 0x01, "card identification code", Encoding.HEX, 16)
+CARD_ID = Record(0x05, 0x01, "card identification code", Encoding.HEX, 16, decides=True)
 CARD_TYPE = Record(0x05, 0x02, "card type", Encoding.AN, 1)
-VERSION = Record(0x05, 0x03, "version", Encoding.AN, 4)
+VERSION = Record(0x05, 0x03, "version", Encoding.AN, 4, decides=True)
 INITIALISER = Record(0x05, 0x04, "initialising organisation", Encoding.CN, 12)
 ISSUE_DATE = Record(0x05, 0x05, "issue date", Encoding.CN, 4)
 EXPIRY_DATE = Record(0x05, 0x06, "expiry date", Encoding.CN, 4)
 CARD_NUMBER = Record(0x05, 0x07, "card number", Encoding.AN, 9)
 
-SOCIAL_SECURITY_NUMBER = Record(0x06, 0x08, "social security number", Encoding.AN, 18)
+SOCIAL_SECURITY_NUMBER = Record(0x06, 0x08, "social security number", Encoding.AN, 18, decides=True)
 NAME = Record(0x06, 0x09, "name", Encoding.AN, 30)
 NAME_EXTENSION = Record(0x06, 0x4E, "name extension", Encoding.AN, 20)
 SEX = Record(0x06, 0x0A, "sex", Encoding.AN, 1)

@@ -1,8 +1,8 @@
 """What the 256 bytes of an ID document's text mean: UTF-16LE fields in, a typed document out.
 
 Source: spec devices.md, ID card reader. Four documents share the length; a letter at byte 248 says
-which one it is. What is legible but odd is a doubt, what is not legible is a fault that names the
-field and never shows its content.
+which one it is. What is odd, or cannot be read of a text that is shown, is a doubt; without a
+number of its form it is a fault, which never shows its content.
 """
 
 import re
@@ -12,15 +12,16 @@ from datetime import date
 from enum import Enum, StrEnum
 from typing import Final
 
+from apdu import days
+from apdu.legible import Legible, utf_16
 from apdu.records import IdNumber
+from trust import canonical
 from world import Fault
 
 TEXT_SIZE: Final = 256
 FLAG_AT: Final = 248
 LONG_TERM: Final = "长期"  # instead of a last day
-PADDING: Final = " \0\u3000"  # modules pad with either of the first two
-NOT_TEXT: Final = re.compile(r"[\x00-\x1f\x7f\ufffe\uffff]")
-DAY: Final = re.compile(r"[0-9]{8}")
+LONG_TERMS: Final = frozenset({LONG_TERM, "長期"})
 PRIVATE_USE: Final = re.compile(r"[\ue000-\uf8ff]")  # how rare characters of names are written
 
 
@@ -37,7 +38,7 @@ class DocumentLayoutUnknown(DocumentFault):
 
 
 class DocumentMalformed(DocumentFault):
-    """The text is not what its layout says. Facts: `field`, `reason` (length, text, form, date)."""
+    """The text is not what its layout says. Facts: `field`, `reason` (length, form)."""
 
     code = "document.malformed"
 
@@ -73,6 +74,8 @@ class Doubt(StrEnum):
     PRIVATE_CHARACTER = "private-character"  # a name has a character that Unicode does not define
     SEX = "sex"  # a code that GB/T 2261.1 does not have
     BIRTH = "birth"  # no day of the calendar
+    TEXT = "text"  # one that is shown is cut, or has something that is no character
+    VALIDITY = "validity"  # first or last day: none, or no day of the calendar
     DATES = "dates"  # the last day is before the first
     NEWEST_ADDRESS = "newest-address"  # not legible
 
@@ -127,8 +130,8 @@ class IdDocument:
     name: str  # in Chinese characters; may be empty on a foreigner's
     sex: Sex
     birth: date | None  # None: doubtful
-    issued: date
-    expires: date | None  # None: 长期
+    issued: date | None  # None: doubtful
+    expires: date | None  # None: 长期, or doubtful
     latin_name: str = ""
     nation: str = ""  # 民族, two digits (GB/T 3304)
     nationality: str = ""  # three letters (GB/T 2659)
@@ -145,7 +148,8 @@ class IdDocument:
 
     def valid_on(self, day: date) -> bool:
         """From its first to its last day, both of them included."""
-        return self.issued <= day and (self.expires is None or day <= self.expires)
+        begun = self.issued is None or self.issued <= day
+        return begun and (self.expires is None or day <= self.expires)
 
     def __repr__(self) -> str:
         return f"IdDocument({self.layout.name}, doubts={[doubt.value for doubt in self.doubts]})"
@@ -166,21 +170,25 @@ def parse(text: bytes, *, newest_address: bytes = b"") -> IdDocument:
     if len(text) != TEXT_SIZE:
         raise DocumentMalformed(field="text", reason="length")
     layout = layout_of(text)
-    values = _values(text, layout)
+    read = _read(text, layout)
+    values = {name: legible.text for name, legible in read.items()}
+    newest = utf_16(newest_address)
     document = IdDocument(
         layout=layout,
         number=_number(values["number"], layout),
         sex=_sex(values["sex"]),
-        birth=_day_or_none(values["birth"]),
-        issued=_day("issued", values["issued"]),
-        expires=None if values["expires"] == LONG_TERM else _day("expires", values["expires"]),
+        birth=days.day(values["birth"]),
+        issued=days.first_day(values["issued"]),
+        expires=None if _is_long_term(values["expires"]) else days.last_day(values["expires"]),
         latin_name=values.get("latin_name", "") + values.get("latin_name_rest", ""),
-        newest_address=_legible(newest_address) or "",
+        newest_address=newest.text,
         doubts=(),
         **{name: value for name, value in values.items() if name in PLAIN},
     )
     doubts = [*_doubts(document, values)]
-    if _legible(newest_address) is None:
+    if not all(legible.whole for legible in read.values()):
+        doubts.append(Doubt.TEXT)
+    if not newest.whole:
         doubts.append(Doubt.NEWEST_ADDRESS)
     return replace(document, doubts=tuple(doubts))
 
@@ -195,30 +203,26 @@ def layout_of(text: bytes) -> Layout:
     return FLAGS[flag]
 
 
-def _values(text: bytes, layout: Layout) -> dict[str, str]:
-    """Every field as text without its padding. Raises `DocumentMalformed`."""
-    values, at = {}, 0
+def _read(text: bytes, layout: Layout) -> dict[str, Legible]:
+    """Every field as text without its padding."""
+    read, at = {}, 0
     for name, size in LAYOUTS[layout]:
         if name not in ("-", "flag"):
-            value = _legible(text[at : at + size])
-            if value is None:
-                raise DocumentMalformed(field=name, reason="text")
-            values[name] = value
+            read[name] = utf_16(text[at : at + size])
         at += size
-    return values
+    return read
 
 
-def _legible(raw: bytes) -> str | None:
-    """None for what is no text."""
-    try:
-        text = raw.decode("utf-16-le").strip(PADDING)
-    except UnicodeDecodeError:
-        return None
-    return None if NOT_TEXT.search(text) else text
+def _is_long_term(written: str) -> bool:
+    return "".join(written.split()) in LONG_TERMS
+
+
+def _is_end(written: str) -> bool:
+    return _is_long_term(written) or days.day(written) is not None
 
 
 def _number(value: str, layout: Layout) -> str:
-    number = value.upper()
+    number = canonical.digits(value)
     if not NUMBERS[layout].fullmatch(number):
         raise DocumentMalformed(field="number", reason="form")
     return number
@@ -226,23 +230,6 @@ def _number(value: str, layout: Layout) -> str:
 
 def _sex(value: str) -> Sex:
     return Sex(value) if value in SEXES else Sex.UNKNOWN
-
-
-def _day(name: str, digits: str) -> date:
-    day = _day_or_none(digits)
-    if day is None:  # whether the document is valid could not be judged
-        raise DocumentMalformed(field=name, reason="date")
-    return day
-
-
-def _day_or_none(digits: str) -> date | None:
-    """YYYYMMDD."""
-    if not DAY.fullmatch(digits):
-        return None
-    try:
-        return date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
-    except ValueError:
-        return None
 
 
 def _doubts(document: IdDocument, values: Mapping[str, str]) -> Iterator[Doubt]:
@@ -256,8 +243,11 @@ def _doubts(document: IdDocument, values: Mapping[str, str]) -> Iterator[Doubt]:
         yield Doubt.SEX
     if document.birth is None:
         yield Doubt.BIRTH
-    if document.expires is not None and document.expires < document.issued:
+    first, last = document.issued, document.expires
+    if first is not None and last is not None and last < first:
         yield Doubt.DATES
+    if days.day(values["issued"]) is None or not _is_end(values["expires"]):
+        yield Doubt.VALIDITY
 
 
 def _number_doubts(document: IdDocument) -> Iterator[Doubt]:

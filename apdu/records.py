@@ -10,12 +10,14 @@ from typing import ClassVar
 
 from apdu.crypto import HISTORICAL_BYTES
 from apdu.files import Encoding, Generation, Record
+from apdu.legible import Legible, gb18030, undivided
 from apdu.vectors import Vector
 from trust.canonical import check_character
 from world import Fault
 
 SOURCE = "spec social-security-card.md, Identity"
 PADDING = b"\x00\x20\xff"
+LINE_ENDS = " \t\r\n"
 NOT_TEXT = re.compile(r"[\x00-\x1f\x7f|]")  # "|" divides the fields of the national interface
 
 
@@ -59,22 +61,45 @@ def value_of(record: Record, raw: bytes) -> bytes:
     return raw[2:]
 
 
+def salvaged(record: Record, raw: bytes) -> bytes:
+    """What is there of the value, where `value_of` would raise: lengths that do not agree."""
+    return raw[2 : 2 + raw[1]] if len(raw) > 1 and raw[0] == record.tag else b""
+
+
 def decode(record: Record, value: bytes, generation: Generation) -> str:
-    """A record's value as text; a padded-out value is the empty text. Raises `RecordFault`."""
+    """A record's value as text, as far as it is legible; a padded-out value is the empty text.
+
+    Raises `RecordFault` where the record decides something and is not text, or not whole.
+    """
+    return legible(record, value, generation).text
+
+
+def legible(record: Record, value: bytes, generation: Generation) -> Legible:
+    """As `decode`, and whether that is all that the record holds."""
     match record.encoding:
         case Encoding.HEX:
-            return value.hex().upper()
+            return Legible(value.hex().upper(), whole=True)
         case Encoding.CN:
-            return _digits(record, value, "EF" if generation is Generation.V1 else "F")
+            return _digits(value, generation)
+        case Encoding.AN if record.decides:
+            return Legible(text(record, unpadded(value)), whole=True)
         case Encoding.AN:
-            return text(record, unpadded(value))
+            return shown_text(value)
 
 
-def _digits(record: Record, value: bytes, pads: str) -> str:
-    digits = value.hex().upper().rstrip(pads)
-    if digits and not digits.isdecimal():
-        raise RecordFault(record, "digits")
-    return digits
+def _digits(value: bytes, generation: Generation) -> Legible:
+    """What is no digit is told as the hexadecimal digit that it is: nothing is made up."""
+    nibbles = value.hex().upper()
+    digits = nibbles.rstrip("EF")
+    whole = digits.isdecimal() or not digits
+    return Legible(digits, whole and (generation is Generation.V1 or "E" not in nibbles))
+
+
+def shown_text(value: bytes) -> Legible:
+    """A name, an address: nothing is decided by it, so whatever it is there is a text."""
+    found, whole = gb18030(value)
+    shown = undivided(found)
+    return Legible(shown, whole and shown == found)
 
 
 def unpadded(value: bytes) -> bytes:
@@ -83,12 +108,10 @@ def unpadded(value: bytes) -> bytes:
 
 
 def text(record: Record, value: bytes) -> str:
-    """GBK or ASCII. GB 18030 contains GBK and the rare characters of names beyond it.
-
-    Raises `RecordFault` for what is no text, has control characters or a field divider.
-    """
+    """GBK or ASCII, a line end behind it aside. Raises `RecordFault` for what is no text, has
+    control characters or a field divider."""
     try:
-        decoded = value.decode("gb18030")
+        decoded = value.decode("gb18030").strip(LINE_ENDS)
     except UnicodeDecodeError:
         raise RecordFault(record, "text") from None  # the cause would show the value
     if NOT_TEXT.search(decoded):

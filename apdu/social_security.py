@@ -11,8 +11,12 @@ from apdu.channel import Channel
 from apdu.command import Command, Response
 from apdu.crypto import FACTOR, Algorithm
 from apdu.files import (
+    CARD_NUMBER,
+    EXPIRY_DATE,
+    ISSUE_DATE,
     NAME,
     NAME_EXTENSION,
+    SOCIAL_SECURITY_NUMBER,
     SSSE,
     VERSION,
     Application,
@@ -22,13 +26,16 @@ from apdu.files import (
     record_number,
 )
 from apdu.keys import Key
+from apdu.legible import Legible
 from apdu.processors import Observer, chain
 from apdu.quirks import STANDARD, Addressing, Quirks
 from apdu.records import (
     HistoricalBytes,
-    decode,
+    RecordFault,
     generation_of,
-    text,
+    legible,
+    salvaged,
+    shown_text,
     unpadded,
     value_of,
 )
@@ -40,7 +47,15 @@ from world import Fault
 ADDRESSING_REFUSED = frozenset({0x6981, 0x6986, 0x6A81, 0x6A82, 0x6A83, 0x6A86, 0x6B00})
 SELECT_SSSE = Command(0x00, 0xA4, 0x04, 0x00, SSSE, expected=256)
 GET_CHALLENGE = Command(0x00, 0x84, 0x00, 0x00, expected=FACTOR)
-ABSENT = frozenset({status.FILE_NOT_FOUND, status.RECORD_NOT_FOUND})
+# Answers to READ RECORD that mean "there is none", once it is known how this card's records are
+# addressed: as good as an empty one. Cards differ in the word for it.
+NOT_THERE = frozenset(
+    {status.FILE_NOT_FOUND, status.RECORD_NOT_FOUND, status.KEY_NOT_FOUND, 0x6A86, 0x6B00}
+)
+# A card may keep its dates back instead; a name, which decides nothing, whatever it says.
+NOT_GIVEN = NOT_THERE | {0x6981, 0x6982, 0x6985, 0x6986, 0x6A81}
+SOUGHT = frozenset({VERSION, CARD_NUMBER, SOCIAL_SECURITY_NUMBER})  # lists and holder go by them
+DATES = frozenset({ISSUE_DATE, EXPIRY_DATE})
 
 
 class NotSocialSecurityCard(Fault):
@@ -78,6 +93,7 @@ class SocialSecurityCard:
         self._addressing: Addressing | None = None  # settled by the first record
         self._file: int | None = None  # the selected EF, where EFs are selected
         self.generation = Generation.V1  # until record 03 says otherwise
+        self.illegible: set[str] = set()  # places of what was read and is not legible as a whole
 
     @property
     def historical_bytes(self) -> bytes:
@@ -113,24 +129,26 @@ class SocialSecurityCard:
         return value_of(record, self._read_raw(record))
 
     def read(self, record: Record) -> str:
-        """A record's value as text, empty when it is all padding. Raises `RecordFault`."""
-        return decode(record, self.read_value(record), self.generation)
+        """A record's value as text, empty when it is all padding or not there. What is not legible
+        is noted (`illegible`), or raises `RecordFault` where the record decides something."""
+        return self._noted(record, legible(record, self._read_optional(record), self.generation))
 
     def read_version(self) -> str:
         """Record 03, which also settles `generation`. Raises `RecordFault`, `GenerationFault`.
 
         A card without it is like one whose record is empty: 1.0.
         """
-        version = decode(VERSION, self._read_optional(VERSION), self.generation)
+        version = self.read(VERSION)
         self.generation = generation_of(version)
         return version
 
     def read_name(self) -> str:
-        """Record 09 and, on 2.0 and 3.0, its extension 4E behind it. Raises `RecordFault`."""
-        name = unpadded(self.read_value(NAME))
+        """Record 09 and, on 2.0 and 3.0, its extension 4E behind it."""
+        name = unpadded(self._read_optional(NAME))
         if has(NAME_EXTENSION, self.generation):
             name += unpadded(self._read_optional(NAME_EXTENSION))
-        return text(NAME, name)  # together, because a character may lie across the border
+        # Together, because a character may lie across the border.
+        return self._noted(NAME, shown_text(name))
 
     @property
     def counts_records(self) -> bool:
@@ -202,12 +220,27 @@ class SocialSecurityCard:
         return data
 
     def _read_optional(self, record: Record) -> bytes:
+        """Empty where there is none: missing and empty are the same."""
+        raw = b""
         try:
-            return self.read_value(record)
+            raw = self._read_raw(record)
+            return value_of(record, raw)
         except StatusFault as fault:
-            if fault.sw in ABSENT:
-                return b""
-            raise
+            if not _is_missing(record, fault):
+                raise
+            if fault.sw not in NOT_GIVEN:
+                self.illegible.add(record.place)
+            return b""
+        except RecordFault:
+            if not _is_salvageable(record, raw):
+                raise
+            self.illegible.add(record.place)
+            return salvaged(record, raw)
+
+    def _noted(self, record: Record, read: Legible) -> str:
+        if not read.whole:
+            self.illegible.add(record.place)
+        return read.text
 
     def _read_raw(self, record: Record) -> bytes:
         if self._addressing is not None:
@@ -237,6 +270,23 @@ class SocialSecurityCard:
             case Addressing.SFI_AND_TAG:
                 pass
         return self.do(_read_record(p1, p2, record.size + 2))
+
+
+def _is_missing(record: Record, fault: StatusFault) -> bool:
+    """This answer means that the card has no such record, or none that anything rests on."""
+    if record in SOUGHT:
+        return fault.sw in NOT_THERE
+    if record in DATES:
+        return fault.sw in NOT_GIVEN
+    return not isinstance(fault, CardBlocked)
+
+
+def _is_salvageable(record: Record, raw: bytes) -> bool:
+    """Its lengths disagree and what there is of it will do, as of a name, whatever came for it. A
+    card number is only ever doubted, but it has to be one; a date of another form is none."""
+    if record == CARD_NUMBER:
+        return raw[:1] == bytes((record.tag,))
+    return not record.decides and record not in DATES
 
 
 @cache

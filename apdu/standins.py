@@ -6,11 +6,11 @@ that are no text bytes that are no text. Whatever has no row here becomes 00.
 """
 
 from collections.abc import Callable, Mapping
-from datetime import date
 from functools import reduce
 from operator import xor
 from typing import Final
 
+from apdu import days
 from apdu.crypto import HISTORICAL_BYTES
 from apdu.data_items import DataItem, Form
 from apdu.files import (
@@ -30,6 +30,7 @@ from apdu.files import (
     VERSION,
     Record,
 )
+from apdu.legible import BLANKS, is_shown, undivided
 from apdu.records import (
     NOT_TEXT,
     AtrFault,
@@ -52,6 +53,8 @@ NO_TEXT: Final = b"\x80"  # begins no character of GB 18030
 CHARACTER: Final = "某".encode("gb18030")
 WIDE: Final = CHARACTER[:1] + b"\x30\x81\x30"  # a character of four bytes with the same lead
 
+UNSHOWN: Final = "\u00ad".encode("gb18030")  # four bytes, as every sign that is left out has
+
 
 def filler(raw: bytes) -> bytes:
     """As many 00."""
@@ -67,18 +70,16 @@ class Names:
     def begin(self, value: bytes) -> bytes:
         """Record 09."""
         self._cut = b""
-        return self._standin(value, full=len(value) == NAME.size)
+        return self._standin(value)
 
     def go_on(self, value: bytes) -> bytes:
         """Record 4E."""
-        return self._standin(value, full=False)
+        return self._standin(value)
 
-    def _standin(self, value: bytes, *, full: bool) -> bytes:
+    def _standin(self, value: bytes) -> bytes:
         text = unpadded(value)
         before, self._cut = self._cut, b""
         whole, rest = _characters(before + text)
-        if rest and not (full and len(text) == len(value)):
-            return NO_TEXT * len(text) + value[len(text) :]
         shown = _shown(whole)
         if shown is None:
             return NO_TEXT * len(text) + value[len(text) :]
@@ -155,6 +156,10 @@ def _shown(text: bytes) -> bytes | None:
 def _character(character: str) -> bytes:
     if NOT_TEXT.search(character):
         return b"|"
+    if not is_shown(character):
+        return UNSHOWN
+    if character in BLANKS or character != undivided(character):
+        return character.encode("gb18030")
     if character.isascii():
         return b"0" if character.isdecimal() else b"X" if character.isalpha() else b"."
     return {2: CHARACTER, 4: WIDE}.get(len(character.encode("gb18030")), NO_TEXT)
@@ -204,21 +209,13 @@ def _kept(allowed: str, most: int) -> Callable[[str], str | None]:
 
 def _day(text: str) -> str:
     """The year stays: whether the card is in force."""
-    return text[:4] + "0101" if _is_day(text) else _zeros(text)
+    if days.day(text) is not None:
+        return text[:4] + "0101"
+    return text[:4] + "0230" if days.last_day(text) and len(text) == len(NO_DAY) else _zeros(text)
 
 
 def _birth(text: str) -> str:
-    return BIRTH if _is_day(text) else _zeros(text)
-
-
-def _is_day(text: str) -> bool:
-    if len(text) != len(NO_DAY):
-        return False
-    try:
-        date(int(text[:4]), int(text[4:6]), int(text[6:]))
-    except ValueError:
-        return False
-    return True
+    return BIRTH if days.day(text) is not None else _zeros(text)
 
 
 def _zeros(text: str) -> str:

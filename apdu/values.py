@@ -4,13 +4,16 @@ What cannot be is a fault that names the record and never shows its content.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from apdu.data_items import DataItem, Form
 from apdu.files import Encoding, Generation, Record
-from apdu.records import RecordFault, decode
+from apdu.records import RecordFault, legible, salvaged
 from world import Fault
 
 PARTS = "^"  # divides the parts of a value (spec sscard-interface.md)
+EMPTY = b"\0\xff"
+Odd = set[int]  # tags of records that are not legible as a whole
 
 
 class ValueFault(Fault):
@@ -20,21 +23,43 @@ class ValueFault(Fault):
     code = "card.value"
 
 
-def decoded(item: DataItem, raw: bytes, fid: int, generation: Generation) -> str:
-    """A record as it is stored, `tag ‖ length ‖ value`. Raises `RecordFault`."""
+def decoded(
+    item: DataItem, raw: bytes, fid: int, generation: Generation, odd: Odd | None = None
+) -> str:
+    """A record as it is stored, `tag ‖ length ‖ value`; what is not legible of a text is left out,
+    and its record noted in `odd`. Raises `RecordFault`: another record, lengths that disagree, an
+    unreadable social security number."""
     record = _record(item, fid)
     if len(raw) < 2 or raw[0] != item.tag:
         raise RecordFault(record, "tag" if len(raw) > 1 else "short")
     if raw[1] != len(raw) - 2 or (item.size and raw[1] > item.size):
         raise RecordFault(record, "length")
-    return _shown(item, raw[2:], fid, generation)
+    return _Reading(fid, generation, set() if odd is None else odd).shown(item, raw[2:], item.tag)
 
 
-def decoded_row(item: DataItem, raw: bytes, fid: int, generation: Generation) -> str:
-    """A row of a cyclic file. Raises `RecordFault`."""
+def readable(item: DataItem, raw: bytes, fid: int, generation: Generation, odd: Odd) -> str:
+    """As `decoded`; where lengths disagree what there is of the value, and of another record
+    nothing. Raises `RecordFault` for an unreadable social security number only."""
+    if not raw:
+        return ""
+    try:
+        return decoded(item, raw, fid, generation, odd)
+    except RecordFault:
+        if item.decides:
+            raise
+        odd.add(item.tag)
+        value = salvaged(_record(item, fid), raw)
+        return _Reading(fid, generation, odd).shown(item, value, item.tag)
+
+
+def decoded_row(
+    item: DataItem, raw: bytes, fid: int, generation: Generation, odd: Odd | None = None
+) -> str:
+    """A row of a cyclic file. Raises `RecordFault`: another length, so that nobody knows where its
+    columns are."""
     if len(raw) != item.size:
         raise RecordFault(_record(item, fid), "length")
-    return _shown(item, raw, fid, generation)
+    return _Reading(fid, generation, set() if odd is None else odd).shown(item, raw, 0)
 
 
 def encoded(item: DataItem, text: str, fid: int) -> bytes:
@@ -44,31 +69,41 @@ def encoded(item: DataItem, text: str, fid: int) -> bytes:
     return bytes((item.tag, item.size)) + _stored(item, text, fid)
 
 
-def _shown(item: DataItem, value: bytes, fid: int, generation: Generation) -> str:
-    if item.parts:
-        shown = list(_parts(item, value, fid, generation))
-        if any(PARTS in part for part in shown):
-            raise RecordFault(_record(item, fid), "text")  # one part would read as two
-        return PARTS.join(shown)
-    match item.form:
-        case Form.HEX:
-            return value.hex().upper()
-        case Form.AMOUNT:
-            return str(int.from_bytes(value, "big"))
-        case Form.CN | Form.AN:
-            return decode(_record(item, fid), value, generation)
+@dataclass(frozen=True)
+class _Reading:
+    """One record on its way to text."""
 
+    fid: int
+    generation: Generation
+    odd: Odd
 
-def _parts(item: DataItem, value: bytes, fid: int, generation: Generation) -> Iterator[str]:
-    header = 2 if item.tag else 0  # a row's columns have neither tag nor length
-    for part in item.parts:
-        piece, value = value[: header + part.size], value[header + part.size :]
-        if header:
-            yield decoded(part, piece, fid, generation)
-        else:
-            yield _shown(part, piece, fid, generation)
-    if value:
-        raise RecordFault(_record(item, fid), "length")
+    def shown(self, item: DataItem, value: bytes, within: int) -> str:
+        """`within`: the tag of the record that is noted when this is not legible."""
+        if item.parts:
+            if item.tag and not value.strip(EMPTY):  # never written
+                return ""
+            return PARTS.join(self._parts(item, value, within))
+        match item.form:
+            case Form.HEX:
+                return value.hex().upper()
+            case Form.AMOUNT:
+                return str(int.from_bytes(value, "big"))
+            case Form.CN | Form.AN:
+                text, whole = legible(_record(item, self.fid), value, self.generation)
+                if not whole:
+                    self.odd.add(within)
+                return text
+
+    def _parts(self, item: DataItem, value: bytes, within: int) -> Iterator[str]:
+        header = 2 if item.tag else 0  # a row's columns have neither tag nor length
+        for part in item.parts:
+            piece, value = value[: header + part.size], value[header + part.size :]
+            if header and piece[:2] != bytes((part.tag, part.size)):
+                self.odd.add(within)
+                piece = b""
+            yield self.shown(part, piece[header:], within)
+        if value:
+            self.odd.add(within)
 
 
 def _stored(item: DataItem, text: str, fid: int) -> bytes:
@@ -111,4 +146,4 @@ def _refused(item: DataItem, fid: int, reason: str) -> ValueFault:
 
 def _record(item: DataItem, fid: int) -> Record:
     encoding = Encoding.CN if item.form is Form.CN else Encoding.AN
-    return Record(fid & 0xFF, item.tag, "", encoding, item.size)
+    return Record(fid & 0xFF, item.tag, "", encoding, item.size, item.decides)

@@ -35,6 +35,8 @@ NOT_ASKED = "not-asked"  # whoever answered has nothing to do with this subject
 OFFLINE = "offline"
 # `Draft.detail` of a payment end: where its intent stands, when that is in an earlier epoch.
 INTENT_EPOCH, INTENT_SEQ = "intent_epoch", "intent_seq"
+# `Draft.detail`: what is odd about a card or document and refuses nobody; codes, with commas.
+DOUBTS = "doubts"
 STATUS_FAULT = "status_fault"  # `Draft.detail`: why no status service answered; a fault's code
 
 

@@ -5,6 +5,7 @@ what the holder did; it never holds a value. What cannot be stored is not handed
 the settings want that, what a status service has something against.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,7 +17,7 @@ from agent.facade.standing import Asked, StandingDesk, StandsAgainst
 from agent.reasons import Reason
 from apdu.authentication import BasicRead
 from drivers.contract import Interface
-from offline_store.event import STATUS_FAULT, Authentication, Draft
+from offline_store.event import DOUBTS, STATUS_FAULT, Authentication, Draft
 from offline_store.store import Entry, Store, Turn
 from trust import canonical
 from trust.references import References
@@ -51,6 +52,7 @@ class Disclosure:
     name: str = ""
     authentication: Authentication | None = None
     asked: Asked | None = None  # how holder and card stand, where that is asked
+    doubts: Sequence[str] = ()  # what is odd about the card, or places that are not legible
 
 
 def basic(read: BasicRead, asked: Asked | None) -> Disclosure:
@@ -69,6 +71,7 @@ def basic(read: BasicRead, asked: Asked | None) -> Disclosure:
             terminal_number=read.authenticated.terminal_number,
         ),
         asked,
+        [doubt.value for doubt in read.doubts],
     )
 
 
@@ -108,6 +111,8 @@ class DisclosureBook:
         replaced = beyond_gbk(disclosure.name)
         if replaced:
             detail["beyond_gbk"] = replaced  # characters told as "?" in GBK
+        if disclosure.doubts:
+            detail[DOUBTS] = ",".join(disclosure.doubts)
         if asked is not None and asked.findings.fault:
             detail[STATUS_FAULT] = asked.findings.fault
         references, card_id = self._references, disclosure.card_id

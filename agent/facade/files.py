@@ -27,6 +27,7 @@ from apdu.values import PARTS
 from offline_store.event import Authentication
 
 TRANSACTIONS = "DF04EF08|$"
+MOST_DOUBTS = 16  # places that one disclosure names
 
 
 def read_card(means: Means, parameters: Sequence[str]) -> Plan:
@@ -50,7 +51,7 @@ def read_debit_record(means: Means, parameters: Sequence[str]) -> Plan:
     def flow(visit: Visit) -> Outcome:
         with by_terminal(means, visit) as session:
             found = session.read(files, how="pin", ask_pin=visit.pin_for_files)
-            rows = [_debit(row) for row in found[0].values]
+            rows = [_debit(row) for row in found[0].values if row]
             return _told(visit, session, found, fields.joined(rows))
 
     return Plan(fields.kinds(parameters[0]), flow)
@@ -137,6 +138,7 @@ def _told(visit: Visit, session: CardSession, found: Sequence[FileData], output:
             generation=session.generation.value,
             algorithm=session.parameters.algorithm.value,
         ),
+        doubts=sorted(session.card.illegible)[:MOST_DOUBTS],
     )
     return Outcome(output, disclosed, keep=visit.has_pin)
 

@@ -45,7 +45,7 @@ class CardData:
         ]
 
     def _values(self) -> dict[str, bytes | str]:
-        name = self.holder.name.encode("gbk")
+        name = self.holder.name.encode("gb18030")
         if len(name) > NAME_BYTES + EXTENSION_BYTES:
             raise ValueError("a name has at most 50 bytes of GBK")
         return {
@@ -72,7 +72,7 @@ def _record(row: FieldRow, value: bytes | str, pad: str) -> bytes:
             raise TypeError(f"{row.name} is digits")
         stored = bytes.fromhex(value.ljust(2 * row.length, pad))
     else:
-        text = value if isinstance(value, bytes) else value.encode("gbk")
+        text = value if isinstance(value, bytes) else value.encode("gb18030")
         stored = text.ljust(row.length, b"\0")
     if len(stored) != row.length:
         raise ValueError(f"{row.name} has at most {row.length} bytes")

@@ -157,11 +157,10 @@ def test_who_is_listed_is_refused_by_document_and_by_person(by: str) -> None:
     [
         ({"number": LIN.number[:17] + "0"}, "number-check"),
         ({"number": ""}, "document.malformed"),
-        ({"expires": "20401301"}, "document.malformed"),
     ],
-    ids=["check character", "no number", "no day"],
+    ids=["check character", "no number"],
 )
-def test_a_document_that_does_not_say_whose_or_until_when_is_nobodys(
+def test_a_document_that_does_not_say_whose_it_is_is_nobodys(
     fields: dict[str, str], detail: str
 ) -> None:
     assert refused(document_of(LIN, **fields)).detail == detail  # type: ignore[arg-type]
@@ -202,6 +201,27 @@ def test_leaving_never_waits_for_a_document_to_be_legible() -> None:
     def scenario(stand: Stand) -> None:
         assert lay(stand, IdCard(bytes(256)), leaving=True).reason is Reason.ACCEPTED_EXIT
         assert stand.calls[0] == "open exit"
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(
+    ("fields", "doubt"),
+    [
+        ({"name": "林青禾\0王小明"}, "text"),
+        ({"name": "林青禾\n"}, "text"),
+        ({"address": "测试路1号" + "\u202e"}, "text"),
+        ({"expires": "20401301"}, "validity"),
+        ({"issued": "00000000"}, "validity"),
+        ({"expires": "99999999"}, "validity"),
+    ],
+)
+def test_an_odd_text_or_date_of_a_document_turns_nobody_away_and_is_in_the_record(
+    fields: dict[str, str], doubt: str
+) -> None:
+    def scenario(stand: Stand) -> None:
+        assert lay(stand, document_of(LIN, **fields)).reason is Reason.ACCEPTED  # type: ignore[arg-type]
+        assert stand.store.taps()[0].detail == {"doubts": doubt}
 
     play(scenario)
 

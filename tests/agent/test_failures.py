@@ -30,7 +30,6 @@ EXPECTED = {
     "card.mute": "card-mute",
     "card.several": "two-cards",
     "card.blocked": "card-blocked",
-    "card.date": "card-unreadable",
     "card.record": "card-unreadable",
     "card.tlv": "card-unreadable",
     "card.endless": "card-unreadable",

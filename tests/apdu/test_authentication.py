@@ -15,7 +15,12 @@ from apdu.crypto import Algorithm
 from apdu.files import Generation
 from apdu.psam import Psam, PsamLacksAlgorithm, PsamLacksReadKey
 from apdu.quirks import Quirks
-from apdu.status import CardBlocked, ExternalAuthenticationRefused, SecurityStatusNotSatisfied
+from apdu.status import (
+    CardBlocked,
+    ExternalAuthenticationRefused,
+    SecurityStatusNotSatisfied,
+    StatusFault,
+)
 from tests.apdu import flow
 from tests.apdu.flow import CARD_1_0, CARD_2_0, CARD_3_0, FakeAuthenticator, read
 from tests.apdu.scripted import CONTACT_ATR, CONTACTLESS_ATR, Answering, Scripted
@@ -41,6 +46,12 @@ def changed(conversation: Conversation, command: str, answer: str) -> Conversati
     """The conversation up to the first command that begins so, which is answered otherwise."""
     at = next(i for i, (sent, _) in enumerate(conversation) if sent.startswith(command))
     return [*conversation[:at], (conversation[at][0], answer)]
+
+
+def instead(conversation: Conversation, command: str, answer: str) -> Conversation:
+    """The whole conversation, the first command that begins so answered otherwise."""
+    cut = changed(conversation, command, answer)
+    return [*cut, *conversation[len(cut) :]]
 
 
 def test_the_vendors_trace_of_a_3_0_card_is_replayed_byte_for_byte() -> None:
@@ -257,9 +268,98 @@ def test_a_character_may_lie_across_the_border_of_the_name_and_its_extension() -
     assert read(Scripted([*CARD_3_0[:12], *extended])).holder.name == name
 
 
-@pytest.mark.parametrize("sw", ["6A83", "6A82"])
+ABSENT = ["6A83", "6A82", "6A88", "6B00", "6A86"]
+KEPT_BACK = ["6982", "6985", "6981", "6986", "6A81"]
+
+
+@pytest.mark.parametrize("sw", ABSENT + KEPT_BACK)
 def test_a_card_without_name_extension_has_the_name_alone(sw: str) -> None:
-    assert read(Scripted(changed(CARD_3_0, "00B24E", sw))).holder.name == "张三"
+    result = read(Scripted(instead(CARD_3_0, "00B24E", sw)))
+    assert (result.holder.name, result.doubts) == ("张三", ())
+
+
+@pytest.mark.parametrize("sw", ABSENT)
+@pytest.mark.parametrize("record", ["00B205", "00B206", "00B207", "00B208", "00B209", "00B24E"])
+@pytest.mark.parametrize("card", [CARD_1_0, CARD_2_0, CARD_3_0], ids=["1.0", "2.0", "3.0"])
+def test_a_record_that_is_missing_is_like_an_empty_one(
+    card: Conversation, record: str, sw: str
+) -> None:
+    if not any(command.startswith(record) for command, _ in card):
+        return  # a 1.0 card is not asked for a name extension
+    command, answer = next(pair for pair in card if pair[0].startswith(record))
+    empty = f"{command[4:6]}{answer[2:4]}" + "00" * int(answer[2:4], 16) + "9000"
+    if record in ("00B205", "00B206"):
+        empty = empty.replace("00" * 4, "FF" * 4)
+    missing = read(Scripted(instead(card, record, sw)))
+    padded = read(Scripted(instead(card, record, empty)))
+    assert missing.interface_fields() == padded.interface_fields()
+    assert missing.doubts == padded.doubts == ()
+
+
+@pytest.mark.parametrize("sw", KEPT_BACK)
+@pytest.mark.parametrize("record", ["00B207", "00B208"])
+def test_what_lists_go_by_may_be_missing_and_not_kept_back(record: str, sw: str) -> None:
+    with pytest.raises(StatusFault):
+        read(Scripted(instead(CARD_3_0, record, sw)))
+
+
+@pytest.mark.parametrize("sw", ["6F00", "6581", "6400"])
+def test_a_name_that_the_card_cannot_give_is_a_doubt(sw: str) -> None:
+    result = read(Scripted(instead(CARD_3_0, "00B209", sw)))
+    assert (result.holder.name, result.doubts) == ("", (Doubt.NAME,))
+    with pytest.raises(StatusFault):  # a date that might be over is more than a text
+        read(Scripted(instead(CARD_3_0, "00B206", sw)))
+
+
+ZHANG_SAN = "张三".encode("gbk").hex()
+
+
+@pytest.mark.parametrize(
+    ("answer", "name"),
+    [
+        (f"091E{('A' + '买' * 20).encode('gbk')[:30].hex()}9000", "A" + "买" * 14),
+        (f"091E{ZHANG_SAN}0A{'00' * 25}9000", "张三"),
+        (f"091E{ZHANG_SAN}00{'丰'.encode('gbk').hex()}{'00' * 23}9000", "张三"),
+        (f"0904{ZHANG_SAN}FF9000", "张三"),
+        (f"0920{ZHANG_SAN}9000", "张三"),
+        ("0A01319000", ""),
+        (f"0904{'张|'.encode('gbk').hex()}009000", "张｜"),
+    ],
+)
+def test_a_name_that_is_odd_is_shown_as_far_as_it_is_legible(answer: str, name: str) -> None:
+    conversation = instead(instead(CARD_3_0, "00B209", answer), "00B24E", "6A83")
+    result = read(Scripted(conversation))
+    assert result.holder.name == name
+    assert result.doubts == (Doubt.NAME,)
+    assert "|" not in "".join(result.interface_fields())
+
+
+@pytest.mark.parametrize("digits", ["20340229", "00000000", "99999999", "2034FFFF"])
+@pytest.mark.parametrize(
+    ("record", "doubt"), [("00B205", Doubt.ISSUE_DATE), ("00B206", Doubt.EXPIRY_DATE)]
+)
+def test_a_date_that_is_no_day_is_told_as_it_stands_and_doubted(
+    record: str, doubt: Doubt, digits: str
+) -> None:
+    result = read(Scripted(instead(CARD_3_0, record, f"{record[4:]}04{digits}9000")))
+    assert result.doubts == (doubt,)
+    told = {"00B205": result.issue_date, "00B206": result.expiry_date}
+    assert told[record] == digits.rstrip("F")
+
+
+@pytest.mark.parametrize(
+    ("number", "doubts"),
+    [
+        (b"d2143569x", ()),
+        (b"D2143569-X", (Doubt.CARD_NUMBER_CHECK,)),  # longer than its record may be
+        (b"D21435\x80\x81X", (Doubt.CARD_NUMBER_CHECK,)),
+    ],
+)
+def test_a_card_number_is_doubted_and_never_refused(
+    number: bytes, doubts: tuple[Doubt, ...]
+) -> None:
+    answer = f"07{len(number):02X}{number.hex()}9000"
+    assert read(Scripted(instead(CARD_3_0, "00B207", answer))).doubts == doubts
 
 
 def test_doubtful_check_digits_warn_and_never_refuse() -> None:

@@ -17,7 +17,6 @@ from apdu.certificates import CardCertificates, CertificateAbsent
 from apdu.channel import Transport
 from apdu.processors import ChainFault
 from apdu.social_security import SocialSecurityCard
-from apdu.status import SecurityStatusNotSatisfied
 from simulators.cards import Algorithm, Generation, Interface
 from simulators.cards.pki import Defect
 from simulators.ceremony import City
@@ -156,8 +155,12 @@ def answering(special: dict[bytes, bytes]) -> SocialSecurityCard:
 def test_a_file_without_end_is_cut_off() -> None:
     with pytest.raises(ChainFault):
         CardCertificates(answering({b"\0\xb0": bytes(0xF0) + b"\x90\0"})).public_key()
-    with pytest.raises(SecurityStatusNotSatisfied):
-        CardCertificates(answering({b"\0\xb0": b"\x69\x82"})).certificate("signing")
+
+
+@pytest.mark.parametrize("sw", ["6A82", "6A83", "6A88", "6982", "6985", "6B00"])
+def test_a_certificate_that_a_card_lacks_or_keeps_back_is_absent(sw: str) -> None:
+    with pytest.raises(CertificateAbsent):
+        CardCertificates(answering({b"\0\xb0": bytes.fromhex(sw)})).certificate("signing")
 
 
 # -- malformed DER: a fault, never an exception

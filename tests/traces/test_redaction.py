@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apdu import standins
+from apdu import days, standins
 from apdu.files import NAME, NAME_EXTENSION, SSSE, Generation, Record
 from apdu.records import (
     AtrFault,
@@ -16,8 +16,8 @@ from apdu.records import (
     HistoricalBytes,
     IdNumber,
     RecordFault,
-    decode,
-    text,
+    legible,
+    shown_text,
     unpadded,
     value_of,
 )
@@ -105,7 +105,7 @@ def judged(made: Record, raw: bytes, generation: Generation) -> object:
     """All that a flow finds out about a record but its content."""
     try:
         value = value_of(made, raw)
-        told = decode(made, value, generation)
+        told, whole = legible(made, value, generation)
     except RecordFault as fault:
         return dict(fault.facts)
     try:
@@ -114,6 +114,8 @@ def judged(made: Record, raw: bytes, generation: Generation) -> object:
         code = bool(fault.facts["reason"] == "length")
     return (
         len(told) if made.encoding is not made.encoding.AN else bool(told),
+        whole,
+        days.is_odd(told) if made.tag in (0x05, 0x06, 0x0D) else None,
         code,
         (IdNumber.holds(told) if made.tag == 0x08 else CardNumber.holds(told)),
     )
@@ -160,10 +162,8 @@ def test_a_name_keeps_its_characters_number_also_across_its_records(name: str) -
     (_, _), (_, one), (_, two) = redacted(pairs)
 
     def whole(head: bytes, tail: bytes) -> object:
-        try:
-            return len(text(NAME, unpadded(head) + unpadded(tail)))
-        except RecordFault as fault:
-            return fault.facts["reason"]
+        shown, as_written = shown_text(unpadded(head) + unpadded(tail))
+        return len(shown), as_written
 
     assert whole(one[2:-2], two[2:-2]) == whole(first, rest)
     for character in set(name):
