@@ -4,9 +4,10 @@ Only these import `simulators` and `benchmarks` (design.md, Rooms).
 """
 
 import importlib
+import inspect
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Annotated, Any
 
 import msgspec
@@ -19,7 +20,9 @@ BENCHES = ("tap", "footprint", "sm2", "idle", "qr", "facade", "lists", "code", "
 PROOFS = ("tear", "power", "devices", "fuzz", "money")
 SCENES = ("library-gate", "devices", "service-window", "bus", "metro-gate")  # of the demo
 AIRS = (106, 212, 424, 848)  # kbit/s
-ANY = {"allow_extra_args": True, "ignore_unknown_options": True}
+# --help is answered here: each bench and proof has options of its own.
+ANY = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+HELP = ("--help", "-h")
 
 
 class UnknownName(Fault):
@@ -61,13 +64,13 @@ def add_to(app: typer.Typer, context: Context) -> None:
 
     @app.command(help=ui("help-bench", names=", ".join(BENCHES)), context_settings=ANY)
     def bench(
-        call: typer.Context, name: Annotated[str, typer.Argument()], as_json: Json = False
+        call: typer.Context, name: Annotated[str, typer.Argument()] = "", as_json: Json = False
     ) -> None:
         _run(context, "benchmarks", BENCHES, name, call.args, as_json=as_json)
 
     @app.command(help=ui("help-prove"), context_settings=ANY)
     def prove(
-        call: typer.Context, name: Annotated[str, typer.Argument()], as_json: Json = False
+        call: typer.Context, name: Annotated[str, typer.Argument()] = "", as_json: Json = False
     ) -> None:
         _run(context, "simulators.proofs", PROOFS, name, call.args, as_json=as_json)
 
@@ -81,9 +84,17 @@ def _run(
     *,
     as_json: bool,
 ) -> None:
-    """Figures come as one flat JSON line; a proof or bench that does not hold exits with 1."""
+    """Figures come as one flat JSON line; a proof or bench that does not hold exits with 1. With
+    `--help` the options of one, without a name what each of them does."""
+    if name in ("", *HELP):
+        for each in names:
+            _explain(package, each)
+        return
     if name not in names:
         raise UnknownName(found=name, allowed=", ".join(names))
+    if set(HELP) & set(arguments):
+        _explain(package, name)
+        return
     with simulating():
         figures: dict[str, Any] = importlib.import_module(f"{package}.{name}").run(arguments)
     if as_json:
@@ -93,6 +104,14 @@ def _run(
             context.console.print(f"{key}: {value}", markup=False, highlight=False)
     if not figures["holds"]:
         raise typer.Exit(1)
+
+
+def _explain(package: str, name: str) -> None:
+    """The options, and what its figures are."""
+    run = importlib.import_module(f"{package}.{name}").run
+    with suppress(SystemExit):  # argparse's own way to end
+        run(["--help"])
+    sys.stdout.write(f"{inspect.getdoc(run)}\n\n")
 
 
 @contextmanager

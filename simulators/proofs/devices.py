@@ -95,7 +95,7 @@ class Printer:
 
 def run(arguments: Sequence[str] = ()) -> dict[str, Any]:
     """Figures, goals, and the control that must lose devices."""
-    parser = argparse.ArgumentParser(prog="prove devices")
+    parser = argparse.ArgumentParser(prog="onecard prove devices")
     parser.add_argument("--parts", nargs="*", help="only these devices fail")
     parser.add_argument("--faults", nargs="*", help="only these faults")
     parser.add_argument("--watch", action="store_true", help="a line per fault as it goes")

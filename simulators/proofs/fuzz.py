@@ -135,7 +135,7 @@ def _histogram(depth: Counter[int]) -> dict[str, int]:
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="prove fuzz")
+    parser = argparse.ArgumentParser(prog="onecard prove fuzz")
     parser.add_argument("--inputs", type=int, default=INPUTS)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", type=int, help="number of one input, to play it again")

@@ -45,7 +45,7 @@ class Outcome:
 
 def run(arguments: Sequence[str] = ()) -> dict[str, Any]:
     """Figures, goals, and the control that must lose rows."""
-    parser = argparse.ArgumentParser(prog="prove power")
+    parser = argparse.ArgumentParser(prog="onecard prove power")
     parser.add_argument("--cuts", type=int, default=CUTS)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(list(arguments))

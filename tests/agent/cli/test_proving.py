@@ -1,0 +1,34 @@
+"""Commands that simulate say what options each bench and each proof has."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from agent.cli.proving import BENCHES, PROOFS
+
+ONECARD = str(Path(sys.executable).parent / "onecard")
+
+
+def told(*words: str) -> str:
+    done = subprocess.run([ONECARD, *words], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+@pytest.mark.parametrize("asked", [("--help",), ("-h",), ()])
+def test_help_reaches_the_options_of_each_bench_and_proof(asked: tuple[str, ...]) -> None:
+    benches, proofs = told("bench", *asked), told("prove", *asked)
+    assert [name for name in BENCHES if f"usage: onecard bench {name}" not in benches] == []
+    assert [name for name in PROOFS if f"usage: onecard prove {name}" not in proofs] == []
+    assert "--air {106,212,424,848}" in benches
+    assert "--inputs INPUTS" in proofs
+
+
+def test_help_of_one_is_of_that_one() -> None:
+    for words in (("bench", "tap", "--help"), ("bench", "--help", "tap"), ("bench", "tap", "-h")):
+        said = told(*words)
+        assert "--taps TAPS" in said
+    said = told("prove", "power", "--help")
+    assert "--cuts CUTS" in said
+    assert "--inputs" not in said
