@@ -33,6 +33,7 @@ from agent.transit.records import (
     tap_draft,
 )
 from agent.transit.settling import Finding, Paid, settle, verified
+from apdu import days
 from apdu.channel import CardGone, CardMute, Channel, ReaderGone
 from apdu.transit.faults import BalanceTooSmall, DebitRefused
 from apdu.transit.purse import Purse
@@ -339,7 +340,8 @@ def _out_of_date(public: PublicInfo, clock: ClockReading, day: date | None) -> R
     """By the card's own dates, where the clock can be believed. `day`: instead of today."""
     if clock.quality == "unset":
         return None
-    today = f"{day or clock.today:%Y%m%d}"
-    if public.expires < today:
+    today = day or clock.today
+    first, last = days.first_day(public.starts), days.last_day(public.expires)
+    if last is not None and last < today:
         return Reason.CARD_EXPIRED
-    return Reason.CARD_NOT_YET_VALID if public.starts > today else None
+    return Reason.CARD_NOT_YET_VALID if first is not None and first > today else None

@@ -16,7 +16,7 @@ from agent.reasons import Reason
 from agent.transit.fares import Priced
 from agent.transit.intents import Intent
 from apdu.transit.values import Authorisation, Initialised, Management, PublicInfo
-from offline_store.event import INTENT_EPOCH, INTENT_SEQ, Check, Draft, Event, Verdict
+from offline_store.event import DOUBTS, INTENT_EPOCH, INTENT_SEQ, Check, Draft, Event, Verdict
 
 BEGUN = "payment-begun"  # an intent's reason
 RIDE = ("line", "vehicle", "driver", "station")  # what a record says of the ride, if known
@@ -110,6 +110,8 @@ def intent_draft(
         **place.ride,
         **priced.detail,
     }
+    if public.doubts:
+        said[DOUBTS] = ",".join(public.doubts)
     return Draft(
         kind="intent",
         time_ms=clock.time_ms,

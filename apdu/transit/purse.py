@@ -44,7 +44,11 @@ T_UNION: Final = bytes.fromhex("A000000632010105")
 SELECT: Final = Command(0x00, 0xA4, 0x04, 0x00, T_UNION, expected=256)
 LOG_ROWS, TRIP_ROWS = 10, 30
 NO_PROOF: Final = 0x9406
-END_OF_FILE: Final = frozenset({status.RECORD_NOT_FOUND, status.FILE_NOT_FOUND})
+# Cards differ in the word for "no such file or record".
+END_OF_FILE: Final = frozenset(
+    {status.RECORD_NOT_FOUND, status.FILE_NOT_FOUND, status.KEY_NOT_FOUND, 0x6A86, 0x6B00}
+)
+BLANK: Final = b"\0\xff"  # what a file or record holds that was never written
 LARGEST: Final = 0xFFFF_FFFF  # fen
 
 # Answers to 8054 by which a card surely says that it did not pay; any other may come after it did
@@ -82,8 +86,13 @@ class Purse:
         return public
 
     def management(self) -> Management:
-        """File 0017. Raises `PurseMalformed`."""
-        values = self._decode(national().management, self._binary(national().management))
+        """File 0017, by which the card is priced. Raises `PurseMalformed`, also for a card that
+        has none, or an empty one."""
+        layout = national().management
+        command = _read_binary(layout)
+        answer = self._card.send(command)
+        raw = b"" if answer.sw in END_OF_FILE else self._data(command, answer)
+        values = self._decode(layout, raw if raw.strip(BLANK) else b"")
         return Management(
             country=_digits(values, "country"),
             province=_digits(values, "province"),
@@ -126,8 +135,9 @@ class Purse:
         return begun
 
     def read_record(self, layout: Layout) -> bytes:
-        """The record of a city's table (001A), undecoded. Raises `PurseMalformed`."""
-        return self._record(layout, layout.number)
+        """The record of a city's table (001A), undecoded; one that was never written is zeros."""
+        raw = self._record(layout, layout.number)
+        return raw if raw.strip(BLANK) else bytes(len(raw))
 
     def update_record(self, layout: Layout, record: bytes) -> None:
         """80DC in a composite purchase: the card keeps it until 8054 and writes it then, or not at
@@ -162,7 +172,8 @@ class Purse:
         return Proof(mac2=data[:MAC], tac=data[MAC:])
 
     def log(self, number: int) -> LogEntry | None:
-        """Row `number` of 0018, 1 the newest; None: there are fewer. Raises `PurseMalformed`."""
+        """Row `number` of 0018, 1 the newest; None: there are fewer, or it was never written.
+        Raises `PurseMalformed`."""
         values = self._row(national().log, number)
         if values is None:
             return None
@@ -187,7 +198,7 @@ class Purse:
         return None
 
     def trip(self, number: int) -> dict[str, Value] | None:
-        """Row `number` of 001E, 1 the newest, as in `layouts/national.toml`; None: there are fewer.
+        """Row `number` of 001E, 1 the newest, as in `layouts/national.toml`; None as of `log`.
         Raises `PurseMalformed`."""
         return self._row(national().trip, number)
 
@@ -228,7 +239,7 @@ class Purse:
         return int.from_bytes(data) & 0x7FFF_FFFF  # 31 bits
 
     def _binary(self, layout: Layout) -> bytes:
-        return self._do(Command(0x00, 0xB0, 0x80 | layout.sfi, 0x00, expected=layout.size))
+        return self._do(_read_binary(layout))
 
     def _record(self, layout: Layout, number: int) -> bytes:
         return self._do(_read(layout, number))
@@ -238,7 +249,9 @@ class Purse:
         answer = self._card.send(command)
         if answer.sw in END_OF_FILE:
             return None
-        return self._decode(layout, self._data(command, answer))
+        raw = self._data(command, answer)
+        never_written = len(raw) in (0, layout.size) and not raw.strip(BLANK)
+        return None if never_written else self._decode(layout, raw)
 
     def _decode(self, layout: Layout, raw: bytes) -> dict[str, Value]:
         try:
@@ -253,6 +266,10 @@ class Purse:
         if not answer.ok:
             raise refusal(command, answer.sw)
         return answer.data
+
+
+def _read_binary(layout: Layout) -> Command:
+    return Command(0x00, 0xB0, 0x80 | layout.sfi, 0x00, expected=layout.size)
 
 
 def _read(layout: Layout, number: int) -> Command:

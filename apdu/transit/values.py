@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from typing import Final
 
+from apdu import days
+
 AMOUNT: Final = 4  # bytes of an amount, big-endian
 MAC: Final = 4  # bytes of MAC1, MAC2 and TAC
 TERMINAL: Final = 6  # bytes of a terminal number
@@ -38,7 +40,8 @@ class State(IntEnum):
 
 @dataclass(frozen=True)
 class PublicInfo:
-    """File 0015. `serial`: the 8 bytes by which keys are diversified. Dates are YYYYMMDD."""
+    """File 0015. `serial`: the 8 bytes by which keys are diversified. Dates are YYYYMMDD as they
+    are written, not always days (`apdu.days`)."""
 
     issuer: bytes
     application_type: int  # 02: purse
@@ -48,6 +51,12 @@ class PublicInfo:
     starts: str
     expires: str
     raw: bytes = field(repr=False)  # the 30 bytes
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What is odd about the dates, by the codes of `apdu.authentication.Doubt`."""
+        dates = {"issue-date": self.starts, "expiry-date": self.expires}
+        return tuple(code for code, written in dates.items() if days.is_odd(written.strip("F")))
 
 
 @dataclass(frozen=True)

@@ -186,6 +186,34 @@ def test_a_card_that_leaves_before_the_intent_leaves_nothing(
     assert passenger.inside.money == 10_000 - FARE
 
 
+@pytest.mark.parametrize(
+    ("dates", "reason"),
+    [
+        ({"expires": "20340229"}, Reason.PAID),
+        ({"expires": "00000000"}, Reason.PAID),
+        ({"expires": "99999999"}, Reason.PAID),
+        ({"expires": "FFFFFFFF"}, Reason.PAID),
+        ({"starts": "00000000"}, Reason.PAID),
+        ({"starts": "FFFFFFFF"}, Reason.PAID),
+        ({"expires": "20250231"}, Reason.CARD_EXPIRED),
+        ({"starts": "20991301"}, Reason.CARD_NOT_YET_VALID),
+    ],
+)
+def test_dates_of_a_purse_are_compared_as_digits_and_no_end_is_none(
+    bus_stand: BusStand, dates: dict[str, str], reason: Reason
+) -> None:
+    def scenario(bus: Bus) -> None:
+        assert bus.reason(passenger) is reason
+        if reason is Reason.PAID:
+            written = {*dates.values()} - {"FFFFFFFF"}
+            doubts = {event.detail.get("doubts") for event in bus.events()}
+            name = "issue-date" if "starts" in dates else "expiry-date"
+            assert doubts == ({name} if written else {None})
+
+    passenger = bus_stand.passenger(**dates)  # type: ignore[arg-type]
+    bus_stand.drive(scenario)
+
+
 def test_a_bus_that_booted_in_1970_charges_and_flags_its_records(bus_stand: BusStand) -> None:
     def scenario(bus: Bus) -> None:
         bus.world.jump_clock(60 - bus.world.now())

@@ -1,6 +1,7 @@
 """Each thing that can be wrong with a purse or a PSAM has a fault of its own, and pays nothing."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -207,6 +208,35 @@ MALFORMED: list[tuple[str, Callable[[Purse], object]]] = [
 def test_what_has_another_form_is_named(answer: str, ask: Callable[[Purse], object]) -> None:
     with pytest.raises(PurseMalformed):
         ask(Purse(Answering(lambda command: bytes.fromhex(answer))))
+
+
+MISSING = ["6A83", "6A82", "6A88", "6A86", "6B00"]
+
+
+@pytest.mark.parametrize("answer", [*MISSING, "00" * 60 + "9000", "FF" * 60 + "9000"])
+def test_a_card_without_the_file_that_prices_it_is_malformed_as_one_with_an_empty_one(
+    answer: str,
+) -> None:
+    with pytest.raises(PurseMalformed) as caught:
+        Purse(Answering(lambda command: bytes.fromhex(answer))).management()
+    assert caught.value.facts == {"what": "0017", "length": 0}
+
+
+@pytest.mark.parametrize("size", [23, 48])
+def test_a_row_that_is_missing_is_none_as_one_that_was_never_written(size: int) -> None:
+    for answer in [*MISSING, "9000", "00" * size + "9000", "FF" * size + "9000"]:
+        purse = Purse(Answering(partial(_always, bytes.fromhex(answer))))
+        assert (purse.log(1) if size == 23 else purse.trip(1)) is None
+
+
+def _always(answer: bytes, command: bytes) -> bytes:
+    return answer
+
+
+def test_a_record_of_the_city_that_was_never_written_is_zeros() -> None:
+    layout = national().trip
+    blank = b"\xff" * layout.size + b"\x90\0"
+    assert Purse(Answering(lambda command: blank)).read_record(layout) == bytes(layout.size)
 
 
 def test_other_refusals_carry_their_status_word() -> None:
