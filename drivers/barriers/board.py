@@ -16,8 +16,9 @@ from drivers.contract import (
     Forced,
     Sensed,
 )
+from drivers.io.echo import NOBODYS
 from drivers.io.keeper import Connection, Kept
-from drivers.io.line import Line, LineOptions, open_line
+from drivers.io.line import Line, LineEchoes, LineOptions, open_line
 from drivers.io.wait import Interrupted
 from world import Queue, World
 
@@ -174,6 +175,16 @@ class Port:
         self._ending = False
         self.attached = line.attached
 
+    @property
+    def echoes(self) -> bool:
+        """See `Line.echoes`."""
+        return self._line.echoes
+
+    def silent(self, device: str) -> DeviceFault:
+        """What it means that the board did not answer."""
+        kind = LineEchoes if self.echoes else DeviceSilent
+        return kind(device=device, port=self.attached)
+
     def listen(self, timeout: float | None) -> bytes:
         """What the board says by itself; see `Line.read`. Raises `Interrupted`, `DeviceLost`."""
         if self._ending:
@@ -184,9 +195,13 @@ class Port:
         """What the board answers; see `Line.read`. Raises `DeviceLost`."""
         return self._line.read(timeout)
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes, *, marks: bool = False) -> None:
         """See `Line.write`. Raises `DeviceSilent`, `DeviceLost`."""
-        self._line.write(data)
+        self._line.write(data, marks=marks)
+
+    def find_echo(self, data: bytes = NOBODYS) -> None:
+        """See `Line.find_echo`. Raises `DeviceSilent`, `DeviceLost`."""
+        self._line.find_echo(data)
 
     def discard(self) -> None:
         """See `Line.discard`. Raises `DeviceLost`."""

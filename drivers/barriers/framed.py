@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from drivers.barriers.board import BoardBarrier, Meaning, Order, Port, open_port
 from drivers.barriers.frames import Begins, Frames
-from drivers.contract import DeviceProtocol, DeviceSilent, Direction
+from drivers.contract import DeviceProtocol, Direction
 from drivers.io.line import LineOptions
 from drivers.options import DriverOptions
 from world import World
@@ -43,6 +43,8 @@ class Reports(DriverOptions, frozen=True, kw_only=True):
 
 class FramedBarrier(BoardBarrier[Port]):
     """A driver gives the frames' form, the opening frames, and what an answer is."""
+
+    RESTARTS = True
 
     def __init__(
         self,
@@ -76,18 +78,15 @@ class FramedBarrier(BoardBarrier[Port]):
     def _is_answer(self, frame: bytes, request: bytes) -> bool:
         """Whether the frame says that the request was taken."""
 
-    def _greet(self, board: Port) -> None:
-        """Find out that it is the board. Raises `DeviceFault`."""
-
     def _open(self) -> Port:
-        board = open_port(self._world, self._line_options, device=self.name)
-        try:
-            self._frames = Frames(self._begins)
-            self._greet(board)
-        except BaseException:
-            board.close()
-            raise
-        return board
+        return open_port(self._world, self._line_options, device=self.name)
+
+    def _greet(self, connection: Port) -> None:
+        """The answer of such a board may be equal to its order, so an echoing line has to be known
+        before the first one; what it says while it starts is forgotten."""
+        connection.find_echo()
+        connection.discard()
+        self._frames = Frames(self._begins)
 
     def _let_through(self, board: Port, order: Order) -> None:
         """Sent once: a board that took the first of two would let two people through."""
@@ -114,7 +113,7 @@ class FramedBarrier(BoardBarrier[Port]):
                 return
         if self._frames.skipped > skipped or self._frames.unfinished:
             raise DeviceProtocol(device=self.name, port=board.attached, problem="answer")
-        raise DeviceSilent(device=self.name, port=board.attached)
+        raise board.silent(self.name)
 
     def _listen(self, board: Port, timeout: float | None) -> None:
         for frame in self._cut(board.listen(self._patience(timeout))):

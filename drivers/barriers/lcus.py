@@ -1,7 +1,8 @@
 """LCUS relays on a USB serial port: four bytes switch, nothing is answered and nothing sensed.
 
-Driver `lcus-relay`. Whether a board is there can only be told by its port. As nothing is answered,
-an off that got lost would leave a gate open: so it is said again, for as long as nobody goes in.
+Driver `lcus-relay`. Whether a board is there can only be told by its port, and a port that gives
+back what it is sent is not such a board's. As nothing is answered, an off that got lost would leave
+a gate open: so it is said again, for as long as nobody goes in.
 """
 
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from msgspec import Meta
 from drivers.barriers.board import Port, open_port
 from drivers.barriers.relay import PulseMs, RelayBarrier
 from drivers.contract import Direction, Options
-from drivers.io.line import LineOptions
+from drivers.io.line import LineEchoes, LineOptions
 from drivers.options import typed
 from world import World
 
@@ -35,6 +36,8 @@ class LcusOptions(LineOptions, frozen=True, kw_only=True):
 class LcusRelay(RelayBarrier[Port]):
     """See `drivers.contract.Barrier`."""
 
+    RESTARTS = True
+
     def __init__(self, world: World, name: str, options: Options) -> None:
         chosen = typed(options, LcusOptions, device=name)
         relays: Mapping[Direction, int] = {
@@ -51,17 +54,23 @@ class LcusRelay(RelayBarrier[Port]):
         return False
 
     def _open(self) -> Port:
-        board = open_port(self._world, self._options, device=self.name)
-        try:
-            self._all_off(board)
-        except BaseException:
-            board.close()
-            raise
-        return board
+        return open_port(self._world, self._options, device=self.name)
+
+    def _greet(self, connection: Port) -> None:
+        self._all_off(connection)
+        connection.find_echo(command(self._relays["entry"], False))
+        self._refuse_echo(connection)
 
     def _listen(self, board: Port, timeout: float | None) -> None:
         if board.listen(timeout):
             self._count("unexpected")
+        self._refuse_echo(board)
+
+    def _refuse_echo(self, board: Port) -> None:
+        """The board and its port are one piece, and the board says nothing. Raises
+        `LineEchoes`."""
+        if board.echoes:
+            raise LineEchoes(device=self.name, port=board.attached)
 
     def _next_due(self) -> float | None:
         return min(super()._next_due() or inf, self._said_off + AGAIN)
@@ -72,10 +81,10 @@ class LcusRelay(RelayBarrier[Port]):
         if now >= self._said_off + AGAIN:
             self._said_off = now
             for relay in set(self._relays.values()) - self._pulses.keys():
-                board.write(command(relay, False))
+                board.write(command(relay, False), marks=True)
 
     def _switch(self, board: Port, relay: int, on: bool, deadline: float) -> None:
-        board.write(command(relay, on))
+        board.write(command(relay, on), marks=True)
 
 
 def command(relay: int, on: bool) -> bytes:

@@ -1,7 +1,8 @@
 """Relay boards that speak Modbus: relays are coils, the gate's sensors are discrete inputs.
 
-Driver `modbus-relay`. Such a board speaks only when asked, so its inputs have to be polled: often
-while somebody may go through, seldom at rest.
+Driver `modbus-relay`. The reply to an order is the order itself, which an echoing line says too: so
+each is believed only when the relay has been read back. Such a board speaks only when asked, so its
+inputs have to be polled: often while somebody may go through, seldom at rest.
 """
 
 from collections.abc import Mapping
@@ -30,6 +31,7 @@ from drivers.options import OptionsFault, typed
 from world import World
 
 REPLY_WITHIN: Final = 0.15  # seconds; at 9600 baud a question and its reply take 0.02 to 0.05
+ORDERS: Final = 2  # to one relay: noise may have eaten the first while its echo came back
 LOST_POLLS: Final = 3  # in a row, until the board counts as silent
 
 
@@ -38,9 +40,9 @@ class ModbusRelayOptions(LineOptions, frozen=True, kw_only=True):
     `exit`, `counter`, `forced`: the inputs, counted from 0, that tell it when they come on.
     `framing` "tcp" is Modbus TCP, with a port `socket://host:502`. With `timed` "waveshare" the
     board ends the pulse by itself, even when the agent or the line dies meanwhile. `probe` is what
-    is asked when the board is found, to know it from a line that only echoes: not every board has
-    inputs. They are polled every `poll_ms` for `watch_s` seconds after an opening, else every
-    `rest_ms`.
+    is asked when the board is found: not every board has inputs. With "none" its relays are not
+    read back either, for a board that knows nothing but orders. Inputs are polled every `poll_ms`
+    for `watch_s` seconds after an opening, else every `rest_ms`.
     """
 
     unit: Annotated[int, Meta(ge=1, le=247)] = 1
@@ -61,6 +63,8 @@ class ModbusRelayOptions(LineOptions, frozen=True, kw_only=True):
 
 class ModbusRelay(RelayBarrier[Port]):
     """See `drivers.contract.Barrier`."""
+
+    RESTARTS = True
 
     def __init__(self, world: World, name: str, options: Options) -> None:
         chosen = typed(options, ModbusRelayOptions, device=name)
@@ -85,25 +89,21 @@ class ModbusRelay(RelayBarrier[Port]):
         return bool(self._sensors)
 
     def _open(self) -> Port:
-        board = open_port(self._world, self._options, device=self.name)
-        try:
-            self._framing = Mbap() if self._options.framing == "tcp" else Rtu()
-            self._all_off(board)
-            self._probe(board)
-        except BaseException:
-            board.close()
-            raise
-        return board
+        self._framing = Mbap() if self._options.framing == "tcp" else Rtu()
+        return open_port(self._world, self._options, device=self.name)
+
+    def _greet(self, connection: Port) -> None:
+        if self._options.probe == "none":
+            connection.find_echo()
+        self._all_off(connection)
+        self._probe(connection)
 
     def _probe(self, board: Port) -> None:
-        """Hear something from the board that no echoing line could say; how its inputs are now is
-        what later polls are compared with."""
-        count, deadline = self._options.inputs, self._world.monotonic() + 2 * REPLY_WITHIN
+        """How its inputs are now is what later polls are compared with."""
         self._seen, self._lost_polls = None, 0
         if self._sensors or self._options.probe == "inputs":
-            self._compare(self._ask(board, read_inputs(count), deadline))
-        elif self._options.probe == "coils":
-            self._ask(board, read_coils(count), deadline)
+            deadline = self._world.monotonic() + 2 * REPLY_WITHIN
+            self._compare(self._ask(board, read_inputs(self._options.inputs), deadline))
 
     def _let_through(self, board: Port, order: Order) -> None:
         self._watch_until = self._world.monotonic() + self._options.watch_s
@@ -115,10 +115,31 @@ class ModbusRelay(RelayBarrier[Port]):
         if self._options.timed == "none":
             super()._begin_pulse(board, relay, deadline)
         else:
-            self._ask(board, write_timed_coil(relay, round(self._pulse * 10)), deadline)
+            timed = write_timed_coil(relay, round(self._pulse * 10))
+            self._order(board, timed, relay, True, deadline)
 
     def _switch(self, board: Port, relay: int, on: bool, deadline: float) -> None:
-        self._ask(board, write_coil(relay, on), deadline)
+        self._order(board, write_coil(relay, on), relay, on, deadline)
+
+    def _order(self, board: Port, order: Question, relay: int, on: bool, deadline: float) -> None:
+        """Give the order, and see that the relay is as it says; once more where it is not."""
+        for _ in range(ORDERS):
+            began = self._world.monotonic()
+            self._ask(board, order, deadline)
+            if self._options.probe == "none" or self._is(board, relay, on, deadline):
+                return
+            over = self._world.monotonic() - began >= self._pulse
+            if self._options.timed != "none" and on and over:
+                return  # and off again by the board's own timer
+        raise DeviceProtocol(device=self.name, port=board.attached, problem="relay")
+
+    def _is(self, board: Port, relay: int, on: bool, deadline: float) -> bool:
+        """Whether the board says so. One that refuses the question cannot tell, but is there."""
+        # Whole bytes from the first one on: what every board's manual has, and some know only.
+        count = 8 * (relay // 8 + 1)
+        question = read_coils(count)
+        reply = self._reply(board, question, deadline)
+        return question.refused(reply) or bits_of(reply, count)[relay] == on
 
     def _listen(self, board: Port, timeout: float | None) -> None:
         if board.listen(timeout):  # nobody asked
@@ -166,28 +187,32 @@ class ModbusRelay(RelayBarrier[Port]):
                 self._sensed(sensor.tells)
 
     def _ask(self, board: Port, question: Question, deadline: float) -> bytes:
-        """The reply's PDU; asked again until the deadline, which does no harm to a coil.
+        """The reply's PDU. Raises `DeviceProtocol` for a refusal, and as `_reply`."""
+        reply = self._reply(board, question, deadline)
+        if question.refused(reply):
+            problem = f"exception {reply[1]}"
+            raise DeviceProtocol(device=self.name, port=board.attached, problem=problem)
+        return reply
 
-        Raises `DeviceSilent`, `DeviceProtocol`, `DeviceLost`.
-        """
+    def _reply(self, board: Port, question: Question, deadline: float) -> bytes:
+        """The PDU of the reply or refusal; asked again until the deadline, which does no harm to a
+        coil. Raises `DeviceSilent`, `DeviceProtocol`, `DeviceLost`."""
         garbled = False
         while self._world.monotonic() < deadline:
             reply, heard = self._ask_once(board, question, deadline)
-            if question.refused(reply):
-                problem = f"exception {reply[1]}"
-                raise DeviceProtocol(device=self.name, port=board.attached, problem=problem)
             if reply:
                 return reply
             self._count("garbled" if heard else "silent")
             garbled = garbled or heard
         if garbled:
             raise DeviceProtocol(device=self.name, port=board.attached, problem="reply")
-        raise DeviceSilent(device=self.name, port=board.attached)
+        raise board.silent(self.name)
 
     def _ask_once(self, board: Port, question: Question, deadline: float) -> tuple[bytes, bool]:
         """The reply, empty when none came in its time; and whether anything came."""
         board.discard()
-        board.write(self._framing.wrap(self._options.unit, question.pdu))
+        request = self._framing.wrap(self._options.unit, question.pdu)
+        board.write(request, marks=not question.echoed)
         until = min(deadline, self._world.monotonic() + REPLY_WITHIN)
         heard = b""
         while (left := until - self._world.monotonic()) > 0:

@@ -57,9 +57,10 @@ class SwingGate(FramedBarrier):
         )
         self._handshake = chosen.handshake
 
-    def _greet(self, board: Port) -> None:
+    def _greet(self, connection: Port) -> None:
+        super()._greet(connection)
         if self._handshake:
-            self._ask(board, frame(HANDSHAKE), self._world.monotonic() + GREET_WITHIN)
+            self._ask(connection, frame(HANDSHAKE), self._world.monotonic() + GREET_WITHIN)
 
     def _body(self, frame: bytes) -> bytes:
         return frame[1:2] + frame[3:-1]

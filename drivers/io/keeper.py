@@ -1,7 +1,8 @@
-"""Keeps a device: open it, serve it, and when it goes away open it again, by itself, for ever.
+"""Keeps a device: open it, greet it, serve it, and when it goes away open it again, for ever.
 
-A driver inherits `Kept` and says how to open a connection and what to do on the device's own
-thread while it is open. State, back-off, counters and the log's "lost" and "back" are here.
+A driver inherits `Kept` and says how to open a connection, how to find out that the device answers,
+and what to do on the device's own thread while it is open. State, patience, back-off, counters and
+the log's "lost" and "back" are here.
 """
 
 import logging
@@ -9,17 +10,25 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final, Generic, Protocol, TypeVar
+from typing import ClassVar, Final, Generic, Protocol, TypeVar
 
 from drivers.contract import DeviceFault, DeviceReleased, DeviceState, DeviceStatus
 from drivers.io.wait import Interrupted
 from world import Task, World
+
+# Of a device that may not have started yet.
+DEAF: Final = frozenset({DeviceState.NO_ANSWER, DeviceState.PROTOCOL_ERROR})
 
 LOG = logging.getLogger("onecard.devices")
 
 FIRST_RETRY: Final = 0.25  # seconds; what was lost by a loose plug is back soon
 LAST_RETRY: Final = 5.0  # seconds; `look` does not wait for it
 STEADY: Final = 5.0  # seconds open until a device counts as well and its back-off starts anew
+# A board that restarts when its port is opened (DTR resets it) is deaf, or says its boot text, for
+# some seconds. Closed and opened again it would restart again, so it is asked again instead.
+STARTS_WITHIN: Final = 6.0  # seconds from the opening; twice as long after each one in vain …
+STARTS_AT_MOST: Final = 30.0  # … up to this
+ASK_AGAIN: Final = 0.25  # seconds
 STOP_WITHIN: Final = 2.0  # seconds
 
 
@@ -44,11 +53,17 @@ C = TypeVar("C", bound=Connection)
 class Kept(ABC, Generic[C]):
     """A device with a thread of its own; see `drivers.contract.Device`."""
 
+    # Opening its port may restart it: a device that falls silent soon after is not opened anew.
+    RESTARTS: ClassVar[bool] = False
+
     def __init__(self, world: World, name: str) -> None:
         self._world = world
         self._name = name
         self._guard = world.lock()  # over what follows
         self._connection: C | None = None
+        self._greeting: C | None = None  # open, and has not answered yet
+        self._starts_within = STARTS_WITHIN
+        self._served_since: float | None = None  # World.monotonic() of the last connection
         self._fault: DeviceFault | None = None
         self._attached = ""
         self._lost = 0
@@ -66,7 +81,11 @@ class Kept(ABC, Generic[C]):
 
     @abstractmethod
     def _open(self) -> C:
-        """Open the device, shake hands where it can. Raises `DeviceFault`; runs on its thread."""
+        """Open the device. Raises `DeviceFault`; runs on its thread."""
+
+    def _greet(self, connection: C) -> None:
+        """Find out that the device answers: one try, as often as it takes until it does. Raises
+        `DeviceFault`; runs on its thread. A device that answers nothing is not greeted."""
 
     @abstractmethod
     def _serve(self, connection: C) -> None:
@@ -156,12 +175,10 @@ class Kept(ABC, Generic[C]):
         delay = FIRST_RETRY
         while not self._over():
             self._wanted.clear()
-            opened = self._world.monotonic()
             self._run_once()
             if self._over():
                 break
-            steady = self._world.monotonic() - opened >= STEADY
-            delay = FIRST_RETRY if steady else delay
+            delay = FIRST_RETRY if self._was_steady() else delay
             if not self._wanted.wait(None if self._is_released() else delay):
                 delay = min(delay * 2, LAST_RETRY)
 
@@ -177,9 +194,10 @@ class Kept(ABC, Generic[C]):
         try:
             connection = self._open()
             try:
-                if self._here(connection):
-                    self._serve(connection)
+                self._keep_open(connection)
             finally:
+                with self._guard:
+                    self._greeting = None
                 connection.close()
         except Interrupted:
             pass
@@ -192,11 +210,66 @@ class Kept(ABC, Generic[C]):
                     self._fault = DeviceReleased(device=self._name)
             self._closed.set()
 
+    def _keep_open(self, connection: C) -> None:
+        """Greet and serve; what falls silent while it may be starting is greeted again. Raises the
+        `DeviceFault` that ends the connection, `Interrupted`."""
+        started_by = self._world.monotonic() + self._starts_within
+        while self._answers(connection, started_by) and self._here(connection):
+            try:
+                self._serve(connection)
+            except DeviceFault as fault:
+                late = self._world.monotonic() >= started_by
+                if late or fault.state not in DEAF or not self.RESTARTS:
+                    raise
+                self._away(fault)
+                self._pause()
+            else:
+                return
+
+    def _answers(self, connection: C, started_by: float) -> bool:
+        """Greet the device until it answers. False when nobody wants it any more. Raises the
+        `DeviceFault` for which it does not."""
+        with self._guard:
+            self._greeting = connection
+        while not self._is_unwanted():
+            try:
+                self._greet(connection)
+            except DeviceFault as fault:
+                if fault.state not in DEAF:
+                    raise
+                if self._world.monotonic() >= started_by:
+                    self._starts_within = min(2 * self._starts_within, STARTS_AT_MOST)
+                    raise
+                self._note_deaf(fault)
+                self._pause()
+            else:
+                self._starts_within = STARTS_WITHIN
+                return True
+        return False
+
+    def _note_deaf(self, fault: DeviceFault) -> None:
+        """It does not answer yet: its status says so, the log waits."""
+        with self._guard:
+            if not self._released:
+                self._fault = _anew(fault)
+
+    def _pause(self) -> None:
+        """Until it is to be asked again, or somebody wants the thread."""
+        self._wanted.wait(ASK_AGAIN)
+        self._wanted.clear()
+
+    def _was_steady(self) -> bool:
+        """Whether the last connection was a good one."""
+        since, self._served_since = self._served_since, None
+        return since is not None and self._world.monotonic() - since >= STEADY
+
     def _here(self, connection: C) -> bool:
         """The device is open. False when nobody wants it any more."""
         with self._guard:
             if self._stopping or self._released:
                 return False
+            self._greeting = None
+            self._served_since = self._world.monotonic()
             self._connection = connection
             self._attached = connection.attached
             self._fault = None
@@ -236,12 +309,17 @@ class Kept(ABC, Generic[C]):
         """Wake the thread wherever it waits."""
         self._wanted.set()
         with self._guard:
-            if self._connection is not None:
-                self._connection.interrupt()
+            open_now = self._connection or self._greeting
+            if open_now is not None:
+                open_now.interrupt()
 
     def _over(self) -> bool:
         with self._guard:
             return self._stopping
+
+    def _is_unwanted(self) -> bool:
+        with self._guard:
+            return self._stopping or self._released
 
     def _is_released(self) -> bool:
         with self._guard:

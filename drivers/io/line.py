@@ -24,6 +24,7 @@ from drivers.contract import (
     DeviceSilent,
     DeviceUnreachable,
 )
+from drivers.io.echo import NOBODYS, Echo
 from drivers.io.holders import holders_of
 from drivers.io.ports import find_port, is_address
 from drivers.io.wait import Nudge, Waker, ready
@@ -31,6 +32,7 @@ from drivers.options import DriverOptions, Place
 from world import World
 
 WRITE_WITHIN: Final = 0.5  # seconds; a port that takes no bytes for so long is stuck
+ECHO_WITHIN: Final = 0.1  # seconds; one that comes later still is known for one
 CHUNK: Final = 4096
 MOST_STALE: Final = 64  # chunks that `discard` throws away of a socket; who sends more is babbling
 GONE: Final = frozenset({errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO})
@@ -53,6 +55,12 @@ class NoLine(DeviceProtocol):
     code = "device.no-line"
 
 
+class LineEchoes(DeviceProtocol):
+    """The line gives back what is sent, and nothing else answers. Facts: `device`, `port`."""
+
+    code = "device.echo"
+
+
 class LineOptions(DriverOptions, frozen=True, kw_only=True):
     """Options of every serial driver. `port`: see `drivers.io.ports.find_port`."""
 
@@ -70,7 +78,8 @@ class LineOptions(DriverOptions, frozen=True, kw_only=True):
 
 
 class Line:
-    """An open line; see `open_line`."""
+    """An open line; see `open_line`. What the line itself gives back of what was sent is never
+    read (`drivers.io.echo`), once it is known to echo."""
 
     def __init__(self, world: World, port: serial.Serial, device: str, attached: str) -> None:
         self._port = port
@@ -79,19 +88,45 @@ class Line:
         self._device = device
         self._waker = Waker()
         self._nudge = Nudge()
+        self._echo = Echo(world)
+        self._now = world.monotonic
         self.attached = attached
+
+    @property
+    def echoes(self) -> bool:
+        """The line has given back what was sent."""
+        return self._echo.found
 
     def read(self, timeout: float | None = None, size: int = CHUNK) -> bytes:
         """What is there, at most `size` bytes; waits up to `timeout` seconds (None: for ever) for
-        the first, and gives empty bytes after that or when nudged.
+        the first, and gives empty bytes after that, when nudged, or when the line has been found
+        to echo.
 
         Raises `drivers.io.wait.Interrupted`, `DeviceLost`.
         """
+        deadline = None if timeout is None else self._now() + timeout
+        known = self.echoes
+        while True:
+            data, nudged = self._read_once(self._patience(deadline), size)
+            said = self._echo.without(data)
+            if said or not data or nudged or self.echoes != known:
+                return said
+
+    def _patience(self, deadline: float | None) -> float | None:
+        """Until then, or until what is held back turns out to be the device's."""
+        left = None if deadline is None else max(0.0, deadline - self._now())
+        waits = [wait for wait in (left, self._echo.patience) if wait is not None]
+        return min(waits, default=None)
+
+    def _read_once(self, timeout: float | None, size: int) -> tuple[bytes, bool]:
+        """What is there, our own bytes among it, and whether somebody nudged."""
         try:
-            if not self._readable(timeout):
-                return b""
-            with self._taking:
-                return bytes(self._port.read(size)) if self._readable(0) else b""
+            readable, nudged = self._ready(timeout)
+            if not readable:
+                return b"", nudged
+            with self._taking:  # another thread may have discarded what was there
+                readable, again = self._ready(0)
+                return bytes(self._port.read(size)) if readable else b"", nudged or again
         except (OSError, serial.SerialException, DeviceFault) as error:
             raise self._lost() from error
 
@@ -99,10 +134,10 @@ class Line:
         """Like `read`, into the caller's own buffer, of which this process keeps no other copy:
         for what has to be wiped. How many bytes came."""
         try:
-            if not self._readable(timeout):
+            if not self._ready(timeout)[0]:
                 return 0
             with self._taking:
-                if not self._readable(0):  # another thread has discarded what was there
+                if not self._ready(0)[0]:  # another thread has discarded what was there
                     return 0
                 count = os.readv(self._port.fileno(), [buffer])
         except (OSError, DeviceFault) as error:
@@ -111,8 +146,10 @@ class Line:
             raise self._lost()
         return count
 
-    def write(self, data: bytes) -> None:
-        """Send all of it. Raises `DeviceSilent` when the port takes nothing, `DeviceLost`."""
+    def write(self, data: bytes, *, marks: bool = False) -> None:
+        """Send all of it. `marks`: nothing that the device says is equal to it, so a line that
+        gives it back echoes. Raises `DeviceSilent` when the port takes nothing, `DeviceLost`."""
+        self._echo.sent(data, marks=marks)
         try:
             with self._sending:
                 self._port.write(data)
@@ -121,8 +158,20 @@ class Line:
         except (OSError, serial.SerialException) as error:
             raise self._lost() from error
 
+    def find_echo(self, data: bytes = NOBODYS) -> None:
+        """Find out whether the line echoes: by bytes that no device here answers with the same.
+        What else comes meanwhile is forgotten. Raises `Interrupted`, `DeviceSilent`,
+        `DeviceLost`."""
+        self.write(data, marks=True)
+        deadline = self._now() + ECHO_WITHIN
+        while not self.echoes and (left := deadline - self._now()) > 0:
+            self.read(left)
+
     def discard(self) -> None:
         """Forget what came and was not read. Raises `DeviceLost`."""
+        if self.echoes:  # what is to come of our own is known by what has come
+            self._forget_heard()
+            return
         try:
             with self._sending, self._taking:
                 self._forget()
@@ -135,6 +184,13 @@ class Line:
             return
         for _ in range(MOST_STALE):  # pyserial would go on for as long as something comes
             if not self._port.read(CHUNK):
+                return
+
+    def _forget_heard(self) -> None:
+        for _ in range(MOST_STALE):
+            data, _ = self._read_once(0.0, CHUNK)
+            self._echo.without(data)
+            if not data:
                 return
 
     def idle(self) -> None:
@@ -153,12 +209,13 @@ class Line:
         with self._sending:
             self._port.close()
 
-    def _readable(self, timeout: float | None) -> bool:
+    def _ready(self, timeout: float | None) -> tuple[bool, bool]:
+        """Whether there is something to read, and whether somebody nudged."""
         port, nudge = self._port.fileno(), self._nudge.fileno()
         found = ready((port, nudge), self._waker, timeout)
         if nudge in found:
             self._nudge.take()
-        return port in found
+        return port in found, nudge in found
 
     def _lost(self) -> DeviceLost:
         return DeviceLost(device=self._device, port=self.attached)

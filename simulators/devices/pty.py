@@ -5,6 +5,7 @@ the product's own open descriptor hangs up as a real one does. The wire can drop
 keep silent; a host that set another baud rate than the device's gets garbage, as on a real line.
 """
 
+import ctypes
 import fcntl
 import os
 import pty
@@ -16,7 +17,9 @@ import tty
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+
+IN_OPEN = 0x20  # inotify(7)
 
 SPEEDS = {
     getattr(termios, name): int(name[1:])
@@ -34,6 +37,13 @@ class Peer(Protocol):
         """Bytes came from the host; `send` answers. `send` may be kept and used later, by any
         thread; after an unplug it does nothing."""
         ...
+
+
+@runtime_checkable
+class NoticesOpenings(Protocol):
+    """A peer that is told of each opening of its port, before anything that is sent after it."""
+
+    def port_opened(self, send: Callable[[bytes], None]) -> None: ...
 
 
 @dataclass
@@ -91,8 +101,12 @@ class PtyPort:
             beside.symlink_to(os.ttyname(self._slave))
             beside.rename(self.path)
             self._stop = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+            # Only for a peer that wants them: a machine has few such watches.
+            noticed = isinstance(self.peer, NoticesOpenings)
+            openings = _openings_of(self._slave) if noticed else None
+            watched = (self._master, self._stop, openings)
             self._thread = threading.Thread(
-                target=self._serve, args=(self._master, self._stop), name=f"wire {self.path.name}"
+                target=self._serve, args=watched, name=f"wire {self.path.name}"
             )
             self._thread.daemon = True
             self._thread.start()
@@ -151,14 +165,22 @@ class PtyPort:
                 return 0
             return SPEEDS.get(termios.tcgetattr(self._master)[5], 0)
 
-    def _serve(self, master: int, stop: int) -> None:
+    def _serve(self, master: int, stop: int, openings: int | None) -> None:
         poll = select.poll()
         poll.register(master, select.POLLIN)
         poll.register(stop, select.POLLIN)
+        if openings is not None:
+            poll.register(openings, select.POLLIN)
         while True:
             ready = dict(poll.poll())
             if stop in ready:
+                if openings is not None:
+                    os.close(openings)
                 return
+            if openings is not None and openings in ready:
+                self._notice_openings(openings)
+            if master not in ready:
+                continue
             try:
                 data = os.read(master, 4096)
             except BlockingIOError:
@@ -167,6 +189,11 @@ class PtyPort:
                 data = _turned(data)
             if not self.faults.deaf:
                 self.peer.received(data, self.send)
+
+    def _notice_openings(self, descriptor: int) -> None:
+        for _ in range(0, len(os.read(descriptor, 4096)), 16):  # one event without a name
+            if isinstance(self.peer, NoticesOpenings):
+                self.peer.port_opened(self.send)
 
     def _distorted(self, data: bytes) -> bytes:
         faults = self.faults
@@ -181,6 +208,15 @@ class PtyPort:
             data = _turned(data[:turned]) + data[turned:]
             faults.garble -= turned if faults.garble > 0 else 0
         return data
+
+
+def _openings_of(slave: int) -> int:
+    """An inotify descriptor that is readable when somebody has opened this terminal."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    descriptor = int(libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC))
+    if libc.inotify_add_watch(descriptor, os.fsencode(os.ttyname(slave)), IN_OPEN) < 0:
+        raise OSError(ctypes.get_errno(), "inotify")
+    return descriptor
 
 
 def _write(master: int, stop: int, data: bytes) -> None:

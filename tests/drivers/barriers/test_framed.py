@@ -11,15 +11,19 @@ from drivers.barriers.frames import Begins, Frames
 from drivers.barriers.swing import SwingGate
 from drivers.barriers.tripod import Tripod
 from drivers.contract import DeviceFault, DeviceSilent, DeviceState
+from drivers.io.line import LineEchoes
 from drivers.options import OptionsFault
 from simulators.devices.boards import SwingBoard, TripodBoard
+from simulators.devices.lines import EchoingLine
 from tests.drivers.barriers.conftest import WORLD, MakeBench
 from tests.drivers.contract.barrier import (
     PATIENCE,
     AnsweringContract,
     BoardBench,
     BoardContract,
+    LineContract,
     SensingContract,
+    replugged,
 )
 from tests.drivers.contract.reader import until
 
@@ -62,7 +66,7 @@ class TestTripodSenses(KnownToBoard):
         return make_bench(Tripod, tripod_board(), answer="echo", reports=TRIPOD_REPORTS)
 
 
-class TestTripodThatIsSilent(BoardContract):
+class TestTripodThatIsSilent(BoardContract, LineContract):
     @pytest.fixture
     def bench(self, make_bench: MakeBench) -> BoardBench:
         board = tripod_board()
@@ -88,6 +92,30 @@ def test_sides_are_settings(make_bench: MakeBench) -> None:
     bench = make_bench(Tripod, board, answer="echo", entry="right", exit="left")
     bench.barrier.open("entry")
     assert bench.opened() == "entry"
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_own_frames_are_no_report(make_bench: MakeBench, answers: bool) -> None:
+    """A board that tells a crossing as it takes an order: on an echoing line that is our order."""
+    board, reports = tripod_board(), {"entry": "40 00"}
+    board.answers = answers
+    answer = "echo" if answers else "none"
+    bench = make_bench(Tripod, board, answers=answers, answer=answer, reports=reports)
+    replugged(bench, EchoingLine(board))
+    bench.ready()
+    bench.barrier.open("entry")
+    assert bench.opened() == "entry"
+    bench.port.send(tripod.frame(1, 0x50))
+    until(lambda: bench.barrier.status().counters.get("unexpected") == 1, PATIENCE)
+    assert len(bench.barrier.events) == 0
+
+
+def test_a_swing_gate_that_is_not_greeted_is_known_from_an_echo(make_bench: MakeBench) -> None:
+    bench = make_bench(SwingGate, swing_board(), **SWING_OPENS, handshake=False)
+    replugged(bench, EchoingLine(None))
+    bench.ready()  # nothing can be asked of it
+    with pytest.raises(LineEchoes):
+        bench.barrier.open("entry")
 
 
 def test_no_reports_no_senses(make_bench: MakeBench) -> None:

@@ -1,19 +1,23 @@
 """LCUS relays: four bytes each way of the relay, none back; and orders that come too late."""
 
 import threading
+from pathlib import Path
 
 import pytest
 
 from drivers.barriers.board import Port
 from drivers.barriers.lcus import LcusRelay, command
 from drivers.contract import DeviceSilent
+from drivers.io.line import LineEchoes
 from simulators.devices.boards import LcusBoard
-from tests.drivers.barriers.conftest import MakeBench
-from tests.drivers.contract.barrier import PATIENCE, BoardBench, BoardContract
+from simulators.devices.lines import EchoingLine
+from simulators.devices.pty import PtyPort
+from tests.drivers.barriers.conftest import WORLD, MakeBench
+from tests.drivers.contract.barrier import PATIENCE, BoardBench, BoardContract, LineContract
 from tests.drivers.contract.reader import until
 
 
-class TestLcus(BoardContract):
+class TestLcus(BoardContract, LineContract):
     @pytest.fixture
     def bench(self, make_bench: MakeBench) -> BoardBench:
         board = LcusBoard({1: "entry", 2: "exit"})
@@ -23,6 +27,20 @@ class TestLcus(BoardContract):
 def test_commands_are_those_of_the_specification() -> None:
     assert command(1, True) == bytes.fromhex("A00101A2")
     assert command(1, False) == bytes.fromhex("A00100A1")
+
+
+@pytest.mark.parametrize("board", [None, LcusBoard({1: "entry"})])
+def test_a_port_that_gives_back_what_it_is_sent_is_no_lcus_boards(
+    tmp_path: Path, board: LcusBoard | None
+) -> None:
+    """The board and its port are one piece, and the board says nothing."""
+    with PtyPort(tmp_path / "echo", EchoingLine(board)) as port:
+        barrier = LcusRelay(WORLD, "gate", {"port": str(port.path)})
+        barrier.start()
+        until(lambda: barrier.status().fault == "device.echo", PATIENCE)
+        with pytest.raises(LineEchoes):
+            barrier.open("entry")
+        barrier.stop()
 
 
 class StuckRelay(LcusRelay):

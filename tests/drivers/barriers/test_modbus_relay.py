@@ -18,8 +18,10 @@ from drivers.contract import (
     DeviceState,
     Forced,
 )
+from drivers.io.echo import NOBODYS
 from drivers.options import OptionsFault
 from simulators.devices.boards import ModbusBoard, Send, crc
+from simulators.devices.lines import EchoingLine
 from simulators.devices.pty import PtyPort
 from simulators.devices.serial_server import TcpPort
 from tests.drivers.barriers.conftest import WORLD, MakeBench
@@ -37,6 +39,7 @@ SENSORS = {"entry": 0, "exit": 1, "forced": 7}
 
 ON, OFF = bytes.fromhex("01050000FF008C3A"), bytes.fromhex("010500000000CDCA")
 INPUTS = bytes.fromhex("01020000000879CC")
+COILS = bytes.fromhex("0101000000083DCC")  # what an order is believed by
 TIMED = bytes.fromhex("0105020000038C73")  # relay 0 for 0.3 s
 
 
@@ -48,6 +51,7 @@ class RecordingBoard(ModbusBoard):
         self.heard = b""
         self.swallow = 0  # answers to keep
         self.instead: bytes | None = None  # sent for an answer
+        self.around = (b"", b"")  # sent before and after it
 
     def received(self, data: bytes, send: Send) -> None:
         self.heard += data
@@ -57,7 +61,8 @@ class RecordingBoard(ModbusBoard):
         if self.swallow:
             self.swallow -= 1
         else:
-            send(answer if self.instead is None else self.instead)
+            before, after = self.around
+            send(before + (answer if self.instead is None else self.instead) + after)
 
 
 class TestModbusRelay(BoardContract, AnsweringContract, SensingContract):
@@ -74,12 +79,12 @@ def board() -> RecordingBoard:
 
 def test_the_conversation_is_byte_exact(board: RecordingBoard, make_bench: MakeBench) -> None:
     bench = make_bench(ModbusRelay, board, pulse_ms=100)
-    assert board.heard == OFF + INPUTS
+    assert board.heard == OFF + COILS + INPUTS
     board.heard = b""
     bench.barrier.open("entry")
     until(bench.closed, PATIENCE)
     bench.barrier.stop()
-    assert board.heard == ON + OFF
+    assert board.heard == ON + COILS + OFF + COILS
 
 
 def test_a_pulse_is_never_shorter_than_it_should_be(
@@ -124,11 +129,11 @@ def test_a_board_that_times_its_pulse_ends_it_without_us(
     bench = make_bench(ModbusRelay, board, timed="waveshare", pulse_ms=300)
     board.heard = b""
     bench.barrier.open("entry")
-    assert board.heard == TIMED
+    assert board.heard == TIMED + COILS
     assert board.is_on()
     bench.port.unplug()
     until(bench.closed, PATIENCE)
-    assert board.heard == TIMED
+    assert board.heard == TIMED + COILS
 
 
 def test_persons_in_a_row_get_an_edge_each_from_a_board_that_times_its_pulse(
@@ -138,7 +143,7 @@ def test_persons_in_a_row_get_an_edge_each_from_a_board_that_times_its_pulse(
     board.heard = b""
     bench.barrier.open("entry")
     bench.barrier.open("entry")
-    (on, off, again) = (board.heard[at : at + 8] for at in (0, 8, 16))
+    (on, off, again) = (board.heard[at : at + 8] for at in (0, 16, 32))
     assert off == OFF
     assert on == again
     assert on[:4] == TIMED[:4]
@@ -150,7 +155,7 @@ def test_an_answer_that_is_lost_is_asked_for_again(
     bench = make_bench(ModbusRelay, board, pulse_ms=5000)
     board.swallow, board.heard = 1, b""
     bench.barrier.open("entry")
-    assert board.heard == ON * 2
+    assert board.heard == ON * 2 + COILS
     assert bench.barrier.status().counters["silent"] == 1
     assert bench.barrier.status().lost == 0
 
@@ -168,7 +173,7 @@ def test_garbage_before_and_after_an_answer_does_no_harm(
     board: RecordingBoard, make_bench: MakeBench
 ) -> None:
     bench = make_bench(ModbusRelay, board, pulse_ms=5000)
-    board.instead = b"\x01\x05\xff" + ON + b"\x01\x85\x02"
+    board.around = (b"\x01\x05\xff", b"\x01\x85\x02")
     bench.barrier.open("entry")
     assert "garbled" not in bench.barrier.status().counters
 
@@ -220,26 +225,52 @@ def test_an_order_that_is_too_late_is_none_and_closes_again(
     until(bench.closed, PATIENCE)
 
 
-class Echo:
-    """A two-wire adapter with no board behind: what is sent comes back."""
-
-    baudrate = 9600
-
-    def received(self, data: bytes, send: Send) -> None:
-        send(data)
-
-
-@pytest.mark.parametrize(("probe", "state"), [("inputs", "no"), ("coils", "no"), ("none", "ready")])
-def test_a_line_that_only_echoes_is_no_board(tmp_path: Path, probe: str, state: str) -> None:
-    """With the probe off it passes for one: the control."""
-    with PtyPort(tmp_path / "echo", Echo()) as port:
+@pytest.mark.parametrize("probe", ["inputs", "coils", "none"])
+def test_a_line_that_only_echoes_is_no_board(tmp_path: Path, probe: str) -> None:
+    with PtyPort(tmp_path / "echo", EchoingLine(None)) as port:
         barrier = ModbusRelay(WORLD, "gate", {"port": str(port.path), "probe": probe})
         barrier.start()
-        if state == "ready":
-            until(lambda: barrier.status().state is DeviceState.READY, PATIENCE)
-        else:
-            until(lambda: barrier.status().fault == "device.protocol", PATIENCE)
+        until(lambda: barrier.status().fault == "device.echo", PATIENCE)
+        assert barrier.status().state is DeviceState.PROTOCOL_ERROR
         barrier.stop()
+
+
+class Liar(RecordingBoard):
+    """Says yes to every order; its relay stays as it is."""
+
+    def switch(self, relay: int, on: bool) -> None:
+        """The relay is stuck."""
+
+
+def test_an_order_whose_relay_stays_off_is_none(make_bench: MakeBench) -> None:
+    bench = make_bench(ModbusRelay, Liar(), pulse_ms=5000)
+    with pytest.raises(DeviceProtocol) as caught:
+        bench.barrier.open("entry")
+    assert caught.value.facts["problem"] == "relay"
+
+
+class Untold(RecordingBoard):
+    """Knows nothing but orders and inputs, and refuses to tell its relays, as it should."""
+
+    def _answer(self, pdu: bytes) -> bytes:
+        return b"\x81\x01" if pdu[0] == 1 else super()._answer(pdu)
+
+
+def test_a_board_that_cannot_tell_its_relays_is_believed_as_it_says_so(
+    make_bench: MakeBench,
+) -> None:
+    bench = make_bench(ModbusRelay, Untold(), pulse_ms=5000)
+    bench.barrier.open("entry")
+    assert bench.opened() == "entry"
+
+
+def test_an_echo_that_begins_later_opens_nothing(make_bench: MakeBench) -> None:
+    """An order is believed by what the board alone can say, whatever the line was like before."""
+    bench = make_bench(ModbusRelay, RecordingBoard())
+    assert isinstance(bench.port, PtyPort)
+    bench.port.peer = EchoingLine(None)
+    with pytest.raises(DeviceFault):
+        bench.barrier.open("entry")
 
 
 def test_wrong_baud_is_a_protocol_error(tmp_path: Path, board: RecordingBoard) -> None:
@@ -295,7 +326,7 @@ def test_boards_without_inputs_are_polled_for_nothing(
 ) -> None:
     bench = make_bench(ModbusRelay, board, probe="none")
     assert not bench.barrier.senses
-    assert board.heard == OFF
+    assert board.heard == NOBODYS + OFF
 
 
 @pytest.mark.parametrize(

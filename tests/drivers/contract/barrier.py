@@ -6,7 +6,7 @@ import queue
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import pytest
 
@@ -21,7 +21,8 @@ from drivers.contract import (
     Forced,
 )
 from simulators.devices.boards import GateBoard, RelayBoard
-from simulators.devices.pty import WireFaults
+from simulators.devices.lines import BOOT_TEXT, EchoingLine, RestartingBoard
+from simulators.devices.pty import Peer, PtyPort, WireFaults
 from tests.drivers.contract.reader import until
 
 DIRECTIONS: tuple[Direction, ...] = ("entry", "exit", "counter")
@@ -197,6 +198,28 @@ class BoardContract(BarrierContract):
         assert outcomes <= {"opened", "device.lost", "device.silent", "device.absent"}
 
 
+P = TypeVar("P", bound=Peer)
+
+
+def replugged(bench: BoardBench, peer: P) -> P:
+    """Another thing hangs on the board's line now, and the line is plugged again."""
+    assert isinstance(bench.port, PtyPort)
+    bench.port.unplug()
+    bench.gone()
+    bench.port.peer = peer
+    bench.port.plug()
+    return peer
+
+
+def opened_within(bench: BoardBench, seconds: float) -> bool:
+    """Whether the board has opened; takes the opening."""
+    try:
+        bench.board.opened.get(timeout=seconds)
+    except queue.Empty:
+        return False
+    return True
+
+
 def opens(bench: BoardBench, direction: Direction) -> bool:
     """Whether it opens now; a fault leaves it to the next try, as a person would tap again."""
     try:
@@ -206,8 +229,46 @@ def opens(bench: BoardBench, direction: Direction) -> bool:
     return True
 
 
-class AnsweringContract:
+class LineContract:
+    """Inherit beside `BoardContract` for a board on a serial line, the port of `bench` a
+    `PtyPort`."""
+
+    @pytest.mark.parametrize("text", [b"", BOOT_TEXT], ids=["silent", "boot text"])
+    def test_a_board_that_restarts_when_its_port_is_opened_comes_to_work(
+        self, bench: BoardBench, text: bytes
+    ) -> None:
+        """Opened once and asked until it answers, or left open: each opening is a restart."""
+        board = replugged(bench, RestartingBoard(bench.board, text=text))
+        bench.ready()
+        until(lambda: opens(bench, "entry") and opened_within(bench, 0.3), PATIENCE)
+        until(bench.closed, PATIENCE)
+        assert board.openings == 1
+        assert len(bench.barrier.events) == 0
+
+
+class AnsweringContract(LineContract):
     """Inherit beside `BoardContract` for a board that says that it took an order."""
+
+    def test_an_echo_is_no_yes(self, bench: BoardBench) -> None:
+        """A two-wire line hears itself: what it gives back is not the board's."""
+        line = replugged(bench, EchoingLine(bench.board))
+        bench.ready()
+        bench.barrier.open("entry")
+        assert bench.opened() == "entry"
+        until(bench.closed, PATIENCE)
+        line.powered = False
+        for _ in range(3):
+            with pytest.raises(DeviceFault):
+                bench.barrier.open("entry")
+        assert bench.board.opened.empty()
+
+    def test_an_echo_that_takes_its_time_is_no_yes_either(self, bench: BoardBench) -> None:
+        line = replugged(bench, EchoingLine(bench.board))
+        line.detour = 0.03
+        bench.ready()
+        line.powered = False
+        with pytest.raises(DeviceFault):
+            bench.barrier.open("entry")
 
     def test_silent_board_is_a_fault_and_comes_back(self, bench: BoardBench) -> None:
         bench.port.faults.mute = True
