@@ -330,6 +330,7 @@ class Agent:
             results=self._results,
             offers=make_offers(self._settings, self._rule_book.rules, fares, self._layouts),
             ride=ride,
+            rules=self._rule_book.rules,
         )
         if self._payments is not None:
             self._payments.start()

@@ -5,6 +5,7 @@ one person reference, and lists, caps and repetitions meet whichever he shows.
 """
 
 from agent.identity import Identity, InClear, Presented, Unidentified
+from agent.proof import Proof
 from agent.reasons import Reason
 from apdu.id_document import Doubt, IdDocument, parse
 from drivers.contract import Document, Unread
@@ -51,6 +52,7 @@ def identity_of(document: IdDocument, references: References) -> Identity:
         authentication=VOUCHED,
         doubts=tuple(doubt.value for doubt in document.doubts),
         clear=InClear(number=document.number, name=document.name),
+        proof=Proof.of_document(document),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
+from agent.proof import Proof
 from agent.reasons import Reason
 from offline_store.event import Authentication
 
@@ -38,7 +39,9 @@ class Shown:
 
 @dataclass(frozen=True)
 class Identity:
-    """An authenticated credential, with nothing in what it shows that names the person."""
+    """An authenticated credential, with nothing in what it shows that names the person. `proof`:
+    why it is believed; without one, as in a decision that is made again from its event, nothing
+    opens."""
 
     credential: str  # "card-contact", "card-contactless", "code:NAME", "id-card"
     card: str  # card reference, or the ID document's
@@ -51,6 +54,7 @@ class Identity:
     doubts: tuple[str, ...] = ()  # what is odd about card or document and refuses nobody; codes
     clear: InClear = field(default=InClear(), repr=False, compare=False)
     shown: Shown | None = field(default=None, repr=False, compare=False)
+    proof: Proof | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
 from agent.passage import Opening, Passages, Tap
+from agent.proof import Right
 from drivers.contract import Barrier, Direction, PinPad, Printer, Prompt, Prompts
 from world import Queue, Task, World
 
@@ -24,9 +25,9 @@ class Lane:
     printer: Printer | None = None
     passages: Passages | None = None  # where the barrier tells who goes through
 
-    def open(self, tap: Tap | None = None) -> Opening | None:
-        """Let one person through; whom, `tap` says, or `name_opening` afterwards where people are
-        let out first. Raises `DeviceFault`."""
+    def open(self, right: Right, tap: Tap | None = None) -> Opening | None:
+        """Let one person through, who has a `right` to it: the one way to a barrier. Whom, `tap`
+        says, or `name_opening` afterwards where people are let out first. Raises `DeviceFault`."""
         if self.passages is not None:
             return self.passages.open(self.direction, tap)
         if self.barrier is not None:

@@ -1,8 +1,10 @@
 """Whose PSAM it is: a flow leases it whole, the next one waits in line.
 
 A flow whose card hangs must not take the other lanes' PSAM along. So one that has asked nothing for
-a while loses its lease to whoever waits, and leases again should it go on after all. No session is
-torn by that: each answer is one uninterrupted piece of the PSAM's work (`apdu.psam.Psam.compute`).
+a while loses its lease to whoever waits, and leases again should it go on after all. No session of
+a social security card is torn by that: each answer is one uninterrupted piece of the PSAM's work
+(`apdu.psam.Psam.compute`). A purse's session is, so a transit PSAM's line knows no such while: that
+flow keeps it until it gives it back, or the watchdog does (`agent.transit.psams`).
 """
 
 from collections.abc import Sequence
@@ -12,13 +14,16 @@ from world import Event, World
 
 PATIENCE = 3.0  # seconds that a flow waits for other ones' PSAM
 IDLE = 0.3  # seconds without a question; a good card takes less between its two
+NEVER = float("inf")
 
 
 class Line:
     """Who waits, for all PSAMs of a terminal."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, idle: float = IDLE) -> None:
+        """`idle`: seconds without a question after which a flow loses its lease to who waits."""
         self._world = world
+        self.idle = idle
         self.changing = world.lock()
         self._waiting: list[Event] = []
 
@@ -87,4 +92,4 @@ class Lease:
         """World.monotonic() from which the next flow may have it, as things stand `now`."""
         if self._flow is None:
             return now
-        return float("inf") if self._pending else self._touched + IDLE
+        return NEVER if self._pending else self._touched + self._line.idle

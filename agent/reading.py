@@ -3,6 +3,7 @@
 from agent.fallback import FallbackAuthenticator
 from agent.hsm import HsmDesk
 from agent.identity import Identity, InClear
+from agent.proof import Proof
 from agent.sam import SamDesk
 from agent.stages import Stages
 from agent.traces import Traces
@@ -91,4 +92,5 @@ def identity_of(read: BasicRead, credential: str, references: References) -> Ide
             number=number,
             name=read.holder.name,
         ),
+        proof=Proof.of_card(read.authenticated),
     )

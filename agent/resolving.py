@@ -14,6 +14,7 @@ from msgspec import structs
 
 from agent.codes import CREDENTIAL
 from agent.identity import Identity, InClear, Presented, Unidentified
+from agent.proof import Proof
 from agent.reasons import Reason
 from config.model import CodeRule, Scene
 from offline_store.event import Authentication
@@ -132,6 +133,7 @@ def identity_of(person: ResolvedPerson | None, credential: str, references: Refe
             number=person.number,
             name=person.name,
         ),
+        proof=Proof.of_platform(person),
     )
 
 

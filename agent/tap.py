@@ -21,13 +21,14 @@ from agent.journey.desk import JourneyDesk, Signed
 from agent.lanes import Lane
 from agent.logbook import Logbook
 from agent.passage import Opening, PassageEnd, Tap
+from agent.proof import LEAVING, Proof, Right
 from agent.reading import CardDesk
 from agent.reasons import Reason
 from agent.results import Results
 from agent.scenes import Decision, Scene, State
 from agent.stages import Stages
 from agent.standing import Findings, StatusService, recalled
-from agent.transit.paying import Payments
+from agent.transit.paying import Payments, Took
 from agent.transit_codes.memory import CodeMemory
 from agent.watchdog import Watch, Watchdog
 from apdu.transit.faults import NotPurse
@@ -204,28 +205,27 @@ class Taps:
         credential = _credential(presence)
         stages.begin("open")
         try:
-            took = self._payments.take(lane.name, card.open(), credential, stages)
+            took = self._payments.take(lane.name, card.open(), credential, stages, watch)
         except NotPurse:
             return None
         except Fault as fault:
             presented = unidentified(credential, fault, gave_up=watch.gave_up)
             return self._settle(lane, presence.reader, presented, stages, leaving=False)
-        return self._act(lane, presence.reader, took.reason, took.record, stages)
+        return self._act(lane, presence.reader, took, stages)
 
-    def _act(
-        self, lane: Lane, source: str, reason: Reason, record: Record | None, stages: Stages
-    ) -> TapReport:
+    def _act(self, lane: Lane, source: str, took: Took, stages: Stages) -> TapReport:
         """Let the person through if he may, and tell him; the record is durable."""
-        reason = self._sign(reason, record)
+        record = took.record
+        reason = self._sign(took.reason, record, took.proof)
         stages.begin("act")
-        accepted = self._results.accepted(reason)
-        stuck = self._open(lane, _tap(record)).stuck if accepted else None
+        right = took.proof if self._results.accepted(reason) else None
+        stuck = self._open(lane, right, _tap(record)).stuck if right else None
         reason = Reason.OUT_OF_SERVICE if stuck else reason
         lane.show(self._results.told(reason, record))
         stages.end()
         if stuck is not None:  # what was paid stays paid: the record holds
             self._logbook.alarm(lane.name, stuck.code)
-        accepted = accepted and stuck is None
+        accepted = right is not None and stuck is None
         return TapReport(source, lane.name, reason, accepted, stages.so_far(), record)
 
     def _read(
@@ -274,12 +274,15 @@ class Taps:
         except Unstored:
             reason = Reason.NOT_STORED
             self._logbook.missed.add(missed + 1)
-        reason = self._sign(reason, record)
+        proof = presented.proof if isinstance(presented, Identity) else None
+        reason = self._sign(reason, record, proof)
         stages.begin("act")
-        accepted = self._results.accepted(reason)
+        right: Right | None = LEAVING if leaving else proof
+        if not self._results.accepted(reason):
+            right = None
         stuck: DeviceFault | None = None
         if not leaving:  # who leaves has his answer
-            stuck = self._open(lane, _tap(record)).stuck if accepted else None
+            stuck = self._open(lane, right, _tap(record)).stuck if right else None
             reason = Reason.OUT_OF_SERVICE if stuck else reason
             lane.show(self._results.told(reason, record))
         stages.end()
@@ -290,7 +293,7 @@ class Taps:
             reader=source,
             lane=lane.name,
             reason=reason,
-            accepted=accepted and stuck is None,
+            accepted=right is not None and stuck is None,
             stages_us=stages.so_far(),
             record=record,
         )
@@ -350,13 +353,13 @@ class Taps:
         )
         return Entry(draft)
 
-    def _sign(self, reason: Reason, record: Record | None) -> Reason:
+    def _sign(self, reason: Reason, record: Record | None, proof: Proof | None) -> Reason:
         """Who drives signs on or off, as nobody but him: his tap is durable. What he is told."""
-        if reason is not Reason.DRIVER or record is None or self._journey is None:
+        if reason is not Reason.DRIVER or not record or not proof or self._journey is None:
             return reason
         event = record.event()
         try:
-            return SIGNED[self._journey.sign(event.person, event.credential)]
+            return SIGNED[self._journey.sign(event.person, event.credential, proof)]
         except Unstored:
             return Reason.NOT_STORED
 
@@ -376,10 +379,10 @@ class Taps:
         stages.begin("check")
         return self._standing.ask(presented)
 
-    def _open(self, lane: Lane, tap: Tap | None) -> Opened:
+    def _open(self, lane: Lane, right: Right, tap: Tap | None) -> Opened:
         """Let the person through; what keeps the barrier from it is returned, not raised."""
         try:
-            return Opened(lane.open(tap))
+            return Opened(lane.open(right, tap))
         except DeviceFault as fault:
             return Opened(stuck=fault)
 
@@ -389,7 +392,7 @@ class Taps:
 
     def _let_out(self, lane: Lane) -> Opened:
         """Open at once and say so; nothing that comes later changes it."""
-        opened = self._open(lane, None)
+        opened = self._open(lane, LEAVING, None)
         lane.show(self._results.prompt(opened.leaving))
         return opened
 

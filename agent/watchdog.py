@@ -5,13 +5,48 @@ when the answer comes; the watchdog's thread sees a note that is too old, gives 
 calls `on_silent` once per tap. The hanging handle itself is never touched (design.md, Devices).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Final, Protocol
 
 from apdu.channel import Transport
 from drivers.contract import CardHandle, CardReader
 from world import Event, World
 
 LOOKS = 8  # how often within the time limit a running tap is looked at
+HELD: Final = 2.0  # seconds that one tap may keep from others what they wait for
+
+
+class Hold(Protocol):
+    """What a tap that keeps something from others (a transit PSAM) needs of its watch."""
+
+    @property
+    def gave_up(self) -> bool:
+        """The person has been told to take the card away: whatever it says later, nobody waits."""
+        ...
+
+    def holding(self, end: Callable[[], None]) -> AbstractContextManager[None]:
+        """While it is kept. `end` takes it away, on the watchdog's thread, when the card is given
+        up or the tap has kept it for too long; it may come a moment late, and then does nothing."""
+        ...
+
+
+class Unwatched:
+    """A `Hold` that nobody ends, where no watchdog is."""
+
+    gave_up = False
+
+    def holding(self, end: Callable[[], None]) -> AbstractContextManager[None]:
+        return nullcontext()
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """`since`: World.monotonic()."""
+
+    end: Callable[[], None]
+    since: float
 
 
 class Watch:
@@ -23,6 +58,7 @@ class Watch:
         self.on_silent = on_silent
         self.waiting_since: float | None = None
         self.gave_up = False
+        self.kept: _Kept | None = None
 
     def __enter__(self) -> "Watch":
         self._dog.begin(self)
@@ -38,6 +74,15 @@ class Watch:
             return _Watched(self._dog.now, power(), self)
         finally:
             self.waiting_since = None
+
+    @contextmanager
+    def holding(self, end: Callable[[], None]) -> Iterator[None]:
+        """See `Hold`."""
+        self.kept = _Kept(end, self._dog.now())
+        try:
+            yield
+        finally:
+            self.kept = None
 
     def signalling(self, signal: Callable[[], None]) -> None:
         """Let the reader's own lamp and buzzer speak; a reader that hangs in it is seen too."""
@@ -124,8 +169,11 @@ class Watchdog:
     def _check(self, watches: list[Watch]) -> None:
         now = self._world.monotonic()
         for watch in watches:
-            since = watch.waiting_since
+            since, kept = watch.waiting_since, watch.kept
             if since is not None and now - since >= self._silent:
                 watch.gave_up = True
                 watch.reader.give_up()
                 watch.on_silent()
+            if kept is not None and (watch.gave_up or now - kept.since >= HELD):
+                watch.kept = None
+                kept.end()

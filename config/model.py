@@ -159,6 +159,12 @@ class Transit(Settings, frozen=True, kw_only=True):
     driver: Annotated[str, Meta(max_length=32)] = ""
     station: Annotated[str, Meta(max_length=32)] = ""
     layouts: tuple[Path, ...] = ()  # a city's own record tables (TOML, as in apdu/transit/layouts)
+    # How the city's cards take a purchase of 0 fen that writes nothing: a card proves itself by it.
+    zero_fen: Literal["composite", "simple"] = "composite"
+    # Of cards that ride beside those of agent/transit/card_types.toml; two hex digits of file 0017.
+    card_types: tuple[
+        Annotated[str, Meta(pattern=r"^[0-9A-F]{2}\Z", description='"00" … "FF"')], ...
+    ] = ()
 
 
 Minutes = Annotated[int, Meta(ge=0, le=1440)]

@@ -92,6 +92,7 @@ DECODES_ITSELF = {
     Path("agent/results.py"): "shipped with the package",
     Path("agent/rides.py"): "shipped with the package",
     Path("agent/texts/__init__.py"): "shipped with the package",
+    Path("agent/transit/card_types.py"): "shipped with the package",
     Path("apdu/transit/files.py"): "shipped with the package",
     Path("drivers/known.py"): "shipped with the package",
     Path("agent/cli/journal.py"): "rows of our own journal",

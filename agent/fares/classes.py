@@ -12,6 +12,8 @@ from agent.fares.rules import Rules
 from agent.fares.tariff import Tariff
 
 DRIVER = "driver"
+TEST_CARD = 0x04  # of any city; it never rides, whatever a list says
+NATIONAL = range(0x10)  # types that mean the same in every city; above, the city's own
 
 
 def classes_of(rider: Rider, rules: Rules, day: date | None) -> Iterator[tuple[str, str]]:
@@ -29,6 +31,16 @@ def classes_of(rider: Rider, rules: Rules, day: date | None) -> Iterator[tuple[s
     name = tariff.card_types.get(hex_type(rider))
     if name is not None:
         yield name, f"card-{hex_type(rider)}"
+
+
+def is_refused(rider: Rider, tariff: Tariff) -> bool:
+    """Whether cards of that type do not ride. Another city's own types mean nothing here."""
+    if rider.card_type is None:
+        return False
+    if rider.card_type == TEST_CARD:
+        return True
+    meant = rider.card_type in NATIONAL or not is_foreign(rider, tariff)
+    return meant and hex_type(rider) in tariff.refused_types
 
 
 def is_driver(rider: Rider, rules: Rules, day: date | None) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agent.clock import CHINA, ClockReading
-from agent.fares.classes import classes_of, hex_type, is_foreign
+from agent.fares.classes import classes_of, hex_type, is_foreign, is_refused
 from agent.fares.ride import TRANSFER, Fare, Journey, Rider, State, Step, Why
 from agent.fares.rules import Rules
 from agent.fares.tables import Priceless, base_fare
@@ -46,11 +46,10 @@ def fare(journey: Journey, rider: Rider, rules: Rules, state: State, clock: Cloc
 def _unfit(case: _Case) -> Fare | None:
     """Why this card does not ride here, if it does not."""
     rider = case.rider
-    if is_foreign(rider, case.tariff):
-        return None if rider.interoperable else _refused(Why.NOT_INTEROPERABLE, rider.city)
-    card_type = hex_type(rider)
-    if card_type in case.tariff.refused_types:
-        return _refused(Why.CARD_REFUSED, card_type)
+    if is_refused(rider, case.tariff):
+        return _refused(Why.CARD_REFUSED, hex_type(rider))
+    if is_foreign(rider, case.tariff) and not rider.interoperable:
+        return _refused(Why.NOT_INTEROPERABLE, rider.city)
     return None
 
 

@@ -17,6 +17,7 @@ FULL: Final = "full"  # before anything was taken off
 CONCESSION: Final = "concession"  # the class; missing: none
 EXPLAINED: Final = "steps"  # the steps, `Fare.explained`
 LINE: Final = "line"
+PROOF: Final = "proof"  # of a purchase of 0 fen by which a card proves itself: no ride
 TRANSFER: Final = "transfer"  # the rule of a step
 TRIP: Final = "trip"  # where entry and exit are taps of their own: which of them it was
 Guess = Literal["dearest", "cheapest"]
@@ -147,10 +148,10 @@ class Fare:
 
 def paid(event: Event) -> int | None:
     """What an accepted ride cost (fen); None: no ride, or nobody knows whether it was paid. A trip
-    with an exit is a ride when it ends."""
+    with an exit is a ride when it ends; who only proved his card has not ridden for that."""
     if event.kind not in ("tap", "payment-end") or event.verdict != "accepted":
         return None
-    if event.detail.get(TRIP) == ENTRY:
+    if event.detail.get(TRIP) == ENTRY or PROOF in event.detail:
         return None
     return event.amounts.get(CONFIRMED, event.amounts.get(FARE))
 

@@ -20,6 +20,7 @@ from agent.journey.geofence import Located, locate
 from agent.journey.lines import Direction, LineBook
 from agent.journey.memory import Memory, MemoryFile, Shift
 from agent.journey.shift import CLOSED, OPENED, SCENE, At, Ledger, Summary, entered_again, summarise
+from agent.proof import Proof
 from config.model import Journey as Settings
 from config.model import Vehicle
 from drivers.contract.position import Position
@@ -81,9 +82,10 @@ class JourneyDesk:
 
     # Who drives
 
-    def sign(self, driver: str, credential: str) -> Signed:
-        """A driver, by his reference, has shown card or code: on, off if it is he who is on, or
-        taking over from who is. `held`: he has only just signed on, his card lay there twice.
+    def sign(self, driver: str, credential: str, proof: Proof) -> Signed:
+        """A driver, by his reference, has shown a card or code that has proved itself: on, off if
+        it is he who is on, or taking over from who is. `held`: he has only just signed on, his card
+        lay there twice.
 
         Raises `offline_store.store.Unstored`; then all is as it was.
         """

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from agent.clock import ClockReading
 from agent.identity import Identity, Presented, Shown
 from agent.key_lists import TICKET_ISSUERS
+from agent.proof import Proof
 from agent.reasons import Reason
 from agent.tickets.ticket import ANYBODY, Scanned
 from agent.tickets.verify import verify
@@ -57,6 +58,7 @@ class Tickets:
                 evidence={EVIDENCE: ticket.content.hex()},
                 counted=True,
             ),
+            proof=Proof.of_code(ticket),
         )
 
 

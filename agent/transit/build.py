@@ -11,6 +11,7 @@ from agent.rides import Rides
 from agent.scenes.bus import Bus
 from agent.scenes.metro_gate import MetroGate
 from agent.texts import Texts
+from agent.transit.card_types import CardTypes
 from agent.transit.fares import FareSource, FlatFare, ListedFare, Ride
 from agent.transit.metro import Gates, Trips
 from agent.transit.offers import Offers, SingleRides
@@ -18,6 +19,7 @@ from agent.transit.paying import Payments
 from agent.transit.psams import TransitDesk
 from agent.transit.records import RIDE
 from apdu.transit.files import Layouts
+from apdu.transit.values import Kind
 from config.model import Agent as Settings
 from offline_store.store import Store
 from trust.references import References
@@ -87,6 +89,7 @@ def make_payments(
     results: Results,
     offers: Offers,
     ride: Ride,
+    rules: Callable[[], Rules] = Rules,
 ) -> Payments | None:
     """Not started yet; None: in this scene nobody pays with a purse."""
     if settings.scene.kind not in PAYING:
@@ -104,6 +107,8 @@ def make_payments(
         scene=settings.scene.kind,
         application=terminal.application,
         grey_after=transit.grey_after,
+        types=CardTypes(transit.card_types, rules),
+        zero=Kind.SIMPLE if transit.zero_fen == "simple" else Kind.COMPOSITE,
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from agent.clock import ClockReading
-from agent.fares.classes import is_driver
+from agent.fares.classes import TEST_CARD, is_driver
 from agent.fares.decide import fare
 from agent.fares.history import History, state_of
 from agent.fares.ride import EXPLAINED, LINE, Journey, Rider, Why
@@ -32,9 +32,10 @@ def no_ride() -> Mapping[str, int | str]:
 class Priced:
     """`refused`: why nobody rides for that; None: he rides for `amount` fen. `state` is what the
     decision read, `detail` how it came about, `lists` the lists that it went by. `driver`: he signs
-    on or off here, and does not ride. `passes`: why he goes through and his purse is left alone.
-    `least`: fen that have to be in the purse, whatever is paid now. `stamp`: what is written at the
-    same moment. `bought`: what he is told when it is paid."""
+    on or off here, and does not ride. `passes`: why he goes through and is not charged. Both rest
+    on the card alone: a purse proves it by a purchase of 0 fen. `least`: fen that have to be in the
+    purse, whatever is paid now. `stamp`: what is written at the same moment. `bought`: what he is
+    told when it is paid."""
 
     amount: int
     full: int = 0
@@ -54,8 +55,16 @@ class Priced:
         return Reason.DRIVER if self.driver else self.passes or self.refused
 
     @property
-    def kind(self) -> Kind:
-        return Kind.SIMPLE if self.stamp is None else Kind.COMPOSITE
+    def free(self) -> Reason | None:
+        """What he has for the proof of his card alone; None: a ride is bought, if only for 0 fen,
+        or nothing is."""
+        return Reason.DRIVER if self.driver else self.passes
+
+    def kind(self, zero: Kind) -> Kind:
+        """`zero`: how the city's cards take a purchase of 0 fen that writes nothing."""
+        if self.stamp is not None:
+            return Kind.COMPOSITE
+        return Kind.SIMPLE if self.amount else zero
 
     def buys_the_same(self, other: "Priced") -> bool:
         """The same amount, and the same written; how it came about may differ."""
@@ -85,6 +94,8 @@ class FlatFare:
     def price(
         self, turn: History, rider: Rider, clock: ClockReading, journey: Journey | None = None
     ) -> Priced:
+        if rider.card_type == TEST_CARD:
+            return Priced(0, refused=Reason.CARD_NOT_TAKEN)
         if rider.city and rider.city != self._city and not rider.interoperable:
             return Priced(0, refused=Reason.WRONG_CITY)
         return Priced(self._amount, self._amount, detail={EXPLAINED: f"flat={self._amount}"})

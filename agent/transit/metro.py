@@ -23,7 +23,6 @@ from agent.transit.fares import FareSource, Priced
 from agent.transit.intents import Intent
 from agent.transit.offers import Offer
 from agent.transit.trips import (
-    MARK,
     Inside,
     Point,
     Sight,
@@ -46,6 +45,7 @@ MINUTE_MS: Final = 60_000
 TRIP_TYPE: Final = "trip_type"  # of the row in 001E
 ENTERED_AT: Final = "entry_station"  # the stop's id, or the card's eight bytes where it is none
 ENTERED_ON: Final = "entry_moment"  # 14 digits, as the card has it
+AGAIN: Final = "again_of"  # 14 digits: which end of a trip somebody went through once more for
 OVERSTAY: Final = "overstay"  # fen, part of the amount
 MISSING: Final = "missing"  # fen, part of the amount: for a trip that was not ended, or not begun
 
@@ -215,9 +215,13 @@ class _Card(ABC):
             case.rider.person, scene=self.gates.scene, since_ms=earliest, at_most=MOST
         )
         return not any(
-            event.reason == Reason.TRIP_AGAIN and event.state.get(f"{MARK}{end}_time") == point.time
+            event.reason == Reason.TRIP_AGAIN and event.detail.get(AGAIN) == point.time
             for event in seen
         )
+
+    def _again(self, end: TripEnd) -> Priced:
+        """Once more, for the proof of the card alone."""
+        return Priced(0, passes=Reason.TRIP_AGAIN, detail={AGAIN: self.trip.at(end).time})
 
     def _stamped(self, case: _Case, priced: Priced, kind: TripType, dearest: int = 0) -> Priced:
         settings = self.gates.settings
@@ -245,7 +249,7 @@ class EnteringCard(_Card):
     def _inside(self, case: _Case) -> Priced:
         """He never left; or he was here just now, and did not go through."""
         if self._just_now(case, ENTRY, self.gates.settings.reentry_minutes):
-            return Priced(0, passes=Reason.TRIP_AGAIN)
+            return self._again(ENTRY)
         how = self.gates.settings.no_exit
         stop = self._stop(case.rules, self.trip.entry)
         if how == "refuse" or not stop:
@@ -284,7 +288,7 @@ class LeavingCard(_Card):
     def _outside(self, case: _Case) -> Priced:
         """He never entered; or he was here just now, and did not go through."""
         if self._just_now(case, EXIT, self.gates.settings.reexit_minutes):
-            return Priced(0, passes=Reason.TRIP_AGAIN)
+            return self._again(EXIT)
         how = self.gates.settings.no_entry
         if how == "refuse":
             return Priced(0, refused=Reason.NOT_ENTERED)

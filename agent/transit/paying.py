@@ -1,68 +1,63 @@
-"""A tap of a purse, top to bottom: select → what is still open → fare → 8050 → 8070 → (80DC) →
-intent, durable → 8054 → 8072 → end, durable.
+"""A tap of a purse, top to bottom: select → what is still open → fare → a purchase → its end.
 
-Runs on the reader's own thread. From the intent's COMMIT on nobody may forget the payment: it ends
+Runs on the reader's own thread. From an intent's COMMIT on nobody may forget the payment: it ends
 as paid, as not paid, or as grey, and while it is unknown it stays open (design.md, "Unknown").
+What a card says of itself ends nothing and opens nothing: whoever rides, for money or for nothing,
+has a card that the PSAM has believed in this very presentation (docs/decisions.md, "What rests on
+a proof"). A paid ride is that proof; where there is none, a purchase of 0 fen is made for it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import Final
 
-from agent.clock import CHINA, Clock, ClockReading
-from agent.fares.ride import Rider
+from agent.clock import Clock, ClockReading
+from agent.fares.ride import PROOF, Rider
+from agent.proof import Proof
 from agent.reasons import Reason
 from agent.results import Results
 from agent.stages import Stages
+from agent.transit.card_types import CardTypes
+from agent.transit.ends import Ends
 from agent.transit.fares import Priced, Ride
-from agent.transit.faults import FareMoved
-from agent.transit.intents import Intent, OpenIntents
-from agent.transit.intents import Place as At
+from agent.transit.intents import Intent
 from agent.transit.offers import Offer, Offers
-from agent.transit.psams import Leased, TransitDesk
-from agent.transit.records import (
-    Counts,
-    Holder,
-    Outcome,
-    Place,
-    about,
-    end_draft,
-    intent_draft,
-    tap_draft,
-)
-from agent.transit.settling import Finding, Paid, settle, verified
+from agent.transit.psams import TransitDesk
+from agent.transit.purchase import Presentation, Purchases, Tried
+from agent.transit.records import Confirmed, Ending, Grey, Holder, NotMade, Place, tap_draft
+from agent.transit.settling import Claim, Heard, Proved, contradicted, hear, settled
+from agent.watchdog import Hold, Unwatched
 from apdu import days
-from apdu.channel import CardGone, CardMute, Channel, ReaderGone
-from apdu.transit.faults import BalanceTooSmall, DebitRefused
+from apdu.channel import Channel
+from apdu.transit.faults import BalanceTooSmall, PurseStatus
 from apdu.transit.purse import Purse
-from apdu.transit.values import Authorisation, Initialised, PublicInfo, Terminal
-from drivers.contract import DeviceFault
-from offline_store.event import Draft, Record
+from apdu.transit.transit_psam import Verified
+from apdu.transit.values import Kind, PublicInfo
+from offline_store.event import Record
 from offline_store.faults import ListUnreadable
-from offline_store.store import Entry, Store, Turn, Unstored
+from offline_store.store import Entry, Store, Turn
 from trust.references import References
-from world import Fault, Task, World
+from world import Fault, World
 
-COUNTS: Final[Mapping[Paid, Counts]] = {"yes": "confirmed", "no": "", "unknown": "grey"}
-SETTLED: Final[Mapping[Paid, Reason]] = {
-    "yes": Reason.TORN_RECOVERED,
-    "no": Reason.NOT_PAID,
-    "unknown": Reason.PAYMENT_GREY,
-}
+UNWATCHED: Final = Unwatched()
 
 
 @dataclass(frozen=True)
 class Took:
-    """What a tap of a purse came to. `record`: the last event of it that is durable."""
+    """What a tap of a purse came to. `record`: the last event of it that is durable. `proof`: of
+    its card, where something rests on that."""
 
     reason: Reason
     record: Record | None
+    proof: Proof | None = None
 
 
 class Payments:
     """All payments of a terminal; one instance per agent, called by many reader threads."""
+
+    purchases: type[Purchases] = Purchases
 
     def __init__(
         self,
@@ -78,95 +73,87 @@ class Payments:
         scene: str,
         application: str,
         grey_after: float,
+        types: CardTypes | None = None,
+        zero: Kind = Kind.COMPOSITE,
     ) -> None:
-        """`grey_after`: seconds that a card may take to come back."""
-        self._world = world
+        """`grey_after`: seconds that a card may take to come back. `types`: of cards that ride.
+        `zero`: how the city's cards take a purchase of 0 fen that writes nothing."""
         self._clock = clock
         self._store = store
-        self._desk = desk
         self._offers = offers
         self._references = references
         self._results = results
         self._ride = ride
         self._scene = scene
         self._application = application
-        self._grey_after = grey_after
-        self.open = OpenIntents(world)
-        self._moments = Moments(world)
-        self._loading = world.lock()
-        self._loaded = False
-        self._stopped = False
-        self._task: Task | None = None
+        self._types = types or CardTypes()
+        self._ends = Ends(world, clock, store, results, grey_after)
+        self.open = self._ends.open
+        self._purchases = self.purchases(
+            world,
+            clock=clock,
+            store=store,
+            desk=desk,
+            intents=self.open,
+            sight=offers.sight,
+            zero=zero,
+        )
 
     def start(self) -> None:
-        """Read what is still open, and watch it. A journal that cannot be read now is tried again
-        with each tap."""
-        with suppress(Unstored):
-            self._load()
-        self._task = self._world.spawn(self._watch, name="open payments")
+        """Read what is still open, and watch it."""
+        self._ends.start()
 
     def stop(self) -> None:
         """What is open stays so; the next start finds it in the journal."""
-        self._stopped = True
-        self.open.changed.set()
-        if self._task is not None:
-            self._task.join(1.0)
+        self._ends.stop()
 
-    def take(self, lane: str, card: Channel, credential: str, stages: Stages) -> Took:
+    def take(
+        self, lane: str, card: Channel, credential: str, stages: Stages, watch: Hold = UNWATCHED
+    ) -> Took:
         """One tap. Raises, with nothing begun: `NotPurse`, the other faults of `Purse`, of the
         channel and of the PSAM, `Unstored`, `FareMoved`."""
         place = Place(lane, self._scene, credential, self._application, self._ride())
-        self._load()  # without it no card may be charged
+        self._ends.load()
         stages.begin("select")
         purse = Purse(card)
         public = purse.select()
-        reference = self._references.number(public.card_number)
-        stages.begin("check")
-        for intent in self.open.of_card(reference):
-            took, over = self._settle(purse, intent, lane)
-            if over:
-                return took
         stages.begin("read")
+        reference = self._references.number(public.card_number)
         holder = Holder(reference, public, purse.management())
+        tap = Presentation(purse, holder, place, stages, watch)
+        if not self._types.ride(holder.management.card_type):
+            return self._not_paying(tap, Reason.CARD_NOT_TAKEN)
+        stages.begin("check")
+        took, still_open = self._recover(tap)
+        if took is not None:
+            return took
+        stages.begin("read")
         offer = self._offers.offer(purse, holder.management, lane)
         stages.begin("decide")
-        return self._pay(purse, holder, place, offer, stages)
+        return self._pay(tap, offer, still_open)
 
-    def _load(self) -> None:
-        """What a power cut has left open. Raises `Unstored`."""
-        with self._loading:
-            if not self._loaded:
-                self.open.load(self._store.open_intents())
-                self._loaded = True
+    # A new purchase
 
-    # A new payment
-
-    def _pay(
-        self, purse: Purse, holder: Holder, place: Place, offer: Offer, stages: Stages
-    ) -> Took:
+    def _pay(self, tap: Presentation, offer: Offer, still_open: Sequence[Heard]) -> Took:
+        """`still_open`: what the purchase's own proof will settle as well."""
         clock = self._clock.read()
-        why = _out_of_date(holder.public, clock, offer.day)
+        why = _out_of_date(tap.holder.public, clock, offer.day)
         if why is not None:
-            return self._not_paying(place, holder, why)
-        priced = self._store.look(lambda turn: self._judge(turn, holder, offer, clock))
-        if priced.instead is not None:
-            return self._not_paying(place, holder, priced.instead, priced)
-        leased = self._desk.lease()
+            return self._turned_away(tap, still_open, why)
+        priced = self._store.look(lambda turn: self._judge(turn, tap.holder, offer, clock))
+        if priced.refused is not None:
+            return self._turned_away(tap, still_open, priced.refused, priced)
         try:
-            stages.begin("authenticate")
-            try:
-                begun = _initialise(purse, priced, leased.terminal)
-            except BalanceTooSmall:
-                return self._not_paying(place, holder, Reason.LOW_BALANCE, priced)
-            moment = self._moments.next(holder.card, self._clock.read().time_ms)
-            authorised = leased.authorise(holder.public, begun, moment)
-            _write(purse, priced, begun, moment)
-            stages.begin("commit")
-            intent, record = self._begin(place, holder, offer, begun, authorised, priced, leased)
-            stages.begin("debit")
-            return self._debit(purse, intent, authorised, record, priced.bought)
-        finally:
-            leased.release()
+            tried = self._purchases.attempt(
+                tap, priced, lambda turn: self._judge(turn, tap.holder, offer, clock)
+            )
+        except BalanceTooSmall:
+            return self._turned_away(tap, still_open, Reason.LOW_BALANCE, priced)
+        except PurseStatus:
+            if priced.amount or priced.stamp:
+                raise
+            return self._not_paying(tap, Reason.CARD_UNPROVED, priced)
+        return self._bought(tap, tried, priced.bought, still_open)
 
     def _judge(self, turn: Turn, holder: Holder, offer: Offer, clock: ClockReading) -> Priced:
         """The signed lists, then the fare; in a turn, so that both are of one moment."""
@@ -180,160 +167,166 @@ class Payments:
             return Priced(0, refused=Reason.NOT_STORED)
         management = holder.management
         rider = Rider(holder.card, management.card_type, management.city, management.interoperable)
-        return offer.price(turn, rider, clock)
+        priced = offer.price(turn, rider, clock)
+        if priced.free is None:
+            return priced
+        return replace(priced, detail={**priced.detail, PROOF: 1}, bought=priced.free)
 
-    def _begin(
-        self,
-        place: Place,
-        holder: Holder,
-        offer: Offer,
-        begun: Initialised,
-        authorised: Authorisation,
-        priced: Priced,
-        leased: Leased,
-    ) -> tuple[Intent, Record]:
-        """The intent, durable. What the fare went by is read again in the turn that records it."""
-        clock = self._clock.read()
-
-        def decide(turn: Turn) -> Entry:
-            again = self._judge(turn, holder, offer, clock)
-            if not again.buys_the_same(priced):
-                raise FareMoved
-            lists = {**turn.lists.versions(), **again.lists}
-            return Entry(intent_draft(place, holder, begun, authorised, again, clock, lists))
-
-        record = self._store.turn(decide)
-        intent = Intent(At(record.epoch, record.seq), record.event(), leased.session(authorised))
-        self.open.add(intent)
-        return intent, record
-
-    def _debit(
-        self,
-        purse: Purse,
-        intent: Intent,
-        authorised: Authorisation,
-        record: Record,
-        bought: Reason,
+    def _bought(
+        self, tap: Presentation, tried: Tried, bought: Reason, still_open: Sequence[Heard]
     ) -> Took:
-        unknown = Took(Reason.PAY_AGAIN, record)
-        try:
-            debited = purse.debit(authorised)
-        except DebitRefused:
-            return self._end(intent, Reason.PAYMENT_REFUSED) or unknown
-        except (CardGone, CardMute, ReaderGone, DeviceFault):
+        """What came of it, durable where it is known; else it stays open, and the person is asked
+        to come again."""
+        unknown = Took(Reason.PAY_AGAIN, tried.record)
+        if tried.refusal is not None:
+            return self._refused(tried, Reason.PAYMENT_REFUSED)
+        claim = tried.claim
+        if claim is None or claim.paid == "no":
             return unknown
-        except Fault:  # an answer that says nothing, of a card that is still there
-            return self._ask_at_once(purse, intent, unknown)
-        mac2 = verified(intent.session, debited.mac2)
-        finding = Finding("unknown" if mac2 == "refused" else "yes", debited.tac, mac2)
-        reason = Reason.PAYMENT_FORGED if mac2 == "refused" else bought
-        return self._end(intent, reason, finding) or unknown
-
-    def _ask_at_once(self, purse: Purse, intent: Intent, unknown: Took) -> Took:
-        try:
-            took, _ = self._settle(purse, intent, intent.event.lane)
+        told = bought if tried.answered or tried.intent.proves else Reason.TORN_RECOVERED
+        mine = Heard(tried.intent, claim, serves=True, told=told)
+        if claim.verified is not None:
+            self._settle(tap, still_open, Proved(claim.verified, tried.seq))
+            return self._end(tap, mine, claim, claim.verified) or unknown
+        if claim.mac2 == "refused":
+            return self._forged(tried)
+        try:  # the PSAM could not say: the card is still there
+            proved = self._prove(tap)
         except Fault:
             return unknown
-        return Took(Reason.PAY_AGAIN, took.record) if took.reason is Reason.NOT_PAID else took
+        if isinstance(proved, Took):
+            return self._forged(tried) if proved.reason is Reason.PAYMENT_FORGED else unknown
+        return self._settle(tap, [*still_open, mine], proved) or unknown
+
+    def _prove(self, tap: Presentation) -> Proved | Took:
+        """Let the card prove itself by a purchase of 0 fen, which has an intent and an end as any
+        other. What it came to else: the person does not get through, and nothing that was open
+        ends by it. Raises as `Purchases.attempt`."""
+        try:
+            tried = self._purchases.attempt(tap, Priced(0, detail={PROOF: 1}))
+        except PurseStatus:
+            return self._not_paying(tap, Reason.CARD_UNPROVED)
+        if tried.refusal is not None:
+            return self._refused(tried, Reason.CARD_UNPROVED)
+        claim = tried.claim
+        if claim is not None and claim.mac2 == "refused":
+            return self._forged(tried)
+        if claim is None or claim.verified is None:
+            return Took(Reason.PAY_AGAIN, tried.record)
+        paid = Confirmed(claim.verified, claim.tac, claim.balance)
+        if self._ends.end(tried.intent, Reason.CARD_PROVED, paid) is None:
+            return Took(Reason.PAY_AGAIN, None)
+        return Proved(claim.verified, tried.seq)
 
     # What is still open
 
-    def _settle(self, purse: Purse, intent: Intent, lane: str) -> tuple[Took, bool]:
-        """What became of it, and whether the tap is over with that: not where nothing was paid, nor
-        where it was paid for something else than people come to this lane for. Raises what `settle`
-        raises: it stays open, and nothing new is begun on that card."""
-        finding = settle(purse, intent, self._offers.sight)
-        over = finding.paid == "unknown" or (
-            finding.paid == "yes" and self._offers.serves(purse, intent, lane)
-        )
-        took = self._end(intent, SETTLED[finding.paid], finding, lane)
-        return (took, over) if took else (Took(Reason.PAY_AGAIN, None), True)
+    def _recover(self, tap: Presentation) -> tuple[Took | None, Sequence[Heard]]:
+        """What the tap is over with, if it is: not where nothing was paid, nor where it was paid
+        for something else than people come to this lane for. And what is still open, because the
+        card has only said so. Raises what `hear` raises: all stays open, and nothing new is begun
+        on that card."""
+        intents = self.open.of_card(tap.holder.card)
+        if intents is None:  # one card is not at two readers
+            return Took(Reason.PAY_AGAIN, None), ()
+        heard = contradicted([self._hear(tap, intent) for intent in intents])
+        over: Took | None = None
+        waiting: list[Heard] = []
+        for one in heard:
+            if one.claim.verified is None:
+                waiting.append(one)
+                continue
+            over = self._end(tap, one, one.claim, one.claim.verified) or over
+            waiting = self._still_waiting(tap, waiting, one.claim.verified, one.intent.seq)
+        if over is not None or not any(one.waits for one in waiting):
+            return over, waiting
+        proved = self._prove(tap)
+        if isinstance(proved, Took):
+            return proved, ()
+        return self._settle(tap, waiting, proved), ()
 
-    def _end(
-        self, intent: Intent, reason: Reason, finding: Finding | None = None, lane: str = ""
-    ) -> Took | None:
-        """What became of it, durable. None: not now (the disk), or somebody else has said it; then
-        nobody is told anything but to come again."""
-        if not self.open.claim(intent):
-            return None
-        found = finding or Finding("no")
-        outcome = Outcome(
-            reason,
-            self._results.verdict(reason),
-            COUNTS[found.paid],
-            found.tac,
-            found.mac2,
-            found.balance,
-        )
-        draft = end_draft(intent, outcome, self._clock.read(), lane)
-        try:
-            record = self._store.turn(lambda turn: _about(turn, draft, intent))
-        except Unstored:
-            self.open.add(intent)
-            return None
-        return Took(reason, record)
+    def _hear(self, tap: Presentation, intent: Intent) -> Heard:
+        claim = hear(tap.purse, intent, self._offers.sight)
+        if intent.proves:
+            return Heard(intent, claim, told=Reason.CARD_PROVED)
+        serves = claim.paid == "yes" and self._offers.serves(tap.purse, intent, tap.place.lane)
+        return Heard(intent, claim, serves)
 
-    def _watch(self) -> None:
-        """A card that does not come back in time: grey, for the back office to find out."""
-        while not self._stopped:
-            oldest = self.open.oldest()
-            now = self._world.monotonic()
-            wait = None if oldest is None else max(0.0, oldest + self._grey_after - now)
-            self.open.changed.wait(wait)
-            self.open.changed.clear()
-            if not self._stopped:
-                self._give_up(self.open.opened_before(self._world.monotonic() - self._grey_after))
+    def _still_waiting(
+        self, tap: Presentation, earlier: Sequence[Heard], by: Verified, seq: int
+    ) -> list[Heard]:
+        """Those of `earlier` that a later purchase, made with the card's number `seq`, leaves
+        open: it says nothing of what came before but that the number had not moved on."""
+        waiting = []
+        for one in earlier:
+            if settled(one, seq).paid == "no" and one.intent.seq >= seq:
+                self._end(tap, one, replace(one.claim, paid="no"), by)
+            else:
+                waiting.append(one)
+        return waiting
 
-    def _give_up(self, intents: Sequence[Intent]) -> None:
-        for intent in intents:
-            self._end(intent, Reason.PAYMENT_GREY, Finding("unknown"))
+    def _settle(self, tap: Presentation, heard: Sequence[Heard], proved: Proved) -> Took | None:
+        """End what the card has said, now that it is proved. What the tap is over with, if it
+        is."""
+        over: Took | None = None
+        for one in heard:
+            over = self._end(tap, one, settled(one, proved.seq), proved.verified) or over
+        return over
 
-    def _not_paying(
-        self, place: Place, holder: Holder, reason: Reason, priced: Priced | None = None
+    def _end(self, tap: Presentation, heard: Heard, claim: Claim, by: Verified) -> Took | None:
+        """One end, durable, with what it rests on. None: the person has nothing of it."""
+        reason, ending = _ending(heard, claim, by)
+        record = self._ends.end(heard.intent, reason, ending, tap.place.lane)
+        if record is None:
+            return Took(Reason.PAY_AGAIN, None)
+        if claim.paid == "unknown" and not heard.intent.proves:
+            return Took(reason, record)
+        served = claim.paid == "yes" and heard.serves
+        return Took(reason, record, Proof.of_purse(by)) if served else None
+
+    # Who does not pay
+
+    def _forged(self, tried: Tried) -> Took:
+        """The PSAM does not believe the card that has answered just now."""
+        claim = tried.claim or Claim("unknown")
+        grey = Grey(claim.tac, "refused", claim.balance)
+        record = self._ends.end(tried.intent, Reason.PAYMENT_FORGED, grey)
+        return Took(Reason.PAYMENT_FORGED if record else Reason.PAY_AGAIN, record)
+
+    def _refused(self, tried: Tried, reason: Reason) -> Took:
+        """The card says for sure that it did not pay what it was asked for just now."""
+        assert tried.refusal is not None
+        record = self._ends.end(tried.intent, reason, NotMade(tried.refusal))
+        return Took(reason if record else Reason.PAY_AGAIN, record)
+
+    def _turned_away(
+        self,
+        tap: Presentation,
+        still_open: Sequence[Heard],
+        reason: Reason,
+        priced: Priced | None = None,
     ) -> Took:
+        """Nothing is bought, so a purchase of 0 fen proves what the card has said of others."""
+        took = self._not_paying(tap, reason, priced)
+        if still_open:
+            with suppress(Fault):  # then it stays open
+                proved = self._prove(tap)
+                if isinstance(proved, Proved):
+                    self._settle(tap, still_open, proved)
+        return took
+
+    def _not_paying(self, tap: Presentation, reason: Reason, priced: Priced | None = None) -> Took:
         verdict = self._results.verdict(reason)
-        draft = tap_draft(place, holder.card, self._clock.read(), reason, verdict, priced)
+        draft = tap_draft(tap.place, tap.holder.card, self._clock.read(), reason, verdict, priced)
         return Took(reason, self._store.turn(lambda turn: Entry(draft)))
 
 
-def _initialise(purse: Purse, priced: Priced, terminal: Terminal) -> Initialised:
-    """8050. Whether an overdraft would cover what has to be in the purse, only the card knows.
-    Raises as `Purse.initialise`."""
-    begun = purse.initialise(priced.kind, priced.amount, terminal)
-    if begun.balance >= priced.least:
-        return begun
-    purse.initialise(priced.kind, priced.least, terminal)
-    return purse.initialise(priced.kind, priced.amount, terminal)
-
-
-def _write(purse: Purse, priced: Priced, begun: Initialised, moment: str) -> None:
-    """80DC: what comes to stand on the card together with the debit. Raises as
-    `Purse.update_record`, and `TransitRecordFault`."""
-    if priced.stamp is not None:
-        for layout, record in priced.stamp.records(begun, moment):
-            purse.update_record(layout, record)
-
-
-def _about(turn: Turn, draft: Draft, intent: Intent) -> Entry:
-    return Entry(about(draft, intent, turn.event(intent.place.seq)))
-
-
-class Moments:
-    """The time that is signed, by the second. No card gets the same one twice in a row, or its log
-    could not tell two payments apart."""
-
-    def __init__(self, world: World) -> None:
-        self._changing = world.lock()
-        self._last: dict[str, int] = {}  # unix seconds by card, of this second and later
-
-    def next(self, card: str, time_ms: int) -> str:
-        """14 digits, China time."""
-        now = time_ms // 1000
-        with self._changing:
-            self._last = {one: at for one, at in self._last.items() if at >= now}
-            second = max(now, self._last.get(card, 0) + 1)
-            self._last[card] = second
-        return f"{datetime.fromtimestamp(second, CHINA):%Y%m%d%H%M%S}"
+def _ending(heard: Heard, claim: Claim, by: Verified) -> tuple[Reason, Ending]:
+    match claim.paid:
+        case "yes":
+            return heard.told, Confirmed(by, claim.tac, claim.balance)
+        case "no":
+            return Reason.NOT_PAID, NotMade(by, claim.balance)
+    return Reason.PAYMENT_GREY, Grey(claim.tac, claim.mac2, claim.balance)
 
 
 def _out_of_date(public: PublicInfo, clock: ClockReading, day: date | None) -> Reason | None:

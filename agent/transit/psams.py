@@ -1,15 +1,16 @@
 """The terminal's transit PSAMs: each on a thread of its own, leased by one payment at a time.
 
 Beside `agent.sam`, whose PSAMs answer for social security cards: this one has a session per payment
-and remembers the last one only, so a flow keeps it from 8070 to 8072.
+and remembers the last one only, so a flow keeps it from 8050 to 8072, however long its card takes.
+Only the watchdog ends that (`Hold`); what the card proves later cannot be checked any more then.
 """
 
 from collections.abc import Sequence
 
-from agent.leases import Line
+from agent.leases import NEVER, Line
 from agent.sam_slot import Promised, SamStatus, Slot
-from apdu.psam import PsamMissing
-from apdu.transit.transit_psam import PsamSessionOver, TransitPsam
+from apdu.psam import PsamBusy, PsamMissing
+from apdu.transit.transit_psam import PsamSessionOver, TransitPsam, Verified
 from apdu.transit.values import Authorisation, Initialised, PublicInfo, Terminal
 from drivers.contract import CardHandle, CardReader
 from world import Fault, World
@@ -39,7 +40,7 @@ class TransitDesk:
     """All transit PSAMs of the terminal."""
 
     def __init__(self, world: World, readers: Sequence[CardReader]) -> None:
-        self._line = Line(world)
+        self._line = Line(world, idle=NEVER)
         self._slots = [TransitSlot(world, reader, self._line) for reader in readers]
 
     def start(self) -> None:
@@ -81,8 +82,15 @@ class Leased:
         self.terminal = terminal
 
     def authorise(self, card: PublicInfo, begun: Initialised, moment: str) -> Authorisation:
-        """8070. Raises the faults of `TransitPsam.authorise`."""
-        return self._slot.ask(lambda psam: psam.authorise(card, begun, moment)).result()
+        """8070. Raises the faults of `TransitPsam.authorise`, and `PsamBusy` where the lease was
+        ended: it would end the session of whoever has the PSAM by now."""
+
+        def work(psam: TransitPsam) -> Authorisation:
+            if not self._slot.lease.held_by(self._flow):
+                raise PsamBusy
+            return psam.authorise(card, begun, moment)
+
+        return self._slot.ask(work).result()
 
     def session(self, authorisation: Authorisation) -> "Session":
         return Session(self._slot, authorisation)
@@ -90,18 +98,22 @@ class Leased:
     def release(self) -> None:
         self._slot.give_back(self._flow)
 
+    def end(self) -> None:
+        """Take it from its flow, whatever that waits for. Any thread."""
+        self._slot.lease.give_back(self._flow)
+
 
 class Session:
     """One 8070, and the PSAM that it was made by: good until the next 8070 or reset there."""
 
     def __init__(self, slot: TransitSlot, authorisation: Authorisation) -> None:
         self._slot = slot
-        self._authorisation = authorisation
+        self.authorisation = authorisation
 
-    def verify(self, mac2: bytes) -> "Promised[None]":
+    def verify(self, mac2: bytes) -> "Promised[Verified]":
         """8072, while the caller goes on. Its `result` raises `PsamSessionOver` where that PSAM
         remembers another payment by now, and the faults of `TransitPsam.verify`."""
-        return self._slot.ask(lambda psam: psam.verify(self._authorisation, mac2))
+        return self._slot.ask(lambda psam: psam.verify(self.authorisation, mac2))
 
 
 __all__ = ["Leased", "Promised", "PsamSessionOver", "Session", "TransitDesk", "TransitSlot"]

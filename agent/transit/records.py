@@ -1,7 +1,8 @@
 """The two events of a payment: everything the back office wants is in both (docs/clearing.md).
 
 Amounts are fen. `confirmed` or `grey` in an end's amounts is what the clearing counts: each debit
-of a card is in exactly one of the two.
+of a card is in exactly one of the two. How a payment ended is a value of its own, and the two that
+say so for certain cannot be made without what they rest on.
 """
 
 from collections.abc import Mapping
@@ -15,15 +16,18 @@ from agent.fares.ride import FULL
 from agent.reasons import Reason
 from agent.transit.fares import Priced
 from agent.transit.intents import Intent
+from apdu.transit.faults import DebitRefused
+from apdu.transit.transit_psam import Verified
 from apdu.transit.values import Authorisation, Initialised, Management, PublicInfo
 from offline_store.event import DOUBTS, INTENT_EPOCH, INTENT_SEQ, Check, Draft, Event, Verdict
 
 BEGUN = "payment-begun"  # an intent's reason
+PROVED_BY = "proved_by"  # evidence: the PSAM's number of the purchase that proved the card since
 RIDE = ("line", "vehicle", "driver", "station")  # what a record says of the ride, if known
 
-# What stands behind a confirmed debit beside the card's word.
-Counts = Literal["", "confirmed", "grey"]
-Mac2 = Literal["verified", "unverified", "refused", "none"]
+# What is known of the MAC2 that a card gave for a payment. `proved`: it could not be checked, and
+# the card has proved itself since. Only these and `verified` ones are ever confirmed.
+Mac2 = Literal["verified", "proved", "unverified", "refused", "none"]
 
 
 @dataclass(frozen=True)
@@ -47,15 +51,34 @@ class Holder:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of an intent. `tac` and `mac2` as the card gave them, empty where it did not."""
+class Confirmed:
+    """The card paid. `by`: the PSAM's word for that very MAC2, or, where that could not be checked,
+    for a purchase with which the card has proved itself since. `tac` as the card gave it, `balance`
+    of the card where it was read."""
 
-    reason: Reason
-    verdict: Verdict
-    counts: Counts = ""
+    by: Verified
+    tac: bytes = b""
+    balance: int | None = None
+
+
+@dataclass(frozen=True)
+class NotMade:
+    """The card did not pay. `by`: as above, or its clear no to the 8054 that it was just sent."""
+
+    by: Verified | DebitRefused
+    balance: int | None = None
+
+
+@dataclass(frozen=True)
+class Grey:
+    """Nobody here knows whether the card paid."""
+
     tac: bytes = b""
     mac2: Mac2 = "none"
-    balance: int | None = None  # of the card, after it, where it was read
+    balance: int | None = None
+
+
+Ending = Confirmed | NotMade | Grey
 
 
 def tap_draft(
@@ -94,8 +117,11 @@ def intent_draft(
     priced: Priced,
     clock: ClockReading,
     lists: Mapping[str, int],
+    *,
+    judged: bool = True,
 ) -> Draft:
-    """All that is needed to find out later whether the card paid, and to clear it."""
+    """All that is needed to find out later whether the card paid, and to clear it. `judged`: its
+    holder has been looked for in the lists."""
     public, management, terminal = holder.public, holder.management, begun.terminal
     said: dict[str, int | str] = {
         "type": begun.kind.type,
@@ -123,7 +149,7 @@ def intent_draft(
         card=holder.card,
         person=holder.card,
         reason=BEGUN,
-        checks=(_not_listed(lists),),
+        checks=(_not_listed(lists),) if judged else (),
         application=place.application,
         amounts={
             "amount": begun.amount,
@@ -144,17 +170,32 @@ def intent_draft(
     )
 
 
-def end_draft(intent: Intent, outcome: Outcome, clock: ClockReading, lane: str = "") -> Draft:
+def end_draft(
+    intent: Intent,
+    ending: Ending,
+    reason: Reason,
+    verdict: Verdict | None,
+    clock: ClockReading,
+    lane: str = "",
+) -> Draft:
     """Names its intent and repeats it, so that one row is one record of the clearing. `refers` is
     the store's turn to fill in (`about`)."""
     begun = intent.event
     amounts, evidence = dict(begun.amounts), dict(begun.evidence)
-    if outcome.counts:
-        amounts[outcome.counts] = intent.amount
-    if outcome.balance is not None:
-        amounts["balance_after"] = outcome.balance
-    if outcome.tac:
-        evidence["tac"] = outcome.tac.hex()
+    mac2: Mac2 = "none"
+    if isinstance(ending, Confirmed):
+        amounts["confirmed"] = intent.amount
+        mac2 = "verified" if intent.is_own(ending.by) else "proved"
+    elif isinstance(ending, Grey):
+        amounts["grey"] = intent.amount
+        mac2 = ending.mac2
+    if ending.balance is not None:
+        amounts["balance_after"] = ending.balance
+    if not isinstance(ending, NotMade) and ending.tac:
+        evidence["tac"] = ending.tac.hex()
+    proof = _other_proof(intent, ending)
+    if proof is not None:
+        evidence[PROVED_BY] = f"{proof.authorisation.sequence:08x}"
     return Draft(
         kind="payment-end",
         time_ms=clock.time_ms,
@@ -165,13 +206,20 @@ def end_draft(intent: Intent, outcome: Outcome, clock: ClockReading, lane: str =
         credential=begun.credential,
         card=begun.card,
         person=begun.person,
-        verdict=outcome.verdict,
-        reason=outcome.reason.value,
+        verdict=verdict,
+        reason=reason.value,
         application=begun.application,
         amounts=amounts,
         evidence=evidence,
-        detail={**begun.detail, "mac2": outcome.mac2},
+        detail={**begun.detail, "mac2": mac2},
     )
+
+
+def _other_proof(intent: Intent, ending: Ending) -> Verified | None:
+    """The purchase that has proved the card since, where it is not this one itself."""
+    if isinstance(ending, Grey) or not isinstance(ending.by, Verified):
+        return None
+    return None if intent.is_own(ending.by) else ending.by
 
 
 def about(draft: Draft, intent: Intent, same: Event | None) -> Draft:

@@ -1,15 +1,18 @@
 """The torn card (闪卡): 8054 was sent, its answer lost. What the same card says when it is back.
 
-805A before any new 8050. A proof alone does not say whose it is: after a power cut between intent
-and 8054 another bus may have used the card's number, so what the PSAM cannot check any more is
-held against what a composite purchase writes with it, and against the card's own log. Source: spec
-transit-card.md, The torn card.
+A card may say what it likes, and so may whoever shows another one's number: what it says of an
+intent is a `Claim`, and nothing rests on that before it has proved itself in this presentation, by
+8072 with that very MAC2 or by another purchase. 805A comes before any new 8050. A proof does not
+say what was paid: after a power cut between intent and 8054 another bus may have used the card's
+number; so the claim goes by what a composite purchase writes with it, and by the card's own log.
+Source: spec transit-card.md, The torn card.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
+from agent.reasons import Reason
 from agent.transit.intents import Intent
 from agent.transit.psams import Session
 from agent.transit.records import Mac2
@@ -17,21 +20,55 @@ from agent.transit.trips import Sight
 from apdu.psam import PsamBusy, PsamMissing
 from apdu.transit.faults import PurseStatus
 from apdu.transit.purse import LOG_ROWS, Purse
-from apdu.transit.transit_psam import Mac2Refused, PsamSessionOver, TransitPsamStatus
+from apdu.transit.transit_psam import (
+    Mac2Refused,
+    PsamSessionOver,
+    TransitPsamStatus,
+    Verified,
+)
 from apdu.transit.values import Kind, LogEntry, Proof
 
 Paid = Literal["yes", "no", "unknown"]
+Unchecked = Literal["unverified", "refused"]
 PURCHASES: Final = frozenset(kind.type for kind in Kind)
 
 
 @dataclass(frozen=True)
-class Finding:
-    """Whether the card paid an intent; `tac` where it proved it."""
+class Claim:
+    """What a card says of an intent: whether it paid it; `tac` and `mac2` where it gave them.
+    `verified`: the PSAM believes that MAC2, so it is true."""
 
     paid: Paid
     tac: bytes = b""
     mac2: Mac2 = "none"
     balance: int | None = None
+    verified: Verified | None = None
+
+
+@dataclass(frozen=True)
+class Heard:
+    """An intent and what the card says of it. `serves`: who has paid it has what people come to
+    this lane for, and is `told` so."""
+
+    intent: Intent
+    claim: Claim
+    serves: bool = False
+    told: Reason = Reason.TORN_RECOVERED
+
+    @property
+    def waits(self) -> bool:
+        """Nothing else can be done for this person before it is known what became of it."""
+        paid = self.claim.paid
+        return not self.intent.proves and (paid == "unknown" or (paid == "yes" and self.serves))
+
+
+@dataclass(frozen=True)
+class Proved:
+    """A purchase by which the card has just proved itself. `seq`: its own number before it, as 8050
+    told it; a false one would have given another MAC2."""
+
+    verified: Verified
+    seq: int
 
 
 @dataclass(frozen=True)
@@ -43,47 +80,72 @@ class _Log:
     empty: bool
 
 
-def settle(purse: Purse, intent: Intent, look: Callable[[Purse, Intent], Sight]) -> Finding:
-    """Find out from the card. `look`: what its records say of that intent, by itself.
+def hear(purse: Purse, intent: Intent, look: Callable[[Purse, Intent], Sight]) -> Claim:
+    """Ask the card. `look`: what its records say of that intent, by itself.
 
     Raises the channel's faults and `ChainFault`, `PurseMalformed`, `PurseStatus`, and what `look`
     raises: then nothing is known yet, and it stays open.
     """
     proof = purse.proof(intent.kind, intent.seq)
     balance = purse.balance()
-    mac2: Mac2 = "none" if proof is None else verified(intent.session, proof.mac2)
-    if proof is not None and mac2 == "verified":
-        return Finding("yes", proof.tac, mac2, balance)
-    sight = look(purse, intent)
+    checked = check(intent.session, proof.mac2) if proof else "none"
+    if isinstance(checked, Verified):
+        return Claim("yes", proof.tac if proof else b"", "verified", balance, checked)
+    sight = "nothing" if intent.proves else look(purse, intent)
     paid = _by_sight(sight, proof)
-    if paid == "no" and mac2 != "refused":
-        return Finding("no", balance=balance)
-    if paid == "yes" and mac2 != "refused":
-        return Finding("yes", proof.tac if proof else b"", mac2, balance)
+    if paid == "no" and checked != "refused":
+        return Claim("no", balance=balance)
+    if paid == "yes" and checked != "refused":
+        return Claim("yes", proof.tac if proof else b"", checked, balance)
     log = _log(purse, intent)
     if proof is not None:
-        return _by_proof(proof, mac2, log, balance)
+        return _by_proof(proof, checked, log, balance)
     if log.ours is not None:
-        return Finding("yes", balance=balance)
+        return Claim("yes", balance=balance)
     # A trip of 0 fen leaves any balance as it was: where its record was written over, only the log
     # can tell.
     silent = log.empty and (intent.amount > 0 or sight == "nothing")
     if max(balance, 0) == intent.balance_before and (log.others or silent):
-        return Finding("no", balance=balance)
-    return Finding("unknown", balance=balance)
+        return Claim("no", balance=balance)
+    return Claim("unknown", balance=balance)
 
 
-def verified(session: Session | None, mac2: bytes) -> Mac2:
+def contradicted(heard: Sequence[Heard]) -> Sequence[Heard]:
+    """A card uses each of its numbers once. Of several intents with one number that it seems to
+    have paid (a clock that was set back gave them one second, too) only the one that the PSAM
+    believes was; else nobody knows which."""
+    paid = [one for one in heard if one.claim.paid == "yes"]
+    sure = {one.intent.seq for one in paid if one.claim.verified}
+    numbers = [one.intent.seq for one in paid]
+
+    def weighed(one: Heard) -> Heard:
+        if one.claim.verified or one.claim.paid != "yes" or numbers.count(one.intent.seq) == 1:
+            return one
+        known: Paid = "no" if one.intent.seq in sure else "unknown"
+        return replace(one, claim=replace(one.claim, paid=known))
+
+    return [weighed(one) for one in heard]
+
+
+def settled(heard: Heard, seq: int) -> Claim:
+    """What holds of a claim of a card that is proved by a purchase begun after that intent. `seq`
+    as in `Proved`: a card whose number has not moved on since has not paid, whatever else it (or
+    what stands between it and the reader) says."""
+    if heard.claim.verified is None and seq <= heard.intent.seq:
+        return replace(heard.claim, paid="no")
+    return heard.claim
+
+
+def check(session: Session | None, mac2: bytes) -> Verified | Unchecked:
     """8072, where the PSAM still remembers that payment and no other."""
     if session is None:
         return "unverified"
     try:
-        session.verify(mac2).result()
+        return session.verify(mac2).result()
     except Mac2Refused:
         return "refused"
     except (PsamSessionOver, PsamMissing, PsamBusy, TransitPsamStatus):
         return "unverified"
-    return "verified"
 
 
 def _by_sight(sight: Sight, proof: Proof | None) -> Literal["yes", "no"] | None:
@@ -96,15 +158,15 @@ def _by_sight(sight: Sight, proof: Proof | None) -> Literal["yes", "no"] | None:
     return None
 
 
-def _by_proof(proof: Proof, mac2: Mac2, log: _Log, balance: int) -> Finding:
+def _by_proof(proof: Proof, mac2: Mac2, log: _Log, balance: int) -> Claim:
     """A proof that the PSAM did not confirm: ours, or of a purchase elsewhere with that number."""
     if mac2 == "refused":
-        return Finding("unknown" if log.ours or log.empty else "no", proof.tac, mac2, balance)
+        return Claim("unknown" if log.ours or log.empty else "no", proof.tac, mac2, balance)
     if log.ours is not None or log.empty:  # a card that keeps no log: its proof has to do
-        return Finding("yes", proof.tac, mac2, balance)
+        return Claim("yes", proof.tac, mac2, balance)
     if log.others:
-        return Finding("no", balance=balance)
-    return Finding("unknown", proof.tac, mac2, balance)
+        return Claim("no", balance=balance)
+    return Claim("unknown", proof.tac, mac2, balance)
 
 
 def _log(purse: Purse, intent: Intent) -> _Log:

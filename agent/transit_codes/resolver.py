@@ -11,6 +11,7 @@ from agent.clock import ClockReading
 from agent.codes import CREDENTIAL
 from agent.identity import Identity, Presented, Shown, Unidentified
 from agent.key_lists import MINISTRY_ISSUERS, MINISTRY_ROOTS, Keys
+from agent.proof import Proof
 from agent.reasons import Reason
 from agent.transit_codes.layout import ThreeLevel, TwoLevel
 from agent.transit_codes.verify import (
@@ -110,6 +111,7 @@ class MinistryCodes:
             expires=None,
             authentication=Authentication(mode="code", result="passed", algorithm="SM2"),
             shown=shown,
+            proof=Proof.of_code(code),
         )
 
 

@@ -4,6 +4,7 @@ It knows only its last session, so a MAC2 that comes after another 8070 can neve
 `agent`'s to give it to one flow at a time. Source: spec transit-card.md, Purchase with PSAM.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 from apdu import status
@@ -75,6 +76,14 @@ class PsamSessionOver(Fault):
     code = "transit-psam.session-over"
 
 
+@dataclass(frozen=True)
+class Verified:
+    """The PSAM's 9000 to a MAC2: the card behind that authorisation has the key of its number, and
+    has made that purchase. `TransitPsam.verify` makes it, and nothing else does."""
+
+    authorisation: Authorisation
+
+
 class TransitPsam:
     """A session on the SAM slot's channel, for as long as it stays powered. A PSAM that goes is
     `PsamMissing`; make a new one on its new channel, which checks no MAC2 of the old one."""
@@ -122,7 +131,7 @@ class TransitPsam:
         """This was the last 8070, and its MAC2 has not been shown yet."""
         return self._last == authorisation
 
-    def verify(self, authorisation: Authorisation, mac2: bytes) -> None:
+    def verify(self, authorisation: Authorisation, mac2: bytes) -> Verified:
         """8072, once: is this the MAC2 of a card that has paid?
 
         Raises `PsamSessionOver`, before anything is sent where it is known already; `Mac2Refused`;
@@ -138,6 +147,7 @@ class TransitPsam:
         if answer.sw == 0x9302 or tries_left(answer.sw) is not None:
             raise Mac2Refused(command, answer.sw)
         _data(command, answer)
+        return Verified(authorisation)
 
     def _enter(self) -> None:
         for name, fid in APPLICATIONS.items():

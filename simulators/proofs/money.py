@@ -25,7 +25,8 @@ from agent.transit.intents import Place as At
 from agent.transit.offers import Offer, Offers, SingleRides
 from agent.transit.paying import Payments
 from agent.transit.psams import Leased, TransitDesk
-from agent.transit.records import Holder, Place, intent_draft
+from agent.transit.purchase import Again, Presentation, Purchases
+from agent.transit.records import Holder, intent_draft
 from agent.transit.trips import Inside, Stamp
 from apdu.transit.files import Layout
 from apdu.transit.values import Authorisation, Initialised
@@ -88,7 +89,7 @@ class Tally:
     invented: int = 0  # confirmed, and no card paid it
     unended: int = 0  # intents without an end, or with several
     unequal: int = 0  # histories whose money equation does not hold
-    forgotten: int = 0  # new intents on a card before its earlier one had an end
+    forgotten: int = 0  # charges begun on a card that had paid for the same, and was not asked
     wrong_tacs: int = 0
     wrong_trips: int = 0  # cards that say otherwise than the journal where their holder is
     seeds: list[int] = field(default_factory=list)  # of histories that broke something
@@ -356,28 +357,34 @@ class Session:
         self._world.wait(self._chance.random())
 
 
-class Forgetful(Payments):
-    """The control: what is about to be paid is kept in mind and nowhere else."""
+class InMind(Purchases):
+    """What is about to be paid is kept in mind and nowhere else."""
 
     _count = 0
 
     def _begin(
         self,
-        place: Place,
-        holder: Holder,
-        offer: Offer,
+        tap: Presentation,
         begun: Initialised,
         authorised: Authorisation,
         priced: Priced,
+        again: Again | None,
         leased: Leased,
     ) -> tuple[Intent, Record]:
-        draft = intent_draft(place, holder, begun, authorised, priced, self._clock.read(), {})
+        clock = self._clock.read()
+        draft = intent_draft(tap.place, tap.holder, begun, authorised, priced, clock, {})
         fields = {name: getattr(draft, name) for name in Draft.__struct_fields__}
         self._count += 1
         event = Event(**fields, v=1, terminal=TERMINAL, epoch="", seq=self._count, prev="")
         intent = Intent(At("", self._count), event, leased.session(authorised))
-        self.open.add(intent)
+        self._intents.begin(intent)
         return intent, Record(epoch="", seq=self._count, body="", hash="", mac="")
+
+
+class Forgetful(Payments):
+    """The control: no intent is recorded."""
+
+    purchases = InMind
 
 
 class Unwritten(Payments):
@@ -485,15 +492,24 @@ class Judge:
         order = {(e.epoch, e.seq): at for at, e in enumerate(self._events)}
         for end in self._ends:
             ends.setdefault(_place(end), []).append(order[end.epoch, end.seq])
-        last: dict[str, Event] = {}
+        before: dict[str, list[Event]] = {}
         for intent in self._intents:
             place = (intent.epoch, intent.seq)
             self._tally.unended += len(ends.get(place, [])) != 1
-            before = last.get(intent.card)
-            if before is not None:
-                ended = ends.get((before.epoch, before.seq), [ENDLESS])
-                self._tally.forgotten += min(ended) > order[place]
-            last[intent.card] = intent
+            earlier = before.setdefault(intent.card, [])
+            self._tally.forgotten += any(
+                self._charged(one, intent)
+                and min(ends.get((one.epoch, one.seq), [ENDLESS])) > order[place]
+                for one in earlier
+            )
+            earlier.append(intent)
+
+    def _charged(self, earlier: Event, intent: Event) -> bool:
+        """That card has paid `earlier`, which is for what `intent` is to be paid for again."""
+        passenger = self._passengers[earlier.evidence["card_number"]]
+        made = {debit.psam_seq for debit in passenger.debits if debit.amount}
+        same = earlier.detail.get(TRIP) == intent.detail.get(TRIP)
+        return same and earlier.evidence["psam_seq"] in made and intent.amounts["amount"] > 0
 
 
 def _purchase(event: Event) -> tuple[str, str]:

@@ -9,6 +9,7 @@ import pytest
 from agent.gate import DRAIN, Gate
 from agent.lanes import Lane
 from agent.passage import PassageEnd
+from agent.proof import LEAVING, Proof
 from config.model import Agent as Settings
 from config.model import Lane as LaneSettings
 from config.model import Output, Reader, Scene, Terminal
@@ -279,10 +280,10 @@ def test_a_lane_shows_on_all_its_prompts_and_opens_its_own_barrier() -> None:
         for prompts in entry.prompts:
             assert isinstance(prompts, ConsolePrompts)
             prompts.listen(lines.append)
-        entry.open()
+        entry.open(Proof("card"))
         entry.show(Prompt("accepted", "Welcome", "green", "short"))
         assert [line.partition(":")[0] for line in lines] == ["gate", "panel", "voice"]
-        leave.open()  # a lane without barrier lets through
+        leave.open(LEAVING)  # a lane without barrier lets through
         leave.show(Prompt("accepted-exit", "Goodbye", "green", "short"))
         assert len(lines) == 3
 

@@ -8,7 +8,13 @@ from agent.rides import TOP_UP, spoken
 from agent.texts import LANGUAGES, Texts, catalogue
 from config.model import Result
 
-PROMPTS_ONLY = {Reason.TAKE_CARD_AWAY, Reason.OUT_OF_SERVICE, Reason.WELCOME}
+# Prompts, and the end of a purchase that only proved a card: what that was for decides.
+NO_DECISION = {
+    Reason.TAKE_CARD_AWAY,
+    Reason.OUT_OF_SERVICE,
+    Reason.WELCOME,
+    Reason.CARD_PROVED,
+}
 
 
 def test_every_reason_has_a_row_and_no_row_is_without_reason() -> None:
@@ -34,7 +40,7 @@ def test_every_reason_but_the_idle_one_is_said_aloud_and_no_voice_is_unused() ->
 
 
 def test_only_decisions_have_a_verdict() -> None:
-    assert {reason for reason, row in table().items() if row.verdict is None} == PROMPTS_ONLY
+    assert {reason for reason, row in table().items() if row.verdict is None} == NO_DECISION
 
 
 def test_only_an_accepted_tap_shows_green_and_ends_with_zero() -> None:

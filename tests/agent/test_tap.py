@@ -11,6 +11,7 @@ import pytest
 from agent.identity import Identity, Presented
 from agent.lanes import Lane
 from agent.logbook import Missed
+from agent.proof import LEAVING, Proof
 from agent.reading import identity_of
 from agent.reasons import Reason
 from agent.results import table
@@ -51,7 +52,7 @@ class OpensFirst(Taps):
     """The mistake that the test above must see."""
 
     def _settle(self, lane: Lane, *rest: Any, **more: Any) -> TapReport:
-        lane.open()
+        lane.open(LEAVING)
         return super()._settle(lane, *rest, **more)
 
 
@@ -434,6 +435,7 @@ def test_a_resolved_code_is_decided_by_the_scene_as_a_card_is() -> None:
         issued=None,
         expires=None,
         authentication=Authentication(mode="none", result="passed"),
+        proof=Proof("platform"),
     )
 
     def scenario(stand: Stand) -> None:

@@ -8,6 +8,7 @@ from agent.fares.ride import CONCESSION, CONFIRMED, FARE
 from agent.fares.rules import Rules
 from agent.journey.desk import JourneyDesk
 from agent.journey.shift import At
+from agent.proof import Proof
 from config.model import Journey as Settings
 from config.model import Vehicle
 from drivers.contract.position import Position
@@ -17,6 +18,7 @@ from simulators.world import SimWorld
 from tests.agent.fares.city import person, rules
 
 EPOCH = "e" * 32
+PROOF = Proof("card")
 ANN, BEN = person("driver"), person("ben")
 
 
@@ -78,7 +80,7 @@ class Bus:
         return self.desk
 
     def sign(self, who: str = ANN) -> str:
-        return self.desk.sign(who, "card-contactless")
+        return self.desk.sign(who, "card-contactless", PROOF)
 
     def ride(
         self,

@@ -19,7 +19,7 @@ from offline_store.event import Authentication, Draft
 from offline_store.store import Entry, Store
 from simulators.devices.gnss import GnssSimulator, way
 from tests.agent.fares.city import rules
-from tests.agent.journey.stand import ANN
+from tests.agent.journey.stand import ANN, PROOF
 from tests.drivers.contract.reader import until
 from tests.offline_store.support import MemoryKeys
 from world.real import RealWorld
@@ -68,7 +68,7 @@ def test_a_bus_drives_its_line_and_its_shift_survives_a_restart(tmp_path: Path) 
             [placed] = aboard.devices()
             until(lambda: aboard.devices()[0].status.state is DeviceState.READY)
             assert placed.status.name == "gnss"
-            assert aboard.desk.sign(ANN, "card-contactless") == "on"
+            assert aboard.desk.sign(ANN, "card-contactless", PROOF) == "on"
             for place in way(course[:3], step=20.0):
                 before = aboard.devices()[0].status.counters.get("fixes", 0)
                 gnss.tell(*place)
@@ -93,7 +93,7 @@ def test_a_bus_drives_its_line_and_its_shift_survives_a_restart(tmp_path: Path) 
 
 def test_more_events_than_a_page_are_all_counted(tmp_path: Path) -> None:
     with bus(tmp_path, MemoryKeys(), rules()) as (aboard, store):
-        aboard.desk.sign(ANN, "card-contactless")
+        aboard.desk.sign(ANN, "card-contactless", PROOF)
         for _ in range(450):
             pay(store, 1)
         summary = aboard.desk.summary()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.fares.ride import EXPLAINED, Journey
+from agent.fares.ride import EXPLAINED, Journey, paid
 from agent.fares.rules import Rules
 from agent.reasons import Reason
 from agent.transit.fares import FlatFare, ListedFare
@@ -84,8 +84,10 @@ def test_without_a_fare_list_the_settings_say_it(bus_stand: BusStand) -> None:
 def test_a_drivers_purse_signs_on_and_pays_nothing(bus_stand: BusStand) -> None:
     def scenario(bus: Bus) -> None:
         assert bus.reason(passenger) is Reason.DRIVER
-        [event] = bus.events()
-        assert (event.kind, event.verdict, event.amounts) == ("tap", "accepted", {})
+        intent, end = bus.events()
+        assert (end.kind, end.refers, end.verdict) == ("payment-end", intent.seq, "accepted")
+        assert (end.amounts["confirmed"], end.detail["mac2"]) == (0, "verified")
+        assert paid(end) is None  # he has not ridden
 
     passenger = bus_stand.passenger(city=MADE_UP, card_type=0x70)
     bus_stand.drive(scenario, fares=ABOARD)

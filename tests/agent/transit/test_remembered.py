@@ -8,7 +8,7 @@ from typing import Final
 from weakref import ref
 
 from agent.reasons import Reason
-from agent.transit.paying import Moments
+from agent.transit.purchase import Moments
 from tests.agent.transit.stand import Bus, BusStand
 
 ELSEWHERE: Final = (type, ModuleType, FunctionType, FrameType)  # from there on it is the program

@@ -7,7 +7,7 @@ from apdu.channel import CardGone, Channel
 from simulators.vpcd import Moment, TearAtInstruction
 from tests.agent.transit.stand import FARE, GREY_AFTER, LOST, UNSENT, Bus, BusStand
 
-PROOF, BEGIN = 0x5A, 0x50
+PROOF, BEGIN, DEBIT = 0x5A, 0x50, 0x54
 
 
 def test_who_has_paid_is_not_charged_again(bus_stand: BusStand) -> None:
@@ -33,10 +33,11 @@ def test_the_proof_is_asked_for_before_anything_new_is_begun(bus_stand: BusStand
         assert bus.reason(passenger) is Reason.PAID
         asked = bus.instructions()
         assert asked.index(PROOF) < asked.index(BEGIN)
+        assert asked.count(DEBIT) == 1  # the ride proves the card: no purchase of 0 fen
         assert [event.reason for event in bus.events()] == [
             "payment-begun",
-            "not-paid",
             "payment-begun",
+            "not-paid",
             "paid",
         ]
 
@@ -70,7 +71,7 @@ def test_without_a_proof_the_cards_log_tells(bus_stand: BusStand) -> None:
         assert bus.reason(passenger) is Reason.TORN_RECOVERED
         end = bus.end()
         assert end.amounts["confirmed"] == FARE
-        assert end.detail["mac2"] == "none"
+        assert end.detail["mac2"] == "proved"
         assert "tac" not in end.evidence
 
     passenger = bus_stand.passenger()
@@ -95,7 +96,7 @@ def test_a_mac2_is_not_shown_to_a_psam_that_has_begun_something_else(bus_stand: 
         bus.tap(passenger, LOST)
         assert bus.reason(bus_stand.passenger()) is Reason.PAID
         assert bus.reason(passenger) is Reason.TORN_RECOVERED
-        assert bus.end().detail["mac2"] == "unverified"
+        assert bus.end().detail["mac2"] == "proved"
         assert "tac" in bus.end().evidence
 
     passenger = bus_stand.passenger()
