@@ -19,6 +19,7 @@ from agent.transit.psams import TransitDesk
 from apdu.city_keys import PUBLIC_KEYS_ONLY, CityKeys
 from config.model import Agent as Settings
 from config.model import Lane as LaneSettings
+from config.waits import longest_tap
 from drivers import registry
 from drivers.contract import (
     CardReader,
@@ -34,8 +35,6 @@ from drivers.contract import (
 from drivers.hotplug import USUAL_FOLDERS
 from drivers.io.together import together
 from world import World
-
-DRAIN = 5.0  # seconds that a tap under way gets to end
 
 
 class Handlers(Protocol):
@@ -57,6 +56,7 @@ class Gate:
         """`keys`: the issuing authority's table. Raises `drivers.registry` faults when a driver is
         not installed."""
         self._world = world
+        self._drain = longest_tap(settings)
         self._drivers = _reader_drivers(world, settings)
         self._readers = {r.name: r for driver in self._drivers.values() for r in driver.readers()}
         self.fitted = Devices(world, settings)
@@ -114,7 +114,7 @@ class Gate:
         """False when a reader hangs and its thread was left behind."""
         for thread in self._threads:
             thread.stop()
-        deadline = self._world.monotonic() + DRAIN
+        deadline = self._world.monotonic() + self._drain
         ended = [t.join(max(0.0, deadline - self._world.monotonic())) for t in self._threads]
         self.sams.stop()
         self.transit.stop()

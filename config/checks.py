@@ -16,8 +16,9 @@ from config.faults import (
     UnknownName,
     WrongValue,
 )
-from config.model import Agent, Facade, Lane, Scene, Sync
+from config.model import Agent, Facade, Lane, Sync
 from config.shape import listed
+from config.waits import asks_status, too_long_waits
 
 DEVICES = ("readers", "scanners", "documents", "barriers", "prompts", "pinpads", "printers")
 
@@ -37,6 +38,7 @@ def contradictions(agent: Agent, file: str) -> list[ConfigFault]:
         *_sign_in(agent, file),
         *_status_services(agent, file),
         *_vehicle(agent, file),
+        *too_long_waits(agent, file),
         *(_metro(agent, file) if agent.scene.kind == "metro-gate" else ()),
     ]
 
@@ -171,13 +173,6 @@ def _facade(agent: Agent, facade: Facade, file: str) -> Iterator[ConfigFault]:
             if lane not in lanes:
                 allowed = listed(lanes)
                 yield UnknownName(file=file, key=f"{key}.lanes", found=lane, allowed=allowed)
-
-
-def asks_status(scene: Scene) -> bool:
-    """Whether its taps ask a status service: see `agent.scenes`."""
-    if scene.check is None:
-        return scene.kind == "service-window"
-    return scene.check == "ask"
 
 
 def _link(sync: Sync, file: str) -> Iterator[ConfigFault]:

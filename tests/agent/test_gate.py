@@ -6,13 +6,14 @@ from typing import ClassVar, TypeVar
 
 import pytest
 
-from agent.gate import DRAIN, Gate
+from agent.gate import Gate
 from agent.lanes import Lane
 from agent.passage import PassageEnd
 from agent.proof import LEAVING, Proof
 from config.model import Agent as Settings
 from config.model import Lane as LaneSettings
 from config.model import Output, Reader, Scene, Terminal
+from config.waits import DRAIN
 from drivers import registry
 from drivers.console import ConsoleBarrier, ConsolePrompts
 from drivers.contract import (

@@ -6,8 +6,8 @@ from msgspec.structs import replace
 
 from agent.facade.call import Answer
 from agent.scenes import KINDS, scene_for
-from config.checks import asks_status
 from config.model import Scene
+from config.waits import asks_status
 from offline_store.event import Event
 from simulators.people import load_cast
 from tests.agent.facade.counter import Counter, play
