@@ -21,8 +21,8 @@ LINK = Path(_FOLDER.name) / "pcscd.comm"
 os.environ["PCSCLITE_CSOCK_NAME"] = str(LINK)
 
 # The suite says the same of the same tree wherever it runs; what hypothesis finds on its way
-# elsewhere is for  ./run test --hypothesis-profile=search.
-settings.register_profile("suite", derandomize=True, print_blob=True)
+# elsewhere is for  ./run test --hypothesis-profile=search. A busy machine fails nothing.
+settings.register_profile("suite", derandomize=True, print_blob=True, deadline=None)
 settings.register_profile("search", settings.get_profile("default"))
 settings.load_profile("suite")
 

@@ -16,7 +16,7 @@ from world.real import RealWorld
 
 SONAME: Final = "libsscard.so.1"
 FOLDER: Final = Path(__file__).parent
-SOURCES: Final = ("sscard.c", "transport_unix.c")
+SOURCES: Final = ("sscard.c", "turn.c", "transport_unix.c")
 COMPILER: Final = "cc"
 PATIENCE: Final = 120.0  # seconds
 

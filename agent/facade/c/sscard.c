@@ -10,13 +10,13 @@
 
 #include "texts.h"
 #include "transport.h"
+#include "turn.h"
 
+#include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/types.h>
-#include <time.h>
-#include <unistd.h>
 
 #define MAGIC "SSC"
 #define MAGIC_SIZE 3
@@ -26,7 +26,8 @@
 #define RESULT_SIZE 4
 #define MAX_BODY (64 * 1024)
 
-/* Seconds, so many that the service always comes first. Tests build with fewer. */
+/* Seconds, so many that the service always comes first: config/waits.py holds its settings to them.
+ * Tests build with fewer. */
 #ifndef CARD_CALL
 #define CARD_CALL 30
 #endif
@@ -62,7 +63,7 @@ enum which {
 
 struct function {
     const char *name;
-    int seconds; /* in which a call ends, come what may */
+    int seconds; /* for its turn, for the way there, and for the answer */
     size_t room; /* of pOutInfo, closing NUL included */
 };
 
@@ -101,16 +102,12 @@ struct input {
     int number;
 };
 
-/* The one thing that is shared. `busy` is guarded by `mutex`; whoever has set it owns the rest. */
+/* What the one call has whose turn it is. */
 static struct {
-    pthread_once_t begun;
-    pthread_mutex_t mutex;
-    pthread_cond_t freed;
-    int busy;
-    pid_t owner;
     struct line line;
     unsigned char frame[LENGTH_SIZE + MAX_BODY];
-} desk = {.begun = PTHREAD_ONCE_INIT, .mutex = PTHREAD_MUTEX_INITIALIZER};
+    volatile sig_atomic_t forgotten; /* in the middle of the call: it has no line any more */
+} desk;
 
 static struct input number(int value);
 static struct input text(const char *value);
@@ -118,13 +115,14 @@ static struct input large(const char *value);
 static long ask(enum which which, struct input *inputs, size_t count, char *out);
 static long refuse(long code, const char *words, char *out);
 static size_t write_call(const char *name, const struct input *inputs, size_t count);
-static int acquire(int64_t deadline);
-static void release(void);
-static long exchange(const struct function *function, size_t size, int64_t deadline, char *out);
+static long in_turn(const struct function *function, const struct input *inputs, size_t count,
+                    char *out);
+static long exchange(const struct function *function, size_t size, char *out);
 static enum line_result send_call(size_t size, int64_t deadline);
 static long receive_answer(size_t room, int64_t deadline, char *out);
 static long line_lost(enum line_result result, char *out);
 static long read_answer(const unsigned char *body, size_t size, size_t room, char *out);
+static void forget(void);
 
 /* --- The functions --------------------------------------------------------------------------- */
 
@@ -310,8 +308,7 @@ static struct input large(const char *value)
 
 static long ask(enum which which, struct input *inputs, size_t count, char *out)
 {
-    const struct function *function = &FUNCTIONS[which];
-    int64_t deadline = line_now() + (int64_t)function->seconds * 1000;
+    int errno_before = errno;
     size_t at;
     long result;
 
@@ -326,10 +323,31 @@ static long ask(enum which which, struct input *inputs, size_t count, char *out)
         if (inputs[at].length > inputs[at].limit)
             return refuse(SSCARD_PARAMETER, TEXT_LONG_PARAMETER, out);
     }
-    if (!acquire(deadline))
+    if (!turn_enter(forget))
+        return refuse(SSCARD_REENTERED, TEXT_REENTERED, out);
+    result = in_turn(&FUNCTIONS[which], inputs, count, out);
+    turn_leave();
+    errno = errno_before; /* a signal handler's program looks at its own */
+    return result;
+}
+
+static int64_t within(const struct function *function)
+{
+    return line_now() + (int64_t)function->seconds * 1000;
+}
+
+static long in_turn(const struct function *function, const struct input *inputs, size_t count,
+                    char *out)
+{
+    long result;
+
+    if (!turn_take(within(function)))
         return refuse(SSCARD_NO_CONNECTION, TEXT_BUSY, out);
-    result = exchange(function, write_call(function->name, inputs, count), deadline, out);
-    release();
+    pthread_cleanup_push(turn_give_up, NULL);
+    desk.forgotten = 0;
+    result = exchange(function, write_call(function->name, inputs, count), out);
+    turn_end();
+    pthread_cleanup_pop(0);
     return result;
 }
 
@@ -386,15 +404,17 @@ static size_t write_call(const char *name, const struct input *inputs, size_t co
     return (size_t)(end - desk.frame);
 }
 
-static long exchange(const struct function *function, size_t size, int64_t deadline, char *out)
+/* The service has its time from the moment at which it has the whole call: what other threads or a
+ * full queue took before is not its own. */
+static long exchange(const struct function *function, size_t size, char *out)
 {
-    enum line_result result = send_call(size, deadline);
+    enum line_result result = send_call(size, within(function));
 
     explicit_bzero(desk.frame, size); /* a key or a name may be in it */
     out[0] = '\0';
     if (result != LINE_OK)
         return line_lost(result, out);
-    return receive_answer(function->room, deadline, out);
+    return receive_answer(function->room, within(function), out);
 }
 
 /* A line that the service closed since the last call is opened anew, once. A call that did not get
@@ -406,7 +426,7 @@ static enum line_result send_call(size_t size, int64_t deadline)
 
     if (!line_is_idle(&desk.line))
         line_close(&desk.line);
-    for (attempt = 0; attempt < 2 && result == LINE_BROKEN; attempt++) {
+    for (attempt = 0; attempt < 2 && result == LINE_BROKEN && !desk.forgotten; attempt++) {
         result = desk.line.open ? LINE_OK : line_open(&desk.line, deadline);
         if (result == LINE_OK)
             result = line_send(&desk.line, desk.frame, size, deadline);
@@ -492,75 +512,13 @@ lying:
     return refuse(SSCARD_CHECKSUM, TEXT_LYING, out);
 }
 
-/* --- One at a time --------------------------------------------------------------------------- */
-
-static void before_fork(void)
+/* What belongs to a call that nobody ends: an answer that is still to come may not be taken for the
+ * next one's, a key or a name may be in the frame. */
+static void forget(void)
 {
-    pthread_mutex_lock(&desk.mutex);
-}
-
-static void after_fork(void)
-{
-    pthread_mutex_unlock(&desk.mutex);
-}
-
-static void make_condition(void)
-{
-    pthread_condattr_t attributes;
-
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&desk.freed, &attributes);
-    pthread_condattr_destroy(&attributes);
-}
-
-/* The thread that was in a call is not in the child, and its line belongs to the parent. */
-static void in_child(void)
-{
-    static const pthread_mutex_t fresh = PTHREAD_MUTEX_INITIALIZER;
-
-    desk.mutex = fresh;
-    make_condition();
-    desk.busy = 0;
+    desk.forgotten = 1;
     line_close(&desk.line);
     explicit_bzero(desk.frame, sizeof desk.frame);
-}
-
-static void begin(void)
-{
-    make_condition();
-    pthread_atfork(before_fork, after_fork, in_child);
-}
-
-/* True when the line is ours until `release`; false when the deadline came first. */
-static int acquire(int64_t deadline)
-{
-    const struct timespec until = {.tv_sec = (time_t)(deadline / 1000),
-                                   .tv_nsec = (long)(deadline % 1000) * 1000000};
-    int late = 0;
-
-    pthread_once(&desk.begun, begin);
-    pthread_mutex_lock(&desk.mutex);
-    while (desk.busy && !late)
-        late = pthread_cond_timedwait(&desk.freed, &desk.mutex, &until) != 0;
-    late = desk.busy;
-    desk.busy = 1;
-    pthread_mutex_unlock(&desk.mutex);
-    if (late)
-        return 0;
-    if (desk.owner != getpid()) { /* a fork that told nobody: clone(2), vfork(2) */
-        line_close(&desk.line);
-        desk.owner = getpid();
-    }
-    return 1;
-}
-
-static void release(void)
-{
-    pthread_mutex_lock(&desk.mutex);
-    desk.busy = 0;
-    pthread_cond_signal(&desk.freed);
-    pthread_mutex_unlock(&desk.mutex);
 }
 
 /* A program that unloads the library keeps nothing of it. */

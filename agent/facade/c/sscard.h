@@ -21,8 +21,14 @@
  *
  * Threads may call at any time; calls of one process are made one after the other. _HSM_Step1, 2
  * and 3 of one flow belong to one process, and no other call may come between them. A forked child
- * starts afresh. A call ends by itself: after 150 s where a person may have to type a PIN, else
- * after 30 s. A call that may have reached the card is never repeated by the library.
+ * starts afresh. A call ends by itself: 150 s after it has reached the service where a person may
+ * have to type a PIN, else 30 s; for its turn behind other threads' calls it waits as long again. A
+ * call that may have reached the card is never repeated by the library.
+ *
+ * A signal handler that calls while its own thread is in a call is told so at once (-16). A thread
+ * may be cancelled (pthread_cancel) or end (pthread_exit) in the middle of a call, which then ends at
+ * once; one that is left by longjmp ends with the thread's next. What the card has done by then is
+ * not known.
  *
  * The service's socket is $ONECARD_SSCARD_SOCKET, else /run/onecard/sscard.sock.
  */
@@ -71,6 +77,7 @@ enum sscard_error {
     SSCARD_UNSUPPORTED = -13,        /* 不支持该命令 */
     SSCARD_PARAMETER = -14,          /* 命令参数错 */
     SSCARD_CHECKSUM = -15,           /* 信息校验和出错 */
+    SSCARD_REENTERED = -16,          /* 同一线程重入：本库自有，不在国家接口的表中 */
     SSCARD_CARD_ID = -20,            /* 卡识别码格式错 */
     SSCARD_INTERNAL_AUTH = -21,      /* 内部认证失败 */
     SSCARD_OTHER_CARD = -22,         /* 传入信息与卡不符 */

@@ -3,6 +3,8 @@
 
 #include "transport.h"
 
+#include "turn.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -69,7 +71,7 @@ static enum line_result dial(int descriptor, const struct sockaddr_un *address, 
         case EAGAIN: /* its queue is full */
             if (line_now() >= deadline)
                 return LINE_LATE;
-            (void)poll(NULL, 0, REDIAL);
+            (void)turn_poll(NULL, REDIAL);
             break;
         case EACCES:
         case EPERM:
@@ -127,8 +129,11 @@ enum line_result line_send(struct line *line, const unsigned char *data, size_t 
                            int64_t deadline)
 {
     while (size > 0) {
-        ssize_t sent = send(line->descriptor, data, size, MSG_NOSIGNAL);
+        ssize_t sent;
 
+        if (!line->open) /* a signal handler forked: this is the child */
+            return LINE_BROKEN;
+        sent = send(line->descriptor, data, size, MSG_NOSIGNAL);
         if (sent >= 0) {
             data += sent;
             size -= (size_t)sent;
@@ -148,11 +153,13 @@ enum line_result line_receive(struct line *line, unsigned char *data, size_t siz
                               int64_t deadline)
 {
     while (size > 0) {
-        enum line_result ready = await(line->descriptor, POLLIN, deadline);
+        enum line_result ready = line->open ? await(line->descriptor, POLLIN, deadline) : LINE_BROKEN;
         ssize_t got;
 
         if (ready != LINE_OK)
             return ready;
+        if (!line->open)
+            return LINE_BROKEN;
         got = recv(line->descriptor, data, size, 0);
         if (got > 0) {
             data += got;
@@ -181,7 +188,7 @@ static enum line_result await(int descriptor, short events, int64_t deadline)
 
         if (rest <= 0)
             return LINE_LATE;
-        ready = poll(&look, 1, (int)rest);
+        ready = turn_poll(&look, (int)rest);
         if (ready > 0)
             return LINE_OK; /* the end is told by send and recv */
         if (ready < 0 && errno != EINTR)

@@ -1,4 +1,4 @@
-"""The library and the program that calls it, compiled once."""
+"""The library and the programs that call it, compiled once."""
 
 import os
 import subprocess
@@ -15,7 +15,9 @@ from world.real import RealWorld
 
 WORLD = RealWorld()
 SHORT = ("CARD_CALL=1", "PIN_CALL=2")  # seconds, so that a test can wait for them
-LEAKS = "detect_leaks=0"  # the sanitizer's look for leaks needs ptrace, which containers refuse
+# The sanitizer's look for leaks needs ptrace, which containers refuse; a signal stack is the
+# program's own.
+QUIET = "detect_leaks=0:use_sigaltstack=0"
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Caller:
                 **os.environ,
                 "LD_LIBRARY_PATH": str(library.parent),
                 "ONECARD_SSCARD_SOCKET": str(socket),
-                "ASAN_OPTIONS": LEAKS,
+                "ASAN_OPTIONS": QUIET,
             },
         )
 
@@ -80,20 +82,22 @@ class Caller:
 
 @dataclass(frozen=True)
 class Built:
-    """A library, and caller.c compiled against it."""
+    """A library, and caller.c and stranger.c compiled against it."""
 
     library: Path
     program: Path
+    stranger: Path
 
 
 def compiled(folder: Path, *, sanitized: bool, defines: Sequence[str]) -> Built:
     library = build.build(WORLD, folder, sanitized=sanitized, defines=defines)
-    program = folder / "caller"
     flags = build.SANITIZED if sanitized else build.HARDENED
-    source = Path(__file__).parent / "caller.c"
-    arguments = [*build.LANGUAGE, *flags, f"-I{build.FOLDER}", "-o", str(program), str(source)]
-    build.compile_c(WORLD, [*arguments, f"-L{folder}", f"-l:{build.SONAME}", "-pthread"])
-    return Built(library, program)
+    for name in ("caller", "stranger"):
+        source = Path(__file__).parent / f"{name}.c"
+        arguments = [*build.LANGUAGE, *flags, f"-I{build.FOLDER}", "-o", str(folder / name)]
+        link = [f"-L{folder}", f"-l:{build.SONAME}", "-pthread"]
+        build.compile_c(WORLD, [*arguments, str(source), *link])
+    return Built(library, folder / "caller", folder / "stranger")
 
 
 @pytest.fixture(scope="session")
@@ -106,6 +110,12 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Built:
 def checked(tmp_path_factory: pytest.TempPathFactory) -> Built:
     """Under the sanitizers, and with short time limits."""
     return compiled(tmp_path_factory.mktemp("checked"), sanitized=True, defines=SHORT)
+
+
+@pytest.fixture(scope="session")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """Under the sanitizers, with the time limits of what is installed."""
+    return compiled(tmp_path_factory.mktemp("watched"), sanitized=True, defines=())
 
 
 @pytest.fixture

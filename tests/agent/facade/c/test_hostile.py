@@ -165,7 +165,9 @@ def test_two_answers_to_one_call_do_not_serve_the_next(
 
 
 @given(body=st.binary(max_size=80), well_begun=st.booleans())
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_any_answer_is_an_answer_or_an_error(
     checked: Built, caller_of: CallerOf, service: Service, body: bytes, well_begun: bool
 ) -> None:
