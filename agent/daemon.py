@@ -55,6 +55,7 @@ from agent.transit.paying import Payments
 from agent.transit.tables import load_layouts
 from agent.transit_codes.memory import CodeMemory
 from agent.transit_codes.resolver import MinistryCodes, OfflineResolver
+from agent.transit_codes.verify import OtherIssuers
 from agent.uplink import PlatformRequests, make_uplink
 from agent.watchdog import Watchdog
 from config.model import Agent as Settings
@@ -403,9 +404,10 @@ class Agent:
 
     def _offline_resolver(self) -> OfflineResolver:
         """Codes that are verified here, by the signed lists of keys."""
-        ministry = MinistryCodes(sm2(), self._key_lists.keys, self._clock.read, self._references)
-        groups = self._settings.offline_codes.gate_groups
-        tickets = Tickets(sm2(), self._key_lists.keys, self._clock.read, groups)
+        settings, keys, clock = self._settings.offline_codes, self._key_lists.keys, self._clock.read
+        others = OtherIssuers(settings.other_issuers)
+        ministry = MinistryCodes(sm2(), keys, clock, self._references, others)
+        tickets = Tickets(sm2(), keys, clock, settings.gate_groups)
         return OfflineResolver({**ministry.verifiers(), **tickets.verifiers()})
 
     def _make_aboard(self, settings: Settings) -> Aboard | None:

@@ -85,6 +85,8 @@ class Reason(StrEnum):
     """The key of that index is no longer good."""
     CODE_ACCOUNT = "code-account"
     """Its payment account is not printable."""
+    CODE_ISSUER_OTHER = "code-issuer-other"
+    """Its certificate is one issuer's, its account data name another."""
     CODE_KEY_EXPIRED = "code-key-expired"
     """The phone's key is no longer good."""
     CODE_ISSUER_FIELD = "code-issuer-field"

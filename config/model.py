@@ -105,6 +105,18 @@ class OfflineCodes(Settings, frozen=True, kw_only=True):
 
     interval: Annotated[float, Meta(ge=0, le=3600)] = 0.0  # seconds between codes of one account
     gate_groups: tuple[Annotated[int, Meta(ge=1, le=65535)], ...] = ()  # of tickets, taken here
+    # Of Ministry codes: issuers that may sign for accounts of another one, "CERTIFICATE:ACCOUNT";
+    # the codes of all others name one and the same issuer twice.
+    other_issuers: tuple[
+        Annotated[
+            str,
+            Meta(
+                pattern=r"^([0-9A-Fa-f]{8}|\*):([0-9A-Fa-f]{8}|\*)\Z",
+                description='"05212482:88888888" · "05212482:*"',
+            ),
+        ],
+        ...,
+    ] = ()
 
 
 class Lane(Settings, frozen=True, kw_only=True):

@@ -12,6 +12,8 @@ from trust import canonical
 from trust.sm3 import hmac_sm3
 from world import Fault
 
+ACCOUNT_PADDING: Final = b" \0"
+
 
 class ReferenceEmpty(Fault):
     """There is nothing to make a reference of: all cards without a number would share it. Fact:
@@ -46,8 +48,9 @@ class References:
         return self._of("person", _bytes_of(canonical.id_number(social_security_number)))
 
     def account(self, account: bytes) -> str:
-        """Of the payment account that a transit code names, or of its card where it names none."""
-        return self._of("account", account)
+        """Of the payment account that a transit code names, or of its card where it names none.
+        What fills up its 16 bytes is no part of it."""
+        return self._of("account", account.strip(ACCOUNT_PADDING))
 
     def document(self, number: str, issued: date | None) -> str:
         """Of an ID document: its holder's number and its first day, so that a new one differs."""

@@ -15,7 +15,9 @@ from agent.proof import Proof
 from agent.reasons import Reason
 from agent.transit_codes.layout import ThreeLevel, TwoLevel
 from agent.transit_codes.verify import (
+    NO_OTHER_ISSUERS,
     Certificates,
+    OtherIssuers,
     names_card,
     verify_three_level,
     verify_two_level,
@@ -53,13 +55,19 @@ class MinistryCodes:
     """Ministry of Transport codes. `read_clock` is `agent.clock.Clock.read`."""
 
     def __init__(
-        self, sm2: Sm2, keys: KeysOf, read_clock: Callable[[], ClockReading], references: References
+        self,
+        sm2: Sm2,
+        keys: KeysOf,
+        read_clock: Callable[[], ClockReading],
+        references: References,
+        others: OtherIssuers = NO_OTHER_ISSUERS,
     ) -> None:
         self._sm2 = sm2
         self._certificates = Certificates(sm2)
         self._keys = keys
         self._read_clock = read_clock
         self._references = references
+        self._others = others
 
     def verifiers(self) -> Mapping[str, Verify]:
         """By the names of the rules."""
@@ -70,7 +78,9 @@ class MinistryCodes:
 
     def _three_level(self, credential: str, content: bytes) -> Presented:
         roots = self._keys(MINISTRY_ROOTS)
-        code = verify_three_level(content, roots, self._certificates, self._read_clock())
+        code = verify_three_level(
+            content, roots, self._certificates, self._read_clock(), others=self._others
+        )
         if isinstance(code, Reason):
             return refused(credential, code)
         return self._identity(

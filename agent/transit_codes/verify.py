@@ -4,10 +4,11 @@ Pure, and in the order of spec transit-qr.md: cheap checks first, the SM2 verifi
 check has its own reason. A good certificate is remembered, so that it costs no third verification.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, lru_cache, partial
+from itertools import product
 from typing import Final
 
 from agent.clock import CHINA, ClockReading
@@ -28,6 +29,7 @@ OLDEST_VERSION: Final = 0x80
 ANCIENT_VERSION: Final = 0x55  # two-level only
 LONGEST_VALIDITY: Final = 1200  # seconds
 AHEAD: Final = 20  # seconds that a phone's clock may be before ours
+ANY: Final = "*"  # in a pair of issuers
 CERTIFICATES: Final = 64  # remembered; a city sees a few dozen issuers
 
 # tag, service, begin, algorithms, key length of a certificate
@@ -84,6 +86,24 @@ class Certificates:
         return Often(self.sm2, self.sm2.decompress(key))
 
 
+class OtherIssuers:
+    """Which issuer's certificate may stand before another one's account data: pairs as the settings
+    have them (`config.model.OfflineCodes.other_issuers`)."""
+
+    def __init__(self, pairs: Iterable[str] = ()) -> None:
+        self._pairs = frozenset(tuple(pair.upper().split(":")) for pair in pairs)
+
+    def allow(self, certificate: bytes, account: bytes) -> bool:
+        """Both as they stand in the code, 4 bytes each."""
+        if certificate == account:
+            return True
+        signs, named = ((issuer.hex().upper(), ANY) for issuer in (certificate, account))
+        return any(pair in self._pairs for pair in product(signs, named))
+
+
+NO_OTHER_ISSUERS: Final = OtherIssuers()
+
+
 @dataclass(frozen=True)
 class Case:
     """A three-level code and what it is judged by."""
@@ -92,6 +112,7 @@ class Case:
     now: int  # unix seconds
     roots: Keys
     certificates: Certificates
+    others: OtherIssuers
 
     @property
     def root(self) -> PublicKey | None:
@@ -172,6 +193,10 @@ CHECKS: Final[Sequence[Check]] = (
         lambda case: case.root is not None and case.now < case.root.expires,
     ),
     Check(Reason.CODE_ACCOUNT, lambda case: names_account(case.code.head.account)),
+    Check(
+        Reason.CODE_ISSUER_OTHER,
+        lambda case: case.others.allow(case.code.certificate.issuer, case.code.head.issuer),
+    ),
     Check(Reason.CODE_KEY_EXPIRED, lambda case: case.code.head.key_expires >= case.now),
     Check(Reason.CODE_ISSUER_FIELD, lambda case: case.code.head.length <= LONGEST_FIELD),
     Check(Reason.CODE_VALIDITY, lambda case: case.code.head.validity <= LONGEST_VALIDITY),
@@ -194,6 +219,7 @@ def verify_three_level(
     certificates: Certificates,
     clock: ClockReading,
     checks: Sequence[Check] = CHECKS,
+    others: OtherIssuers = NO_OTHER_ISSUERS,
 ) -> ThreeLevel | Reason:
     """The code when it passes every check, else the reason of the first that it does not."""
     code = three_level(content)
@@ -201,7 +227,7 @@ def verify_three_level(
         return Reason.CODE_LENGTH
     if clock.quality == "unset":
         return Reason.CODE_CLOCK_UNSET
-    case = Case(code, clock.time_ms // 1000, roots, certificates)
+    case = Case(code, clock.time_ms // 1000, roots, certificates, others)
     return next((check.reason for check in checks if not check.passes(case)), code)
 
 

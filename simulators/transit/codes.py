@@ -34,6 +34,7 @@ class Order:
     key_length: int = 0x21
     account: bytes = b"6210510000000017"
     card: bytes = bytes.fromhex("31045100000000000017")
+    issuer: bytes = bytes.fromhex("51010000")  # of the account; the certificate's is that one
     limit: int = 2000  # fen
     key_expires: int = FAR
     validity: int = 60
@@ -74,7 +75,7 @@ class Phones:
                 self._certificate(order),
                 order.account,
                 order.card,
-                bytes.fromhex("51010000"),
+                order.issuer,
                 bytes.fromhex("51020000"),
                 b"\x01",
                 order.limit.to_bytes(3),
@@ -207,6 +208,7 @@ DEFECTS: Final[Mapping[str, Defect]] = {
     "root expired": Defect(Reason.CODE_ROOT_EXPIRED, Phones.three_level, roots_expire=NOW),
     "account of blanks": _ordered(Reason.CODE_ACCOUNT, account=b" " * 16),
     "account not printable": _ordered(Reason.CODE_ACCOUNT, account=b"621051000000001\x7f"),
+    "issuer of the account": _ordered(Reason.CODE_ISSUER_OTHER, issuer=b"\x33\x01\0\0"),
     "key expired": _ordered(Reason.CODE_KEY_EXPIRED, key_expires=NOW - 1),
     "own field too long": _ordered(Reason.CODE_ISSUER_FIELD, own_field=bytes(33)),
     "validity too long": _ordered(Reason.CODE_VALIDITY, validity=1201),

@@ -99,10 +99,14 @@ def test_empty_is_no_reference(of: Callable[[str], str], nothing: str) -> None:
         of(nothing)
 
 
+def test_an_account_is_the_same_with_what_fills_up_its_bytes() -> None:
+    assert REFERENCES.account(b"210500000000044 ") == REFERENCES.account(b"210500000000044")
+
+
 def test_no_bytes_are_no_reference() -> None:
-    for of in (REFERENCES.card, REFERENCES.account):
+    for of, nothing in ((REFERENCES.card, b""), (REFERENCES.account, b" " * 16)):
         with pytest.raises(ReferenceEmpty):
-            of(b"")
+            of(nothing)
     with pytest.raises(ReferenceEmpty):
         REFERENCES.document("", date(2020, 1, 1))
 

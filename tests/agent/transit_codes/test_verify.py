@@ -15,6 +15,7 @@ from agent.transit_codes.verify import (
     CHECKS,
     Certificates,
     Check,
+    OtherIssuers,
     last_second,
     verify_three_level,
     verify_two_level,
@@ -204,6 +205,31 @@ def test_cheap_checks_come_before_any_signature() -> None:
             roots = PHONES.roots(expires=defect.roots_expire)
             verify_three_level(defect.make(PHONES), roots, certificates, at())
     assert (counting.verified, counting.decompressed) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "taken"),
+    [
+        ((), False),
+        (("51010000:33010000",), True),
+        (("51010000:*",), True),
+        (("*:33010000",), True),
+        (("*:*",), True),
+        (("33010000:51010000", "51010000:33020000", "33010000:*"), False),
+    ],
+)
+def test_a_certificate_of_another_issuer_is_taken_for_pairs_of_the_city_only(
+    pairs: tuple[str, ...], *, taken: bool
+) -> None:
+    code = PHONES.three_level(replace(GOOD, issuer=bytes.fromhex("33010000")))
+    others = OtherIssuers(pairs)
+    found = verify_three_level(code, PHONES.roots(), Certificates(SM2), at(), others=others)
+    assert isinstance(found, ThreeLevel) if taken else found is Reason.CODE_ISSUER_OTHER
+
+
+def test_pairs_of_issuers_are_found_in_either_case_of_their_hex_digits() -> None:
+    others = OtherIssuers(["0a0b0c0d:AABBCCDD"])
+    assert others.allow(bytes.fromhex("0A0B0C0D"), bytes.fromhex("aabbccdd"))
 
 
 def test_a_good_certificate_is_remembered_and_a_bad_one_is_not() -> None:
