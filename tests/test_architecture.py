@@ -44,6 +44,7 @@ MAKES_THE_WORLD = {
     Path("agent/facade/c/build.py"): "compiles libsscard, at build time",
     Path("drivers/document.py"): "writes the page of drivers, for developers",
     Path("sync/platform/__main__.py"): "the platform",
+    Path("sync/contract/vectors.py"): "writes the contract's test vectors, for developers",
     Path("sync/contract/schemas.py"): "writes the contract's schemas, for developers",
     Path("offline_store/load_list.py"): "child process of the lists",
     Path("agent/fares/pack.py"): "child process of the entitlements",

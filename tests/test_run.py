@@ -38,6 +38,9 @@ class Checkout:
         (parts / "lib/pcsc/drivers/serial/libifdvpcd.so").touch()
         (parts / "sbin").mkdir()
         shutil.copy("/bin/true", parts / "sbin/mosquitto")
+        parser = self.environment / "asyncapi/node_modules/@asyncapi/parser/package.json"
+        parser.parent.mkdir(parents=True)
+        parser.touch()
         self._voices()
         self._program(folder / "bin/dpkg-query", INSTALLED)
         self._path = f"{folder / 'bin'}:/usr/bin:/bin"

@@ -92,8 +92,8 @@ class EnvelopeExpired(EnvelopeFault):
     code = "envelope.expired"
 
 
-class _Statement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The manifest as it stands in the envelope."""
+class Statement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The manifest as it stands in the envelope, in this order."""
 
     kind: Kind
     name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{1,64}\Z")]
@@ -139,12 +139,12 @@ def seal(manifest: Manifest, payload: bytes, sm2: Sm2, private: bytes) -> bytes:
     if not _KEY_ID.fullmatch(issuer):
         raise EnvelopeMalformed(part="issuer")
     fields = {
-        **{name: getattr(manifest, name) for name in _Statement.__struct_fields__},
+        **{name: getattr(manifest, name) for name in Statement.__struct_fields__},
         "size": len(payload),
         "digest": sm3(payload).hex(),
     }
     try:
-        statement = msgspec.json.encode(msgspec.convert(fields, _Statement))
+        statement = msgspec.json.encode(msgspec.convert(fields, Statement))
     except msgspec.ValidationError as error:
         raise EnvelopeMalformed(part="manifest") from error
     signed = b"".join(
@@ -235,7 +235,7 @@ def _split(raw: bytes) -> tuple[str, bytes, bytes]:
 def _manifest(issuer: str, statement: bytes, payload: bytes) -> Manifest:
     """The signed manifest, if it is one and describes this payload."""
     try:
-        said = decoded(statement, _Statement)
+        said = decoded(statement, Statement)
     except Undecodable as fault:
         raise EnvelopeMalformed(part="manifest") from fault
     if said.size != len(payload) or said.digest != sm3(payload).hex():

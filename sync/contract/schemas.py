@@ -15,6 +15,7 @@ import msgspec
 
 from offline_store.event import Event
 from sync.contract import messages, services
+from trust.envelope import Statement
 from world import World
 from world.real import RealWorld
 
@@ -25,6 +26,7 @@ SHAPES: Mapping[str, tuple[Any, str]] = {
     "event": (Event, "Body of one journal event"),
     "batch-header": (messages.BatchHeader, "First line of an event batch"),
     "items": (tuple[messages.Item, ...], "Inflated items of an event batch"),
+    "manifest": (Statement, "Manifest of an envelope"),
     "receipt": (messages.Receipt, "Payload of a receipt envelope"),
     "state": (messages.State, "Birth, farewell or will of a terminal"),
     "applied": (messages.Applied, "What became of an envelope"),
@@ -50,6 +52,9 @@ def _schema(name: str, shape: Any, title: str) -> dict[str, Any]:
         made |= {"minItems": 1, "maxItems": messages.MAX_ITEMS}
     for part in made.get("$defs", {}).values():
         part["description"] = inspect.cleandoc(part["description"])
+        for field in part.get("properties", {}).values():
+            if "pattern" in field:  # Python's end of the text, as ECMA-262 writes it
+                field["pattern"] = field["pattern"].replace(r"\Z", "$")
     return {"$schema": DIALECT, "$id": f"{name}.json", "title": title, **made}
 
 
