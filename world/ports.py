@@ -1,17 +1,19 @@
 """What a `World` offers. Every method that can wait is a place where a simulation may switch."""
 
-import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from socket import socket
-from ssl import SSLContext
 from types import TracebackType
-from typing import IO, Generic, Protocol, TypeVar
+from typing import IO, TYPE_CHECKING, Generic, Protocol, TypeAlias, TypeVar
+
+if TYPE_CHECKING:  # every command imports this module, and most of them no database or network
+    from socket import socket
+    from sqlite3 import Connection
+    from ssl import SSLContext
 
 T = TypeVar("T")
 
-Database = sqlite3.Connection
+Database: TypeAlias = "Connection"
 
 
 class QueueEmpty(Exception):
@@ -216,12 +218,17 @@ class World(Protocol):
         """The path with every link in it followed, as far as they can be (realpath(3))."""
         ...
 
+    def create_file(self, path: Path) -> IO[bytes]:
+        """A new file to write into, for nobody but its owner where the file system knows owners (a
+        USB stick's does not). Raises `OSError`, `FileExistsError` among them."""
+        ...
+
     def replace_file(self, path: Path, data: bytes, permissions: int = 0o600) -> None:
         """Put `data` in place of the file, all of it or nothing, and durable on return.
 
         Written beside as `.<name>.new`, synced, renamed, folder synced; one writer per path at a
-        time. After an error the old file stands (only when the last sync fails, maybe the new).
-        Raises `OSError`.
+        time. After an error the old file stands (only when the last sync fails, maybe the new), and
+        nothing lies beside. Raises `OSError`.
         """
         ...
 
@@ -251,12 +258,14 @@ class World(Protocol):
         """Connect to `(host, port)` or to a Unix socket's path. Raises `OSError`."""
         ...
 
-    def connect_tls(self, address: tuple[str, int], context: SSLContext, timeout: float) -> Stream:
+    def connect_tls(
+        self, address: tuple[str, int], context: "SSLContext", timeout: float
+    ) -> Stream:
         """`connect`, and a TLS handshake in which the other side must be `address`'s host by
         `context`; `timeout` holds for each of the two. Raises `OSError`, among them `SSLError`."""
         ...
 
-    def listen(self, path: Path, *, mode: int, group: str) -> socket:
+    def listen(self, path: Path, *, mode: int, group: str) -> "socket":
         """A listening Unix socket at `path` with `mode`, owned by `group` if there is such a
         group and we may give it away; nobody can connect before the mode is set.
 
@@ -268,7 +277,7 @@ class World(Protocol):
         """As `listen`, for whoever takes the connections himself. Raises `OSError`."""
         ...
 
-    def listen_local(self, port: int) -> socket:
+    def listen_local(self, port: int) -> "socket":
         """A listening TCP socket on 127.0.0.1; port 0 is any free one. Raises `OSError`."""
         ...
 

@@ -285,15 +285,22 @@ class RealWorld:
     def real_path(self, path: Path) -> Path:
         return Path(os.path.realpath(path))
 
+    def create_file(self, path: Path) -> IO[bytes]:
+        return open(_nameable(path), "xb", opener=_for_its_owner)
+
     def replace_file(self, path: Path, data: bytes, permissions: int = 0o600) -> None:
         beside = _nameable(path).with_name(f".{path.name}.new")
         beside.unlink(missing_ok=True)  # of a write that a power cut ended
-        with open(beside, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-            os.fchmod(file.fileno(), permissions)
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
+        try:
+            with self.create_file(beside) as file:
+                os.fchmod(file.fileno(), permissions)
+                file.write(data)
+                self.sync_file(file)
+            os.replace(beside, path)
+        except OSError:
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
+            raise
         _sync_folder(path.parent)
 
     def sync_file(self, file: IO[bytes]) -> None:
@@ -363,6 +370,10 @@ class RealWorld:
             return subprocess.run(command, timeout=timeout, check=False).returncode
         except subprocess.TimeoutExpired:
             return -9
+
+
+def _for_its_owner(name: str, flags: int) -> int:
+    return os.open(name, flags, 0o600)
 
 
 def _nameable(path: Path) -> Path:

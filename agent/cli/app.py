@@ -1,66 +1,150 @@
-"""The command line as one typer application; its words come from the text catalogue."""
+"""The command line as one typer application; its words come from the text catalogue.
 
+The module of a command is imported when that command is called: `onecard --help` must not wait for
+the daemon's parts.
+"""
+
+import importlib
 import logging
 import os
 import sys
+from collections.abc import Mapping
+from typing import Any, Final
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command
 
-from agent.cli import (
-    configuration,
-    conform,
-    devices,
-    doctor,
-    journal,
-    journey,
-    proving,
-    readers,
-    signin,
-    sync,
-    tap,
-    trace,
-)
-from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
-from world import Fault
+from agent.cli.context import Context, OutputFailed
+from agent.cli.help import by_columns, widen
+from agent.cli.proving import BENCHES, PROOFS
+from agent.streams import take_every_sign
+from world.fault import Fault
 
-UNAVAILABLE = 69  # EX_UNAVAILABLE: something outside of this program has to be mended first
+UNAVAILABLE: Final = 69  # EX_UNAVAILABLE: something outside of this program has to be mended first
+READ_ENOUGH: Final = 141  # as of a program that SIGPIPE ended
+
+# Every command: the module that has it, and the words of its help.
+COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
+    "run": ("running", "help-run"),
+    "config": ("configuration", "help-config"),
+    "doctor": ("doctor", "help-doctor"),
+    "readers": ("readers", "help-readers"),
+    "devices": ("devices", "help-devices"),
+    "tap": ("tap", "help-tap"),
+    "journal": ("journal", "help-journal"),
+    "sync": ("sync", "help-sync"),
+    "trace": ("trace", "help-trace"),
+    "sign-in": ("signin", "help-sign-in"),
+    "sign-out": ("signin", "help-sign-out"),
+    "journey": ("journey", "help-journey"),
+    "conform": ("conform", "help-conform"),
+    "demo": ("proving", "help-demo"),
+    "bench": ("proving", "help-bench"),
+    "prove": ("proving", "help-prove"),
+}
+
+NAMES: Final = {"bench": BENCHES, "prove": PROOFS}
+
+
+class SystemRefused(Fault):
+    """The system did not do what it was asked for. Facts: `file`, `cause`."""
+
+    code = "cli.system"
 
 
 def run() -> None:
     """Call the command; a fault becomes its sentence and an exit status."""
+    take_every_sign()
     # What drivers log is for the daemon's journal; here a fault is told once, as a sentence.
     logging.getLogger("onecard").addHandler(logging.NullHandler())
     logging.getLogger("onecard").propagate = False
     context = Context()
     try:
-        build(context)()
+        try:
+            build(context)()
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        _end(READ_ENOUGH)
+    except OutputFailed as fault:
+        context.fail(fault)
+        _end(UNAVAILABLE)
     except Fault as fault:
         context.fail(fault)
         sys.exit(UNAVAILABLE)
+    except OSError as error:  # typer's own words into a full disk among them
+        cause = error.strerror or type(error).__name__
+        file = error.filename
+        context.fail(
+            SystemRefused(file=str(file), cause=cause) if file else OutputFailed(cause=cause)
+        )
+        _end(UNAVAILABLE)
 
 
 def build(context: Context) -> typer.Typer:
     """All commands, bound to one invocation's context."""
-    app = typer.Typer(
+
+    class Commands(TyperGroup):
+        """Each comes to be when it is asked for."""
+
+        context_class = by_columns(TyperGroup.context_class)
+
+        def list_commands(self, ctx: Any) -> list[str]:
+            return list(COMMANDS)
+
+        def get_command(self, ctx: Any, cmd_name: str) -> Any:
+            return _made(context, cmd_name) if cmd_name in COMMANDS else None
+
+        def format_commands(self, ctx: Any, formatter: Any) -> None:
+            rows = [(name, _told(context, name)) for name in COMMANDS]
+            with formatter.section("Commands"):
+                formatter.write_dl(rows)
+
+    app = _typer(cls=Commands, no_args_is_help=True, help=context.texts.ui("help"))
+
+    @app.callback()
+    def onecard() -> None:
+        """Its help is in the texts."""
+
+    return app
+
+
+def _made(context: Context, name: str) -> Any:
+    module, _ = COMMANDS[name]
+    app = _typer()
+    importlib.import_module(f"agent.cli.{module}").add_to(app, context)
+
+    @app.callback()
+    def group() -> None:
+        """There is one even for a single command."""
+
+    return widen(get_command(app).commands[name])  # type: ignore[attr-defined]
+
+
+def _typer(**settings: Any) -> typer.Typer:
+    """Without rich, which is half of the time that a command takes to begin."""
+    return typer.Typer(
         name="onecard",
-        help=context.texts.ui("help"),
-        no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        **settings,
     )
 
-    @app.command(name="run", help=context.texts.ui("help-run"))
-    def run_daemon(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
-        context.as_json = as_json
-        context.settings(config)  # a wrong configuration is told here, before anything is replaced
-        # The daemon takes this process over, so that typer and rich cost it no memory.
-        arguments = [sys.executable, "-m", "agent", "--config", str(config)]
-        os.execv(sys.executable, [*arguments, "--json"] if as_json else arguments)
 
-    for room in (
-        *(configuration, conform, devices, doctor, journal, proving, readers, signin, sync, tap),
-        journey,
-        trace,
-    ):
-        room.add_to(app, context)
-    return app
+def _told(context: Context, name: str) -> str:
+    return context.texts.ui(COMMANDS[name][1], names=", ".join(NAMES.get(name, ())))
+
+
+def _refused(error: OSError) -> Fault:
+    cause = error.strerror or type(error).__name__
+    if error.filename is None:
+        return OutputFailed(cause=cause)
+    return SystemRefused(file=str(error.filename), cause=cause)
+
+
+def _end(status: int) -> None:
+    """Without Python's own last try to write what could not be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(status)

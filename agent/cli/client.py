@@ -2,7 +2,7 @@
 
 import http.client
 from collections.abc import Iterator, Mapping
-from typing import Any, cast
+from typing import Any, Final, cast
 from urllib.parse import urlencode
 
 import msgspec
@@ -10,6 +10,7 @@ import msgspec
 from world import Fault, World
 from world.foreign import Undecodable, decoded
 
+NONE: Final[Mapping[str, str | int]] = {}
 PATIENCE = 10.0  # seconds; the daemon answers in milliseconds when it is well
 
 
@@ -26,9 +27,14 @@ class DaemonDenied(Fault):
 
 
 class DaemonRefused(Fault):
-    """The daemon answered with an error; its own sentence is shown."""
+    """The daemon answered with a fault of its own. Fact: `error`, the sentence in its language,
+    for who has no words for `cause`, which is the fault's code with its facts."""
 
     code = "daemon.refused"
+
+    def __init__(self, error: str, cause: str = "", facts: Mapping[str, str | int] = NONE) -> None:
+        super().__init__(error=error)
+        self.cause, self.told = cause, facts
 
 
 class DaemonUnclear(Fault):
@@ -74,7 +80,7 @@ class Client:
             raise DaemonAbsent(socket=self._path) from error
         body = self._object(told)
         if response.status != 200:
-            raise DaemonRefused(error=str(body.get("sentence") or body.get("error")))
+            raise _refused(body)
         return body
 
     def stream(self, route: str, patience: float) -> Iterator[dict[str, Any]]:
@@ -88,6 +94,8 @@ class Client:
                 line = response.readline()
             except TimeoutError:
                 return
+            except (OSError, http.client.HTTPException) as error:  # the daemon ended meanwhile
+                raise DaemonAbsent(socket=self._path) from error
             if not line:
                 return
             yield self._object(line) if line.strip() else {}
@@ -112,3 +120,10 @@ class Client:
             raise DaemonDenied(socket=self._path) from error
         except (OSError, http.client.HTTPException) as error:
             raise DaemonAbsent(socket=self._path) from error
+
+
+def _refused(body: Mapping[str, Any]) -> DaemonRefused:
+    cause, facts = str(body.get("error")), body.get("facts")
+    known = facts if isinstance(facts, dict) else {}
+    told = {name: value for name, value in known.items() if isinstance(value, str | int)}
+    return DaemonRefused(str(body.get("sentence") or cause), cause, told)

@@ -32,4 +32,4 @@ def add_to(app: typer.Typer, context: Context) -> None:
             "readers": len(settings.readers),
         }
         text = context.texts.ui("config-good", **facts)
-        context.show({"good": True, **facts}, lambda console: console.print(text, markup=False))
+        context.show({"good": True, **facts}, lambda: context.tell(text))

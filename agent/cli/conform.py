@@ -12,6 +12,7 @@ import msgspec
 import typer
 
 from agent.cli.context import Context
+from agent.cli.output import output
 from agent.cli.proving import UnknownName, simulating
 from world import Fault
 
@@ -93,5 +94,6 @@ def _report(context: Context, subject: str, results: Any, json_file: str | None)
         return data
     report.table(context.console, context.texts, results)
     if json_file is not None:
-        context.world.replace_file(Path(json_file).absolute(), document, 0o644)
+        with output(context.world, Path(json_file)) as file:
+            file.write(document)
     return data

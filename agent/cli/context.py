@@ -1,67 +1,192 @@
-"""What every command needs: the World, the texts, the settings, and one way to print."""
+"""What every command needs: the World, the texts, the settings, and one way to print.
 
+Each part is made when it is first asked for: `onecard --help` needs none but the words.
+"""
+
+import json
 import os
+import shutil
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
-import msgspec
 import typer
-from rich.console import Console
 
-from agent.cli.client import Client
-from agent.texts import Texts, language_of
-from config.load import load
-from config.model import Agent as Settings
-from world import Fault, World
-from world.real import RealWorld
+from agent.streams import speaks_chinese
+from agent.texts import Texts, language_of, locale_of
+from world.fault import Fault
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from agent.cli.client import Client
+    from agent.cli.columns import Column
+    from config.model import Agent as Settings
+    from world import World
 
 DEFAULT_CONFIG = Path("/etc/onecard/onecard.toml")
-
+UNBOUNDED = 100_000  # columns where there is no terminal: nothing is wrapped
 
 Config = Annotated[Path, typer.Option("--config", "-c", envvar="ONECARD_CONFIG")]
 Json = Annotated[bool, typer.Option("--json")]
 
 
-def texts_of_environment() -> Texts:
-    """The language of LANG, before any configuration is read."""
-    return Texts(language_of("auto", os.environ.get("LC_ALL") or os.environ.get("LANG", "")))
+class OutputFailed(Fault):
+    """What was to be printed could not be. Fact: `cause`."""
+
+    code = "cli.output"
 
 
-@dataclass
 class Context:
-    """One invocation. `--json` prints one JSON document; otherwise rich tables and sentences."""
+    """One invocation. `--json` prints one JSON document; otherwise tables and sentences."""
 
-    as_json: bool = False
-    world: World = field(default_factory=RealWorld)
-    texts: Texts = field(default_factory=texts_of_environment)
-    console: Console = field(default_factory=Console)
-    errors: Console = field(default_factory=lambda: Console(stderr=True))
+    def __init__(self, *, texts: Texts | None = None) -> None:
+        """`texts`: instead of those in the environment's language, until the settings are read."""
+        self.as_json = False
+        self._given = texts
+        self._language = "auto"  # of the settings, once they are read
 
-    def settings(self, path: Path) -> Settings:
-        """Raises `config.*` faults."""
+    @cached_property
+    def world(self) -> "World":
+        from world.real import RealWorld
+
+        return RealWorld()
+
+    @property
+    def texts(self) -> Texts:
+        """In the language of the settings, before these are read in the environment's; English
+        where the console has no Chinese signs."""
+        if self._given is not None:
+            return self._given
+        language = language_of(self._language, locale_of(os.environ))
+        return self._chinese if language == "zh" and speaks_chinese() else self._english
+
+    @cached_property
+    def console(self) -> "Console":
+        return _console(stderr=False)
+
+    @cached_property
+    def errors(self) -> "Console":
+        return _console(stderr=True)
+
+    def settings(self, path: Path) -> "Settings":
+        """Those of the file. Raises `config.*` faults."""
+        from config.load import load
+
         settings = load(self.world, path)
-        language = language_of(settings.terminal.language, os.environ.get("LANG", ""))
-        self.texts = Texts(language)
+        self._given, self._language = None, settings.terminal.language
         return settings
 
-    def client(self, settings: Settings) -> Client:
+    def client(self, settings: "Settings") -> "Client":
+        from agent.cli.client import Client
+
         return Client(self.world, settings.terminal.socket)
 
-    def show(self, data: dict[str, Any], render: Callable[[Console], None]) -> None:
-        """`data` for programs, `render` for people: both say the same."""
+    # Printing
+
+    def show(self, data: dict[str, Any], render: Callable[[], object]) -> None:
+        """`data` for programs, `render` for people: both say the same. Raises `OutputFailed`."""
         if self.as_json:
-            sys.stdout.write(msgspec.json.encode(data).decode() + "\n")
+            self._out(lambda: sys.stdout.write(_json(data) + "\n"))
         else:
-            render(self.console)
+            self._out(render)
+
+    def table(self, columns: "Sequence[Column]", rows: Sequence[Sequence[str]]) -> None:
+        """One line for each row, as wide as the console; whole where there is none."""
+        from agent.cli.columns import table
+
+        most = self.console.width if self.console.is_terminal else None
+        for line in table(columns, rows, most):
+            self.say(line)
+
+    def say(self, text: str) -> None:
+        """A line for people, as it is. Raises `OutputFailed`."""
+        self._out(lambda: print(text))
+
+    def tell(self, text: str) -> None:
+        """Sentences for people, folded where there is a terminal. Raises `OutputFailed`."""
+        self._out(lambda: print(_folded(text, sys.stdout)))
+
+    def mark(self, *, well: bool, text: str) -> None:
+        """Sentences behind ✓ or ✗. Raises `OutputFailed`."""
+        self._out(lambda: print(_marked(text, well=well)))
+
+    def aside(self, text: str) -> None:
+        """Sentences beside what the command prints, which may go into a file or to a program."""
+        with suppress(OSError):
+            print(_folded(text, sys.stderr), file=sys.stderr, flush=True)
 
     def fail(self, fault: Fault) -> None:
         """Say what is wrong, where, and what to do now."""
-        sentence = self.texts.fault(fault)
-        data = {"error": fault.code, "facts": dict(fault.facts), "sentence": sentence}
+        code, facts, sentence = self._told(fault)
         if self.as_json:
-            sys.stdout.write(msgspec.json.encode(data).decode() + "\n")
+            data = {"error": code, "facts": dict(facts), "sentence": sentence}
+            with suppress(OSError):
+                print(_json(data), flush=True)
         else:
-            self.errors.print(f"{sentence} [{fault.code}]", highlight=False, markup=False)
+            self.aside(f"{sentence} [{code}]")
+
+    def _told(self, fault: Fault) -> tuple[str, Mapping[str, str | int], str]:
+        """Code, facts and sentence. What the daemon tells is said in our language, not in its own,
+        but for a fault that only a newer daemon has."""
+        from agent.cli.client import DaemonRefused
+
+        if isinstance(fault, DaemonRefused) and self.texts.knows(fault.cause):
+            return fault.cause, fault.told, self.texts.trouble(fault.cause, fault.told)
+        return fault.code, fault.facts, self.texts.fault(fault)
+
+    def _out(self, printing: Callable[[], object]) -> None:
+        try:
+            printing()
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise  # whoever read has read enough
+        except OSError as error:
+            raise OutputFailed(cause=error.strerror or "") from error
+
+    @cached_property
+    def _chinese(self) -> Texts:
+        return Texts("zh")
+
+    @cached_property
+    def _english(self) -> Texts:
+        return Texts("en")
+
+
+def _console(*, stderr: bool) -> "Console":
+    from rich.console import Console
+
+    terminal = (sys.stderr if stderr else sys.stdout).isatty()
+    return Console(stderr=stderr, width=None if terminal else UNBOUNDED)
+
+
+def _folded(text: str, stream: TextIO, indent: int = 0) -> str:
+    """`indent`: columns that stand before it in the first line and are left free in the others."""
+    if not stream.isatty():
+        return text
+    from agent.cli.columns import folded
+
+    most = shutil.get_terminal_size().columns - indent
+    return f"\n{' ' * indent}".join(folded(text, most))
+
+
+def _marked(text: str, *, well: bool) -> str:
+    sign = "✓" if well else "✗"
+    if sys.stdout.isatty():
+        sign = typer.style(sign, fg="green" if well else "red")
+    return f"{sign} {_folded(text, sys.stdout, 2)}"
+
+
+def _json(data: dict[str, Any]) -> str:
+    """In signs that every console has, where it is not UTF-8."""
+    utf_8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    text = json.dumps(data, ensure_ascii=not utf_8, separators=(",", ":"))
+    return text if text.isascii() or _is_text(text) else json.dumps(data, separators=(",", ":"))
+
+
+def _is_text(text: str) -> bool:
+    """Without bytes of a file's name that is none (PEP 383)."""
+    return not any("\ud800" <= sign <= "\udfff" for sign in text)

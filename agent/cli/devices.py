@@ -6,7 +6,6 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
-from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
@@ -39,7 +38,7 @@ def add_to(app: typer.Typer, context: Context) -> None:
         found = look(context, settings)
         for device in found["devices"]:
             device["sentence"] = _sentence(context, device)
-        context.show(found, lambda console: _tree(context, console, settings, found["devices"]))
+        context.show(found, lambda: _tree(context, settings, found["devices"]))
 
     @group.command(help=context.texts.ui("help-devices-suggest"))
     def suggest(
@@ -66,7 +65,7 @@ def add_to(app: typer.Typer, context: Context) -> None:
         if settings is UNCONFIGURED:
             first = context.texts.ui("suggest-first", path=str(config))
             text = f"# {first}\n{toml}" if toml else context.texts.ui("suggest-nothing-attached")
-        context.show(data, lambda console: _plain(console, text))
+        context.show(data, lambda: context.say(text))
 
     @group.command(help=context.texts.ui("help-devices-release"))
     def release(
@@ -81,7 +80,7 @@ def add_to(app: typer.Typer, context: Context) -> None:
         client = context.client(context.settings(config))
         answer = client.post(f"/v1/devices/{quote(device, safe='')}/release", {"seconds": seconds})
         text = context.texts.ui("device-lent", device=device, seconds=seconds)
-        context.show(answer, lambda console: _plain(console, text))
+        context.show(answer, lambda: context.say(text))
 
     @group.command(help=context.texts.ui("help-devices-take-back"))
     def take_back(device: str, config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
@@ -89,7 +88,7 @@ def add_to(app: typer.Typer, context: Context) -> None:
         client = context.client(context.settings(config))
         answer = client.post(f"/v1/devices/{quote(device, safe='')}/take-back", {})
         text = context.texts.ui("device-taken-back", device=device)
-        context.show(answer, lambda console: _plain(console, text))
+        context.show(answer, lambda: context.say(text))
 
 
 def _settings(context: Context, config: Path) -> Settings:
@@ -138,9 +137,7 @@ def _data(suggestion: Suggestion) -> dict[str, Any]:
     }
 
 
-def _tree(
-    context: Context, console: Console, settings: Settings, devices: list[dict[str, Any]]
-) -> None:
+def _tree(context: Context, settings: Settings, devices: list[dict[str, Any]]) -> None:
     """Lanes, their devices, and what is wrong with each; whatever is in no lane comes last."""
     ui = context.texts.ui
     top = Tree(settings.terminal.id)
@@ -155,7 +152,7 @@ def _tree(
         branch = top.add(Text(ui("lane-none")))
         for device in apart:
             _branch(context, branch, device)
-    console.print(top)
+    context.console.print(top)
 
 
 def _branch(context: Context, lane: Tree, device: dict[str, Any]) -> None:
@@ -180,8 +177,3 @@ def _branch(context: Context, lane: Tree, device: dict[str, Any]) -> None:
 
 def _counted(counters: Iterable[tuple[str, int]]) -> str:
     return " · ".join(f"{name} {count}" for name, count in counters)
-
-
-def _plain(console: Console, text: str) -> None:
-    """As it is: what is to be pasted must not be wrapped."""
-    console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -5,7 +5,6 @@ from typing import Any
 
 import msgspec
 import typer
-from rich.console import Console
 
 from agent.cli.client import Client, DaemonAbsent, DaemonRefused
 from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
@@ -28,7 +27,7 @@ def add_to(app: typer.Typer, context: Context) -> None:
             "well": all(finding.well for finding in findings),
             "findings": [_data(context, finding) for finding in findings],
         }
-        context.show(data, lambda console: _print(context, console, findings))
+        context.show(data, lambda: _print(context, findings))
         if not data["well"]:
             raise typer.Exit(1)
 
@@ -91,8 +90,6 @@ def _sentence(context: Context, finding: Finding) -> str:
     return ("" if context.texts.language == "zh" else " ").join(words)
 
 
-def _print(context: Context, console: Console, findings: list[Finding]) -> None:
+def _print(context: Context, findings: list[Finding]) -> None:
     for finding in findings:
-        mark = "[green]✓[/]" if finding.well else "[red]✗[/]"
-        console.print(mark, end=" ")
-        console.print(_sentence(context, finding), markup=False, highlight=False)
+        context.mark(well=finding.well, text=_sentence(context, finding))

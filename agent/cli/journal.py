@@ -5,19 +5,21 @@ A running daemon answers; without one the file is opened read-only.
 
 import csv
 import io
+import json
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import IO, Annotated, Any, Protocol
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from agent.cli.client import Client, DaemonAbsent
+from agent.cli.columns import Column
 from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
+from agent.cli.output import output
 from agent.clock import CHINA
 from agent.transit.clearing import CODE_COLUMNS as CODES
 from agent.transit.clearing import COLUMNS as CLEARING
@@ -28,6 +30,8 @@ from offline_store.reading import ReadOnlyJournal
 from world import Fault
 
 PAGE = 200
+UNREADABLE = "unreadable"  # in place of an event's kind
+MARKS = {"accepted": "✓", "refused": "✗", "unknown": "?", None: "·"}  # of a verdict
 COLUMNS = (
     "epoch", "seq", "kind", "time", "clock", "lane", "scene", "credential", "card", "person",
     "verdict", "reason", "hash",
@@ -102,7 +106,7 @@ def add_to(app: typer.Typer, context: Context) -> None:
         newest = after is None
         records = source.newest(limit) if newest else source.records(None, after or 0, limit)
         data = {"records": [_flat(record) for record in records]}
-        context.show(data, lambda console: _table(context, console, records))
+        context.show(data, lambda: _table(context, records))
 
     @group.command(help=ui("help-journal-show"))
     def show(
@@ -115,15 +119,15 @@ def add_to(app: typer.Typer, context: Context) -> None:
         records = open_source(context, context.settings(config)).records(epoch, seq - 1, 1)
         if not records or records[0].seq != seq:
             raise NoSuchRecord(seq=seq)
-        data = {**msgspec.json.decode(records[0].body), "hash": records[0].hash}
-        context.show(data, lambda console: console.print_json(data=data))
+        data = _whole(records[0])
+        context.show(data, lambda: context.say(json.dumps(data, ensure_ascii=False, indent=2)))
 
     @group.command(help=ui("help-journal-verify"))
     def verify(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
         context.as_json = as_json
         result = open_source(context, context.settings(config)).verify()
-        text = ui("journal-whole" if result["whole"] else "journal-broken", **result)
-        context.show(result, lambda console: console.print(text, markup=False))
+        key = "journal-whole" if result["whole"] else "journal-broken"
+        context.show(result, lambda: context.tell(context.texts.ui(key, **result)))
         if not result["whole"]:
             raise typer.Exit(1)
 
@@ -135,11 +139,9 @@ def add_to(app: typer.Typer, context: Context) -> None:
     ) -> None:
         context.as_json = as_json
         source = open_source(context, context.settings(config))
-        text, count = _export(source, as_csv=file.suffix.lower() == ".csv")
-        context.world.replace_file(file, text.encode())
-        said = ui("exported", count=count, file=str(file))
-        data = {"file": str(file), "records": count}
-        context.show(data, lambda console: console.print(said, markup=False))
+        with output(context.world, file) as out:
+            count = _export(source, out, as_csv=file.suffix.lower() == ".csv")
+        _exported(context, file, count)
 
     @group.command(help=ui("help-journal-clearing"))
     def clearing(
@@ -149,22 +151,32 @@ def add_to(app: typer.Typer, context: Context) -> None:
         as_json: Json = False,
     ) -> None:
         context.as_json = as_json
-        text, count = _clearing(open_source(context, context.settings(config)), by_code=codes)
-        context.world.replace_file(out, text.encode())
-        said = ui("exported", count=count, file=str(out))
-        data = {"file": str(out), "records": count}
-        context.show(data, lambda console: console.print(said, markup=False))
+        source = open_source(context, context.settings(config))
+        with output(context.world, out) as file:
+            count = _clearing(source, file, by_code=codes)
+        _exported(context, out, count)
 
 
-def _clearing(source: Source, *, by_code: bool) -> tuple[str, int]:
-    """The whole journal's payments as CSV, and how many."""
+def _exported(context: Context, file: Path, count: int) -> None:
+    text = context.texts.ui("exported", count=count, file=str(file))
+    context.show({"file": str(file), "records": count}, lambda: context.tell(text))
+
+
+def _clearing(source: Source, out: IO[bytes], *, by_code: bool) -> int:
+    """The whole journal's payments as CSV; how many there are."""
     columns, rows_of = (CODES, code_rows) if by_code else (CLEARING, clearing_rows)
-    out = io.StringIO()
-    writer = csv.DictWriter(out, list(columns))
-    writer.writeheader()
-    rows = list(rows_of(record.event() for record in every(source)))
-    writer.writerows(rows)
-    return out.getvalue(), len(rows)
+    write = _csv(out, list(columns))
+    count = 0
+    for count, row in enumerate(rows_of(_events(source)), start=1):  # noqa: B007 - the result
+        write(row)
+    return count
+
+
+def _events(source: Source) -> Iterator[Event]:
+    """Without rows of which damage left no event: their payments are in the platform's reports."""
+    for record in every(source):
+        with suppress(msgspec.MsgspecError):
+            yield record.event()
 
 
 def open_source(context: Context, settings: Settings) -> Source:
@@ -185,23 +197,48 @@ def every(source: Source) -> Iterator[Record]:
         epoch, after = page[-1].epoch, page[-1].seq
 
 
-def _export(source: Source, *, as_csv: bool) -> tuple[str, int]:
-    out = io.StringIO()
+def _export(source: Source, out: IO[bytes], *, as_csv: bool) -> int:
     count = 0
-    writer = csv.DictWriter(out, COLUMNS)
-    if as_csv:
-        writer.writeheader()
+    write = _csv(out, COLUMNS) if as_csv else None
     for count, record in enumerate(every(source), start=1):  # noqa: B007 - the count is the result
-        if as_csv:
-            writer.writerow(_flat(record))
+        if write is not None:
+            write(_flat(record))
         else:
-            event = {**msgspec.json.decode(record.body), "hash": record.hash, "mac": record.mac}
-            out.write(msgspec.json.encode(event).decode() + "\n")
-    return out.getvalue(), count
+            event = {**_whole(record), "mac": record.mac}
+            out.write(msgspec.json.encode(event) + b"\n")
+    return count
+
+
+def _csv(out: IO[bytes], columns: Sequence[str]) -> Callable[[Mapping[str, Any]], None]:
+    """Writes the head now and then a row at a time."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns)
+
+    def write(row: Mapping[str, Any]) -> None:
+        writer.writerow(row)
+        out.write(text.getvalue().encode())
+        text.seek(0)
+        text.truncate()
+
+    write(dict(zip(columns, columns, strict=True)))
+    return write
+
+
+def _whole(record: Record) -> dict[str, Any]:
+    """Everything; of a row that damage made unreadable what is left, as it is."""
+    try:
+        event = msgspec.json.decode(record.body, type=dict[str, Any])
+    except msgspec.MsgspecError:
+        event = {"epoch": record.epoch, "seq": record.seq, "body": record.body}
+    return {**event, "hash": record.hash}
 
 
 def _flat(record: Record) -> dict[str, Any]:
-    event = record.event()
+    try:
+        event = record.event()
+    except msgspec.MsgspecError:
+        known = {"epoch": record.epoch, "seq": record.seq, "kind": UNREADABLE, "hash": record.hash}
+        return {column: known.get(column, "") for column in COLUMNS}
     whole = {**msgspec.structs.asdict(event), "time": _time(event), "hash": record.hash}
     return {column: whole[column] for column in COLUMNS}
 
@@ -210,17 +247,24 @@ def _time(event: Event) -> str:
     return datetime.fromtimestamp(event.time_ms / 1000, CHINA).isoformat(timespec="milliseconds")
 
 
-def _table(context: Context, console: Console, records: list[Record]) -> None:
+def _table(context: Context, records: Sequence[Record]) -> None:
+    """One line each, in 80 columns: what kind of event it is, the reason says."""
     ui = context.texts.ui
-    table = Table("seq", ui("time"), ui("kind"), ui("lane"), ui("verdict"), ui("reason"))
-    for record in records:
+    columns = (
+        Column("seq", right=True),
+        Column(ui("time")),
+        Column(ui("lane")),
+        Column(""),
+        Column(ui("reason"), "cut"),
+    )
+    context.table(columns, [_row(context, record) for record in records])
+
+
+def _row(context: Context, record: Record) -> Sequence[str]:
+    try:
         event = record.event()
-        table.add_row(
-            str(event.seq),
-            _time(event)[:19].replace("T", " "),
-            context.texts.word("kind", event.kind),
-            event.lane,
-            context.texts.word("verdict", event.verdict) if event.verdict else "–",
-            context.texts.happened(event.reason),
-        )
-    console.print(table)
+    except msgspec.MsgspecError:
+        return str(record.seq), "–", "–", "–", context.texts.ui("row-unreadable")
+    day, _, hour = _time(event)[5:19].partition("T")
+    reason = context.texts.happened(event.reason)
+    return str(event.seq), f"{day} {hour}", event.lane or "–", MARKS[event.verdict], reason

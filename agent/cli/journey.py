@@ -3,9 +3,8 @@
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from agent.cli.columns import Column
 from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
 
 
@@ -18,7 +17,7 @@ def add_to(app: typer.Typer, context: Context) -> None:
     def post(config: Config, as_json: bool, route: str, body: dict[str, object]) -> None:
         context.as_json = as_json
         answer = context.client(context.settings(config)).post(f"/v1/journey/{route}", body)
-        context.show(answer, lambda console: _place(context, console, answer))
+        context.show(answer, lambda: _place(context, answer))
 
     @group.callback()
     def show(
@@ -28,7 +27,7 @@ def add_to(app: typer.Typer, context: Context) -> None:
             return
         context.as_json = as_json
         found = context.client(context.settings(config)).get("/v1/journey")
-        context.show(found, lambda console: _all(context, console, found))
+        context.show(found, lambda: _all(context, found))
 
     @group.command(help=ui("help-journey-line"))
     def line(
@@ -53,18 +52,23 @@ def add_to(app: typer.Typer, context: Context) -> None:
         post(config, as_json, "sign-off", {})
 
 
-def _all(context: Context, console: Console, found: dict[str, Any]) -> None:
-    _place(context, console, found)
+def _all(context: Context, found: dict[str, Any]) -> None:
+    _place(context, found)
     summary = found["summary"]
     if summary is None:
         return
     ui = context.texts.ui
-    table = Table()
-    for heading in ("journey-class", "journey-kind", "journey-rides", "journey-amount"):
-        table.add_column(ui(heading))
-    for row in summary["counts"]:
-        table.add_row(row["class"], row["kind"], str(row["rides"]), _yuan(row["amount"]))
-    console.print(table)
+    columns = (
+        Column(ui("journey-class"), "cut"),
+        Column(ui("journey-kind"), "cut"),
+        Column(ui("journey-rides"), right=True),
+        Column(ui("journey-amount"), right=True),
+    )
+    rows = [
+        (row["class"], row["kind"], str(row["rides"]), _yuan(row["amount"]))
+        for row in summary["counts"]
+    ]
+    context.table(columns, rows)
     text = ui(
         "journey-total",
         rides=summary["rides"],
@@ -72,10 +76,10 @@ def _all(context: Context, console: Console, found: dict[str, Any]) -> None:
         refused=summary["refused"],
         unknown=summary["unknown"],
     )
-    console.print(text, markup=False, highlight=False)
+    context.tell(text)
 
 
-def _place(context: Context, console: Console, found: dict[str, Any]) -> None:
+def _place(context: Context, found: dict[str, Any]) -> None:
     ui = context.texts.ui
     shift = found["shift"]
     driver = ui("journey-nobody") if shift is None else shift["driver"]
@@ -88,7 +92,7 @@ def _place(context: Context, console: Console, found: dict[str, Any]) -> None:
         source=found["source"],
         driver=driver,
     )
-    console.print(text, markup=False, highlight=False)
+    context.tell(text)
 
 
 def _yuan(fen: int) -> str:

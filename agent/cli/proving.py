@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Annotated, Any
 
-import msgspec
 import typer
 
 from agent.cli.context import Context, Json
@@ -97,11 +96,12 @@ def _run(
         return
     with simulating():
         figures: dict[str, Any] = importlib.import_module(f"{package}.{name}").run(arguments)
-    if as_json:
-        sys.stdout.write(msgspec.json.encode(figures).decode() + "\n")
-    else:
+
+    def told() -> None:
         for key, value in figures.items():
-            context.console.print(f"{key}: {value}", markup=False, highlight=False)
+            context.say(f"{key}: {value}")
+
+    context.show(figures, told)
     if not figures["holds"]:
         raise typer.Exit(1)
 

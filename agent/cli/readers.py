@@ -4,9 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from agent.cli.columns import Column
 from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
 from agent.cli.looking import look
 from agent.cli.looking import readers as of_kind
@@ -20,16 +19,21 @@ def add_to(app: typer.Typer, context: Context) -> None:
         context.as_json = as_json
         seen = look(context, context.settings(config), only_readers=True)
         found = {"version": 1, "readers": of_kind(seen), "attached": seen["attached"]}
-        context.show(found, lambda console: _table(context, console, found))
+        context.show(found, lambda: _table(context, found))
 
 
-def _table(context: Context, console: Console, found: dict[str, Any]) -> None:
+def _table(context: Context, found: dict[str, Any]) -> None:
     ui = context.texts.ui
-    table = Table(
-        ui("reader"), ui("state"), ui("attached-as"), ui("presented"), ui("lost"), ui("leased-to")
+    columns = (
+        Column(ui("reader")),
+        Column(ui("state")),
+        Column(ui("attached-as"), "cut"),
+        Column(ui("presented"), right=True),
+        Column(ui("lost"), right=True),
+        Column(ui("leased-to"), "cut"),
     )
-    for reader in found["readers"]:
-        table.add_row(
+    rows = [
+        (
             reader["name"],
             context.texts.state(reader["state"]),
             reader["attached"] or "–",
@@ -37,11 +41,13 @@ def _table(context: Context, console: Console, found: dict[str, Any]) -> None:
             str(reader["lost"]),
             _holder(ui, reader.get("lease")),
         )
-    console.print(table)
+        for reader in found["readers"]
+    ]
+    context.table(columns, rows)
     bound = {reader["attached"] for reader in found["readers"]}
     for slot in found["attached"]:
         if slot not in bound:
-            console.print(ui("unbound-slot", slot=slot), markup=False, highlight=False)
+            context.say(ui("unbound-slot", slot=slot))
 
 
 def _holder(ui: Callable[..., str], lease: dict[str, Any] | None) -> str:

@@ -1,10 +1,10 @@
 """`onecard sign-in`: a code for the phone of somebody of the staff; `onecard sign-out`."""
 
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from agent.cli.client import Client
@@ -13,6 +13,8 @@ from agent.clock import CHINA
 
 LOOK: Final = 0.5  # seconds between looks at the daemon, which waits for the platform itself
 LIT: Final = "#ffffff on #000000"  # a code is read when its light modules are the lit ones
+LIGHT, DARK = "on #ffffff", "on #000000"
+UPPER, LOWER = "█▀", "█▄"  # signs whose upper or lower half is lit
 WAITING: Final = ("PENDING", "SCANNED")
 # Ends as `onecard tap` does: 0 accepted, 3 refused, 4 try again.
 EXIT: Final = {"CONFIRMED": 0, "INVALID": 3, "EXPIRED": 4, "CANCELLED": 4, "NONE": 4}
@@ -33,7 +35,7 @@ def add_to(app: typer.Typer, context: Context) -> None:
         except KeyboardInterrupt:  # what nobody waits for is not left open
             client.post("/v1/sign-in/cancel", {})
             raise
-        context.show(found, lambda console: _plain(console, _told(context, found)))
+        context.show(found, lambda: context.say(_told(context, found)))
         raise typer.Exit(EXIT[found["state"]])
 
     @app.command(name="sign-out", help=ui("help-sign-out"))
@@ -42,7 +44,7 @@ def add_to(app: typer.Typer, context: Context) -> None:
         client = context.client(context.settings(config))
         client.post("/v1/sign-in/cancel", {})
         answer = client.post("/v1/sign-out", {})
-        context.show(answer, lambda console: _plain(console, context.texts.ui("signed-out")))
+        context.show(answer, lambda: context.say(context.texts.ui("signed-out")))
 
 
 def _wait(context: Context, client: Client, found: dict[str, Any]) -> dict[str, Any]:
@@ -51,16 +53,34 @@ def _wait(context: Context, client: Client, found: dict[str, Any]) -> dict[str, 
         context.world.wait(LOOK)
         before, found = found["state"], client.get("/v1/sign-in")
         if (before, found["state"]) == ("PENDING", "SCANNED"):
-            _plain(_beside(context), context.texts.ui("sign-in-scanned"))
+            _beside(context)(context.texts.ui("sign-in-scanned"))
     return found
 
 
 def _show_code(context: Context, found: dict[str, Any]) -> None:
-    console = _beside(context)
+    """Not into the one JSON document."""
     if found["qr"] is not None:  # somebody may have been very quick
-        for line in found["qr"]["text"].splitlines():
-            console.print(Text(line, style=LIT), soft_wrap=True)
-        _plain(console, context.texts.ui("sign-in-scan", seconds=found["expires_in"]))
+        console = context.errors if context.as_json else context.console
+        utf_8 = console.encoding.lower().startswith("utf")
+        lines = found["qr"]["text"].splitlines()
+        for line in map(_in_halves, lines) if utf_8 else _in_blanks(lines):
+            console.print(line, soft_wrap=True)
+        _beside(context)(context.texts.ui("sign-in-scan", seconds=found["expires_in"]))
+
+
+def _in_halves(line: str) -> Text:
+    return Text(line, style=LIT)
+
+
+def _in_blanks(lines: Sequence[str]) -> Iterator[Text]:
+    """For consoles without half blocks: two blanks a module, two lines for each of `lines`."""
+    for line in lines:
+        for lit in (UPPER, LOWER):
+            yield Text.assemble(*(("  ", LIGHT if sign in lit else DARK) for sign in line))
+
+
+def _beside(context: Context) -> Callable[[str], None]:
+    return context.aside if context.as_json else context.say
 
 
 def _told(context: Context, found: dict[str, Any]) -> str:
@@ -69,12 +89,3 @@ def _told(context: Context, found: dict[str, Any]) -> str:
         return context.texts.ui(f"sign-in-{found['state'].lower()}")
     until = datetime.fromtimestamp(staff["until"], CHINA).strftime("%H:%M")
     return context.texts.ui("signed-in", person=staff["person"], until=until)
-
-
-def _beside(context: Context) -> Console:
-    """Where the code goes: not into the one JSON document."""
-    return context.errors if context.as_json else context.console
-
-
-def _plain(console: Console, text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)

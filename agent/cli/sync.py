@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 
 import typer
-from rich.console import Console
 
 from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
 from agent.clock import CHINA
@@ -22,12 +21,12 @@ def add_to(app: typer.Typer, context: Context) -> None:
         context.as_json = as_json
         whole = context.client(context.settings(config)).get("/v1/status")
         found = {"sync": whole["sync"], "store": whole["store"]}
-        context.show(found, lambda console: _lines(context, console, found))
+        context.show(found, lambda: _lines(context, found))
 
 
-def _lines(context: Context, console: Console, found: dict[str, Any]) -> None:
+def _lines(context: Context, found: dict[str, Any]) -> None:
     for line in _told(context.texts, found["sync"], found["store"]):
-        console.print(line, markup=False, highlight=False)
+        context.tell(line)
 
 
 def _told(texts: Texts, link: dict[str, Any] | None, store: dict[str, Any]) -> Iterator[str]:

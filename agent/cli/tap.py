@@ -10,12 +10,10 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from agent.certificates import Authorities, Judge, Judged
 from agent.cli.client import DaemonAbsent
+from agent.cli.columns import Column
 from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
 from agent.daemon import key_store
 from agent.failures import reason_of
@@ -71,7 +69,7 @@ def add_to(app: typer.Typer, context: Context) -> None:
         except DaemonAbsent:
             judge = _judge(context, settings) if certificates else None
             found = _read(context, settings, wait, show=show, judge=judge)
-        context.show(found, lambda console: _print(context, console, found))
+        context.show(found, lambda: _print(context, found))
         raise typer.Exit(_exit_status(context, found))
 
 
@@ -95,7 +93,7 @@ def _watch(context: Context, settings: Settings, wait: float, *, alone: bool) ->
         if report:
             return report
         if not context.as_json:
-            context.console.print(context.texts.ui("tap-now"))
+            context.say(context.texts.ui("tap-now"))
     raise NobodyTapped(seconds=int(wait))
 
 
@@ -109,7 +107,7 @@ def _read(
     gate.sams.start()
     try:
         if not context.as_json:
-            context.console.print(context.texts.ui("tap-now"))
+            context.say(context.texts.ui("tap-now"))
         reader, presence = first_card(context, gate, wait)
         return _one(context, gate, reader, presence, show=show, judge=judge)
     finally:
@@ -197,27 +195,31 @@ def _day(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).date().isoformat() if seconds else ""
 
 
-def _print(context: Context, console: Console, found: Mapping[str, Any]) -> None:
+def _print(context: Context, found: Mapping[str, Any]) -> None:
     texts = context.texts
-    table = Table(texts.ui("stage"), texts.ui("milliseconds"))
-    for stage in STAGES:
-        if stage in found["stages_us"]:
-            table.add_row(texts.stage(stage), f"{found['stages_us'][stage] / 1000:.2f}")
-    console.print(table)
+    columns = (Column(texts.ui("stage")), Column(texts.ui("milliseconds"), right=True))
+    took = found["stages_us"]
+    rows = [(texts.stage(s), f"{took[s] / 1000:.2f}") for s in STAGES if s in took]
+    context.table(columns, rows)
     if "certificates" in found:
-        console.print(_certificates(context, found["certificates"]))
+        _certificates(context, found["certificates"])
     for field, value in found.get("fields", {}).items():
-        console.print(f"{texts.word('field', field)}: {value}", markup=False, highlight=False)
-    console.print(texts.reason(found["reason"]), markup=False)
+        context.say(f"{texts.word('field', field)}: {value}")
+    context.tell(texts.reason(found["reason"]))
 
 
-def _certificates(context: Context, told: Sequence[Mapping[str, str]]) -> Table:
-    texts = context.texts
-    headings = ("certificate", "issued-by", "valid-from", "valid-to", "result")
-    table = Table(*map(texts.ui, headings))
+def _certificates(context: Context, told: Sequence[Mapping[str, str]]) -> None:
+    ui = context.texts.ui
+    columns = (
+        Column(ui("certificate"), "fold"),
+        Column(ui("issued-by"), "fold"),
+        Column(ui("valid-from")),
+        Column(ui("valid-to")),
+        Column(ui("result"), "fold"),
+    )
+    rows = []
     for one in told:
-        purpose = texts.word("certificate", one["purpose"])
+        purpose = context.texts.word("certificate", one["purpose"])
         known = (one["issuer"], one["not_before"], one["not_after"])
-        # Text, not markup: an issuer may call itself anything.
-        table.add_row(*map(Text, (purpose, *(value or "–" for value in known), one["sentence"])))
-    return table
+        rows.append((purpose, *(value or "–" for value in known), one["sentence"]))
+    context.table(columns, rows)

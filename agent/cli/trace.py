@@ -10,13 +10,12 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from agent.authority import city_keys
 from agent.cli.client import DaemonAbsent
+from agent.cli.columns import Column
 from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
+from agent.cli.output import output
 from agent.cli.tap import FIELDS, NobodyTapped, first_card
 from agent.gate import Gate
 from agent.traces import BASIC, recorded
@@ -41,12 +40,6 @@ class TraceUnreadable(Fault):
     """The file cannot be read. Facts: `file`, `cause`."""
 
     code = "trace.unreadable"
-
-
-class TraceUnwritable(Fault):
-    """The file cannot be written. Facts: `file`, `cause`."""
-
-    code = "trace.unwritable"
 
 
 class TraceFlow(Fault):
@@ -93,14 +86,14 @@ def add_to(app: typer.Typer, context: Context) -> None:
         trace = _read(context, file)
         found = [_told(context, step) for step in steps(trace)]
         data = {"version": 1, "header": _header(trace), "steps": found}
-        context.show(data, lambda console: _table(context, console, trace, found))
+        context.show(data, lambda: _table(context, trace, found))
 
     @group.command(name="replay", help=ui("help-trace-replay"))
     def play(file: File, as_json: Json = False) -> None:
         context.as_json = as_json
         replayed = replay(_read(context, file))
         data = _replayed(context, replayed)
-        context.show(data, lambda console: _print_replayed(context, console, replayed, data))
+        context.show(data, lambda: _print_replayed(context, replayed, data))
         if not replayed.as_recorded:
             raise typer.Exit(BAD)
 
@@ -175,29 +168,26 @@ def _run(world: World, card: Channel, keys: Authenticator, table: CityKeys, flow
 def _ask(context: Context) -> None:
     """Beside the trace, which may go to standard output."""
     if not context.as_json:
-        context.errors.print(context.texts.ui("tap-now"))
+        context.aside(context.texts.ui("tap-now"))
 
 
 def _write(context: Context, trace: Trace, out: Path | None) -> None:
     if out is not None:
-        try:
-            context.world.replace_file(out, bytes(trace))
-        except OSError as error:
-            raise TraceUnwritable(file=str(out), cause=error.strerror or "") from error
+        with output(context.world, out) as file:
+            file.write(bytes(trace))
     data = {"version": 1, "header": _header(trace), "exchanges": len(trace.exchanges)}
     if out is None:
         data["trace"] = bytes(trace).decode()
     else:
         data["file"] = str(out)
 
-    def render(console: Console) -> None:
+    def render() -> None:
         if out is None:
-            console.out(bytes(trace).decode(), end="", highlight=False)
+            context.say(bytes(trace).decode().removesuffix("\n"))
             return
         ui = context.texts.ui
-        said = ui("trace-recorded", count=len(trace.exchanges), file=str(out))
-        console.print(said, markup=False, highlight=False)
-        _print_end(context, console, trace.header.ended)
+        context.tell(ui("trace-recorded", count=len(trace.exchanges), file=str(out)))
+        _print_end(context, trace.header.ended)
 
     context.show(data, render)
 
@@ -234,28 +224,29 @@ def _is_tag(step: Step) -> bool:
     return bool(step.record) and not step.record.startswith("#") and step.application == "SSSE"
 
 
-def _table(context: Context, console: Console, trace: Trace, found: list[dict[str, Any]]) -> None:
+def _table(context: Context, trace: Trace, found: list[dict[str, Any]]) -> None:
     ui = context.texts.ui
     header = trace.header
     said = ("generation", "algorithm", "transport", "mode", "atr")
     parts = [f"{ui('trace-flow')} {header.flow.kind} {header.flow.address}".strip()]
     parts += [f"{ui(f'trace-{name}')} {getattr(header, name) or '–'}" for name in said]
-    console.print("  ".join(parts), markup=False, highlight=False)
+    context.tell("  ".join(parts))
     if header.note:
-        console.print(header.note, markup=False, highlight=False)
-    table = Table()
-    for title in ("milliseconds", "trace-command", "trace-place", "trace-value", "trace-status"):
-        table.add_column(ui(title), overflow="fold")
-    for step in found:
-        table.add_row(
+        context.tell(header.note)
+    titles = ("trace-command", "trace-place", "trace-value", "trace-status")
+    columns = [Column(ui(title), "fold") for title in titles]
+    rows = [
+        (
             f"{step['at'] / 1000:.1f}",
             _command(step),
             _place(step),
-            escape(step["value"] or (step["sent"] if step["command"] != "select" else "") or "–"),
+            step["value"] or (step["sent"] if step["command"] != "select" else "") or "–",
             _status(context, step),
         )
-    console.print(table)
-    _print_end(context, console, header.ended)
+        for step in found
+    ]
+    context.table([Column(ui("milliseconds"), right=True), *columns], rows)
+    _print_end(context, header.ended)
 
 
 def _command(step: Mapping[str, Any]) -> str:
@@ -300,26 +291,21 @@ def _replayed(context: Context, replayed: Replayed) -> dict[str, Any]:
     }
 
 
-def _print_replayed(
-    context: Context, console: Console, replayed: Replayed, data: Mapping[str, Any]
-) -> None:
+def _print_replayed(context: Context, replayed: Replayed, data: Mapping[str, Any]) -> None:
     ui = context.texts.ui
     verdict = "trace-as-recorded" if replayed.as_recorded else "trace-otherwise"
-    console.print(ui(verdict, played=replayed.played, left=replayed.left), markup=False)
+    context.tell(ui(verdict, played=replayed.played, left=replayed.left))
     if not replayed.ended:
-        console.print(ui("trace-proven"), markup=False)
-        table = Table(ui("trace-field"), ui("trace-value"))
-        for name, value in data["fields"].items():
-            table.add_row(context.texts.word("field", name), escape(value) or "–")
-        for name, values in data["files"].items():
-            table.add_row(name, escape(" | ".join(values)) or "–")
-        if table.row_count:
-            console.print(table)
+        context.tell(ui("trace-proven"))
+        word = context.texts.word
+        rows = [(word("field", name), value or "–") for name, value in data["fields"].items()]
+        rows += [(name, " | ".join(values) or "–") for name, values in data["files"].items()]
+        if rows:
+            context.table([Column(ui("trace-field")), Column(ui("trace-value"), "fold")], rows)
     else:
-        console.print(f"{data['sentence']} [{replayed.ended}]", markup=False, highlight=False)
+        context.tell(f"{data['sentence']} [{replayed.ended}]")
 
 
-def _print_end(context: Context, console: Console, ended: str) -> None:
+def _print_end(context: Context, ended: str) -> None:
     ui = context.texts.ui
-    said = ui("trace-ended", reason=ended) if ended else ui("trace-proven")
-    console.print(said, markup=False, highlight=False)
+    context.tell(ui("trace-ended", reason=ended) if ended else ui("trace-proven"))

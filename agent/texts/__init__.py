@@ -5,11 +5,13 @@ back to English and then to its own key, so that nobody meets a traceback for wa
 find the gap before that.
 """
 
+import re
 import string
 import tomllib
 from collections.abc import Mapping
-from importlib.resources import files
-from typing import Literal
+from functools import cached_property
+from pathlib import Path
+from typing import Final, Literal
 
 from config.faults import ConfigInvalid
 from world import Fault
@@ -18,6 +20,7 @@ Language = Literal["zh", "en"]
 Section = Mapping[str, str]
 Catalogue = Mapping[str, Section]
 
+FOLDER: Final = Path(__file__).parent
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
 _FALLBACK: Language = "en"
 # Facts whose values are words, and of which section.
@@ -35,20 +38,29 @@ _TRANSLATED: Mapping[str, str] = {
 
 def catalogue(language: Language) -> Catalogue:
     """Section → key → text, as shipped in `<language>.toml`."""
-    text = (files("agent.texts") / f"{language}.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)
+    return tomllib.loads((FOLDER / f"{language}.toml").read_text(encoding="utf-8"))
+
+
+def locale_of(environment: Mapping[str, str]) -> str:
+    """The locale of messages (locale(7)): LC_ALL before LC_MESSAGES before LANG; an empty one
+    counts as none."""
+    names = ("LC_ALL", "LC_MESSAGES", "LANG")
+    return next((environment[name] for name in names if environment.get(name)), "")
 
 
 def language_of(setting: str, locale: str) -> Language:
-    """`setting` is `terminal.language`, `locale` the value of LANG (`zh_CN.UTF-8`).
+    """`setting` is `terminal.language`, `locale` as `locale_of` gives it (`zh_CN.UTF-8`).
 
-    "auto" follows LANG; a box without a locale (empty, C, POSIX) speaks Chinese, which its
-    people read; any other foreign locale gets English.
+    "auto" follows the locale; a box without one (empty, C, POSIX) speaks Chinese, which its people
+    read, and so does one whose language is spoken in China and not here (`bo_CN`); any other
+    foreign locale gets English.
     """
     if setting != "auto":
         return "en" if setting == "en" else "zh"
-    word = locale.partition(".")[0].partition("_")[0].lower()
-    return "zh" if word in ("zh", "", "c", "posix") else "en"
+    word, _, territory = re.split("[.@]", locale)[0].lower().replace("-", "_").partition("_")
+    if word in ("zh", "bo", "", "c", "posix"):
+        return "zh"
+    return "zh" if territory == "cn" and word != "en" else "en"
 
 
 class Texts:
@@ -56,7 +68,11 @@ class Texts:
 
     def __init__(self, language: Language) -> None:
         self.language = language
-        self._catalogues = (catalogue(language), catalogue(_FALLBACK))
+        self._own = catalogue(language)
+
+    @cached_property
+    def _fallback(self) -> Catalogue:
+        return self._own if self.language == _FALLBACK else catalogue(_FALLBACK)
 
     def prompt(self, key: str, **facts: str) -> str:
         """A few words for the person in the lane."""
@@ -119,16 +135,19 @@ class Texts:
             return "\n".join([sentence, *(self.fault(problem) for problem in fault.problems)])
         return sentence
 
+    def knows(self, code: str) -> bool:
+        """Whether there is a sentence for a fault's code."""
+        return code in self._own.get("fault", {})
+
     def trouble(self, code: str, facts: Mapping[str, str | int]) -> str:
         """The sentence of a fault that another process has told of."""
         return self._filled(self._text("fault", code), facts)
 
     def _text(self, section: str, key: str) -> str:
-        for words in self._catalogues:
-            text = words.get(section, {}).get(key)
-            if text is not None:
-                return text
-        return key
+        text = self._own.get(section, {}).get(key)
+        if text is None:
+            text = self._fallback.get(section, {}).get(key)
+        return key if text is None else text
 
     def _filled(self, text: str, facts: Mapping[str, str | int]) -> str:
         words = {name: self._word(name, value) for name, value in facts.items()}

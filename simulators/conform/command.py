@@ -32,7 +32,7 @@ def show_list(context: Context, only: Sequence[str]) -> None:
     ]
     context.show(
         {"version": 1, "tests": tests},
-        lambda console: report.listing(console, context.texts, cases),
+        lambda: report.listing(context.console, context.texts, cases),
     )
 
 

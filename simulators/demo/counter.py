@@ -37,7 +37,7 @@ class CounterScreen(StageScreen):
             "disclosures": outcome.disclosures,
             **compared(outcome),
         }
-        self._context.show(data, lambda console: self._table(outcome))
+        self._context.show(data, lambda: self._table(outcome))
 
     def _table(self, outcome: Outcome) -> None:
         ui = self._texts.ui

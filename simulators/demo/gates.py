@@ -50,7 +50,7 @@ class GatesScreen(StageScreen):
             "money_equal": outcome.equal,
             **compared(outcome),
         }
-        self._context.show(data, lambda console: self._lines(outcome))
+        self._context.show(data, lambda: self._lines(outcome))
 
     def _lines(self, outcome: Outcome) -> None:
         facts = {

@@ -40,7 +40,7 @@ class Screen(StageScreen):
             "taps": len(outcome.rows),
             **compared(outcome),
         }
-        self._context.show(data, lambda console: self._tables(outcome))
+        self._context.show(data, lambda: self._tables(outcome))
 
     def _tables(self, outcome: Outcome) -> None:
         ui = self._texts.ui

@@ -61,7 +61,7 @@ class Showroom:
             "broker_pid": box.broker.pid,
             "good": tour.good,
         }
-        self._context.show(data, lambda console: self._table(box, tour))
+        self._context.show(data, lambda: self._table(box, tour))
 
     def _table(self, box: Box, tour: Tour) -> None:
         ui = self._texts.ui

@@ -56,7 +56,7 @@ class ValidatorScreen(StageScreen):
             "money_equal": money.equal,
             **compared(outcome),
         }
-        self._context.show(data, lambda console: self._lines(outcome))
+        self._context.show(data, lambda: self._lines(outcome))
 
     def _lines(self, outcome: Outcome) -> None:
         ui, money = self._texts.ui, outcome.money
