@@ -13,7 +13,8 @@ from pathlib import Path
 import msgspec
 
 from agent.daemon import Agent
-from agent.texts import Texts, language_of
+from agent.streams import take_every_sign
+from agent.texts import Texts, language_of, locale_of
 from config.load import load
 from config.model import Agent as Settings
 from world import Fault
@@ -28,12 +29,14 @@ class JsonLines(logging.Formatter):
     """For machines that read the log."""
 
     def format(self, record: logging.LogRecord) -> str:
-        line = {"level": record.levelname, "room": record.name, "message": record.getMessage()}
+        message = record.getMessage().encode(errors="backslashreplace").decode()
+        line = {"level": record.levelname, "room": record.name, "message": message}
         return msgspec.json.encode(line).decode()
 
 
 def main() -> int:
     """Exit status: 0 after SIGTERM, 78 (EX_CONFIG) when it could not start."""
+    take_every_sign()
     arguments = argparse.ArgumentParser(prog="onecard run")
     arguments.add_argument("--config", type=Path, required=True)
     arguments.add_argument("--json", action="store_true", help="log one JSON object per line")
@@ -42,12 +45,13 @@ def main() -> int:
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines() if options.json else logging.Formatter(LINE))
     logging.basicConfig(handlers=[handler], level=logging.INFO)
+    logging.raiseExceptions = False  # a log that takes nothing is no reason for a traceback
     # Blocked before any thread starts, so that only `sigwait` below ever sees them.
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     world = RealWorld()
     world.end_on_defect()
     world.return_large_blocks()
-    texts = Texts(language_of("auto", os.environ.get("LANG", "")))
+    texts = Texts(language_of("auto", locale_of(os.environ)))
     try:
         settings = load(world, path)
         texts = texts_for(settings)
@@ -71,8 +75,8 @@ def main() -> int:
 
 
 def texts_for(settings: Settings) -> Texts:
-    """The language of the settings, or of LANG."""
-    return Texts(language_of(settings.terminal.language, os.environ.get("LANG", "")))
+    """The language of the settings, or of the locale."""
+    return Texts(language_of(settings.terminal.language, locale_of(os.environ)))
 
 
 if __name__ == "__main__":

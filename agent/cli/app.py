@@ -146,5 +146,4 @@ def _refused(error: OSError) -> Fault:
 
 def _end(status: int) -> None:
     """Without Python's own last try to write what could not be written."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(status)
+    os._exit(status)

@@ -41,6 +41,7 @@ def cut(text: str, most: int) -> str:
 
 def folded(text: str, most: int) -> list[str]:
     """Lines of at most `most` columns, broken at blanks and between Chinese signs."""
+    most = max(most, LEAST)
     lines: list[str] = []
     for part in text.split("\n"):
         rest = part

@@ -5,7 +5,6 @@ Each part is made when it is first asked for: `onecard --help` needs none but th
 
 import json
 import os
-import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from world import World
 
 DEFAULT_CONFIG = Path("/etc/onecard/onecard.toml")
+USUAL = 80  # columns
 UNBOUNDED = 100_000  # columns where there is no terminal: nothing is wrapped
 
 Config = Annotated[Path, typer.Option("--config", "-c", envvar="ONECARD_CONFIG")]
@@ -98,7 +98,7 @@ class Context:
         """One line for each row, as wide as the console; whole where there is none."""
         from agent.cli.columns import table
 
-        most = self.console.width if self.console.is_terminal else None
+        most = _columns(sys.stdout) if sys.stdout.isatty() else None
         for line in table(columns, rows, most):
             self.say(line)
 
@@ -169,8 +169,13 @@ def _folded(text: str, stream: TextIO, indent: int = 0) -> str:
         return text
     from agent.cli.columns import folded
 
-    most = shutil.get_terminal_size().columns - indent
+    most = _columns(stream) - indent
     return f"\n{' ' * indent}".join(folded(text, most))
+
+
+def _columns(terminal: TextIO) -> int:
+    """A serial line knows no size and tells 0."""
+    return os.get_terminal_size(terminal.fileno()).columns or USUAL
 
 
 def _marked(text: str, *, well: bool) -> str:

@@ -14,7 +14,7 @@ from typing import Final
 
 import miniaudio
 
-from agent.texts import LANGUAGES, Language, Texts, catalogue, language_of
+from agent.texts import LANGUAGES, Language, Texts, catalogue, language_of, locale_of
 from world import Fault, World
 from world.real import RealWorld
 
@@ -121,9 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         build(RealWorld(), folder)
     except VoiceUnspoken as fault:
-        raise SystemExit(
-            Texts(language_of("auto", environ.get("LANG", ""))).fault(fault)
-        ) from fault
+        raise SystemExit(Texts(language_of("auto", locale_of(environ))).fault(fault)) from fault
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ WRONG = {
 class Box:
     """An agent on a folder of its own; no reader service answers it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **environment: str) -> None:
         self.folder = folder
         self.config = folder / "onecard.toml"
         keys = folder / "keys"
@@ -79,7 +79,7 @@ class Box:
             [sys.executable, "-m", "agent", "--config", str(self.config)],
             stderr=self.printed,
             stdout=self.printed,
-            env={**os.environ, "PCSCLITE_CSOCK_NAME": str(folder / "no-pcscd")},
+            env={**os.environ, "PCSCLITE_CSOCK_NAME": str(folder / "no-pcscd"), **environment},
         )
         until(lambda: self.settings() is not None, "no answer")
 
@@ -170,3 +170,14 @@ def test_any_settings_are_taken_or_refused_and_the_agent_serves_on(
 def test_control_the_written_document_is_the_same(box: Box) -> None:
     for document in (*DOCUMENTS, {"a": [1, {"b": "中\x7f"}]}):
         assert tomllib.loads(toml(document)) == document
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "gbk", "ascii"])
+def test_an_agent_serves_whatever_signs_its_output_has(tmp_path: Path, encoding: str) -> None:
+    box = Box(tmp_path, PYTHONIOENCODING=encoding, PYTHONUTF8="0")
+    assert box.reload(box.good.replace('"en"', '"zh"'))["refused"] is None
+    assert box.reload("错 = 错")["refused"] is not None
+    box.close()
+    printed = (tmp_path / "printed").read_bytes().decode(encoding)
+    assert "Traceback" not in printed
+    assert "panel: [" in printed

@@ -10,7 +10,7 @@ from os import environ
 from pathlib import Path
 from typing import Final
 
-from agent.texts import Texts, language_of
+from agent.texts import Texts, language_of, locale_of
 from world import Fault, World
 from world.real import RealWorld
 
@@ -82,9 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         build(RealWorld(), folder)
     except LibraryNotBuilt as fault:
-        raise SystemExit(
-            Texts(language_of("auto", environ.get("LANG", ""))).fault(fault)
-        ) from fault
+        raise SystemExit(Texts(language_of("auto", locale_of(environ))).fault(fault)) from fault
 
 
 if __name__ == "__main__":

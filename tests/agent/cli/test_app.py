@@ -1,0 +1,61 @@
+"""What a command costs before it begins: its own modules and no other's."""
+
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from agent.cli.app import COMMANDS, build
+from agent.cli.columns import width
+from agent.cli.context import Context
+from agent.texts import LANGUAGES, Language, Texts
+from tests.agent.cli.terminal import on_terminal
+
+# Parts of the daemon, and libraries, that `--help` has no use for.
+HEAVY = ("rich", "msgspec", "agent.daemon", "agent.gate", "offline_store", "sync", "drivers", "ssl")
+
+
+def loaded(*arguments: str) -> set[str]:
+    """The modules that a command brings with it."""
+    code = (
+        "import sys\nfrom agent.cli import main\n"
+        f"sys.argv = ['onecard', *{list(arguments)!r}]\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "print('MODULES', *sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.rpartition("MODULES ")[2].split())
+
+
+def test_help_imports_nothing_of_the_daemon() -> None:
+    assert not loaded("--help") & set(HEAVY)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_help_tells_every_command_whole(language: Language) -> None:
+    texts = Texts(language)
+    told = CliRunner().invoke(build(Context(texts=texts)), ["--help"]).stdout
+    for name, (_, key) in COMMANDS.items():
+        assert f"  {name} " in told
+        assert texts.ui(key)[:3] in told
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(name: str) -> None:
+    done = CliRunner().invoke(build(Context(texts=Texts("zh"))), [name, "--help"])
+    assert done.exit_code == 0
+    assert name in done.stdout
+
+
+@pytest.mark.parametrize("locale", ["zh_CN.UTF-8", "en_US.UTF-8"])
+def test_help_fits_the_terminal(locale: str) -> None:
+    status, told = on_terminal(["demo", "--help"], 60, LANG=locale)
+    assert status == 0
+    assert all(width(line) <= 60 for line in told.splitlines())
+
+
+def test_a_command_that_does_not_exist_is_told() -> None:
+    done = CliRunner().invoke(build(Context(texts=Texts("en"))), ["docter"])
+    assert done.exit_code == 2
+    assert "docter" in done.output
