@@ -13,6 +13,7 @@ from benchmarks.qr import NoMeasurement, Picture, Tally
 from simulators.devices.painter import Frame, corpus, empties, view
 
 GBK = "社保".encode("gbk")
+NAMES = ("ours", "zxing", "zxing_all", "pyzbar", "reserve")
 
 
 def guess(_: Frame) -> Iterable[bytes]:
@@ -55,11 +56,21 @@ def test_control_a_decoder_that_guesses_is_counted_wrong() -> None:
 def test_control_a_decoder_that_reads_less_does_not_hold() -> None:
     right = Tally(correct={(n, 0) for n in range(100)}, ms=[1.0], wall=[1.0])
     less = Tally(correct={(n, 0) for n in range(98)}, ms=[1.0], wall=[1.0])
-    others = {"zxing": right, "zxing_all": right, "pyzbar": less}
+    none = Tally(ms=[1.0], wall=[1.0])
+    others = {"zxing": right, "zxing_all": right, "pyzbar": less, "reserve": none}
     figures = qr.union_figures({"ours": less, **others})
     assert (figures["union"], figures["of_union"]) == (100, 0.98)
     assert not qr.holds(figures, {"of_union_min": 0.99})
     assert qr.holds(qr.union_figures({"ours": right, **others}), {"of_union_min": 0.99})
+
+
+def test_what_is_read_by_its_reserve_is_expected_of_nobody() -> None:
+    right = Tally(correct={(n, 0) for n in range(100)}, ms=[1.0], wall=[1.0])
+    less = Tally(correct={(n, 0) for n in range(98)}, ms=[1.0], wall=[1.0])
+    spent = Tally(correct={(98, 0)}, ms=[1.0], wall=[1.0])
+    others = {"zxing": right, "zxing_all": right, "pyzbar": less, "reserve": spent}
+    figures = qr.union_figures({"ours": less, **others})
+    assert (figures["union"], figures["of_union"]) == (99, round(98 / 99, 4))
 
 
 def test_decoders_take_turns_on_the_same_frames() -> None:
@@ -77,7 +88,7 @@ def test_decoders_take_turns_on_the_same_frames() -> None:
 
 
 def test_what_no_decoder_reads_is_no_measurement() -> None:
-    tallies = {name: Tally(ms=[1.0]) for name in ("ours", "zxing", "zxing_all", "pyzbar")}
+    tallies = {name: Tally(ms=[1.0]) for name in NAMES}
     with pytest.raises(NoMeasurement):
         qr.union_figures(tallies)
 
