@@ -93,10 +93,10 @@ def run(arguments: Sequence[str] = ()) -> dict[str, object]:
 
     `union`: what zxing, zxing_all or pyzbar read correctly, but for `reserve`: what zxing reads by
     the codewords that a symbol's level keeps back against misreading (`drivers.eye.eye.is_trusted`)
-    and ours therefore leaves. `of_union`: the share of it that ours read too. `ratio_ms` = ours by zxing. `empty_p50`, `empty_max`: of ours on frames without a
-    code, of three looks at each the middle one. All milliseconds, the eye's budget too, are the
-    thread's processor time (all five work on one thread), so that other work beside costs little;
-    `ratio_wall` is `ratio_ms` by the clock.
+    and ours therefore leaves. `of_union`: the share of it that ours read too. `ratio_ms` = ours by
+    zxing. `empty_p50`, `empty_max`: of ours on frames without a code, of three looks at each the
+    middle one. All milliseconds, the eye's budget too, are the thread's processor time (all work on
+    one thread), so that other work beside costs little; `ratio_wall` is `ratio_ms` by the clock.
 
     `view_p95`: milliseconds from a code held before a camera at 30 fps to its bytes
     (`benchmarks.view`).
