@@ -1,29 +1,111 @@
 """The terminal's clock with its quality: what every event and every time limit is judged by."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
+from math import inf
 from pathlib import Path
+from typing import Final, Protocol, TypeVar
 
 from offline_store.clock_quality import clock_quality
 from offline_store.event import ClockQuality
 from world import World
 
 CHINA = timezone(timedelta(hours=8))
+CHINA_AHEAD_MS: Final = 8 * 3_600_000
+DAY_MS: Final = 24 * 3_600_000
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+class Dated(Protocol):
+    """An event of the journal, as far as its age goes."""
+
+    @property
+    def time_ms(self) -> int: ...
+
+    @property
+    def clock(self) -> ClockQuality: ...
+
+    @property
+    def boot(self) -> str: ...
+
+    @property
+    def up_ms(self) -> int: ...
+
+
+class Done(Protocol):
+    """Something that the journal holds an event of."""
+
+    @property
+    def event(self) -> Dated: ...
+
+
+D = TypeVar("D", bound=Done)
+
+
+@dataclass(frozen=True)
+class Age:
+    """How long ago something was (ms): between the two, which are one where it is known."""
+
+    least: float
+    most: float
 
 
 @dataclass(frozen=True)
 class ClockReading:
-    """A moment: unix milliseconds, how far they can be trusted, and which boot this is."""
+    """A moment: unix milliseconds, how far they can be trusted, which boot this is and how long
+    the machine has been up (ms; 0: not known).
+
+    A clock that went on since is believed, as nobody can tell time that went by from a clock that
+    was set forward. Where it went back, or was never set, there are two questions: what counts
+    *against* somebody counts as long as the event may have been within the time (`may_be_within`),
+    what counts in his favour only where it surely was (`is_within`).
+    """
 
     time_ms: int
     quality: ClockQuality
     boot: str
+    up_ms: int = 0
 
     @property
     def today(self) -> date:
         """The calendar day in China."""
         return datetime.fromtimestamp(self.time_ms / 1000, CHINA).date()
+
+    @property
+    def today_ms(self) -> int:
+        """How long today has lasted in China."""
+        return (self.time_ms + CHINA_AHEAD_MS) % DAY_MS
+
+    def age(self, event: Dated) -> Age:
+        """How long ago that was; never less than the machine has been up for since."""
+        ago, same_boot = self.time_ms - event.time_ms, event.boot == self.boot
+        unset = [event.clock, self.quality].count("unset")
+        told = ago >= 0 and (unset == 0 or (unset == 2 and same_boot))
+        since = event.up_ms if same_boot and event.up_ms <= self.up_ms else 0
+        least = self.up_ms - since
+        if told:
+            return Age(max(ago, least), max(ago, least))
+        if not self.up_ms:  # a reading that knows the calendar alone
+            return Age(ago if ago >= 0 else inf, inf)
+        return Age(least, inf)
+
+    def may_be_within(self, event: Dated, duration_ms: float) -> bool:
+        """It may have been less than that ago."""
+        return self.age(event).least < duration_ms
+
+    def perhaps_within(self, done: Iterable[D], duration_ms: float) -> Iterator[D]:
+        """Those that may have been less than that ago, of what the journal gives newest first."""
+        for one in done:
+            age = self.age(one.event)
+            if duration_ms <= age.most < inf:  # and so was all before it
+                return
+            if age.least < duration_ms:
+                yield one
+
+    def is_within(self, event: Dated, duration_ms: float) -> bool:
+        """It surely was no more than that ago."""
+        return self.age(event).most <= duration_ms
 
 
 class Clock:
@@ -36,4 +118,5 @@ class Clock:
 
     def read(self) -> ClockReading:
         now = self._world.now()
-        return ClockReading(int(now * 1000), clock_quality(self._world, now), self._boot)
+        up = int(self._world.monotonic() * 1000)
+        return ClockReading(int(now * 1000), clock_quality(self._world, now), self._boot, up)

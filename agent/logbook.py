@@ -74,6 +74,7 @@ class Logbook:
             time_ms=clock.time_ms,
             clock=clock.quality,
             boot=clock.boot,
+            up_ms=clock.up_ms,
             lane=lane,
             scene=self._scene,
             reason=reason,

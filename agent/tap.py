@@ -333,6 +333,7 @@ class Taps:
             time_ms=clock.time_ms,
             clock=clock.quality,
             boot=clock.boot,
+            up_ms=clock.up_ms,
             lane=lane.name,
             scene=self._scene.kind,
             credential=presented.credential,

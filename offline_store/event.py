@@ -15,6 +15,9 @@ EventKind = Literal[
     "payment-end",
     "passage",
     "recovery",
+    # A visit that did not happen is returned: `refers` names its tap or payment. A recovery that
+    # refers to it takes it back.
+    "give-back",
     "checkpoint",
     "alarm",
     # An identity was handed to a program (with verdict "refused": withheld from it): to whom, what
@@ -88,6 +91,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     time_ms: int  # wall clock, unix milliseconds
     clock: ClockQuality
     boot: str
+    up_ms: int = 0  # how long that boot had lasted: no clock that is set changes it; 0: not told
     lane: str = ""
     scene: str = ""
     credential: str = ""  # "card-contact", "card-contactless", "code:NAME", "id-card", ""

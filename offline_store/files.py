@@ -10,7 +10,7 @@ from pathlib import Path
 from trust.sm3 import sm3
 from world import Database, World
 
-SCHEMA = 4  # PRAGMA user_version of a file that this code can use
+SCHEMA = 5  # PRAGMA user_version of a file that this code can use
 
 SALVAGED = "salvaged-from"  # meta: the damaged file's name, until an event has told of it
 TABLES_MARK = "tables"  # meta: `tables_hash` of the file as the child left it

@@ -127,7 +127,20 @@ def _codes(tables: Tables) -> None:
     tables.execute("CREATE INDEX events_code ON events (code) WHERE code IS NOT NULL")
 
 
-STEPS: tuple[Callable[[Tables], None], ...] = (_journal, _standing, _codes, _payments)
+def _newest(tables: Tables) -> None:
+    """What a person did is read newest first in the journal's order, which no clock that is set
+    changes; and what was given back to whom."""
+    for name, columns, condition in (
+        ("accepted", "person, scene", "verdict = 'accepted' AND person <> ''"),
+        ("offline_person", "person", "offline IS NOT NULL"),
+        ("offline_kind", "offline", "offline IS NOT NULL"),
+        ("given_back", "person", "kind = 'give-back' AND person <> ''"),
+    ):
+        tables.execute(f"DROP INDEX IF EXISTS events_{name}")
+        tables.execute(f"CREATE INDEX events_{name} ON events ({columns}) WHERE {condition}")
+
+
+STEPS: tuple[Callable[[Tables], None], ...] = (_journal, _standing, _codes, _payments, _newest)
 assert len(STEPS) == SCHEMA
 
 

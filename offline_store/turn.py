@@ -15,6 +15,17 @@ NEWEST = 8  # events that are looked through for an answer in somebody's favour;
 FARTHEST = 1000  # the same for one against him, which does not age; ≤ 10 ms, and mostly the first
 
 
+FEW, MORE = 4, 16  # events that are read at once: mostly the first few tell
+LAST_ID = (1 << 63) - 1
+
+# Of an event `e`: what did not take place, and what was given back and not taken back since.
+_NOT_EXECUTED = "EXISTS (SELECT 1 FROM events r WHERE r.refers = e.id AND r.kind = 'recovery')"
+_GIVEN_BACK = (
+    "EXISTS (SELECT 1 FROM events g WHERE g.refers = e.id AND g.kind = 'give-back' AND NOT EXISTS"
+    " (SELECT 1 FROM events t WHERE t.refers = g.id AND t.kind = 'recovery'))"
+)
+
+
 @dataclass(frozen=True)
 class Entry:
     """What is to be recorded; `private` (identity fields) is sealed and never in the event."""
@@ -87,19 +98,38 @@ class Seen:
 
 
 @dataclass(frozen=True)
+class Done:
+    """An accepted event of a person. `given_back`: the visit did not happen, and was returned; who
+    had paid has still paid."""
+
+    event: Event
+    given_back: bool = False
+
+
+@dataclass(frozen=True)
+class GiveBack:
+    """What was given back to a person. `stands`: it was not taken back since."""
+
+    event: Event
+    stands: bool = True
+
+
+@dataclass(frozen=True)
 class Standing:
     """An answer of a status service that an earlier event holds."""
 
     check: Check
-    time_ms: int  # of that event
+    event: Event
 
 
 @dataclass(frozen=True)
 class Uses:
-    """How often a code was used at this terminal, and when last."""
+    """How often a code was used at this terminal, and when last; and how many of its uses were
+    given back, which are none."""
 
     count: int
     last_ms: int = 0
+    given_back: int = 0
 
 
 class Turn:
@@ -117,7 +147,8 @@ class Turn:
         """The latest accepted event of the person in the scene (and lane), in journal order, with
         a time of `since_ms` (unix ms) or later; also one "in the future" of a clock set back.
 
-        An event that is recorded as not executed does not count, nor does an unknown person.
+        An event that is recorded as not executed does not count, nor one that was given back, nor
+        does an unknown person.
         """
         if not person:
             return None
@@ -126,30 +157,60 @@ class Turn:
             " e.body ->> '$.reason'"
             " FROM events e WHERE person = ?1 AND person <> '' AND scene = ?2"
             " AND verdict = 'accepted' AND time_ms >= ?3 AND (?4 = '' OR lane = ?4)"
-            " AND NOT EXISTS"
-            " (SELECT 1 FROM events r WHERE r.refers = e.id AND r.kind = 'recovery')"
-            " ORDER BY e.id DESC LIMIT 1",
+            f" AND NOT {_NOT_EXECUTED} AND NOT {_GIVEN_BACK} ORDER BY e.id DESC LIMIT 1",
             (person, scene, since_ms, lane),
         ).fetchone()
         return None if row is None else Seen(*row)
 
-    def accepted_events(
-        self, person: str, *, scene: str, since_ms: int, at_most: int
-    ) -> list[Event]:
-        """The accepted events of the person in the scene with a time of `since_ms` (unix ms) or
-        later, newest in journal order first. Not executed ones do not count, nor does an unknown
-        person."""
-        if not person:
-            return []
+    def accepted(self, person: str, *, scene: str) -> Iterator[Done]:
+        """The accepted events of the person in the scene, newest in journal order first: read a few
+        at a time, so whoever has seen enough stops. Not executed ones do not count, nor does an
+        unknown person."""
+        return self._newest_first(
+            "person = ?1 AND person <> '' AND scene = ?2 AND verdict = 'accepted'",
+            person,
+            scene,
+        )
+
+    def unanswered(self, person: str = "") -> Iterator[Done]:
+        """Those who were accepted although no status service answered, newest first: of this
+        person, or without one of all cards of other provinces. Not executed ones do not count."""
+        if person:
+            return self._newest_first("offline IS NOT NULL AND person = ?1", person)
+        return self._newest_first("offline = ?1", "foreign")
+
+    def given_back(self, person: str) -> Iterator[GiveBack]:
+        """What was given back to the person in any scene, newest first."""
         rows = self._db.execute(
-            "SELECT body FROM events e WHERE person = ?1 AND person <> '' AND scene = ?2"
-            " AND verdict = 'accepted' AND time_ms >= ?3"
-            " AND NOT EXISTS"
-            " (SELECT 1 FROM events r WHERE r.refers = e.id AND r.kind = 'recovery')"
-            " ORDER BY e.id DESC LIMIT ?4",
-            (person, scene, since_ms, at_most),
+            f"SELECT body, {_NOT_EXECUTED} FROM events e WHERE kind = 'give-back'"
+            " AND person = ? AND person <> '' ORDER BY id DESC LIMIT ?",
+            (person, FARTHEST),
         ).fetchall()
-        return [msgspec.json.decode(body, type=Event) for (body,) in rows]
+        for body, taken_back in rows:
+            yield GiveBack(msgspec.json.decode(body, type=Event), not taken_back)
+
+    def give_back_of(self, seq: int) -> GiveBack | None:
+        """The one that stands for that event of the present epoch, or the last that did."""
+        row = self._db.execute(
+            f"SELECT body, {_NOT_EXECUTED} FROM events e WHERE refers = ? AND kind = 'give-back'"
+            " ORDER BY id DESC LIMIT 1",
+            (row_id(self._number, seq),),
+        ).fetchone()
+        return (
+            None if row is None else GiveBack(msgspec.json.decode(row[0], type=Event), not row[1])
+        )
+
+    def _newest_first(self, where: str, *values: str) -> Iterator[Done]:
+        last, count = LAST_ID, FEW
+        while count:
+            rows = self._db.execute(
+                f"SELECT id, body, {_GIVEN_BACK} FROM events e WHERE {where} AND id < {last}"
+                f" AND NOT {_NOT_EXECUTED} ORDER BY id DESC LIMIT {count}",
+                values,
+            ).fetchall()
+            for last, body, given_back in rows:  # noqa: B007
+                yield Done(msgspec.json.decode(body, type=Event), bool(given_back))
+            count = MORE if len(rows) == count else 0
 
     def last_standing(self, *, card: str, person: str, application: str = "") -> Sequence[Standing]:
         """What status services last knew: of this card, of this person whichever card he showed,
@@ -162,32 +223,18 @@ class Turn:
             *self._answered("person", person, "business", application),
         ]
 
-    def offline_accepts(
-        self, *, since_ms: int, until_ms: int, at_most: int, person: str = ""
-    ) -> int:
-        """How many were accepted unanswered in that time, counted up to `at_most`: of this person,
-        or without one of all cards of other provinces. Not executed ones do not count."""
-        column, value = ("person", person) if person else ("offline", "foreign")
-        (count,) = self._db.execute(
-            "SELECT count(*) FROM (SELECT 1 FROM events e"
-            f" WHERE offline IS NOT NULL AND {column} = ?1 AND time_ms >= ?2 AND time_ms < ?3"
-            " AND NOT EXISTS"
-            " (SELECT 1 FROM events r WHERE r.refers = e.id AND r.kind = 'recovery') LIMIT ?4)",
-            (value, since_ms, until_ms, at_most),
-        ).fetchone()
-        return int(count)
-
     def code_uses(self, code: str) -> Uses:
         """Of the code with this reference, over all that the journal holds, however the clock
-        stood. A use that is recorded as not executed does not count, nor does an empty code."""
-        count, last_ms = self._db.execute(
-            "SELECT count(*), coalesce(max(time_ms), 0) FROM events e"
-            " WHERE code IS NOT NULL AND code = ?"
-            " AND NOT EXISTS"
-            " (SELECT 1 FROM events r WHERE r.refers = e.id AND r.kind = 'recovery')",
+        stood. A use that is recorded as not executed or was given back does not count, nor does an
+        empty code."""
+        used, given_back, last_ms = self._db.execute(
+            f"SELECT count(*) FILTER (WHERE NOT {_GIVEN_BACK}),"
+            f" count(*) FILTER (WHERE {_GIVEN_BACK}),"
+            f" coalesce(max(time_ms) FILTER (WHERE NOT {_GIVEN_BACK}), 0)"
+            f" FROM events e WHERE code IS NOT NULL AND code = ? AND NOT {_NOT_EXECUTED}",
             (code,),
         ).fetchone()
-        return Uses(count, last_ms)
+        return Uses(used, last_ms, given_back)
 
     def _answered(
         self, column: str, value: str, subject: Subject, application: str | None = None
@@ -228,5 +275,5 @@ def _about(event: Event, subject: Subject) -> Standing | None:
     """What a service answered about it in that event; None: nothing, or that it does not know."""
     for check in event.checks:
         if check.subject == subject and check.answered and check.status != UNKNOWN:
-            return Standing(check, event.time_ms)
+            return Standing(check, event)
     return None

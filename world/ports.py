@@ -153,7 +153,8 @@ class World(Protocol):
         ...
 
     def monotonic(self) -> float:
-        """Seconds that never jump, sub-microsecond resolution: deadlines and stage times."""
+        """Seconds since the machine was switched on, never set, sub-microsecond resolution:
+        deadlines, stage times, and how long ago an event of this boot was (CLOCK_MONOTONIC)."""
         ...
 
     def random(self, size: int) -> bytes:

@@ -122,6 +122,7 @@ class DisclosureBook:
             time_ms=clock.time_ms,
             clock=clock.quality,
             boot=clock.boot,
+            up_ms=clock.up_ms,
             lane=lane,
             credential=f"card-{interface.value}",
             card=references.card(bytes.fromhex(card_id)) if card_id else "",

@@ -1,7 +1,8 @@
 """What the journal knows of a person's rides today: read in the turn that decides the next fare."""
 
-from collections.abc import Sequence
-from itertools import takewhile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice, takewhile
 from typing import Protocol
 
 from agent.clock import ClockReading
@@ -9,47 +10,67 @@ from agent.fares.ride import CONCESSION, LINE, LastRide, State, is_transfer, pai
 from agent.fares.tariff import DAY_MS, Tariff
 from offline_store.event import Event
 
-MOST = 64  # rides of one person that are looked at; who rides more often has paid his cap long ago
+MOST = 64  # events of one person that are looked at; who rides more often has paid his cap
+
+
+class Done(Protocol):
+    """See `offline_store.turn.Done`."""
+
+    @property
+    def event(self) -> Event: ...
+
+    @property
+    def given_back(self) -> bool: ...
 
 
 class History(Protocol):
     """What this needs of `offline_store.turn.Turn`."""
 
-    def accepted_events(
-        self, person: str, *, scene: str, since_ms: int, at_most: int
-    ) -> list[Event]: ...
+    def accepted(self, person: str, *, scene: str) -> Iterator[Done]: ...
+
+
+@dataclass(frozen=True)
+class _Ride:
+    event: Event
+    amount: int
 
 
 def state_of(
     turn: History, person: str, tariff: Tariff, clock: ClockReading, *, scene: str
 ) -> State:
-    """The person's state for `fare`. An empty reference has none. Rides "in the future" of a clock
-    that was set back do not count, or somebody's cap would be used up by tomorrow's rides."""
-    begins = tariff.day_start_ms(clock.time_ms)
+    """The person's state for `fare`. An empty reference has none.
+
+    What makes the next ride cheaper (what was paid towards a cap, the ride before that he changes
+    from) counts only where its time is sure: rides "in the future" of a clock that was set back do
+    not, or a cap would be used up by tomorrow's. What makes it dearer (rides with a concession,
+    transfers in a row) counts as long as it may have been today.
+    """
+    today_ms = clock.time_ms - tariff.day_start_ms(clock.time_ms)
     # a transfer reaches back over the end of the day
-    since = min(begins, clock.time_ms - DAY_MS)
-    events = turn.accepted_events(person, scene=scene, since_ms=since, at_most=MOST)
+    farthest_ms = max(today_ms, DAY_MS)
+    done = islice(turn.accepted(person, scene=scene), MOST)
     rides = [
-        (event, amount)
-        for event in events
-        if event.time_ms <= clock.time_ms and (amount := paid(event)) is not None
+        _Ride(one.event, amount)
+        for one in clock.perhaps_within(done, farthest_ms + 1)
+        if (amount := paid(one.event)) is not None and not (one.given_back and amount == 0)
     ]
-    today = [(event, amount) for event, amount in rides if event.time_ms >= begins]
+    sure = [ride for ride in rides if clock.is_within(ride.event, farthest_ms)]
+    today = [ride for ride in sure if clock.is_within(ride.event, today_ms)]
+    perhaps = [ride for ride in rides if clock.may_be_within(ride.event, today_ms + 1)]
     return State(
-        paid_today=sum(amount for _, amount in today),
+        paid_today=sum(ride.amount for ride in today),
         rides_today=len(today),
-        conceded_today=sum(bool(event.detail.get(CONCESSION)) for event, _ in today),
-        last=_last(rides) if rides else None,
+        conceded_today=sum(bool(ride.event.detail.get(CONCESSION)) for ride in perhaps),
+        last=_last(sure[0], rides) if sure else None,
     )
 
 
-def _last(rides: Sequence[tuple[Event, int]]) -> LastRide:
-    """Of rides, newest first."""
-    event, amount = rides[0]
-    in_a_row = takewhile(is_transfer, (ride for ride, _ in rides))
+def _last(last: _Ride, rides: Sequence[_Ride]) -> LastRide:
+    """`rides`: newest first."""
+    in_a_row = takewhile(is_transfer, (ride.event for ride in rides))
     return LastRide(
-        line=str(event.detail.get(LINE, "")),
-        time_ms=event.time_ms,
-        paid=amount,
+        line=str(last.event.detail.get(LINE, "")),
+        time_ms=last.event.time_ms,
+        paid=last.amount,
         transfers=sum(1 for _ in in_a_row),
     )

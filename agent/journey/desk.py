@@ -275,6 +275,7 @@ class JourneyDesk:
             time_ms=clock.time_ms,
             clock=clock.quality,
             boot=clock.boot,
+            up_ms=clock.up_ms,
             kind="tap",
             scene=SCENE,
             credential=credential,

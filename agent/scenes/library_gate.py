@@ -13,7 +13,6 @@ from config.model import Scene as SceneSettings
 from offline_store.event import Check, Event
 
 LAST_ENTRY = "last_entry_ms"
-MOST_IN_WINDOW = 256  # uses of the largest ticket, and one more
 
 
 class LibraryGate:
@@ -40,17 +39,20 @@ class LibraryGate:
         state = dict(self._rule.look(turn, identity, clock, standing))
         if identity.shown is not None and identity.shown.counted:
             return state
-        seen = self._last(turn, identity.person, clock.time_ms - self._window_ms)
-        if seen is not None and seen.reason != Reason.ACCEPTED_EXIT:
-            state[LAST_ENTRY] = seen.time_ms
+        last = self._last(turn, identity.person, clock)
+        if last is not None and last.reason != Reason.ACCEPTED_EXIT:
+            state[LAST_ENTRY] = last.time_ms
         return state
 
-    def _last(self, turn: Turn, person: str, since_ms: int) -> Event | None:
-        """What the person himself did here last: who goes in on his group ticket need not be he."""
-        events = turn.accepted_events(
-            person, scene=self.kind, since_ms=since_ms, at_most=MOST_IN_WINDOW
-        )
-        return next((event for event in events if not for_several(event.state)), None)
+    def _last(self, turn: Turn, person: str, clock: ClockReading) -> Event | None:
+        """What the person himself did here last within the window: who goes in on his group ticket
+        need not be he, and a visit that was given back did not happen."""
+        for done in turn.accepted(person, scene=self.kind):
+            if done.event.time_ms < clock.time_ms - self._window_ms:
+                return None
+            if not done.given_back and not for_several(done.event.state):
+                return done.event
+        return None
 
     def decide(
         self,

@@ -1,6 +1,6 @@
 """What a scene is given and what it gives back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -24,31 +24,22 @@ class Lists(Protocol):
     def versions(self) -> Mapping[str, int]: ...
 
 
-class Seen(Protocol):
-    """An earlier event of the same person."""
+class Done(Protocol):
+    """See `offline_store.turn.Done`."""
 
     @property
-    def seq(self) -> int: ...
+    def event(self) -> Event: ...
 
     @property
-    def time_ms(self) -> int: ...
-
-    @property
-    def reason(self) -> str: ...
+    def given_back(self) -> bool: ...
 
 
 class Turn(Protocol):
-    """What can be read inside the transaction that will insert the event."""
+    """What can be read inside the transaction that will insert the event; newest first."""
 
-    def last_accepted(self, person: str, *, scene: str, since_ms: int) -> Seen | None: ...
+    def accepted(self, person: str, *, scene: str) -> Iterator[Done]: ...
 
-    def offline_accepts(
-        self, *, since_ms: int, until_ms: int, at_most: int, person: str = ""
-    ) -> int: ...
-
-    def accepted_events(
-        self, person: str, *, scene: str, since_ms: int, at_most: int
-    ) -> list[Event]: ...
+    def unanswered(self, person: str = "") -> Iterator[Done]: ...
 
 
 Offline = Literal["", "own", "foreign"]

@@ -4,15 +4,15 @@ Pure. An answer against somebody counts however old it is; one in his favour cou
 gave it just now, or when it is young enough and the scene's limits for unanswered taps allow it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time
+from itertools import islice
 from typing import Final
 
-from agent.clock import CHINA, ClockReading
+from agent.clock import ClockReading
 from agent.identity import Identity
 from agent.reasons import Reason
-from agent.scenes.port import Offline, State, Turn
+from agent.scenes.port import Done, Offline, State, Turn
 from config.model import Offline as OfflineSettings
 from offline_store.event import NORMAL, NOT_ASKED, Check, Subject
 
@@ -30,7 +30,6 @@ AGAINST: Final[Mapping[Subject, Mapping[str, Reason]]] = {
     },
     "business": {"": Reason.NOT_ELIGIBLE},
 }
-_DAY_MS: Final = 86_400_000
 
 
 @dataclass(frozen=True)
@@ -51,24 +50,17 @@ class StandingRule:
     def look(
         self, turn: Turn, identity: Identity, clock: ClockReading, standing: Sequence[Check]
     ) -> State:
-        """How often today it went unanswered; read only when it is unanswered again."""
+        """How often today it went unanswered; read only when it is unanswered again. A day that may
+        be today's is: a clock that is set renews nobody's count."""
         if not self._unanswered(standing):
             return {}
-        midnight = datetime.combine(clock.today, time(), CHINA)
-        since = int(midnight.timestamp() * 1000)
         state: dict[str, int | str] = {}
         rule = self._settings
         if rule.max_count is not None and identity.person:
-            state[OFFLINE_TODAY] = turn.offline_accepts(
-                since_ms=since,
-                until_ms=since + _DAY_MS,
-                at_most=rule.max_count,
-                person=identity.person,
-            )
+            done = turn.unanswered(identity.person)
+            state[OFFLINE_TODAY] = _today(done, clock, rule.max_count)
         if rule.max_count_foreign is not None and self._foreign(identity):
-            state[FOREIGN_TODAY] = turn.offline_accepts(
-                since_ms=since, until_ms=since + _DAY_MS, at_most=rule.max_count_foreign
-            )
+            state[FOREIGN_TODAY] = _today(turn.unanswered(), clock, rule.max_count_foreign)
         return state
 
     def judge(self, identity: Identity, standing: Sequence[Check], state: State) -> Judged:
@@ -120,6 +112,12 @@ def reason_against(standing: Sequence[Check]) -> Reason | None:
             against = AGAINST[check.subject]
             return against.get(check.status, against[""])
     return None
+
+
+def _today(done: Iterator[Done], clock: ClockReading, at_most: int) -> int:
+    """How many of them, newest first, may be of today and took place; counted up to `at_most`."""
+    today = clock.perhaps_within(done, clock.today_ms + 1)
+    return sum(1 for _ in islice((one for one in today if not one.given_back), at_most))
 
 
 def _answered(check: Check) -> bool:

@@ -5,9 +5,10 @@ its source knew it.
 """
 
 from collections.abc import Sequence
+from math import inf
 from typing import Protocol
 
-from agent.clock import ClockReading
+from agent.clock import ClockReading, Dated
 from agent.identity import Identity
 from agent.standing.service import Findings
 from offline_store.event import UNKNOWN, Check
@@ -20,7 +21,7 @@ class Remembered(Protocol):
     def check(self) -> Check: ...
 
     @property
-    def time_ms(self) -> int: ...
+    def event(self) -> Dated: ...
 
 
 class Memory(Protocol):
@@ -58,14 +59,14 @@ def recalled(
 def _has_age(remembered: Remembered, clock: ClockReading) -> bool:
     """Not without a clock, nor from a time that has not come yet: the clock was wrong then or is
     now."""
-    return clock.quality != "unset" and remembered.time_ms <= clock.time_ms
+    return clock.quality != "unset" and clock.age(remembered.event).most < inf
 
 
 def _aged(remembered: Remembered, clock: ClockReading) -> Check:
-    check = remembered.check
+    check, age = remembered.check, clock.age(remembered.event)
     return Check(
         subject=check.subject,
         status=check.status,
         source=f"cached:{check.source}",
-        age_s=check.age_s + max(0, clock.time_ms - remembered.time_ms) // 1000,
+        age_s=check.age_s + (int(age.least) // 1000 if age.least < inf else 0),
     )

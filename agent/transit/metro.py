@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
+from itertools import islice
 from typing import Final
 
 from agent.clock import ClockReading
@@ -210,13 +211,12 @@ class _Card(ABC):
             return False
         if self._stop(case.rules, point) != case.here.stop:
             return False
-        earliest = point.time_ms - minutes * MINUTE_MS  # the other gate's clock may be ahead
-        seen = case.turn.accepted_events(
-            case.rider.person, scene=self.gates.scene, since_ms=earliest, at_most=MOST
-        )
+        done = islice(case.turn.accepted(case.rider.person, scene=self.gates.scene), MOST)
         return not any(
-            event.reason == Reason.TRIP_AGAIN and event.detail.get(AGAIN) == point.time
-            for event in seen
+            one.event.reason == Reason.TRIP_AGAIN
+            and one.event.detail.get(AGAIN) == point.time
+            and not one.given_back
+            for one in done
         )
 
     def _again(self, end: TripEnd) -> Priced:

@@ -43,7 +43,7 @@ class Memory(Protocol):
 
     def code_uses(self, code: str) -> Used: ...
 
-    def last_accepted(self, person: str, *, scene: str, since_ms: int) -> Seen | None: ...
+    def last_accepted(self, person: str, *, scene: str) -> Seen | None: ...
 
 
 class CodeMemory:
@@ -64,8 +64,8 @@ class CodeMemory:
         if shown.counted:
             return {**state, GOOD_FOR: shown.uses}
         since = clock.time_ms - max(self._interval_ms, int(MOMENT * 1000))
-        seen = turn.last_accepted(identity.person, scene=scene, since_ms=since)
-        if seen is not None:
+        seen = turn.last_accepted(identity.person, scene=scene)
+        if seen is not None and seen.time_ms >= since:
             state[LAST_ACCOUNT] = seen.time_ms
         return state
 

@@ -4,7 +4,7 @@ Cards and PSAMs are the simulated ones; readers, barrier, prompts and store are 
 write what they were asked to do into one list, `calls`, so that a test can see the order.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar, cast
 
@@ -47,7 +47,7 @@ from offline_store.chain import body_hash
 from offline_store.event import OFFLINE, UNKNOWN, Draft, Event, Record
 from offline_store.faults import DiskFull
 from offline_store.store import Entry, Store
-from offline_store.turn import Standing, Uses
+from offline_store.turn import Done, GiveBack, Standing, Uses
 from simulators.cards import Card
 from simulators.cards import Interface as CardInterface
 from simulators.ceremony import CITY_KEYS
@@ -280,16 +280,6 @@ class FakeLists:
         return {"blacklist": Hit().version}
 
 
-@dataclass(frozen=True)
-class FakeSeen:
-    """See `agent.scenes.port.Seen`."""
-
-    epoch: str
-    seq: int
-    time_ms: int
-    reason: str
-
-
 class FakeTurn:
     """See `offline_store.turn.Turn`."""
 
@@ -297,39 +287,50 @@ class FakeTurn:
         self._events = events
         self.lists = lists
 
-    def last_accepted(self, person: str, *, scene: str, since_ms: int = 0) -> FakeSeen | None:
-        undone = {event.refers for event in self._events if event.kind == "recovery"}
+    def last_accepted(self, person: str, *, scene: str) -> Event | None:
+        return next(
+            (one.event for one in self.accepted(person, scene=scene) if not one.given_back), None
+        )
+
+    def accepted(self, person: str, *, scene: str) -> Iterator[Done]:
         for event in reversed(self._events):
-            if (
-                event.person == person != ""
-                and event.scene == scene
-                and event.verdict == "accepted"
-                and event.time_ms >= since_ms
-                and event.seq not in undone
-            ):
-                return FakeSeen(event.epoch, event.seq, event.time_ms, event.reason)
-        return None
+            if event.person == person != "" and (event.scene, event.verdict) == (scene, "accepted"):
+                yield from self._done(event)
+
+    def unanswered(self, person: str = "") -> Iterator[Done]:
+        for event in reversed(self._events):
+            kind = event.detail.get(OFFLINE)
+            if kind and (event.person == person if person else kind == "foreign"):
+                yield from self._done(event)
 
     def code_uses(self, code: str) -> Uses:
-        undone = {event.refers for event in self._events if event.kind == "recovery"}
         used = [
-            event.time_ms
+            done
             for event in self._events
-            if event.used_code == code != "" and event.seq not in undone
+            if event.used_code == code != ""
+            for done in self._done(event)
         ]
-        return Uses(len(used), max(used, default=0))
+        times = [done.event.time_ms for done in used if not done.given_back]
+        return Uses(len(times), max(times, default=0), len(used) - len(times))
 
-    def offline_accepts(
-        self, *, since_ms: int, until_ms: int, at_most: int, person: str = ""
-    ) -> int:
-        counted = [
-            event
-            for event in self._events
-            if OFFLINE in event.detail
-            and since_ms <= event.time_ms < until_ms
-            and (event.person == person if person else event.detail[OFFLINE] == "foreign")
-        ]
-        return min(at_most, len(counted))
+    def given_back(self, person: str) -> Iterator[GiveBack]:
+        for event in reversed(self._events):
+            if event.kind == "give-back" and event.person == person != "":
+                yield GiveBack(event, event.seq not in self._undone())
+
+    def give_back_of(self, seq: int) -> GiveBack | None:
+        for event in reversed(self._events):
+            if event.kind == "give-back" and event.refers == seq:
+                return GiveBack(event, event.seq not in self._undone())
+        return None
+
+    def _undone(self) -> set[int | None]:
+        return {event.refers for event in self._events if event.kind == "recovery"}
+
+    def _done(self, event: Event) -> Iterator[Done]:
+        if event.seq not in self._undone():
+            back = self.give_back_of(event.seq)
+            yield Done(event, back is not None and back.stands)
 
     def last_standing(self, *, card: str, person: str, application: str = "") -> list[Standing]:
         found = {}
@@ -348,22 +349,8 @@ class FakeTurn:
                         and whose[check.subject]
                         and better
                     ):
-                        found[check.subject] = Standing(check, event.time_ms)
+                        found[check.subject] = Standing(check, event)
         return list(found.values())
-
-    def accepted_events(
-        self, person: str, *, scene: str, since_ms: int, at_most: int
-    ) -> list[Event]:
-        undone = {event.refers for event in self._events if event.kind == "recovery"}
-        found = [
-            event
-            for event in reversed(self._events)
-            if event.person == person != ""
-            and (event.scene, event.verdict) == (scene, "accepted")
-            and event.time_ms >= since_ms
-            and event.seq not in undone
-        ]
-        return found[:at_most]
 
     def event(self, seq: int) -> Event | None:
         return self._events[seq - 1] if 0 < seq <= len(self._events) else None

@@ -124,3 +124,51 @@ def test_only_accepted_rides_of_that_person_and_scene_before_now_count(tmp_path:
         assert journal.state("", at(1)) == State()
     finally:
         journal.store.close()
+
+
+HOUR_MS = 3_600_000
+
+
+def up(hours: float, wrong: float = 0.0, boot: str = "boot") -> ClockReading:
+    """Hours after the machine was switched on at that Tuesday's noon; its clock is `wrong` hours
+    beside the truth."""
+    up_ms = round((hours + 1) * HOUR_MS)
+    return ClockReading(at(hours + wrong).time_ms, "holdover", boot, up_ms)
+
+
+def test_a_clock_that_goes_back_gives_no_concession_twice(tmp_path: Path) -> None:
+    """Six rides a day for nothing: more are not, however often the clock is set back."""
+    journal = Journal(tmp_path)
+    bus = Journey("1")
+    try:
+        paid = [journal.ride(SENIOR, bus, up(hour / 10)) for hour in range(6)]
+        assert paid == [0] * 6
+        assert journal.state(SENIOR, up(0.7, wrong=-3)).conceded_today == 6
+        assert journal.ride(SENIOR, bus, up(0.7, wrong=-3)) == 100
+        assert journal.ride(SENIOR, bus, up(0.8, wrong=-30)) == 100
+        assert journal.state(SENIOR, up(0.1, -60, "other boot")).conceded_today == 8
+        assert journal.state(SENIOR, up(60, -60, "other boot")).conceded_today == 0
+    finally:
+        journal.store.close()
+
+
+def test_a_clock_that_goes_back_lets_nobody_change_twice(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    bus, other = Journey("1"), Journey("2")
+    try:
+        assert journal.ride(STUDENT, bus, up(0)) == 100
+        assert journal.ride(STUDENT, other, up(0.5)) == 0  # a transfer
+        assert journal.ride(STUDENT, bus, up(0.6, wrong=-0.3)) == 100  # before it, by the clock
+    finally:
+        journal.store.close()
+
+
+def test_what_makes_a_ride_cheaper_has_a_sure_time(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    far = Journey("M1", "up", "M11", "M14")
+    try:
+        assert journal.ride(STUDENT, far, up(0)) == 370
+        state = journal.state(STUDENT, up(0.1, wrong=-3))
+        assert (state.paid_today, state.rides_today, state.last) == (0, 0, None)
+    finally:
+        journal.store.close()

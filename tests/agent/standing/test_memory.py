@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from agent.clock import ClockReading
 from agent.identity import Identity
 from agent.standing import Findings, recalled
-from offline_store.event import NOT_ASKED, UNKNOWN, Authentication, Check, ClockQuality, Subject
+from offline_store.event import (
+    NOT_ASKED,
+    UNKNOWN,
+    Authentication,
+    Check,
+    ClockQuality,
+    Event,
+    Subject,
+)
 from offline_store.turn import Standing
 
 YEAR_MS = 365 * 86_400_000
@@ -51,7 +59,18 @@ def of(statuses: Sequence[str], time_ms: int) -> Journal:
         Check(subject=subject, status=status, source="platform")
         for subject, status in zip(SUBJECTS, statuses, strict=True)
     )
-    return Journal([Standing(check, time_ms) for check in checks])
+    told = Event(
+        kind="tap",
+        time_ms=time_ms,
+        clock="synchronised",
+        boot="boot-0",
+        v=1,
+        terminal="gate-1",
+        epoch="e0" * 16,
+        seq=1,
+        prev="",
+    )
+    return Journal([Standing(check, told) for check in checks])
 
 
 def unknown(fault: str, source: str = "none") -> Findings:

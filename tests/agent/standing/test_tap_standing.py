@@ -307,3 +307,19 @@ def test_acceptances_of_one_person_while_nobody_answers_are_counted_by_the_day()
         assert stand.store.taps()[2].state["offline_today"] == 2
 
     play(scenario, scene=scene)
+
+
+@pytest.mark.parametrize("jump", [-10.0, -float(DAY), -400.0 * DAY, None])
+def test_a_clock_that_goes_back_renews_nobodys_count(jump: float | None) -> None:
+    """None: to 1970. Once the machine has been up for a day, that was yesterday."""
+    scene = Scene(kind="service-window", offline=Offline(unknown="accept", max_count=2))
+
+    def scenario(stand: Stand) -> None:
+        stand.link.online = False
+        assert [stand.tap("lin").accepted for _ in range(2)] == [True, True]
+        stand.world.jump_clock(-stand.world.now() if jump is None else jump)
+        assert stand.tap("lin").reason is Reason.OFFLINE_LIMIT
+        stand.world.wait(DAY)
+        assert stand.tap("lin").accepted
+
+    play(scenario, scene=scene)
