@@ -335,6 +335,8 @@ class Facade(Settings, frozen=True, kw_only=True):
     # What a status service's answer against card or holder (卡鉴权) means for the basic read, where
     # the scene asks one: it is in the journal, or nothing is handed out as well.
     standing: Literal["record", "refuse"] = "record"
+    # Folders of mandatory policies of browsers that `doctor` does not know by itself.
+    browser_policies: tuple[Path, ...] = ()
     clients: tuple[FacadeClient, ...] = ()
 
 

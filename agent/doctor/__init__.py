@@ -6,7 +6,7 @@ daemon is asked for what it knows; what it cannot know is looked at here. One mo
 
 from collections.abc import Iterator
 
-from agent.doctor import box, business, devices, link, secrets, service, slots, tls
+from agent.doctor import box, browsers, business, devices, link, secrets, service, slots, tls
 from agent.doctor.findings import PCSCD_SOCKET, Case, Facts, Finding
 
 __all__ = ["PCSCD_SOCKET", "Case", "Facts", "Finding", "examine"]
@@ -24,6 +24,7 @@ def examine(case: Case) -> Iterator[Finding]:
     yield from slots.psams(case, judged)
     yield from devices.devices(case)
     yield from business.facade(case)
+    yield from browsers.browsers(case)
     yield from secrets.secrets(case)
     yield from box.clock(case)
     yield from box.space(case)

@@ -205,7 +205,49 @@ failed. Origin and host of each are in the agent's log (a few a minute), and the
 `onecard doctor`.
 
 Preflights are answered for listed pages, with `Access-Control-Allow-Private-Network` (or
-`-Local-Network`) where a browser asks for it.
+`-Local-Network`) where a browser asks for it, as Chromium 104 to 141 does.
+
+### What the browser itself refuses: Chromium 142 and later
+
+From 142 on Chromium, Chrome and Edge do not ask this machine any more whether a page may call it;
+they ask the person at the screen, or a policy (permission `local-network-access`, from 145 on
+`loopback-network`; WebSockets from 147 on). A page that is kept away sees `Failed to fetch`, or its
+WebSocket closed with 1006, and nothing of it reaches the agent. What was seen with Debian's
+Chromium 156, without anybody at the screen:
+
+| page comes from | without a policy | the page in the lists below |
+|---|---|---|
+| this machine (`http://localhost:…`) | served | served |
+| a private address (10/8, 172.16/12, 192.168/16), http or https | served | served |
+| a public address, https | kept away | served |
+| a public address, http (no secure context) | kept away | kept away |
+
+Which address a page comes from is its server's address, not its name. Chrome's own words keep
+private pages away as well, so list them too. For each browser put
+`packaging/browser-policies/onecard.json` with the origins of your pages into its folder;
+`onecard doctor` prints the command, and says which page is not named:
+
+| browser | folder |
+|---|---|
+| Chromium (Debian) | `/etc/chromium/policies/managed` (tried) |
+| Chromium (Ubuntu) | `/etc/chromium-browser/policies/managed` (by its documentation) |
+| Google Chrome | `/etc/opt/chrome/policies/managed` (by its documentation) |
+| Microsoft Edge | `/etc/opt/edge/policies/managed` (by its documentation) |
+| 奇安信可信浏览器, 360 安全浏览器, 统信 UOS 浏览器 | uncertain: no public source names one |
+
+The last ones are made from Chromium; those seen in public name 83 to 110 as their version, which
+ask as 104 to 141 do or not at all. Look at `chrome://version`. Where one is 142 or later, its
+folder is in its program: `strings PROGRAM | grep '^/etc/.*policies'`, then `/managed` below it;
+`chrome://policy` shows whether the file is read, and `facade.browser_policies` has `onecard
+doctor` look there.
+
+- `LoopbackNetworkAllowedForUrls` counts from version 146 on, `LocalNetworkAccessAllowedForUrls`
+  from 142 on; the file has both. An entry without a port means every port.
+- A page without https is reached by neither list. Serve it by https; or, in a network that uses
+  public addresses inside, name that network in `LocalNetworkAccessIpAddressSpaceOverrides`
+  (`packaging/browser-policies/onecard-networks.json`).
+- A page in a frame of another origin needs `allow="loopback-network"` (before 145
+  `local-network-access`) on the frame (by Chrome's documentation).
 
 ## The Unix socket's limits
 

@@ -229,12 +229,18 @@ LISTENING: Mapping[str, bytes | str] = {
     "proc/78/comm": b"mosquitto\n",
     "proc/78/fd/5": "socket:[4712]",
 }
-# Reached in test_business.py: id, and whether it is well; a stranger who was refused is.
+# Reached in test_business.py and test_browsers.py: id, and whether it is well; some are only for
+# certain callers.
 BUSINESS = {
     "facade-serves": True,
     "facade-down": False,
     "facade-any-user": True,
     "facade-refused": False,
+    "browser-policy-names": True,
+    "browser-policy-missing": False,
+    "browser-policy-blocks": False,
+    "browser-policy-unreadable": False,
+    "browser-page-insecure": False,
 }
 # Reached in test_tls.py: id, and whether it is well.
 TLS = {
