@@ -30,7 +30,7 @@ from agent.journey.aboard import Aboard
 from agent.journey.desk import JourneyDesk
 from agent.journey.faults import JourneyOff
 from agent.key_lists import KeyLists
-from agent.reading import CardDesk
+from agent.reading import CardDesk, refused_doubts
 from agent.reasons import Reason
 from agent.resolving import PlatformResolver
 from agent.scenes import Scene, scene_for
@@ -314,6 +314,7 @@ class Agent:
             report=self._publish,
             payments=self._open_payments(fares, ride),
             journey=journey,
+            refuses=refused_doubts(settings.scene),
         )
         self._gate.start(taps, self._results.prompt(Reason.WELCOME))
         self._open_facade(desk, scene)
@@ -347,6 +348,7 @@ class Agent:
             self._references,
             self._settings.terminal.application,
             settings.standing,
+            refused_doubts(self._settings.scene),
         )
         self._facade = Facade(
             self._world, settings, self._clock, self._store, self._references, standing

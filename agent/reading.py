@@ -1,14 +1,18 @@
 """From a powered card to an identity: authenticated read, then references instead of numbers."""
 
+from collections.abc import Mapping
+
 from agent.fallback import FallbackAuthenticator
 from agent.hsm import HsmDesk
 from agent.identity import Identity, InClear
 from agent.proof import Proof
+from agent.reasons import Reason
 from agent.sam import SamDesk
 from agent.stages import Stages
 from agent.traces import Traces
 from apdu import days
-from apdu.authentication import Authenticator, BasicRead, read_basic
+from apdu.authentication import Authenticator, BasicRead, Doubt, read_basic
+from config.model import Scene
 from drivers.contract import CardHandle
 from offline_store.event import Authentication
 from trust import canonical
@@ -62,6 +66,13 @@ class CardDesk:
         if self._hsm is None or leaving:
             return psam
         return FallbackAuthenticator(psam, self._hsm.authenticator(handle))
+
+
+def refused_doubts(settings: Scene) -> Mapping[str, Reason]:
+    """Doubts about a card that this city takes for reasons to refuse it, by their codes."""
+    if settings.card_serial == "record":
+        return {}
+    return {Doubt.SERIAL.value: Reason.CARD_SERIAL}
 
 
 def identity_of(read: BasicRead, credential: str, references: References) -> Identity:

@@ -18,6 +18,8 @@ class Reason(StrEnum):
     """The card's own first day has not come; often a clock that is behind."""
     AUTHENTICATION_FAILED = "authentication-failed"
     """The card's cryptogram is not what the city's keys give."""
+    CARD_SERIAL = "card-serial"
+    """The serial in the ATR, which the proof rests on, is not that of the card it says it is."""
     UNKNOWN_CARD = "unknown-card"
     """A chip card, but no social security card."""
     REPEATED = "repeated"

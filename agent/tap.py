@@ -9,6 +9,7 @@ the scene decides exits as well.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import Final
 
 from agent.clock import Clock, ClockReading
@@ -101,8 +102,10 @@ class Taps:
         report: Callable[[TapReport], None],
         payments: Payments | None = None,
         journey: JourneyDesk | None = None,
+        refuses: Mapping[str, Reason] = MappingProxyType({}),
     ) -> None:
         """`payments`: where purses pay; without it a card is an identity and nothing else.
+        `refuses`: doubts about a card that the city takes for reasons.
         `journey`: of the vehicle that the terminal is in."""
         self._world = world
         self._clock = clock
@@ -119,6 +122,7 @@ class Taps:
         self._report = report
         self._payments = payments
         self._journey = journey
+        self._refuses = refuses
         self._logbook = Logbook(world, clock, store, scene.kind)
 
     def handle(self, lane: Lane, reader: CardReader, presence: Presence) -> TapReport:
@@ -325,6 +329,7 @@ class Taps:
             decision = self._judge_code(presented, state, clock) or self._scene.decide(
                 presented, turn.lists, state, clock, known
             )
+            decision = self._judge_doubts(presented, decision)
         # Leaving uses up no code: who leaves has been let out whatever he showed.
         shown = presented.shown if isinstance(presented, Identity) and not leaving else None
         stages.begin("commit")
@@ -371,6 +376,15 @@ class Taps:
         shown = presented.shown
         reason = self._code_memory.judge(shown, state, clock) if shown else None
         return Decision(self._results.verdict(reason), reason) if reason else None
+
+    def _judge_doubts(self, presented: Identity, decision: Decision) -> Decision:
+        """Refused where the city wants that of what is odd about the card; what was looked up
+        stays in the record."""
+        reasons = [self._refuses[doubt] for doubt in presented.doubts if doubt in self._refuses]
+        if decision.verdict != "accepted" or not reasons:
+            return decision
+        verdict = self._results.verdict(reasons[0])
+        return Decision(verdict, reasons[0], decision.checks, lists=decision.lists)
 
     def _ask(self, presented: Presented, stages: Stages) -> Findings:
         """The status check (卡鉴权), where it belongs to the scene and somebody is known; of an

@@ -77,6 +77,12 @@ class CardParameters:
     def factors(self) -> LevelFactors:
         return LevelFactors.of(self.region, self.historical_bytes)
 
+    @property
+    def serials_agree(self) -> bool:
+        """T10–T13 of the ATR, which the card's keys are made of, are the serial in its card
+        identification code, which they are not (spec: Identity, ATR; M)."""
+        return self.historical_bytes[9:] == bytes.fromhex(self.card_id)[8:12]
+
 
 class Authenticator(Protocol):
     """Who holds the keys. Only `result()` raises, so the card is never kept waiting by a fault.
@@ -191,6 +197,7 @@ class Doubt(Enum):
     ID_NUMBER_CHECK = "id-number-check"
     ISSUE_DATE = "issue-date"  # no day of the calendar
     EXPIRY_DATE = "expiry-date"
+    SERIAL = "serial"  # the ATR's is not that of the card identification code
     NAME = "name"  # cut, or with something that is no character
     RECORD = "record"  # another one is not whole
 
@@ -300,7 +307,7 @@ def read_basic(
         holder=holder,
         authenticated=proven.authenticated,
         stages=stages.durations(),
-        doubts=tuple(_doubts(card, proven.issuer, holder)),
+        doubts=tuple(_doubts(card, proven, holder)),
     )
 
 
@@ -441,8 +448,9 @@ _ILLEGIBLE: Mapping[str, Doubt] = {
 }
 
 
-def _doubts(card: SocialSecurityCard, issuer: _Issuer, holder: Holder) -> Iterator[Doubt]:
+def _doubts(card: SocialSecurityCard, proven: _Proven, holder: Holder) -> Iterator[Doubt]:
     """Each once, in the order of `Doubt`."""
+    issuer = proven.issuer
     found = {_ILLEGIBLE.get(place, Doubt.RECORD) for place in card.illegible}
     number = canonical.card_number(issuer.card_number)
     if number and not CardNumber.holds(number):
@@ -454,6 +462,8 @@ def _doubts(card: SocialSecurityCard, issuer: _Issuer, holder: Holder) -> Iterat
         found.add(Doubt.ISSUE_DATE)
     if days.is_odd(issuer.expiry_date):
         found.add(Doubt.EXPIRY_DATE)
+    if not proven.parameters.serials_agree:
+        found.add(Doubt.SERIAL)
     return (doubt for doubt in Doubt if doubt in found)
 
 

@@ -14,6 +14,7 @@ from apdu.crypto import FACTOR
 from apdu.data_items import items_of
 from apdu.files import (
     APPLICATIONS,
+    CARD_ID,
     NAME,
     PKI_APPLICATION,
     PKI_ENVIRONMENT,
@@ -52,7 +53,9 @@ Pair = tuple[bytes, bytes]
 class Redactor:
     """One powered card's exchanges in order, `take` by `take`; `finish` after the last."""
 
-    def __init__(self) -> None:
+    def __init__(self, serial: bytes = b"") -> None:
+        """`serial`: T10–T13 of the card's ATR, if it has them."""
+        self._serial = serial
         self.application = ""  # "": nothing that is known
         self.generation = ""  # until record 03 was seen
         self._file = 0  # the current EF; 0: nothing that is known
@@ -155,6 +158,8 @@ class Redactor:
         return raw[:2] + filler(raw[2:]) if whole else filler(raw)
 
     def _value(self, record: Record, value: bytes) -> bytes:
+        if record is CARD_ID:
+            return standins.card_id(value, self._serial)
         if record.tag not in standins.NAMES:
             shown = standins.record_value(record, value)
             if record is VERSION:

@@ -16,7 +16,6 @@ from apdu.data_items import DataItem, Form
 from apdu.files import (
     BIRTH_DATE,
     BIRTHPLACE,
-    CARD_ID,
     CARD_NUMBER,
     CARD_TYPE,
     EXPIRY_DATE,
@@ -43,6 +42,7 @@ from apdu.records import (
 
 REGION: Final = "519900"
 SERIAL: Final = bytes.fromhex("00000001")  # of card identification code and ATR
+OTHER_SERIAL: Final = bytes.fromhex("00000002")
 AUTHENTICATION_CODE: Final = b"\xff" * 4
 ID_NUMBER: Final = "519900190001010014"
 BIRTH: Final = "19000101"
@@ -89,7 +89,8 @@ class Names:
 
 
 def record_value(record: Record, value: bytes) -> bytes:
-    """A value of EF05 or EF06, but for the name. `value` without tag and length."""
+    """A value of EF05 or EF06, but for the name and the card identification code. `value` without
+    tag and length."""
     make = _MAKERS.get(record.tag)
     return make(value) if make else filler(value)
 
@@ -226,18 +227,19 @@ def _sized(made_up: str) -> Callable[[str], str]:
     return lambda text: made_up if len(text) == len(made_up) else _zeros(text)
 
 
-def _card_id(value: bytes) -> bytes:
-    """Region and provider stay; serial and authentication code are the made-up ones."""
+def card_id(value: bytes, serial: bytes) -> bytes:
+    """Region and provider stay; serial and authentication code are the made-up ones. A serial that
+    is not the ATR's, `serial`, becomes another than the ATR's stand-in."""
+    made_up = SERIAL if value[8:12] == serial or not serial else OTHER_SERIAL
     digits = value.hex().upper()
     region = digits[:6] if digits[:6].isdecimal() else NO_DIGIT * len(digits[:6])
     provider = CardIdentificationCode.PROVIDER
     provider = provider if digits[6:16] == provider else NO_DIGIT * len(digits[6:16])
-    made_up = (SERIAL + AUTHENTICATION_CODE)[: max(0, len(value) - 8)]
-    return (bytes.fromhex(region + provider) + made_up).ljust(len(value), b"\0")
+    tail = (made_up + AUTHENTICATION_CODE)[: max(0, len(value) - 8)]
+    return (bytes.fromhex(region + provider) + tail).ljust(len(value), b"\0")
 
 
 _MAKERS: Final[Mapping[int, Callable[[bytes], bytes]]] = {
-    CARD_ID.tag: _card_id,
     CARD_TYPE.tag: _text(_kept("1234", CARD_TYPE.size)),
     VERSION.tag: _text(_kept("0123456789.", VERSION.size)),
     INITIALISER.tag: _digits(_zeros),

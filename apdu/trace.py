@@ -16,6 +16,7 @@ from apdu import standins
 from apdu.authentication import Authenticator, CardParameters, Mode, Pending
 from apdu.channel import Channel, Transport
 from apdu.keys import IRK, RKSSSE, STK, Key
+from apdu.records import AtrFault, HistoricalBytes
 from apdu.redaction import Redactor, pin_command
 from world import Fault
 from world.foreign import Undecodable, decoded
@@ -119,6 +120,14 @@ def _decoded(line: bytes, shape: type[T], number: int) -> T:
         raise TraceMalformed(line=number, problem=fault.facts["problem"]) from fault
 
 
+def _serial(atr: bytes) -> bytes:
+    """T10–T13; empty where it has none."""
+    try:
+        return HistoricalBytes.of(atr)[9:]
+    except AtrFault:
+        return b""
+
+
 class Recorder:
     """A channel that keeps, redacted, what goes through it. `clock` is `World.monotonic`."""
 
@@ -126,7 +135,7 @@ class Recorder:
         self._channel = channel
         self._clock = clock
         self._began = clock()
-        self._redactor = Redactor()
+        self._redactor = Redactor(_serial(channel.atr))
         self._waiting: list[tuple[int, int, str]] = []  # at, took, fault of what is not redacted
         self._lines: list[Line] = []
 

@@ -154,6 +154,9 @@ class Scene(Settings, frozen=True, kw_only=True):
     out_of_region_medical: bool = False  # codes are resolved for business 04, whatever their rule
     # How people stand: ask a status service, or go by the lists alone; without it as the kind does.
     check: Literal["ask", "lists"] | None = None
+    # A card whose ATR names another serial than its card identification code does: it is a doubt in
+    # the record, or it is refused, here and at the national interface (docs/decisions.md).
+    card_serial: Literal["record", "refuse"] = "record"
     offline: Offline = Offline()
 
 

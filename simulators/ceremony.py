@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import resources
 
@@ -160,6 +160,11 @@ class City:
             binaries=self._certificates(order) if order.certificates else {},
             transactions=tuple(one.row for one in order.transactions),
         )
+
+    def card_behind(self, genuine: CardOrder, shown: CardOrder, interface: Interface) -> Card:
+        """An emulator that shows one card's data, and lets another, genuine one prove itself."""
+        spec = replace(self.card_spec(genuine), data=self.card_spec(shown).data)
+        return face(operating_system(spec), spec.historical, interface)
 
     def card(self, order: CardOrder, interface: Interface) -> Card:
         spec = self.card_spec(order)

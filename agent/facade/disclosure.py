@@ -136,7 +136,7 @@ class DisclosureBook:
         def decide(turn: Turn) -> Entry:
             nonlocal refusal
             checks = self._standing.checks(turn, asked, clock)
-            refusal = self._standing.refusal(checks)
+            refusal = self._standing.refusal(checks, disclosure.doubts)
             checked = structs.replace(draft, checks=checks)
             return Entry(checked if refusal is None else _withheld(checked, refusal))
 

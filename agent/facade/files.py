@@ -11,6 +11,7 @@ from agent.facade.faults import HsmNotNeeded, Unsupported
 from agent.facade.means import Means, Plan
 from agent.facade.sessions import by_caller, by_terminal
 from agent.facade.visit import Outcome, Visit
+from apdu.authentication import Doubt
 from apdu.file_address import (
     FileAddress,
     FileAddressFault,
@@ -138,9 +139,14 @@ def _told(visit: Visit, session: CardSession, found: Sequence[FileData], output:
             generation=session.generation.value,
             algorithm=session.parameters.algorithm.value,
         ),
-        doubts=sorted(session.card.illegible)[:MOST_DOUBTS],
+        doubts=_doubts(session),
     )
     return Outcome(output, disclosed, keep=visit.has_pin)
+
+
+def _doubts(session: CardSession) -> Sequence[str]:
+    serial = [] if session.parameters.serials_agree else [Doubt.SERIAL.value]
+    return [*serial, *sorted(session.card.illegible)[:MOST_DOUBTS]]
 
 
 def _number(found: Iterable[FileData]) -> str:

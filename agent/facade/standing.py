@@ -5,8 +5,9 @@ Asked on the reader's own thread with the scene's deadline; what was answered be
 the journal in the turn that writes the disclosure. That nobody answers never refuses.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 from agent.clock import ClockReading
@@ -25,8 +26,8 @@ Policy = Literal["record", "refuse"]
 
 
 class StandsAgainst(FacadeFault):
-    """A status service says that card or holder is not to be served. Fact: `standing`, a reason's
-    code."""
+    """A status service, or the card itself, says that card or holder is not to be served. Fact:
+    `standing`, a reason's code."""
 
     code = "facade.stands-against"
 
@@ -44,8 +45,15 @@ class StandingDesk:
     registered application code (应用目录)."""
 
     def __init__(
-        self, status: StatusService | None, references: References, application: str, policy: Policy
+        self,
+        status: StatusService | None,
+        references: References,
+        application: str,
+        policy: Policy,
+        refuses: Mapping[str, Reason] = MappingProxyType({}),
     ) -> None:
+        """`refuses`: doubts about a card that the city takes for reasons."""
+        self._refuses = refuses
         self._status = status
         self._references = references
         self.application = application
@@ -55,9 +63,7 @@ class StandingDesk:
         """Waits as long as a tap would. None where nobody is asked."""
         if self._status is None:
             return None
-        # Without its dates: those are told as the card has them, be they days or not.
-        dateless = replace(read, issue_date="", expiry_date="")
-        identity = identity_of(dateless, "", self._references)
+        identity = identity_of(read, "", self._references)
         return Asked(identity, self._status.ask(identity))
 
     def checks(self, memory: Memory, asked: Asked | None, clock: ClockReading) -> tuple[Check, ...]:
@@ -66,8 +72,11 @@ class StandingDesk:
             return ()
         return recalled(memory, asked.identity, self.application, asked.findings, clock)
 
-    def refusal(self, checks: Sequence[Check]) -> Reason | None:
+    def refusal(self, checks: Sequence[Check], doubts: Sequence[str]) -> Reason | None:
         """Why nothing is handed out; None: it is. The business is the business program's."""
+        refused = [self._refuses[doubt] for doubt in doubts if doubt in self._refuses]
+        if refused:
+            return refused[0]
         if self._policy == "record":
             return None
         return reason_against([check for check in checks if check.subject != "business"])

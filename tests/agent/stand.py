@@ -15,7 +15,7 @@ from agent.codes import CodeDesk, Resolve, Resolver, Router
 from agent.documents import DocumentDesk
 from agent.journey.desk import JourneyDesk
 from agent.lanes import Lane
-from agent.reading import CardDesk
+from agent.reading import CardDesk, refused_doubts
 from agent.results import Results
 from agent.sam import SamDesk
 from agent.scenes import scene_for
@@ -507,6 +507,7 @@ class Stand:
             application=APPLICATION,
             report=self.reports.append,
             journey=journey,
+            refuses=refused_doubts(scene),
         )
         self.watchdog.start()
         self.sams.start()

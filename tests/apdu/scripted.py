@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 
 from apdu.channel import Transport
 
-CONTACT_ATR = bytes.fromhex("3B6D000000814A444686605199000001AC")
-CONTACTLESS_ATR = bytes.fromhex("3B8D800100814A444686605199000001AC46")
+CONTACT_ATR = bytes.fromhex("3B6D000000814A44468660519910000B26")
+CONTACTLESS_ATR = bytes.fromhex("3B8D800100814A44468660519910000B26D6")
 
 
 class Scripted:

@@ -214,7 +214,7 @@ def test_the_eleven_fields_are_in_the_interfaces_order() -> None:
         "D2143569X",
         flow.CARD_ID,
         "张三",
-        "00814A444686605199000001AC",
+        "00814A44468660519910000B26",
         "3.00",
         "20200101",
         "20991231",
@@ -266,6 +266,19 @@ def test_a_character_may_lie_across_the_border_of_the_name_and_its_extension() -
         ("00B24E3016", f"4E14{raw[30:].ljust(20, bytes(1)).hex()}9000"),
     ]
     assert read(Scripted([*CARD_3_0[:12], *extended])).holder.name == name
+
+
+@pytest.mark.parametrize("card", [CARD_1_0, CARD_2_0, CARD_3_0], ids=["1.0", "2.0", "3.0"])
+def test_an_atr_with_another_serial_than_the_cards_is_a_doubt(card: Conversation) -> None:
+    other = bytes.fromhex("3B6D000000814A444686605199000001AC")
+    result = read(
+        Scripted(
+            [(c.removesuffix("00") if c.startswith(("00A4", "0088")) else c, a) for c, a in card],
+            Transport.T0,
+            other,
+        )
+    )
+    assert result.doubts == (Doubt.SERIAL,)
 
 
 ABSENT = ["6A83", "6A82", "6A88", "6B00", "6A86"]

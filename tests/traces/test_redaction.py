@@ -147,6 +147,16 @@ def test_what_is_odd_about_a_record_stays_odd(
         assert judged(kind, record(raw, kind.tag), generation) == judged(kind, raw, generation)
 
 
+@pytest.mark.parametrize("agrees", [True, False])
+def test_a_serial_that_is_not_the_atrs_stays_another(*, agrees: bool) -> None:
+    card_id = bytes.fromhex("519900D15600000510000B26FFFFFFFF")
+    serial = card_id[8:12] if agrees else b"\0\0\1\xac"
+    shown = standins.card_id(card_id, serial)
+    assert (shown[8:12] == standins.SERIAL) == agrees
+    assert serial not in shown
+    assert card_id[8:12] not in shown
+
+
 NAMES = st.text(st.characters(codec="gb18030", exclude_categories=["Cc", "Cs"]), max_size=24)
 
 

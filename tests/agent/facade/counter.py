@@ -11,12 +11,13 @@ from agent.facade.disclosure import DisclosureBook
 from agent.facade.means import Means
 from agent.facade.standing import Policy, StandingDesk
 from agent.lanes import InputThread, Lane
+from agent.reading import refused_doubts
 from agent.results import Results
 from agent.seats import ReaderSeat
 from agent.staff import Staff
 from agent.texts import Texts
 from apdu.city_keys import CityKeys
-from config.model import Capability, FacadeClient, Kept, SignIn
+from config.model import Capability, FacadeClient, Kept, Scene, SignIn
 from drivers.contract import Interface
 from offline_store.event import Event
 from simulators.cards.ciphers import Algorithm
@@ -24,7 +25,7 @@ from simulators.ceremony import City
 from simulators.people import Cast
 from simulators.world import SimWorld
 from tests.agent.facade.pad import FakePad
-from tests.agent.stand import APPLICATION, KEYS, FakeReader, Stand, cast_store
+from tests.agent.stand import APPLICATION, GATE, KEYS, FakeReader, Stand, cast_store
 from world import Task
 
 T = TypeVar("T")
@@ -72,6 +73,7 @@ class Counter:
         pace: float = 0.002,
         keys: CityKeys = KEYS,
         standing: Policy | None = None,
+        scene: Scene = GATE,
     ) -> None:
         """`standing`: a status service is asked, and what its answers mean."""
         self.world = world
@@ -95,7 +97,11 @@ class Counter:
             thread.start()
         references = self.stand.references
         asked = StandingDesk(
-            self.stand.standing if standing else None, references, APPLICATION, standing or "record"
+            self.stand.standing if standing else None,
+            references,
+            APPLICATION,
+            standing or "record",
+            refused_doubts(scene),
         )
         clock, store = Clock(world), cast_store(self.stand.store)
         book = DisclosureBook(clock, store, references, asked)
