@@ -18,7 +18,7 @@ from drivers.contract import (
 )
 from drivers.io.echo import NOBODYS
 from drivers.io.keeper import Connection, Kept
-from drivers.io.line import Line, LineEchoes, LineOptions, open_line
+from drivers.io.line import Line, LineOptions, open_line
 from drivers.io.wait import Interrupted
 from world import Queue, World
 
@@ -180,10 +180,9 @@ class Port:
         """See `Line.echoes`."""
         return self._line.echoes
 
-    def silent(self, device: str) -> DeviceFault:
-        """What it means that the board did not answer."""
-        kind = LineEchoes if self.echoes else DeviceSilent
-        return kind(device=device, port=self.attached)
+    def silent(self) -> DeviceFault:
+        """See `Line.silent`."""
+        return self._line.silent()
 
     def listen(self, timeout: float | None) -> bytes:
         """What the board says by itself; see `Line.read`. Raises `Interrupted`, `DeviceLost`."""

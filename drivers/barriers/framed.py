@@ -113,7 +113,7 @@ class FramedBarrier(BoardBarrier[Port]):
                 return
         if self._frames.skipped > skipped or self._frames.unfinished:
             raise DeviceProtocol(device=self.name, port=board.attached, problem="answer")
-        raise board.silent(self.name)
+        raise board.silent()
 
     def _listen(self, board: Port, timeout: float | None) -> None:
         for frame in self._cut(board.listen(self._patience(timeout))):

@@ -206,7 +206,7 @@ class ModbusRelay(RelayBarrier[Port]):
             garbled = garbled or heard
         if garbled:
             raise DeviceProtocol(device=self.name, port=board.attached, problem="reply")
-        raise board.silent(self.name)
+        raise board.silent()
 
     def _ask_once(self, board: Port, question: Question, deadline: float) -> tuple[bytes, bool]:
         """The reply, empty when none came in its time; and whether anything came."""

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Final, Protocol
 
 from apdu.id_document import TEXT_SIZE, DocumentFault
-from drivers.contract import DeviceFault, DeviceProtocol, DeviceSilent, DeviceState
+from drivers.contract import DeviceFault, DeviceProtocol, DeviceState
 from drivers.idcard.frames import Deframer, frame
 from world import World
 
@@ -25,7 +25,8 @@ class Wire(Protocol):
     @property
     def attached(self) -> str: ...
     def read(self, timeout: float | None = None) -> bytes: ...
-    def write(self, data: bytes) -> None: ...
+    def write(self, data: bytes, *, marks: bool = False) -> None: ...
+    def silent(self) -> DeviceFault: ...
     def discard(self) -> None: ...
     def interrupt(self) -> None: ...
     def close(self) -> None: ...
@@ -223,7 +224,7 @@ class Module:
     def _exchange(self, command: Command) -> Answer | None:
         """None when what came was no answer. Raises `DeviceSilent` when nothing came."""
         self._wire.discard()
-        self._wire.write(frame(command.code))
+        self._wire.write(frame(command.code), marks=True)  # answers have three bytes of status
         deframer = Deframer()
         heard = broken = False
         deadline = self._world.monotonic() + command.within
@@ -239,7 +240,7 @@ class Module:
                     return answer
                 self._count("stale")
         if not heard:
-            raise DeviceSilent(device=self._device, port=self.attached)
+            raise self._wire.silent()
         return None
 
     def _protocol(self) -> DeviceProtocol:

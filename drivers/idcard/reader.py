@@ -53,6 +53,8 @@ class SamVOptions(LineOptions, frozen=True, kw_only=True):
 class SamVReader(Kept[Module]):
     """See `drivers.contract.DocumentReader`."""
 
+    RESTARTS = True
+
     def __init__(self, world: World, name: str, options: Options) -> None:
         super().__init__(world, name)
         self._options = typed(options, SamVOptions, device=name)
@@ -66,15 +68,12 @@ class SamVReader(Kept[Module]):
         return self._events
 
     def _open(self) -> Module:
-        module = Module(self._world, self._wire(), self.name, self._count)
-        try:
-            module.check()
-            self._lies = self._look_first(module)
-        except BaseException:
-            module.close()
-            raise
+        return Module(self._world, self._wire(), self.name, self._count)
+
+    def _greet(self, connection: Module) -> None:
+        connection.check()
+        self._lies = self._look_first(connection)
         self._opened_before = True
-        return module
 
     def _look_first(self, module: Module) -> bool:
         """Whether a document lies there already."""

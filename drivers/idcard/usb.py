@@ -6,6 +6,7 @@ direction, the rest of the frame on the second; which pipes there are is found a
 
 from typing import Final
 
+from drivers.contract import DeviceFault, DeviceSilent
 from drivers.idcard.frames import HEADER, length_of
 from drivers.io.usb import UsbPipes, Wanted, open_usb
 from world import World
@@ -17,8 +18,9 @@ MOST_STALE: Final = 64  # packets that `discard` throws away; who sends more is 
 class UsbWire:
     """See `drivers.idcard.module.Wire`."""
 
-    def __init__(self, pipes: UsbPipes) -> None:
+    def __init__(self, pipes: UsbPipes, device: str) -> None:
         self._pipes = pipes
+        self._device = device
         self._torn = len(pipes.inputs) > 1 and len(pipes.outputs) > 1
         self._owed = 0  # bytes of a torn frame that are still to come on the second pipe
         self.attached = pipes.attached
@@ -33,7 +35,8 @@ class UsbWire:
             self._owed = length_of(data) or 0
         return data
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes, *, marks: bool = False) -> None:
+        """As `Line.write`; USB does not echo, so `marks` means nothing."""
         if self._torn:
             self._pipes.write(data[:HEADER])
             self._pipes.write(data[HEADER:], pipe=1)
@@ -47,6 +50,9 @@ class UsbWire:
                 if not self._pipes.read(0.0, pipe=pipe):
                     break
 
+    def silent(self) -> DeviceFault:
+        return DeviceSilent(device=self._device, port=self.attached)
+
     def interrupt(self) -> None:
         self._pipes.interrupt()
 
@@ -56,4 +62,4 @@ class UsbWire:
 
 def open_usb_wire(world: World, match: str, *, device: str) -> UsbWire:
     """Raises the faults of `drivers.io.usb.open_usb`."""
-    return UsbWire(open_usb(world, match, WANTED, device=device))
+    return UsbWire(open_usb(world, match, WANTED, device=device), device)

@@ -97,6 +97,11 @@ class Line:
         """The line has given back what was sent."""
         return self._echo.found
 
+    def silent(self) -> DeviceFault:
+        """What it means that the device did not answer."""
+        kind = LineEchoes if self.echoes else DeviceSilent
+        return kind(device=self._device, port=self.attached)
+
     def read(self, timeout: float | None = None, size: int = CHUNK) -> bytes:
         """What is there, at most `size` bytes; waits up to `timeout` seconds (None: for ever) for
         the first, and gives empty bytes after that, when nudged, or when the line has been found

@@ -10,7 +10,7 @@ from typing import Final
 
 from drivers.contract import DeviceFault, DeviceProtocol, DeviceSilent
 from drivers.io.flight import Flight
-from drivers.io.line import Line
+from drivers.io.line import Line, LineEchoes
 from drivers.pn532 import frames
 from drivers.pn532.frames import Acknowledged, Frame, Garbled, Information
 from drivers.pn532.target import Target, targets
@@ -114,11 +114,15 @@ class Chip:
         Raises `DeviceSilent`, `DeviceProtocol` (no PN532), `DeviceLost`.
         """
         self._line.discard()
-        self._line.write(frames.WAKE_UP + frames.ACK)
+        self._parser = frames.Parser()  # what came before is not ours: boot text, noise
+        self._arrived.clear()
+        self._retries = None
+        self._line.write(frames.WAKE_UP, marks=True)
+        self._line.write(frames.ACK)
         try:
             self._ask(SAM_CONFIGURATION, NORMAL_MODE)
-        except DeviceSilent:  # it may sleep through the first word
-            self._line.write(frames.WAKE_UP)
+        except (DeviceSilent, LineEchoes):  # it may sleep through the first word
+            self._line.write(frames.WAKE_UP, marks=True)
             self._ask(SAM_CONFIGURATION, NORMAL_MODE)
         ic = self._ask(GET_FIRMWARE_VERSION)[:1]
         if ic != bytes((IC,)):
@@ -229,7 +233,7 @@ class Chip:
         self._send(code, data)
         answer = self._answer(code, within)
         if answer is None:
-            raise DeviceSilent(device=self._device, port=self.attached)
+            raise self._line.silent()
         return answer
 
     def _send(self, code: int, data: bytes) -> None:
@@ -237,12 +241,12 @@ class Chip:
 
         It is never sent twice: the acknowledgement may be all that was lost.
         """
-        self._line.write(self._framed(code, data))
+        self._line.write(self._framed(code, data), marks=True)
         deadline = self._world.monotonic() + ACK_WITHIN
         while (frame := self._next(deadline)) is not None:
             if isinstance(frame, Acknowledged):
                 return
-        raise DeviceSilent(device=self._device, port=self.attached)
+        raise self._line.silent()
 
     def _answer(self, code: int, within: float) -> bytes | None:
         """The answer to the command under way; None when there is none in time."""

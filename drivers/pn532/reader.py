@@ -91,6 +91,7 @@ class Pn532Card:
 class Pn532Reader(Kept[Chip]):
     """One `[[readers]]` entry; see `drivers.contract.CardReader`."""
 
+    RESTARTS = True
     interface = Interface.CONTACTLESS
 
     def __init__(self, world: World, binding: SlotBinding) -> None:
@@ -219,15 +220,12 @@ class Pn532Reader(Kept[Chip]):
 
     def _open(self) -> Chip:
         line = open_line(self._world, self._line, device=self.name)
-        chip = Chip(self._world, line, flight=self.flight, device=self.name, count=self._count)
-        try:
-            with self.flight.grounded():
-                chip.wake()
-                self._found = self._lie_there(chip)
-        except BaseException:
-            chip.close()
-            raise
-        return chip
+        return Chip(self._world, line, flight=self.flight, device=self.name, count=self._count)
+
+    def _greet(self, connection: Chip) -> None:
+        with self.flight.grounded():
+            connection.wake()
+            self._found = self._lie_there(connection)
 
     def _serve(self, connection: Chip) -> None:
         try:

@@ -61,7 +61,10 @@ class Script:
     def monotonic(self) -> float:
         return self.now
 
-    def write(self, data: bytes) -> None:
+    def silent(self) -> DeviceFault:
+        return DeviceSilent(device="id")
+
+    def write(self, data: bytes, *, marks: bool = False) -> None:
         self.written.append(data)
         if self._endless is None:
             expected, self._coming = self._turns.pop(0)

@@ -11,7 +11,7 @@ from typing import cast
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drivers.contract import DeviceFault, Document, Unread
+from drivers.contract import DeviceFault, DeviceSilent, Document, Unread
 from drivers.idcard.module import Module
 from drivers.idcard.reader import SamVReader
 from drivers.io.wait import Interrupted
@@ -59,7 +59,10 @@ class Hands:
     def monotonic(self) -> float:
         return self.now
 
-    def write(self, data: bytes) -> None:
+    def silent(self) -> DeviceFault:
+        return DeviceSilent(device="id")
+
+    def write(self, data: bytes, *, marks: bool = False) -> None:
         self.chip.received(data, self._coming.append)
 
     def read(self, timeout: float | None = None) -> bytes:

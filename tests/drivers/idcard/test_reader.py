@@ -9,12 +9,13 @@ from typing import Literal
 import pytest
 
 from drivers import registry
-from drivers.contract import DeviceFault, DeviceState, Document, Unread
+from drivers.contract import DeviceFault, DeviceSilent, DeviceState, Document, Unread
 from drivers.idcard.frames import PREAMBLE
 from drivers.idcard.reader import SamVReader
 from drivers.io.keeper import Kept
 from drivers.options import OptionsFault
 from simulators.devices.idcard import AfterRead, IdCard, SamVModule, SamVUsb, document_of
+from simulators.devices.lines import BOOT_TEXT, EchoingLine, RestartingBoard
 from simulators.devices.pty import Peer, PtyPort
 from simulators.devices.usb import UsbBus
 from simulators.people import load_cast
@@ -215,7 +216,10 @@ class Mute:
         WORLD.wait(timeout or 0.0)
         return b""
 
-    def write(self, data: bytes) -> None: ...
+    def write(self, data: bytes, *, marks: bool = False) -> None: ...
+
+    def silent(self) -> DeviceFault:
+        return DeviceSilent(device="id", port=self.attached)
 
     def discard(self) -> None: ...
 
@@ -225,13 +229,48 @@ class Mute:
         self.closed.set()
 
 
-def test_a_device_that_is_no_module_is_let_go_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_device_that_is_no_module_is_told_at_once_and_let_go(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     wire = Mute()
     reader = SamVReader(WORLD, "id", {"port": "/dev/null"})
     monkeypatch.setattr(reader, "_wire", lambda: wire)
     reader.start()
-    assert wire.closed.wait(PATIENCE)
+    until(lambda: reader.status().fault == "device.silent", PATIENCE)
     reader.stop()
+    assert wire.closed.is_set()
+
+
+@pytest.mark.parametrize("text", [b"", BOOT_TEXT], ids=["silent", "boot text"])
+def test_a_module_that_restarts_when_its_port_is_opened_comes_to_work(
+    serial: Serial, text: bytes
+) -> None:
+    bench = serial()
+    board = RestartingBoard(bench.module, text=text)
+    bench.unplug()
+    away(bench)
+    bench.port.peer = board
+    bench.plug()
+    bench.reader.look()
+    ready(bench)
+    assert board.openings == 1
+    bench.lay(bench.cards[0])
+    assert expect(bench, Document).text == bench.cards[0].text
+
+
+def test_a_module_on_an_echoing_line_reads_and_an_echo_alone_is_no_module(serial: Serial) -> None:
+    bench = serial()
+    line = EchoingLine(bench.module)
+    bench.unplug()
+    away(bench)
+    bench.port.peer = line
+    bench.plug()
+    bench.reader.look()
+    ready(bench)
+    bench.lay(bench.cards[0])
+    assert expect(bench, Document).text == bench.cards[0].text
+    line.powered = False
+    until(lambda: bench.reader.status().fault == "device.echo", PATIENCE)
 
 
 def test_the_driver_is_found_by_its_name() -> None:
@@ -494,15 +533,15 @@ class Babbler:
             WORLD.wait(0.005)
 
 
-@pytest.mark.parametrize("make", [Echo, Babbler])
+@pytest.mark.parametrize(("make", "fault"), [(Echo, "device.echo"), (Babbler, "device.protocol")])
 def test_another_device_on_the_port_is_a_protocol_error_and_no_document(
-    tmp_path: Path, make: Callable[[], Peer]
+    tmp_path: Path, make: Callable[[], Peer], fault: str
 ) -> None:
     peer = make()
     with PtyPort(tmp_path / "id", peer) as port:
         reader = SamVReader(WORLD, "id", {"port": str(port.path)})
         reader.start()
-        until(lambda: reader.status().fault == "device.protocol", PATIENCE)
+        until(lambda: reader.status().fault == fault, PATIENCE)
         assert reader.status().state is DeviceState.PROTOCOL_ERROR
         assert len(reader.events) == 0
         if isinstance(peer, Babbler):

@@ -24,7 +24,9 @@ from drivers.contract import (
 )
 from drivers.options import OptionsFault
 from drivers.pn532.reader import Pn532Readers
+from simulators.devices.lines import BOOT_TEXT, EchoingLine, RestartingBoard
 from simulators.devices.pn532 import ChipFaults
+from simulators.devices.pty import Peer
 from simulators.vpcd import Faults, Moment, TearAtApdu
 from tests.drivers.contract.reader import COMMAND, ReaderContract, expect, until
 from tests.drivers.echo import EchoCard
@@ -417,6 +419,49 @@ def _opened(bench: Pn532Bench, noise: list[bytes]) -> bool:
         WORLD.wait(0.01)
         return False
     return True
+
+
+# Its line
+
+
+@pytest.mark.parametrize("text", [b"", 40 * BOOT_TEXT], ids=["silent", "boot text"])
+def test_a_chip_that_restarts_when_its_port_is_opened_comes_to_work(
+    bench: Pn532Bench, text: bytes
+) -> None:
+    board = RestartingBoard(bench.chip, text=text)
+    hang_on(bench, board)
+    assert board.openings == 1
+    bench.insert()
+    expect(bench.reader, Presence)
+    card = bench.reader.open()
+    assert card.transmit(COMMAND) == COMMAND + GOOD
+    card.close()
+
+
+def test_a_chip_on_an_echoing_line_reads_and_an_echo_alone_is_no_chip(bench: Pn532Bench) -> None:
+    """An echo holds the host's own acknowledgements, which are equal to the chip's."""
+    line = EchoingLine(bench.chip)
+    hang_on(bench, line)
+    for _ in range(2):
+        bench.insert()
+        expect(bench.reader, Presence)
+        card = bench.reader.open()
+        assert card.transmit(COMMAND) == COMMAND + GOOD
+        card.close()
+        bench.remove()
+        expect(bench.reader, Absence)
+    line.powered = False
+    until(lambda: bench.reader.status().fault == "device.echo", within=15)
+
+
+def hang_on(bench: Pn532Bench, peer: Peer) -> None:
+    """Something else is on the reader's port now, and it is ready."""
+    bench.port.unplug()
+    until(lambda: bench.is_state(DeviceState.ABSENT))
+    bench.port.peer = peer
+    bench.port.plug()
+    bench.reader.look()
+    until(lambda: bench.is_state(DeviceState.READY), within=15)
 
 
 # Settings
