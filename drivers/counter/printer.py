@@ -1,10 +1,11 @@
 """A receipt printer that speaks ESC/POS: on a serial line, behind a socket, or as /dev/usb/lp*.
 
 receipt → bytes (`drivers.counter.receipt`) → status asked → sent in small pieces → confirmed. Every
-step has its time limit, and what keeps paper from coming out is said by name.
+step has its time limit, and what keeps paper from coming out is said by name. What the printer says
+is told apart by `drivers.counter.answers`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Annotated, Final, Literal
 
@@ -14,10 +15,11 @@ from drivers.contract import (
     DeviceBusy,
     DeviceFault,
     DeviceLost,
-    DeviceSilent,
+    DeviceProtocol,
     Options,
     Receipt,
 )
+from drivers.counter.answers import BURST, Answers, is_answer
 from drivers.counter.receipt import Cut, Encoding, Form, rendered
 from drivers.io.device_file import DeviceFile, open_device_file
 from drivers.io.keeper import Kept
@@ -29,10 +31,9 @@ PIECE: Final = 256  # bytes written at once: 0.3 s at 9600 baud
 ANSWER_WITHIN: Final = 1.0  # seconds; real-time status is answered at once, even while printing
 TURN_WITHIN: Final = 2.0  # seconds that another receipt may take before ours is refused
 PRINT_WITHIN: Final = 30.0  # seconds for one receipt from first byte to confirmation
-ALLOWED_BITS: Final = 0x93  # of an answer to DLE EOT: bits 0, 1, 4, 7 are fixed …
-FIXED_BITS: Final = 0x12  # … to this (ESC/POS, DLE EOT n)
 FINISHED: Final = b"\x1dr\x01"  # GS r 1: answered in its turn, after all that was sent before
-FINISHED_BITS: Final = 0x90  # bits 4 and 7 of its answer are 0
+LATE_WITHIN: Final = 3.0  # seconds for what a printer with new paper still has of the last receipt
+ASK_AGAIN: Final = 10  # turns of `ANSWER_WITHIN` until the question counts as lost
 
 
 class PrinterPaper(DeviceFault):
@@ -74,50 +75,11 @@ class EscposOptions(LineOptions, frozen=True, kw_only=True):
     status: Literal["full", "realtime", "none"] = "full"
 
 
-class Question:
-    """One status byte that is waited for."""
-
-    def __init__(self, world: World) -> None:
-        self._guard = world.lock()
-        self._answered = world.event()
-        self._fits: Callable[[int], bool] | None = None
-        self._answer: int | None = None
-        self.over = False  # nobody will answer any more
-
-    def ask(self, send: Callable[[], None], fits: Callable[[int], bool]) -> int | None:
-        """The first byte that fits, or None when none came in time or the device went away."""
-        with self._guard:
-            self._fits, self._answer = fits, None
-            self._answered.clear()
-        send()
-        self._answered.wait(ANSWER_WITHIN)
-        with self._guard:
-            self._fits = None
-            return self._answer
-
-    def offer(self, data: bytes) -> int:
-        """What came from the printer; how many bytes nobody had asked for."""
-        with self._guard:
-            for byte in data:
-                if self._fits is not None and self._fits(byte):
-                    self._fits, self._answer = None, byte
-                    self._answered.set()
-                    return len(data) - 1
-            return len(data)
-
-    def begin(self) -> None:
-        """The printer is there."""
-        self.over = False
-
-    def end(self) -> None:
-        """The printer has gone: whoever waits need not."""
-        self.over = True
-        self._answered.set()
-
-
 class EscposPrinter(Kept[Line | DeviceFile]):
-    """See `drivers.contract.Printer`. Counters: `printed`, `failed`, `unasked` (bytes that nobody
-    had asked for)."""
+    """See `drivers.contract.Printer`. Counters: `printed`, `failed`, `unasked` (what it said and
+    nobody had asked for)."""
+
+    RESTARTS = True
 
     def __init__(self, world: World, name: str, options: Options) -> None:
         super().__init__(world, name)
@@ -126,7 +88,8 @@ class EscposPrinter(Kept[Line | DeviceFile]):
             self._options.columns, self._options.encoding, self._options.cut, self._options.module
         )
         self._printing = world.lock()
-        self._question = Question(world)
+        self._answers = Answers(world)
+        self._owed = 0  # answers to FINISHED, by a printer that had stopped before
 
     # Any thread
 
@@ -154,30 +117,56 @@ class EscposPrinter(Kept[Line | DeviceFile]):
         trouble = self._trouble(port) if asks else None
         if trouble is not None:
             return trouble
+        self._drain()
         for at in range(0, len(data), PIECE):
             if self._world.monotonic() > deadline:
                 raise self._silent(port)
-            port.write(data[at : at + PIECE])
+            port.write(data[at : at + PIECE], marks=True)
+            trouble = self._trouble(port) if asks and self._answers.unasked else None
+            if trouble is not None:
+                return trouble
         if self._options.status == "full":
             return self._finished(port, deadline)
         return self._trouble(port) if asks else None
 
+    def _drain(self) -> None:
+        """A printer that had stopped in the middle and has gone on since answers late: that is not
+        about this receipt. One that forgot what it had to print never answers."""
+        while self._owed and (late := self._answers.in_turn(LATE_WITHIN)):
+            self._owed = max(0, self._owed - late)
+        self._owed = 0
+        self._answers.forget_turns()
+
     def _finished(self, port: Line | DeviceFile, deadline: float) -> DeviceFault | None:
-        """Wait until the last line is out. ESC/POS tells nothing by itself, so while the printer
-        still prints, it is asked every second whether it can go on."""
+        """Wait until the last line is out. While the printer still prints, it is asked every second
+        whether it can go on."""
+        self._ask_finished(port)
+        waited = 0
         while self._world.monotonic() < deadline:
-            answer = self._question.ask(
-                lambda: port.write(FINISHED), lambda byte: not byte & FINISHED_BITS
-            )
-            if answer is not None:
+            answered = self._answers.in_turn(ANSWER_WITHIN)
+            if 1 <= answered <= self._owed:
+                self._owed -= answered
+                self._status(port, STATUS[-1][0])  # it is there: no last breath of a line
                 return None
             trouble = self._trouble(port)
             if trouble is not None:
                 return trouble
+            waited += 1
+            if answered or waited % ASK_AGAIN == 0:
+                # More came than was asked for, the rest of a status whose beginning was lost; or
+                # the question was.
+                self._owed = 0 if answered else self._owed
+                self._ask_finished(port)
         raise self._silent(port)
 
+    def _ask_finished(self, port: Line | DeviceFile) -> None:
+        port.write(FINISHED, marks=True)
+        self._owed += 1
+
     def _trouble(self, port: Line | DeviceFile) -> DeviceFault | None:
-        """Why the printer does not print now. Raises `DeviceSilent` when it does not tell."""
+        """Why the printer does not print now. Raises `DeviceSilent` when it does not tell. What it
+        told unasked is asked again here, so that noise is no trouble."""
+        self._answers.forget()
         for command, causes in STATUS:
             answer = self._status(port, command)
             for bits, fault in causes:
@@ -186,16 +175,15 @@ class EscposPrinter(Kept[Line | DeviceFile]):
         return None
 
     def _status(self, port: Line | DeviceFile, command: bytes) -> int:
-        answer = self._question.ask(
-            lambda: port.write(command), lambda byte: byte & ALLOWED_BITS == FIXED_BITS
-        )
+        answer = self._answers.status(lambda: port.write(command, marks=True), ANSWER_WITHIN)
         if answer is None:
             raise self._silent(port)
         return answer
 
     def _silent(self, port: Line | DeviceFile) -> DeviceFault:
-        kind = DeviceLost if self._question.over else DeviceSilent
-        return kind(device=self.name, port=port.attached)
+        if self._answers.over:
+            return DeviceLost(device=self.name, port=port.attached)
+        return port.silent()
 
     # The device's thread
 
@@ -204,10 +192,25 @@ class EscposPrinter(Kept[Line | DeviceFile]):
             return open_device_file(self._world, self._options.port, device=self.name)
         return open_line(self._world, self._options, device=self.name)
 
+    def _greet(self, connection: Line | DeviceFile) -> None:
+        """A printer that can answer does so at once, also without paper; what comes in a stream is
+        no answer, but boot text."""
+        if self._options.status == "none":
+            return
+        connection.write(STATUS[-1][0], marks=True)
+        said = connection.read(ANSWER_WITHIN)
+        while more := connection.read(BURST):
+            said += more
+        if not said:
+            raise connection.silent()
+        if not is_answer(said):
+            raise DeviceProtocol(device=self.name, port=connection.attached, problem="status")
+
     def _serve(self, connection: Line | DeviceFile) -> None:
-        self._question.begin()
+        self._owed = 0
+        self._answers.begin()
         try:
             while True:
-                self._count("unasked", self._question.offer(connection.read()))
+                self._count("unasked", self._answers.take(connection.read()))
         finally:
-            self._question.end()
+            self._answers.end()

@@ -17,7 +17,7 @@ from drivers.contract import (
 )
 from drivers.io.holders import holders_of
 from drivers.io.ports import find_port
-from drivers.io.wait import Waker, readable, writable
+from drivers.io.wait import REST, Waker, hung_up, readable, rest, writable
 from world import World
 
 WRITE_WITHIN: Final = 0.5  # seconds; a device that takes no bytes for so long is stuck
@@ -38,21 +38,30 @@ class DeviceFile:
         self.attached = attached
 
     def read(self, timeout: float | None = None, size: int = CHUNK) -> bytes:
-        """See `Line.read`."""
+        """See `Line.read`. A device that answers a read with nothing is there (a USB printer's
+        zero-length packets); such a read takes its time, so that it is not asked in a whirl."""
         try:
             if not readable(self._descriptor, self._waker, timeout):
                 return b""
             data = os.read(self._descriptor, size)
+            if data:
+                return data
+            if hung_up(self._descriptor):
+                raise self._lost()
+            rest(self._waker, REST if timeout is None else min(timeout, REST))
         except BlockingIOError:
             return b""
         except (OSError, DeviceFault) as error:
             raise self._lost() from error
-        if not data:  # hung up
-            raise self._lost()
-        return data
+        return b""
 
-    def write(self, data: bytes) -> None:
-        """See `Line.write`; each part of the data has its half second."""
+    def silent(self) -> DeviceFault:
+        """See `Line.silent`."""
+        return DeviceSilent(device=self._device, port=self.attached)
+
+    def write(self, data: bytes, *, marks: bool = False) -> None:
+        """See `Line.write`; each part of the data has its half second. Such a file does not echo,
+        so `marks` means nothing."""
         with self._sending:
             if not self._open:
                 raise self._lost()

@@ -22,7 +22,7 @@ from drivers.contract import (
 from drivers.io.holders import holders_of
 from drivers.io.line import DENIED, GONE
 from drivers.io.ports import find_port
-from drivers.io.wait import Waker, readable
+from drivers.io.wait import REST, Waker, hung_up, readable, rest
 from world import World
 
 # linux/input.h: struct input_event {long seconds, long microseconds, u16 type, u16 code, s32 value}
@@ -49,7 +49,8 @@ class EventFile:
 
     def read(self, timeout: float | None = None) -> Sequence[Event]:
         """The events that are there; waits up to `timeout` seconds (None: for ever) for the
-        first, and gives none after that (or, seldom, sooner).
+        first, and gives none after that (or, seldom, sooner: a read that brings nothing is no
+        farewell).
 
         Raises `drivers.io.wait.Interrupted`, `DeviceLost`.
         """
@@ -57,10 +58,14 @@ class EventFile:
             if not readable(self._fd, self._waker, timeout):
                 return ()
             data = os.read(self._fd, MANY * EVENT.size)
+            if not data:
+                if hung_up(self._fd):
+                    raise DeviceLost(device=self._device, port=self.attached)
+                rest(self._waker, REST if timeout is None else min(timeout, REST))
+        except BlockingIOError:
+            return ()
         except (OSError, DeviceFault) as error:
             raise DeviceLost(device=self._device, port=self.attached) from error
-        if not data:
-            raise DeviceLost(device=self._device, port=self.attached)
         # evdev gives whole events; a stream that stands in for one may cut them.
         self._rest += data
         whole = len(self._rest) - len(self._rest) % EVENT.size

@@ -29,6 +29,7 @@ STEADY: Final = 5.0  # seconds open until a device counts as well and its back-o
 STARTS_WITHIN: Final = 6.0  # seconds from the opening; twice as long after each one in vain …
 STARTS_AT_MOST: Final = 30.0  # … up to this
 ASK_AGAIN: Final = 0.25  # seconds
+FIRST_LOOK_WITHIN: Final = 0.3  # seconds that a call waits for a device that was started just now
 STOP_WITHIN: Final = 2.0  # seconds
 
 
@@ -72,6 +73,7 @@ class Kept(ABC, Generic[C]):
         self._stopping = False
         self._released = False
         self._told = False  # the log knows that it is away
+        self._looked = world.event()  # whether it is there has been found out once
         self._wanted = world.event()  # somebody wants the thread to look again now
         self._closed = world.event()  # nothing is open
         self._closed.set()
@@ -107,6 +109,7 @@ class Kept(ABC, Generic[C]):
         """The open connection, for a call from another thread. Raises the `DeviceFault` for which
         there is none. A `DeviceFault` inside ends the connection, unless it is about the answer
         only: catch that one inside."""
+        self._looked.wait(FIRST_LOOK_WITHIN)
         with self._guard:
             connection, fault = self._connection, self._fault
         if connection is None:
@@ -214,7 +217,7 @@ class Kept(ABC, Generic[C]):
         """Greet and serve; what falls silent while it may be starting is greeted again. Raises the
         `DeviceFault` that ends the connection, `Interrupted`."""
         started_by = self._world.monotonic() + self._starts_within
-        while self._answers(connection, started_by) and self._here(connection):
+        while self._greeted(connection, started_by) and self._here(connection):
             try:
                 self._serve(connection)
             except DeviceFault as fault:
@@ -226,7 +229,7 @@ class Kept(ABC, Generic[C]):
             else:
                 return
 
-    def _answers(self, connection: C, started_by: float) -> bool:
+    def _greeted(self, connection: C, started_by: float) -> bool:
         """Greet the device until it answers. False when nobody wants it any more. Raises the
         `DeviceFault` for which it does not."""
         with self._guard:
@@ -252,6 +255,7 @@ class Kept(ABC, Generic[C]):
         with self._guard:
             if not self._released:
                 self._fault = _anew(fault)
+        self._looked.set()
 
     def _pause(self) -> None:
         """Until it is to be asked again, or somebody wants the thread."""
@@ -274,6 +278,7 @@ class Kept(ABC, Generic[C]):
             self._attached = connection.attached
             self._fault = None
             was_away, self._told = self._told, False
+        self._looked.set()
         if was_away:
             LOG.info("device %s: back", self._name)
         return True
@@ -290,6 +295,7 @@ class Kept(ABC, Generic[C]):
         self._connection = None
         self._fault = _anew(fault)
         news, self._told = not self._told, True
+        self._looked.set()
         return news
 
     def _say_away(self, news: bool, fault: DeviceFault) -> None:

@@ -27,7 +27,7 @@ from drivers.contract import (
 from drivers.io.echo import NOBODYS, Echo
 from drivers.io.holders import holders_of
 from drivers.io.ports import find_port, is_address
-from drivers.io.wait import Nudge, Waker, ready
+from drivers.io.wait import REST, Nudge, Waker, hung_up, ready, rest
 from drivers.options import DriverOptions, Place
 from world import World
 
@@ -131,9 +131,20 @@ class Line:
                 return b"", nudged
             with self._taking:  # another thread may have discarded what was there
                 readable, again = self._ready(0)
-                return bytes(self._port.read(size)) if readable else b"", nudged or again
+                return self._taken(size) if readable else b"", nudged or again
         except (OSError, serial.SerialException, DeviceFault) as error:
             raise self._lost() from error
+
+    def _taken(self, size: int) -> bytes:
+        """What is there. A tty that is readable and brings nothing, which pyserial takes for one
+        that went away, may be there."""
+        try:
+            return bytes(self._port.read(size))
+        except serial.SerialException:
+            if is_address(self.attached) or hung_up(self._port.fileno()):
+                raise
+            rest(self._waker, REST)
+            return b""
 
     def read_into(self, buffer: bytearray, timeout: float | None = None) -> int:
         """Like `read`, into the caller's own buffer, of which this process keeps no other copy:
@@ -147,8 +158,10 @@ class Line:
                 count = os.readv(self._port.fileno(), [buffer])
         except (OSError, DeviceFault) as error:
             raise self._lost() from error
-        if count == 0:  # hung up
-            raise self._lost()
+        if count == 0:
+            if is_address(self.attached) or hung_up(self._port.fileno()):
+                raise self._lost()
+            rest(self._waker, REST)
         return count
 
     def write(self, data: bytes, *, marks: bool = False) -> None:

@@ -3,8 +3,11 @@
 import os
 import select
 from collections.abc import Sequence
+from typing import Final
 
 from drivers.contract import DeviceFault
+
+REST: Final = 0.1  # seconds after a read that brought nothing, so that none is asked in a whirl
 
 
 class Interrupted(Exception):
@@ -67,6 +70,18 @@ def ready(fds: Sequence[int], waker: Waker, timeout: float | None) -> frozenset[
     if any(signs & select.POLLNVAL for signs in found.values()):
         raise DeviceFault(problem="descriptor")
     return frozenset(found)
+
+
+def rest(waker: Waker, seconds: float) -> None:
+    """Let `seconds` pass. Raises `Interrupted`."""
+    ready((), waker, seconds)
+
+
+def hung_up(fd: int) -> bool:
+    """Whether nothing will come of it any more. A read that brings no bytes does not say so."""
+    poll = select.poll()
+    poll.register(fd, 0)
+    return bool(poll.poll(0))
 
 
 def writable(fd: int, timeout: float) -> bool:

@@ -23,6 +23,7 @@ FOLLOWED_BY = {
     b"\x1dr": 1,
 }
 BOLD_ON = b"\x1bE\x01"
+PAPER_ENDS = bytes.fromhex("18000C0F")  # GS a: offline, paper end
 
 
 @dataclass
@@ -49,6 +50,8 @@ class PrinterPeer:
         self.offline = False
         self.answers = True
         self.stops_at_once = True  # at the roll's end; False: what needs no paper is still done
+        self.tells = False  # automatic status back: four bytes when the paper ends
+        self.tells_lost = 0  # how many of these do not arrive
         self.receipts: list[Printed] = []
         self.unknown: list[bytes] = []
         self.received_bytes = bytearray()
@@ -103,7 +106,10 @@ class PrinterPeer:
         while (size := self._whole()) and (self._prints() or self._needs_no_paper()):
             piece = bytes(self._waiting[:size])
             del self._waiting[:size]
+            left = self.paper_lines
             answers += self._obey(piece)
+            if self.tells and left > 0 and self.paper_lines == 0:
+                answers += PAPER_ENDS[self.tells_lost :]
         return answers
 
     def _whole(self) -> int:

@@ -31,6 +31,10 @@ class PrinterBench(Protocol):
 
     def take_paper_out(self) -> None: ...
 
+    def let_paper_end(self, lines: int) -> None:
+        """After so many lines more. A printer that can tell so by itself does."""
+        ...
+
     def put_paper_in(self) -> None: ...
 
     def unplug(self) -> None: ...
@@ -62,6 +66,16 @@ class PrinterContract:
         with pytest.raises(DeviceFault):
             bench.printer.print(RECEIPT)
         assert bench.paper() == []
+
+    def test_paper_that_ends_in_the_middle_is_never_printed(self, bench: PrinterBench) -> None:
+        """Whatever the printer says by itself meanwhile is no answer to what it was asked."""
+        for lines in (1, 3):
+            bench.let_paper_end(lines)
+            with pytest.raises(DeviceFault):
+                bench.printer.print(RECEIPT)
+            bench.put_paper_in()
+        bench.printer.print(Receipt("", [Line("last")]))
+        assert "last" in bench.paper()[-1]
 
     def test_with_paper_again_it_prints(self, bench: PrinterBench) -> None:
         bench.take_paper_out()

@@ -23,7 +23,9 @@ from drivers.contract import (
 from drivers.counter import printer as driver
 from drivers.counter.printer import EscposPrinter, PrinterCover, PrinterOffline, PrinterPaper
 from drivers.counter.receipt import Form, ReceiptTooLong, rendered, width
+from drivers.io.line import LineEchoes
 from drivers.options import OptionsFault
+from simulators.devices.lines import BOOT_TEXT, EchoingLine, RestartingBoard
 from simulators.devices.printer import PrinterPeer, PrinterSimulator
 from simulators.devices.serial_server import TcpPort
 from tests.drivers.contract.printer import PATIENCE, RECEIPT, PrinterContract
@@ -53,6 +55,10 @@ class Bench:
 
     def take_paper_out(self) -> None:
         self.peer.paper_lines = 0
+
+    def let_paper_end(self, lines: int) -> None:
+        self.peer.tells = True
+        self.peer.paper_lines = lines
 
     def put_paper_in(self) -> None:
         self.peer.paper_lines = -1
@@ -199,9 +205,69 @@ class TestStatus:
         with pytest.raises(DeviceSilent):
             bench.printer.print(RECEIPT)
 
+    @pytest.mark.parametrize("lost", range(3))
+    def test_a_status_that_nobody_asked_for_is_no_confirmation(
+        self, make_bench: MakeBench, lost: int
+    ) -> None:
+        """Also one whose beginning was lost: its rest looks like answers."""
+        bench = make_bench()
+        bench.peer.tells, bench.peer.tells_lost = True, lost
+        bench.peer.paper_lines = 2
+        with pytest.raises(PrinterPaper):
+            bench.printer.print(RECEIPT)
+        assert bench.paper() == []
+
+    def test_what_an_earlier_receipt_still_owed_confirms_none_after_it(
+        self, make_bench: MakeBench
+    ) -> None:
+        """With new paper a printer goes on, and answers what it was asked before."""
+        bench = make_bench()
+        bench.peer.paper_lines = 2
+        with pytest.raises(PrinterPaper):
+            bench.printer.print(RECEIPT)
+        bench.put_paper_in()
+        bench.printer.print(Receipt("", [Line("second")]))
+        assert [("second" in text) for text in bench.paper()] == [False, True]
+
+    def test_on_a_line_that_hears_itself_nothing_printed_is_an_answer(
+        self, make_bench: MakeBench
+    ) -> None:
+        bench = make_bench()
+        line = EchoingLine(bench.peer)
+        bench.unplug()
+        until(lambda: bench.printer.status().state is DeviceState.ABSENT, PATIENCE)
+        bench.simulator.port.peer = line
+        bench.plug()
+        bench.printer.look()
+        until(lambda: bench.printer.status().state is DeviceState.READY, PATIENCE)
+        bench.printer.print(RECEIPT)
+        assert len(bench.paper()) == 1
+        bench.peer.paper_lines = 2
+        with pytest.raises(PrinterPaper):
+            bench.printer.print(RECEIPT)
+        line.powered = False
+        with pytest.raises(LineEchoes):
+            bench.printer.print(RECEIPT)
+
+    def test_one_that_restarts_when_its_port_is_opened_comes_to_work(
+        self, make_bench: MakeBench
+    ) -> None:
+        bench = make_bench()
+        board = RestartingBoard(bench.peer, text=BOOT_TEXT)
+        bench.unplug()
+        until(lambda: bench.printer.status().state is DeviceState.ABSENT, PATIENCE)
+        bench.simulator.port.peer = board
+        bench.plug()
+        bench.printer.look()
+        until(lambda: bench.printer.status().state is DeviceState.READY, PATIENCE)
+        bench.printer.print(RECEIPT)
+        assert len(bench.paper()) == 1
+        assert board.openings == 1
+
     def test_unplugged_in_the_middle_is_lost(self, make_bench: MakeBench) -> None:
         bench = make_bench()
         bench.peer.answers = False
+        bench.peer.received_bytes.clear()
         faults: list[DeviceFault] = []
 
         def print_it() -> None:
@@ -231,6 +297,7 @@ class TestStatus:
         monkeypatch.setattr(driver, "TURN_WITHIN", 0.05)
         bench = make_bench()
         bench.peer.answers = False
+        bench.peer.received_bytes.clear()
         task = RealTask(lambda: _fails(bench), "prints")
         until(lambda: bool(bench.peer.received_bytes), PATIENCE)
         with pytest.raises(DeviceBusy):

@@ -1,0 +1,44 @@
+"""A device file that answers reads with nothing is there; one that hung up is not."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from drivers.contract import DeviceLost
+from drivers.io.device_file import DeviceFile, open_device_file
+from drivers.io.wait import REST
+from world.real import RealWorld
+
+WORLD = RealWorld()
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[DeviceFile]:
+    """Readable always, and each read brings 0 bytes, as from a printer's zero-length packets."""
+    (tmp_path / "lp0").touch()
+    device = open_device_file(WORLD, str(tmp_path / "lp0"), device="slips")
+    yield device
+    device.close()
+
+
+def test_no_bytes_are_no_news(empty: DeviceFile) -> None:
+    began = WORLD.monotonic()
+    assert [empty.read(), empty.read(5.0), empty.read(0.0)] == [b""] * 3
+    assert WORLD.monotonic() - began >= 2 * REST  # it is not asked in a whirl
+    empty.write(b"still there")
+
+
+def test_a_file_that_hung_up_is_lost(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "lp0")
+    device = open_device_file(WORLD, str(tmp_path / "lp0"), device="slips")
+    ours, theirs = os.pipe()
+    os.dup2(ours, device._descriptor)
+    os.close(ours)
+    os.write(theirs, b"last")
+    assert device.read(5.0) == b"last"
+    os.close(theirs)
+    with pytest.raises(DeviceLost):
+        device.read(5.0)
+    device.close()
