@@ -8,7 +8,6 @@ import argparse
 import contextlib
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -16,19 +15,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from tests import product
 from tests.readme import commands
+from tests.roots import do, fresh, handed_on, remove
 
-BASE: Final = Path("/var/tmp/onecard-booted")
 WITH: Final = "systemd,systemd-sysv,dbus,udev,git,python3,ca-certificates,iproute2"
-# How this machine reaches its registries; nothing of it is written into the project.
-SETTINGS: Final = (
-    *("/etc/apt/sources.list.d", "/etc/apt/apt.conf.d", "/etc/apt/keyrings"),
-    *("/usr/share/keyrings", "/etc/pip.conf", "/etc/xdg/pip", "/etc/npmrc"),
-    *("/root/.pip", "/root/.config/pip", "/etc/ssl/certs/ca-certificates.crt"),
-)
-FOLDER_OF_PIP: Final = re.compile(r"/[A-Za-z0-9_./-]+")
-HANDED_ON: Final = ("PIP_", "http_proxy", "https_proxy", "no_proxy", "SSL_", "REQUESTS_")
 LEFT: Final = ("mosquitto", "vsmartcard-vpcd", "postgresql", "chromium", "opensc")
 
 
@@ -37,14 +27,15 @@ class Machine:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        (root / "etc/resolv.conf").write_text("nameserver 10.0.2.3\n")  # slirp4netns's
         self._network = f"onecard-{os.getpid()}"
         self._leader = 0
 
     @contextlib.contextmanager
     def booted(self) -> Iterator[None]:
         with contextlib.ExitStack() as stack:
-            _do("ip", "netns", "add", self._network)
-            stack.callback(_do, "ip", "netns", "delete", self._network)
+            do("ip", "netns", "add", self._network)
+            stack.callback(do, "ip", "netns", "delete", self._network)
             place = f"/run/netns/{self._network}"
             slirp = ["slirp4netns", "--configure", "--disable-host-loopback", "--mtu=1400"]
             stack.enter_context(_child([*slirp, "--netns-type=path", place, "tap0"]))
@@ -60,11 +51,10 @@ class Machine:
 
     def run(self, command: str) -> tuple[int, str]:
         """Exit status and what it printed, as root in a login shell in the checkout."""
-        handed = [f"{k}={v}" for k, v in os.environ.items() if k.startswith(HANDED_ON)]
         inside = ["nsenter", "--target", str(self._leader), "--all", "--root"]
         clean = ["env", "-i", "HOME=/root", "LANG=C.UTF-8", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"]
         done = subprocess.run(
-            [*inside, *clean, *handed, "sh", "-c", f"cd /srv/onecard && {command}"],
+            [*inside, *clean, *handed_on(), "sh", "-c", f"cd /srv/onecard && {command}"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -161,67 +151,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.booted")
     parser.add_argument("--terminal", action="store_true", help="without the demo")
     options = parser.parse_args()
-    root = made()
+    root = fresh("booted", WITH)
     machine = Machine(root)
     report = Report(machine)
     with machine.booted():
         terminal(report, machine)
         if not options.terminal:
             demo(report, machine)
-    shutil.rmtree(root)
+    remove(root)
     return 0 if report.well else 1
-
-
-def made() -> Path:
-    """A fresh root with the project's HEAD in /srv/onecard; the bare system is kept."""
-    base, root = BASE / "base", BASE / f"root-{os.getpid()}"
-    if not base.exists():
-        BASE.mkdir(parents=True, exist_ok=True)
-        new = BASE / f"base-{os.getpid()}"
-        _do(
-            "debootstrap",
-            "--variant=minbase",
-            f"--include={WITH}",
-            "bookworm",
-            str(new),
-            *_mirror(),
-        )
-        (new / "etc/apt/sources.list").unlink()
-        (new / "etc/machine-id").write_text("")
-        new.rename(base)
-    _do("cp", "--archive", str(base), str(root))
-    for setting in SETTINGS:
-        if Path(setting).exists():
-            (root / setting[1:]).parent.mkdir(parents=True, exist_ok=True)
-            _do(
-                "cp",
-                "--recursive",
-                "--dereference",
-                "--no-target-directory",
-                setting,
-                f"{root}{setting}",
-            )
-    for folder in _folders_of_pip():
-        shutil.copytree(folder, root / str(folder)[1:], dirs_exist_ok=True)
-    (root / "etc/resolv.conf").unlink(missing_ok=True)
-    (root / "etc/resolv.conf").write_text("nameserver 10.0.2.3\n")  # slirp4netns's
-    (root / "etc/hosts").write_text("127.0.0.1 localhost\n")
-    _do("git", "clone", "--quiet", str(product.ROOT), str(root / "srv/onecard"))
-    return root
-
-
-def _mirror() -> list[str]:
-    sources = Path("/etc/apt/sources.list.d/debian.sources")
-    found = (
-        re.findall(r"^URIs: *(\S+)", sources.read_text(), re.MULTILINE) if sources.exists() else []
-    )
-    return found[:1]
-
-
-def _folders_of_pip() -> set[Path]:
-    said = subprocess.run(["pip", "config", "list"], capture_output=True, text=True, check=False)
-    named = FOLDER_OF_PIP.findall(said.stdout + os.environ.get("PIP_FIND_LINKS", ""))
-    return {Path(name) for name in named if Path(name).is_dir() and name.startswith("/opt")}
 
 
 def _enabled(machine: Machine) -> set[str]:
@@ -264,12 +202,6 @@ def _child(command: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def _do(*command: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(command)}: {done.stdout[-1000:]}{done.stderr[-1000:]}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Makes `libsscard.so.1`: `python -m agent.facade.c.build --out DIR`.
 
-C sources beside this file → cc (a child process) → the shared library. A program that is linked
-against it names it in full (`-l:libsscard.so.1`); most look it up at run time.
+C sources beside this file → cc (a child process) → the shared library. `libsscard.so` beside it
+leads there: for the linker (`-lsscard`), and for programs that look it up by that name.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from world import Fault, World
 from world.real import RealWorld
 
 SONAME: Final = "libsscard.so.1"
+LINK_NAME: Final = "libsscard.so"
 FOLDER: Final = Path(__file__).parent
 SOURCES: Final = ("sscard.c", "turn.c", "transport_unix.c")
 COMPILER: Final = "cc"
@@ -47,8 +48,8 @@ class LibraryNotBuilt(Fault):
 def build(
     world: World, folder: Path, *, sanitized: bool = False, defines: Sequence[str] = ()
 ) -> Path:
-    """`libsscard.so.1` in `folder`, which is made when it is missing; its path. `defines` are for
-    tests: `NAME=VALUE` of what the sources allow to be set.
+    """`libsscard.so.1` and the link to it in `folder`, which is made when it is missing; its path.
+    `defines` are for tests: `NAME=VALUE` of what the sources allow to be set.
 
     Raises `LibraryNotBuilt`, `OSError`.
     """
@@ -61,6 +62,9 @@ def build(
     set_so = [f"-D{define}" for define in defines]
     flags = [*LANGUAGE, *hardening, *shared, *set_so]
     compile_c(world, [*flags, "-o", str(library), *sources, "-pthread"])
+    status = world.run(["ln", "-sf", SONAME, str(folder / LINK_NAME)], timeout=PATIENCE)
+    if status != 0:
+        raise LibraryNotBuilt(cause=f"{folder / LINK_NAME}: status {status}")
     return library
 
 

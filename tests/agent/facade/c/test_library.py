@@ -1,5 +1,6 @@
 """libsscard against an honest service: names, parameters, sizes, one line per process."""
 
+import os
 import re
 import subprocess
 import threading
@@ -65,6 +66,19 @@ def test_exports_exactly_the_functions(shipped: Built) -> None:
     )
     exported = {line.split()[-1] for line in listed.stdout.splitlines()}
     assert exported == set(FUNCTIONS)
+
+
+def test_a_program_links_and_looks_it_up_by_its_plain_name(shipped: Built, tmp_path: Path) -> None:
+    (tmp_path / "old.c").write_text(
+        '#include <dlfcn.h>\n#include "sscard.h"\n'
+        'int main(void) { char out[SSCARD_OUT]; return !dlopen("libsscard.so", RTLD_NOW)'
+        " || iReadCardBas(9, out) >= 0; }\n"
+    )
+    program, folder = tmp_path / "old", shipped.library.parent
+    words = ["cc", "-o", str(program), str(tmp_path / "old.c"), f"-I{build.FOLDER}", f"-L{folder}"]
+    subprocess.run([*words, "-lsscard"], check=True)
+    found = {**os.environ, "LD_LIBRARY_PATH": str(folder), "ONECARD_SSCARD_SOCKET": "/nowhere"}
+    subprocess.run([str(program)], env=found, check=True)
 
 
 def test_needs_libc_only_and_has_its_soname(shipped: Built) -> None:
