@@ -1,4 +1,4 @@
-"""Bare Debian 12 systems with the project's HEAD in /srv/onecard, which reach the registries as this
+"""Bare Debian 12 systems with the project's HEAD in /srv/onecard; they reach the registries as this
 machine does. The bare part of each kind is kept in /var/tmp/onecard-roots.
 """
 

@@ -1,0 +1,101 @@
+"""README's commands work as they stand: each is run here, or is named with who runs it."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.readme import README, commands, sections
+
+BIN = Path(sys.executable).parent
+# What a bench or proof is given besides, so that it is over soon.
+SOONER = {
+    "./run bench tap --json": "--taps 5",
+    "./run bench tap --mode hsm --json": "--taps 3",
+    "./run bench tap --air 106 --json": "--taps 3",
+    "./run bench sm2 --json": "--rounds 3",
+    "./run bench facade --json": "--rounds 5",
+    "./run bench bus --air 106 --json": "--taps 3",
+    "./run bench bus --taps 100000 --json": "--taps 20",
+    "./run bench code --json": "--rounds 3",
+    "./run prove power --json": "--cuts 2",
+    "./run prove fuzz --json": "--inputs 200",
+    "./run prove money --seeds 200 --json": "--seeds 1",
+    "./run prove devices --json": "--parts wand --faults unplugged --no-control",
+}
+# Whoever runs the others.
+BOOTED = "tests/booted.py, on a booted system"
+CONTAINER = "tests/container.py, without an engine"
+ELSEWHERE = {
+    "./run test": "this suite",
+    "./run demo": "tests/journeys/test_morning.py",
+    "./run tap": "tests/journeys/test_daemon.py",
+    "./run tap --certificates": "tests/journeys/test_certificates.py",
+    "./run run": "tests/journeys/test_daemon.py",
+    "./run prove tear --json": "tests/simulators/proofs/test_tear.py",
+    "./run bench footprint --json": "tests/benchmarks/test_footprint.py",
+    "./run bench qr --json": "tests/benchmarks/test_qr.py",
+    "./run bench lists --json": "tests/benchmarks/test_lists.py",
+    # By hand, because it makes an environment:
+    "./run bench against REV tap --json": "tests/benchmarks/test_against.py, its parts",
+    "docker build": CONTAINER,
+    "docker run": CONTAINER,
+    "./run install": BOOTED,
+    "./run config check": BOOTED,
+    "./run doctor": BOOTED,
+    "install -D": BOOTED,
+    "systemctl daemon-reload": BOOTED,
+    "export PCSCLITE_CSOCK_NAME": "tests/simulators/test_main.py",
+    "opensc-tool": "tests/simulators/test_main.py",
+    "pcsc_scan": "tests/simulators/test_vpcd.py",
+}
+INLINE = re.compile(r"`(?:\./run|onecard) ([a-z][a-z-]*)([^`]*)`")
+OWN = {"test", "exec", "simulators", "libsscard", "install"}  # commands of `run` itself
+
+
+def every_command() -> list[str]:
+    return [command for section in sections() for command in commands(section)]
+
+
+@pytest.mark.parametrize("command", SOONER)
+def test_a_bench_or_proof_of_readme_gives_its_figures(command: str) -> None:
+    assert command in every_command()
+    words = [*command.removeprefix("./run ").split(), *SOONER[command].split()]
+    done = subprocess.run([BIN / "onecard", *words], capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 1), done.stderr  # so few of them need not hold
+    assert "holds" in json.loads(done.stdout)
+
+
+def test_every_command_of_readme_is_run_by_somebody() -> None:
+    of_others = tuple(ELSEWHERE)
+    unknown = [c for c in every_command() if c not in SOONER and not c.startswith(of_others)]
+    assert unknown == []
+    gone = [c for c in (*SOONER, *ELSEWHERE) if not any(e.startswith(c) for e in every_command())]
+    assert gone == []
+
+
+def test_every_command_that_readme_names_is_there() -> None:
+    told = subprocess.run(
+        [BIN / "onecard", "--help"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "COLUMNS": "200"},
+        check=True,
+    ).stdout
+    named = {name for name, _ in INLINE.findall(README.read_text(encoding="utf-8"))}
+    assert len(named) > 10
+    assert {name for name in named - OWN if not re.search(rf"\b{name}\b", told)} == set()
+
+
+def test_every_file_that_readme_installs_is_there() -> None:
+    files = {word for c in every_command() for word in re.findall(r"packaging/[\w.-]+", c)}
+    assert len(files) >= 5
+    assert [file for file in files if not (README.parent / file).is_file()] == []
+
+
+def test_control_a_command_that_nobody_runs_is_noticed() -> None:
+    assert not "./run frobnicate".startswith(tuple(ELSEWHERE))
