@@ -164,7 +164,9 @@ class Ride:
         self.row_bytes = 0
 
     def __call__(self) -> None:
-        presence = replace(self._presence, at=time.perf_counter())
+        presence = replace(
+            self._presence, at=time.perf_counter(), came=True
+        )  # as if it had just come
         report = self._gate.taps.handle(self._gate.lane, self._reader, presence)
         if report.reason is not Reason.PAID or report.record is None:
             raise NoMeasurement(f"a good purse does not pay: {report.reason}")

@@ -167,7 +167,7 @@ class FullTap:
 
     def __call__(self) -> None:
         began = time.perf_counter()
-        presence = replace(self._presence, at=began)
+        presence = replace(self._presence, at=began, came=True)  # as if it had just come
         report = self._gate.taps.handle(self._gate.lane, self._reader, presence)
         self._outcomes[report.reason] += 1
         self._record = report.record

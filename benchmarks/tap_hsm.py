@@ -267,7 +267,9 @@ class HsmTap:
 
     def __call__(self) -> None:
         self._clock.card = self._clock.request = 0.0
-        presence = replace(self._presence, at=time.perf_counter())
+        presence = replace(
+            self._presence, at=time.perf_counter(), came=True
+        )  # as if it had just come
         report = self._gate.taps.handle(self._gate.lane, self._reader, presence)
         self.parts.append(replace(self._clock))
         proof = report.record.event().authentication if report.record else None

@@ -30,7 +30,7 @@ def main() -> int:
     readme = (product.ROOT / "README.md").read_text()
     more = [capability.lower() for capability in ADDED.findall(readme)]
     command = " ".join(COMMAND.findall(text)[0].split('", "'))
-    root = fresh("container", "")
+    root = fresh("container", "ca-certificates")  # else installing it would undo our own
     (root / "etc/resolv.conf").write_text(Path("/etc/resolv.conf").read_text())
     well = True
     for words, rights, wanted in [
