@@ -9,7 +9,7 @@ import logging
 import os
 import sys
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperGroup
@@ -102,12 +102,24 @@ def build(context: Context) -> typer.Typer:
                 formatter.write_dl(rows)
 
     app = _typer(cls=Commands, no_args_is_help=True, help=context.texts.ui("help"))
+    words = context.texts.ui("help-version")
 
     @app.callback()
-    def onecard() -> None:
+    def onecard(
+        told: Annotated[
+            bool, typer.Option("--version", is_eager=True, callback=_tell_version, help=words)
+        ] = False,
+    ) -> None:
         """Its help is in the texts."""
 
     return app
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        metadata = importlib.import_module("importlib.metadata")  # the one option that needs it
+        sys.stdout.write(f"onecard {metadata.version('onecard-agent')}\n")
+        raise typer.Exit
 
 
 def _made(context: Context, name: str) -> Any:

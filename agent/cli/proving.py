@@ -85,6 +85,7 @@ def _run(
 ) -> None:
     """Figures come as one flat JSON line; a proof or bench that does not hold exits with 1. With
     `--help` the options of one, without a name what each of them does."""
+    context.as_json = as_json
     if name in ("", *HELP):
         for each in names:
             _explain(package, each)

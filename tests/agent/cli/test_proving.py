@@ -1,7 +1,9 @@
 """Commands that simulate say what options each bench and each proof has."""
 
+import json
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,15 @@ def test_help_reaches_the_options_of_each_bench_and_proof(asked: tuple[str, ...]
     assert [name for name in PROOFS if f"usage: onecard prove {name}" not in proofs] == []
     assert "--air {106,212,424,848}" in benches
     assert "--inputs INPUTS" in proofs
+
+
+def test_the_version_is_that_of_the_distribution() -> None:
+    assert told("--version") == f"onecard {version('onecard-agent')}\n"
+
+
+def test_figures_are_one_line_for_programs() -> None:
+    figures = json.loads(told("bench", "sm2", "--rounds", "3", "--json"))
+    assert figures["name"] == "sm2"
 
 
 def test_help_of_one_is_of_that_one() -> None:
