@@ -2,16 +2,16 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime
 from math import inf
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
+from agent.china import CHINA as CHINA
 from offline_store.clock_quality import clock_quality
 from offline_store.event import ClockQuality
 from world import World
 
-CHINA = timezone(timedelta(hours=8))
 CHINA_AHEAD_MS: Final = 8 * 3_600_000
 DAY_MS: Final = 24 * 3_600_000
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")

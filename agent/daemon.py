@@ -4,7 +4,6 @@ Start: keys → store → gate → local API → link. Stop runs the other way, 
 """
 
 import logging
-import os
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +13,7 @@ import msgspec
 
 from agent.api.feed import Feed
 from agent.api.server import ApiServer
+from agent.arrivals import Arrivals
 from agent.authority import city_keys
 from agent.clock import Clock
 from agent.codes import CodeDesk, Router
@@ -30,6 +30,7 @@ from agent.journey.aboard import Aboard
 from agent.journey.desk import JourneyDesk
 from agent.journey.faults import JourneyOff
 from agent.key_lists import KeyLists
+from agent.key_store import key_store
 from agent.reading import CardDesk, refused_doubts
 from agent.reasons import Reason
 from agent.resolving import PlatformResolver
@@ -59,14 +60,12 @@ from agent.transit_codes.verify import OtherIssuers
 from agent.uplink import PlatformRequests, make_uplink
 from agent.watchdog import Watchdog
 from config.model import Agent as Settings
-from config.model import Keys
 from drivers.hotplug import Hotplug
 from offline_store.event import Record
 from offline_store.lists import Lists
 from offline_store.store import Store
 from sync.paho_link import read_password
 from sync.uplink import Status, Uplink
-from trust.keystore import FileKeyStore, KeyStore, Layered, SystemdCredentials
 from trust.references import SECRET as REFERENCE_KEY
 from trust.references import References
 from trust.secrets import KEY_32, read_secret
@@ -98,6 +97,7 @@ class Agent:
             path = error.filename or str(data)
             raise DataUnusable(path=path, cause=error.strerror or "") from error
         self._every_list = EveryList(self._lists, self._rule_book.lists)
+        self._arrivals = Arrivals(world, self._clock, data)
         self._store = Store(
             world,
             data,
@@ -212,7 +212,8 @@ class Agent:
             "devices": self.devices(),
             "sams": [sam_status(status) for status in self._gate.sam_slots()],
             "store": msgspec.to_builtins(self._store.status()),
-            "lists": {**self._every_list.versions(), **self._key_lists.versions()},
+            "lists": (held := {**self._every_list.versions(), **self._key_lists.versions()}),
+            "arrived": self._arrivals.times(held),
             "sync": msgspec.to_builtins(self._uplink.status()) if self._uplink else None,
             "facade": self._facade.status() if self._facade is not None else None,
             "settings": self._in_force.status(),
@@ -385,8 +386,8 @@ class Agent:
             self._world,
             settings,
             self._store,
-            self._every_list,
-            self._key_lists,
+            self._arrivals.noting(self._every_list),
+            self._arrivals.noting(self._key_lists),
             self._keys,
             report=self._tell_link,
             warn=lambda fault: LOG.error("%s", self._texts.fault(fault)),
@@ -445,12 +446,3 @@ class Agent:
         trouble = status.last_fault
         cause = f" ({trouble.code})" if trouble and status.state == "offline" else ""
         LOG.info("%s%s", self._texts.ui(f"link-{status.state}"), cause)
-
-
-def key_store(world: World, settings: Keys) -> KeyStore:
-    """The key store that the settings name; `systemd` needs `$CREDENTIALS_DIRECTORY`."""
-    files = FileKeyStore(world, Path(settings.path))
-    if settings.store == "file":
-        return files
-    directory = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/run/credentials/onecard.service"))
-    return Layered(files, SystemdCredentials(world, directory))

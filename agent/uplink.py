@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
-from agent.key_lists import KeyLists
 from config.model import Agent as Settings
 from offline_store.store import Store
 from sync.applier import Handler
@@ -51,7 +50,7 @@ def make_uplink(
     settings: Settings,
     store: Store,
     lists: Handler,
-    key_lists: KeyLists,
+    key_lists: Handler,
     keys: KeyStore,
     report: Callable[[Status], None],
     warn: Callable[[Fault], None],

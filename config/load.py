@@ -24,7 +24,7 @@ from config.faults import (
     ConfigUnreadable,
     UnknownProfile,
 )
-from config.model import Agent
+from config.model import USUAL_SOCKET, Agent
 from config.shape import departures, listed, shown
 from world import World, foreign
 from world.text import NotText, end_of, text_of
@@ -33,6 +33,8 @@ Document = Mapping[str, object]
 
 MAX_BYTES = 256 * 1024
 _PLACE = re.compile(r" \(at line (\d+), column (\d+)\)\Z")
+_HEAD = re.compile(r"\s*\[+\s*(?P<name>[\w.-]*)")
+_SOCKET = re.compile(r"\s*(?P<key>[\w.]+)\s*=\s*[\"'](?P<socket>/[!-~]{1,106}?)[\"']")
 _AT_END = " (at end of document)"
 
 
@@ -59,6 +61,23 @@ def settle(document: Document, file: str) -> Agent:
     agent = msgspec.convert(whole, Agent)
     _refuse(contradictions(agent, file), file)
     return agent
+
+
+def socket_named(world: World, path: Path) -> str:
+    """Where the agent of that file answers, as far as a file tells that may be wrong: by what looks
+    like `terminal.socket` in it, else the usual place."""
+    try:
+        raw = _read(world, path)
+    except ConfigFault:
+        return USUAL_SOCKET
+    table = ""
+    for line in raw.decode(errors="replace").splitlines():
+        if head := _HEAD.match(line):
+            table = head["name"]
+        found = _SOCKET.match(line)
+        if found and f"{table}.{found['key']}".lstrip(".") == "terminal.socket":
+            return found["socket"]
+    return USUAL_SOCKET
 
 
 def profiles() -> tuple[str, ...]:

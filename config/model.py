@@ -4,7 +4,7 @@ Every struct forbids unknown keys. Durations are seconds unless the name says ot
 `description` beside a pattern is what an error shows as allowed, so it is written in signs.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -13,6 +13,7 @@ Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,31}\Z", description='"
 Path = Annotated[str, Meta(pattern=r"^/[^\x00]*\Z", description='"/…"')]
 # sockaddr_un.sun_path holds 108 bytes with its closing zero (unix(7)).
 SocketPath = Annotated[str, Meta(pattern=r"^/[!-~]{1,106}\Z", description='"/…" ASCII ≤ 107')]
+USUAL_SOCKET: Final = "/run/onecard/agent.sock"
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Positive = Annotated[float, Meta(gt=0, le=3600)]
 Count = Annotated[int, Meta(ge=0, le=2**31)]
@@ -49,7 +50,7 @@ class Terminal(Settings, frozen=True, kw_only=True):
     city: Annotated[str, Meta(pattern=r"^[0-9]{6}\Z", description='"000000" … "999999"')]  # region
     language: Literal["zh", "en", "auto"] = "auto"  # auto: LANG
     data: Path = "/var/lib/onecard"
-    socket: SocketPath = "/run/onecard/agent.sock"
+    socket: SocketPath = USUAL_SOCKET
     application: Short = ""  # registered application code (应用目录)
     # Terminal numbers of the PSAMs that belong into this box; empty: any. Only `doctor` looks.
     psam_numbers: tuple[

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
+from agent.china import moment
 from agent.streams import speaks_chinese
 from agent.texts import Texts, language_of, locale_of
 from world.fault import Fault
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 DEFAULT_CONFIG = Path("/etc/onecard/onecard.toml")
 USUAL = 80  # columns
+WELL, WARNING, WRONG = ("✓", "green"), ("!", "yellow"), ("✗", "red")
 UNBOUNDED = 100_000  # columns where there is no terminal: nothing is wrapped
 
 Config = Annotated[Path, typer.Option("--config", "-c", envvar="ONECARD_CONFIG")]
@@ -80,6 +82,35 @@ class Context:
         self._given, self._language = None, settings.terminal.language
         return settings
 
+    def settings_in_force(self, path: Path) -> "Settings":
+        """Those of the file; where it is wrong those that the running agent goes by, and the fault
+        is told beside. Raises `config.*` faults where none runs."""
+        found, wrong, since_ms = self.settings_or_those_in_force(path)
+        if wrong:
+            since = moment(since_ms)
+            self.aside(self.texts.finding("settings-wrong", file=str(path), since=since))
+            for fault in wrong:
+                self.aside(self.texts.fault(fault))
+        return found
+
+    def settings_or_those_in_force(
+        self, path: Path
+    ) -> tuple["Settings", Sequence[Fault], int | None]:
+        """The settings; what is wrong with the file; since when (unix milliseconds) the agent goes
+        by those given, where they are its. Raises `config.*` faults where none runs."""
+        from config.faults import ConfigFault
+
+        try:
+            return self.settings(path), (), None
+        except ConfigFault as fault:
+            from agent.cli.in_force import told_by_the_agent
+
+            told = told_by_the_agent(self.world, path)
+            if told is None:
+                raise
+            self._given, self._language = None, told.settings.terminal.language
+            return told.settings, fault.problems, told.taken_ms
+
     def client(self, settings: "Settings") -> "Client":
         from agent.cli.client import Client
 
@@ -110,9 +141,10 @@ class Context:
         """Sentences for people, folded where there is a terminal. Raises `OutputFailed`."""
         self._out(lambda: print(_folded(text, sys.stdout)))
 
-    def mark(self, *, well: bool, text: str) -> None:
-        """Sentences behind ✓ or ✗. Raises `OutputFailed`."""
-        self._out(lambda: print(_marked(text, well=well)))
+    def mark(self, *, well: bool, text: str, warning: bool = False) -> None:
+        """Sentences behind ✓, ! or ✗. Raises `OutputFailed`."""
+        sign, colour = WARNING if warning else WELL if well else WRONG
+        self._out(lambda: print(_marked(sign, colour, text)))
 
     def aside(self, text: str) -> None:
         """Sentences beside what the command prints, which may go into a file or to a program."""
@@ -178,10 +210,9 @@ def _columns(terminal: TextIO) -> int:
     return os.get_terminal_size(terminal.fileno()).columns or USUAL
 
 
-def _marked(text: str, *, well: bool) -> str:
-    sign = "✓" if well else "✗"
+def _marked(sign: str, colour: str, text: str) -> str:
     if sys.stdout.isatty():
-        sign = typer.style(sign, fg="green" if well else "red")
+        sign = typer.style(sign, fg=colour)
     return f"{sign} {_folded(text, sys.stdout, 2)}"
 
 

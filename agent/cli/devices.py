@@ -34,7 +34,7 @@ def add_to(app: typer.Typer, context: Context) -> None:
         if command.invoked_subcommand is not None:
             return
         context.as_json = as_json
-        settings = context.settings(config)
+        settings = context.settings_in_force(config)
         found = look(context, settings)
         for device in found["devices"]:
             device["sentence"] = _sentence(context, device)
@@ -77,7 +77,7 @@ def add_to(app: typer.Typer, context: Context) -> None:
         as_json: Json = False,
     ) -> None:
         context.as_json = as_json
-        client = context.client(context.settings(config))
+        client = context.client(context.settings_in_force(config))
         answer = client.post(f"/v1/devices/{quote(device, safe='')}/release", {"seconds": seconds})
         text = context.texts.ui("device-lent", device=device, seconds=seconds)
         context.show(answer, lambda: context.say(text))
@@ -85,7 +85,7 @@ def add_to(app: typer.Typer, context: Context) -> None:
     @group.command(help=context.texts.ui("help-devices-take-back"))
     def take_back(device: str, config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
         context.as_json = as_json
-        client = context.client(context.settings(config))
+        client = context.client(context.settings_in_force(config))
         answer = client.post(f"/v1/devices/{quote(device, safe='')}/take-back", {})
         text = context.texts.ui("device-taken-back", device=device)
         context.show(answer, lambda: context.say(text))
@@ -94,7 +94,7 @@ def add_to(app: typer.Typer, context: Context) -> None:
 def _settings(context: Context, config: Path) -> Settings:
     """On a new box there is no file yet, and that is when suggestions are wanted most."""
     try:
-        return context.settings(config)
+        return context.settings_in_force(config)
     except ConfigAbsent:
         if config != DEFAULT_CONFIG:
             raise

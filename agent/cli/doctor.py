@@ -10,8 +10,9 @@ from agent.cli.client import Client, DaemonAbsent, DaemonRefused
 from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
 from agent.cli.journal import DaemonSource
 from agent.cli.looking import look
-from agent.daemon import key_store
 from agent.doctor import PCSCD_SOCKET, Case, Finding, examine
+from agent.doctor.words import told
+from agent.key_store import key_store
 
 RECENT = 50  # records
 
@@ -33,7 +34,7 @@ def add_to(app: typer.Typer, context: Context) -> None:
 
 
 def _case(context: Context, config: Config) -> Case:
-    settings = context.settings(config)
+    settings, wrong, _ = context.settings_or_those_in_force(config)
     status: dict[str, Any] | None
     try:
         status = context.client(settings).get("/v1/status")
@@ -48,6 +49,8 @@ def _case(context: Context, config: Config) -> Case:
         status=status,
         devices=seen["devices"],
         attached=seen["attached"],
+        file=str(config),
+        wrong=wrong,
         psam_before=_psam_before(context.client(settings)) if status else "",
     )
 
@@ -77,19 +80,13 @@ def _data(context: Context, finding: Finding) -> dict[str, Any]:
     return {
         "id": finding.id,
         "well": finding.well,
+        "warning": finding.warning,
         "facts": dict(finding.facts),
-        "sentence": _sentence(context, finding),
+        "sentence": told(context.texts, finding),
     }
-
-
-def _sentence(context: Context, finding: Finding) -> str:
-    """The finding's own words, then those of the fault behind it."""
-    words = [context.texts.finding(finding.id, **finding.facts)]
-    if finding.cause is not None:
-        words.append(context.texts.trouble(*finding.cause))
-    return ("" if context.texts.language == "zh" else " ").join(words)
 
 
 def _print(context: Context, findings: list[Finding]) -> None:
     for finding in findings:
-        context.mark(well=finding.well, text=_sentence(context, finding))
+        text = told(context.texts, finding)
+        context.mark(well=finding.well, warning=finding.warning, text=text)

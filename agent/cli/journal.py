@@ -16,11 +16,11 @@ from typing import IO, Annotated, Any, Protocol
 import msgspec
 import typer
 
+from agent.china import CHINA
 from agent.cli.client import Client, DaemonAbsent
 from agent.cli.columns import Column
 from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
 from agent.cli.output import output
-from agent.clock import CHINA
 from agent.transit.clearing import CODE_COLUMNS as CODES
 from agent.transit.clearing import COLUMNS as CLEARING
 from agent.transit.clearing import clearing_rows, code_rows
@@ -102,7 +102,7 @@ def add_to(app: typer.Typer, context: Context) -> None:
         as_json: Json = False,
     ) -> None:
         context.as_json = as_json
-        source = open_source(context, context.settings(config))
+        source = open_source(context, context.settings_in_force(config))
         newest = after is None
         records = source.newest(limit) if newest else source.records(None, after or 0, limit)
         data = {"records": [_flat(record) for record in records]}
@@ -116,7 +116,7 @@ def add_to(app: typer.Typer, context: Context) -> None:
         as_json: Json = False,
     ) -> None:
         context.as_json = as_json
-        records = open_source(context, context.settings(config)).records(epoch, seq - 1, 1)
+        records = open_source(context, context.settings_in_force(config)).records(epoch, seq - 1, 1)
         if not records or records[0].seq != seq:
             raise NoSuchRecord(seq=seq)
         data = _whole(records[0])
@@ -125,7 +125,7 @@ def add_to(app: typer.Typer, context: Context) -> None:
     @group.command(help=ui("help-journal-verify"))
     def verify(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
         context.as_json = as_json
-        result = open_source(context, context.settings(config)).verify()
+        result = open_source(context, context.settings_in_force(config)).verify()
         key = "journal-whole" if result["whole"] else "journal-broken"
         context.show(result, lambda: context.tell(context.texts.ui(key, **result)))
         if not result["whole"]:
@@ -138,7 +138,7 @@ def add_to(app: typer.Typer, context: Context) -> None:
         as_json: Json = False,
     ) -> None:
         context.as_json = as_json
-        source = open_source(context, context.settings(config))
+        source = open_source(context, context.settings_in_force(config))
         with output(context.world, file) as out:
             count = _export(source, out, as_csv=file.suffix.lower() == ".csv")
         _exported(context, file, count)
@@ -151,7 +151,7 @@ def add_to(app: typer.Typer, context: Context) -> None:
         as_json: Json = False,
     ) -> None:
         context.as_json = as_json
-        source = open_source(context, context.settings(config))
+        source = open_source(context, context.settings_in_force(config))
         with output(context.world, out) as file:
             count = _clearing(source, file, by_code=codes)
         _exported(context, out, count)

@@ -16,7 +16,9 @@ def add_to(app: typer.Typer, context: Context) -> None:
 
     def post(config: Config, as_json: bool, route: str, body: dict[str, object]) -> None:
         context.as_json = as_json
-        answer = context.client(context.settings(config)).post(f"/v1/journey/{route}", body)
+        answer = context.client(context.settings_in_force(config)).post(
+            f"/v1/journey/{route}", body
+        )
         context.show(answer, lambda: _place(context, answer))
 
     @group.callback()
@@ -26,7 +28,7 @@ def add_to(app: typer.Typer, context: Context) -> None:
         if command.invoked_subcommand is not None:
             return
         context.as_json = as_json
-        found = context.client(context.settings(config)).get("/v1/journey")
+        found = context.client(context.settings_in_force(config)).get("/v1/journey")
         context.show(found, lambda: _all(context, found))
 
     @group.command(help=ui("help-journey-line"))

@@ -17,7 +17,7 @@ def add_to(app: typer.Typer, context: Context) -> None:
     @app.command(help=context.texts.ui("help-readers"))
     def readers(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
         context.as_json = as_json
-        seen = look(context, context.settings(config), only_readers=True)
+        seen = look(context, context.settings_in_force(config), only_readers=True)
         found = {"version": 1, "readers": of_kind(seen), "attached": seen["attached"]}
         context.show(found, lambda: _table(context, found))
 

@@ -7,9 +7,9 @@ from typing import Any, Final
 import typer
 from rich.text import Text
 
+from agent.china import CHINA
 from agent.cli.client import Client
 from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
-from agent.clock import CHINA
 
 LOOK: Final = 0.5  # seconds between looks at the daemon, which waits for the platform itself
 LIT: Final = "#ffffff on #000000"  # a code is read when its light modules are the lit ones
@@ -27,7 +27,7 @@ def add_to(app: typer.Typer, context: Context) -> None:
     @app.command(name="sign-in", help=ui("help-sign-in"))
     def sign_in(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
         context.as_json = as_json
-        client = context.client(context.settings(config))
+        client = context.client(context.settings_in_force(config))
         found = client.post("/v1/sign-in", {})
         try:
             _show_code(context, found)
@@ -41,7 +41,7 @@ def add_to(app: typer.Typer, context: Context) -> None:
     @app.command(name="sign-out", help=ui("help-sign-out"))
     def sign_out(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
         context.as_json = as_json
-        client = context.client(context.settings(config))
+        client = context.client(context.settings_in_force(config))
         client.post("/v1/sign-in/cancel", {})
         answer = client.post("/v1/sign-out", {})
         context.show(answer, lambda: context.say(context.texts.ui("signed-out")))

@@ -15,9 +15,9 @@ from agent.certificates import Authorities, Judge, Judged
 from agent.cli.client import DaemonAbsent
 from agent.cli.columns import Column
 from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
-from agent.daemon import key_store
 from agent.failures import reason_of
 from agent.gate import Gate
+from agent.key_store import key_store
 from agent.reading import CardDesk
 from agent.reasons import Reason
 from agent.results import Results
@@ -63,7 +63,7 @@ def add_to(app: typer.Typer, context: Context) -> None:
         as_json: Json = False,
     ) -> None:
         context.as_json = as_json
-        settings = context.settings(config)
+        settings = context.settings_in_force(config)
         try:
             found = _watch(context, settings, wait, alone=show or certificates)
         except DaemonAbsent:

@@ -72,7 +72,7 @@ def add_to(app: typer.Typer, context: Context) -> None:
     ) -> None:
         context.as_json = as_json
         wanted = _flow(flow, files)
-        settings = context.settings(config)
+        settings = context.settings_in_force(config)
         _known(settings, reader)
         try:
             trace = _watched(context, settings, reader, wait, wanted)

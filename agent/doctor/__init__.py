@@ -6,8 +6,20 @@ daemon is asked for what it knows; what it cannot know is looked at here. One mo
 
 from collections.abc import Iterator
 
-from agent.doctor import box, browsers, business, devices, link, secrets, service, slots, tls
+from agent.doctor import (
+    box,
+    browsers,
+    business,
+    devices,
+    link,
+    purpose,
+    secrets,
+    service,
+    slots,
+    tls,
+)
 from agent.doctor.findings import PCSCD_SOCKET, Case, Facts, Finding
+from agent.doctor.settings import settings
 
 __all__ = ["PCSCD_SOCKET", "Case", "Facts", "Finding", "examine"]
 
@@ -15,6 +27,7 @@ __all__ = ["PCSCD_SOCKET", "Case", "Facts", "Finding", "examine"]
 def examine(case: Case) -> Iterator[Finding]:
     """All findings, good ones too, in the order in which a technician mends."""
     yield from service.daemon(case)
+    yield from settings(case)
     readers = list(service.readers(case))
     yield from readers
     # What hangs on a service that is down cannot be judged, and is not what has to be mended.
@@ -22,7 +35,9 @@ def examine(case: Case) -> Iterator[Finding]:
     judged = [r for r in case.settings.readers if r.driver != service.PCSC or not down]
     yield from slots.slots(case, judged)
     yield from slots.psams(case, judged)
+    yield from purpose.payments(case)
     yield from devices.devices(case)
+    yield from purpose.barriers(case)
     yield from business.facade(case)
     yield from browsers.browsers(case)
     yield from secrets.secrets(case)
@@ -31,3 +46,4 @@ def examine(case: Case) -> Iterator[Finding]:
     yield from tls.files(case)
     yield from link.journal(case)
     yield from link.platform(case)
+    yield from purpose.lists(case)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from agent.clock import CHINA
+from agent.china import CHINA
 from agent.doctor.findings import Case, Facts, Finding
 from config.model import Facade
 

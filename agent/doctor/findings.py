@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from config.model import Agent as Settings
 from trust.keystore import KeyStore
-from world import World
+from world import Fault, World
 
 Facts = Mapping[str, str | int]
 PCSCD_SOCKET: Final = "/run/pcscd/pcscd.comm"  # of the system's own reader service
@@ -16,12 +16,14 @@ PCSCD_SOCKET: Final = "/run/pcscd/pcscd.comm"  # of the system's own reader serv
 @dataclass(frozen=True)
 class Finding:
     """One thing that was looked at. `id` is stable; the texts' section `finding` has its words, and
-    the sentence of `cause`, where a fault is behind it, has the particular remedy."""
+    the sentence of `cause`, where a fault is behind it, has the particular remedy. `warning`: well,
+    but somebody should know."""
 
     id: str
     well: bool
     facts: Facts = field(default_factory=dict)
     cause: tuple[str, Facts] | None = None  # the fault's code and facts
+    warning: bool = False
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Case:
     psam_before: str = ""  # terminal number with which the last card was authenticated
     user: str = "onecard"  # who uses the devices
     root: Path = Path("/")  # of /proc and /etc
+    file: str = ""  # that the settings should come from
+    wrong: Sequence[Fault] = ()  # what is wrong with it: `settings` are those in force
 
     def device(self, kind: str, name: str) -> Mapping[str, Any] | None:
         """How a configured device is; None when the daemon does not know it yet."""

@@ -1,22 +1,39 @@
 """The key store: every secret that the terminal needs is there and has its form."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from agent.certificates import authority
 from agent.doctor.findings import Case, Finding
 from agent.secrets import needs
+from trust.keystore import KeyStoreUnusable
 from trust.secrets import CERTIFICATE, read_secret
 from world import Fault
 
 
 def secrets(case: Case) -> Iterator[Finding]:
-    """Each one that cannot be used; else that all can."""
+    """Each one that cannot be used; else that all can. Whoever is not the service's user may be
+    kept from looking, and then nothing is known to be wrong."""
+    path = str(case.settings.keys.path)
+    if _kept_from(case):
+        yield Finding("secrets-not-looked-at", True, {"path": path, "user": case.user})
+        return
     unusable = [*_unusable(case)]
     yield from unusable
     if not unusable:
         yield Finding("secrets-there", True)
     # A file is readable by whoever takes the disk along; nothing here protects against that.
-    yield Finding("keys-copyable", True, {"path": str(case.settings.keys.path)})
+    yield Finding("keys-copyable", True, {"path": path})
+
+
+def _kept_from(case: Case) -> bool:
+    """The system denies this process the key store, and not the service's user."""
+    try:
+        case.keys.names()
+    except KeyStoreUnusable as fault:
+        denied = isinstance(fault.__cause__, PermissionError)
+        return denied and case.world.may_read(Path(case.settings.keys.path), case.user)
+    return False
 
 
 def _unusable(case: Case) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from agent.doctor.findings import Case, Finding
+from agent.doctor.purpose import reads_cards
 from agent.doctor.service import PCSC
 from apdu.crypto import Algorithm
 from apdu.psam import PsamMissing
@@ -29,7 +30,7 @@ def slots(case: Case, judged: Sequence[Reader]) -> Iterator[Finding]:
 
 
 def psams(case: Case, judged: Sequence[Reader]) -> Iterator[Finding]:
-    if case.status is None:
+    if case.status is None or not reads_cards(case.settings):
         return
     names = [reader.name for reader in judged]
     for sam in case.status["sams"]:
@@ -47,7 +48,9 @@ def psams(case: Case, judged: Sequence[Reader]) -> Iterator[Finding]:
         else:
             yield Finding("psam-answers", True, {**facts, "algorithms": algorithms})
     if not case.status["sams"]:
-        yield Finding("psam-none", False)
+        # By the platform the city's HSM serves all cards, as long as it can be asked.
+        served = case.settings.sync is not None and case.settings.hsm.enabled
+        yield Finding("psam-none", served, warning=served)
     yield from _changed(case, [sam["terminal_number"] for sam in case.status["sams"]])
     yield from _lacking(case.status["sams"])
 
@@ -63,7 +66,7 @@ def _changed(case: Case, numbers: Sequence[str]) -> Iterator[Finding]:
     told = case.settings.terminal.psam_numbers
     if case.psam_before and all(numbers) and case.psam_before not in numbers and not told:
         facts = {"before": case.psam_before, "number": ", ".join(numbers)}
-        yield Finding("psam-changed", True, facts)
+        yield Finding("psam-changed", True, facts, warning=True)
 
 
 def _lacking(sams: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
@@ -73,4 +76,4 @@ def _lacking(sams: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
     if held and lacking:
         # Cities whose cards were never SSF33 have PSAMs without it.
         well = lacking == [Algorithm.SSF33.value]
-        yield Finding("psam-lacks", well, {"algorithms": ", ".join(lacking)})
+        yield Finding("psam-lacks", well, {"algorithms": ", ".join(lacking)}, warning=well)

@@ -99,5 +99,5 @@ def _in_time(case: Case, file: Path) -> Finding:
         facts = {"path": str(file), "begins": begins.date().isoformat()}
         return Finding("certificate-not-yet-valid", False, facts)
     if ends < now + RENEW:
-        return Finding("certificate-ends-soon", True, facts)
+        return Finding("certificate-ends-soon", True, facts, warning=True)
     return Finding("certificate-valid", True, facts)

@@ -118,7 +118,7 @@ def test_status_has_a_version_and_exactly_these_parts(site: Site) -> None:
     assert status["version"] == 1
     assert set(status) == {
         "version", "ready", "terminal", "agent", "scene", "clock", "readers", "attached", "devices",
-        "sams", "store", "lists", "sync", "facade", "settings",
+        "sams", "store", "lists", "arrived", "sync", "facade", "settings",
     }  # fmt: skip
 
 

@@ -23,6 +23,8 @@ def doors() -> Iterator[Doors]:
     with Site() as site:
         doors = Doors(site)
         doors.open()
+        site.publish_blacklist()
+        until(lambda: "blacklist" in site.agent.status()["lists"], "the blacklist does not come")
         yield doors
 
 
@@ -243,10 +245,44 @@ def test_a_second_agent_is_told_what_to_stop(doors: Doors) -> None:
 def test_a_wrong_configuration_names_file_key_and_what_is_allowed(doors: Doors) -> None:
     good = doors.site.config.read_text()
     doors.site.config.write_text(good.replace('interface = "sam"', 'interface = "sim"'))
-    for command in (("doctor",), ("config", "check"), ("run",)):
+    for command in (("config", "check"), ("run",)):
         for language in LANGUAGES.values():
             told = onecard(doors.site, *command, language=language)
             assert told.returncode == 69
             for part in (str(doors.site.config), "readers[psam].interface", "sim", "contactless"):
-                assert part in told.stderr.replace("\n", "")
+                assert part in told.stderr
     doors.site.config.write_text(good)
+
+
+@pytest.mark.parametrize("wrong", ['interface = "sim"', 'interface = = "sam"', "\x00"])
+def test_a_wrong_file_blinds_nobody_to_the_agent_that_still_runs(doors: Doors, wrong: str) -> None:
+    good = doors.site.config.read_text()
+    doors.site.config.write_text(good.replace('interface = "sam"', wrong))
+    for language, words in (("en", "still runs with the settings of"), ("zh", "仍按")):
+        told = onecard(doors.site, "doctor", language=LANGUAGES[language])
+        assert told.returncode == 1
+        line = next(line for line in told.stdout.splitlines() if line.startswith("✗"))
+        assert words in line
+        assert str(doors.site.config) in line
+        for command in (("readers",), ("devices",), ("journal", "list"), ("sync", "status")):
+            told = onecard(doors.site, *command, language=LANGUAGES[language])
+            assert told.returncode == 0, told.stderr
+            assert told.stdout
+            assert words in told.stderr
+    doors.site.config.write_text(good)
+
+
+def test_settings_that_were_refused_are_told_until_others_are_taken(doors: Doors) -> None:
+    site = doors.site
+    good = site.config.read_text()
+    site.config.write_text(good.replace('interface = "sam"', 'interface = "sim"'))
+    site.agent.reload()
+    until(lambda: site.agent.status()["settings"]["refused"] is not None, "they are not refused")
+    site.config.write_text(good)
+    told = onecard(site, "doctor", language=LANGUAGES["en"])
+    assert told.returncode == 1
+    assert "the agent refused the settings" in told.stdout
+    assert "readers[psam].interface" in told.stdout
+    site.agent.reload()
+    until(lambda: site.agent.status()["settings"]["refused"] is None, "they are not taken")
+    assert complaints(site, "en") == ""

@@ -17,7 +17,8 @@ from config.model import Agent as Settings
 from config.model import Device, Keys, Lane, Reader, Scene, Sync, Terminal
 from drivers.contract import DeviceState, DeviceStatus
 from tests.offline_store.support import MemoryKeys
-from world import Stream
+from trust.sm2 import sm2
+from world import Fault, Stream
 from world.real import RealWorld
 
 
@@ -88,6 +89,7 @@ def expecting(*numbers: str) -> Settings:
     return msgspec.structs.replace(of, terminal=terminal)
 
 
+SECRETS = {"city-reference": bytes(32), "issuer-k1.pub": sm2().public(bytes([1] * 32))}
 PLATFORM = Sync(host="mqtt.city.example", port=8883)
 PSAM = SamStatus("psam", "519900000001", ("3DES", "SSF33", "SM4"), "")
 
@@ -124,7 +126,10 @@ def status(
             "unreadable": lost,
         },
         "sync": sync,
+        "lists": {"blacklist": 7},
+        "arrived": {"blacklist": 1_789_990_000_000},
         "facade": facade,
+        "settings": {"taken_ms": 1_789_980_000_000, "refused": None},
     }
 
 
@@ -138,18 +143,21 @@ def examined(
     root: Path = Path("/nowhere"),
     psam_before: str = "",
     pcscd_socket: str = PCSCD_SOCKET,
+    wrong: Sequence[Fault] = (),
 ) -> list[Finding]:
     seen = running or looked or readers()
     case = Case(
         box or Box(),
         of or settings(),
-        keys or MemoryKeys(**{"city-reference": bytes(32)}),
+        keys or MemoryKeys(**SECRETS),
         pcscd_socket=pcscd_socket,
         status=running,
         devices=[*seen["readers"], *seen.get("devices", [])],
         attached=seen["attached"],
         root=root,
         psam_before=psam_before,
+        file="/etc/onecard/onecard.toml",
+        wrong=wrong,
     )
     return list(examine(case))
 
@@ -159,6 +167,28 @@ def box(**condition: Any) -> Box:
     for name, value in condition.items():
         setattr(made, name, value)
     return made
+
+
+def online(
+    *, since: float = 0.0, receipt: float | None = None, fault: float | None = None
+) -> Mapping[str, Any]:
+    """A link that is up; how many seconds ago since when, last receipt and last fault were."""
+    now = Box().time
+    trouble = {"code": "sync.receipt-overdue", "facts": {}, "at": now - (fault or 0.0)}
+    return {
+        "state": "online",
+        "since": now - since,
+        "last_receipt": None if receipt is None else now - receipt,
+        "last_fault": None if fault is None else trouble,
+    }
+
+
+def waiting(link: Mapping[str, Any], count: int, oldest: float | None = None) -> dict[str, Any]:
+    """A terminal with that link and `count` records without receipt; the oldest's age."""
+    running = status(sync=link)
+    time = None if oldest is None else int((Box().time - oldest) * 1000)
+    running["store"] |= {"unreceipted": count, "oldest_unreceipted_ms": time}
+    return running
 
 
 def offline(code: str) -> Mapping[str, Any]:
@@ -228,6 +258,20 @@ LISTENING: Mapping[str, bytes | str] = {
     "proc/77/fd/5": "socket:[4711]",  # a link
     "proc/78/comm": b"mosquitto\n",
     "proc/78/fd/5": "socket:[4712]",
+}
+# Reached in test_judging.py: id, and whether it is well.
+JUDGED = {
+    "settings-wrong": False,
+    "settings-wrong-too": False,
+    "settings-refused": False,
+    "secrets-not-looked-at": True,
+    "issuer-none": False,
+    "platform-refuses": False,
+    "records-waiting": False,
+    "list-held": True,
+    "list-missing": False,
+    "psam-transit-none": False,
+    "barrier-console": False,
 }
 # Reached in test_business.py and test_browsers.py: id, and whether it is well; some are only for
 # certain callers.

@@ -15,6 +15,7 @@ from tests import product
 from tests.agent.doctor.cases import (
     BUSINESS,
     FAST,
+    JUDGED,
     LISTENING,
     NFC,
     PLATFORM,
@@ -167,7 +168,7 @@ def test_no_finding_is_without_a_test_and_no_words_without_a_finding() -> None:
     made |= {f"reader-{state.value}" for state in DeviceState}
     made |= {f"clock-{quality}" for quality in ("synchronised", "holdover", "unset")}
     made |= {"journal-quarantined", "journal-unreadable"}
-    assert made == FINDINGS.keys() | TLS.keys() | BUSINESS.keys()
+    assert made == FINDINGS.keys() | TLS.keys() | BUSINESS.keys() | JUDGED.keys()
     for language in LANGUAGES:
         assert set(catalogue(language)["finding"]) == made
 
@@ -182,7 +183,7 @@ def _literals(node: ast.expr) -> list[str]:
 def test_what_is_not_well_says_what_to_do(language: str) -> None:
     """At least two sentences: what is wrong, and what now."""
     bad = {name for name, (well, _) in FINDINGS.items() if not well}
-    bad |= {name for name, well in (TLS | BUSINESS).items() if not well}
+    bad |= {name for name, well in (TLS | BUSINESS | JUDGED).items() if not well}
     end = "。" if language == "zh" else "."
     for name in bad:
         text = catalogue("zh" if language == "zh" else "en")["finding"][name]
