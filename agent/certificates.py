@@ -9,14 +9,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from apdu.certificate import Certificate, CertificateMalformed, CertificateUntrusted, verify_chain
+from apdu.certificate import (
+    Certificate,
+    CertificateMalformed,
+    CertificateUntrusted,
+    Identity,
+    verify_chain,
+)
 from apdu.certificates import FILES, CardCertificates, CertificateAbsent, Purpose
 from apdu.files import Generation
 from apdu.social_security import SocialSecurityCard
 from drivers.contract import CardHandle
 from trust.keystore import KeyStore
 from trust.secrets import CERTIFICATE, read_secret
-from trust.sm2 import Sm2
+from trust.sm2 import CertificateSm2
 from world import Fault
 
 ROOT: Final = "card-root-"  # names in the key store: of roots that are trusted by themselves,
@@ -65,12 +71,13 @@ class Judged:
     issuer: str = ""
     not_before: int = 0  # Unix seconds
     not_after: int = 0
+    identity: Identity | None = None  # under which it is signed, where its chain holds
 
 
 class Judge:
     """Judges cards' certificates at the time `now` (Unix seconds)."""
 
-    def __init__(self, authorities: Authorities, sm2: Sm2, now: int) -> None:
+    def __init__(self, authorities: Authorities, sm2: CertificateSm2, now: int) -> None:
         self._authorities = authorities
         self._sm2 = sm2
         self._now = now
@@ -95,22 +102,24 @@ class Judge:
             return Judged(purpose, "absent")
         except CertificateMalformed:
             return Judged(purpose, "broken")
+        result, identity = self._result(found, purpose, certificate)
         return Judged(
             purpose,
-            self._result(found, purpose, certificate),
+            result,
             certificate.issuer_name,
             certificate.not_before,
             certificate.not_after,
+            identity,
         )
 
     def _result(
         self, found: CardCertificates, purpose: Purpose, certificate: Certificate
-    ) -> Result:
+    ) -> tuple[Result, Identity | None]:
         # Of the encryption key, which the authority makes, the card shows no public half.
         if purpose == "signing" and not _is_own(found, certificate):
-            return "other-key"
+            return "other-key", None
         try:
-            verify_chain(
+            chain = verify_chain(
                 certificate,
                 self._authorities.intermediates,
                 self._authorities.roots,
@@ -118,8 +127,8 @@ class Judge:
                 now=self._now,
             )
         except CertificateUntrusted as fault:
-            return _untrusted(fault)
-        return "valid"
+            return _untrusted(fault), None
+        return "valid", next(iter(chain.identities), None)
 
 
 def _is_own(found: CardCertificates, certificate: Certificate) -> bool:
@@ -160,6 +169,7 @@ def authority(name: str, raw: bytes) -> Certificate:
         certificate = Certificate.parse(raw, name)
     except CertificateMalformed as fault:
         raise AuthorityUnusable(name=name, reason=fault.facts["reason"]) from fault
-    if not certificate.may_issue(0):
+    old_root = name.startswith(ROOT) and certificate.is_old_root
+    if not (certificate.may_issue(0) or old_root):
         raise AuthorityUnusable(name=name, reason="not-a-ca")
     return certificate

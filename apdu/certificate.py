@@ -8,24 +8,42 @@ import re
 from calendar import timegm
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from datetime import datetime
+from typing import Final, Literal
 
-from apdu import der
+from apdu import der, distinguished
 from apdu.der import DerFault, Node
 from trust import curve
-from trust.sm2 import Sm2
+from trust.sm2 import CertificateSm2
 from world import Fault
 
 SM2_WITH_SM3: Final = "1.2.156.10197.1.501"
 EC_PUBLIC_KEY: Final = "1.2.840.10045.2.1"
 SM2_CURVE: Final = "1.2.156.10197.1.301"
 BASIC_CONSTRAINTS, KEY_USAGE = "2.5.29.19", "2.5.29.15"
-UNDERSTOOD: Final = frozenset({BASIC_CONSTRAINTS, KEY_USAGE, "2.5.29.14", "2.5.29.35"})
-COMMON_NAME: Final = "2.5.4.3"
-_CHARSETS: Final = {0x1E: "utf-16-be"}  # BMPString; the others are UTF-8 or part of it
+# What may be critical: judged here, or no limit on what a terminal does with a certificate, which
+# is to say who issued it. Nobody looks up revocation here, critical or not.
+UNDERSTOOD: Final = frozenset(
+    {
+        BASIC_CONSTRAINTS,
+        KEY_USAGE,
+        "2.5.29.14",  # subject key identifier
+        "2.5.29.17",  # subject alternative name
+        "2.5.29.18",  # issuer alternative name
+        "2.5.29.31",  # CRL distribution points
+        "2.5.29.32",  # certificate policies
+        "2.5.29.35",  # authority key identifier
+        "2.5.29.37",  # extended key usage
+    }
+)
+PRIME_FIELD: Final = bytes.fromhex("2a8648ce3d0101")
+COFACTOR: Final = b"\x02\x01\x01"
 CERT_SIGN: Final = 0x04  # keyCertSign, bit 5 of the first byte
 LONGEST_CHAIN: Final = 4
 VERSION, EXTENSIONS = 0xA0, 0xA3
+VERSIONS: Final = {bytes((2, 1, number)): number + 1 for number in (0, 1, 2)}
+
+Identity = Literal["default", "empty"]  # of the signer (GM/T 0009, 10); OpenSSL's is empty
 
 
 class CertificateMalformed(Fault):
@@ -44,7 +62,7 @@ class CertificateUntrusted(Fault):
 
 @dataclass(frozen=True, repr=False)
 class Certificate:
-    """Names are DER, to be compared; times are Unix seconds."""
+    """Names are in a form to be compared; times are Unix seconds."""
 
     raw: bytes
     signed: bytes  # TBSCertificate
@@ -56,6 +74,7 @@ class Certificate:
     not_before: int
     not_after: int
     public: bytes  # 64 bytes X‖Y
+    version: int = 3
     extensions: "tuple[Extension, ...]" = field(default=())
 
     @classmethod
@@ -80,6 +99,19 @@ class Certificate:
         )
 
     @property
+    def is_old_root(self) -> bool:
+        """Of a version that knows no extensions, and its own issuer: trusted by itself it is an
+        authority (RFC 5280, 6.1.1 d asks a root for no more than its name and key)."""
+        return self.version < 3 and self.issuer == self.subject
+
+    def signed_by(self, issuer: "Certificate", sm2: CertificateSm2) -> Identity | None:
+        """Under which identity `issuer` has signed this one; None: it has not."""
+        if sm2.verify(issuer.public, self.signed, self.signature):
+            return "default"
+        unnamed = sm2.verify_unnamed(issuer.public, self.signed, self.signature)
+        return "empty" if unnamed else None
+
+    @property
     def understood(self) -> bool:
         """No extension is critical and unknown here (RFC 5280, 4.2)."""
         return all(one.oid in UNDERSTOOD for one in self.extensions if one.critical)
@@ -95,50 +127,63 @@ class Extension:
     value: bytes = field(repr=False)
 
 
+@dataclass(frozen=True, repr=False)
+class Chain:
+    """From a certificate to a root that is trusted."""
+
+    certificates: tuple[Certificate, ...]
+    identities: tuple[Identity, ...]  # under which each but the last was signed
+
+
 def verify_chain(
     certificate: Certificate,
     intermediates: Sequence[Certificate],
     roots: Sequence[Certificate],
     *,
-    sm2: Sm2,
+    sm2: CertificateSm2,
     now: int,
-) -> tuple[Certificate, ...]:
+) -> Chain:
     """The chain from `certificate` to one of `roots`, all of it valid at `now` (Unix seconds).
 
     A root is trusted because the caller gives it; its own signature says nothing. Raises
     `CertificateUntrusted`.
     """
-    chain = [certificate]
+    chain, identities = [certificate], list[Identity]()
     while True:
         at, current = len(chain) - 1, chain[-1]
-        _require_usable(current, at, now)
-        if any(current.raw == root.raw for root in roots):
-            return tuple(chain)
+        trusted = any(current.raw == root.raw for root in roots)
+        _require_usable(current, at, now, trusted=trusted)
+        if trusted:
+            return Chain(tuple(chain), tuple(identities))
         if len(chain) == LONGEST_CHAIN:
             raise CertificateUntrusted(which=at, reason="too-long")
-        chain.append(_issuer(current, [*roots, *intermediates], at, sm2))
+        issuer, identity = _issuer(current, [*roots, *intermediates], at, sm2)
+        chain.append(issuer)
+        identities.append(identity)
 
 
-def _require_usable(certificate: Certificate, at: int, now: int) -> None:
+def _require_usable(certificate: Certificate, at: int, now: int, *, trusted: bool) -> None:
     if now < certificate.not_before:
         raise CertificateUntrusted(which=at, reason="not-yet-valid")
     if now > certificate.not_after:
         raise CertificateUntrusted(which=at, reason="expired")
     if not certificate.understood:
         raise CertificateUntrusted(which=at, reason="extension")
-    if at and not certificate.may_issue(at - 1):
+    may_issue = certificate.may_issue(at - 1) or (trusted and certificate.is_old_root)
+    if at and not may_issue:
         raise CertificateUntrusted(which=at, reason="not-a-ca")
 
 
 def _issuer(
-    certificate: Certificate, candidates: Sequence[Certificate], at: int, sm2: Sm2
-) -> Certificate:
+    certificate: Certificate, candidates: Sequence[Certificate], at: int, sm2: CertificateSm2
+) -> tuple[Certificate, Identity]:
     named = [one for one in candidates if one.subject == certificate.issuer]
     if not named:
         raise CertificateUntrusted(which=at, reason="issuer")
     for one in named:
-        if sm2.verify(one.public, certificate.signed, certificate.signature):
-            return one
+        identity = certificate.signed_by(one, sm2)
+        if identity is not None:
+            return one, identity
     raise CertificateUntrusted(which=at, reason="signature")
 
 
@@ -152,11 +197,11 @@ class _Shape(Exception):
 
 def _certificate(raw: bytes) -> Certificate:
     signed, algorithm, signature = _sequence(der.parse(raw), "certificate", 3, 3)
-    version, serial, own_algorithm, issuer, validity, subject, key, *rest = _sequence(
-        signed, "tbs", 7, 10
-    )
-    if version.tag != VERSION or version.content != b"\x02\x01\x02":
-        raise _Shape("version")
+    fields = _sequence(signed, "tbs", 6, 10)
+    version, fields = _version(fields)
+    if len(fields) < 6:
+        raise _Shape("tbs")
+    serial, own_algorithm, issuer, validity, subject, key, *rest = fields
     if own_algorithm.raw != algorithm.raw:
         raise _Shape("algorithm")
     if _oid(_sequence(algorithm, "algorithm", 1, 2)[0]) != SM2_WITH_SM3:
@@ -166,15 +211,26 @@ def _certificate(raw: bytes) -> Certificate:
         raw=raw,
         signed=signed.raw,
         signature=_signature(signature),
-        serial=_content(serial, der.INTEGER, "serial"),
+        serial=_integer(serial, "serial"),
         issuer=_named(issuer),
         subject=_named(subject),
-        issuer_name="" if issuer.raw == subject.raw else _common_name(issuer),
+        issuer_name="" if _named(issuer) == _named(subject) else distinguished.shown(issuer),
         not_before=_time(begins),
         not_after=_time(ends),
         public=_public(key),
-        extensions=_extensions(rest),
+        version=version,
+        extensions=_extensions(rest, version),
     )
+
+
+def _version(fields: tuple[Node, ...]) -> tuple[int, tuple[Node, ...]]:
+    """And the fields behind it. Version 1 is left out, or written in full by older software."""
+    if fields[0].tag != VERSION:
+        return 1, fields
+    version = VERSIONS.get(fields[0].content)
+    if version is None:
+        raise _Shape("version")
+    return version, fields[1:]
 
 
 def _sequence(node: Node, reason: str, fewest: int, most: int) -> tuple[Node, ...]:
@@ -189,22 +245,18 @@ def _content(node: Node, tag: int, reason: str) -> bytes:
     return node.content
 
 
+def _integer(node: Node, reason: str) -> bytes:
+    """Without a byte that is not needed (X.690, 8.3.2)."""
+    content = _content(node, der.INTEGER, reason)
+    if len(content) > 1 and content[0] in (0x00, 0xFF) and (content[0] ^ content[1]) < 0x80:
+        raise _Shape(reason)
+    return content
+
+
 def _named(node: Node) -> bytes:
     if node.tag != der.SEQUENCE:
         raise _Shape("name")
-    return node.raw
-
-
-def _common_name(name: Node) -> str:
-    """RFC 5280, 4.1.2.4, as printable characters, at most 64."""
-    for parts in name.children:
-        for part in parts.children:
-            kind, *value = part.children or (part,)
-            if kind.tag == der.OID and _oid(kind) == COMMON_NAME and value:
-                charset = _CHARSETS.get(value[0].tag, "utf-8")
-                text = value[0].content.decode(charset, "replace")
-                return "".join(sign for sign in text if sign.isprintable())[:64]
-    return ""
+    return distinguished.canonical(node)
 
 
 def _signature(node: Node) -> bytes:
@@ -218,16 +270,45 @@ def _signature(node: Node) -> bytes:
 def _public(node: Node) -> bytes:
     algorithm, key = _sequence(node, "key", 2, 2)
     kind, parameters = _sequence(algorithm, "key", 2, 2)
-    if _oid(kind) != EC_PUBLIC_KEY or _oid(parameters) != SM2_CURVE:
+    if _oid(kind) not in (EC_PUBLIC_KEY, SM2_CURVE) or not _is_sm2(parameters):
         raise _Shape("key")
     return point(_bits(key, "key"))
 
 
+def _is_sm2(parameters: Node) -> bool:
+    """The curve by its name, or all its numbers (X9.62; OpenSSL's `-param_enc explicit`). RFC 5480
+    has the name alone; numbers that are the curve's own, generator included, are it as well."""
+    if parameters.tag == der.OID:
+        return _oid(parameters) == SM2_CURVE
+    if parameters.tag != der.SEQUENCE or not 5 <= len(parameters.children) <= 6:
+        return False
+    version, prime, coefficients, base, order, *cofactor = parameters.children
+    if version.raw != b"\x02\x01\x01" or [one.raw for one in cofactor] not in ([], [COFACTOR]):
+        return False
+    kind, modulus = (*prime.children, prime, prime)[:2]
+    a, b = (*coefficients.children, coefficients, coefficients)[:2]
+    numbers = [int.from_bytes(one.content) for one in (modulus, a, b, order)]
+    return (
+        kind.content == PRIME_FIELD
+        and numbers == [curve.P, curve.A, curve.B, curve.N]
+        and _is_generator(base.content)
+    )
+
+
+def _is_generator(raw: bytes) -> bool:
+    try:
+        return point(raw) == b"".join(one.to_bytes(32) for one in curve.G)
+    except _Shape:
+        return False
+
+
 def point(raw: bytes) -> bytes:
-    """64 bytes X‖Y of `04 ‖ X ‖ Y`. Raises `_Shape` unless it is on the curve."""
-    if len(raw) != 65 or raw[0] != 0x04 or not curve.is_public(raw[1:]):
+    """64 bytes X‖Y of `04 ‖ X ‖ Y`, or of the compressed form. Raises `_Shape` unless it is on the
+    curve."""
+    public = raw[1:] if len(raw) == 65 and raw[0] == 0x04 else curve.decompressed(raw)
+    if public is None or not curve.is_public(public):
         raise _Shape("point")
-    return raw[1:]
+    return public
 
 
 def _bits(node: Node, reason: str) -> bytes:
@@ -264,21 +345,18 @@ def _time(node: Node) -> int:
     year = int(text[:digits])
     if digits == 2:
         year += 1900 if year >= 50 else 2000
-    month, day, hour, minute, second = (
-        int(text[at : at + 2]) for at in range(digits, len(text) - 1, 2)
-    )
-    if not (
-        year and 1 <= month <= 12 and 1 <= day <= 31 and hour < 24 and minute < 60 and second < 60
-    ):
-        raise _Shape("time")
-    return timegm((year, month, day, hour, minute, second))
+    numbers = [int(text[at : at + 2]) for at in range(digits, len(text) - 1, 2)]
+    try:
+        return timegm(datetime(year, *numbers).timetuple())  # type: ignore[arg-type]
+    except ValueError:
+        raise _Shape("time") from None
 
 
-def _extensions(nodes: Sequence[Node]) -> tuple[Extension, ...]:
+def _extensions(nodes: Sequence[Node], version: int) -> tuple[Extension, ...]:
     """The last field of a version 3 certificate; the unique identifiers before it are skipped."""
     for node in nodes:
         if node.tag == EXTENSIONS:
-            if len(node.children) != 1:
+            if len(node.children) != 1 or version != 3:
                 raise _Shape("extensions")
             found = tuple(map(_extension, _sequence(node.children[0], "extensions", 1, 32)))
             if len({one.oid for one in found}) != len(found):
@@ -290,10 +368,12 @@ def _extensions(nodes: Sequence[Node]) -> tuple[Extension, ...]:
 
 
 def _extension(node: Node) -> Extension:
+    """`critical FALSE` is left out in DER; software of authorities writes it in full."""
     parts = _sequence(node, "extension", 2, 3)
-    critical = len(parts) == 3
-    if critical and _content(parts[1], der.BOOLEAN, "extension") != b"\xff":
+    said = _content(parts[1], der.BOOLEAN, "extension") if len(parts) == 3 else b"\0"
+    if said not in (b"\0", b"\xff"):
         raise _Shape("extension")
+    critical = said == b"\xff"
     return Extension(_oid(parts[0]), critical, _content(parts[-1], der.OCTET_STRING, "extension"))
 
 
@@ -310,8 +390,9 @@ def _ca_path_length(value: bytes) -> int | None:
         return None
     if not limit:
         return LONGEST_CHAIN
-    whole = limit[0].tag == der.INTEGER and len(limit[0].content) == 1
-    return limit[0].content[0] if whole else None
+    content = limit[0].content
+    whole = limit[0].tag == der.INTEGER and len(content) == 1 and content[0] < 0x80
+    return content[0] if whole else None
 
 
 def _signs_certificates(value: bytes) -> bool:

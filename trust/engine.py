@@ -27,7 +27,8 @@ class BadKey(Fault):
 
 
 class Engine(Protocol):
-    """One library. Keys are 32 and 64 bytes, in range and on the curve; the identity is not empty.
+    """One library. Keys are 32 and 64 bytes, in range and on the curve; only `verify` is ever
+    asked under the empty identity.
 
     Safe to use from several threads at once. Raises `Sm2Failed`.
     """

@@ -30,7 +30,7 @@ class Sm2(Protocol):
         self, public: bytes, message: bytes, signature: bytes, *, identity: bytes = ID
     ) -> bool:
         """True only for a signature that the standard accepts; whatever the bytes, never an error
-        of theirs."""
+        of theirs. Without an identity nothing verifies."""
         ...
 
     def verifier(self, public: bytes) -> Verifier:
@@ -44,6 +44,15 @@ class Sm2(Protocol):
 
     def decompress(self, public: bytes) -> bytes:
         """64 bytes X‖Y of the 33-byte form. Raises `BadKey`."""
+        ...
+
+
+class CertificateSm2(Sm2, Protocol):
+    """`Sm2`, and what certificates that others have made need besides."""
+
+    def verify_unnamed(self, public: bytes, message: bytes, signature: bytes) -> bool:
+        """`verify` for signers that put nothing in the identity's place, as OpenSSL does where
+        nobody names one. All that is signed for this product names one."""
         ...
 
 
@@ -68,8 +77,14 @@ class StrictSm2:
     def verify(
         self, public: bytes, message: bytes, signature: bytes, *, identity: bytes = ID
     ) -> bool:
+        return curve.is_identity(identity) and self._holds(public, message, signature, identity)
+
+    def verify_unnamed(self, public: bytes, message: bytes, signature: bytes) -> bool:
+        return self._holds(public, message, signature, b"")
+
+    def _holds(self, public: bytes, message: bytes, signature: bytes, identity: bytes) -> bool:
         der = curve.signature_der(signature)
-        if der is None or not curve.is_identity(identity) or not curve.is_public(public):
+        if der is None or not curve.is_public(public):
             return False
         return self._engine.verify(public, message, der, identity)
 
@@ -122,7 +137,7 @@ class _Plain:
         return self._sm2.verify(self._public, message, signature, identity=identity)
 
 
-def sm2() -> Sm2:
+def sm2() -> CertificateSm2:
     """The chosen backend: the system's libcrypto (docs/decisions.md). Raises `Sm2Unavailable`."""
     return StrictSm2(Libcrypto())
 

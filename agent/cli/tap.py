@@ -186,8 +186,16 @@ def _told(context: Context, judged: Judged) -> dict[str, str]:
         "not_before": _day(judged.not_before),
         "not_after": _day(judged.not_after),
         "result": judged.result,
-        "sentence": context.texts.word("certificate", judged.result),
+        "identity": judged.identity or "",
+        "sentence": _sentence(context, judged),
     }
+
+
+def _sentence(context: Context, judged: Judged) -> str:
+    sentence = context.texts.word("certificate", judged.result)
+    if judged.identity != "empty":
+        return sentence
+    return f"{sentence} {context.texts.word('certificate', 'empty-identity')}"
 
 
 def _day(seconds: int) -> str:

@@ -50,7 +50,8 @@ def test_a_cards_certificates_lead_to_the_citys_root(interface: Interface) -> No
     assert found.public_key() == signing.public != encryption.public
     for one in (signing, encryption):
         chain = verify_chain(one, [ISSUING], [ROOT], sm2=SM2, now=NOW)
-        assert [one.subject for one in chain[1:]] == [ISSUING.subject, ROOT.subject]
+        assert [one.subject for one in chain.certificates[1:]] == [ISSUING.subject, ROOT.subject]
+        assert chain.identities == ("default", "default")
         assert one.issuer_name == "Made-up Card CA"
     assert ROOT.issuer_name == "", "who vouches for himself may be anybody"
 
@@ -97,7 +98,7 @@ def test_a_card_is_no_authority() -> None:
 
 def test_an_issuer_that_is_trusted_itself_ends_the_chain() -> None:
     chain = verify_chain(Certificate.parse(SIGNING), [], [ISSUING], sm2=SM2, now=NOW)
-    assert len(chain) == 2
+    assert len(chain.certificates) == 2
 
 
 @pytest.mark.parametrize("now", [ROOT.not_before - 1, ROOT.not_after + 1])

@@ -3,14 +3,18 @@
 import json
 import subprocess
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from simulators.cards import Algorithm, Card, Generation, Interface
+from apdu.certificate import Certificate
+from simulators.cards import Algorithm, Card, Generation, Interface, face, operating_system
 from simulators.cards.pki import Defect
 from simulators.ceremony import CardOrder, card_number
 from simulators.site import DOOR, DOOR_SLOT, PSAM, Site
+from tests.apdu.test_foreign_certificates import Authority
 from tests.journeys.gate import AT, onecard
 from tests.secrets_probe import Probe
 from trust.keystore import FileKeyStore
@@ -100,6 +104,31 @@ def test_each_single_defect_is_told(site: Site, defect: Defect, result: str) -> 
         "encryption": "valid",
     }
     assert (found["signing"]["issuer"] == "") == (defect is Defect.CURVE), "that one is not read"
+
+
+def test_a_certificate_that_openssl_has_signed_without_an_identity_is_valid_and_it_says_so(
+    site: Site, tmp_path: Path
+) -> None:
+    made = Authority(tmp_path, named=False)
+    keys = FileKeyStore(RealWorld(), site.folder / "keys")
+    keys.write("card-root-openssl.cer", made.root)
+    public = Certificate.parse(made.leaf).public
+    order = CardOrder(
+        holder=site.cast.person(PERSON).holder(),
+        generation=Generation.V3,
+        algorithm=Algorithm.SM4,
+        serial="0A0B0C0D",
+        card_number=card_number("H0000001"),
+    )
+    files = {"CERT/0012": b"\x04" + public, "CERT/0018": made.leaf, "CERT/0019": b""}
+    spec = replace(site.cast.city.card_spec(order), binaries=files)
+    its = face(operating_system(spec), spec.historical, Interface.CONTACT)
+    told = judged(site, its, DOOR_SLOT, expect=3)
+    keys.erase("card-root-openssl.cer")
+    assert told["signing"]["result"] == "valid"
+    assert told["signing"]["identity"] == "empty"
+    assert "without naming an identity" in told["signing"]["sentence"]
+    assert told["encryption"]["result"] == "absent"
 
 
 def test_a_card_without_certificates_has_none(site: Site) -> None:
