@@ -8,7 +8,7 @@ from agent.reasons import Reason
 from agent.scenes.credential import judge_credential
 from agent.scenes.port import Decision, Lists, State, Turn
 from agent.scenes.standing import StandingRule
-from agent.transit_codes.memory import for_several
+from agent.transit_codes import memory
 from config.model import Scene as SceneSettings
 from offline_store.event import Check, Event
 
@@ -50,7 +50,7 @@ class LibraryGate:
         for done in turn.accepted(person, scene=self.kind):
             if done.event.time_ms < clock.time_ms - self._window_ms:
                 return None
-            if not done.given_back and not for_several(done.event.state):
+            if not done.given_back and not memory.for_several(done.event.state):
                 return done.event
         return None
 
