@@ -12,7 +12,7 @@ from qrcode.constants import ERROR_CORRECT_H, ERROR_CORRECT_L, ERROR_CORRECT_M, 
 from drivers.eye import Eye
 from drivers.eye.steps import Gray
 from drivers.eye.symbol import is_part
-from simulators.devices.appended import symbols
+from simulators.devices.appended import QUIET, symbols
 from simulators.devices.painter import modules
 
 LEVELS = (ERROR_CORRECT_L, ERROR_CORRECT_M, ERROR_CORRECT_Q, ERROR_CORRECT_H)
@@ -53,6 +53,38 @@ def test_a_part_is_known_by_its_mode_whatever_mask_level_version_and_turn(
 def test_a_whole_code_is_none(content: bytes | str, level: int, mask: int) -> None:
     raw = content if isinstance(content, bytes) else content.encode()
     assert not is_part(read(large(modules(raw, level, mask))))
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_damage_makes_no_code_of_a_part_and_no_part_of_a_code(data: st.DataObject) -> None:
+    """Anywhere but on the mode itself, as much as can still be read."""
+    level, mask = data.draw(st.sampled_from(LEVELS)), data.draw(st.integers(0, 7))
+    contents = data.draw(st.sampled_from([HALVES, (b"12345678", b"87654321"), (b"ABC-1", b"$%9")]))
+    of_a_message = data.draw(st.booleans())
+    code = (
+        symbols(contents, level=level, mask=mask)[0]
+        if of_a_message
+        else modules(contents[0] * 2, level, mask)
+    )
+    side = len(code)
+    corner = range(side - QUIET - 2, side)
+    for _ in range(data.draw(st.integers(0, 6))):
+        row, column = (data.draw(st.integers(QUIET + 9, side - QUIET - 1)) for _ in range(2))
+        if row not in corner or column not in corner:
+            code[row, column] = 255 - code[row, column]
+    for found in zxingcpp.read_barcodes(large(code)):
+        if found.bytes in (contents[0], contents[0] * 2):
+            assert is_part(found) == of_a_message
+
+
+def test_a_damaged_mode_of_digits_is_not_taken_for_a_part() -> None:
+    """0001 with the one wrong module that makes 0011 of it."""
+    code = modules(b"8446926", ERROR_CORRECT_Q, 1)
+    corner = len(code) - QUIET - 1
+    code[corner - 1, corner] = 255 - code[corner - 1, corner]
+    found = read(large(code))
+    assert (found.bytes, is_part(found)) == (b"8446926", False)
 
 
 def test_other_symbols_have_no_parts_of_this_kind() -> None:
