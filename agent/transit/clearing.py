@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Final
 
 from agent.clock import CHINA
-from agent.fares.ride import FARE, FULL
+from agent.fares.ride import FARE, FULL, PROOF
+from agent.transit.records import PROVED_BY
 from agent.transit_codes.resolver import EVIDENCE
 from offline_store.event import INTENT_EPOCH, INTENT_SEQ, Event
 
@@ -70,6 +71,10 @@ COLUMNS: Final[Columns] = {
     "missing": _said("missing"),
     "overstay": _said("overstay"),
     "concession": _said("concession"),
+    "proof": _said(PROOF),
+    "proved_by": lambda event: (
+        int(event.evidence[PROVED_BY], 16) if PROVED_BY in event.evidence else ""
+    ),
     "clock": lambda event: event.clock,
 }
 

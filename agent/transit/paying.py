@@ -14,6 +14,7 @@ from datetime import date
 from typing import Final
 
 from agent.clock import Clock, ClockReading
+from agent.fares.history import MOST
 from agent.fares.ride import PROOF, Rider
 from agent.proof import Proof
 from agent.reasons import Reason
@@ -27,7 +28,7 @@ from agent.transit.offers import Offer, Offers
 from agent.transit.psams import TransitDesk
 from agent.transit.purchase import Presentation, Purchases, Tried
 from agent.transit.records import Confirmed, Ending, Grey, Holder, NotMade, Place, tap_draft
-from agent.transit.settling import Claim, Heard, Proved, contradicted, hear, settled
+from agent.transit.settling import Claim, Heard, Proved, hear, settled, weighed
 from agent.watchdog import Hold, Unwatched
 from apdu import days
 from apdu.channel import Channel
@@ -35,7 +36,7 @@ from apdu.transit.faults import BalanceTooSmall, PurseStatus
 from apdu.transit.purse import Purse
 from apdu.transit.transit_psam import Verified
 from apdu.transit.values import Kind, PublicInfo
-from offline_store.event import Record
+from offline_store.event import Event, Record
 from offline_store.faults import ListUnreadable
 from offline_store.store import Entry, Store, Turn
 from trust.references import References
@@ -228,7 +229,9 @@ class Payments:
         intents = self.open.of_card(tap.holder.card)
         if intents is None:  # one card is not at two readers
             return Took(Reason.PAY_AGAIN, None), ()
-        heard = contradicted([self._hear(tap, intent) for intent in intents])
+        heard = [self._hear(tap, intent) for intent in intents]
+        if any(one.claim.paid != "no" and not one.claim.verified for one in heard):
+            heard = [*weighed(heard, self._paid_before(tap.holder.card))]
         over: Took | None = None
         waiting: list[Heard] = []
         for one in heard:
@@ -250,6 +253,14 @@ class Payments:
             return Heard(intent, claim, told=Reason.CARD_PROVED)
         serves = claim.paid == "yes" and self._offers.serves(tap.purse, intent, tap.place.lane)
         return Heard(intent, claim, serves)
+
+    def _paid_before(self, card: str) -> Sequence[Event]:
+        """The ends of what the card has paid here lately."""
+
+        def look(turn: Turn) -> Sequence[Event]:
+            return turn.accepted_events(card, scene=self._scene, since_ms=0, at_most=MOST)
+
+        return [event for event in self._store.look(look) if event.kind == "payment-end"]
 
     def _still_waiting(
         self, tap: Presentation, earlier: Sequence[Heard], by: Verified, seq: int

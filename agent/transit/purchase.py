@@ -95,7 +95,7 @@ class Purchases:
             with tap.watch.holding(flow.end):
                 tap.stages.begin("authenticate")
                 begun = self._initialise(tap.purse, priced, leased.terminal)
-                moment = self._moments.next(tap.holder.card, self._clock.read().time_ms)
+                moment = self._moment(tap.holder.card)
                 authorised = leased.authorise(tap.holder.public, begun, moment)
                 _write(tap.purse, priced, begun, moment)
                 tap.stages.begin("commit")
@@ -106,6 +106,14 @@ class Purchases:
         finally:
             flow.rest()
             leased.release()
+
+    def _moment(self, card: str) -> str:
+        """A second that none of the card's open payments has: after a power cut the clock may come
+        to the same one once more."""
+        taken = {intent.moment for intent in self._intents.of_card(card) or ()}
+        while (moment := self._moments.next(card, self._clock.read().time_ms)) in taken:
+            pass
+        return moment
 
     def _initialise(self, purse: Purse, priced: Priced, terminal: Terminal) -> Initialised:
         """8050. Whether an overdraft would cover what has to be in the purse, only the card knows.

@@ -27,6 +27,7 @@ from apdu.transit.transit_psam import (
     Verified,
 )
 from apdu.transit.values import Kind, LogEntry, Proof
+from offline_store.event import Event
 
 Paid = Literal["yes", "no", "unknown"]
 Unchecked = Literal["unverified", "refused"]
@@ -110,21 +111,32 @@ def hear(purse: Purse, intent: Intent, look: Callable[[Purse, Intent], Sight]) -
     return Claim("unknown", balance=balance)
 
 
-def contradicted(heard: Sequence[Heard]) -> Sequence[Heard]:
-    """A card uses each of its numbers once. Of several intents with one number that it seems to
-    have paid (a clock that was set back gave them one second, too) only the one that the PSAM
-    believes was; else nobody knows which."""
+def weighed(heard: Sequence[Heard], before: Sequence[Event]) -> Sequence[Heard]:
+    """A card uses each of its numbers once, and they grow: what it says is held against the ends of
+    what it has paid here (`before`) and against each other. Of several intents with one number that
+    it seems to have paid only the one that the PSAM believes was; else nobody knows which."""
     paid = [one for one in heard if one.claim.paid == "yes"]
     sure = {one.intent.seq for one in paid if one.claim.verified}
     numbers = [one.intent.seq for one in paid]
 
-    def weighed(one: Heard) -> Heard:
-        if one.claim.verified or one.claim.paid != "yes" or numbers.count(one.intent.seq) == 1:
+    def weigh(one: Heard) -> Heard:
+        if one.claim.verified or one.claim.paid == "no":
             return one
-        known: Paid = "no" if one.intent.seq in sure else "unknown"
-        return replace(one, claim=replace(one.claim, paid=known))
+        if one.intent.seq in sure or any(_used_up(one.intent, end) for end in before):
+            return replace(one, claim=replace(one.claim, paid="no"))
+        if numbers.count(one.intent.seq) > 1:
+            return replace(one, claim=replace(one.claim, paid="unknown"))
+        return one
 
-    return [weighed(one) for one in heard]
+    return [weigh(one) for one in heard]
+
+
+def _used_up(intent: Intent, end: Event) -> bool:
+    """The card had used that number, or a later one, for the payment of `end` by then: whoever told
+    it to this intent was not that card."""
+    number, place = int(end.detail["card_seq"]), intent.place
+    earlier = end.epoch == place.epoch and end.seq < place.seq
+    return intent.seq == number or (earlier and intent.seq < number)
 
 
 def settled(heard: Heard, seq: int) -> Claim:

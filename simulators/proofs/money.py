@@ -3,23 +3,28 @@
 Random histories in a seeded World, on the product's payments and its real journal: cards that leave
 at any APDU and come back sooner, later or never, other buses in between, a PSAM pulled, the power
 cut between any two steps. Every other history is a metro's, where cards enter and leave by
-composite purchases. What truly happened is noted in the cards' operating systems.
+composite purchases. Among the passengers are cards that know no key and may do anything else
+(`simulators.proofs.mallory`). What truly happened is noted in the cards' operating systems.
 """
 
 import argparse
 import random
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from agent.clock import Clock, ClockReading
-from agent.fares.ride import ENTRY, TRIP
+from agent.fares.ride import Journey
+from agent.fares.rules import Rules
+from agent.fares.tariff import parse_tariff
+from agent.journey.lines import parse_lines
+from agent.reasons import Reason
 from agent.results import Results
 from agent.stages import Stages
 from agent.texts import Texts
-from agent.transit.fares import FlatFare, Priced
+from agent.transit.fares import FlatFare, ListedFare, Priced
 from agent.transit.intents import Intent
 from agent.transit.intents import Place as At
 from agent.transit.offers import Offer, Offers, SingleRides
@@ -27,16 +32,20 @@ from agent.transit.paying import Payments
 from agent.transit.psams import Leased, TransitDesk
 from agent.transit.purchase import Again, Presentation, Purchases
 from agent.transit.records import Holder, intent_draft
-from agent.transit.trips import Inside, Stamp
+from agent.transit.trips import Stamp
 from apdu.transit.files import Layout
 from apdu.transit.values import Authorisation, Initialised
 from config.model import Metro
-from offline_store.event import INTENT_EPOCH, INTENT_SEQ, Draft, Event, Record
+from offline_store.event import Draft, Event, Record
 from offline_store.reading import ReadOnlyJournal
 from offline_store.store import Store, Turn
 from simulators.cards.transit_psam import transit_psam
 from simulators.lifetime import scratch
+from simulators.malice.purse import Gang
+from simulators.proofs.mallory import Mallory, Trusting
+from simulators.proofs.money_judge import ENDLESS, ZERO, Judge, Tally
 from simulators.proofs.writer import TERMINAL, enrol
+from simulators.transit import lists
 from simulators.transit.bus import OURS, CutWorld, OtherBus, Passenger, PsamSlot, SteppedCard
 from simulators.transit.city import PurseOrder, TransitCity
 from simulators.transit.metro import IN, OUT, SCENE, gates
@@ -55,61 +64,18 @@ TAPS: Final = 30  # in each history
 MOST_CUTS: Final = 6
 GREY_AFTER: Final = 60.0
 CITY_KEY: Final = b"made-up city reference key, 32 B"
-ENDLESS: Final = 10_000_000
 MOST_ROWS: Final = 100_000
 LANES: Final = {"bus": ("door-0", "door-1"), SCENE: (IN, OUT)}
-STATE: Final = 14  # offset in the rail record of 001A
 STATION: Final = "M11"
 DEBIT: Final = 0x54
 LONGEST_WAY: Final = 20  # APDUs of a tap that has something to find out first
-
-
-ZERO: Final = (
-    "lost", "twice", "invented", "unended", "unequal", "forgotten", "wrong_tacs", "wrong_trips",
-)  # fmt: skip
-
-
-@dataclass
-class Tally:
-    """What came of all histories. All but the first block have to be zero."""
-
-    histories: int = 0
-    taps: int = 0
-    cuts: int = 0
-    debits: int = 0
-    confirmed: int = 0
-    grey: int = 0
-    grey_debited: int = 0
-    trips: int = 0  # debits at a metro's gate
-    recovered: int = 0
-    most_open: int = 0
-
-    lost: int = 0  # debits that are neither confirmed nor grey
-    twice: int = 0  # debits in more than one record
-    invented: int = 0  # confirmed, and no card paid it
-    unended: int = 0  # intents without an end, or with several
-    unequal: int = 0  # histories whose money equation does not hold
-    forgotten: int = 0  # charges begun on a card that had paid for the same, and was not asked
-    wrong_tacs: int = 0
-    wrong_trips: int = 0  # cards that say otherwise than the journal where their holder is
-    seeds: list[int] = field(default_factory=list)  # of histories that broke something
-
-    def broken(self) -> int:
-        return (
-            self.lost
-            + self.twice
-            + self.invented
-            + self.unended
-            + self.unequal
-            + self.forgotten
-            + self.wrong_tacs
-            + self.wrong_trips
-        )
+FORGED: Final = 0.4  # so many taps are followed by one of a card without a key, or by some
+FORGERS: Final = frozenset({Reason.PAYMENT_FORGED, Reason.CARD_UNPROVED})
 
 
 def run(arguments: Sequence[str] = ()) -> dict[str, object]:
-    """Figures over all histories, and the controls: an agent that records no intent, and one that
-    leaves the trip unwritten on its card."""
+    """Figures over all histories, and the controls: an agent that records no intent, one that
+    leaves the trip unwritten on its card, and one that takes `unverified` for paid."""
     parser = argparse.ArgumentParser(prog="onecard prove money")
     parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--first", type=int, default=1)
@@ -126,7 +92,12 @@ def prove(seeds: Sequence[int]) -> dict[str, object]:
         tally = attempt(folder, fresh, seeds, Payments)
         control = attempt(folder, fresh, seeds[:CONTROL_SEEDS], Forgetful)
         unwritten = attempt(folder, fresh, seeds[:CONTROL_SEEDS], Unwritten)
-    caught = control.lost + control.unequal > 0 and unwritten.wrong_trips > 0
+        trusting = attempt(folder, fresh, seeds[:CONTROL_SEEDS], Trusting)
+    caught = (
+        control.lost + control.unequal > 0
+        and unwritten.wrong_trips > 0
+        and trusting.let_in + trusting.robbed > 0
+    )
     zero = {name: getattr(tally, name) for name in ZERO}
     return {
         "name": "money",
@@ -140,14 +111,18 @@ def prove(seeds: Sequence[int]) -> dict[str, object]:
         "trips": tally.trips,
         "recovered": tally.recovered,
         "most_open": tally.most_open,
+        "forged": tally.forged,
         **zero,
         "broken_seeds": tally.seeds[:20],
         "goals": dict.fromkeys(zero, 0),
-        "holds": tally.broken() == 0 and tally.debits > 0 and caught,
+        "holds": tally.broken() == 0 and tally.debits > 0 and tally.forged > 0 and caught,
         "control": {
-            "variant": "no intent event; no trip on the card",
+            "variant": "no intent event; no trip on the card; what a card says taken for proved",
             "lost": control.lost,
             "wrong_trips": unwritten.wrong_trips,
+            "let_in": trusting.let_in,
+            "robbed": trusting.robbed,
+            "invented": trusting.invented,
             "caught": caught,
         },
     }
@@ -182,6 +157,7 @@ class History:
         self._other = OtherBus(self._city)
         self._passengers = [self._passenger(number) for number in range(CARDS)]
         self._left = TAPS
+        self._gang = Gang()
 
     def play(self) -> None:
         """Sessions until all taps are done; all but the last end by a power cut."""
@@ -193,7 +169,7 @@ class History:
         else:
             self._session(MOST_CUTS, ENDLESS)
         self._tally.histories += 1
-        Judge(self._city, self._passengers, self._events(), self._tally).judge()
+        Judge(self._city, self._passengers, self._events(), self._tally, self._gang.told).judge()
 
     def _session(self, number: int, steps: int) -> bool:
         """From power on to power off; False when it was cut."""
@@ -209,6 +185,7 @@ class History:
     def _passenger(self, number: int) -> Passenger:
         order = PurseOrder(
             card_number=f"3105199{number:012}",
+            card_type=self._chance.choice([1, 1, 1, 3, 0x70]),
             money=self._chance.choice([50, 450, 1000, 10_000]),
             overdraft=self._chance.choice([0, 0, 0, 800]),
             seq=self._chance.randrange(1, 500),
@@ -246,10 +223,15 @@ class History:
         )
 
     def _offers(self) -> Offers:
-        """Every other metro charges whoever has not entered, or not left."""
+        """Every other metro charges whoever has not entered, or not left, and lets out once more;
+        on every other bus drivers sign on, and some ride for nothing."""
         if self.scene == "bus":
-            return SingleRides(FlatFare(200, "5199"))
-        charging = Metro(no_entry="lowest", no_exit="highest")
+            flat = FlatFare(200, "5199")
+            if self._seed % 4 == 2:
+                return SingleRides(flat)
+            listed = ListedFare(_city_lists, lambda: Journey("42"), flat, "bus", aboard=True)
+            return SingleRides(listed)
+        charging = Metro(no_entry="lowest", no_exit="highest", reexit_minutes=3)
         return gates(STATION, charging if self._seed % 4 == 1 else None)
 
     @property
@@ -275,6 +257,10 @@ class History:
     def slot(self, world: CutWorld) -> PsamSlot:
         return PsamSlot(world, transit_psam(self._psam))
 
+    def mallory(self, world: CutWorld, store: Store, payments: Payments) -> Mallory:
+        references = References(CITY_KEY)
+        return Mallory(world, store, payments, references, self._chance, self._gang, self._tally)
+
 
 class Session:
     """The agent from one power-on to the next."""
@@ -288,6 +274,7 @@ class Session:
         keys = FileKeyStore(world, history.folder / "keys")
         self._store = Store(world, history.folder, terminal=TERMINAL, boot="boot-1", keys=keys)
         self._payments = history.payments(world, self._store, self._desk)
+        self._mallory = history.mallory(world, self._store, self._payments)
         self._on_reader: set[str] = set()
 
     def run(self) -> None:
@@ -314,6 +301,8 @@ class Session:
             self._tap(lane, passenger, tear)
             self._on_reader.discard(passenger.number)
             again = passenger if tear is not None and self._chance.random() < 0.5 else None
+            if self._chance.random() < FORGED:
+                self._mallory.come(lane, self._history.passengers)
             self._between(passenger)
 
     def _somebody(self) -> Passenger:
@@ -338,7 +327,8 @@ class Session:
         tally.taps += 1
         try:
             stages = Stages(self._world, self._world.monotonic())
-            self._payments.take(lane, card, "card-contactless", stages)
+            took = self._payments.take(lane, card, "card-contactless", stages)
+            tally.slandered += took.reason in FORGERS
         except Fault:
             return  # with nothing begun
         finally:
@@ -403,125 +393,8 @@ class RowOnly(Stamp):
         return super().records(begun, moment)[1:]
 
 
-class Judge:
-    """Compares the journal with what the cards did."""
-
-    def __init__(
-        self,
-        city: TransitCity,
-        passengers: Sequence[Passenger],
-        events: Sequence[Event],
-        tally: Tally,
-    ) -> None:
-        self._city = city
-        self._passengers = {f"0{one.number}": one for one in passengers}
-        self._events = events
-        self._tally = tally
-        annulled = {(e.epoch, e.refers) for e in events if e.kind == "recovery"}
-        valid = [e for e in events if (e.epoch, e.seq) not in annulled]
-        self._intents = [e for e in valid if e.kind == "intent"]
-        self._ends = [e for e in valid if e.kind == "payment-end"]
-
-    def judge(self) -> None:
-        tally = self._tally
-        debits = {
-            (card, debit.psam_seq): debit
-            for card, passenger in self._passengers.items()
-            for debit in passenger.debits
-        }
-        records: dict[tuple[str, str], list[Event]] = {}
-        for end in self._ends:
-            tally.recovered += end.reason == "torn-recovered"
-            if "confirmed" in end.amounts or "grey" in end.amounts:
-                records.setdefault(_purchase(end), []).append(end)
-        confirmed = grey = 0
-        for end in self._ends:
-            truly = _purchase(end) in debits
-            if "confirmed" in end.amounts:
-                tally.confirmed += 1
-                tally.invented += not truly
-                confirmed += end.amounts["confirmed"]
-                tally.wrong_tacs += not self._tac_is_right(end)
-            if "grey" in end.amounts:
-                tally.grey += 1
-                tally.grey_debited += truly
-                grey += end.amounts["grey"] if truly else 0
-        for key in debits:
-            found = records.get(key, [])
-            tally.debits += 1
-            tally.lost += not found
-            tally.twice += len(found) > 1
-        for passenger in self._passengers.values():
-            self._compare_trip(passenger)
-        spent = sum(passenger.spent_here for passenger in self._passengers.values())
-        tally.unequal += spent != confirmed + grey
-        self._count_unended()
-
-    def _compare_trip(self, passenger: Passenger) -> None:
-        """Where he is, by the last purchase that his card truly made here."""
-        number = f"0{passenger.number}"
-        made = [debit.psam_seq for debit in passenger.debits]
-        begun = {intent.evidence["psam_seq"]: intent for intent in self._intents_of(number)}
-        trips = [
-            begun[seq].detail[TRIP] for seq in made if seq in begun and TRIP in begun[seq].detail
-        ]
-        if trips:
-            told = Inside.IN if trips[-1] == ENTRY else Inside.OUT
-            self._tally.trips += len(trips)
-            self._tally.wrong_trips += passenger.inside.state.records[0][STATE] != told
-
-    def _intents_of(self, card_number: str) -> Sequence[Event]:
-        return [e for e in self._intents if e.evidence["card_number"] == card_number]
-
-    def _tac_is_right(self, end: Event) -> bool:
-        if "tac" not in end.evidence:
-            return True
-        said = end.detail
-        tac = self._city.tac(
-            self._passengers[end.evidence["card_number"]].order,
-            amount=end.amounts["amount"],
-            kind=int(said["type"]),
-            terminal=bytes.fromhex(end.evidence["terminal"]),
-            sequence=int(end.evidence["psam_seq"], 16),
-            moment=str(said["moment"]),
-        )
-        return tac.hex() == end.evidence["tac"]
-
-    def _count_unended(self) -> None:
-        ends: dict[tuple[str, int], list[int]] = {}
-        order = {(e.epoch, e.seq): at for at, e in enumerate(self._events)}
-        for end in self._ends:
-            ends.setdefault(_place(end), []).append(order[end.epoch, end.seq])
-        before: dict[str, list[Event]] = {}
-        for intent in self._intents:
-            place = (intent.epoch, intent.seq)
-            self._tally.unended += len(ends.get(place, [])) != 1
-            earlier = before.setdefault(intent.card, [])
-            self._tally.forgotten += any(
-                self._charged(one, intent)
-                and min(ends.get((one.epoch, one.seq), [ENDLESS])) > order[place]
-                for one in earlier
-            )
-            earlier.append(intent)
-
-    def _charged(self, earlier: Event, intent: Event) -> bool:
-        """That card has paid `earlier`, which is for what `intent` is to be paid for again."""
-        passenger = self._passengers[earlier.evidence["card_number"]]
-        made = {debit.psam_seq for debit in passenger.debits if debit.amount}
-        same = earlier.detail.get(TRIP) == intent.detail.get(TRIP)
-        return same and earlier.evidence["psam_seq"] in made and intent.amounts["amount"] > 0
-
-
-def _purchase(event: Event) -> tuple[str, str]:
-    """By the PSAM's number, which no two of its purchases share."""
-    return event.evidence["card_number"], event.evidence["psam_seq"]
-
-
-def _place(end: Event) -> tuple[str, int]:
-    """Of the intent that it names."""
-    if end.refers is not None:
-        return end.epoch, end.refers
-    return str(end.detail[INTENT_EPOCH]), int(end.detail[INTENT_SEQ])
+def _city_lists() -> Rules:
+    return Rules(parse_tariff(lists.fares()), lines=parse_lines(lists.lines()))
 
 
 def _enrolled(folder: Path) -> None:

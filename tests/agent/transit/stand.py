@@ -15,6 +15,7 @@ from agent.transit.offers import SingleRides
 from agent.transit.paying import Payments, Took
 from agent.transit.psams import TransitDesk
 from apdu.channel import Channel
+from apdu.transit.values import Kind
 from offline_store.event import Event
 from offline_store.lists import Entry
 from offline_store.store import Store
@@ -86,12 +87,13 @@ class BusStand:
         seed: int = 1,
         lists: Barred | NoLists | None = None,
         fares: FareSource | None = None,
+        zero: Kind = Kind.COMPOSITE,
     ) -> T:
         """From power on to power off."""
         world = CutWorld(seed, steps=1_000_000)
 
         def main() -> T:
-            with self._bus(world, lists or NoLists(), fares or FlatFare(FARE, "5199")) as bus:
+            with self._bus(world, lists or NoLists(), fares or FlatFare(FARE, "5199"), zero) as bus:
                 return scenario(bus)
 
         try:
@@ -100,8 +102,10 @@ class BusStand:
             world.settle()
 
     @contextmanager
-    def _bus(self, world: CutWorld, lists: Barred | NoLists, fares: FareSource) -> Iterator["Bus"]:
-        bus = Bus(self, world, lists, fares)
+    def _bus(
+        self, world: CutWorld, lists: Barred | NoLists, fares: FareSource, zero: Kind
+    ) -> Iterator["Bus"]:
+        bus = Bus(self, world, lists, fares, zero)
         bus.store.start()
         bus.desk.start()
         bus.payments.start()
@@ -115,7 +119,12 @@ class Bus:
     """The agent of one power-on."""
 
     def __init__(
-        self, stand: BusStand, world: CutWorld, lists: Barred | NoLists, fares: FareSource
+        self,
+        stand: BusStand,
+        world: CutWorld,
+        lists: Barred | NoLists,
+        fares: FareSource,
+        zero: Kind = Kind.COMPOSITE,
     ) -> None:
         self.world = world
         self.city = stand.city
@@ -142,6 +151,7 @@ class Bus:
             scene="bus",
             application="",
             grey_after=GREY_AFTER,
+            zero=zero,
         )
         self.sent: list[bytes] = []
 

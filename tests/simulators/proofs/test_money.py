@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from simulators.proofs.money import ZERO, Tally, prove
+from simulators.proofs.money import prove
+from simulators.proofs.money_judge import ZERO, Tally
 
 
 def test_no_fen_is_lost_or_invented_and_the_control_is_caught() -> None:

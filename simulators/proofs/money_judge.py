@@ -1,0 +1,184 @@
+"""Judges a history of `onecard prove money`: compares the journal with what the cards did, as their
+operating systems have noted it."""
+
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, field
+from typing import Final
+
+from agent.fares.ride import ENTRY, TRIP
+from agent.transit.trips import Inside
+from offline_store.event import INTENT_EPOCH, INTENT_SEQ, Event
+from simulators.transit.bus import Passenger
+from simulators.transit.city import TransitCity
+
+ENDLESS: Final = 10_000_000
+STATE: Final = 14  # offset in the rail record of 001A
+
+ZERO: Final = (
+    "lost", "twice", "invented", "unended", "unequal", "forgotten", "wrong_tacs", "wrong_trips",
+    "unproved", "let_in", "robbed", "slandered",
+)  # fmt: skip
+
+
+@dataclass
+class Tally:
+    """What came of all histories. All but the first block have to be zero."""
+
+    histories: int = 0
+    taps: int = 0
+    cuts: int = 0
+    debits: int = 0
+    confirmed: int = 0
+    grey: int = 0
+    grey_debited: int = 0
+    trips: int = 0  # debits at a metro's gate
+    recovered: int = 0
+    most_open: int = 0
+    forged: int = 0  # taps of cards without a key
+
+    lost: int = 0  # debits that are neither confirmed nor grey
+    twice: int = 0  # debits in more than one record
+    invented: int = 0  # confirmed, and no card paid it
+    unended: int = 0  # intents without an end, or with several
+    unequal: int = 0  # histories whose money equation does not hold
+    forgotten: int = 0  # charges begun on a card that had paid for the same, and was not asked
+    wrong_tacs: int = 0
+    wrong_trips: int = 0  # cards that say otherwise than the journal where their holder is
+    unproved: int = 0  # confirmed, and neither its MAC2 nor its card was believed by the PSAM
+    let_in: int = 0  # cards without a key that were let through
+    robbed: int = 0  # open intents that one of these has ended
+    slandered: int = 0  # honest cards that were called forged
+    seeds: list[int] = field(default_factory=list)  # of histories that broke something
+
+    def broken(self) -> int:
+        return sum(getattr(self, name) for name in ZERO)
+
+
+class Judge:
+    """Compares the journal with what the cards did."""
+
+    def __init__(
+        self,
+        city: TransitCity,
+        passengers: Sequence[Passenger],
+        events: Sequence[Event],
+        tally: Tally,
+        forged: Set[tuple[str, int]] = frozenset(),
+    ) -> None:
+        """`forged`: card numbers with the card's own of a purchase, as cards without a key told
+        them."""
+        self._city = city
+        self._passengers = {f"0{one.number}": one for one in passengers}
+        self._events = events
+        self._tally = tally
+        self._forged = forged
+        annulled = {(e.epoch, e.refers) for e in events if e.kind == "recovery"}
+        valid = [e for e in events if (e.epoch, e.seq) not in annulled]
+        self._intents = [e for e in valid if e.kind == "intent"]
+        self._ends = [e for e in valid if e.kind == "payment-end"]
+
+    def judge(self) -> None:
+        tally = self._tally
+        debits = {
+            (card, debit.psam_seq): debit
+            for card, passenger in self._passengers.items()
+            for debit in passenger.debits
+        }
+        records: dict[tuple[str, str], list[Event]] = {}
+        for end in self._ends:
+            tally.recovered += end.reason == "torn-recovered"
+            if "confirmed" in end.amounts or "grey" in end.amounts:
+                records.setdefault(_purchase(end), []).append(end)
+        confirmed = grey = 0
+        for end in self._ends:
+            truly = _purchase(end) in debits
+            if "confirmed" in end.amounts:
+                tally.confirmed += 1
+                tally.invented += not truly
+                tally.unproved += end.detail["mac2"] not in ("verified", "proved")
+                confirmed += end.amounts["confirmed"]
+                tally.wrong_tacs += not self._tac_is_right(end)
+            if "grey" in end.amounts:
+                tally.grey += 1
+                tally.grey_debited += truly
+                grey += end.amounts["grey"] if truly else 0
+        for key in debits:
+            found = records.get(key, [])
+            tally.debits += 1
+            tally.lost += not found
+            tally.twice += len(found) > 1
+        for passenger in self._passengers.values():
+            self._compare_trip(passenger)
+        spent = sum(passenger.spent_here for passenger in self._passengers.values())
+        tally.unequal += spent != confirmed + grey
+        self._count_unended()
+
+    def _compare_trip(self, passenger: Passenger) -> None:
+        """Where he is, by the last purchase that his card truly made here."""
+        number = f"0{passenger.number}"
+        made = [debit.psam_seq for debit in passenger.debits]
+        begun = {intent.evidence["psam_seq"]: intent for intent in self._intents_of(number)}
+        trips = [
+            begun[seq].detail[TRIP] for seq in made if seq in begun and TRIP in begun[seq].detail
+        ]
+        if trips:
+            told = Inside.IN if trips[-1] == ENTRY else Inside.OUT
+            self._tally.trips += len(trips)
+            self._tally.wrong_trips += passenger.inside.state.records[0][STATE] != told
+
+    def _intents_of(self, card_number: str) -> Sequence[Event]:
+        return [e for e in self._intents if e.evidence["card_number"] == card_number]
+
+    def _tac_is_right(self, end: Event) -> bool:
+        passenger = self._passengers.get(end.evidence["card_number"])
+        if "tac" not in end.evidence or passenger is None:
+            return True
+        said = end.detail
+        tac = self._city.tac(
+            passenger.order,
+            amount=end.amounts["amount"],
+            kind=int(said["type"]),
+            terminal=bytes.fromhex(end.evidence["terminal"]),
+            sequence=int(end.evidence["psam_seq"], 16),
+            moment=str(said["moment"]),
+        )
+        return tac.hex() == end.evidence["tac"]
+
+    def _count_unended(self) -> None:
+        ends: dict[tuple[str, int], list[int]] = {}
+        order = {(e.epoch, e.seq): at for at, e in enumerate(self._events)}
+        for end in self._ends:
+            ends.setdefault(_place(end), []).append(order[end.epoch, end.seq])
+        before: dict[str, list[Event]] = {}
+        for intent in self._intents:
+            place = (intent.epoch, intent.seq)
+            self._tally.unended += len(ends.get(place, [])) != 1
+            earlier = before.setdefault(intent.card, [])
+            self._tally.forgotten += any(
+                self._charged(one, intent)
+                and min(ends.get((one.epoch, one.seq), [ENDLESS])) > order[place]
+                for one in earlier
+            )
+            earlier.append(intent)
+
+    def _charged(self, earlier: Event, intent: Event) -> bool:
+        """That card has paid `earlier`, which is for what `intent` is to be paid for again."""
+        passenger = self._passengers.get(earlier.evidence["card_number"])
+        made = {debit.psam_seq for debit in (passenger.debits if passenger else ()) if debit.amount}
+        same = earlier.detail.get(TRIP) == intent.detail.get(TRIP)
+        told = intent.evidence["card_number"], int(intent.detail["card_seq"])
+        if told in self._forged:  # nobody is charged by it
+            return False
+        return same and earlier.evidence["psam_seq"] in made and intent.amounts["amount"] > 0
+
+
+def _purchase(event: Event) -> tuple[str, str]:
+    """By the PSAM's number, which no two of its purchases share."""
+    return event.evidence["card_number"], event.evidence["psam_seq"]
+
+
+def _place(end: Event) -> tuple[str, int]:
+    """Of the intent that it names."""
+    if end.refers is not None:
+        return end.epoch, end.refers
+    return str(end.detail[INTENT_EPOCH]), int(end.detail[INTENT_SEQ])
