@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import islice
 from typing import Final
 
 from agent.clock import Clock, ClockReading
@@ -258,9 +259,10 @@ class Payments:
         """The ends of what the card has paid here lately."""
 
         def look(turn: Turn) -> Sequence[Event]:
-            return turn.accepted_events(card, scene=self._scene, since_ms=0, at_most=MOST)
+            done = islice(turn.accepted(card, scene=self._scene), MOST)
+            return [one.event for one in done if one.event.kind == "payment-end"]
 
-        return [event for event in self._store.look(look) if event.kind == "payment-end"]
+        return self._store.look(look)
 
     def _still_waiting(
         self, tap: Presentation, earlier: Sequence[Heard], by: Verified, seq: int
