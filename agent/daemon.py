@@ -31,6 +31,7 @@ from agent.journey.desk import JourneyDesk
 from agent.journey.faults import JourneyOff
 from agent.key_lists import KeyLists
 from agent.key_store import key_store
+from agent.reader_service import reader_service
 from agent.reading import CardDesk, refused_doubts
 from agent.reasons import Reason
 from agent.resolving import PlatformResolver
@@ -217,6 +218,7 @@ class Agent:
             "sync": msgspec.to_builtins(self._uplink.status()) if self._uplink else None,
             "facade": self._facade.status() if self._facade is not None else None,
             "settings": self._in_force.status(),
+            "pcscd": reader_service(),
         }
 
     def settings(self) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """`onecard doctor`: one line per finding; what is wrong comes with what to do."""
 
-import os
 from typing import Any
 
 import msgspec
@@ -10,9 +9,10 @@ from agent.cli.client import Client, DaemonAbsent, DaemonRefused
 from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
 from agent.cli.journal import DaemonSource
 from agent.cli.looking import look
-from agent.doctor import PCSCD_SOCKET, Case, Finding, examine
+from agent.doctor import Case, Finding, examine
 from agent.doctor.words import told
 from agent.key_store import key_store
+from agent.reader_service import reader_service
 
 RECENT = 50  # records
 
@@ -45,7 +45,8 @@ def _case(context: Context, config: Config) -> Case:
         context.world,
         settings,
         key_store(context.world, settings.keys),
-        pcscd_socket=os.environ.get("PCSCLITE_CSOCK_NAME", PCSCD_SOCKET),
+        # A running agent's, which may be another than this command would use.
+        pcscd_socket=status["pcscd"] if status else reader_service(),
         status=status,
         devices=seen["devices"],
         attached=seen["attached"],

@@ -50,6 +50,7 @@ def add_to(app: typer.Typer, context: Context) -> None:
     def demo(
         air: Annotated[int | None, typer.Option(help=ui("help-air"))] = None,
         scene: Annotated[str, typer.Option(help=ui("help-scene"))] = SCENES[0],
+        stay: Annotated[bool, typer.Option("--stay", help=ui("help-stay"))] = False,
         as_json: Json = False,
     ) -> None:
         context.as_json = as_json
@@ -58,7 +59,8 @@ def add_to(app: typer.Typer, context: Context) -> None:
         if scene not in SCENES:
             raise UnknownName(found=scene, allowed=", ".join(SCENES))
         with simulating():
-            status = importlib.import_module("simulators.demo").run(context, scene, air)
+            played = importlib.import_module("simulators.demo").run
+            status = played(context, scene, air, staying=stay)
         raise typer.Exit(status)
 
     @app.command(help=ui("help-bench", names=", ".join(BENCHES)), context_settings=ANY)

@@ -18,10 +18,10 @@ from agent.doctor import (
     slots,
     tls,
 )
-from agent.doctor.findings import PCSCD_SOCKET, Case, Facts, Finding
+from agent.doctor.findings import Case, Facts, Finding
 from agent.doctor.settings import settings
 
-__all__ = ["PCSCD_SOCKET", "Case", "Facts", "Finding", "examine"]
+__all__ = ["Case", "Facts", "Finding", "examine"]
 
 
 def examine(case: Case) -> Iterator[Finding]:

@@ -3,14 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from config.model import Agent as Settings
 from trust.keystore import KeyStore
 from world import Fault, World
 
 Facts = Mapping[str, str | int]
-PCSCD_SOCKET: Final = "/run/pcscd/pcscd.comm"  # of the system's own reader service
 
 
 @dataclass(frozen=True)

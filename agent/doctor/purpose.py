@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from agent.china import moment
-from agent.doctor.findings import PCSCD_SOCKET, Case, Facts, Finding
+from agent.doctor.findings import Case, Facts, Finding
+from agent.reader_service import PCSCD_SOCKET
 from config.model import Agent as Settings
 
 CONSOLE: Final = "console"  # drivers of a terminal without hardware

@@ -9,7 +9,8 @@ from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Final
 
-from agent.doctor.findings import PCSCD_SOCKET, Case, Finding
+from agent.doctor.findings import Case, Finding
+from agent.reader_service import PCSCD_SOCKET
 
 WORDS: Final = ("virtual", "vpcd", "vicc")  # in names of readers and of drivers
 DRIVERS: Final = (Path("etc/reader.conf.d"), Path("etc"))  # the latter for reader.conf

@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 
 from agent.devices import Placed
-from agent.doctor import PCSCD_SOCKET, Case, Finding, examine
+from agent.doctor import Case, Finding, examine
 from agent.doctor.box import ENOUGH_SPACE
+from agent.reader_service import PCSCD_SOCKET
 from agent.sam_slot import SamStatus
 from agent.status import device_status, sam_status
 from agent.texts import LANGUAGES, Texts, blanks, catalogue
