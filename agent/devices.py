@@ -9,6 +9,7 @@ from config.model import Device as DeviceSettings
 from config.model import Output, Reader
 from drivers import registry
 from drivers.contract import Device, DeviceStatus
+from drivers.io.patterns import alternatives
 from world import World
 
 # The tables of the settings, in this order everywhere, and where each kind's drivers are found.
@@ -74,7 +75,7 @@ def patterns(settings: Settings) -> Iterator[str]:
         words: list[object] = [device.match] if isinstance(device, Reader) else []
         for word in [*words, *device.options.values()]:
             if isinstance(word, str):
-                yield from (alternative.strip() for alternative in word.split("|"))
+                yield from alternatives(word)
 
 
 class Devices:

@@ -15,7 +15,20 @@ from apdu.social_security import NotSocialSecurityCard
 from apdu.status import CardBlocked, ExternalAuthenticationRefused
 from apdu.transit.faults import BalanceContradicted, PurseBlocked, PurseLocked, PurseStopped
 from apdu.transit.transit_psam import TransitPsamMalformed, TransitPsamStatus, TransitPsamUnfit
-from drivers.contract import DeviceFault, SeveralCards
+from drivers.contract import (
+    CardProtocol,
+    DeviceAbsent,
+    DeviceAmbiguous,
+    DeviceBusy,
+    DeviceDenied,
+    DeviceFault,
+    DeviceProtocol,
+    DeviceReleased,
+    DeviceSilent,
+    DeviceStuck,
+    DeviceUnreachable,
+    SeveralCards,
+)
 from offline_store.event import Authentication
 from offline_store.faults import Unstored
 from sync.requests import RequestFault, RequestTimeout
@@ -50,6 +63,16 @@ REASONS: Sequence[tuple[type[Fault], Reason]] = (
     (TransitPsamMalformed, Reason.PSAM_UNSUITABLE),
     (Unstored, Reason.NOT_STORED),
     (FareMoved, Reason.CARD_GONE),  # nothing was paid: please tap again
+    (CardProtocol, Reason.CARD_PROTOCOL),
+    (DeviceReleased, Reason.READER_RELEASED),
+    (DeviceBusy, Reason.READER_BUSY),
+    (DeviceAbsent, Reason.READER_ABSENT),
+    (DeviceAmbiguous, Reason.READER_AMBIGUOUS),
+    (DeviceDenied, Reason.READER_DENIED),
+    (DeviceUnreachable, Reason.READER_UNREACHABLE),
+    (DeviceSilent, Reason.READER_SILENT),
+    (DeviceStuck, Reason.READER_STUCK),
+    (DeviceProtocol, Reason.READER_PROTOCOL),
     (ReaderGone, Reason.READER_GONE),
     (DeviceFault, Reason.READER_GONE),
     (Fault, Reason.CARD_UNREADABLE),  # TLV, records, lengths, status words, endless chains
@@ -72,7 +95,8 @@ def unidentified(credential: str, fault: Fault, *, gave_up: bool) -> Unidentifie
     reason = reason_of(fault)
     if gave_up and reason in ENDS_OF_A_HANGING_CALL:
         reason = Reason.CARD_MUTE
-    return Unidentified(credential, reason, _authentication(fault), fault.code)
+    holder = str(fault.facts.get("holder", ""))
+    return Unidentified(credential, reason, _authentication(fault), fault.code, holder)
 
 
 def _authentication(fault: Fault) -> Authentication | None:

@@ -65,6 +65,7 @@ class Unidentified:
     reason: Reason
     authentication: Authentication | None = None
     detail: str = ""  # code of the fault behind the reason
+    holder: str = ""  # programs that may hold the reader, as "name (pid), …"
 
 
 Presented = Identity | Unidentified

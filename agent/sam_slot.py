@@ -13,11 +13,12 @@ from typing import Generic, TypeVar
 
 from agent.leases import Lease, Line
 from apdu.psam import PsamMissing
-from drivers.contract import Absence, CardHandle, CardReader
-from world import Event, Fault, Queue, Task, World
+from drivers.contract import Absence, CardHandle, CardReader, DeviceBusy
+from world import Event, Fault, Queue, QueueEmpty, Task, World
 
 LOG = logging.getLogger("onecard.psam")
 
+BUSY_AGAIN = 1.0  # seconds until a PSAM is tried again that another program holds
 ANSWER = 1.2  # seconds after which a PSAM that does not answer counts as missing; it takes some 0.1
 
 P = TypeVar("P")
@@ -71,6 +72,7 @@ class Slot(ABC, Generic[P]):
         self._handle: CardHandle | None = None
         self._psam: P | None = None
         self._stopping = False
+        self._held_elsewhere = False
         self._tasks: list[Task] = []
         self.lease = Lease(world, line)
         self.usable = True  # False while it owes an answer that nobody waits for any more
@@ -135,10 +137,17 @@ class Slot(ABC, Generic[P]):
     # The PSAM's thread
 
     def _run(self) -> None:
-        while (job := self._jobs.get()) is not None:
+        while (job := self._next()) is not None:
             job()
             self.usable = True
         self._close()
+
+    def _next(self) -> Callable[[], None] | None:
+        """What is asked next; a PSAM that another program holds is tried again meanwhile."""
+        try:
+            return self._jobs.get(BUSY_AGAIN if self._held_elsewhere else None)
+        except QueueEmpty:
+            return self._renew
 
     def _renew(self) -> None:
         if self._handle is not None and self._handle.present():
@@ -173,9 +182,11 @@ class Slot(ABC, Generic[P]):
             raise
 
     def _open(self) -> P:
+        self._held_elsewhere = False
         try:
             self._handle = self._reader.open()
         except Fault as fault:
+            self._held_elsewhere = isinstance(fault, DeviceBusy)
             raise PsamMissing(reason=fault.code) from fault
         try:
             self._psam = self._made(self._handle)

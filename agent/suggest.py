@@ -5,7 +5,6 @@ What is certain is printed as it is; of what could be several things each is pri
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from itertools import chain, count
 from pathlib import Path
 
@@ -15,7 +14,8 @@ from agent.devices import KINDS, configured, patterns
 from agent.texts import Texts
 from config.model import Agent as Settings
 from config.model import Scene, Terminal
-from drivers.attached import Attached, as_setting
+from drivers.attached import Attached, as_pattern
+from drivers.io.patterns import fitting
 from drivers.io.sysfs import shown
 from drivers.known import Choice, known
 from world import World
@@ -162,7 +162,7 @@ class _Configured:
         return found.real in self._real or any(self._is_usb(p, found) for p in self._patterns)
 
     def slot(self, name: str) -> bool:
-        return any(fnmatchcase(name, pattern) for pattern in self._patterns)
+        return any(fitting(pattern, [name]) for pattern in self._patterns)
 
     def _meant(self, pattern: str) -> Iterator[Path]:
         folder, slash, last = pattern.rpartition("/")
@@ -172,16 +172,15 @@ class _Configured:
             names = self._world.list_folder(Path(folder))
         except OSError:
             return
-        for name in names:
-            if name == last or fnmatchcase(name, last):
-                yield self._world.real_path(Path(folder, name))
+        for name in fitting(last, names):
+            yield self._world.real_path(Path(folder, name))
 
     def _is_usb(self, pattern: str, found: Attached) -> bool:
         """`vid:pid[:serial]`, or where it is plugged; a port of that device is not meant."""
         if not found.usb or found.path:
             return False
         identity = ":".join(pattern.lower().split(":")[:2])
-        return pattern == found.real.name or fnmatchcase(found.usb, identity)
+        return pattern == found.real.name or bool(fitting(identity, [found.usb]))
 
 
 def _slot(name: str, slots: Sequence[str]) -> Attached:
@@ -200,13 +199,13 @@ def _slot(name: str, slots: Sequence[str]) -> Attached:
 def slot_pattern(name: str, slots: Sequence[str]) -> str:
     """A pattern for the slot that outlives plugging: pcscd ends its name with two numbers, of the
     reader (which changes) and of the slot in it. Two readers alike need both."""
-    exact = as_setting(name)
+    exact = as_pattern(name)
     front, _, numbers = exact.rpartition(" ")
     reader, _, index = front.rpartition(" ")
     if not (reader and len(index) == 2 and len(numbers) == 2):
         return exact
     lasting = f"{reader} {NAMELESS_INDEX} {numbers}"
-    return lasting if sum(fnmatchcase(slot, lasting) for slot in slots) == 1 else exact
+    return lasting if fitting(lasting, slots) == [name] else exact
 
 
 def _lines(suggestion: Suggestion, texts: Texts) -> Iterator[str]:

@@ -472,6 +472,8 @@ def _detail(
     if isinstance(presented, Unidentified):
         if presented.detail:
             detail["fault"] = presented.detail
+        if presented.holder:
+            detail["holder"] = presented.holder
     elif presented.doubts:
         detail[DOUBTS] = ",".join(presented.doubts)
     if missed:

@@ -59,10 +59,15 @@ def as_setting(path: str) -> str:
     """A path as `drivers.io.ports.find_port` takes it: signs of patterns in it are only signs, and
     what a TOML file cannot hold becomes a `?`."""
     folder, slash, name = path.rpartition("/")
+    return f"{folder}{slash}{as_pattern(name)}"
+
+
+def as_pattern(name: str) -> str:
+    """A pattern that fits this name, whatever signs are in it."""
     first = len(name) - len(name.lstrip(" "))
     last = len(name.rstrip(" "))
     inside = (_escaped(sign, outer=not first <= at < last) for at, sign in enumerate(name))
-    return f"{folder}{slash}" + "".join(inside)
+    return "".join(inside)
 
 
 def _escaped(sign: str, *, outer: bool) -> str:

@@ -28,7 +28,10 @@ SERIAL = """\
 
 Every driver with a `port` has these as well, with its own `baudrate`. `port` is a path that stays
 the same (`/dev/serial/by-id/…`, `/dev/serial/by-path/…` where two devices have one serial number),
-a shell pattern in its last part, or `socket://host:port` of a serial server.
+a shell pattern in its last part, or `socket://host:port` of a serial server. `|` stands between
+alternatives. Wherever a pattern may stand (readers' `match`, ports, USB serial numbers, sound
+devices), a name that is the very text comes first, so a name may be pasted as it is, also one with
+`[…]`, `*`, `?` or `|` in it.
 """
 GROUPS = {
     "readers": "Card readers: `[[readers]]`",

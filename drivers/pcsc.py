@@ -7,14 +7,16 @@ rebuilt and the slots are bound again by name pattern, without a word from anybo
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import partial
 from typing import Final
 
 from smartcard import scard
 
 from drivers.contract import Interface, SlotBinding
-from drivers.pcsc_card import DENIED, PcscReader
+from drivers.io.patterns import alternatives, fitting
+from drivers.pcsc_calls import list_readers, shown, status_change
+from drivers.pcsc_card import PcscReader
+from drivers.pcsc_errors import DENIED
 from drivers.pcsc_state import EVENTS, Seen
 from world import Event, Task, World
 
@@ -74,7 +76,7 @@ class PcscReaders:
 
     def attached(self) -> Sequence[str]:
         """The system's names of all slots that are there now, bound or not."""
-        return self._attached
+        return [shown(name) for name in self._attached]
 
     def looked(self) -> bool:
         """See `drivers.contract.ReaderDriver`."""
@@ -145,7 +147,7 @@ class PcscReaders:
             scard.SCardReleaseContext(context)
 
     def _list(self, context: int) -> tuple[str, ...]:
-        error, names = scard.SCardListReaders(context, [])
+        error, names = list_readers(context)
         if error == scard.SCARD_E_NO_READERS_AVAILABLE:
             return ()
         _check(error)
@@ -178,15 +180,13 @@ class PcscReaders:
         # Later pcsc-lite compares the number of readers that we know, in the high half.
         states.append((PLUG_AND_PLAY, len(self._attached) << EVENTS))
         unsure = any(_missing(reader) or _uncounted(reader) for reader in self._readers)
-        error, changed = scard.SCardGetStatusChange(
-            context, WAIT_UNSURE if unsure else WAIT, states
-        )
+        error, changed = status_change(context, WAIT_UNSURE if unsure else WAIT, states)
         if error in NOTHING_NEW:
             return
         _check(error)
         for name, state, atr in changed:
             if name in bound:
-                bound[name].see(state, bytes(atr))
+                bound[name].see(state, atr)
 
     def _take_back(self) -> Sequence[PcscReader]:
         """Readers that were watched aside and are to be looked at here again."""
@@ -212,7 +212,7 @@ class PcscReaders:
             error = scard.SCARD_E_TIMEOUT
             while error == scard.SCARD_E_TIMEOUT and not self._stopping.is_set():
                 states = [(seen.attached, seen.state)]
-                error, _ = scard.SCardGetStatusChange(context, WAIT_UNSURE, states)
+                error, _ = status_change(context, WAIT_UNSURE, states)
             scard.SCardReleaseContext(context)
         aside.over.set()
         while not aside.noticed.wait(CANCEL_AGAIN) and not self._stopping.is_set():
@@ -227,10 +227,10 @@ class PcscReaders:
 
 def first_match(match: str, slots: Sequence[str]) -> str | None:
     """The first of the sorted `slots` that the first fitting alternative of `match` names."""
-    for pattern in match.split("|"):
-        for slot in slots:
-            if fnmatchcase(slot, pattern.strip()):
-                return slot
+    names = {shown(slot): slot for slot in slots}
+    for alternative in alternatives(match):
+        for name in fitting(alternative, names):
+            return names[name]
     return None
 
 

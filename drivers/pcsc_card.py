@@ -8,7 +8,6 @@ SCardGetContextChannelAndLockFromHandle).
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -18,10 +17,8 @@ from apdu.channel import CardGone, CardMute, ReaderGone, Transport
 from drivers.contract import (
     Absence,
     DeviceAbsent,
-    DeviceBusy,
     DeviceDenied,
     DeviceFault,
-    DeviceProtocol,
     DeviceState,
     DeviceStatus,
     DeviceStuck,
@@ -32,9 +29,11 @@ from drivers.contract import (
 )
 from drivers.io.flight import Flight
 from drivers.options import typed
-from drivers.pcsc_lamp import ESCAPE, PcscOptions, escapes
+from drivers.pcsc_calls import shown
+from drivers.pcsc_context import ReaderContext
+from drivers.pcsc_errors import CARD_LEFT, READER_FAILS, READER_LEFT, SERVICE_LEFT
+from drivers.pcsc_lamp import PcscOptions, escapes
 from drivers.pcsc_state import Seen, half_told, insertions, moves, seen_coming, still_ahead
-from drivers.pcsc_users import users_of_pcsc
 from world import Fault, Queue, World
 
 LOG = logging.getLogger("onecard.pcsc")
@@ -47,44 +46,6 @@ HALF_TOLD: Final = 0.25
 # contactless reader that has just got power calls its field empty until its firmware has looked:
 # half a second and less; readers that are polled by pcscd add 0.4 s.
 SETTLES_WITHIN: Final = 1.0
-
-# What pcsc-lite answers, by what it means to us.
-CARD_LEFT: Final = frozenset(
-    {
-        scard.SCARD_W_REMOVED_CARD,
-        scard.SCARD_E_NO_SMARTCARD,
-        scard.SCARD_W_RESET_CARD,
-        scard.SCARD_W_UNPOWERED_CARD,
-    }
-)
-CARD_SILENT: Final = frozenset(
-    {scard.SCARD_W_UNRESPONSIVE_CARD, scard.SCARD_E_PROTO_MISMATCH, scard.SCARD_W_UNSUPPORTED_CARD}
-)
-# INVALID_VALUE is the answer to a handle whose reader is not there any more (RFReaderInfoById).
-READER_LEFT: Final = frozenset(
-    {scard.SCARD_E_READER_UNAVAILABLE, scard.SCARD_E_UNKNOWN_READER, scard.SCARD_E_INVALID_VALUE}
-)
-SERVICE_LEFT: Final = frozenset(
-    {
-        scard.SCARD_E_NO_SERVICE,
-        scard.SCARD_E_SERVICE_STOPPED,
-        scard.SCARD_E_INVALID_HANDLE,
-        scard.SCARD_F_COMM_ERROR,
-        scard.SCARD_F_INTERNAL_ERROR,
-    }
-)
-DENIED: Final = frozenset({scard.SCARD_E_NO_ACCESS, scard.SCARD_W_SECURITY_VIOLATION})
-
-# What a slot shows after a power-down that did not succeed: pcscd calls the card "swallowed", which
-# is MUTE to us, or left our hold as it was, because the reader is being removed (winscard.c,
-# SCardDisconnect).
-READER_FAILS: Final = (
-    scard.SCARD_STATE_UNAVAILABLE
-    | scard.SCARD_STATE_UNKNOWN
-    | scard.SCARD_STATE_MUTE
-    | scard.SCARD_STATE_EXCLUSIVE
-)
-PROTOCOLS: Final = scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
 
 
 class PcscCard:
@@ -146,17 +107,18 @@ class PcscCard:
         pcscd says NOT_TRANSACTED for a card that left, for one that is mute and for a reader that
         fails, but the power-down makes it look: then the slot's state tells which it was.
         """
-        name = self._reader.name
+        name, context = self._reader.name, self._reader.context
         with self._flight:
             down = self.power_down()
-        if error in SERVICE_LEFT or down in SERVICE_LEFT:
-            self._reader.drop_context()
-            return ReaderGone(reader=name)
+            if error in SERVICE_LEFT or down in SERVICE_LEFT:
+                context.drop()
+                return ReaderGone(reader=name)
         if error in READER_LEFT or not self._reader.seen.attached:
             return ReaderGone(reader=name)
         if error in CARD_LEFT or self._replaced:
             return CardGone(reader=name)
-        slot = self._reader.look(self._seen.attached)
+        with self._flight:
+            slot = context.look(self._seen.attached)
         if slot & READER_FAILS:
             return ReaderGone(reader=name)
         # Another card may lie there already, of which the watcher has not told yet.
@@ -174,7 +136,7 @@ class PcscReader:
         self._world = world
         self._binding = binding
         self._events: Queue[Presence | Absence] = world.queue()
-        self._context: int | None = None
+        self.context = ReaderContext(world, binding.name, self.flight)
         self._card: PcscCard | None = None
         self._denied = False
         self._fault: DeviceFault | None = None
@@ -212,7 +174,7 @@ class PcscReader:
                 raise DeviceAbsent(device=self.name, match=self._binding.match)
             if count is not None and count != seen.count:
                 raise CardGone(reader=self.name)
-            handle, protocol = self._connect(seen.attached)
+            handle, protocol = self.context.connect(lambda: self.seen)
         except Fault as fault:
             self._fault = fault if isinstance(fault, DeviceFault) else None
             self._last_fault = fault.code
@@ -233,86 +195,14 @@ class PcscReader:
             error, _, _, _, atr = scard.SCardStatus(handle)
         return replace(seen, atr=bytes(atr)) if error == scard.SCARD_S_SUCCESS else seen
 
-    def _connect(self, attached: str) -> tuple[int, int]:
-        """A handle and its protocol. A context that died with its pcscd is replaced once."""
-        fresh = self._context is None
-        with self.flight:
-            error, handle, protocol = self._attempt(attached)
-            if error in SERVICE_LEFT and not fresh:
-                self._release()
-                error, handle, protocol = self._attempt(attached)
-            if error in SERVICE_LEFT:
-                self._release()
-        if error != scard.SCARD_S_SUCCESS:
-            raise self._refused(error, attached)
-        return handle, protocol
-
-    def _attempt(
-        self, attached: str, share: int = scard.SCARD_SHARE_EXCLUSIVE, protocols: int = PROTOCOLS
-    ) -> tuple[int, int, int]:
-        if self._context is None:
-            error, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
-            if error != scard.SCARD_S_SUCCESS:
-                return error, 0, 0
-            self._context = context
-        error, handle, protocol = scard.SCardConnect(self._context, attached, share, protocols)
-        return error, handle, protocol
-
     def signal(self, prompt: Prompt) -> None:
         """See `drivers.contract.SignallingReader`. Counted: `signalled`, `unsignalled`."""
         commands = escapes(self._lamp, prompt)
         attached = self.seen.attached
         if commands and attached:
             with self.flight:
-                shown = self._escape(attached, commands)
-            self._counters["signalled" if shown else "unsignalled"] += 1
-
-    def _escape(self, attached: str, commands: Sequence[bytes]) -> bool:
-        """Past any card, to the reader itself. With no card of ours open nobody holds the slot."""
-        error, handle, _ = self._attempt(attached, scard.SCARD_SHARE_DIRECT, 0)
-        if error != scard.SCARD_S_SUCCESS:
-            if error in SERVICE_LEFT:
-                self._release()
-            return False
-        errors = [scard.SCardControl(handle, ESCAPE, list(command))[0] for command in commands]
-        scard.SCardDisconnect(handle, scard.SCARD_LEAVE_CARD)
-        return not any(errors)
-
-    def _refused(self, error: int, attached: str) -> Fault:
-        name = self.name
-        if error in SERVICE_LEFT or error in READER_LEFT:
-            return ReaderGone(reader=name)
-        if error == scard.SCARD_E_SHARING_VIOLATION:
-            return DeviceBusy(device=name, holder=users_of_pcsc(self._world))
-        if error in DENIED:
-            return DeviceDenied(device=name)
-        # A card that is there and takes no power is silent, not gone.
-        if error in CARD_LEFT and not self.look(attached) & scard.SCARD_STATE_PRESENT:
-            return CardGone(reader=name)
-        if error in CARD_LEFT or error in CARD_SILENT:
-            return CardMute(reader=name)
-        return DeviceProtocol(device=name, error=f"{error:08X}")
-
-    def look(self, attached: str) -> int:
-        """The slot's event state as pcscd has it now; 0 when it does not say. Needs a context with
-        no call under way."""
-        with self.flight:
-            if self._context is None:
-                return 0
-            error, states = scard.SCardGetStatusChange(
-                self._context, 0, [(attached, scard.SCARD_STATE_UNAWARE)]
-            )
-        return int(states[0][1]) if error == scard.SCARD_S_SUCCESS else 0
-
-    def drop_context(self) -> None:
-        """The context's pcscd is gone: the next `open` makes a new one."""
-        with self.flight:
-            self._release()
-
-    def _release(self) -> None:
-        if self._context is not None:
-            scard.SCardReleaseContext(self._context)
-            self._context = None
+                taken = self.context.escape(attached, commands)
+            self._counters["signalled" if taken else "unsignalled"] += 1
 
     # The watchdog and the agent
 
@@ -330,7 +220,7 @@ class PcscReader:
             return False
         if self._card is not None:
             self._card.power_down()
-        self._release()
+        self.context.drop()
         self.flight.take_off()
         return True
 
@@ -338,7 +228,7 @@ class PcscReader:
         return DeviceStatus(
             self.name,
             self._state(),
-            attached=self.seen.attached,
+            attached=shown(self.seen.attached),
             fault=self._last_fault,
             lost=self._lost,
             presented=self.seen.count,
@@ -370,7 +260,9 @@ class PcscReader:
         self.seen = Seen(attached, count=self.seen.count)
         self._fault = None
         self._denied = False
-        LOG.info("reader %s: %s as %r", self.name, "back" if self._lost else "found", attached)
+        LOG.info(
+            "reader %s: %s as %r", self.name, "back" if self._lost else "found", shown(attached)
+        )
 
     def detach(self, *, denied: bool = False) -> None:
         """The reader or its service has gone, and any card with it."""
@@ -379,7 +271,7 @@ class PcscReader:
             return
         self._leave()
         self._lost += 1
-        LOG.warning("reader %s: lost (%r)", self.name, self.seen.attached)
+        LOG.warning("reader %s: lost (%r)", self.name, shown(self.seen.attached))
         self.seen = Seen(count=self.seen.count)
 
     @property

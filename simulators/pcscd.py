@@ -286,7 +286,8 @@ class Pcscd:
             shutil.copy(self._folder / "reader.so", port.bundle / "reader.so")
             shutil.copy(parts.vpcd(), port.bundle / "vpcd.so")
             plist = INFO_PLIST.format(product=port.number, name=name)
-            (port.bundle.parent / "Info.plist").write_text(plist)
+            # A name may hold any bytes, as lone surrogates.
+            (port.bundle.parent / "Info.plist").write_text(plist, errors="surrogateescape")
             if name in self._plugged:
                 (bus / f"{port.number:02X}").touch()
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from agent.certificates import Authorities, Judge, Judged
@@ -24,6 +25,7 @@ from agent.results import Results
 from agent.stages import STAGES, Stages
 from config.model import Agent as Settings
 from drivers.contract import Absence, CardReader, Presence
+from offline_store.event import Record
 from trust.references import References
 from trust.sm2 import sm2
 from world import Fault, Queue, QueueEmpty
@@ -166,6 +168,7 @@ def _one(
     except Fault as fault:
         found["reason"] = reason_of(fault).value
         found["fault"] = fault.code
+        found["holder"] = str(fault.facts.get("holder", ""))
     else:
         found["generation"] = read.generation.value
         found["algorithm"] = read.algorithm.value
@@ -214,6 +217,16 @@ def _print(context: Context, found: Mapping[str, Any]) -> None:
     for field, value in found.get("fields", {}).items():
         context.say(f"{texts.word('field', field)}: {value}")
     context.tell(texts.reason(found["reason"]))
+    if holder := _holder(found):
+        context.tell(texts.ui("tap-holder", holder=holder))
+
+
+def _holder(found: Mapping[str, Any]) -> str:
+    """The programs that may hold the reader; empty where that was not the reason."""
+    record = found.get("record")
+    if record is None:
+        return str(found.get("holder", ""))
+    return str(msgspec.convert(record, Record).event().detail.get("holder", ""))
 
 
 def _certificates(context: Context, told: Sequence[Mapping[str, str]]) -> None:

@@ -49,6 +49,7 @@ from drivers.contract.prompts import (
 from drivers.contract.reader import (
     Absence,
     CardHandle,
+    CardProtocol,
     CardReader,
     Interface,
     Presence,
@@ -70,6 +71,7 @@ __all__ = [
     "Barrier",
     "Beep",
     "CardHandle",
+    "CardProtocol",
     "CardReader",
     "Code",
     "CodeSource",

@@ -25,6 +25,13 @@ class SeveralCards(Fault):
     code = "card.several"
 
 
+class CardProtocol(Fault):
+    """Another program has left the card at a protocol that carries no APDUs, or the card knows none
+    that does; taking its power did not help. Facts: `reader`, `holder` (programs that may)."""
+
+    code = "card.protocol"
+
+
 @dataclass(frozen=True)
 class Presence:
     """A card is there. `count` is the reader's insertion counter, so a fast swap is two of them.
@@ -77,8 +84,9 @@ class CardReader(Protocol):
         """Power the card that is there and hold it exclusively; one handle at a time. With the
         `count` of a presence it is that card and no other: `CardGone` for one that came later.
 
-        Raises `SeveralCards`, `CardGone`, `CardMute`, `ReaderGone`, `DeviceAbsent`, `DeviceBusy`,
-        `DeviceDenied`, `DeviceStuck`, `DeviceProtocol`.
+        A card that another program holds for a moment is waited for, about a second, while it
+        lies there. Raises `SeveralCards`, `CardGone`, `CardMute`, `CardProtocol`, `ReaderGone`,
+        `DeviceAbsent`, `DeviceBusy`, `DeviceDenied`, `DeviceStuck`, `DeviceProtocol`.
         """
         ...
 
@@ -106,7 +114,7 @@ class SlotBinding:
     """One `[[readers]]` entry: a name of ours for a slot found by pattern."""
 
     name: str
-    match: str  # shell pattern on the system's name for the slot; `|` between alternatives
+    match: str  # what the system calls the slot, or a pattern on it (drivers.io.patterns)
     interface: Interface
     options: Options = field(default_factory=dict)
 

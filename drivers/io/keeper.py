@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import ClassVar, Final, Generic, Protocol, TypeVar
 
-from drivers.contract import DeviceFault, DeviceReleased, DeviceState, DeviceStatus
+from drivers.contract import DeviceBusy, DeviceFault, DeviceReleased, DeviceState, DeviceStatus
 from drivers.io.wait import Interrupted
 from world import Task, World
 
@@ -23,6 +23,7 @@ LOG = logging.getLogger("onecard.devices")
 
 FIRST_RETRY: Final = 0.25  # seconds; what was lost by a loose plug is back soon
 LAST_RETRY: Final = 5.0  # seconds; `look` does not wait for it
+BUSY_RETRY: Final = 1.0  # seconds; who holds a device that was just plugged in lets go of it soon
 STEADY: Final = 5.0  # seconds open until a device counts as well and its back-off starts anew
 # A board that restarts when its port is opened (DTR resets it) is deaf, or says its boot text, for
 # some seconds. Closed and opened again it would restart again, so it is asked again instead.
@@ -183,7 +184,7 @@ class Kept(ABC, Generic[C]):
                 break
             delay = FIRST_RETRY if self._was_steady() else delay
             if not self._wanted.wait(None if self._is_released() else delay):
-                delay = min(delay * 2, LAST_RETRY)
+                delay = min(delay * 2, BUSY_RETRY if self._is_busy() else LAST_RETRY)
 
     def _run_once(self) -> None:
         """One connection, from its opening to its end."""
@@ -326,6 +327,11 @@ class Kept(ABC, Generic[C]):
     def _is_unwanted(self) -> bool:
         with self._guard:
             return self._stopping or self._released
+
+    def _is_busy(self) -> bool:
+        """Another program held it when it was to be opened."""
+        with self._guard:
+            return isinstance(self._fault, DeviceBusy)
 
     def _is_released(self) -> bool:
         with self._guard:

@@ -1,9 +1,9 @@
 """Which port a setting means: an address, a path, or a pattern that has to fit exactly one."""
 
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from drivers.contract import DeviceAbsent, DeviceAmbiguous
+from drivers.io.patterns import alternatives, fitting
 from world import World
 
 WILD = "*?["
@@ -15,15 +15,15 @@ def is_address(port: str) -> bool:
 
 
 def find_port(world: World, port: str, *, device: str) -> str:
-    """The one path or address that `port` names. Shell patterns are allowed in the last part of a
-    path, `|` between alternatives, of which the first that is there counts.
+    """The one path or address that `port` names (`drivers.io.patterns`). Shell patterns are allowed
+    in the last part of a path, `|` between alternatives, of which the first that is there counts.
 
     Raises `DeviceAbsent`, `DeviceAmbiguous`.
     """
     if is_address(port):
         return port
-    for alternative in port.split("|"):
-        found = _matching(world, alternative.strip())
+    for alternative in alternatives(port):
+        found = _matching(world, alternative)
         if len(found) > 1:
             raise DeviceAmbiguous(device=device, port=port, found=", ".join(found))
         if found:
@@ -37,6 +37,4 @@ def _matching(world: World, path: str) -> list[str]:
         names = world.list_folder(Path(folder or "/"))
     except OSError:  # udev makes by-id folders only while something is in them
         return []
-    if not any(sign in pattern for sign in WILD):
-        return [path] if pattern in names else []
-    return [f"{folder}/{name}" for name in names if fnmatchcase(name, pattern)]
+    return [f"{folder}/{name}" for name in fitting(pattern, names)]

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Annotated, Any, Final, Literal
 
 import usb.core
@@ -28,13 +27,14 @@ from drivers.contract import (
 )
 from drivers.io.hid import usage_pages
 from drivers.io.holders import holders_of
+from drivers.io.patterns import alternatives, fitting
 from drivers.io.wait import Interrupted
 from world import World
 
 # `0400:C35A`, `0400:C35A:SERIAL` (shell patterns allowed in each part), or where it is plugged:
 # `1-2.4`, bus and ports as in /sys/bus/usb/devices. `|` between alternatives, the first that is
-# there counts.
-ONE_MATCH: Final = r"([0-9A-Fa-f*?]{1,4}:[0-9A-Fa-f*?]{1,4}(:[^|]+)?|[0-9]+-[0-9]+(\.[0-9]+)*)"
+# there counts; a serial number is any text.
+ONE_MATCH: Final = r"([0-9A-Fa-f*?]{1,4}:[0-9A-Fa-f*?]{1,4}(:.+)?|[0-9]+-[0-9]+(\.[0-9]+)*)"
 UsbMatch = Annotated[str, Meta(pattern=rf"^{ONE_MATCH}(\|{ONE_MATCH})*$")]
 
 # pyusb has no call that ends another thread's transfer (libusb_cancel_transfer is not in its
@@ -198,8 +198,8 @@ def _find(world: World, match: str, device: str) -> Any:
         raise UsbUnavailable(device=device) from error
     except REFUSALS as error:  # the bus changes meanwhile
         raise DeviceFault(device=device, port=match) from error
-    for alternative in match.split("|"):
-        found = _matching(world, attached, alternative.strip(), device)
+    for alternative in alternatives(match):
+        found = _matching(world, attached, alternative, device)
         if len(found) > 1:
             places = ", ".join(sorted(place(one) for one in found))
             raise DeviceAmbiguous(device=device, port=match, found=places)
@@ -213,13 +213,14 @@ def _matching(world: World, attached: Sequence[Any], match: str, device: str) ->
     if ":" not in match:
         return [one for one in attached if place(one) == match]
     vendor, product, *rest = match.split(":", 2)
-    identity = f"{vendor}:{product}".upper()
-    found = [one for one in attached if fnmatchcase(_identity(one), identity)]
+    fit = fitting(f"{vendor}:{product}".upper(), {_identity(one) for one in attached})
+    found = [one for one in attached if _identity(one) in fit]
     serial = rest[0] if rest else ""
     if not serial:
         return found
     serials = [(one, _serial_number(world, one, device)) for one in found]
-    return [one for one, own in serials if fnmatchcase(own, serial)]
+    fit = fitting(serial, {own for _, own in serials})
+    return [one for one, own in serials if own in fit]
 
 
 def _identity(found: Any) -> str:

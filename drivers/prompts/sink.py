@@ -5,7 +5,6 @@ that an idle terminal wakes nobody.
 """
 
 from collections.abc import Callable, Generator, Mapping
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -20,6 +19,7 @@ from drivers.contract import (
     DeviceLost,
 )
 from drivers.io.holders import holders_of
+from drivers.io.patterns import fitting
 from drivers.prompts.clips import RATE
 from drivers.prompts.mailbox import Mailbox
 from world import World
@@ -30,7 +30,7 @@ Frames = Generator[bytes, int, None]
 DRAIN: Final = 4 * PERIOD / 1000  # seconds until what was pulled last has been heard
 SOUND_FILES: Final = Path("/dev/snd")
 # ALSA lists this one even on a box without any sound card.
-NOWHERE: Final = "Discard all samples*"
+NOWHERE: Final = "Discard all samples"
 
 BACKENDS: Final[Mapping[str, miniaudio.Backend]] = {
     "pulse": miniaudio.Backend.PULSEAUDIO,
@@ -205,21 +205,21 @@ def open_sink(world: World, sink: str, *, device: str, mailbox: Mailbox) -> Sink
 def _open(world: World, backend: str, pattern: str, *, device: str, mailbox: Mailbox) -> Sink:
     port = f"{backend}:{pattern}" if pattern else backend
     found = _devices(backend)
-    fitting = [name for name in found if fnmatchcase(name, pattern or "*")]
-    if not fitting:
+    fit = fitting(pattern or "*", found)
+    if not fit:
         raise _nothing(world, backend, device, port)
-    if pattern and len(fitting) > 1:
-        raise DeviceAmbiguous(device=device, port=port, found=", ".join(fitting))
+    if pattern and len(fit) > 1:
+        raise DeviceAmbiguous(device=device, port=port, found=", ".join(fit))
     try:
-        opened = Output(backend, found[fitting[0]] if pattern else None)
+        opened = Output(backend, found[fit[0]] if pattern else None)
     except miniaudio.MiniaudioError as error:
         raise _not_opened(world, error, device, port) from error
     return MiniaudioSink(
         world,
         opened,
         name=device,
-        attached=f"{backend}:{fitting[0]}" if pattern else port,
-        listed=lambda: any(fnmatchcase(name, pattern or "*") for name in _devices(backend)),
+        attached=f"{backend}:{fit[0]}" if pattern else port,
+        listed=lambda: bool(fitting(pattern or "*", _devices(backend))),
         mailbox=mailbox,
     )
 
@@ -230,7 +230,7 @@ def _devices(backend: str) -> dict[str, miniaudio.ffi.CData]:
         listed = miniaudio.Devices([BACKENDS[backend]]).get_playbacks()
     except miniaudio.MiniaudioError:  # no server, no library: nothing there
         return {}
-    return {one["name"]: one["id"] for one in listed if not fnmatchcase(one["name"], NOWHERE)}
+    return {one["name"]: one["id"] for one in listed if not one["name"].startswith(NOWHERE)}
 
 
 def _nothing(world: World, backend: str, device: str, port: str) -> DeviceFault:

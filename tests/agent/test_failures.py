@@ -10,7 +10,7 @@ from apdu.channel import CardGone
 from apdu.command import Command
 from apdu.records import RecordFault
 from apdu.status import StatusFault, WrongPin, fault
-from drivers.contract import DeviceFault
+from drivers.contract import DeviceBusy, DeviceFault, DeviceLost
 from tests import product
 from world import Fault
 
@@ -64,16 +64,17 @@ EXPECTED = {
     "request.lost": "platform-unreachable",
     "reader.gone": "reader-gone",
     "device.fault": "reader-gone",
-    "device.absent": "reader-gone",
-    "device.ambiguous": "reader-gone",
+    "device.absent": "reader-absent",
+    "device.ambiguous": "reader-ambiguous",
     "device.lost": "reader-gone",
-    "device.released": "reader-gone",
-    "device.silent": "reader-gone",
-    "device.unreachable": "reader-gone",
-    "device.busy": "reader-gone",
-    "device.denied": "reader-gone",
-    "device.no-answer": "reader-gone",
-    "device.protocol": "reader-gone",
+    "device.released": "reader-released",
+    "device.silent": "reader-silent",
+    "device.unreachable": "reader-unreachable",
+    "device.busy": "reader-busy",
+    "device.denied": "reader-denied",
+    "device.no-answer": "reader-stuck",
+    "device.protocol": "reader-protocol",
+    "card.protocol": "card-protocol",
 }
 
 
@@ -89,8 +90,22 @@ def test_every_fault_on_the_way_has_a_reason_and_none_accepts(kind: type[Fault])
     reason = reason_of(made(kind))
     unknown = reason in (Reason.PLATFORM_SILENT, Reason.PLATFORM_UNREACHABLE)
     assert table()[reason].verdict == ("unknown" if unknown else "refused")
-    otherwise = "reader-gone" if issubclass(kind, DeviceFault) else "card-unreadable"
-    assert reason == EXPECTED.get(kind.code, otherwise)
+    codes = [getattr(base, "code", "") for base in kind.__mro__]
+    known = [EXPECTED[code] for code in codes if code in EXPECTED]
+    assert reason == [*known, "card-unreadable"][0]
+
+
+def test_every_device_fault_at_opening_has_a_reason_of_its_own() -> None:
+    contract = [kind for kind in WALKED if kind.__module__ == "drivers.contract.device"]
+    reasons = {kind: reason_of(made(kind)) for kind in contract}
+    gone = [kind for kind in contract if reasons[kind] is Reason.READER_GONE]
+    assert set(gone) == {DeviceFault, DeviceLost}
+    assert len(set(reasons.values())) == len(contract) - 1
+
+
+def test_a_busy_reader_names_who_may_hold_it() -> None:
+    presented = unidentified("card-contact", DeviceBusy(device="x", holder="a (1)"), gave_up=False)
+    assert (presented.detail, presented.holder) == ("device.busy", "a (1)")
 
 
 def test_the_walk_finds_what_the_table_names() -> None:

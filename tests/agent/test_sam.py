@@ -6,14 +6,14 @@ import pytest
 
 from agent.leases import IDLE, PATIENCE
 from agent.sam import LeasingAuthenticator, SamDesk
-from agent.sam_slot import ANSWER
+from agent.sam_slot import ANSWER, BUSY_AGAIN
 from apdu.authentication import CardParameters
 from apdu.channel import CardMute, ReaderGone
 from apdu.city_keys import CityKeys
 from apdu.crypto import Algorithm
 from apdu.keys import PUK
 from apdu.psam import Psam, PsamBusy, PsamKey, PsamLacksAlgorithm, PsamLacksKey, PsamMissing
-from drivers.contract import Interface
+from drivers.contract import DeviceBusy, Interface
 from simulators.cards import Algorithm as CardAlgorithm
 from simulators.cards import Card
 from simulators.cards.faults import EndlessChain, Garbage
@@ -89,6 +89,30 @@ def test_answers_are_the_citys(algorithm: Algorithm) -> None:
         assert flow(desk, algorithm) == (right("IRK", algorithm), right("RKSSSE", algorithm))
 
     with_psams(psam(), run=run)
+
+
+def test_a_psam_that_another_program_holds_at_the_start_is_there_once_it_has_let_go() -> None:
+    """Nobody has to plug it anew, and no card to come, before it is known to be there."""
+
+    def run(world: SimWorld, desk: SamDesk, readers: Sequence[FakeReader]) -> None:
+        (reader,) = readers
+
+        def held() -> None:
+            raise DeviceBusy(device=reader.name, holder="another (7)")
+
+        reader.on_open = held
+        reader.insert(psam())
+        desk.start()
+        world.wait(5 * BUSY_AGAIN)
+        assert desk.status()[0].fault == "psam.missing"
+        reader.on_open = None
+        world.wait(2 * BUSY_AGAIN)
+        assert (desk.status()[0].fault, desk.status()[0].terminal_number) == ("", "519900000001")
+        opened = reader.opened
+        world.wait(5 * BUSY_AGAIN)
+        assert reader.opened == opened
+
+    with_psams(None, run=run, start=False)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

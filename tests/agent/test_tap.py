@@ -289,7 +289,7 @@ def test_card_is_powered_down_whatever_happens_at_whichever_exchange(
 
 
 @pytest.mark.parametrize(
-    ("kind", "reason"), [(CardGone, Reason.CARD_GONE), (DeviceAbsent, Reason.READER_GONE)]
+    ("kind", "reason"), [(CardGone, Reason.CARD_GONE), (DeviceAbsent, Reason.READER_ABSENT)]
 )
 def test_a_card_that_cannot_be_opened_is_a_recorded_refusal(
     kind: type[Fault], reason: Reason

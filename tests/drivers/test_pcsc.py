@@ -168,7 +168,7 @@ def test_a_swap_that_the_watcher_has_not_told_of_yet_is_a_card_gone(
         blind.setattr(reader, "see", lambda state, atr: None)
         blind.setattr(scard, "SCardTransmit", lambda *_: (scard.SCARD_E_NOT_TRANSACTED, []))
         slot.insert(EchoCard())
-        until(lambda: moves(reader.seen, reader.look(slot.attached)) == 2)
+        until(lambda: moves(reader.seen, reader.context.look(slot.attached)) == 2)
         with pytest.raises(CardGone):
             card.transmit(COMMAND)
     driver.stop()

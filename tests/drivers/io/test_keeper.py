@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from drivers.contract import DeviceAbsent, DeviceFault, DeviceProtocol, DeviceState
-from drivers.io.keeper import Kept
+from drivers.io.keeper import BUSY_RETRY, Kept
 from drivers.io.line import Line, LineOptions, open_line
 from simulators.devices.pty import PtyPort
 from tests.drivers.contract.reader import until
@@ -128,6 +128,27 @@ def test_port_that_another_holds_is_busy_and_says_by_whom(port: PtyPort, tmp_pat
     assert f"({os.getpid()})" in listener.status().holder
     first.close()
     until(lambda: is_state(listener, DeviceState.READY))
+    listener.stop()
+
+
+def test_a_device_that_is_held_for_long_is_tried_again_each_second(
+    monkeypatch: pytest.MonkeyPatch, port: PtyPort
+) -> None:
+    waits: list[float | None] = []
+    listener = Listener(LineOptions(port=str(port.path)))
+    wait = listener._wanted.wait
+
+    def noted(seconds: float | None = None) -> bool:
+        waits.append(seconds)
+        return wait(0.001 if seconds else None)
+
+    monkeypatch.setattr(listener._wanted, "wait", noted)
+    first = open_line(WORLD, LineOptions(port=str(port.path)), device="first")
+    listener.start()
+    until(lambda: len(waits) > 6)
+    first.close()
+    until(lambda: is_state(listener, DeviceState.READY))
+    assert waits[:6] == [0.25, 0.5, BUSY_RETRY, BUSY_RETRY, BUSY_RETRY, BUSY_RETRY]
     listener.stop()
 
 
