@@ -25,12 +25,14 @@ from drivers.contract import (
     PinTimeout,
 )
 from drivers.counter.entry import Entry
-from drivers.io.keeper import Kept
+from drivers.counter.own import HOLD, OwnBytes
+from drivers.io.keeper import STARTS_WITHIN, Kept
 from drivers.io.line import Line, LineOptions, open_line
 from drivers.io.wait import Interrupted
 from drivers.options import Hex, OptionsFault, typed
 from world import Event, World
 
+QUIET: Final = 0.3  # seconds after which a pad that has restarted has said its boot text
 KEYS_AT_ONCE: Final = 64  # bytes
 LONGEST: Final = 12  # digits (GM/T 0036 and ISO 9564 PINs have 4 to 12)
 
@@ -63,7 +65,8 @@ class PinPadOptions(LineOptions, frozen=True, kw_only=True):
 class Question:
     """One entry that somebody waits for. `outcome` is set once."""
 
-    def __init__(self, entry: Entry, done: Event) -> None:
+    def __init__(self, signal: bytes, entry: Entry, done: Event) -> None:
+        self.signal = signal  # what the pad is sent when it begins
         self.entry = entry
         self.done = done
         self.outcome: Pin | PinFault | DeviceFault | None = None
@@ -78,6 +81,8 @@ class SerialPinPad(Kept[Line]):
     """See `drivers.contract.PinPad`. Counters: `asked`, `unasked` (keys that nobody had asked for),
     `unknown` (bytes that are no key)."""
 
+    RESTARTS = True
+
     def __init__(self, world: World, name: str, options: Options) -> None:
         super().__init__(world, name)
         self._options = typed(options, PinPadOptions, device=name)
@@ -90,6 +95,8 @@ class SerialPinPad(Kept[Line]):
         self._asking = world.lock()  # held by who asks
         self._answering = world.lock()  # over the question, its entry and its outcome
         self._question: Question | None = None
+        self._own = OwnBytes(self._keys)
+        self._says_text = False  # it has restarted, and says what is no key
 
     # Any thread
 
@@ -128,7 +135,7 @@ class SerialPinPad(Kept[Line]):
 
     def _enter(self, signal: bytes, minimum: int, maximum: int, timeout: float) -> Pin:
         """One entry, from its first key to its outcome."""
-        question = Question(Entry(minimum, min(maximum, LONGEST)), self._world.event())
+        question = Question(signal, Entry(minimum, min(maximum, LONGEST)), self._world.event())
         self._count("asked")
         try:
             with self._held() as line:
@@ -136,7 +143,7 @@ class SerialPinPad(Kept[Line]):
                 with self._answering:
                     self._question = question
                 # Last: whoever sees the question may answer at once.
-                line.write(signal)
+                self._send(line, signal)
             if not question.done.wait(timeout):
                 self._settle(PinTimeout(device=self.name))
         finally:
@@ -152,7 +159,12 @@ class SerialPinPad(Kept[Line]):
         """The pad goes dark. The answer stands even if the pad has just gone."""
         if self._end:
             with suppress(DeviceFault), self._held() as line:  # the keeper has taken note of it
-                line.write(self._end)
+                self._send(line, self._end)
+
+    def _send(self, line: Line, signal: bytes) -> None:
+        with self._answering:
+            self._own.sent(signal, self._world.monotonic())
+        line.write(signal)
 
     def _settle(self, outcome: PinFault | DeviceFault) -> None:
         """End the question that waits, if one does."""
@@ -166,14 +178,18 @@ class SerialPinPad(Kept[Line]):
     def _open(self) -> Line:
         return open_line(self._world, self._options, device=self.name)
 
+    def _greet(self, connection: Line) -> None:
+        """Nothing can be asked of it."""
+        self._own, self._says_text = OwnBytes(self._keys), False
+
     def _serve(self, connection: Line) -> None:
         keys = bytearray(KEYS_AT_ONCE)
         try:
             while True:
-                count = connection.read_into(keys)
-                answer = self._pressed(keys, count)
+                count = connection.read_into(keys, self._patience())
+                answer = self._pressed(keys, count) if count else self._quiet()
                 if answer:
-                    connection.write(answer)
+                    self._send(connection, answer)
         except DeviceFault as fault:
             self._settle(fault)
             raise
@@ -181,23 +197,51 @@ class SerialPinPad(Kept[Line]):
             self._settle(DeviceLost(device=self.name, port=connection.attached))
             raise
 
+    def _patience(self) -> float | None:
+        if self._says_text:
+            return QUIET
+        return HOLD if self._own.holds else None
+
     def _pressed(self, keys: bytearray, count: int) -> bytes:
         """Feed the question with the first `count` bytes of `keys` and wipe them. What the pad is
         to be sent."""
-        answer, unasked, unknown = b"", 0, 0
+        answer, now = b"", self._world.monotonic()
         for at in range(count):
-            key = self._keys.get(keys[at])
-            keys[at] = 0
+            byte, keys[at] = keys[at], 0
             with self._answering:
-                if self._question is None:
-                    unasked += 1
-                elif key is None:
-                    unknown += 1
-                else:
-                    answer += self._answer(self._question, key)
-        self._count("unasked", unasked)
-        self._count("unknown", unknown)
+                for pressed in self._own.without(byte, now):
+                    answer += self._one(pressed)
         return answer
+
+    def _quiet(self) -> bytes:
+        """Nothing comes any more. A question that was asked while the pad restarted begins anew."""
+        with self._answering:
+            answer = b"".join(self._one(key) for key in self._own.released())
+            restarted, self._says_text = self._says_text, False
+            if restarted and self._question is not None:
+                return self._question.signal
+            return answer
+
+    def _one(self, byte: int) -> bytes:
+        """One key, or what is none. What the pad is to be sent."""
+        key = self._keys.get(byte)
+        if key is None and self._may_be_starting():
+            self._says_text = True
+        if self._question is None:
+            self._count("unasked")
+            return b""
+        if self._says_text:
+            self._question.entry.wipe()  # what came with it is no person's
+        if key is None:
+            self._count("unknown")
+            return b""
+        if self._says_text and key is not Key.CANCEL:
+            return b""
+        return self._answer(self._question, key)
+
+    def _may_be_starting(self) -> bool:
+        since = self._served_since
+        return since is not None and self._world.monotonic() - since < STARTS_WITHIN
 
     def _answer(self, question: Question, key: int | Key) -> bytes:
         """One key's effect on the question."""

@@ -47,7 +47,7 @@ class UsbWire:
         self._owed = 0
         for pipe in range(2 if self._torn else 1):
             for _ in range(MOST_STALE):
-                if not self._pipes.read(0.0, pipe=pipe):
+                if not self._pipes.skip(0.0, pipe=pipe):
                     break
 
     def silent(self) -> DeviceFault:

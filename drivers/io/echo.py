@@ -11,6 +11,7 @@ from typing import Final
 from world import World
 
 KEEP: Final = 1.0  # seconds in which an echo comes back, a serial server's detours among them
+LEAST_MARK: Final = 3  # bytes; noise is taken for fewer too easily
 MOST_OWED: Final = 64  # writes within that time
 
 # What to send where a device's every answer may be equal to its question. No board of
@@ -53,6 +54,7 @@ class Echo:
         """This goes out now. `marks`: nothing that a device here says is equal to it, so a line
         that gives it back echoes."""
         if data:
+            marks = marks and len(data) >= LEAST_MARK
             with self._guard:
                 self._owed.append(_Sent(data, self._world.monotonic(), marks))
 

@@ -181,6 +181,10 @@ class Line:
         What else comes meanwhile is forgotten. Raises `Interrupted`, `DeviceSilent`,
         `DeviceLost`."""
         self.write(data, marks=True)
+        self.await_echo()
+
+    def await_echo(self) -> None:
+        """The same for marks that went out just now."""
         deadline = self._now() + ECHO_WITHIN
         while not self.echoes and (left := deadline - self._now()) > 0:
             self.read(left)

@@ -41,6 +41,7 @@ UsbMatch = Annotated[str, Meta(pattern=rf"^{ONE_MATCH}(\|{ONE_MATCH})*$")]
 # backend), so a waiting read comes up for air twice a second: a poll that the library forces.
 SLICE: Final = 1.0  # seconds; `stop` and `release` wait no longer
 WRITE_WITHIN: Final = 0.5  # seconds
+REST: Final = 0.005  # seconds after a packet without bytes
 STALE_WITHIN: Final = 0.02  # seconds; what is ready comes within a frame or two
 MOST_STALE: Final = 64  # packets
 CONTROL_WITHIN: Final = 500  # milliseconds
@@ -98,7 +99,8 @@ class UsbPipes:
 
     def read(self, timeout: float | None = None, *, pipe: int = 0) -> bytes:
         """The next packet of `inputs[pipe]`, at most one packet size; empty bytes when none came
-        within `timeout` seconds (None: for ever).
+        within `timeout` seconds (None: for ever). A packet without bytes is no news: devices send
+        them behind full ones, and when they have nothing to say.
 
         One packet and not more: an answer that fills its last packet has no end that the bus
         could tell, and a longer read would wait for it in vain.
@@ -110,7 +112,9 @@ class UsbPipes:
             left = SLICE if deadline is None else deadline - self._world.monotonic()
             data = self._read(address, min(SLICE, left))
             if data or (deadline is not None and self._world.monotonic() >= deadline):
-                return data
+                return data or b""
+            if data is not None:
+                self._interrupted.wait(REST)  # so that the device is not asked in a whirl
         raise Interrupted
 
     def write(self, data: bytes, *, pipe: int = 0) -> None:
@@ -124,8 +128,15 @@ class UsbPipes:
     def discard(self, *, pipe: int = 0) -> None:
         """Forget what the device had ready before we asked. Raises as `read` does."""
         for _ in range(MOST_STALE):
-            if not self.read(STALE_WITHIN, pipe=pipe):
+            if not self.skip(STALE_WITHIN, pipe=pipe):
                 return
+
+    def skip(self, timeout: float, *, pipe: int = 0) -> bool:
+        """Forget the next packet. False when none came, also none without bytes. Raises as `read`
+        does."""
+        if self._interrupted.is_set():
+            raise Interrupted
+        return self._read(self.inputs[pipe], timeout) is not None
 
     def interrupt(self) -> None:
         self._interrupted.set()
@@ -142,14 +153,15 @@ class UsbPipes:
         finally:
             usb.util.dispose_resources(self._usb)
 
-    def _read(self, address: int, seconds: float) -> bytes:
+    def _read(self, address: int, seconds: float) -> bytes | None:
+        """One packet, None when none came."""
         # 0 would mean for ever.
         milliseconds = max(1, int(seconds * 1000))
         with self._named():
             try:
                 packet = self._usb.read(address, self._packet[address], milliseconds)
             except usb.core.USBTimeoutError:
-                return b""
+                return None
             return bytes(packet)
 
     @contextmanager

@@ -4,19 +4,21 @@
 The device's own thread sends; the newest prompt cuts off the beep of the one before.
 """
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from msgspec import Meta
 
 from drivers.barriers.lcus import command
 from drivers.contract import Options, Prompt
-from drivers.io.keeper import Kept
-from drivers.io.line import Line, LineOptions, open_line
+from drivers.io.keeper import STARTS_WITHIN, Kept
+from drivers.io.line import Line, LineEchoes, LineOptions, open_line
 from drivers.io.wait import Interrupted
 from drivers.options import typed
 from drivers.prompts.mailbox import Mailbox
 from drivers.prompts.signals import Signal, Step, Steps, Table, beeps, steps
 from world import World
+
+DARK_AGAIN: Final = 2.0  # seconds
 
 HoldMs = Annotated[int, Meta(ge=0, le=600_000)]
 Relay = Annotated[int, Meta(ge=0, le=16)]  # 0: there is no such lamp
@@ -25,6 +27,8 @@ Relay = Annotated[int, Meta(ge=0, le=16)]  # 0: there is no such lamp
 class LampPrompts(Kept[Line]):
     """See `drivers.contract.Prompts`. Counters: `shown`, `cut` (beeps), `skipped` (a newer prompt
     came first), `unshown` (no board)."""
+
+    RESTARTS = True
 
     def __init__(self, world: World, name: str, line: LineOptions, table: Table, hold: int) -> None:
         """`hold`: milliseconds until the lamp goes off by itself; 0: with the next prompt."""
@@ -49,25 +53,43 @@ class LampPrompts(Kept[Line]):
     def _open(self) -> Line:
         return open_line(self._world, self._line, device=self.name)
 
+    def _greet(self, connection: Line) -> None:
+        """The board says nothing, and its port is its own: one that gives back what it is sent is
+        another's."""
+        self._send(connection, self._dark)
+        connection.await_echo()
+        self._refuse_echo(connection)
+
+    def _refuse_echo(self, line: Line) -> None:
+        if line.echoes:
+            raise LineEchoes(device=self.name, port=line.attached)
+
     def _serve(self, connection: Line) -> None:
         self._mailbox.take()  # what was meant before the board was there is old
         try:
-            self._send(connection, self._dark)
             prompt = None
             while True:
-                prompt = prompt or self._next(connection, None)
+                prompt = prompt or self._next(connection, self._dark_again_in())
                 if prompt is not None:
                     prompt = self._show(connection, prompt)
+                else:
+                    self._send(connection, self._dark)
         except Interrupted:
             self._send(connection, self._dark)  # nothing lights or beeps on when we are gone
             raise
+
+    def _dark_again_in(self) -> float | None:
+        """A board that restarted may not have heard it, and may light up by itself."""
+        since = self._served_since
+        started = since is None or self._world.monotonic() - since >= STARTS_WITHIN
+        return None if started else DARK_AGAIN
 
     def _show(self, line: Line, prompt: Prompt) -> Prompt | None:
         """Lamp, beep, and dark again after a while. A prompt that comes meanwhile is returned."""
         self._send(line, [*self._table.quiet, *self._table.lamps[prompt.lamp]])
         self._count("shown")
         for step in self._table.beeps[prompt.beep]:
-            line.write(step.data)
+            line.write(step.data, marks=True)
             following = self._next(line, step.pause) if step.pause else None
             if following is not None:
                 self._count("cut")
@@ -86,11 +108,12 @@ class LampPrompts(Kept[Line]):
             if prompt is not None or (left is not None and left <= 0):
                 return prompt
             line.read(left)  # the board has nothing to say; a nudge ends it
+            self._refuse_echo(line)
 
     def _send(self, line: Line, steps: Steps) -> None:
         """All steps without an eye on the mailbox: they are short."""
         for step in steps:
-            line.write(step.data)
+            line.write(step.data, marks=True)
             if step.pause:
                 self._world.wait(step.pause)
 

@@ -4,11 +4,13 @@ Bytes come in, `drivers.scanners.framing` cuts them into codes; a module that sc
 armed, and armed anew after each code and after its own time is over.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Final, Literal
 
 from msgspec import Meta
 
-from drivers.contract import DeviceFault, DeviceProtocol, DeviceSilent, Options
+from drivers.contract import DeviceProtocol, Options
 from drivers.io.line import Line, LineOptions, open_line
 from drivers.io.wait import Interrupted
 from drivers.options import OptionsFault, typed
@@ -75,22 +77,25 @@ class SerialScannerOptions(LineOptions, frozen=True, kw_only=True):
 class SerialScanner(Scanner[Line]):
     """Entry point `serial-scanner`."""
 
+    RESTARTS = True
+
     def __init__(self, world: World, name: str, options: Options) -> None:
         self._options = typed(options, SerialScannerOptions, device=name)
         if self._options.framing == "suffix" and self._options.suffix == "none":
             raise OptionsFault(device=name, problem="framing = suffix, suffix = none")
         trigger = self._options.trigger
         self._trigger = None if trigger == "none" else TRIGGERS[trigger]
+        self._heard = b""  # beside the answer to the first arming
         super().__init__(world, name, window=self._options.window, prefixes=self._options.prefixes)
 
     def _open(self) -> Line:
-        line = open_line(self._world, self._options, device=self.name)
-        try:
-            self._settle(line)
-        except DeviceFault:
-            line.close()
-            raise
-        return line
+        return open_line(self._world, self._options, device=self.name)
+
+    def _greet(self, connection: Line) -> None:
+        self._settle(connection)
+        if self._trigger is not None:
+            with self._dark_at_the_end(connection):
+                self._heard = self._arm(connection)
 
     def _settle(self, line: Line) -> None:
         """Let go by what is coming in: its beginning was sent before we listened."""
@@ -101,11 +106,18 @@ class SerialScanner(Scanner[Line]):
     def _serve(self, connection: Line) -> None:
         if self._trigger is None:
             self._listen(connection)
-            return
+        else:
+            with self._dark_at_the_end(connection):
+                self._listen_armed(connection)
+
+    @contextmanager
+    def _dark_at_the_end(self, line: Line) -> Iterator[None]:
+        """A module that is let go of, not lost, does not stay lit for nobody."""
         try:
-            self._listen_armed(connection)
-        except Interrupted:  # let go of, not lost: it does not stay lit for nobody
-            connection.write(self._trigger.stop)
+            yield
+        except Interrupted:
+            if self._trigger is not None:
+                line.write(self._trigger.stop, marks=True)
             raise
 
     def _listen(self, line: Line) -> None:
@@ -114,30 +126,31 @@ class SerialScanner(Scanner[Line]):
             self._hear(line, framer, line.read(framer.patience))
 
     def _listen_armed(self, line: Line) -> None:
-        framer = self._framer()
+        framer, heard = self._framer(), self._heard
         while True:
-            taken = self._hear(line, framer, self._arm(line))
+            taken = self._hear(line, framer, heard)
             while not taken:
                 data = line.read(framer.patience or self._options.rearm)
                 taken = self._hear(line, framer, data)
                 if not data and framer.patience is None:
                     break  # its time is over
+            heard = self._arm(line)
 
     def _arm(self, line: Line) -> bytes:
         """Start a scan; the bytes that came beside the module's answer, a code's beginning among
         them. Raises `DeviceSilent`, `ScannerGarbled`, `ScannerRefused`."""
         trigger = self._trigger
         assert trigger is not None
-        line.write(trigger.start)
+        line.write(trigger.start, marks=True)  # no answer, and no code, is equal to it
         deadline = self._world.monotonic() + ANSWER_WITHIN
         heard = b""
         while (found := trigger.find_answer(heard)) is None:
-            data = line.read(max(0.0, deadline - self._world.monotonic()))
-            heard += data
-            if not data and not heard:
-                raise DeviceSilent(device=self.name, port=line.attached)
-            if not data or len(heard) > 2 * self._options.limit + len(trigger.start) * 2:
+            left = deadline - self._world.monotonic()
+            if left <= 0 and not heard:
+                raise line.silent()
+            if left <= 0 or len(heard) > 2 * self._options.limit + len(trigger.start) * 2:
                 raise ScannerGarbled(device=self.name, port=line.attached)
+            heard += line.read(left)
         if not found.accepted:
             raise ScannerRefused(device=self.name, trigger=self._options.trigger)
         return found.rest

@@ -4,7 +4,7 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,7 +18,9 @@ from drivers.counter.entry import Entry
 from drivers.counter.pinpad import SerialPinPad
 from drivers.io.line import Line
 from drivers.options import OptionsFault
+from simulators.devices.lines import BOOT_TEXT, EchoingLine, RestartingBoard
 from simulators.devices.pinpad import BACK, CANCEL, CLEAR, CONFIRM, PinPadSimulator
+from simulators.devices.pty import Peer
 from tests.drivers.contract.pinpad import PATIENCE, Asked, PinPadContract, asking
 from tests.drivers.contract.reader import until
 from world.real import RealWorld
@@ -77,14 +79,53 @@ class SerialBench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[SerialBench]:
+def around() -> Callable[[Peer], Peer]:
+    """What the pad's electronics hang on."""
+    return lambda pad: pad
+
+
+@pytest.fixture
+def bench(tmp_path: Path, around: Callable[[Peer], Peer]) -> Iterator[SerialBench]:
     path = tmp_path / "by-id" / "usb-Pad_1-if00"
-    with PinPadSimulator(path) as simulator:
+    simulator = PinPadSimulator(path)
+    simulator.port.peer = around(simulator.peer)
+    with simulator:
         pad = SerialPinPad(WORLD, "pad", {"port": str(path), **SIGNS})
         pad.start()
         until(lambda: pad.status().state is DeviceState.READY, PATIENCE)
         yield SerialBench(simulator, pad)
         pad.stop()
+
+
+class TestOnALineThatHearsItself(PinPadContract):
+    """What the pad is sent comes back, and is no key: `08 20 08` takes nothing more back."""
+
+    @pytest.fixture
+    def around(self) -> Callable[[Peer], Peer]:
+        return EchoingLine
+
+
+class TestThatRestarts:
+    """A pad that is asked while it says its boot text, digits and line ends among it."""
+
+    @pytest.fixture
+    def around(self) -> Callable[[Peer], Peer]:
+        return lambda pad: RestartingBoard(pad, boot=0.0)
+
+    def test_boot_text_is_no_pin(self, bench: SerialBench) -> None:
+        with asking(bench, lambda: bench.pad.ask(minimum=4)) as asked:
+            bench.simulator.port.send(BOOT_TEXT)
+            bench.await_question(2)  # it begins anew
+            bench.press("493017")
+            bench.confirm()
+            assert asked.entered() == b"493017"
+        assert bench.pad.status().lost == 0
+
+    def test_one_that_is_taken_for_starting_can_be_cancelled(self, bench: SerialBench) -> None:
+        with asking(bench, bench.pad.ask) as asked:
+            bench.simulator.port.send(b"12?34")
+            bench.cancel()
+            assert isinstance(asked.failed(), PinCancelled)
 
 
 class TestSerialPinPad(PinPadContract):

@@ -195,6 +195,22 @@ def test_garbage_on_a_pipe_is_thrown_away_before_the_next_command(usb: UsbBench)
     assert expect(usb, Document).text == usb.cards[0].text
 
 
+def test_packets_without_bytes_are_no_answer_and_no_end(usb: UsbBench) -> None:
+    """Before each answer, between its parts, and behind it."""
+    ready(usb)
+    send = usb.device.send
+
+    def with_empty_ones(data: bytes, endpoint: int | None = None) -> None:
+        for part in (b"", data, b""):
+            send(part, endpoint)
+
+    usb.device.send = with_empty_ones  # type: ignore[method-assign]
+    usb.lay(usb.cards[0])
+    assert expect(usb, Document).text == usb.cards[0].text
+    usb.looked_again()
+    assert usb.reader.status().counters == {}
+
+
 def test_a_rest_that_never_comes_on_the_second_pipe_is_not_waited_for_again(usb: UsbBench) -> None:
     ready(usb)
     usb.looked_again()

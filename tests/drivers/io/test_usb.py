@@ -106,6 +106,19 @@ def test_bytes_go_both_ways_a_packet_at_a_time(pipes: UsbPipes) -> None:
     assert pipes.read(0.01) == b""
 
 
+def test_a_packet_without_bytes_is_no_news(bus: UsbBus) -> None:
+    """Devices send them behind full packets, and when they have nothing to say."""
+    device = echo(1, "42")
+    bus.plug(device)
+    pipes = opened("0400:C35A")
+    for data in (b"", b"", b"news", b"", b"old", b""):
+        device.send(data)
+    assert pipes.read(PATIENCE) == b"news"
+    pipes.discard()
+    assert pipes.read(0.01) == b""
+    pipes.close()
+
+
 def test_second_pair_of_pipes_is_reached_by_its_number(bus: UsbBus) -> None:
     ends = [Endpoint(0x81), Endpoint(0x01), Endpoint(0x82), Endpoint(0x02)]
     device = UsbDevice(0x0400, 0xC35A, [Interface(0, ends)])

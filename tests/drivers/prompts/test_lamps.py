@@ -13,6 +13,7 @@ from drivers.prompts.lamps import LampPrompts, RelayLamp, SerialLamp
 from drivers.prompts.signals import Step, beeps, steps
 from simulators.devices.boards import LcusBoard
 from simulators.devices.lamp import TowerSimulator
+from simulators.devices.lines import BOOT_TEXT, EchoingLine, RestartingBoard
 from simulators.devices.pty import PtyPort
 from tests.drivers.contract.prompts import WELCOME, PromptsContract
 from tests.drivers.contract.reader import until
@@ -172,6 +173,39 @@ class TestRelayLamp(PromptsContract):
         prompts.show(prompt("red"))
         until(lambda: len(board.switches) == 7, PATIENCE)
         assert [(one.relay, one.on) for one in board.switches[5:]] == [(1, False), (2, True)]
+
+
+DRIVERS = [SerialLamp, RelayLamp]
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_a_line_that_gives_back_what_it_is_sent_is_no_lamps(
+    tmp_path: Path, driver: type[LampPrompts]
+) -> None:
+    """The board and its port are one piece, and the board says nothing."""
+    with PtyPort(tmp_path / "echo", EchoingLine(None)) as port:
+        lamp = driver(WORLD, "screen", {"port": str(port.path)})  # type: ignore[call-arg, arg-type]
+        lamp.start()
+        until(lambda: lamp.status().fault == "device.echo", PATIENCE)
+        lamp.show(WELCOME)
+        assert lamp.status().counters == {"unshown": 1}
+        lamp.stop()
+
+
+def test_a_lamp_that_restarts_when_its_port_is_opened_goes_dark(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it was sent while it was deaf is said again."""
+    monkeypatch.setattr("drivers.prompts.lamps.DARK_AGAIN", 0.1)
+    tower = TowerSimulator(tmp_path / "tower")
+    board = RestartingBoard(tower.peer, boot=0.5, text=BOOT_TEXT)
+    tower.port.peer = board
+    tower.peer.received(b"\x11\x18", lambda data: None)  # it comes up red and loud
+    with tower:
+        lamp = started(SerialLamp(WORLD, "screen", {"port": str(tower.port.path)}))
+        assert tower.peer.await_on()
+        assert board.openings == 1
+        lamp.stop()
 
 
 def test_signals_are_bytes_and_pauses() -> None:

@@ -68,6 +68,19 @@ class TestHidPosScanner(SourceContract):
     pass
 
 
+def test_a_report_without_bytes_breaks_no_code_off(bench: HidPosBench) -> None:
+    ready(bench)
+    send = bench.module.send
+
+    def with_empty_ones(data: bytes, endpoint: int | None = None) -> None:
+        for part in (b"", data, b""):
+            send(part, endpoint)
+
+    bench.module.send = with_empty_ones  # type: ignore[method-assign]
+    assert read(bench, MINISTRY).content == MINISTRY
+    assert bench.source.status().counters == {}
+
+
 def test_report_is_read_byte_for_byte() -> None:
     report = bytes.fromhex("02055D5131") + b"hello" + bytes(53) + b"\0"
     assert Reports(400).feed(report, 1.0) == [Framed(b"hello", 1.0, "]Q1")]

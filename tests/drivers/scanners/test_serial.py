@@ -13,6 +13,7 @@ from drivers.contract import DeviceFault, DeviceState
 from drivers.io.line import LineOptions, open_line
 from drivers.options import OptionsFault
 from drivers.scanners.serial import SerialScanner
+from simulators.devices.lines import BOOT_TEXT, EchoingLine, RestartingBoard
 from simulators.devices.pty import PtyPort
 from simulators.devices.scan_module import MANUALS, Kind, ScanModule, gm65_answer
 from tests.drivers.contract.reader import until
@@ -127,6 +128,43 @@ def test_module_is_armed_at_the_start_after_each_code_and_dark_at_the_end(
         assert not module.armed
     assert bench.source.status().presented == len(TEXTS)
     assert len(bench.source.events) == 0  # no answer was taken for a code
+
+
+@pytest.mark.parametrize("kind", ["newland", "gm65", "honeywell", "ssi"])
+def test_a_trigger_that_the_line_gives_back_is_no_code_and_no_answer(
+    tmp_path: Path, kind: Kind
+) -> None:
+    module = ScanModule(kind)
+    bench = SerialBench(tmp_path / "scanner", module, {"trigger": kind, "rearm": 60})
+    bench.unplug()
+    bench.port.peer = line = EchoingLine(module)
+    bench.plug()
+    bench.source.look()
+    ready(bench)
+    for content in TEXTS:
+        assert read(bench, content).content == content
+    assert len(bench.source.events) == 0
+    if MANUALS[kind].yes:
+        line.powered = False
+        until(lambda: bench.source.status().fault == "device.echo", PATIENCE)
+    bench.close()
+
+
+@pytest.mark.parametrize("kind", ["newland", "gm65", "ssi"])
+@pytest.mark.parametrize("text", [b"", BOOT_TEXT], ids=["silent", "boot text"])
+def test_a_triggered_module_that_restarts_when_its_port_is_opened_comes_to_work(
+    tmp_path: Path, kind: Kind, text: bytes
+) -> None:
+    module = ScanModule(kind)
+    bench = SerialBench(tmp_path / "scanner", module, {"trigger": kind, "rearm": 60})
+    bench.unplug()
+    bench.port.peer = board = RestartingBoard(module, text=text)
+    bench.plug()
+    bench.source.look()
+    ready(bench)
+    assert read(bench, TEXTS[0]).content == TEXTS[0]
+    assert board.openings == 1
+    bench.close()
 
 
 @pytest.mark.parametrize("kind", ["honeywell", "ssi"])
