@@ -126,6 +126,10 @@ class Network:
     def minutes(self, minutes: float) -> None:
         self.world.wait(minutes * MINUTE)
 
+    def moment(self) -> str:
+        """Now, 14 digits."""
+        return f"{datetime.fromtimestamp(self.world.now(), CHINA):%Y%m%d%H%M%S}"
+
 
 class Station:
     """The agent of one station's gates, of one power-on."""

@@ -14,6 +14,7 @@ from apdu.channel import CardGone
 from simulators.transit.city import blank_records
 from simulators.transit.metro import CITY, INSTITUTION, OPERATOR
 from simulators.vpcd import Moment, TearAtInstruction
+from tests.agent.transit.impostor import NO_ROW, Impostor
 from tests.agent.transit.metro_stand import MetroStand, Network, metro_settings, rows_of, trip_of
 from tests.agent.transit.stand import GREY_AFTER, LOST, UNSENT, Barred
 from world.real import RealWorld
@@ -438,3 +439,70 @@ def test_a_grey_entry_that_did_commit_enters_once_and_no_more(metro_stand: Metro
 
     passenger = metro_stand.passenger()
     metro_stand.run(scenario)
+
+
+# Once more, for nothing
+
+
+@pytest.mark.parametrize(("lane", "state"), [("in", Inside.IN), ("out", Inside.OUT)])
+def test_a_card_that_says_it_was_just_here_is_let_through_when_it_has_proved_itself(
+    metro_stand: MetroStand, lane: str, state: Inside
+) -> None:
+    """Twenty invented ones are not; nor is a good one twice for the same trip."""
+
+    def scenario(metro: Network) -> None:
+        gate = metro.at("M11")
+        for _ in range(20):
+            nobody = metro_stand.passenger()
+            gate.made(nobody, state, "M11", 1)
+            trip = nobody.inside.state.records[0] + b"\x90\x00"
+            says = {RECORD: lambda told, trip=trip: trip if told[3] >> 3 == 0x1A else NO_ROW}
+            card = Impostor(metro.world, nobody.order, says=says)
+            took = gate.take(lane, nobody, around=lambda _, card=card: card)  # type: ignore[misc]
+            assert (took.reason, took.proof) == (Reason.PAYMENT_FORGED, None)
+        gate.made(passenger, state, "M11", 1)
+        took = gate.take(lane, passenger)
+        assert (took.reason, took.proof is not None) == (Reason.TRIP_AGAIN, True)
+        assert gate.end().detail["type"] == 9
+        assert gate.take(lane, passenger).reason in (Reason.TRIP_OPEN, Reason.NOT_ENTERED)
+
+    passenger = metro_stand.passenger()
+    metro_stand.run(scenario, metro_settings(reexit_minutes=5))
+    assert passenger.inside.money == 10_000
+
+
+@pytest.mark.parametrize("pulled", [False, True])
+@pytest.mark.parametrize("tear", [LOST, UNSENT])
+def test_a_torn_proof_lets_in_once_and_no_more(
+    metro_stand: MetroStand, tear: TearAtInstruction, pulled: bool
+) -> None:
+    def scenario(metro: Network) -> None:
+        gate = metro.at("M11")
+        gate.made(passenger, Inside.IN, "M11", 1)
+        assert gate.enter(passenger, tear) is Reason.PAY_AGAIN
+        if pulled:
+            gate.slot.pull()
+            metro.world.wait(1.0)
+        assert gate.enter(passenger) is Reason.TRIP_AGAIN
+        assert gate.enter(passenger) is Reason.TRIP_OPEN
+        assert not gate.store.open_intents()
+        assert {end.amounts.get("grey") for end in gate.events("payment-end")} == {None}
+
+    passenger = metro_stand.passenger()
+    metro_stand.run(scenario)
+    assert passenger.inside.money == 10_000
+    assert not rows_of(passenger)
+
+
+def test_an_exit_for_nothing_needs_a_card(metro_stand: MetroStand) -> None:
+    """Who turns back at once pays 0 fen, by a composite purchase like any other."""
+
+    def scenario(metro: Network) -> None:
+        gate = metro.at("M11")
+        gate.made(nobody, Inside.IN, "M11", 1)
+        trip = nobody.inside.state.records[0] + b"\x90\x00"
+        card = Impostor(metro.world, nobody.order, says={RECORD: trip})
+        assert gate.take("out", nobody, around=lambda _: card).reason is Reason.PAYMENT_FORGED
+
+    nobody = metro_stand.passenger()
+    metro_stand.run(scenario, metro_settings(turn_back_minutes=10))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,9 +15,12 @@ from hypothesis import strategies as st
 import agent.transit.purchase as purchase
 from agent.fares.ride import PROOF
 from agent.transit.metro import Trips
+from agent.transit.paying import Payments
 from agent.transit.trips import Inside
 from config.model import Metro
 from offline_store.event import Event
+from simulators.malice.purse import Gang, Keyless
+from simulators.proofs.mallory import Trusting, robs
 from simulators.transit.bus import Passenger
 from simulators.vpcd import Moment, TearAtInstruction
 from tests.agent.transit.metro_stand import MetroStand, Network, metro_settings, rows_of, trip_of
@@ -24,6 +28,7 @@ from tests.agent.transit.stand import GREY_AFTER, LOST, UNSENT
 from world import Fault
 
 STOPS = ("M11", "M13", "M14")
+THROUGH = ("trip-begun", "trip-ended", "trip-again", "torn-recovered")
 PEOPLE = 3
 
 
@@ -52,7 +57,17 @@ class Cut:
     stop: str
 
 
-Step = Tap | Wait | Pull | Cut
+@dataclass(frozen=True)
+class Fake:
+    """Somebody without a key, who shows that person's number."""
+
+    who: int
+    stop: str
+    lane: str
+    chance: int
+
+
+Step = Tap | Wait | Pull | Cut | Fake
 
 TEARS = st.one_of(
     st.none(),
@@ -76,6 +91,16 @@ STEPS = st.one_of(
     st.builds(Wait, st.sampled_from([0.1, 0.6, 3.0, 20.0, 300.0])),
     st.builds(Pull, st.sampled_from(STOPS)),
     st.builds(Cut, st.sampled_from(STOPS)),
+    *[
+        st.builds(
+            Fake,
+            st.integers(0, PEOPLE - 1),
+            st.sampled_from(STOPS),
+            st.sampled_from(["in", "out"]),
+            st.integers(0, 2**32),
+        )
+    ]
+    * 2,
 )
 SETTINGS = st.sampled_from(
     [
@@ -116,6 +141,8 @@ def _done(network: Network, people: Sequence[Passenger], step: Step) -> Iterator
             network.cut(step.stop)
         case Tap():
             yield from _tapped(network, people[step.who], step)
+        case Fake():
+            yield from _faked(network, people[step.who], step)
 
 
 def _tapped(network: Network, passenger: Passenger, step: Tap) -> Iterator[str]:
@@ -123,9 +150,26 @@ def _tapped(network: Network, passenger: Passenger, step: Tap) -> Iterator[str]:
     with suppress(Fault):
         reason = network.at(step.stop).take(step.lane, passenger, step.tear).reason
         inside = trip_of(passenger).inside
-        accepted = reason in ("trip-begun", "trip-ended", "trip-again", "torn-recovered")
+        accepted = reason in THROUGH
         if accepted and inside != (Inside.IN if step.lane == "in" else Inside.OUT):
             yield f"{step}: {reason}, and the card says {inside}"
+
+
+def _faked(network: Network, passenger: Passenger, step: Fake) -> Iterator[str]:
+    """Nobody is let through without a key, and nothing that was open ends by that."""
+    gate, chance = network.at(step.stop), Random(step.chance)
+    before = gate.store.status()
+    gang = Gang(numbers=[passenger.inside.state.seq])
+    for _ in range(1 + chance.randrange(3)):
+        card = Keyless(chance, passenger.order, gang, network.world.wait, network.moment)
+        with suppress(Fault):
+            took = gate.take(step.lane, passenger, around=lambda _, card=card: card)  # type: ignore[misc]
+            if took.proof is not None or took.reason in THROUGH:
+                yield f"{step}: {took.reason} without a key"
+    head = before.epoch, before.seq
+    for event in (record.event() for record in gate.store.records(*head, 100)):
+        if robs(event, step.lane, head):
+            yield f"{step}: somebody's payment was ended without a key"
 
 
 def _judged(people: Sequence[Passenger], events: Sequence[Event]) -> Iterator[str]:
@@ -181,6 +225,18 @@ def _of_trips(made: Sequence[Event]) -> Iterator[str]:
 @given(st.lists(STEPS, min_size=4, max_size=25), SETTINGS)
 def test_whatever_happens_cards_and_journals_agree(steps: list[Step], metro: Metro) -> None:
     assert played(steps, metro) == []
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_control_what_a_card_says_of_itself_lets_the_keyless_in(
+    monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """What the machine is to find: an agent that takes a card's word, and one torn card."""
+    monkeypatch.setattr(Payments, "_prove", Trusting._prove)
+    fakes: list[Step] = [Fake(0, "M11", "in", seed * 100 + n) for n in range(60)]
+    tears: list[Step] = [Tap(0, "M11", "in", LOST), Tap(1, "M11", "in")]
+    found = played([*tears, *fakes], metro_settings())
+    assert any("without a key" in wrong for wrong in found)
 
 
 BACK: list[Step] = [Tap(0, "M11", "in", LOST), Tap(0, "M14", "out"), Tap(0, "M11", "in")]

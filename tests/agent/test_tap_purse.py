@@ -1,0 +1,146 @@
+"""A purse at a lane: the barrier opens for a card that has proved itself, and for nothing else."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agent.clock import Clock
+from agent.codes import CodeDesk, Router
+from agent.documents import DocumentDesk
+from agent.journey.desk import JourneyDesk
+from agent.lanes import Lane
+from agent.reasons import Reason
+from agent.results import Results
+from agent.scenes import scene_for
+from agent.standing.service import Routes, StatusService
+from agent.tap import TapReport, Taps
+from agent.texts import Texts
+from agent.transit_codes.memory import CodeMemory
+from agent.watchdog import Watchdog
+from apdu.channel import Channel
+from config.model import Scene
+from drivers.contract import CardHandle, Interface, Presence
+from simulators.transit.bus import Passenger, SteppedCard
+from simulators.world import SimWorld
+from tests.agent.fares.city import MADE_UP
+from tests.agent.journey.stand import Bus as Vehicle
+from tests.agent.stand import FakeBarrier, FakePrompts, FakeReader
+from tests.agent.transit.impostor import Impostor
+from tests.agent.transit.stand import REFERENCES, Bus, BusStand
+from tests.agent.transit.test_hold import Handle
+from tests.agent.transit.test_proving import ABOARD
+
+
+@pytest.fixture
+def bus_stand(tmp_path: Path) -> BusStand:
+    return BusStand(tmp_path / "bus")
+
+
+class PurseReader(FakeReader):
+    """A reader on which any channel is a card."""
+
+    def __init__(self, world: SimWorld) -> None:
+        super().__init__(world)
+        self.channel: Channel | None = None
+
+    def open(self, count: int | None = None) -> CardHandle:
+        assert self.channel is not None
+        return Handle(self.channel)
+
+
+class Door:
+    """A bus's door: its payments, and all else that a tap needs, made up."""
+
+    def __init__(self, bus: Bus, folder: Path) -> None:
+        self._bus = bus
+        world = bus.world
+        self.calls: list[str] = []
+        self.barrier = FakeBarrier(world, self.calls)
+        self.reader = PurseReader(world)
+        self.vehicle = Vehicle(world, folder)
+        self._count = 0
+        self._lane = Lane("door", "entry", self.barrier, [FakePrompts(world, self.calls)])
+        self.dog = Watchdog(world, 1.2)
+        self.dog.start()
+        self._taps = Taps(
+            world,
+            clock=Clock(world),
+            store=bus.store,
+            scene=scene_for(Scene(kind="bus"), "519900"),
+            results=Results(Texts("en")),
+            desk=None,  # type: ignore[arg-type]
+            codes=CodeDesk(Router([]), {}),
+            code_memory=CodeMemory(0),
+            documents=DocumentDesk(REFERENCES),
+            watchdog=self.dog,
+            standing=StatusService(world, Routes({}), application="", within=1),
+            application="",
+            report=lambda report: None,
+            payments=bus.payments,
+            journey=self.desk,
+        )
+
+    @property
+    def desk(self) -> JourneyDesk:
+        return self.vehicle.desk
+
+    def tap(self, card: Channel) -> TapReport:
+        self._count += 1
+        self.reader.channel = card
+        now = self._bus.world.monotonic()
+        presence = Presence("door", Interface.CONTACTLESS, b"", self._count, now, came=True)
+        return self._taps.handle(self._lane, self.reader, presence)
+
+    def good(self, passenger: Passenger) -> TapReport:
+        world, city = self._bus.world, self._bus.city
+        return self.tap(SteppedCard(world, passenger, city.face(passenger.inside)))
+
+
+def at_the_door(bus_stand: BusStand, folder: Path, scenario: Callable[[Door, Bus], None]) -> None:
+    def run(bus: Bus) -> None:
+        door = Door(bus, folder)
+        scenario(door, bus)
+        door.dog.stop()
+
+    bus_stand.drive(run, fares=ABOARD)
+
+
+def test_no_barrier_opens_for_a_card_without_a_key(bus_stand: BusStand, tmp_path: Path) -> None:
+    """Torn, come back after somebody else, slow, of any type: nothing opens and nobody signs on."""
+
+    def scenario(door: Door, bus: Bus) -> None:
+        for card_type in (0x01, 0x02, 0x03, 0x70):
+            order = bus_stand.passenger(city=MADE_UP, card_type=card_type).order
+            impostor = Impostor(bus.world, order, leaves=True)
+            told = [door.tap(impostor)]
+            assert door.good(honest).accepted
+            impostor.leaves = False
+            told += [door.tap(impostor), door.tap(impostor)]
+            told.append(door.tap(Impostor(bus.world, order, delay=0.5)))
+            assert not any(report.accepted for report in told)
+            bus.world.wait(120)
+        assert door.barrier.opened == 4  # the honest one's
+        assert not door.vehicle.ledger.events
+
+    honest = bus_stand.passenger(city=MADE_UP)
+    at_the_door(bus_stand, tmp_path, scenario)
+
+
+def test_a_drivers_purse_signs_on_by_the_end_that_proved_it(
+    bus_stand: BusStand, tmp_path: Path
+) -> None:
+    def scenario(door: Door, bus: Bus) -> None:
+        report = door.good(driver)
+        assert (report.reason, report.accepted) == (Reason.SHIFT_OPENED, True)
+        assert report.record is not None
+        event = report.record.event()
+        assert (event.kind, event.reason, event.amounts["confirmed"]) == (
+            "payment-end",
+            "driver",
+            0,
+        )
+        assert [event.reason for event in door.vehicle.ledger.events] == ["shift-opened"]
+
+    driver = bus_stand.passenger(city=MADE_UP, card_type=0x70)
+    at_the_door(bus_stand, tmp_path, scenario)

@@ -1,0 +1,213 @@
+"""A transit PSAM stays with its flow however slow the card, and the watchdog ends that: nobody
+takes a session away, and nobody keeps a PSAM for ever."""
+
+from collections.abc import Callable
+
+import pytest
+
+from agent.leases import PATIENCE
+from agent.reasons import Reason
+from agent.stages import Stages
+from agent.transit.paying import Took
+from agent.watchdog import HELD, Watchdog
+from apdu.channel import Channel
+from apdu.psam import PsamBusy
+from simulators.transit.bus import Passenger, SteppedCard
+from tests.agent.stand import FakeReader
+from tests.agent.transit.metro_stand import MetroStand, Network
+from tests.agent.transit.stand import FARE, Bus, BusStand
+from world import Fault, Task, World
+
+SILENT = 1.2  # config.model.Watchdog
+BEGIN, DEBIT, UPDATE = 0x50, 0x54, 0xDC
+
+
+class Late:
+    """A good card that answers some instructions late."""
+
+    def __init__(self, world: World, card: Channel, late: dict[int, float]) -> None:
+        self._world = world
+        self._card = card
+        self._late = late
+        self.transport = card.transport
+        self.atr = card.atr
+
+    def transmit(self, command: bytes) -> bytes:
+        answer = self._card.transmit(command)
+        self._world.wait(self._late.get(command[1], 0.0))
+        return answer
+
+
+class Handle:
+    """A channel as a reader's handle."""
+
+    def __init__(self, card: Channel) -> None:
+        self._card = card
+        self.transport = card.transport
+        self.atr = card.atr
+
+    def transmit(self, command: bytes) -> bytes:
+        return self._card.transmit(command)
+
+    def present(self) -> bool:
+        return True
+
+    def close(self) -> None: ...
+
+
+class Watched:
+    """Taps of a bus or gate under a watchdog, as `agent.tap.Taps` carries them out."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._dog = Watchdog(bus.world, SILENT)
+        self._dog.start()
+        self.gave_up: list[float] = []
+
+    def stop(self) -> None:
+        self._dog.stop()
+
+    def tap(self, passenger: Passenger, late: dict[int, float]) -> Took:
+        bus = self._bus
+        inner = SteppedCard(bus.world, passenger, bus.city.face(passenger.inside))
+        reader = FakeReader(bus.world)
+        silent = lambda: self.gave_up.append(bus.world.monotonic())  # noqa: E731
+        with self._dog.watch(reader, silent) as watch:
+            card = watch.opening(lambda: Handle(Late(bus.world, inner, late)))
+            stages = Stages(bus.world, bus.world.monotonic())
+            return bus.payments.take("door", card, "card-contactless", stages, watch)
+
+    def later(self, passenger: Passenger, late: dict[int, float]) -> tuple[Task, list[object]]:
+        """In a task of its own: what it came to, or its fault."""
+        came: list[object] = []
+
+        def run() -> None:
+            try:
+                came.append(self.tap(passenger, late))
+            except Fault as fault:
+                came.append(fault)
+
+        return self._bus.world.spawn(run, name="reader 1"), came
+
+
+def watched(scenario: Callable[[Bus, Watched], None]) -> Callable[[Bus], None]:
+    def run(bus: Bus) -> None:
+        taps = Watched(bus)
+        scenario(bus, taps)
+        taps.stop()
+
+    return run
+
+
+def test_a_flow_keeps_its_psam_and_the_next_one_waits(bus_stand: BusStand) -> None:
+    def scenario(bus: Bus) -> None:
+        first = bus.desk.lease()
+        began = bus.world.monotonic()
+        with pytest.raises(PsamBusy):
+            bus.desk.lease()
+        assert bus.world.monotonic() - began >= PATIENCE
+        first.release()
+        bus.desk.lease().release()
+
+    bus_stand.drive(scenario)
+
+
+def test_a_card_that_hangs_in_the_debit_keeps_the_psam_from_nobody(bus_stand: BusStand) -> None:
+    """It is given up, its payment stays open, and what it answers later gets its holder nothing."""
+
+    def scenario(bus: Bus, taps: Watched) -> None:
+        task, came = taps.later(hangs, {DEBIT: 30.0})
+        bus.world.wait(0.2)
+        began = bus.world.monotonic()
+        assert taps.tap(other, {}).reason is Reason.PAID
+        assert bus.world.monotonic() - began < PATIENCE
+        assert bus.end().detail["mac2"] == "verified"
+        assert len(taps.gave_up) == 1
+        task.join()
+        [took] = came
+        assert isinstance(took, Took)
+        assert (took.reason, took.proof) == (Reason.PAY_AGAIN, None)
+        assert len(bus.store.open_intents()) == 1
+        assert taps.tap(hangs, {}).reason is Reason.TORN_RECOVERED
+
+    hangs, other = bus_stand.passenger(), bus_stand.passenger()
+    bus_stand.drive(watched(scenario))
+    assert hangs.inside.money == other.inside.money == 10_000 - FARE
+
+
+def test_what_hung_is_asked_at_another_reader_once_it_is_given_up(bus_stand: BusStand) -> None:
+    def scenario(bus: Bus, taps: Watched) -> None:
+        task, came = taps.later(torn, {DEBIT: 30.0})
+        bus.world.wait(SILENT * 2)
+        assert taps.tap(torn, {}).reason is Reason.TORN_RECOVERED
+        task.join()
+        [took] = came
+        assert isinstance(took, Took)
+        assert took.proof is None
+        assert len(bus.events("payment-end")) == len(bus.events("intent"))
+
+    torn = bus_stand.passenger()
+    bus_stand.drive(watched(scenario))
+    assert torn.inside.money == 10_000 - FARE
+
+
+def test_a_flow_that_was_ended_has_nothing_authorised_any_more(bus_stand: BusStand) -> None:
+    """Its 8070 would end the session of whoever has the PSAM by now."""
+
+    def scenario(bus: Bus, taps: Watched) -> None:
+        task, came = taps.later(hangs, {BEGIN: HELD + 1.5})
+        bus.world.wait(SILENT + 1.0)
+        assert taps.tap(slow, {DEBIT: 1.0}).reason is Reason.PAID
+        assert bus.end().detail["mac2"] == "verified"
+        task.join()
+        [fault] = came
+        assert isinstance(fault, PsamBusy)
+        assert not bus.store.open_intents()
+
+    hangs, slow = bus_stand.passenger(), bus_stand.passenger()
+    bus_stand.drive(watched(scenario))
+    assert not hangs.debits
+
+
+def test_a_card_that_drips_its_answers_keeps_the_psam_for_two_seconds(
+    metro_stand: MetroStand,
+) -> None:
+    """Each answer comes before the watchdog gives the card up, all together do not."""
+
+    def scenario(metro: Network) -> None:
+        gate = metro.at("M11")
+        dog = Watchdog(metro.world, SILENT)
+        dog.start()
+        ended: list[float] = []
+        with dog.watch(FakeReader(metro.world), lambda: None) as watch:
+            began = metro.world.monotonic()
+            with watch.holding(lambda: ended.append(metro.world.monotonic() - began)):
+                for _ in range(5):
+                    watch.waiting_since = metro.world.monotonic()
+                    metro.world.wait(SILENT * 0.9)
+            assert not watch.gave_up
+        [after] = ended
+        assert HELD <= after <= HELD + SILENT / 4
+        assert gate.enter(passenger) is Reason.TRIP_BEGUN
+        dog.stop()
+
+    passenger = metro_stand.passenger()
+    metro_stand.run(scenario)
+
+
+def test_control_a_psam_that_is_taken_over_after_a_while_breaks_an_honest_proof(
+    bus_stand: BusStand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with social security cards, whose flows lose nothing by it."""
+
+    def scenario(bus: Bus, taps: Watched) -> None:
+        task, came = taps.later(slow, {DEBIT: 1.0})
+        bus.world.wait(0.2)
+        assert taps.tap(other, {}).reason is Reason.PAID
+        task.join()
+        assert isinstance(came[0], Took)
+        assert "proved" in [end.detail["mac2"] for end in bus.events("payment-end")]
+
+    monkeypatch.setattr("agent.transit.psams.NEVER", 0.3)
+    slow, other = bus_stand.passenger(), bus_stand.passenger()
+    bus_stand.drive(watched(scenario))
