@@ -318,6 +318,7 @@ class Agent:
             payments=self._open_payments(fares, ride),
             journey=journey,
             refuses=refused_doubts(settings.scene),
+            give_back=settings.give_back,
         )
         self._gate.start(taps, self._results.prompt(Reason.WELCOME))
         self._open_facade(desk, scene)

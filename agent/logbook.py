@@ -15,7 +15,11 @@ from offline_store.store import Entry, Store, Turn, Unstored
 from world import World
 
 NOT_EXECUTED = "not-executed"  # reason of a recovery event: what it refers to did not take place
-KNOWN = ("passed", "timed-out")  # what becomes of an opening; every other end is an alarm
+KNOWN = (
+    "passed",
+    "timed-out",
+    "passed-late",
+)  # what becomes of an opening; every other end is an alarm
 
 
 class Logbook:

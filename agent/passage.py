@@ -1,20 +1,23 @@
 """Whether the person for whom a barrier opened went through, and who went through without.
 
 Openings come from the taps, crossings and force from the barrier's sensors; out come ends, each
-naming its tap: passed or timed out, and alarms: tailgating, wrong way, forced.
+naming its tap: passed or timed out (and passed late, after all), and alarms: tailgating, wrong way,
+forced.
 """
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from math import inf
 from typing import Any, Final, Literal
 
 from drivers.contract import Barrier, Crossing, DeviceFault, Direction, Forced, Sensed
 from world import QueueEmpty, Task, World
 
 Tap = tuple[str, int]  # epoch and seq of the tap's record
-EndKind = Literal["passed", "timed-out", "tailgating", "wrong-way", "forced"]
+EndKind = Literal["passed", "timed-out", "passed-late", "tailgating", "wrong-way", "forced"]
 
 TAIL: Final = 3.0  # seconds behind a person in which whoever follows him is a tailgater
+LATE: Final = 3.0  # seconds after his time in which whoever goes through is he, a moment late
 STOP_WITHIN: Final = 2.0  # seconds
 # Put among the events, the one makes the thread look at its deadlines, the other ends it.
 WAKE: Final[Any] = object()
@@ -23,7 +26,8 @@ STOP: Final[Any] = object()
 
 @dataclass(frozen=True)
 class PassageEnd:
-    """What became of an opening ("passed", "timed-out"), or an alarm."""
+    """What became of an opening ("passed", "timed-out", and after that "passed-late"), or an
+    alarm."""
 
     kind: EndKind
     tap: Tap | None  # whose opening; of a tailgater: behind whom; None: nobody's, or not recorded
@@ -34,8 +38,9 @@ class PassageEnd:
 class Opening:
     """A barrier is open for one person; made by `Passage.announce`."""
 
-    def __init__(self, direction: Direction, tap: Tap | None) -> None:
+    def __init__(self, direction: Direction, tap: Tap | None, since: float) -> None:
         self.direction = direction
+        self.since = since  # who crossed earlier did not come for it
         self.tap = tap
         self.named = tap is not None  # its tap is recorded, or never will be
         self.deadline: float | None = None  # none until the barrier took the order
@@ -54,11 +59,12 @@ class Passage:
         self._limit = limit
         self._waiting: list[Opening] = []
         self._last: dict[Direction, tuple[Opening, float]] = {}  # who ended last, and when
+        self._overdue: list[tuple[Opening, float]] = []  # whose time was up, and when
         self._ends: list[tuple[PassageEnd, Opening | None]] = []
 
-    def announce(self, direction: Direction, tap: Tap | None) -> Opening:
+    def announce(self, direction: Direction, tap: Tap | None, at: float = -inf) -> Opening:
         """The barrier is about to be opened. Without a tap `name` has to follow."""
-        opening = Opening(direction, tap)
+        opening = Opening(direction, tap, at)
         self._waiting.append(opening)
         return opening
 
@@ -78,12 +84,16 @@ class Passage:
     def crossed(self, direction: Direction, at: float) -> None:
         """Somebody went through."""
         self.expire(at)
-        opening = next((o for o in self._waiting if o.direction == direction), None)
+        waiting = [opening for opening in self._waiting if opening.since <= at]
+        opening = next((one for one in waiting if one.direction == direction), None)
         if opening is not None:
             self._end("passed", opening, at)
             self._renew(direction, at)
-        elif self._waiting or direction not in self._directions:
+        elif waiting or direction not in self._directions:
             self._alarm("wrong-way", None, direction, at)
+        elif (late := self._overdue_one(direction, at)) is not None:
+            self._last[direction] = late, at
+            self._alarm("passed-late", late, direction, at)
         elif (before := self._just_before(direction, at)) is not None:
             self._alarm("tailgating", before, direction, at)
         else:
@@ -115,6 +125,8 @@ class Passage:
     def _end(self, kind: EndKind, opening: Opening, at: float) -> None:
         self._waiting.remove(opening)
         self._last[opening.direction] = opening, at
+        if kind == "timed-out":
+            self._overdue.append((opening, at))
         self._alarm(kind, opening, opening.direction, at)
 
     def _alarm(
@@ -126,6 +138,15 @@ class Passage:
         for opening in self._waiting:
             if opening.direction == direction and opening.deadline is not None:
                 opening.deadline = max(opening.deadline, at + self._limit)
+
+    def _overdue_one(self, direction: Direction, at: float) -> Opening | None:
+        """Whose time was up a moment ago; nobody is twice."""
+        self._overdue = [(one, ended) for one, ended in self._overdue if at - ended <= LATE]
+        for overdue in self._overdue:
+            if overdue[0].direction == direction:
+                self._overdue.remove(overdue)
+                return overdue[0]
+        return None
 
     def _just_before(self, direction: Direction, at: float) -> Opening | None:
         opening, ended = self._last.get(direction, (None, 0.0))
@@ -170,7 +191,7 @@ class Passages:
         Where people are let out first and recorded afterwards, `tap` is missing and `name` follows.
         """
         with self._guard:
-            opening = self._passage.announce(direction, tap)
+            opening = self._passage.announce(direction, tap, self._world.monotonic())
         try:
             self._barrier.open(direction)
         except DeviceFault:

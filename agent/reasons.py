@@ -199,6 +199,8 @@ class Reason(StrEnum):
     """The trip is paid and the card says so; intent and end are durable."""
     TRIP_AGAIN = "trip-again"
     """The card was here a moment ago and its holder did not go through: once more, for nothing."""
+    RIDE_AGAIN = "ride-again"
+    """A ride that was paid for here and did not happen is ridden now; nothing is charged."""
     TRIP_OPEN = "trip-open"
     """At an entry: by the card its holder has entered before and never left."""
     NOT_ENTERED = "not-entered"

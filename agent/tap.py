@@ -17,6 +17,7 @@ from agent.codes import CodeDesk
 from agent.documents import CREDENTIAL as ID_CARD
 from agent.documents import DocumentDesk
 from agent.failures import unidentified
+from agent.give_back import GiveBacks
 from agent.identity import Identity, Presented, Unidentified
 from agent.journey.desk import JourneyDesk, Signed
 from agent.lanes import Lane
@@ -33,6 +34,7 @@ from agent.transit.paying import Payments, Took
 from agent.transit_codes.memory import CodeMemory
 from agent.watchdog import Watch, Watchdog
 from apdu.transit.faults import NotPurse
+from config.model import GiveBack
 from drivers.contract import (
     CardHandle,
     CardReader,
@@ -49,6 +51,7 @@ from offline_store.store import Entry, Store, Turn, Unstored
 from world import Fault, World
 
 NOTHING_ASKED = Findings(())
+AS_SHIPPED: Final = GiveBack()
 SIGNED: Final[Mapping[Signed, Reason]] = {
     "on": Reason.SHIFT_OPENED,
     "held": Reason.SHIFT_OPENED,
@@ -103,10 +106,11 @@ class Taps:
         payments: Payments | None = None,
         journey: JourneyDesk | None = None,
         refuses: Mapping[str, Reason] = MappingProxyType({}),
+        give_back: GiveBack = AS_SHIPPED,
     ) -> None:
         """`payments`: where purses pay; without it a card is an identity and nothing else.
-        `refuses`: doubts about a card that the city takes for reasons.
-        `journey`: of the vehicle that the terminal is in."""
+        `refuses`: doubts about a card that the city takes for reasons. `give_back`: how often a
+        visit that did not happen is returned. `journey`: of the vehicle that the terminal is in."""
         self._world = world
         self._clock = clock
         self._store = store
@@ -124,6 +128,7 @@ class Taps:
         self._journey = journey
         self._refuses = refuses
         self._logbook = Logbook(world, clock, store, scene.kind)
+        self._give_backs = GiveBacks(clock, store, scene.kind, give_back, self._logbook.missed)
 
     def handle(self, lane: Lane, reader: CardReader, presence: Presence) -> TapReport:
         """One presence to its end. Never raises a `Fault`: whatever fails becomes a reason."""
@@ -160,7 +165,12 @@ class Taps:
         )
 
     def handle_passage(self, lane: Lane, end: PassageEnd) -> None:
-        """What became of an opening, or who went through without one."""
+        """What became of an opening, or who went through without one. What is given back is durable
+        before the end is: a power cut between them takes nobody's visit."""
+        if end.kind == "timed-out" and end.tap is not None:
+            self._give_backs.timed_out(lane.name, end.tap)
+        if end.kind == "passed-late" and end.tap is not None:
+            self._give_backs.went_through(lane.name, end.tap)
         self._logbook.passage(lane.name, end)
 
     def _shown(
@@ -227,7 +237,9 @@ class Taps:
         reason = Reason.OUT_OF_SERVICE if stuck else reason
         lane.show(self._results.told(reason, record))
         stages.end()
-        if stuck is not None:  # what was paid stays paid: the record holds
+        if stuck is not None:  # what was paid stays paid, and a boarding is owed for it
+            if record is not None:
+                self._give_backs.stuck(lane.name, (record.epoch, record.seq))
             self._logbook.alarm(lane.name, stuck.code)
         accepted = right is not None and stuck is None
         return TapReport(source, lane.name, reason, accepted, stages.so_far(), record)

@@ -212,6 +212,17 @@ class Metro(Settings, frozen=True, kw_only=True):
     overstay_fare: Fen = 0  # the surcharge
 
 
+class GiveBack(Settings, frozen=True, kw_only=True):
+    """A visit that did not happen: nobody went through in `lanes.passage_within`, as the barrier's
+    sensors tell, or the gate stuck after a purse had paid. So often a day (China) it is returned to
+    one person; 0: never."""
+
+    # Tickets, packages, codes, repetition, counts. Of a ticket that names nobody: of all its uses.
+    visits_per_day: Annotated[int, Meta(ge=0, le=100)] = 3
+    rides_per_day: Annotated[int, Meta(ge=0, le=100)] = 2  # what was paid for; a metro's trip
+    ride_minutes: Annotated[int, Meta(ge=1, le=240)] = 15  # the next boarding here is for nothing
+
+
 class StatusService(Settings, frozen=True, kw_only=True):
     """Who knows how people of some provinces stand."""
 
@@ -387,6 +398,7 @@ class Agent(Settings, frozen=True, kw_only=True):
     status: Status = msgspec.field(default_factory=Status)
     keys: Keys = msgspec.field(default_factory=Keys)
     watchdog: Watchdog = msgspec.field(default_factory=Watchdog)
+    give_back: GiveBack = msgspec.field(default_factory=GiveBack)
     sign_in: SignIn = msgspec.field(default_factory=SignIn)
     facade: Facade | None = None
     transit: Transit = msgspec.field(default_factory=Transit)

@@ -9,24 +9,17 @@ from agent.clock import ClockReading
 from agent.fares.ride import CONCESSION, LINE, LastRide, State, is_transfer, paid
 from agent.fares.tariff import DAY_MS, Tariff
 from offline_store.event import Event
+from offline_store.turn import Done, GiveBack
 
 MOST = 64  # events of one person that are looked at; who rides more often has paid his cap
-
-
-class Done(Protocol):
-    """See `offline_store.turn.Done`."""
-
-    @property
-    def event(self) -> Event: ...
-
-    @property
-    def given_back(self) -> bool: ...
 
 
 class History(Protocol):
     """What this needs of `offline_store.turn.Turn`."""
 
     def accepted(self, person: str, *, scene: str) -> Iterator[Done]: ...
+
+    def given_back(self, person: str) -> Iterator[GiveBack]: ...
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,12 @@ EXPLAINED: Final = "steps"  # the steps, `Fare.explained`
 LINE: Final = "line"
 PROOF: Final = "proof"  # of a purchase of 0 fen by which a card proves itself: no ride
 TRANSFER: Final = "transfer"  # the rule of a step
+MOMENT: Final = "moment"  # of a purse's payment: 14 digits, as card and PSAM have it
+# Of a boarding for nothing: the ride that was paid for, given back and is ridden now; and of which
+# end of a trip, by the card's own time.
+AGAIN_EPOCH: Final = "again_epoch"
+AGAIN_SEQ: Final = "again_seq"
+AGAIN_OF: Final = "again_of"
 TRIP: Final = "trip"  # where entry and exit are taps of their own: which of them it was
 Guess = Literal["dearest", "cheapest"]
 TripEnd = Literal["entry", "exit"]
@@ -148,10 +154,11 @@ class Fare:
 
 def paid(event: Event) -> int | None:
     """What an accepted ride cost (fen); None: no ride, or nobody knows whether it was paid. A trip
-    with an exit is a ride when it ends; who only proved his card has not ridden for that."""
+    with an exit is a ride when it ends; who only proved his card has not ridden for that, and who
+    boards for a ride that was given back rides that one."""
     if event.kind not in ("tap", "payment-end") or event.verdict != "accepted":
         return None
-    if event.detail.get(TRIP) == ENTRY or PROOF in event.detail:
+    if event.detail.get(TRIP) == ENTRY or {PROOF, AGAIN_SEQ} & event.detail.keys():
         return None
     return event.amounts.get(CONFIRMED, event.amounts.get(FARE))
 

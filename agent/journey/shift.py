@@ -12,6 +12,7 @@ import msgspec
 
 from agent.fares.ride import CONCESSION, paid
 from agent.reasons import Reason
+from agent.returned import RETURNS, VISIT
 from offline_store.event import Draft, Event, Record
 from offline_store.store import Entry, Store
 
@@ -97,13 +98,19 @@ class Summary:
 
 
 def summarise(events: Iterable[Event]) -> Summary:
-    """Count the rides. A row that is recorded as not executed does not count, and one that was
-    entered again counts once."""
+    """Count the rides. A row that is recorded as not executed does not count, nor a ride for
+    nothing that was given back, and one that was entered again counts once."""
     found = [event for event in events if not entered_again(event)]
+    taken_back = {(event.epoch, event.refers) for event in found if event.kind == "recovery"}
     undone = {
         (event.epoch, event.refers)
         for event in found
-        if event.kind == "recovery" and event.reason == NOT_EXECUTED
+        if (event.kind == "recovery" and event.reason == NOT_EXECUTED)
+        or (
+            event.kind == "give-back"
+            and event.detail.get(RETURNS) == VISIT
+            and (event.epoch, event.seq) not in taken_back
+        )
     }
     summary = Summary()
     for event in found:

@@ -20,6 +20,7 @@ from offline_store.event import Check
 DRIVER: Final = "driver"  # of who drives
 PRICE: Final = "price"  # fen; missing where he does not ride
 FULL_PRICE: Final = "price_full"  # before anything was taken off; missing with a ticket
+PASSES: Final = "passes"  # the reason, where it costs nothing for once
 UNPRICED: Final = "unpriced"  # the reason, where there is no price
 TOLD: Final = "ride_"  # before what belongs into the event's detail
 LIST: Final = "list_"  # before the name of a list that the price went by: its version
@@ -69,6 +70,8 @@ class Bus:
             return {**state, UNPRICED: priced.refused.value}
         if shown is not None:  # its own limit is held against this
             state[AMOUNT] = priced.amount
+        if priced.passes is not None:
+            state[PASSES] = priced.passes.value
         return {**state, PRICE: priced.amount, FULL_PRICE: priced.full}
 
     def decide(
@@ -88,9 +91,10 @@ class Bus:
         refusal = _refusal(identity, state)
         if refusal is not None:
             return Decision("refused", refusal, checks)
+        reason = Reason.PAID if _pays(identity) else Reason.ACCEPTED
         return Decision(
             "accepted",
-            Reason.PAID if _pays(identity) else Reason.ACCEPTED,
+            Reason(str(state.get(PASSES, reason.value))),
             checks,
             offline,
             amounts={

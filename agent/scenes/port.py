@@ -7,7 +7,8 @@ from typing import Literal, Protocol
 from agent.clock import ClockReading
 from agent.identity import Identity
 from agent.reasons import Reason
-from offline_store.event import Check, Event, Verdict
+from offline_store.event import Check, Verdict
+from offline_store.turn import Done, GiveBack
 
 State = Mapping[str, int | str]
 
@@ -24,20 +25,12 @@ class Lists(Protocol):
     def versions(self) -> Mapping[str, int]: ...
 
 
-class Done(Protocol):
-    """See `offline_store.turn.Done`."""
-
-    @property
-    def event(self) -> Event: ...
-
-    @property
-    def given_back(self) -> bool: ...
-
-
 class Turn(Protocol):
     """What can be read inside the transaction that will insert the event; newest first."""
 
     def accepted(self, person: str, *, scene: str) -> Iterator[Done]: ...
+
+    def given_back(self, person: str) -> Iterator[GiveBack]: ...
 
     def unanswered(self, person: str = "") -> Iterator[Done]: ...
 

@@ -12,9 +12,10 @@ from typing import Final
 from agent.clock import ClockReading
 from agent.identity import Identity
 from agent.reasons import Reason
-from agent.scenes.port import Done, Offline, State, Turn
+from agent.scenes.port import Offline, State, Turn
 from config.model import Offline as OfflineSettings
 from offline_store.event import NORMAL, NOT_ASKED, Check, Subject
+from offline_store.turn import Done
 
 AMOUNT: Final = "amount_fen"  # in the state, where somebody pays
 OFFLINE_TODAY: Final = "offline_today"  # of this person

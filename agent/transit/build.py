@@ -15,6 +15,7 @@ from agent.transit.card_types import CardTypes
 from agent.transit.fares import FareSource, FlatFare, ListedFare, Ride
 from agent.transit.metro import Gates, Trips
 from agent.transit.offers import Offers, SingleRides
+from agent.transit.owed import RidesOwed
 from agent.transit.paying import Payments
 from agent.transit.psams import TransitDesk
 from agent.transit.records import RIDE
@@ -37,7 +38,10 @@ def make_fares(
     flat = FlatFare(transit.fare, _city(settings))
     standing = Journey(transit.line, boarded=transit.station)
     where = journey.journey if journey else lambda: standing
-    return ListedFare(rules, where, flat, settings.scene.kind, aboard=journey is not None)
+    scene = settings.scene.kind
+    listed = ListedFare(rules, where, flat, scene, aboard=journey is not None)
+    # A metro's gate knows by the card what is owed, and asks for fares of trips that are not made.
+    return listed if scene == MetroGate.kind else RidesOwed(listed, scene, settings.give_back)
 
 
 def make_ride(settings: Settings, journey: JourneyDesk | None = None) -> Ride:
@@ -73,6 +77,7 @@ def make_offers(
         scene=settings.scene.kind,
         rules=rules,
         fares=fares,
+        give_back=settings.give_back,
     )
     directions = {lane.name: lane.direction for lane in settings.lanes}
     return Trips(gates, layouts, directions)

@@ -5,40 +5,65 @@ Columns, units and their sources are in docs/clearing.md; the table here is what
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, Literal
 
 from agent.clock import CHINA
-from agent.fares.ride import FARE, FULL, PROOF
+from agent.fares.ride import AGAIN_EPOCH, AGAIN_SEQ, FARE, FULL, PROOF
+from agent.returned import RETURNS, RIDE, Place
 from agent.transit.records import PROVED_BY
 from agent.transit_codes.resolver import EVIDENCE
 from offline_store.event import INTENT_EPOCH, INTENT_SEQ, Event
 
 Value = int | str
-Columns = Mapping[str, Callable[[Event], Value]]
+# A ride that was given back: owed to who paid, ridden for nothing since, or, of one that cost
+# nothing, as if it had never been.
+GivenBack = Literal["", "owed", "ridden", "visit"]
 
 
-def _said(name: str) -> Callable[[Event], Value]:
-    return lambda event: event.detail.get(name, "")
+@dataclass
+class Settled:
+    """What one row is made of."""
+
+    event: Event
+    given_back: GivenBack = ""
 
 
-def _amount(name: str) -> Callable[[Event], Value]:
-    return lambda event: event.amounts.get(name, "")
+Columns = Mapping[str, Callable[[Settled], Value]]
 
 
-def _proved(name: str) -> Callable[[Event], Value]:
-    return lambda event: event.evidence.get(name, "").upper()
+def _said(name: str) -> Callable[[Settled], Value]:
+    return lambda row: row.event.detail.get(name, "")
+
+
+def _amount(name: str) -> Callable[[Settled], Value]:
+    return lambda row: row.event.amounts.get(name, "")
+
+
+def _proved(name: str) -> Callable[[Settled], Value]:
+    return lambda row: row.event.evidence.get(name, "").upper()
+
+
+def _moment(time_ms: int) -> str:
+    return f"{datetime.fromtimestamp(time_ms // 1000, CHINA):%Y%m%d%H%M%S}"
+
+
+def _station(row: Settled) -> Value:
+    """Its code, else its id."""
+    said = row.event.detail
+    return next((said[name] for name in ("station_code", "station") if said.get(name)), "")
 
 
 COLUMNS: Final[Columns] = {
-    "terminal": lambda event: event.terminal,
-    "epoch": lambda event: event.epoch,
-    "seq": lambda event: event.seq,
-    "intent_epoch": lambda event: event.detail.get(INTENT_EPOCH, event.epoch),
-    "intent_seq": lambda event: event.detail.get(INTENT_SEQ, event.refers or ""),
-    "grey": lambda event: int("grey" in event.amounts),
-    "reason": lambda event: event.reason,
-    "card_number": lambda event: event.evidence.get("card_number", "")[1:],
+    "terminal": lambda row: row.event.terminal,
+    "epoch": lambda row: row.event.epoch,
+    "seq": lambda row: row.event.seq,
+    "intent_epoch": lambda row: row.event.detail.get(INTENT_EPOCH, row.event.epoch),
+    "intent_seq": lambda row: row.event.detail.get(INTENT_SEQ, row.event.refers or ""),
+    "grey": lambda row: int("grey" in row.event.amounts),
+    "reason": lambda row: row.event.reason,
+    "card_number": lambda row: row.event.evidence.get("card_number", "")[1:],
     "issuer": _proved("issuer"),
     "province": _said("province"),
     "city": _said("city"),
@@ -51,7 +76,7 @@ COLUMNS: Final[Columns] = {
     "type": _said("type"),
     "terminal_number": _proved("terminal"),
     "psam_serial": _proved("psam_serial"),
-    "psam_seq": lambda event: int(event.evidence.get("psam_seq", "0"), 16),
+    "psam_seq": lambda row: int(row.event.evidence.get("psam_seq", "0"), 16),
     "tac": _proved("tac"),
     "mac2": _said("mac2"),
     "key_version": _said("key_version"),
@@ -60,8 +85,12 @@ COLUMNS: Final[Columns] = {
     "line": _said("line"),
     "vehicle": _said("vehicle"),
     "driver": _said("driver"),
-    "station": lambda event: next(
-        (event.detail[name] for name in ("station_code", "station") if event.detail.get(name)),
+    "station": lambda row: next(
+        (
+            row.event.detail[name]
+            for name in ("station_code", "station")
+            if row.event.detail.get(name)
+        ),
         "",
     ),
     "trip": _said("trip"),
@@ -72,21 +101,36 @@ COLUMNS: Final[Columns] = {
     "overstay": _said("overstay"),
     "concession": _said("concession"),
     "proof": _said(PROOF),
-    "proved_by": lambda event: (
-        int(event.evidence[PROVED_BY], 16) if PROVED_BY in event.evidence else ""
+    "proved_by": lambda row: (
+        int(row.event.evidence[PROVED_BY], 16) if PROVED_BY in row.event.evidence else ""
     ),
-    "clock": lambda event: event.clock,
+    "given_back": lambda row: row.given_back,
+    "again_epoch": _said(AGAIN_EPOCH),
+    "again_seq": _said(AGAIN_SEQ),
+    "clock": lambda row: row.event.clock,
 }
 
 CODE_COLUMNS: Final[Columns] = {
     **{name: COLUMNS[name] for name in ("terminal", "epoch", "seq")},
-    "kind": lambda event: event.credential.partition(":")[2],
+    "kind": lambda row: row.event.credential.partition(":")[2],
     "amount": _amount(FARE),
     "full": _amount(FULL),
-    "moment": lambda event: f"{datetime.fromtimestamp(event.time_ms // 1000, CHINA):%Y%m%d%H%M%S}",
+    "moment": lambda row: (
+        f"{datetime.fromtimestamp(row.event.time_ms // 1000, CHINA):%Y%m%d%H%M%S}"
+    ),
     **{
         name: COLUMNS[name]
-        for name in ("line", "vehicle", "driver", "station", "concession", "clock")
+        for name in (
+            "line",
+            "vehicle",
+            "driver",
+            "station",
+            "concession",
+            "given_back",
+            "again_epoch",
+            "again_seq",
+            "clock",
+        )
     },
     "code": _proved(EVIDENCE),
 }
@@ -116,11 +160,22 @@ def _rows(
 ) -> Iterator[Mapping[str, Value]]:
     """One that an event after it calls not executed is none; what was entered again in a later
     epoch counts once."""
-    kept: dict[tuple[str, int], Event] = {}
+    kept: dict[Place, Settled] = {}
+    given: dict[Place, Place] = {}  # give-backs, with the rides that they are about
     for event in events:
-        if event.kind == "recovery" and event.refers is not None:
-            kept.pop((event.epoch, event.refers), None)
+        place, about = (event.epoch, event.seq), (event.epoch, event.refers or 0)
+        if event.kind == "give-back" and about in kept:
+            given[place] = about
+            kept[about].given_back = "owed" if event.detail.get(RETURNS) == RIDE else "visit"
+        elif event.kind == "recovery" and about in given:
+            kept[given.pop(about)].given_back = ""
+        elif event.kind == "recovery":
+            kept.pop(about, None)
+        if event.verdict == "accepted" and AGAIN_SEQ in event.detail:
+            ride = str(event.detail[AGAIN_EPOCH]), int(event.detail[AGAIN_SEQ])
+            if ride in kept:
+                kept[ride].given_back = "ridden"
         if wanted(event) and "was_seq" not in event.detail:
-            kept[event.epoch, event.seq] = event
-    for event in kept.values():
-        yield {name: column(event) for name, column in columns.items()}
+            kept[place] = Settled(event)
+    for row in kept.values():
+        yield {name: column(row) for name, column in columns.items()}

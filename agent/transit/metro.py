@@ -17,9 +17,20 @@ from typing import Final
 
 from agent.clock import ClockReading
 from agent.fares.history import MOST, History
-from agent.fares.ride import ENTRY, EXIT, EXPLAINED, TRIP, Guess, Journey, Rider, TripEnd
+from agent.fares.ride import (
+    AGAIN_OF,
+    ENTRY,
+    EXIT,
+    EXPLAINED,
+    TRIP,
+    Guess,
+    Journey,
+    Rider,
+    TripEnd,
+)
 from agent.fares.rules import Rules
 from agent.reasons import Reason
+from agent.returned import boarding_for, owed
 from agent.transit.fares import FareSource, Priced
 from agent.transit.intents import Intent
 from agent.transit.offers import Offer
@@ -37,6 +48,7 @@ from apdu.transit.faults import PurseStatus
 from apdu.transit.files import Layout, Layouts
 from apdu.transit.purse import END_OF_FILE, Purse
 from apdu.transit.values import Management
+from config.model import GiveBack
 from config.model import Metro as Settings
 from drivers.contract import Direction
 from offline_store.faults import ListUnreadable
@@ -46,7 +58,6 @@ MINUTE_MS: Final = 60_000
 TRIP_TYPE: Final = "trip_type"  # of the row in 001E
 ENTERED_AT: Final = "entry_station"  # the stop's id, or the card's eight bytes where it is none
 ENTERED_ON: Final = "entry_moment"  # 14 digits, as the card has it
-AGAIN: Final = "again_of"  # 14 digits: which end of a trip somebody went through once more for
 OVERSTAY: Final = "overstay"  # fen, part of the amount
 MISSING: Final = "missing"  # fen, part of the amount: for a trip that was not ended, or not begun
 
@@ -70,6 +81,7 @@ class Gates:
     scene: str
     rules: Callable[[], Rules]
     fares: FareSource
+    give_back: GiveBack = field(default_factory=GiveBack)
 
 
 class Trips:
@@ -213,15 +225,27 @@ class _Card(ABC):
             return False
         done = islice(case.turn.accepted(case.rider.person, scene=self.gates.scene), MOST)
         return not any(
-            one.event.reason == Reason.TRIP_AGAIN
-            and one.event.detail.get(AGAIN) == point.time
-            and not one.given_back
+            one.event.reason == Reason.TRIP_AGAIN and one.event.detail.get(AGAIN_OF) == point.time
             for one in done
         )
 
-    def _again(self, end: TripEnd) -> Priced:
-        """Once more, for the proof of the card alone."""
-        return Priced(0, passes=Reason.TRIP_AGAIN, detail={AGAIN: self.trip.at(end).time})
+    def _once_more(self, case: _Case, end: TripEnd, minutes: int) -> Priced | None:
+        """For the proof of the card alone, because the sensors have seen nobody go through, or
+        because it was here just now. None: neither."""
+        time = self.trip.at(end).time
+        given = owed(
+            case.turn,
+            case.rider.person,
+            scene=self.gates.scene,
+            clock=case.clock,
+            minutes=self.gates.give_back.ride_minutes,
+        )
+        detail: dict[str, int | str] = {AGAIN_OF: time}
+        if given is not None and given.detail.get(AGAIN_OF) == time:
+            detail |= boarding_for(given)
+        elif not self._just_now(case, end, minutes):
+            return None
+        return Priced(0, passes=Reason.TRIP_AGAIN, detail=detail)
 
     def _stamped(self, case: _Case, priced: Priced, kind: TripType, dearest: int = 0) -> Priced:
         settings = self.gates.settings
@@ -248,8 +272,9 @@ class EnteringCard(_Card):
 
     def _inside(self, case: _Case) -> Priced:
         """He never left; or he was here just now, and did not go through."""
-        if self._just_now(case, ENTRY, self.gates.settings.reentry_minutes):
-            return self._again(ENTRY)
+        again = self._once_more(case, ENTRY, self.gates.settings.reentry_minutes)
+        if again is not None:
+            return again
         how = self.gates.settings.no_exit
         stop = self._stop(case.rules, self.trip.entry)
         if how == "refuse" or not stop:
@@ -287,8 +312,9 @@ class LeavingCard(_Card):
 
     def _outside(self, case: _Case) -> Priced:
         """He never entered; or he was here just now, and did not go through."""
-        if self._just_now(case, EXIT, self.gates.settings.reexit_minutes):
-            return self._again(EXIT)
+        again = self._once_more(case, EXIT, self.gates.settings.reexit_minutes)
+        if again is not None:
+            return again
         how = self.gates.settings.no_entry
         if how == "refuse":
             return Priced(0, refused=Reason.NOT_ENTERED)

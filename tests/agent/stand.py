@@ -30,6 +30,7 @@ from agent.watchdog import Watchdog
 from apdu.channel import CardGone, CardMute, Transport
 from apdu.city_keys import CityKeys
 from config.model import CodeRule, Scene
+from config.model import GiveBack as GiveBackSettings
 from drivers.contract import (
     Absence,
     CardHandle,
@@ -464,6 +465,7 @@ class Stand:
         fares: FareSource | None = None,
         ride: Ride = no_ride,
         journey: JourneyDesk | None = None,
+        give_back: GiveBackSettings | None = None,
     ) -> None:
         self.world = world
         self.cast = cast or load_cast()
@@ -508,6 +510,7 @@ class Stand:
             report=self.reports.append,
             journey=journey,
             refuses=refused_doubts(scene),
+            give_back=give_back or GiveBackSettings(),
         )
         self.watchdog.start()
         self.sams.start()

@@ -72,7 +72,7 @@ def test_who_is_let_out_first_is_named_too() -> None:
 def test_nobody_who_goes_through_is_told() -> None:
     def scenario(site: Watched) -> None:
         seq = site.tap(site.entry)
-        assert site.told() == [("passage", "timed-out", seq)]
+        assert site.told() == [("give-back", "timed-out", seq), ("passage", "timed-out", seq)]
 
     watched(scenario)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from agent.lanes import Lane
-from agent.passage import TAIL, Opening, Passage, PassageEnd, Passages, Tap
+from agent.passage import LATE, TAIL, Opening, Passage, PassageEnd, Passages, Tap
 from agent.reasons import Reason
 from agent.tap import TapReport
 from drivers.barriers.modbus_relay import ModbusRelay
@@ -91,6 +91,41 @@ def test_who_comes_much_later_follows_nobody() -> None:
     passage.crossed("entry", 1.0)
     passage.crossed("entry", 1.0 + TAIL + 0.1)
     assert ends(passage) == [("passed", 1), ("forced", None)]
+
+
+def test_who_goes_through_a_moment_after_his_time_has_gone_through_late() -> None:
+    passage = machine()
+    opened(passage, 1, 0.0)
+    passage.expire(LIMIT)
+    passage.crossed("entry", LIMIT + LATE)
+    passage.crossed("entry", LIMIT + LATE + 1.0)
+    assert ends(passage) == [("timed-out", 1), ("passed-late", 1), ("tailgating", 1)]
+
+
+def test_who_comes_long_after_somebodys_time_is_nobodys_late_one() -> None:
+    passage = machine()
+    opened(passage, 1, 0.0)
+    passage.crossed("entry", LIMIT + LATE + 0.1)
+    assert ends(passage) == [("timed-out", 1), ("forced", None)]
+
+
+def test_a_late_one_takes_no_opening_from_who_is_expected_and_none_is_lost() -> None:
+    passage = machine()
+    opened(passage, 1, 0.0)
+    opened(passage, 2, LIMIT - 1.0)
+    passage.crossed("entry", LIMIT + 0.5)
+    passage.crossed("entry", LIMIT + 1.0)
+    assert ends(passage) == [("timed-out", 1), ("passed", 2), ("passed-late", 1)]
+
+
+def test_who_crossed_before_a_tap_did_not_come_for_it() -> None:
+    """The sensor's word may be looked at only when the next person has tapped."""
+    passage = machine()
+    opening = passage.announce("entry", tap(1), 5.0)
+    passage.crossed("entry", 4.9)
+    passage.took(opening, 5.1)
+    passage.crossed("entry", 6.0)
+    assert ends(passage) == [("forced", None), ("passed", 1)]
 
 
 def test_against_an_opening_is_the_wrong_way_and_leaves_it_open() -> None:
@@ -261,6 +296,12 @@ class PassageMachine(RuleBasedStateMachine):
         assert all(count == 1 for count in named.values())
 
     @invariant()
+    def only_whose_time_was_up_passes_late_and_once(self) -> None:
+        late = Counter(e.tap for e in self.ends if e.kind == "passed-late")
+        assert all(count == 1 for tap, count in late.items() if tap is not None)
+        assert set(late) <= {e.tap for e in self.ends if e.kind == "timed-out"}
+
+    @invariant()
     def only_openings_are_named(self) -> None:
         for end in self.ends:
             if end.tap is not None:
@@ -281,7 +322,7 @@ class PassageMachine(RuleBasedStateMachine):
         ended = Counter(e.tap[1] for e in self.ends if e.tap and e.kind in ("passed", "timed-out"))
         assert set(self.openings) - self.withdrawn <= set(ended)
         alarms = kinds["tailgating"] + kinds["wrong-way"] + kinds["forced"]
-        assert self.crossings + self.forces == kinds["passed"] + alarms
+        assert self.crossings + self.forces == kinds["passed"] + kinds["passed-late"] + alarms
         assert not self.passage.take()
         assert self.passage.next_deadline() is None
 

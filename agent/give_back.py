@@ -1,0 +1,146 @@
+"""A visit that did not happen costs nothing: what its tap used up is returned by an event that
+names the tap.
+
+    nobody went through in time, or the gate stuck after a purse had paid ─▶ `give-back`
+    he went through all the same, a moment late                          ─▶ `recovery` of that
+
+Both kinds are bounded by the person and day, or somebody would ride by turning back for ever.
+Nothing is kept here: the journal is the memory, and each step is decided in the turn that records
+it.
+"""
+
+from collections.abc import Callable
+from typing import Final, Literal
+
+from msgspec.structs import replace
+
+from agent.clock import Clock, ClockReading
+from agent.fares.ride import AGAIN_OF
+from agent.logbook import Missed
+from agent.passage import Tap
+from agent.returned import (
+    RETURNS,
+    RIDE,
+    Returned,
+    given_today,
+    paid_for,
+    place_of,
+    returned,
+    ridden,
+    trip_moment,
+)
+from config.model import GiveBack as Settings
+from offline_store.event import Draft, Event
+from offline_store.store import Entry, Store, Turn, Unstored
+
+# Reasons of a give-back, and of the recovery that takes one back.
+TIMED_OUT: Final = "timed-out"
+STUCK: Final = "gate-stuck"
+WENT_THROUGH: Final = "passed-late"
+PAID: Final = "amount"  # `Draft.amounts`: fen, paid for a ride that did not happen
+TODAY: Final = "given_back_today"  # `Draft.state`: as much of that kind before this one
+
+
+class Nothing(Exception):
+    """There is nothing to return, or to take back: nothing is recorded."""
+
+
+class GiveBacks:
+    """One per terminal; called by any thread, and waits for the store only. What cannot be stored
+    is counted."""
+
+    def __init__(
+        self, clock: Clock, store: Store, scene: str, settings: Settings, missed: Missed
+    ) -> None:
+        self._clock = clock
+        self._store = store
+        self._scene = scene
+        self._settings = settings
+        self._missed = missed
+
+    def timed_out(self, lane: str, tap: Tap) -> None:
+        """Nobody went through for that tap's opening, as the barrier's sensors tell."""
+        self._record(lambda turn: self._given(turn, lane, tap, TIMED_OUT))
+
+    def stuck(self, lane: str, tap: Tap) -> None:
+        """The gate did not open for who had paid."""
+        self._record(lambda turn: self._given(turn, lane, tap, STUCK))
+
+    def went_through(self, lane: str, tap: Tap) -> None:
+        """He did, a moment after his time was up: what was given back is taken back, unless he has
+        ridden for it by now."""
+        self._record(lambda turn: self._taken_back(turn, lane, tap))
+
+    def _record(self, decide: Callable[[Turn], Draft]) -> None:
+        try:
+            self._store.turn(lambda turn: Entry(decide(turn)))
+        except Nothing:
+            return
+        except Unstored:
+            self._missed.add(1)
+
+    def _given(self, turn: Turn, lane: str, tap: Tap, reason: str) -> Draft:
+        event = _tap(turn, tap)
+        before = turn.give_back_of(event.seq)
+        returns = returned(event)
+        if returns is None or (before is not None and before.stands):
+            raise Nothing
+        clock = self._clock.read()
+        today = given_today(turn, event, returns, clock)
+        if today >= self._most(returns):
+            raise Nothing
+        draft = self._draft("give-back", clock, lane, reason, event.seq)
+        trip = trip_moment(event)
+        return replace(
+            draft,
+            credential=event.credential,
+            card=event.card,
+            person=event.person,
+            code=event.code,
+            amounts={PAID: paid_for(event)} if returns == RIDE else {},
+            state={TODAY: today},
+            detail={RETURNS: returns, **({AGAIN_OF: trip} if trip else {})},
+        )
+
+    def _taken_back(self, turn: Turn, lane: str, tap: Tap) -> Draft:
+        given = turn.give_back_of(_tap(turn, tap).seq)
+        if given is None or not given.stands:
+            raise Nothing
+        event = given.event
+        if place_of(event) in ridden(turn, event.person, event.scene):
+            raise Nothing
+        return self._draft("recovery", self._clock.read(), lane, WENT_THROUGH, event.seq)
+
+    def _most(self, returns: Returned) -> int:
+        settings = self._settings
+        return settings.rides_per_day if returns == RIDE else settings.visits_per_day
+
+    def _draft(
+        self,
+        kind: Literal["give-back", "recovery"],
+        clock: ClockReading,
+        lane: str,
+        reason: str,
+        refers: int,
+    ) -> Draft:
+        return Draft(
+            kind=kind,
+            time_ms=clock.time_ms,
+            clock=clock.quality,
+            boot=clock.boot,
+            up_ms=clock.up_ms,
+            lane=lane,
+            scene=self._scene,
+            reason=reason,
+            refers=refers,
+        )
+
+
+def _tap(turn: Turn, tap: Tap) -> Event:
+    """The event of a tap; one of an earlier epoch is out of reach, and its visit stays as it is.
+    Raises `Nothing`."""
+    epoch, seq = tap
+    event = turn.event(seq)
+    if event is None or event.epoch != epoch:
+        raise Nothing
+    return event

@@ -1,0 +1,43 @@
+"""A ride that was paid for and did not happen is ridden now: the fare, but for what is owed."""
+
+from dataclasses import replace
+from typing import Final
+
+from agent.clock import ClockReading
+from agent.fares.history import History
+from agent.fares.ride import EXPLAINED, Journey, Rider
+from agent.reasons import Reason
+from agent.returned import boarding_for, owed
+from agent.transit.fares import FareSource, Priced
+from config.model import GiveBack
+
+STEP: Final = "given-back=0"
+
+
+class RidesOwed:
+    """See `FareSource`. Whoever is owed a boarding here boards for the proof of his card, or of his
+    code, alone; whose ride is for nothing anyway keeps it."""
+
+    def __init__(self, fares: FareSource, scene: str, settings: GiveBack) -> None:
+        self._fares = fares
+        self._scene = scene
+        self._settings = settings
+
+    def price(
+        self, turn: History, rider: Rider, clock: ClockReading, journey: Journey | None = None
+    ) -> Priced:
+        priced = self._fares.price(turn, rider, clock, journey)
+        if priced.instead is not None or not priced.amount:
+            return priced
+        given = owed(
+            turn,
+            rider.person,
+            scene=self._scene,
+            clock=clock,
+            minutes=self._settings.ride_minutes,
+        )
+        if given is None:
+            return priced
+        steps = f"{priced.detail.get(EXPLAINED, '')}; {STEP}"
+        detail = {**priced.detail, EXPLAINED: steps, **boarding_for(given)}
+        return replace(priced, amount=0, passes=Reason.RIDE_AGAIN, detail=detail)
