@@ -17,6 +17,7 @@ from agent.streams import take_every_sign
 from agent.texts import Texts, language_of, locale_of
 from config.load import load
 from config.model import Agent as Settings
+from drivers.foreign import is_foreign_code
 from world import Fault
 from world.real import RealWorld
 
@@ -49,7 +50,7 @@ def main() -> int:
     # Blocked before any thread starts, so that only `sigwait` below ever sees them.
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     world = RealWorld()
-    world.end_on_defect()
+    world.end_on_defect(spares=is_foreign_code)
     world.return_large_blocks()
     texts = Texts(language_of("auto", locale_of(os.environ)))
     try:

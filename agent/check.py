@@ -28,11 +28,20 @@ from config.model import Device, Output, Reader
 from config.shape import departures, listed, nearest, shown
 from drivers import registry
 from drivers.contract import Interface, SlotBinding
+from drivers.foreign import ForeignDevice, ForeignReaders
 from drivers.options import OptionsFault
 from drivers.position.receiver import NmeaReceiver
-from world import World
+from world import Fault, World
 
 SERVICE_USER: Final = "onecard"  # packaging/onecard.service
+
+
+# What is told of a driver that cannot be loaded or made, as far as it is known.
+TOLD: Final = ("package", "point", "missing", "where", "error")
+
+
+class VendorsFault(Fault):
+    """A vendor's driver cannot make its device; with the facts of why."""
 
 
 def require_usable(world: World, settings: Settings, file: str) -> None:
@@ -140,8 +149,9 @@ def _problems(
         yield WrongValue(
             file=file, key=f"{key}.driver", found=shown(device.driver), allowed=allowed
         )
-    except registry.DriverBroken as fault:
-        yield DriverMisfit(file=file, key=f"{key}.driver", problem=str(fault.facts["missing"]))
+    except (registry.DriverBroken, VendorsFault) as fault:
+        problem = ", ".join(str(fault.facts[name]) for name in TOLD if name in fault.facts)
+        yield DriverMisfit(file=file, key=f"{key}.driver", problem=problem or fault.code)
     except OptionsFault as fault:
         yield from _misfits(device, fault, file, f"{key}.options")
 
@@ -158,6 +168,8 @@ def _make(world: World, kind: str, device: Reader | Device | Output) -> None:
     if isinstance(device, Reader):
         interface = Interface(device.interface)
         binding = SlotBinding(device.name, device.match, interface, device.options)
-        registry.reader_driver(device.driver)(world, [binding])
+        made: object = registry.reader_driver(device.driver)(world, [binding])
     else:
-        driver_of(kind, device.driver)(world, device.name, device.options)
+        made = driver_of(kind, device.driver)(world, device.name, device.options)
+    if isinstance(made, ForeignDevice | ForeignReaders) and made.broken is not None:
+        raise VendorsFault(**made.broken.facts)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 from config.model import Agent as Settings
 from config.model import Device as DeviceSettings
@@ -82,7 +82,8 @@ class Devices:
     """All devices of a terminal by name; a device belongs to this object as long as it lives."""
 
     def __init__(self, world: World, settings: Settings) -> None:
-        """Touches no device. Raises the faults of `drivers.registry` and `drivers.options`."""
+        """Touches no device. Raises the faults of `drivers.registry` and `drivers.options`; a
+        vendor's driver that cannot be loaded is a device out of order."""
         self._world = world
         self.scanners = self._fit("scanners", settings.scanners, registry.scanner)
         self.documents = self._fit("documents", settings.documents, registry.document_reader)
@@ -119,9 +120,14 @@ class Devices:
         wanted: Sequence[DeviceSettings | Output],
         driver: Callable[[str], type[D]],
     ) -> Mapping[str, Fitted[D]]:
-        return {
-            one.name: Fitted(
-                kind, one.driver, driver(one.driver)(self._world, one.name, one.options)
-            )
-            for one in wanted
-        }
+        return {one.name: self._fitted(kind, one, driver) for one in wanted}
+
+    def _fitted(
+        self, kind: str, one: DeviceSettings | Output, driver: Callable[[str], type[D]]
+    ) -> Fitted[D]:
+        try:
+            made = driver(one.driver)
+        except registry.DriverBroken as fault:
+            group = DRIVER_GROUPS[kind]
+            made = cast(type[D], registry.out_of_order(group, one.driver, fault))
+        return Fitted(kind, one.driver, made(self._world, one.name, one.options))

@@ -6,7 +6,7 @@ A reload replaces it as a whole; store, link and API go on.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from agent.devices import Devices, Placed, patterns
 from agent.lanes import InputThread, Lane
@@ -241,7 +241,7 @@ def _reader_drivers(world: World, settings: Settings) -> dict[str, ReaderDriver]
     """One driver per family, with all its bindings."""
     families = {reader.driver for reader in settings.readers}
     return {
-        family: registry.reader_driver(family)(
+        family: _reader_driver(family)(
             world,
             [
                 SlotBinding(r.name, r.match, Interface(r.interface), r.options)
@@ -251,3 +251,10 @@ def _reader_drivers(world: World, settings: Settings) -> dict[str, ReaderDriver]
         )
         for family in sorted(families)
     }
+
+
+def _reader_driver(family: str) -> type[ReaderDriver]:
+    try:
+        return registry.reader_driver(family)
+    except registry.DriverBroken as fault:
+        return cast(type[ReaderDriver], registry.out_of_order(registry.READERS, family, fault))

@@ -10,6 +10,7 @@ from msgspec.structs import FieldInfo
 from config.shape import allowed, shown
 from drivers import registry
 from drivers.contract import Interface, SlotBinding
+from drivers.foreign import ours
 from drivers.io.line import LineOptions
 from drivers.options import DriverOptions, OptionsFault
 from world.real import RealWorld
@@ -21,7 +22,15 @@ Generated from the drivers; do not edit. After a change there: `python -m driver
 docs/drivers.md`. `driver` in a table of the settings names one of these, `options` are its own. An
 option without a default has to be given. `sensors.entry` is the key `entry` in a table `sensors`:
 `options = { port = "…", sensors = { entry = 0 } }`. `onecard config check` tells every option that
-does not fit. Vendors add drivers by entry points of the same groups.
+does not fit.
+
+Vendors add drivers by entry points of the same groups, in packages of their own
+(`drivers.contract` says what each kind promises). Such a driver is asked from behind a guard: one
+that cannot be loaded or made, raises what its contract does not name, returns or tells something of
+another type, or lets an exception out of a thread of its own is a device out of order, whose fault
+(`driver.broken`, `driver.defect`) names package and entry point. `onecard config check` and
+`doctor` tell it, the log has the frames, everything else goes on. Threads come from `World.spawn`:
+one that fails is begun again.
 """
 SERIAL = """\
 ## Serial lines
@@ -53,7 +62,8 @@ def document() -> str:
 
 def _group(group: str) -> Iterator[str]:
     yield f"## {GROUPS[group]}\n"
-    for point in sorted(entry_points(group=f"onecard.{group}"), key=lambda point: point.name):
+    own = [point for point in entry_points(group=f"onecard.{group}") if ours(point)]
+    for point in sorted(own, key=lambda point: point.name):
         yield from _driver(point)
 
 

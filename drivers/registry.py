@@ -1,8 +1,9 @@
 """Finds a driver by the name that the settings give: by entry points, so vendors can add theirs."""
 
 from collections.abc import Sequence
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
-from typing import cast
+from typing import Any, cast
 
 from drivers.contract import (
     Barrier,
@@ -13,6 +14,7 @@ from drivers.contract import (
     Prompts,
     ReaderDriver,
 )
+from drivers.foreign import ForeignReaders, Origin, foreign_device, ours
 from drivers.idcard.photo import PHOTO_DECODERS, PhotoDecoder
 from world import Fault
 
@@ -28,7 +30,8 @@ class DriverUnknown(Fault):
 
 
 class DriverBroken(Fault):
-    """The driver is installed but cannot be imported; `missing` names what it lacks."""
+    """The driver is installed but cannot be loaded. Facts: `kind`, `driver`, `package`, `point`
+    (MODULE:NAME), `missing`: what it lacks, or the error's type."""
 
     code = "driver.broken"
 
@@ -39,44 +42,76 @@ def installed(group: str) -> Sequence[str]:
 
 
 def reader_driver(name: str) -> type[ReaderDriver]:
-    """Raises `DriverUnknown`, `DriverBroken`; so do the others."""
-    return cast(type[ReaderDriver], _load(READERS, name))
+    """Raises `DriverUnknown`, `DriverBroken`; so do the others. A vendor's driver comes behind a
+    device of ours: see `drivers.foreign`."""
+    return cast(type[ReaderDriver], _device(READERS, name))
 
 
 def barrier(name: str) -> type[Barrier]:
-    return cast(type[Barrier], _load(BARRIERS, name))
+    return cast(type[Barrier], _device(BARRIERS, name))
 
 
 def prompts(name: str) -> type[Prompts]:
-    return cast(type[Prompts], _load(PROMPTS, name))
+    return cast(type[Prompts], _device(PROMPTS, name))
 
 
 def scanner(name: str) -> type[CodeSource]:
-    return cast(type[CodeSource], _load(SCANNERS, name))
+    return cast(type[CodeSource], _device(SCANNERS, name))
 
 
 def document_reader(name: str) -> type[DocumentReader]:
-    return cast(type[DocumentReader], _load(DOCUMENTS, name))
+    return cast(type[DocumentReader], _device(DOCUMENTS, name))
 
 
 def pin_pad(name: str) -> type[PinPad]:
-    return cast(type[PinPad], _load(PINPADS, name))
+    return cast(type[PinPad], _device(PINPADS, name))
 
 
 def printer(name: str) -> type[Printer]:
-    return cast(type[Printer], _load(PRINTERS, name))
+    return cast(type[Printer], _device(PRINTERS, name))
 
 
 def photo_decoder(name: str) -> type[PhotoDecoder]:
-    return cast(type[PhotoDecoder], _load(PHOTO_DECODERS, name))
+    return cast(type[PhotoDecoder], _loaded(_point(PHOTO_DECODERS, name)))
 
 
-def _load(group: str, name: str) -> object:
-    point: EntryPoint
-    for point in entry_points(group=group, name=name):
-        try:
-            return point.load()
-        except ImportError as error:
-            missing = error.name or point.value
-            raise DriverBroken(kind=group, driver=name, missing=missing) from error
-    raise DriverUnknown(kind=group, driver=name, installed=", ".join(installed(group)) or "-")
+def out_of_order(group: str, name: str, fault: DriverBroken) -> object:
+    """In place of a vendor's driver that cannot be loaded: what makes devices that say so. Raises
+    `fault` for a driver of our own, whose installation has to be mended before anything else."""
+    point = _point(group, name)
+    if ours(point):
+        raise fault
+    return _guarded(group, Origin.of(point), fault)
+
+
+def _device(group: str, name: str) -> object:
+    point = _point(group, name)
+    driver = _loaded(point)
+    return driver if ours(point) else _guarded(group, Origin.of(point), driver)
+
+
+def _guarded(group: str, origin: Origin, driver: Any) -> object:
+    if group == READERS:
+        return partial(ForeignReaders, origin, driver)
+    return foreign_device(group, origin, driver)
+
+
+def _point(group: str, name: str) -> EntryPoint:
+    """Ours before a vendor's of the same name."""
+    points = sorted(entry_points(group=group, name=name), key=lambda point: not ours(point))
+    if not points:
+        names = ", ".join(installed(group)) or "-"
+        raise DriverUnknown(kind=group, driver=name, installed=names)
+    return points[0]
+
+
+def _loaded(point: EntryPoint) -> object:
+    facts = {"kind": point.group, **Origin.of(point).facts()}
+    try:
+        return point.load()
+    except ImportError as error:
+        raise DriverBroken(missing=error.name or point.value, **facts) from error
+    except AttributeError as error:  # the module has no such name
+        raise DriverBroken(missing=point.value, **facts) from error
+    except (Exception, SystemExit) as error:  # whatever its module does when it is imported
+        raise DriverBroken(missing=type(error).__name__, **facts) from error

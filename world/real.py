@@ -203,14 +203,28 @@ class RealWorld:
     def __init__(self) -> None:
         self._adjtimex = ctypes.CDLL(None, use_errno=True).adjtimex
 
-    def end_on_defect(self) -> None:
+    def end_on_defect(self, spares: Callable[[str], bool] = lambda file: False) -> None:
         """From now on an exception that a task or the process itself lets out ends it
         (EX_SOFTWARE), for its supervisor to start it anew: a lane without its thread would be dead
-        without a word. What the exception says is kept to itself, it may be somebody's data."""
-        threading.excepthook = lambda defect: _end_process(
-            defect.thread.name if defect.thread else "?", defect.exc_type, defect.exc_traceback
-        )
-        sys.excepthook = lambda kind, _, trace: _end_process("main", kind, trace)
+        without a word. What the exception says is kept to itself, it may be somebody's data.
+
+        `spares`: whether a thread whose code is in that file is somebody else's, and told only.
+        """
+
+        def of_a_thread(defect: threading.ExceptHookArgs) -> None:
+            name = defect.thread.name if defect.thread else "?"
+            _tell(name, defect.exc_type, defect.exc_traceback)
+            if not _is_spared(defect.exc_traceback, spares):
+                os._exit(_EX_SOFTWARE)
+
+        def of_the_process(
+            kind: type[BaseException], error: BaseException, trace: TracebackType | None
+        ) -> None:
+            _tell("main", kind, trace)
+            os._exit(_EX_SOFTWARE)
+
+        threading.excepthook = of_a_thread
+        sys.excepthook = of_the_process
 
     def return_large_blocks(self) -> None:
         """From now on memory of a megabyte or more goes back to the system when it is freed. glibc
@@ -397,11 +411,17 @@ def _permits(path: Path, uid: int, groups: Sequence[int], right: int) -> bool:
     return bool(found.st_mode & (right << 3 if found.st_gid in groups else right))
 
 
-def _end_process(thread: str, kind: type[BaseException], trace: TracebackType | None) -> None:
+def _tell(thread: str, kind: type[BaseException], trace: TracebackType | None) -> None:
     frames = "".join(traceback.format_tb(trace))
     sys.stderr.write(f"defect in thread {thread}: {kind.__name__}\n{frames}")
     sys.stderr.flush()
-    os._exit(_EX_SOFTWARE)
+
+
+def _is_spared(trace: TracebackType | None, spares: Callable[[str], bool]) -> bool:
+    """By the outermost code that is not the thread's own machinery."""
+    files = [frame.filename for frame in traceback.extract_tb(trace)]
+    began = next((file for file in files if file != threading.__file__), "")
+    return bool(began) and spares(began)
 
 
 def _sync_folder(path: Path) -> None:

@@ -7,15 +7,18 @@ group `onecard.voices` name a package, whose folder `pack` has the clips).
 import io
 import wave
 from array import array
-from collections.abc import Iterator
-from importlib.metadata import entry_points
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
+from importlib.metadata import EntryPoint, entry_points
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
 import miniaudio
 
-from world import World
+from drivers.foreign import Guard, Origin, ours
+from world import Fault, World
 
 PACKS: Final = "onecard.voices"
 RATE: Final = 16_000  # Hz, mono, 16 bit: what clips are converted to
@@ -65,9 +68,20 @@ class Clips:
             except OSError:  # not in this pack
                 pass
         for point in entry_points(group=PACKS):
-            entry = files(point.module) / "pack" / language / file
-            if entry.is_file():
-                yield entry.read_bytes()
+            with suppress(Fault):  # no usable pack; the next one may have it
+                yield self._asked(point, partial(_shipped, point, language, file))
+
+    def _asked(self, point: EntryPoint, question: Callable[[], bytes]) -> bytes:
+        """A vendor's pack is asked behind a guard, as a vendor's driver is."""
+        if ours(point):
+            return question()
+        return Guard(self._world, Origin.of(point), point.name).ask("pack", question)
+
+
+def _shipped(point: EntryPoint, language: str, file: str) -> bytes:
+    """A clip of an installed pack; empty where it has none."""
+    entry = files(point.module) / "pack" / language / file
+    return entry.read_bytes() if entry.is_file() else b""
 
 
 def samples_of(data: bytes) -> bytes:

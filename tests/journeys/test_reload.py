@@ -17,6 +17,7 @@ from agent.cli.client import Client, DaemonAbsent
 from simulators.site import until
 from tests.config.mutations import DOCUMENTS, Document, mutated, toml
 from tests.config.test_load import WHOLE
+from tests.drivers.foreign import vendor
 from world.real import RealWorld
 
 GOOD = WHOLE.replace(
@@ -181,3 +182,51 @@ def test_an_agent_serves_whatever_signs_its_output_has(tmp_path: Path, encoding:
     printed = (tmp_path / "printed").read_bytes().decode(encoding)
     assert "Traceback" not in printed
     assert "panel: [" in printed
+
+
+def test_vendors_drivers_of_any_kind_stop_nobody(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    site.mkdir()
+    vendor.install(site)
+    folder = tmp_path / "box"
+    folder.mkdir()
+    names = [*map(vendor.kebab, vendor.DEVICES), *(f"acme-{name}" for name in vendor.UNLOADABLE)]
+    tables = [f'[[prompts]]\nname = "p{at}"\ndriver = "{name}"' for at, name in enumerate(names)]
+    families = [*map(vendor.kebab, vendor.READERS), *(f"acme-{n}" for n in vendor.UNLOADABLE)]
+    tables += [
+        f'[[readers]]\nname = "r{at}"\ndriver = "{name}"\nmatch = "*"\ninterface = "contactless"'
+        for at, name in enumerate(families)
+    ]
+    readers = ", ".join(f'"r{at}"' for at in range(len(families)))
+    prompts = ", ".join(f'"p{at}"' for at in range(len(names)))
+    tables.append(
+        f'[[lanes]]\nname = "odd"\ndirection = "exit"\nreaders = [{readers}]\nprompts = [{prompts}]'
+    )
+    box = Box(folder, PYTHONPATH=str(site))
+    assert box.reload(box.good + "\n".join(tables))["refused"] is None
+    found = Client(RealWorld(), str(folder / "agent.sock")).get("/v1/devices")["devices"]
+    faults = {device["name"]: device["fault"] for device in found}
+    assert faults["panel"] == ""
+    assert faults["p0"] == ""
+    assert [faults[f"p{at}"] for at, name in enumerate(names) if name == "acme-syntax"] == [
+        "driver.broken"
+    ]
+    told = onecard("doctor", "--config", str(box.config), PYTHONPATH=str(site))
+    assert "acme_drivers_syntax:Device" in told.stdout
+    assert "acme-drivers" in told.stdout
+    box.reload(box.good)
+    box.close()
+    told = onecard("config", "check", str(box.config), PYTHONPATH=str(site))
+    assert told.returncode == 0
+    box.config.write_text(box.good + "\n".join(tables))
+    told = onecard("config", "check", str(box.config), PYTHONPATH=str(site))
+    assert told.returncode == 69
+    assert "acme_drivers:RaisesInInit" in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+def onecard(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).parent / "onecard"), *arguments]
+    return subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, **environment}, check=False
+    )
