@@ -1,4 +1,4 @@
-"""What somebody else wrote becomes values of the wanted type, or one fault.
+"""What somebody else wrote becomes values of the wanted type, or one fault; names become JSON.
 
 JSON or TOML → msgspec, tomllib → a struct. For hostile text (nesting, bytes that are no UTF-8,
 numbers of thousands of digits) these libraries raise more than their own errors; all end here.
@@ -48,6 +48,27 @@ def document(text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except _WRONG as error:
         raise Undecodable(problem=_problem(error)) from error
+
+
+def encoded(value: object) -> bytes:
+    """One JSON document. What a system names in no encoding (files, devices, users) is text with
+    lone surrogates to Python, which JSON has not; it is shown as `\\udcff`."""
+    try:
+        return msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_shown(msgspec.to_builtins(value)))
+
+
+def _shown(value: Any) -> Any:
+    match value:
+        case str():
+            return value.encode(errors="backslashreplace").decode()
+        case dict():
+            return {_shown(key): _shown(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_shown(item) for item in value]
+        case _:
+            return value
 
 
 # `ValueError` holds MsgspecError, JSONDecodeError, TOMLDecodeError and UnicodeError, and is itself

@@ -25,7 +25,7 @@ from agent.signin import SignInOff, SignInOpen
 from agent.staff import StaffNeeded
 from offline_store.event import Record
 from world import Fault
-from world.foreign import Undecodable, decoded
+from world.foreign import Undecodable, decoded, encoded
 
 VERSION = 1
 PAGE = 200  # records in one answer
@@ -269,7 +269,7 @@ def _json(body: dict[str, Any]) -> Response:
 
 
 def _written(body: dict[str, Any]) -> bytes:
-    return msgspec.json.encode({"version": VERSION, **body})
+    return encoded({"version": VERSION, **body})
 
 
 async def _lines(feed: Feed) -> AsyncIterator[bytes]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import msgspec
+from world.foreign import encoded
 
 END = b""  # after the last report
 BACKLOG = 256  # reports a slow listener may lag behind before it loses the oldest
@@ -21,7 +21,7 @@ class Feed:
     def publish(self, report: dict[str, Any]) -> None:
         """Hand one report to all listeners; returns at once, whoever listens or not."""
         if self._listeners:
-            self._tell(msgspec.json.encode(report))
+            self._tell(encoded(report))
 
     def close(self) -> None:
         """Let every listener end, also one that comes now."""

@@ -38,7 +38,7 @@ class Recipient:
     """Who is given something: `client` by name in the settings, `caller` as the system knows it."""
 
     client: str
-    caller: str  # "user:NAME uid:N pid:N" or "origin:…"
+    caller: str  # "user:NAME uid:N pid:N" or "origin:… user:NAME uid:N"
     purpose: str
 
 

@@ -17,7 +17,7 @@ from agent.facade.faults import TooManyCallers
 from agent.facade.web_envelope import Envelope, Id, Refused, id_in, read, written
 from world import Fault
 
-AHEAD = 4  # messages of one socket that wait for an answer
+AHEAD = 8  # messages of one socket that wait for an answer
 LONGEST_REASON = 123  # bytes (RFC 6455, 5.5)
 NOT_ALLOWED, TOO_MANY, TOO_FAST = 4403, 1013, 1008  # 4000 … 4999 are the application's own
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.hostile import DEEP, HOSTILE_JSON
-from world.foreign import LARGEST, SMALLEST, Undecodable, decoded, document
+from world.foreign import LARGEST, SMALLEST, Undecodable, decoded, document, encoded
 
 
 class Loose(msgspec.Struct, frozen=True):
@@ -66,6 +66,19 @@ def test_what_stands_in_the_text_beside_is_not_in_the_problem() -> None:
     with pytest.raises(Undecodable) as refused:
         decoded(b'{"version": "made-up-secret\xff"}', Strict)
     assert "made-up-secret" not in str(refused.value)
+
+
+@given(
+    st.recursive(st.text(st.characters()), lambda i: st.lists(i) | st.dictionaries(st.text(), i))
+)
+def test_any_name_is_written_and_is_json(value: object) -> None:
+    """Lone surrogates too, as Python has them for names of files that are no UTF-8."""
+    decoded(encoded({"names": value}), object, strict=False)
+
+
+def test_a_name_in_no_encoding_is_shown_and_all_others_are_as_they_were() -> None:
+    name = b"usb-\xff\xfe".decode(errors="surrogateescape")
+    assert decoded(encoded([name, "卡"]), list[str]) == ["usb-\\udcff\\udcfe", "卡"]
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from agent import http_lines
 from agent.api.app import LARGEST_BODY, PAGE, VERSION
 from agent.api.feed import BACKLOG, Feed
 from agent.api.server import EACH, ApiServer, SocketUnusable
@@ -180,6 +181,15 @@ def test_answers_are_the_daemons(served: Served) -> None:
     assert served.client.get("/v1/journal/verify") == {"version": 1, "whole": True}
 
 
+def test_a_device_whose_name_is_in_no_encoding_is_told(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = b"usb-\xff".decode(errors="surrogateescape")
+    monkeypatch.setattr(served.daemon, "attached", lambda: (name,))
+    assert served.client.get("/v1/readers")["attached"] == ["usb-\\udcff"]
+    served.daemon.feed.publish({"reader": name})
+
+
 def test_journal_is_paged_and_a_page_has_an_end(served: Served) -> None:
     page = served.client.get("/v1/journal", {"epoch": "e" * 32, "after": 41, "limit": 7})
     assert [record["seq"] for record in page["records"]] == [42]
@@ -276,7 +286,10 @@ def everything(line: socket.socket) -> bytes:
 ORDER = b"POST /v1/devices/eye/release HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 
 
-def test_silent_lines_are_counted_told_and_closed(served: Served) -> None:
+def test_silent_lines_are_counted_and_the_surplus_is_told_and_closed(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_lines, "HEAD_WITHIN", 600.0)  # none goes before all have come
     assert served.client.get("/v1/status")["ready"]
     before = threading.active_count()
     silent = [quiet(served) for _ in range(4 * EACH)]
@@ -286,8 +299,13 @@ def test_silent_lines_are_counted_told_and_closed(served: Served) -> None:
         "api.too-many"
     }
     assert threading.active_count() == before
-    assert [everything(line) for line in silent[:EACH]] == [b""] * EACH
-    assert served.client.get("/v1/status")["ready"]
+    for line in silent[:EACH]:
+        line.close()
+    until(lambda: served.request("GET", "/v1/status")[0] == 200)
+
+
+def test_a_line_that_asks_nothing_is_closed(served: Served) -> None:
+    assert [everything(quiet(served)) for _ in range(2)] == [b"", b""]
 
 
 def test_a_body_that_never_ends_is_told_so(served: Served) -> None:

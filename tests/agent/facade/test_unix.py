@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent.facade import wire
+from agent.facade import unix, wire
 from agent.facade.unix import CALLERS, EACH, FacadeSocketUnusable
 from agent.lines import Lines
 from simulators.site import until
@@ -144,7 +144,10 @@ def test_who_does_not_wait_for_answers_is_hung_up_on(desk: Live) -> None:
             pass
 
 
-def test_too_many_callers_of_one_user_are_told_so_and_closed(desk: Live) -> None:
+def test_too_many_callers_of_one_user_are_told_so_and_closed(
+    desk: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unix, "FIRST_WITHIN", 600.0)  # none goes before all have come
     lines = [Library(desk.path) for _ in range(EACH)]
     for line in lines:
         assert line.call("iReadCardBas", b"1")[0] == -2
@@ -166,7 +169,10 @@ def served(desk: Live) -> bool:
         return library.call("iReadCardBas", b"1")[0] == -2
 
 
-def test_silent_lines_take_no_threads_beyond_the_limit(desk: Live) -> None:
+def test_silent_lines_take_no_threads_beyond_the_limit(
+    desk: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unix, "FIRST_WITHIN", 600.0)  # none goes before all have come
     before = threading.active_count()
     silent = [Library(desk.path) for _ in range(200)]
     assert [line.answer()[0] for line in silent[EACH:]] == [-12] * (200 - EACH)
