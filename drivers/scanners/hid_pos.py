@@ -7,7 +7,7 @@ devices.md; HID Point of Sale Usage Tables 1.02 (usage page 8C), whose report la
 from collections.abc import Sequence
 from typing import Final
 
-from drivers.contract import DeviceFault, Options
+from drivers.contract import Options
 from drivers.io.hid import BAR_CODE_SCANNERS
 from drivers.io.usb import HID_CLASS, UsbMatch, UsbPipes, Wanted, open_usb
 from drivers.options import DriverOptions, typed
@@ -102,13 +102,17 @@ class HidPosScanner(Scanner[UsbPipes]):
         super().__init__(world, name, window=self._options.window, prefixes=self._options.prefixes)
 
     def _open(self) -> UsbPipes:
-        pipes = open_usb(self._world, self._options.usb, SCANNER, device=self.name)
-        try:
-            pipes.discard()  # shown before we listened
-        except DeviceFault:
-            pipes.close()
-            raise
-        return pipes
+        return open_usb(self._world, self._options.usb, SCANNER, device=self.name)
+
+    def _greet(self, connection: UsbPipes) -> None:
+        """Let go by what was shown before we listened, and what is coming in: its first reports may
+        have gone to somebody else, so that nothing is whole until one was the last of its code, or
+        a silence after which a code is given up."""
+        connection.discard()
+        while report := connection.read(STALE):
+            self._count("incomplete")
+            if len(report) == REPORT and not report[MORE_AT]:
+                break
 
     def _serve(self, connection: UsbPipes) -> None:
         reports = Reports(self._options.limit)

@@ -167,6 +167,20 @@ class KeyboardScanner(Scanner[EventFile]):
     def _open(self) -> EventFile:
         return open_events(self._world, self._options.port, device=self.name)
 
+    def _greet(self, connection: EventFile) -> None:
+        """Let go by what is being typed: its beginning may have gone to somebody else, so that
+        nothing is whole until an end was seen, or a silence after which a code is given up."""
+        options = self._options
+        typing = Typing(ends=ENDS[options.end], gap=options.gap, limit=options.limit)
+        silence = STALE if ENDS[options.end] else options.gap
+        heard = False
+        while events := connection.read(silence):
+            heard = True
+            if typing.feed(events, self._world.monotonic()) and typing.patience is None:
+                break  # the last of them was an end
+        if heard:
+            self._count("incomplete")
+
     def _serve(self, connection: EventFile) -> None:
         options = self._options
         typing = Typing(ends=ENDS[options.end], gap=options.gap, limit=options.limit)

@@ -15,6 +15,8 @@ from drivers.io.line import Line, LineOptions, open_line
 from drivers.io.wait import Interrupted
 from drivers.options import OptionsFault, typed
 from drivers.scanners.framing import (
+    STALE,
+    SUFFIXES,
     FrameFramer,
     Framer,
     GapFramer,
@@ -34,7 +36,7 @@ from drivers.scanners.triggers import TRIGGERS, Protocol
 from world import World
 
 ANSWER_WITHIN: Final = 1.0  # seconds
-SETTLED_WITHIN: Final = 1.0  # seconds; one that never stops is found out while it is served
+SETTLED_WITHIN: Final = 2.0  # seconds from the opening
 
 
 class ScannerRefused(DeviceProtocol):
@@ -98,10 +100,25 @@ class SerialScanner(Scanner[Line]):
                 self._heard = self._arm(connection)
 
     def _settle(self, line: Line) -> None:
-        """Let go by what is coming in: its beginning was sent before we listened."""
+        """Let go by what is coming in: its beginning may have been sent before we listened, so that
+        nothing is whole until an end was seen, or a silence after which a code is given up. What
+        never stops is found out while it is served."""
         until = self._world.monotonic() + SETTLED_WITHIN
-        while line.read(self._options.gap) and self._world.monotonic() < until:
-            pass
+        heard = b""
+        while self._world.monotonic() < until:
+            data = line.read(self._options.gap if self._may_end(heard) else STALE)
+            if not data:
+                break
+            heard += data
+        if heard:
+            self._count("incomplete")
+
+    def _may_end(self, heard: bytes) -> bool:
+        """Whether a gap after these bytes says that a code is over; none: before anything came."""
+        suffixes = SUFFIXES[self._options.suffix]
+        if self._options.framing in ("auto", "suffix") and suffixes:
+            return heard.endswith(tuple(suffixes))
+        return True
 
     def _serve(self, connection: Line) -> None:
         if self._trigger is None:
