@@ -16,7 +16,7 @@ from apdu.processors import ChainFault
 from apdu.records import RecordFault
 from apdu.social_security import NOT_GIVEN, NOT_THERE, SocialSecurityCard
 from apdu.status import StatusFault
-from apdu.values import EMPTY, Odd, ValueFault, decoded_row, encoded, readable
+from apdu.values import EMPTY, Odd, ValueFault, ValueLength, decoded_row, encoded, readable
 
 READ_CHUNK: Final = 0xF0  # bytes of one READ BINARY: fits every reader, 61xx and 6Cxx included
 WRITE_CHUNK: Final = 0xF0
@@ -192,7 +192,7 @@ class CardFiles:
         for (offset, size), text in zip(_ranges(data.address, file), data.values, strict=True):
             content = _bytes_of(text, data.address)
             if size is not None and len(content) > size:
-                raise ValueFault(file=data.address.name, tag="", reason="length")
+                raise ValueLength(file=data.address.name, tag="", reason="length")
             for start in range(0, len(content), WRITE_CHUNK):
                 at = offset + start
                 chunk = content[start : start + WRITE_CHUNK]
@@ -216,7 +216,7 @@ def _ranges(address: FileAddress, file: ElementaryFile) -> list[tuple[int, int |
     ]
     for offset, size in ranges:
         if offset + (size or 0) > (file.size or LARGEST_FILE):
-            raise ValueFault(file=address.name, tag=f"{offset:04X}", reason="length")
+            raise ValueLength(file=address.name, tag=f"{offset:04X}", reason="length")
     return ranges or [whole]
 
 

@@ -14,7 +14,7 @@ from apdu.social_security import SocialSecurityCard
 from apdu.status import PinBlocked
 from world import Fault
 
-SHORTEST, LONGEST = 4, 16  # digits: Lc 02–08, BCD
+SHORTEST, LONGEST = 4, 16  # digits: Lc 02–08, BCD, of every generation
 ASK_TRIES: Final = Command(0x00, 0x20, 0x00, 0x00)  # Lc 00
 UNBLOCK_HEADER: Final = bytes.fromhex("8424000004")
 RELOAD_HEADERS: Final = {8: bytes.fromhex("842400010C"), 16: bytes.fromhex("8424000114")}
@@ -114,6 +114,11 @@ def send_secured(card: SocialSecurityCard, header: bytes, command: bytes) -> Non
     if command[:5] != header or len(command) != 5 + header[4]:
         raise SecuredCommandFault(header=header.hex().upper())
     card.do(Command.parse(command))
+
+
+def longest_reloaded(algorithm: Algorithm) -> int:
+    """Digits of a PIN that `pin_block` can hold: 14 with blocks of 8 bytes, 16 with those of 16."""
+    return min(LONGEST, 2 * (algorithm.block - 1))
 
 
 def pin_block(new_pin: bytes, block: int) -> bytes:

@@ -17,10 +17,16 @@ Odd = set[int]  # tags of records that are not legible as a whole
 
 
 class ValueFault(Fault):
-    """What is to be written does not fit the record. Facts: `file`, `tag`, `reason` ("length",
-    "characters", "parts", "unknown-item"). (National interface: -42 for length, else -41.)"""
+    """What is to be written does not fit the record. Facts: `file`, `tag`, `reason` ("characters",
+    "parts", "unknown-item", "not-writable"). (National interface: -41.)"""
 
     code = "card.value"
+
+
+class ValueLength(ValueFault):
+    """The same, too long or too short: `reason` "length". (National interface: -42.)"""
+
+    code = "card.value-length"
 
 
 def decoded(
@@ -141,7 +147,8 @@ def _digits(item: DataItem, text: str, fid: int) -> bytes:
 
 
 def _refused(item: DataItem, fid: int, reason: str) -> ValueFault:
-    return ValueFault(file=f"EF{fid & 0xFF:02X}", tag=f"{item.tag:02X}", reason=reason)
+    kind = ValueLength if reason == "length" else ValueFault
+    return kind(file=f"EF{fid & 0xFF:02X}", tag=f"{item.tag:02X}", reason=reason)
 
 
 def _record(item: DataItem, fid: int) -> Record:

@@ -157,6 +157,11 @@ def _facade(agent: Agent, facade: Facade, file: str) -> Iterator[ConfigFault]:
         ):
             if value is not None and value in others:
                 yield DuplicateName(file=file, key=f"{key}.{name}", found=value)
+        if client.pin_longest < client.pin_shortest:
+            longest, least = client.pin_longest, client.pin_shortest
+            yield WrongValue(
+                file=file, key=f"{key}.pin_longest", found=longest, allowed=f"{least} … 16"
+            )
         if client.users and client.origin is None:
             yield NeedsKey(file=file, key=f"{key}.users", allowed=f"{key}.origin")
         if client.user is None and client.origin is None:

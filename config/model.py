@@ -317,6 +317,9 @@ class SignIn(Settings, frozen=True, kw_only=True):
 User = Annotated[str, Meta(pattern=r"^[!-~]{1,64}\Z", description='"…" ASCII ≤ 64')]
 
 
+PinDigits = Annotated[int, Meta(ge=4, le=16)]
+
+
 class FacadeClient(Settings, frozen=True, kw_only=True):
     """A business program that may call the national interface: by its `user` at the Unix socket,
     or by exact `origin` and `host` at the loopback port."""
@@ -335,6 +338,9 @@ class FacadeClient(Settings, frozen=True, kw_only=True):
     purpose: Annotated[str, Meta(pattern=r"^[^\x00-\x1f|]{1,64}\Z", description='"…" ≤ 64')]
     capabilities: tuple[Capability, ...] = ("identity",)
     lanes: tuple[Name, ...] = ()  # empty: every lane whose direction is "counter"
+    # Digits of PINs that are typed for it: what cards take, or what this city gives out.
+    pin_shortest: PinDigits = 4
+    pin_longest: PinDigits = 16
 
 
 class Facade(Settings, frozen=True, kw_only=True):

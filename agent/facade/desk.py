@@ -27,7 +27,7 @@ from agent.facade.functions import FUNCTIONS, Function, next_step, step
 from agent.facade.leases import Lease, Leases
 from agent.facade.means import Means, Plan
 from agent.facade.plans import PLANS
-from agent.facade.visit import House, Nudge, Outcome, Visit
+from agent.facade.visit import House, Nudge, Outcome, PinDigits, Visit
 from agent.results import Results
 from agent.seats import ReaderSeat
 from agent.watchdog import Watchdog
@@ -176,7 +176,8 @@ class Connection:
             self._desk.leases.end(lease, "caller-gone")
             raise LeaseOver(ending=lease.over)
         call = Call(self._desk.world, function, parameters, lease)
-        seat.ask(Visit(self._desk.house, call, plan.flow, self._recipient))
+        digits = PinDigits(client.pin_shortest, client.pin_longest)
+        seat.ask(Visit(self._desk.house, call, plan.flow, self._recipient, digits))
         return call.wait(BEGUN_WITHIN, told(NoAnswer()))
 
     def _seat(self, plan: Plan) -> ReaderSeat:

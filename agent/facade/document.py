@@ -8,7 +8,7 @@ from agent import http_lines
 from agent.facade import unix, web, web_envelope, web_server, web_socket
 from agent.facade.desk import BEGUN_WITHIN
 from agent.facade.errors import table
-from agent.facade.fields import LONGEST
+from agent.facade.fields import LONGEST, LONGEST_DATA
 from agent.facade.functions import FUNCTIONS, INTEGERS, Function
 from apdu.files import Generation
 from config.model import Facade
@@ -120,13 +120,17 @@ only: −1. No card: −2.
 ## What is checked and what is written down
 
 - Texts are GBK; a character beyond GBK is told as `?` (its count is in the journal,
-  `beyond_gbk`). A parameter is at most {longest} bytes; NUL, control
-  characters and bytes that are no GBK are −41. Empty fields are kept, the last `|` of a parameter
+  `beyond_gbk`). A parameter is at most {longest} bytes,
+  pWriteData {data} (a photo has 8192 digits); NUL, control characters and bytes that are no GBK are −41. Empty fields are kept, the last `|` of a parameter
   may be missing.
 - `pCardInfo`: either field may be empty, not both; the card must be that card (−22). `pKey`: each
   original must be the one that was asked (−23).
 - iReadDebitRecord: `sequence ^ terminal ^ YYYYMMDDHHMMSS ^ total ^ account + pool ^` in fen, the
-  newest first.
+  newest first; as many rows as fit into its buffer, which hold all of a card's 30.
+- iReadCard: of a record that is odd (a name cut in a character, a line end, another length) what is
+  legible is told, of a record or file that is missing an empty field; the others stay as they are.
+  The disclosure names the odd places. Only a social security number that cannot be read is −15.
+  `|`, `^` and `$` in a text are their full-width twins.
 - Before anything of a card is handed out, a `disclosure` is durable in the journal: client, user
   or origin, purpose, function, names of the fields
   (never values), references of card and person, and what the holder did (card inserted or
@@ -140,7 +144,9 @@ only: −1. No card: −2.
   is −1 with a text of its own: the journal has
   the event with `refused`, the reason, and what was `withheld`; nothing of the read is handed out.
   By default ("record") it is.
-- A PIN is typed at the lane's PIN pad. A wrong one is −51 with the tries left in the text; no try
+- A PIN is typed at the lane's PIN pad. It has 4 to 16 digits, or as many as the client's
+  `pin_shortest` and `pin_longest` say (one that is set anew at most 14 on a card with 3DES); other
+  lengths are −33 and cost no try. A wrong one is −51 with the tries left in the text; no try
   is ever spent without a person. A PIN that iVerifyPIN
   has verified stays in memory for that card's next files, and is wiped when the card is powered
   down.
@@ -261,7 +267,9 @@ before the last answer was taken, ends the connection.
 def document() -> str:
     """The whole page in Markdown."""
     defaults = Facade()
-    leases = LEASES.format(lease=defaults.lease, begun=BEGUN_WITHIN, longest=LONGEST)
+    leases = LEASES.format(
+        lease=defaults.lease, begun=BEGUN_WITHIN, longest=LONGEST, data=LONGEST_DATA
+    )
     envelopes = ENVELOPES.format(
         ahead=web_socket.AHEAD,
         largest=web_envelope.LARGEST,

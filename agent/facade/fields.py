@@ -9,11 +9,12 @@ from typing import Final
 
 from agent.facade.faults import BadCharacters, BadInput, BadLength, BadParameter
 from apdu.crypto import FACTOR
-from apdu.file_address import CardInfo, parse_card_info
+from apdu.file_address import MAX_DATA, CardInfo, parse_card_info
 from drivers.contract import Interface
 from trust import canonical
 
-LONGEST: Final = 8 * 1024  # bytes of one parameter; a record's value is at most 255
+LONGEST: Final = 8 * 1024  # bytes of one parameter; a record's value is at most 255,
+LONGEST_DATA: Final = MAX_DATA  # and a photo has 8 KB of digits
 REPLACED: Final = "?"  # for a character that GBK does not have
 CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 NOT_HEX: Final = re.compile(r"[^0-9A-Fa-f|]")
@@ -55,8 +56,7 @@ def _gbk(character: str) -> bytes:
 
 def from_gbk(name: str, value: bytes) -> str:
     """A parameter as text. Raises `BadLength`, `BadCharacters`."""
-    if len(value) > LONGEST:
-        raise BadLength(parameter=name, allowed=LONGEST)
+    _require_length(name, len(value))
     try:
         text = value.decode("gbk")
     except UnicodeDecodeError:
@@ -66,11 +66,16 @@ def from_gbk(name: str, value: bytes) -> str:
 
 def checked(name: str, text: str) -> str:
     """A parameter without control characters. Raises `BadLength`, `BadCharacters`."""
-    if len(text) > LONGEST:
-        raise BadLength(parameter=name, allowed=LONGEST)
+    _require_length(name, len(text))
     if CONTROL.search(text):
         raise BadCharacters(parameter=name)
     return text
+
+
+def _require_length(name: str, length: int) -> None:
+    allowed = LONGEST_DATA if name == "pWriteData" else LONGEST
+    if length > allowed:
+        raise BadLength(parameter=name, allowed=allowed)
 
 
 def kinds(text: str) -> Sequence[Interface]:

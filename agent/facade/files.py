@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from agent.facade import fields
 from agent.facade.disclosure import Disclosure
 from agent.facade.faults import HsmNotNeeded, Unsupported
+from agent.facade.functions import DEBIT
 from agent.facade.means import Means, Plan
 from agent.facade.sessions import by_caller, by_terminal
 from agent.facade.visit import Outcome, Visit
@@ -52,8 +53,8 @@ def read_debit_record(means: Means, parameters: Sequence[str]) -> Plan:
     def flow(visit: Visit) -> Outcome:
         with by_terminal(means, visit) as session:
             found = session.read(files, how="pin", ask_pin=visit.pin_for_files)
-            rows = [_debit(row) for row in found[0].values if row]
-            return _told(visit, session, found, fields.joined(rows))
+            rows = [f"{_debit(row)}|" for row in found[0].values if row]
+            return _told(visit, session, found, _fitting(rows, DEBIT))
 
     return Plan(fields.kinds(parameters[0]), flow)
 
@@ -101,6 +102,18 @@ def write_card_hsm(means: Means, parameters: Sequence[str]) -> Plan:
         return Outcome("", keep=visit.has_pin)
 
     return Plan(kinds, flow)
+
+
+def _fitting(rows: Sequence[str], room: int) -> str:
+    """The rows from the first one that fit into so many bytes of GBK with their closing NUL: more
+    than that are no error, because the caller can do nothing about it."""
+    taken, left = [], room - 1
+    for row in rows:
+        left -= len(fields.to_gbk(row))
+        if left < 0:
+            break
+        taken.append(row)
+    return "".join(taken)
 
 
 def _debit(row: str) -> str:

@@ -17,6 +17,7 @@ Needs = Literal["identity", "files", "write", "pin", "pin-clear", ""]
 INTEGERS: Final[frozenset[Parameter]] = frozenset({"iType", "iAuthType"})
 
 SMALL: Final = 1024  # bytes of the output buffer, closing NUL included
+DEBIT: Final = 2 * 1024  # as public callers allocate: 30 rows of at most 56 bytes
 LARGE: Final = 20 * 1024
 
 
@@ -60,7 +61,7 @@ _ALL: Final = (
     Function("iReloadPIN", "psam", ("iType", "pCardInfo")),
     Function("iUnblockPIN", "psam", ("iType", "pCardInfo")),
     Function("iDoDebit", "psam", ("iType", "pCardInfo", "pPayInfo"), supported=False),
-    Function("iReadDebitRecord", "psam", ("iType",)),
+    Function("iReadDebitRecord", "psam", ("iType",), DEBIT),
     Function("iReadCardBas_HSM_Step1", "hsm", ("iType",)),
     Function("iReadCardBas_HSM_Step2", "hsm", ("pKey",)),
     Function("iReadCard_HSM_Step1", "hsm", ("iType", "pCardInfo", "pFileAddr")),

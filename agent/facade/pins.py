@@ -10,6 +10,7 @@ from agent.facade import fields
 from agent.facade.means import Means, Plan
 from agent.facade.sessions import by_caller, by_terminal
 from agent.facade.visit import Outcome, Visit
+from apdu.pin import longest_reloaded
 from apdu.session import CardSession
 
 Work = Callable[[Visit, CardSession], None]
@@ -65,7 +66,8 @@ def unblock_pin_hsm(means: Means, parameters: Sequence[str]) -> Plan:
 
 def _reload(visit: Visit, session: CardSession) -> None:
     # Before the key is won: a challenge does not wait for a person's fingers.
-    with visit.type_pin(new=True) as new:
+    longest = longest_reloaded(session.parameters.algorithm)
+    with visit.type_pin(new=True, longest=longest) as new:
         visit.forget_pin()
         session.reload_pin(new.digits)
 

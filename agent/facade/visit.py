@@ -7,7 +7,7 @@ is, the card is powered down.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from agent.facade.call import Answer, Call
 from agent.facade.disclosure import Act, Disclosure, DisclosureBook, Recipient
@@ -32,6 +32,7 @@ from agent.seats import ReaderSeat
 from agent.tap import PoweredCard
 from agent.watchdog import Watch, Watchdog
 from apdu.channel import CardGone, CardMute, ReaderGone
+from apdu.pin import LONGEST, SHORTEST
 from drivers.contract import Absence, CardHandle, Interface, Pin, Presence
 from world import Fault, QueueEmpty, World
 
@@ -72,6 +73,13 @@ class House:
     told: Callable[[Fault], Answer]  # a fault as error code and text
 
 
+class PinDigits(NamedTuple):
+    """How many digits a PIN has."""
+
+    shortest: int = SHORTEST
+    longest: int = LONGEST
+
+
 class Nudge:
     """Makes a visit look up: its lease may be over. See `agent.seats.Errand`."""
 
@@ -82,11 +90,14 @@ class Nudge:
 class Visit:
     """See `agent.seats.Errand`. `call` is the one to be answered next."""
 
-    def __init__(self, house: House, call: Call, flow: Flow, recipient: Recipient) -> None:
+    def __init__(
+        self, house: House, call: Call, flow: Flow, recipient: Recipient, digits: PinDigits
+    ) -> None:
         self._house = house
         self.call = call
         self.flow = flow
         self._recipient = recipient
+        self._digits = digits
         self._following: Visit | None = None
         self._seat: ReaderSeat
         self._handle: CardHandle
@@ -135,8 +146,9 @@ class Visit:
             return bytearray(self._pin.digits)
         return self.type_pin().digits
 
-    def type_pin(self, *, new: bool = False) -> Pin:
-        """From the person at the lane's PIN pad; nobody else sees it. Ends with the lease.
+    def type_pin(self, *, new: bool = False, longest: int = LONGEST) -> Pin:
+        """From the person at the lane's PIN pad; nobody else sees it. Ends with the lease. As many
+        digits as the client's settings say, and at most `longest`.
 
         Raises `NoPinPad`, `PinFault`s, `DeviceFault`, `LeaseOver`.
         """
@@ -148,7 +160,11 @@ class Visit:
             if self.lease.over:  # the caller went before he could interrupt
                 raise LeaseOver(ending=self.lease.over)
             ask = pinpad.ask_new if new else pinpad.ask
-            pin = ask(timeout=self._house.pin_timeout)
+            pin = ask(
+                minimum=min(self._digits.shortest, longest),
+                maximum=min(self._digits.longest, longest),
+                timeout=self._house.pin_timeout,
+            )
         finally:
             self.lease.interrupt = None
         self.act = "pin-entered"

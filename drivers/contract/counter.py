@@ -74,12 +74,12 @@ class Pin:
 class PinPad(Device, Protocol):
     """Where a person enters digits that nobody else sees."""
 
-    def ask(self, *, minimum: int = 6, maximum: int = 6, timeout: float = 30.0) -> Pin:
+    def ask(self, *, minimum: int = 4, maximum: int = 16, timeout: float = 30.0) -> Pin:
         """One entry, ended with the confirm key. Raises `PinFault`s and `DeviceFault`; what had
         been entered is wiped then."""
         ...
 
-    def ask_new(self, *, minimum: int = 6, maximum: int = 6, timeout: float = 30.0) -> Pin:
+    def ask_new(self, *, minimum: int = 4, maximum: int = 16, timeout: float = 30.0) -> Pin:
         """A new PIN, entered twice. Raises `PinMismatch` too."""
         ...
 

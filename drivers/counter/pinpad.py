@@ -34,7 +34,7 @@ from world import Event, World
 
 QUIET: Final = 0.3  # seconds after which a pad that has restarted has said its boot text
 KEYS_AT_ONCE: Final = 64  # bytes
-LONGEST: Final = 12  # digits (GM/T 0036 and ISO 9564 PINs have 4 to 12)
+LONGEST: Final = 16  # digits: social security cards take 4 to 16 (ISO 9564 PINs have 4 to 12)
 
 
 class Key(Enum):
@@ -100,12 +100,12 @@ class SerialPinPad(Kept[Line]):
 
     # Any thread
 
-    def ask(self, *, minimum: int = 6, maximum: int = 6, timeout: float = 30.0) -> Pin:
+    def ask(self, *, minimum: int = 4, maximum: int = 16, timeout: float = 30.0) -> Pin:
         """See `drivers.contract.PinPad`. Raises `DeviceBusy` while another question waits."""
         with self._alone():
             return self._enter(self._begin, minimum, maximum, timeout)
 
-    def ask_new(self, *, minimum: int = 6, maximum: int = 6, timeout: float = 30.0) -> Pin:
+    def ask_new(self, *, minimum: int = 4, maximum: int = 16, timeout: float = 30.0) -> Pin:
         """See `drivers.contract.PinPad`. `timeout` is for each of the two entries."""
         with self._alone():
             same = False

@@ -19,6 +19,7 @@
 #include <string.h>
 
 #define OUT 1024
+#define OUT_DEBIT (2 * 1024)
 #define OUT_LARGE (20 * 1024)
 #define FIELDS 32
 #define AUTOMATIC 3 /* iType: the slot first, then the antenna */
@@ -156,7 +157,7 @@ static void read_holder(void)
 
 static void records(void)
 {
-    char out[OUT] = "";
+    char out[OUT_DEBIT] = "";
     long result = ((by_type)look_up("iReadDebitRecord"))(AUTOMATIC, out);
 
     if (result == 0)

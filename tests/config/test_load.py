@@ -280,6 +280,12 @@ PAGE = 'origin = "https://his.example"\nhost = "localhost:1"\n'
         ([CLIENT + 'host = "localhost:1"'], "config.needs-key", "facade.clients[his].host"),
         ([CLIENT + 'lanes = ["exit"]'], "config.unknown-name", "facade.clients[his].lanes"),
         ([CLIENT + 'origin = "https://x/y"'], "config.wrong-value", "facade.clients[his].origin"),
+        ([CLIENT + "pin_shortest = 3"], "config.wrong-value", "facade.clients[his].pin_shortest"),
+        (
+            [CLIENT + "pin_shortest = 8\npin_longest = 6"],
+            "config.wrong-value",
+            "facade.clients[his].pin_longest",
+        ),
         ([CLIENT + 'users = ["clerk"]'], "config.needs-key", "facade.clients[his].users"),
         ([CLIENT + 'users = ["a b"]'], "config.wrong-value", "facade.clients[his].users[#1]"),
         (

@@ -13,8 +13,9 @@
  * 返回值：0 成功；负数为错误代码，此时 pOutInfo 中是错误说明（GBK）。
  * Every function returns 0, or a negative code and leaves its text (GBK) in pOutInfo.
  *
- * pOutInfo: SSCARD_OUT bytes; for iReadCard and iReadCard_HSM_Step2 SSCARD_OUT_LARGE. The closing
- * NUL is within that size, and nothing behind it is touched. It may not be NULL (-14).
+ * pOutInfo: SSCARD_OUT bytes; for iReadCard and iReadCard_HSM_Step2 SSCARD_OUT_LARGE, for
+ * iReadDebitRecord SSCARD_OUT_DEBIT, which the newest rows that fit fill. The closing NUL is within
+ * that size, and nothing behind it is touched. It may not be NULL (-14).
  *
  * Inputs are read up to their NUL, at most SSCARD_IN bytes (pWriteData: SSCARD_IN_LARGE); NULL or
  * longer is -14. They are never changed.
@@ -46,6 +47,7 @@ extern "C" {
 #endif
 
 #define SSCARD_OUT 1024
+#define SSCARD_OUT_DEBIT (2 * 1024)
 #define SSCARD_OUT_LARGE (20 * 1024)
 #define SSCARD_IN 1023
 #define SSCARD_IN_LARGE (20 * 1024 - 1)
@@ -116,6 +118,7 @@ SSCARD_API long iUnblockPIN(int iType, char *pCardInfo, char *pOutInfo);
 
 /* pPayInfo: 总额|个人账户+统筹|YYYYMMDDHHMMSS|   (-13 today) */
 SSCARD_API long iDoDebit(int iType, char *pCardInfo, char *pPayInfo, char *pOutInfo);
+/* pOutInfo 2 K */
 SSCARD_API long iReadDebitRecord(int iType, char *pOutInfo);
 
 /* --- HSM (加密机): after -2201, -2202, -2203, -27272, -24 of the PSAM functions ----------------- */

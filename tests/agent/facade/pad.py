@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from drivers.contract import Pin, PinCancelled, PinFault
+from drivers.contract import Pin, PinCancelled, PinFault, PinLength
 from tests.agent.stand import FakeDevice
 from world import Event, World
 
@@ -18,7 +18,7 @@ class FakePad(FakeDevice):
         self.asking: Event = world.event()
         self.on_ask: Callable[[], None] | None = None
 
-    def ask(self, *, minimum: int = 6, maximum: int = 6, timeout: float = 30.0) -> Pin:
+    def ask(self, *, minimum: int = 4, maximum: int = 16, timeout: float = 30.0) -> Pin:
         self.asking.set()
         if self.on_ask is not None:
             self.on_ask()
@@ -28,10 +28,12 @@ class FakePad(FakeDevice):
         entry = self.entries.pop(0)
         if isinstance(entry, PinFault):
             raise entry
+        if not minimum <= len(entry) <= maximum:
+            raise PinLength(minimum=minimum, maximum=maximum)
         self.pins.append(Pin(bytearray(entry.encode())))
         return self.pins[-1]
 
-    def ask_new(self, *, minimum: int = 6, maximum: int = 6, timeout: float = 30.0) -> Pin:
+    def ask_new(self, *, minimum: int = 4, maximum: int = 16, timeout: float = 30.0) -> Pin:
         return self.ask(minimum=minimum, maximum=maximum, timeout=timeout)
 
     def cancel(self) -> None:

@@ -2,14 +2,16 @@
 
 import pytest
 
+from agent.facade.call import Answer
 from agent.facade.functions import FUNCTIONS
 from apdu.city_keys import CityKeys
 from drivers.contract import PinCancelled, PinLength, PinMismatch, PinTimeout
 from simulators.cards import Interface as CardInterface
 from simulators.cards.ciphers import Algorithm
 from simulators.cards.contents import Transaction
+from simulators.cards.files import CyclicFile
 from simulators.cards.layout import Generation
-from simulators.ceremony import CardOrder
+from simulators.ceremony import CardOrder, card_number
 from sync.contract.services import ResolvedPerson
 from tests.agent.facade.counter import EVERYTHING, Counter, client, play
 from tests.agent.stand import KEYS
@@ -171,6 +173,157 @@ def test_a_changed_a_reset_and_an_unblocked_pin() -> None:
             pass
         assert counter.call("iUnblockPIN", "1", counter.info()).result == 0
         assert verifies("222222") == 0
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("key", EDITIONS)
+@pytest.mark.parametrize("digits", [4, 5, 8, 12, 14])
+def test_pins_have_the_lengths_that_cards_take(key: str, digits: int) -> None:
+    def scenario(counter: Counter) -> None:
+        counter.insert(key)
+        new, newer = "1" * digits, "2" * digits
+
+        def verifies(pin: str) -> None:
+            counter.pins.entries = [pin]
+            assert counter.call("iVerifyPIN", "1").result == 0
+            counter.me.release()
+            counter.settle()
+
+        counter.pins.entries = ["123456", new]
+        assert counter.call("iChangePIN", "1").result == 0
+        verifies(new)
+        counter.pins.entries = [newer]
+        assert counter.call("iReloadPIN", "1", counter.info(key)).result == 0
+        verifies(newer)
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(("key", "digits", "result"), [("lin", 16, 0), ("zhang", 15, -33)])
+def test_a_pin_is_set_anew_with_as_many_digits_as_one_block_holds(
+    key: str, digits: int, result: int
+) -> None:
+    def scenario(counter: Counter) -> None:
+        counter.insert(key)
+        counter.pins.entries = ["1" * digits]
+        told = counter.call("iReloadPIN", "1", counter.info(key))
+        assert told.result == result
+        assert result == 0 or "4 到 14" in told.output
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("rows", [0, 10, 22, 23, 30])
+def test_a_card_full_of_transactions_is_read_to_its_last_row(rows: int) -> None:
+    def scenario(counter: Counter) -> None:
+        answer = debit_records(counter, rows, account=2_999_999_999, own=0)
+        assert answer.result == 0, answer.output
+        told = answer.output.split("|")[:-1]
+        assert [int(row[:4], 16) for row in told] == list(range(rows, 0, -1))
+        assert len(answer.output.encode("gbk")) < FUNCTIONS["iReadDebitRecord"].output
+
+    play(scenario)
+
+
+def test_of_more_transactions_than_fit_the_newest_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def append(file: CyclicFile, record: bytes) -> None:
+        file.records = [record, *file.records]
+
+    monkeypatch.setattr(CyclicFile, "append", append)
+
+    def scenario(counter: Counter) -> None:
+        answer = debit_records(counter, 60, account=2_999_999_999, own=1_000_000_000)
+        assert answer.result == 0
+        told = answer.output.split("|")[:-1]
+        assert [int(row[:4], 16) for row in told] == list(range(60, 60 - len(told), -1))
+        size = len(answer.output.encode("gbk"))
+        assert 2047 - len(told[0]) - 1 <= size <= 2047
+
+    play(scenario)
+
+
+def debit_records(counter: Counter, rows: int, *, account: int, own: int) -> Answer:
+    cast = counter.stand.cast
+    order = CardOrder(
+        holder=cast.person("zhang").holder(),
+        generation=Generation.V2,
+        algorithm=Algorithm.DES3,
+        serial="0000AAAA",
+        card_number=card_number("A0000001"),
+        transactions=[
+            Transaction(at, f"5199000000{at:02}", "20260102030405", account, own, pool=0)
+            for at in range(1, rows + 1)
+        ],
+    )
+    counter.slot.insert(cast.city.card(order, CardInterface.CONTACT))
+    counter.settle()
+    counter.pins.entries = ["123456"]
+    return counter.call("iReadDebitRecord", "1")
+
+
+@pytest.mark.parametrize("key", ["zhang", "lin"])
+def test_a_whole_photo_is_written_and_read_back(key: str) -> None:
+    def scenario(counter: Counter) -> None:
+        counter.insert(key)
+        photo = bytes(range(256)).hex().upper() * 16
+        data = f"SSSEEF08|{photo}|$"
+        told = counter.call("iWriteCard", "1", counter.info(key), "SSSEEF08|$", data)
+        assert told.result == 0, told.output
+        back = counter.call("iReadCard", "1", "2", counter.info(key), "SSSEEF08|$")
+        assert back.output == data
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(
+    ("address", "value", "result"),
+    [
+        ("SSSEEF06|09|$", "买" * 15, 0),
+        ("SSSEEF06|09|$", "买" * 16, -42),
+        ("SSSEEF06|09|$", "A" * 31, -42),
+        ("SSSEEF06|0D|$", "1990010", 0),
+        ("SSSEEF06|0D|$", "199001011", -42),
+        ("SSSEEF06|0D|$", "1990-101", -41),
+        ("SSSEEF08|$", "AB" * 0x1001, -42),
+        ("SSSEEF08|$", "XY", -41),
+    ],
+)
+def test_a_value_that_is_too_long_is_a_length_and_a_sign_that_cannot_be_is_a_character(
+    address: str, value: str, result: int
+) -> None:
+    def scenario(counter: Counter) -> None:
+        counter.insert("zhang")
+        data = f"{address.removesuffix('$')[:8]}|{value}|$"
+        told = counter.call("iWriteCard", "1", counter.info("zhang"), address, data)
+        assert told.result == result, told.output
+
+    play(scenario)
+
+
+def test_a_parameter_that_is_longer_than_any_data_is_refused() -> None:
+    def scenario(counter: Counter) -> None:
+        counter.insert("zhang")
+        for size, parameter in ((20 * 1024 + 1, "data"), (8 * 1024 + 1, "address")):
+            long = "A" * size
+            given = (NAME, long) if parameter == "data" else (long, "X")
+            told = counter.call("iWriteCard", "1", counter.info("zhang"), *given)
+            assert told.result == -42
+
+    play(scenario)
+
+
+def test_a_client_may_keep_to_the_lengths_of_its_city() -> None:
+    def scenario(counter: Counter) -> None:
+        counter.insert("lin")
+        caller = counter.caller(client("clinic", pin_shortest=6, pin_longest=6))
+        for digits in ("12345", "1234567"):
+            counter.pins.entries = [digits]
+            told = caller.call("iVerifyPIN", ["1"])
+            assert told.result == -33
+            assert "6 到 6" in told.output
+        counter.pins.entries = ["123456"]
+        assert caller.call("iVerifyPIN", ["1"]).result == 0
 
     play(scenario)
 

@@ -143,7 +143,7 @@ class PinPadContract:
         bench.press("4930")
         assert isinstance(asked.failed(), PinTimeout)
 
-    @pytest.mark.parametrize("digits", ["", "49301", "4930171"])
+    @pytest.mark.parametrize("digits", ["", "493", "4" * 17])
     def test_too_short_and_too_long_say_what_is_allowed(
         self, bench: PinPadBench, digits: str
     ) -> None:
@@ -152,7 +152,16 @@ class PinPadContract:
             bench.confirm()
             fault = asked.failed()
         assert isinstance(fault, PinLength)
-        assert fault.facts == {"minimum": 6, "maximum": 6}
+        assert fault.facts == {"minimum": 4, "maximum": 16}
+
+    @pytest.mark.parametrize("digits", ["4930", "493017", "49301749", "4930174930174930"])
+    def test_a_pin_of_any_length_that_cards_take_is_one(
+        self, bench: PinPadBench, digits: str
+    ) -> None:
+        with asking(bench, bench.pad.ask) as asked:
+            bench.press(digits)
+            bench.confirm()
+            assert asked.entered() == digits.encode()
 
     def test_a_length_of_choice(self, bench: PinPadBench) -> None:
         with asking(bench, lambda: bench.pad.ask(minimum=4, maximum=8)) as asked:

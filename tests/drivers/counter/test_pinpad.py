@@ -239,7 +239,7 @@ class TestWiped:
         self, watched: Watched, bench: SerialBench, end: bytes
     ) -> None:
         with asking(bench, bench.pad.ask) as asked:
-            bench.simulator.press("49301", end)
+            bench.simulator.press("493", end)
             asked.failed()
         assert watched.wiped()
 

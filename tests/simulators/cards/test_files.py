@@ -98,14 +98,14 @@ def test_transactions_need_the_pin_and_the_newest_is_number_one() -> None:
     card = desk()
     log = card.inside.application("DF04").files[-1]
     assert isinstance(log, CyclicFile)
-    for number in range(12):
+    for number in range(32):
         log.append(bytes([number]) * 5)
     card.select(AID["DF04"])
     assert card.status("00B2014405") == "6982"
     card.verify()
-    assert card.send("00B2014405") == "0B" * 5 + "9000"
-    assert card.send("00B20A4405") == "02" * 5 + "9000"
-    assert card.status("00B20B4405") == "6A83"
+    assert card.send("00B2014405") == "1F" * 5 + "9000"
+    assert card.send("00B21E4405") == "02" * 5 + "9000"
+    assert card.status("00B21F4405") == "6A83"
 
 
 @pytest.mark.parametrize("fid", ["EF16", "EF17", "EF18", "EF19", "EF1A"])

@@ -69,6 +69,9 @@ static size_t room_of(const char *name)
 {
     int large = strcmp(name, "iReadCard") == 0 || strcmp(name, "iReadCard_HSM_Step2") == 0;
 
+    if (strcmp(name, "iReadDebitRecord") == 0) {
+        return SSCARD_OUT_DEBIT;
+    }
     return large ? SSCARD_OUT_LARGE : SSCARD_OUT;
 }
 

@@ -48,8 +48,9 @@ def test_header_declares_exactly_the_functions() -> None:
 
 def test_header_tells_the_sizes_of_the_outputs() -> None:
     sizes = {function.output for function in FUNCTIONS.values()}
-    assert sizes == {1024, 20 * 1024}
-    assert "#define SSCARD_OUT 1024\n#define SSCARD_OUT_LARGE (20 * 1024)" in HEADER
+    assert sizes == {1024, 2 * 1024, 20 * 1024}
+    assert "#define SSCARD_OUT 1024\n#define SSCARD_OUT_DEBIT (2 * 1024)\n" in HEADER
+    assert "#define SSCARD_OUT_LARGE (20 * 1024)\n" in HEADER
 
 
 def test_the_frame_is_that_of_the_daemon() -> None:
