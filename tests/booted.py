@@ -113,6 +113,10 @@ def terminal(report: Report, machine: Machine) -> None:
         "for i in $(seq 100); do test -S /run/onecard/agent.sock && exit; sleep .1; done; false"
     )
     report.does("systemctl is-active onecard pcscd.socket")
+    said = report.does("systemd-analyze security --no-pager onecard --threshold=20")
+    report.says("Overall exposure level" in said, said.strip().splitlines()[-1])
+    said = report.does("stat --format='%a %U %G' /run/onecard/agent.sock")
+    report.says(said == "660 onecard onecard\n", "its socket is its group's", said)
     said = report.does("/opt/onecard/bin/onecard doctor", status=1)
     report.says("0.1.0" in said, "the doctor reaches the agent", said)
     _, packages = machine.run("dpkg-query --show --showformat='${Package}\\n'")

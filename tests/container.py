@@ -51,7 +51,8 @@ def main() -> int:
 def run(root: Path, command: str, rights: tuple[str, ...]) -> tuple[int, str]:
     """Exit status and what it printed, in /srv/onecard, with these capabilities and no others."""
     kept = "-all," + ",".join(f"+{right}" for right in rights)
-    inside = f"mount --bind {root} {root} && mount -t proc proc {root}/proc && mount --rbind /dev {root}/dev && "
+    inside = f"mount --bind {root} {root} && mount -t proc proc {root}/proc && "
+    inside += f"mount --rbind /dev {root}/dev && "
     inside += f'exec chroot {root} setpriv --bounding-set="{kept}" --inh-caps=-all "$@"'
     clean = ["env", "-i", "HOME=/root", "LANG=C.UTF-8", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"]
     clean += handed_on()

@@ -1,6 +1,10 @@
 """What is installed beside the agent gives its user exactly what drivers and doctor count on."""
 
 import re
+import shutil
+import subprocess
+
+import pytest
 
 from agent.doctor.devices import RULES, USUAL_GROUP
 from agent.doctor.service import POLKIT_NAME
@@ -62,6 +66,32 @@ def test_every_known_id_card_reader_may_be_opened_over_usb() -> None:
     (row,) = [row for row in known().usb if "sam-v-usb" in row.choices.get("usb", ())]
     vendor, _, model = row.id.partition(":")
     assert any(f'ATTR{{idProduct}}=="{model}"' in rule for rule in usb_rules(vendor))
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd here")
+def test_the_service_has_no_right_that_it_does_not_need() -> None:
+    unit = str(PACKAGING / "onecard.service")
+    done = subprocess.run(
+        ["systemd-analyze", "security", "--offline=yes", "--no-pager", "--threshold=20", unit],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+
+
+def test_the_service_may_do_what_its_devices_and_programs_need() -> None:
+    """Stricter words would be refused by what they would break: see the comments in the unit."""
+    unit = text("onecard.service")
+    assert "DeviceAllow=char-* rw\n" in unit
+    for never in (
+        "PrivateDevices=",
+        "PrivateNetwork=",
+        "PrivateUsers=",
+        "ProcSubset=",
+        "IPAddress",
+    ):
+        assert not re.search(rf"^{never}", unit, re.MULTILINE), never
 
 
 def test_what_the_doctor_adds_comes_after_the_packages_own_rules() -> None:
