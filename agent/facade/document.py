@@ -121,7 +121,8 @@ only: −1. No card: −2.
 
 - Texts are GBK; a character beyond GBK is told as `?` (its count is in the journal,
   `beyond_gbk`). A parameter is at most {longest} bytes,
-  pWriteData {data} (a photo has 8192 digits); NUL, control characters and bytes that are no GBK are −41. Empty fields are kept, the last `|` of a parameter
+  pWriteData {data} (a photo has 8192 digits); NUL, control characters and bytes that are no GBK
+  are −41. Empty fields are kept, the last `|` of a parameter
   may be missing.
 - `pCardInfo`: either field may be empty, not both; the card must be that card (−22). `pKey`: each
   original must be the one that was asked (−23).
