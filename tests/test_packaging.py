@@ -104,3 +104,10 @@ def test_the_polkit_rule_is_the_one_that_the_doctor_looks_for() -> None:
 
 def test_control_a_rule_with_a_slip_is_noticed() -> None:
     assert not re.fullmatch(rf"{KEY}(, {KEY})*", 'SUBSYSTEM=="usb" GROUP="onecard"')
+
+
+def test_the_service_may_ask_the_kernel_who_calls() -> None:
+    """sock_diag(7), for pages at the national interface; udev speaks by netlink, too."""
+    unit = text("onecard.service")
+    families = re.findall(r"^RestrictAddressFamilies=(.*)$", unit, re.MULTILINE)
+    assert all("AF_NETLINK" in words.split() for words in families)

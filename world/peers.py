@@ -53,7 +53,8 @@ def peer_of(connection: Connected) -> Peer:
 
 
 def _asked(local: Address, remote: Address) -> int | None:
-    """The owner, from the kernel itself; None where it does not say, or has no sock_diag."""
+    """The owner, from the kernel itself; None where it says nothing of it, or has no sock_diag.
+    Raises `LookupError` when it says that nobody has that socket any more."""
     family = socket.AF_INET if len(local[0]) == 4 else socket.AF_INET6
     places = [end[0].ljust(16, b"\0") for end in (local, remote)]
     question = _QUESTION.pack(family, socket.IPPROTO_TCP, 0, _ANY_STATE)
@@ -69,14 +70,17 @@ def _asked(local: Address, remote: Address) -> int | None:
 
 
 def owner_told(answer: bytes) -> int | None:
-    """The owner in an answer of sock_diag; None for an error, and for a socket that nobody has any
-    more: see `owner_in`."""
+    """The owner in an answer of sock_diag; None for an error. Raises `LookupError` for a socket
+    that nobody has any more: see `owner_in`."""
     if len(answer) < _HEADER.size + _ANSWER.size:
         return None
     _, kind, *_ = _HEADER.unpack_from(answer)
+    if kind != _SOCK_DIAG_BY_FAMILY:
+        return None
     _, state, _, _, _, _, _, _, uid, inode = _ANSWER.unpack_from(answer, _HEADER.size)
-    told = kind == _SOCK_DIAG_BY_FAMILY and state in TALKING and inode != 0
-    return int(uid) if told else None
+    if state not in TALKING or inode == 0:
+        raise LookupError("nobody has that socket any more")
+    return int(uid)
 
 
 def owner_in(table: bytes, local: Address, remote: Address) -> int | None:

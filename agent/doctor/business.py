@@ -18,7 +18,7 @@ def facade(case: Case) -> Iterator[Finding]:
     if settings is None:
         return
     if case.status is not None:
-        yield from _running(case, settings, case.status["facade"])
+        yield from _running(case, settings, case.status.get("facade"))
     for client in settings.clients:
         if client.origin is not None and not client.users:
             # Not wrong: a kiosk has one user. But the origin does not say whose program it is.
