@@ -24,6 +24,7 @@ ENTITLEMENTS = "entitlements"
 
 _LINE = re.compile(rb"([0-9a-f]{64}) ([a-z0-9][a-z0-9-]{0,31}) ([0-9]{8}|0) ([0-9]{8}|0)\n")
 _ENTRY: Final = struct.Struct(">32sBII")
+_CLASS_AT: Final = 32  # byte of an entry
 _MOST_CLASSES: Final = 256
 _OPEN: Final = 99_999_999
 
@@ -118,7 +119,10 @@ def read_packed(data: bytes) -> Entitlements:
     head, _, entries = data.partition(b"\n")
     if len(entries) % _ENTRY.size:
         raise Unfit("cut off")
-    return Entitlements(entries, load_json(head, _Packed).classes)
+    classes = load_json(head, _Packed).classes
+    if max(entries[_CLASS_AT :: _ENTRY.size], default=-1) >= len(classes):
+        raise Unfit("a class without a name")
+    return Entitlements(entries, classes)
 
 
 def entitlements_payload(entries: Iterable[tuple[str, str, int, int]]) -> bytes:

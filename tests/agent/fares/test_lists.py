@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -341,6 +342,16 @@ def test_any_bytes_are_a_list_or_unfit(payload: bytes) -> None:
     for parse in (parse_tariff, parse_lines, packed):
         with pytest.raises(Unfit):
             parse(payload)
+
+
+@given(st.binary(max_size=90), st.integers(0, 90))
+def test_a_packed_file_that_was_changed_is_entitlements_or_unfit(noise: bytes, at: int) -> None:
+    whole = packed(entitlements_payload([("ab" * 32, "senior", 0, 0), ("cd" * 32, "staff", 0, 0)]))
+    for changed in (whole[:at] + noise + whole[at:], whole[:at] + noise + whole[at + len(noise) :]):
+        with suppress(Unfit):
+            found = read_packed(changed)
+            for person in ("ab" * 32, "cd" * 32, "00" * 32):
+                assert isinstance(found.of(person), tuple)
 
 
 def test_an_entitlement_is_found_however_its_maker_spelled_the_reference() -> None:
