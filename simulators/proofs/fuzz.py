@@ -1,4 +1,5 @@
-"""`onecard prove fuzz`: malicious cards against every flow, and odd bytes against every parser.
+"""`onecard prove fuzz`: malicious cards against every flow, purses without a key against the
+payments, and odd bytes against every parser.
 
 An input is a seed and a number, so any of them can be played again (`--seed S --only N`). Whole
 flows run the product's own code on a card that lies at one or two of its APDUs; what an honest key
@@ -18,16 +19,22 @@ from random import Random
 from types import FrameType
 from typing import Any, Final
 
+from agent.transit.paying import Payments
 from apdu.authentication import AuthenticationFailed
 from simulators.malice.card import Hang, Lie, MaliciousCard, Script
 from simulators.malice.flows import Subject, subjects
 from simulators.malice.keys import Credulous, KeyServer, Servers, authenticator
 from simulators.malice.mutators import KINDS, lie
 from simulators.malice.parsers import Parser, odd, parsers
+from simulators.malice.rides import Came, ride
+from simulators.proofs.mallory import Trusting
+from simulators.world import TooManySteps
 from world import Fault
 
 INPUTS: Final = 20_000
 CONTROL_INPUTS: Final = 2_000
+RIDES: Final = 100  # so many inputs have one history of purses without a key beside them
+CONTROL_RIDES: Final = 40
 LATE: Final = 0.6  # so many of the lies are told in the later half of a conversation
 TWO: Final = 0.2  # so many inputs are lied to twice
 PATIENCE: Final = 10.0  # seconds for one input; one that takes longer hangs
@@ -35,7 +42,10 @@ STEP, DEEPEST = 5, 50  # APDUs, of the histogram
 SHOWN: Final = 5  # failing inputs that are printed
 SHOWN_HEX: Final = 80  # digits of each answer of theirs
 
-MOST = {"exceptions": 0, "hangs": 0, "accepts": 0, "repeated": 0}
+MOST = {
+    "exceptions": 0, "hangs": 0, "accepts": 0, "repeated": 0,
+    "let_in": 0, "ended": 0, "confirmed": 0, "kept_out": 0,
+}  # fmt: skip
 LEAST = {"past_authentication": 0.30, "whole_flows_per_s": 1000, "parsers_per_s": 20000}
 
 
@@ -74,28 +84,39 @@ def run(arguments: Sequence[str] = ()) -> dict[str, Any]:
     proof. `accepts`: flows that went to their good end although the card had not proved itself, or
     a key, a PIN or a write had been refused. `repeated`: flows that showed a key or the PIN to
     one application more often than the good flow does.
+
+    `rides` are histories of purses beside them, with `keyless` taps of cards without a key:
+    `let_in` of these, payments `ended` that others had open, `confirmed` debits that no card made,
+    honest cards `kept_out` as forged.
     """
     options = _options(arguments)
     if options.only is not None:
         numbers = range(options.only, options.only + 1)
         flows, parsed = whole_flows(options.seed, numbers), parser_inputs(options.seed, numbers)
+        keyless = rides(options.seed, numbers)
     else:
         flows = whole_flows(options.seed, range(options.inputs // 2))
         parsed = parser_inputs(options.seed, range(options.inputs - options.inputs // 2))
+        keyless = rides(options.seed, range(options.inputs // RIDES))
     control = whole_flows(options.seed, range(CONTROL_INPUTS), Credulous)
-    for tally in (flows, parsed):
+    trusting = rides(options.seed, range(CONTROL_RIDES), Trusting)
+    for tally in (flows, parsed, keyless.tally):
         for line in (*tally.failing[:SHOWN], *tally.frames[:SHOWN]):
             sys.stderr.write(line + "\n")
     found = {
-        "exceptions": flows.exceptions + parsed.exceptions,
-        "hangs": flows.hangs + parsed.hangs,
+        "exceptions": flows.exceptions + parsed.exceptions + keyless.tally.exceptions,
+        "hangs": flows.hangs + parsed.hangs + keyless.tally.hangs,
         "accepts": flows.accepts,
         "repeated": flows.repeated,
+        "let_in": keyless.came.through,
+        "ended": keyless.came.ended,
+        "confirmed": keyless.came.confirmed,
+        "kept_out": keyless.came.kept_out,
         "past_authentication": round(flows.past / flows.inputs, 3),
         "whole_flows_per_s": flows.per_second,
         "parsers_per_s": parsed.per_second,
     }
-    caught = control.accepts > 0
+    caught = control.accepts > 0 and trusting.came.through > 0 and trusting.came.ended > 0
     holds = all(found[name] <= most for name, most in MOST.items()) and all(
         found[name] >= least for name, least in LEAST.items()
     )
@@ -105,6 +126,8 @@ def run(arguments: Sequence[str] = ()) -> dict[str, Any]:
         "seed": options.seed,
         "whole_flows": flows.inputs,
         "parsers": parsed.inputs,
+        "rides": keyless.tally.inputs,
+        "keyless": keyless.came.taps,
         **found,
         "flows": len(subjects()),
         "depth": _histogram(flows.depth),
@@ -114,8 +137,10 @@ def run(arguments: Sequence[str] = ()) -> dict[str, Any]:
         | {f"{name}_min": value for name, value in LEAST.items()},
         "holds": holds and caught,
         "control": {
-            "variant": "the proof is compared with itself",
+            "variant": "the proof is compared with itself; what a purse says taken for proved",
             "accepts": control.accepts,
+            "let_in": trusting.came.through,
+            "ended": trusting.came.ended,
             "caught": caught,
         },
     }
@@ -186,6 +211,45 @@ def play(tally: Tally, subject: Subject, server: KeyServer) -> str:
     tally.depth[card.count] += 1
     tally.ends[end] += 1
     return wrong
+
+
+@dataclass
+class Rides:
+    """What came of histories of purses."""
+
+    tally: Tally = field(default_factory=Tally)
+    came: Came = field(default_factory=Came)
+
+
+def rides(seed: int, numbers: Sequence[int], payments: type[Payments] = Payments) -> Rides:
+    """Play those: a journal in memory, somebody honest, and cards without a key."""
+    found = Rides()
+    with _watch() as wind_up:
+        began = time.process_time()
+        for number in numbers:
+            wind_up()
+            if wrong := _ridden(found, Random(seed << 40 | number), payments):
+                found.tally.failing.append(f"{wrong}: --seed {seed} --only {number}, rides")
+        found.tally.seconds = time.process_time() - began
+    return found
+
+
+def _ridden(found: Rides, chance: Random, payments: type[Payments]) -> str:
+    """One of them, counted; what is wrong with it, or nothing."""
+    tally, came = found.tally, found.came
+    tally.inputs += 1
+    try:
+        one = ride(chance, payments)
+    except (Hang, TooManySteps):
+        tally.hangs += 1
+        return "hang"
+    except Exception:  # noqa: BLE001 - all that a payment must never let out
+        tally.exceptions += 1
+        tally.frames.append(traceback.format_exc(limit=-4))
+        return "exception"
+    for name in ("taps", "through", "ended", "confirmed", "kept_out"):
+        setattr(came, name, getattr(came, name) + getattr(one, name))
+    return one.wrong
 
 
 def lies_of(chance: Random, script: Script, scripts: Sequence[Script]) -> Sequence[Lie]:

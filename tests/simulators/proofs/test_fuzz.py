@@ -11,6 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent.transit.paying import Payments, Took
+from agent.transit.purchase import Presentation
+from agent.transit.settling import Proved
 from apdu.authentication import Authenticator
 from apdu.channel import Channel
 from apdu.files import Generation
@@ -21,6 +24,7 @@ from simulators.malice.mutators import KINDS, lie
 from simulators.malice.parsers import Parser, odd, parsers
 from simulators.proofs import fuzz
 from simulators.proofs.fuzz import Tally, play
+from simulators.proofs.mallory import Trusting
 
 SUBJECTS = subjects()
 SCRIPTS = [subject.script for subject in SUBJECTS]
@@ -39,11 +43,29 @@ def named(name: str) -> Subject:
 
 def test_no_malicious_card_and_no_odd_bytes_get_through_and_the_control_is_caught() -> None:
     result = fuzz.run(["--inputs", "8000", "--seed", "7"])
-    for count in ("exceptions", "hangs", "accepts", "repeated"):
+    for count in fuzz.MOST:
         assert result[count] == 0, result
     assert result["past_authentication"] >= result["goals"]["past_authentication_min"]
     assert result["control"]["caught"], result
     assert sum(result["depth"].values()) == result["whole_flows"] == 4000
+    assert (result["rides"], result["keyless"] >= 80) == (80, True)
+
+
+@pytest.mark.parametrize("what", ["through", "ended", "confirmed"])
+def test_control_a_build_that_takes_unverified_for_paid_is_found(what: str) -> None:
+    found = fuzz.rides(7, range(40), Trusting)
+    assert getattr(found.came, what) > 0
+    assert found.tally.failing
+
+
+def test_control_an_exception_in_a_payment_is_found_with_its_place() -> None:
+    class Broken(Payments):
+        def _prove(self, tap: Presentation) -> Proved | Took:
+            raise IndexError
+
+    found = fuzz.rides(7, range(40), Broken)
+    assert found.tally.exceptions > 0
+    assert any("_prove" in frame for frame in found.tally.frames)
 
 
 def test_one_input_can_be_played_again() -> None:

@@ -1,0 +1,227 @@
+"""Purses without a key at the product's own payments, by the thousand: a bus's door or a metro's
+gate whose journal is in memory, one short history for each input of `onecard prove fuzz`.
+
+Somebody honest is torn, or pays, or is not there; then cards without a key come, with his number or
+another one; then he comes back. What every card truly did is known.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from random import Random
+from typing import Final, TypeVar, cast
+
+import msgspec
+
+from agent.clock import CHINA, Clock
+from agent.fares.ride import Journey
+from agent.fares.rules import Rules
+from agent.fares.tariff import parse_tariff
+from agent.journey.lines import parse_lines
+from agent.reasons import Reason
+from agent.results import Results
+from agent.stages import Stages
+from agent.texts import Texts
+from agent.transit.fares import FlatFare, ListedFare
+from agent.transit.offers import Offers, SingleRides
+from agent.transit.paying import Payments, Took
+from agent.transit.psams import TransitDesk
+from apdu.channel import Channel
+from config.model import Metro
+from offline_store.event import Draft, Event, Record
+from offline_store.store import Entry, Store
+from offline_store.turn import Done, NoLists
+from simulators.cards.transit_psam import transit_psam
+from simulators.malice.purse import Gang, Keyless
+from simulators.transit import lists
+from simulators.transit.bus import OURS, Passenger, PsamSlot, SteppedCard
+from simulators.transit.city import PurseOrder, TransitCity
+from simulators.transit.metro import IN, OUT, SCENE, gates
+from simulators.transit.torn import Torn
+from simulators.vpcd import Moment, TearAtInstruction
+from simulators.world import SimWorld
+from trust.references import References
+from world import Fault
+
+T = TypeVar("T")
+EPOCH: Final = "0123456789abcdef" * 2
+CITY_KEY: Final = b"made-up city reference key, 32 B"
+STATION: Final = "M11"
+DEBIT: Final = 0x54
+MOST_TAPS: Final = 4  # of cards without a key, in one input
+STEPS: Final = 200_000  # of the World, in one input; more is a hang
+LANES: Final = {"bus": ("door", "door"), SCENE: (IN, OUT)}
+RESULTS: Final = Results(Texts("en"))
+RULES: Final = Rules(parse_tariff(lists.fares()), lines=parse_lines(lists.lines()))
+
+
+class Books:
+    """A journal in memory: what payments need of `offline_store.store.Store`, and its own turn."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.lists = NoLists().view()
+
+    def turn(self, decide: "Callable[[Books], Entry]") -> Record:
+        draft = decide(self).draft
+        fields = {name: getattr(draft, name) for name in Draft.__struct_fields__}
+        seq = len(self.events) + 1
+        event = Event(**fields, v=1, terminal="bus-1", epoch=EPOCH, seq=seq, prev="")
+        self.events.append(event)
+        return Record(
+            epoch=EPOCH, seq=seq, body=msgspec.json.encode(event).decode(), hash="", mac=""
+        )
+
+    def look(self, read: "Callable[[Books], T]") -> T:
+        return read(self)
+
+    def open_intents(self) -> Sequence[Event]:
+        return []
+
+    def event(self, seq: int) -> Event:
+        return self.events[seq - 1]
+
+    def accepted(self, person: str, *, scene: str) -> Iterator[Done]:
+        for event in reversed(self.events):
+            if (event.person, event.scene, event.verdict) == (person, scene, "accepted"):
+                yield Done(event)
+
+
+@dataclass
+class Came:
+    """What one input came to. `through`: cards without a key that got through; `ended`: what was
+    open before them and is not any more; `confirmed`: debits in the books that no card made;
+    `kept_out`: the honest card was called forged."""
+
+    taps: int = 0
+    through: int = 0
+    ended: int = 0
+    confirmed: int = 0
+    kept_out: int = 0
+
+    @property
+    def wrong(self) -> str:
+        named = ("through", "ended", "confirmed", "kept_out")
+        return ", ".join(name for name in named if getattr(self, name))
+
+
+def ride(chance: Random, payments: type[Payments] = Payments) -> Came:
+    """One input. Raises what the product lets out, and `TooManySteps` for a history without end."""
+    world = SimWorld(chance.getrandbits(32), steps=STEPS)
+    try:
+        return world.play(lambda: _Ride(world, chance, payments).play())
+    finally:
+        world.join_all()
+
+
+class _Ride:
+    def __init__(self, world: SimWorld, chance: Random, payments: type[Payments]) -> None:
+        self._world = world
+        self._chance = chance
+        self._scene = chance.choice(["bus", SCENE])
+        self._city = TransitCity()
+        self._slot = PsamSlot(world, transit_psam(self._city.psam(OURS)))
+        self._desk = TransitDesk(world, [self._slot])
+        self._books = Books()
+        self._came = Came()
+        self._payments = payments(
+            world,
+            clock=Clock(world),
+            store=cast(Store, self._books),
+            desk=self._desk,
+            offers=self._offers(),
+            references=References(CITY_KEY),
+            results=RESULTS,
+            ride=lambda: {"line": "42"},
+            scene=self._scene,
+            application="",
+            grey_after=10_000.0,
+        )
+        self._victim = self._passenger(1)
+        self._other = self._passenger(2)
+
+    def play(self) -> Came:
+        chance = self._chance
+        self._desk.start()
+        self._payments.start()
+        lanes = LANES[self._scene]
+        lane = chance.choice(lanes)
+        tear = chance.choice([None, *(TearAtInstruction(DEBIT, one) for one in Moment)])
+        if chance.random() < 0.9:
+            self._honest(lane, self._victim, tear)
+        self._between()
+        gang = Gang(numbers=[self._victim.inside.state.seq])
+        for _ in range(chance.randrange(1, MOST_TAPS + 1)):
+            order = self._victim.order
+            if chance.random() < 0.3:
+                order = PurseOrder(card_number=f"3105199{chance.randrange(10**11):012}")
+            self._keyless(chance.choice(lanes), order, gang)
+            self._between()
+        self._honest(lane, self._victim, None)
+        self._judge()
+        self._payments.stop()
+        self._desk.stop()
+        return self._came
+
+    def _offers(self) -> Offers:
+        chance = self._chance
+        if self._scene == SCENE:
+            charging = Metro(no_entry="lowest", no_exit="highest", reexit_minutes=3)
+            return gates(STATION, chance.choice([None, charging, Metro(turn_back_minutes=5)]))
+        flat = FlatFare(chance.choice([0, 200]), "5199")
+        listed = ListedFare(lambda: RULES, lambda: Journey("42"), flat, "bus", aboard=True)
+        return SingleRides(flat if chance.random() < 0.5 else listed)
+
+    def _passenger(self, number: int) -> Passenger:
+        seq, card_type = self._chance.randrange(1, 500), self._chance.choice([1, 1, 3, 0x70])
+        order = PurseOrder(card_number=f"3105199{number:012}", seq=seq, card_type=card_type)
+        return Passenger(order, self._city.purse(order))
+
+    def _between(self) -> None:
+        happens = self._chance.random()
+        if happens < 0.3:
+            self._honest(self._chance.choice(LANES[self._scene]), self._other, None)
+        elif happens < 0.5:
+            self._slot.pull()
+        self._world.wait(self._chance.random() * 3)
+
+    def _honest(self, lane: str, passenger: Passenger, tear: TearAtInstruction | None) -> None:
+        face = self._city.face(passenger.inside)
+        took = self._tap(lane, Torn(SteppedCard(self._world, passenger, face), tear))
+        forged = (Reason.PAYMENT_FORGED, Reason.CARD_UNPROVED)
+        self._came.kept_out += took is not None and took.reason in forged
+
+    def _keyless(self, lane: str, order: PurseOrder, gang: Gang) -> None:
+        self._came.taps += 1
+        before = len(self._books.events)
+        card = Keyless(self._chance, order, gang, self._world.wait, self._now)
+        took = self._tap(lane, card)
+        if took is not None:
+            self._came.through += took.proof is not None or RESULTS.accepted(took.reason)
+        self._came.ended += sum(
+            event.kind == "payment-end" and (event.refers or 0) <= before
+            for event in self._books.events[before:]
+        )
+
+    def _tap(self, lane: str, card: Channel) -> Took | None:
+        """None: a fault, which is a refusal."""
+        stages = Stages(self._world, self._world.monotonic())
+        with suppress(Fault):
+            return self._payments.take(lane, card, "card-contactless", stages)
+        return None
+
+    def _now(self) -> str:
+        return f"{datetime.fromtimestamp(self._world.now(), CHINA):%Y%m%d%H%M%S}"
+
+    def _judge(self) -> None:
+        made = {
+            (f"0{one.number}", debit.psam_seq)
+            for one in (self._victim, self._other)
+            for debit in one.debits
+        }
+        self._came.confirmed += sum(
+            "confirmed" in event.amounts
+            and (event.evidence["card_number"], event.evidence["psam_seq"]) not in made
+            for event in self._books.events
+        )
