@@ -31,7 +31,7 @@ from apdu.channel import Channel
 from config.model import Metro
 from offline_store.event import Draft, Event, Record
 from offline_store.store import Entry, Store
-from offline_store.turn import Done, NoLists
+from offline_store.turn import Done, GiveBack, NoLists
 from simulators.cards.transit_psam import transit_psam
 from simulators.malice.purse import Gang, Keyless
 from simulators.transit import lists
@@ -86,6 +86,9 @@ class Books:
         for event in reversed(self.events):
             if (event.person, event.scene, event.verdict) == (person, scene, "accepted"):
                 yield Done(event)
+
+    def given_back(self, person: str) -> Iterator[GiveBack]:
+        return iter(())
 
 
 @dataclass
