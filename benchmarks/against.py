@@ -44,8 +44,10 @@ class Side:
 
     def bench(self, name: str, options: Sequence[str]) -> Mapping[str, float]:
         """Its flat figures. Raises `NoMeasurement` when it gives none."""
+        # Whatever ends us ends it: a killed bench tidies up after itself.
+        command = ["setpriv", "--pdeathsig", "TERM", "--", *self.command]
         done = subprocess.run(
-            [*self.command, "bench", name, *options, "--json"],
+            [*command, "bench", name, *options, "--json"],
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
             capture_output=True,

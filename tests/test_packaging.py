@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import tomllib
 
 import pytest
 
@@ -100,6 +101,15 @@ def test_what_the_doctor_adds_comes_after_the_packages_own_rules() -> None:
 
 def test_the_polkit_rule_is_the_one_that_the_doctor_looks_for() -> None:
     assert POLKIT_NAME.decode() in text("50-onecard-pcscd.rules")
+
+
+def test_the_licence_is_named_and_there() -> None:
+    project = tomllib.loads((product.ROOT / "pyproject.toml").read_text())["project"]
+    assert project["license"] == "Apache-2.0"
+    for file in project["license-files"]:
+        words = (product.ROOT / file).read_text().split()
+        assert words[:4] == ["Apache", "License", "Version", "2.0,"]
+        assert "limitations" in words[-20:]
 
 
 def test_control_a_rule_with_a_slip_is_noticed() -> None:

@@ -74,8 +74,8 @@ def stay(context: Context, site: Site, scene: str) -> None:
     context.show(dict(way), lambda: context.say(context.texts.ui("stay-here", **way)))
     sys.stdout.flush()
     door = Door(context, site, CARDS_OF[scene]) if scene in CARDS_OF else None
-    if door and not context.as_json:
-        _say(door.obey("help"))
+    if not context.as_json:
+        _say(door.obey("help") if door else context.texts.ui("stay-quit"))
     for order in _orders():
         if order == "quit":
             return
