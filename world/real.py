@@ -372,7 +372,11 @@ class RealWorld:
         return RealListener(self.listen(path, mode=mode, group=group))
 
     def listen_local(self, port: int) -> socket.socket:
-        return socket.create_server(("127.0.0.1", port))
+        listener = socket.create_server(("127.0.0.1", port))
+        # Handed on to each connection. asyncio does it only where the socket names TCP (`proto`),
+        # which this one does not: an answer in two pieces would wait 40 ms for an acknowledgement.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listener
 
     def peer_of(self, connection: Connected) -> Peer:
         return peer_of(connection)

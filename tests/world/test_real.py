@@ -2,6 +2,7 @@
 
 import grp
 import os
+import socket
 import stat
 import subprocess
 import sys
@@ -213,3 +214,12 @@ def test_the_group_of_a_file_has_its_name_or_its_number(tmp_path: Path) -> None:
         assert world.file_group(link) == "54321"
     with pytest.raises(FileNotFoundError):
         world.file_group(tmp_path / "gone")
+
+
+def test_small_pieces_on_a_loopback_line_do_not_wait_for_each_other() -> None:
+    with (
+        RealWorld().listen_local(0) as listener,
+        socket.create_connection(listener.getsockname()),
+        listener.accept()[0] as served,
+    ):
+        assert served.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
