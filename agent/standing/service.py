@@ -19,7 +19,7 @@ from agent.standing.faults import (
 )
 from agent.standing.port import StatusSource
 from offline_store.event import NOT_ASKED, Check, Subject
-from sync.contract.services import Standing, StatusAnswer, StatusRequest
+from sync.contract.services import LONGEST_SHORT, Standing, StatusAnswer, StatusRequest
 from sync.requests import RequestLost, RequestTimeout
 from world import Fault, World
 
@@ -88,7 +88,7 @@ class StatusService:
             card_id=clear.card_id,
             card_number=clear.card_number,
             number=clear.number,
-            name=clear.name,
+            name=clear.name[:LONGEST_SHORT],  # whatever stands on the card, it can be asked about
             business=self._application,
         )
 

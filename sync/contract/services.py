@@ -6,7 +6,7 @@ Plain JSON, under TLS. None of it is kept by anybody on the way, and none of it 
 requests and answers hold names, numbers, codes and cryptograms.
 """
 
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Final, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -23,7 +23,8 @@ MAX_SERVICE = 16 * 1024  # bytes of a request or an answer
 CORRELATION_BYTES = 16
 
 P = TypeVar("P", bound=Part)
-Short = Annotated[str, Meta(max_length=64)]
+LONGEST_SHORT: Final = 64  # characters
+Short = Annotated[str, Meta(max_length=LONGEST_SHORT)]
 Business = Literal["01", "02", "03", "04"]
 CodeOutcome = Literal["resolved", "expired", "used", "forged", "foreign", "unknown"]
 

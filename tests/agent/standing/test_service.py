@@ -9,7 +9,7 @@ from agent.standing.faults import TimedOut
 from agent.standing.service import FAILURES, REST, Routes, StatusService
 from offline_store.event import Authentication
 from simulators.world import SimWorld
-from sync.contract.services import Standing, StatusAnswer, StatusRequest
+from sync.contract.services import Standing, StatusAnswer, StatusRequest, decode, encode
 from world import Fault
 
 WITHIN = 0.8
@@ -170,6 +170,13 @@ def test_one_answer_in_between_starts_the_count_anew() -> None:
         assert asker.ask(LIN).fault == ""
 
     world.play(scenario)
+
+
+def test_a_name_that_is_longer_than_messages_have_room_for_is_asked_about_all_the_same() -> None:
+    source, world = Source("city"), SimWorld(1)
+    shown = replace(LIN, clear=replace(CLEAR, name="阿" * 127))
+    world.play(lambda: service(world, source).ask(shown))
+    assert decode(encode(source.asked[0]), StatusRequest) == source.asked[0]
 
 
 def test_an_identity_shows_nobodys_name_or_number() -> None:
