@@ -18,6 +18,7 @@ from apdu.certificate import (
 )
 from apdu.certificates import FILES, CardCertificates, CertificateAbsent, Purpose
 from apdu.files import Generation
+from apdu.quirks import STANDARD, Quirks
 from apdu.social_security import SocialSecurityCard
 from drivers.contract import CardHandle
 from trust.keystore import KeyStore
@@ -82,15 +83,17 @@ class Judge:
         self._sm2 = sm2
         self._now = now
 
-    def judge(self, handle: CardHandle, generation: Generation) -> tuple[Judged, ...]:
-        """All that such a card should have; it has proved itself before.
+    def judge(
+        self, handle: CardHandle, generation: Generation, quirks: Quirks = STANDARD
+    ) -> tuple[Judged, ...]:
+        """All that such a card should have; it has proved itself before. `quirks`: of its kind.
 
         Raises `StatusFault`, `ChainFault` and the channel's faults.
         """
         if generation is not Generation.V3:
             return tuple(Judged(purpose, "absent") for purpose in FILES)
         try:
-            found = CardCertificates(SocialSecurityCard(handle))
+            found = CardCertificates(SocialSecurityCard(handle, quirks=quirks))
         except CertificateAbsent:
             return tuple(Judged(purpose, "absent") for purpose in FILES)
         return tuple(self._judged(found, purpose) for purpose in FILES)

@@ -15,6 +15,7 @@ from agent.api.feed import Feed
 from agent.api.server import ApiServer
 from agent.arrivals import Arrivals
 from agent.authority import city_keys
+from agent.card_kinds import card_kinds
 from agent.clock import Clock
 from agent.codes import CodeDesk, Router
 from agent.documents import DocumentDesk
@@ -293,7 +294,10 @@ class Agent:
     def _open_gate(self) -> None:
         settings = self._settings
         self._watchdog.start()
-        desk = CardDesk(self._world, self._gate.sams, self._references, self._hsm(), self._traces)
+        cards = card_kinds(settings)
+        desk = CardDesk(
+            self._world, self._gate.sams, self._references, self._hsm(), self._traces, cards
+        )
         journey = self._aboard.desk if self._aboard is not None else None
         fares = make_fares(settings, self._rule_book.rules, journey)
         ride = make_ride(settings, journey)
@@ -365,6 +369,7 @@ class Agent:
                 desk.authenticator,
                 self._city_keys,
                 self._staff.require,
+                card_kinds(self._settings),
             )
         except (FacadeSocketUnusable, FacadePortUnusable) as fault:
             LOG.error("%s", self._texts.fault(fault))

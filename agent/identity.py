@@ -50,6 +50,7 @@ class Identity:
     issued: date | None
     expires: date | None
     authentication: Authentication
+    kind: str = ""  # of `[[cards]]`, by which the card was spoken to
     region: str = ""  # six digits, of the card's city; in no event; empty: not known
     doubts: tuple[str, ...] = ()  # what is odd about card or document and refuses nobody; codes
     clear: InClear = field(default=InClear(), repr=False, compare=False)

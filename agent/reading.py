@@ -12,6 +12,8 @@ from agent.stages import Stages
 from agent.traces import Traces
 from apdu import days
 from apdu.authentication import Authenticator, BasicRead, Doubt, read_basic
+from apdu.quirks import NO_KINDS, CardKinds
+from apdu.trace import Flow
 from config.model import Scene
 from drivers.contract import CardHandle
 from offline_store.event import Authentication
@@ -30,12 +32,15 @@ class CardDesk:
         references: References,
         hsm: HsmDesk | None = None,
         traces: Traces | None = None,
+        cards: CardKinds = NO_KINDS,
     ) -> None:
+        """`cards`: how some of them are spoken to."""
         self._traces = traces or Traces(world)
         self._world = world
         self._sams = sams
         self._references = references
         self._hsm = hsm
+        self._cards = cards
 
     def read(
         self,
@@ -56,8 +61,15 @@ class CardDesk:
     ) -> BasicRead:
         """The basic read itself, for whoever may see it. `reader` is what a trace is called by."""
         keys = self.authenticator(handle, leaving=leaving)
-        with self._traces.watching(reader, handle, keys) as (card, watched):
-            return read_basic(card, watched, clock=self._world.monotonic, stage=stages.begin)
+        flow = Flow("basic", cards=self._cards.of_atr(handle.atr))
+        with self._traces.watching(reader, handle, keys, flow) as (card, watched):
+            return read_basic(
+                card,
+                watched,
+                clock=self._world.monotonic,
+                stage=stages.begin,
+                quirks=self._cards,
+            )
 
     def authenticator(self, handle: CardHandle, *, leaving: bool = False) -> Authenticator:
         """For one flow of the card behind `handle`. Behind somebody who is `leaving` the next one
@@ -95,6 +107,7 @@ def identity_of(read: BasicRead, credential: str, references: References) -> Ide
             key=read.authenticated.key,
             terminal_number=read.authenticated.terminal_number,
         ),
+        kind=read.kind,
         region=read.region,
         doubts=tuple(doubt.value for doubt in read.doubts),
         clear=InClear(

@@ -46,7 +46,7 @@ from drivers.contract import (
     SignallingReader,
     Unread,
 )
-from offline_store.event import DOUBTS, OFFLINE, STATUS_FAULT, Draft, Record
+from offline_store.event import CARD_KIND, DOUBTS, OFFLINE, STATUS_FAULT, Draft, Record
 from offline_store.store import Entry, Store, Turn, Unstored
 from world import Fault, World
 
@@ -486,8 +486,11 @@ def _detail(
             detail["fault"] = presented.detail
         if presented.holder:
             detail["holder"] = presented.holder
-    elif presented.doubts:
-        detail[DOUBTS] = ",".join(presented.doubts)
+    else:
+        if presented.doubts:
+            detail[DOUBTS] = ",".join(presented.doubts)
+        if presented.kind:
+            detail[CARD_KIND] = presented.kind
     if missed:
         detail["unstored_before"] = missed
     if leaving:

@@ -33,7 +33,7 @@ from apdu.keys import IRK, RKSSSE, STK, Key
 from apdu.pin import pin_block
 from apdu.processors import Observer
 from apdu.psam import MAC_AND_ENCRYPT_TYPE, Psam, PsamKey
-from apdu.quirks import STANDARD, Quirks
+from apdu.quirks import NO_KINDS, CardKinds, Quirks
 from apdu.records import CardIdentificationCode, CardNumber, IdNumber
 from apdu.social_security import SocialSecurityCard, algorithm_of
 from apdu.tlv import Fci
@@ -242,6 +242,7 @@ class BasicRead:
     authenticated: Authenticated
     stages: Mapping[Stage, int]  # microseconds
     doubts: tuple[Doubt, ...] = ()
+    kind: str = ""  # of the terminal's kinds of cards, by which it was spoken to
 
     def interface_fields(self, device_number: str = "") -> tuple[str, ...]:
         """The 11 fields of iReadCardBas, in order (spec sscard-interface.md)."""
@@ -270,7 +271,7 @@ def read_basic(
     clock: Callable[[], float],
     stage: Callable[[Stage], None],
     details: bool = False,
-    quirks: Quirks = STANDARD,
+    quirks: Quirks | CardKinds = NO_KINDS,
     observer: Observer | None = None,
 ) -> BasicRead:
     """Authenticate the card and read its basic data; `details` adds sex, nation and birth.
@@ -308,6 +309,7 @@ def read_basic(
         authenticated=proven.authenticated,
         stages=stages.durations(),
         doubts=tuple(_doubts(card, proven, holder)),
+        kind=card.kind,
     )
 
 
@@ -370,6 +372,7 @@ def parameters_of(card: SocialSecurityCard, fci: Fci) -> CardParameters:
     """What a key server must know of a selected card. Raises `CardIdFault`, `AlgorithmFault`,
     `AtrFault`, `RecordFault`."""
     code = CardIdentificationCode.of(card.read_value(CARD_ID))
+    card.learn_region(code.region)
     return CardParameters(
         algorithm=algorithm_of(fci, code.region),
         region=code.region,

@@ -21,9 +21,10 @@ from apdu.city_keys import CityKeys
 from apdu.file_address import FileData, parse_address
 from apdu.key_authentication import How
 from apdu.keys import IRK, KEYS, RKSSSE, STK, Key
+from apdu.quirks import CardKinds
 from apdu.redaction import CHANGE_PIN, PIN_BOUNDARY
 from apdu.session import CardSession, open_session
-from apdu.trace import Asked, Exchange, KeyAnswer, Trace
+from apdu.trace import Asked, Exchange, KeyAnswer, Trace, TraceMalformed
 from world import Fault
 
 CHANNEL_FAULTS: Final[Mapping[str, type[Fault]]] = {
@@ -215,9 +216,17 @@ class _Case:
             for line in self.trace.lines
             if isinstance(line, KeyAnswer) and line.key not in KEYS
         }
-        session = open_session(self.card, self.keys, keys=CityKeys.of(kids=kids))
+        session = open_session(self.card, self.keys, keys=CityKeys.of(kids=kids), quirks=self.cards)
         self.proven = True
         return session
+
+    @property
+    def cards(self) -> CardKinds:
+        """How the recorded terminal spoke to cards. Raises `TraceMalformed`."""
+        try:
+            return CardKinds(self.trace.header.flow.cards)
+        except ValueError as error:
+            raise TraceMalformed(line=1, problem="cards") from error
 
     def pins(self, cla: int, ins: int) -> tuple[bytearray, bytearray]:
         """Made-up digits as long as those of the recorded command, old and new."""
@@ -235,7 +244,12 @@ def _digits(packed: bytes) -> bytearray:
 
 def _basic(case: _Case, *, details: bool = False) -> BasicRead:
     return read_basic(
-        case.card, case.keys, clock=case.player.now, stage=lambda name: None, details=details
+        case.card,
+        case.keys,
+        clock=case.player.now,
+        stage=lambda name: None,
+        details=details,
+        quirks=case.cards,
     )
 
 

@@ -29,7 +29,7 @@ from apdu.key_authentication import (
 )
 from apdu.keys import PUK
 from apdu.processors import Observer
-from apdu.quirks import STANDARD, Quirks
+from apdu.quirks import NO_KINDS, CardKinds, Quirks
 from apdu.social_security import SocialSecurityCard
 from trust import canonical
 from world import Fault
@@ -51,7 +51,7 @@ def open_session(
     keys: CityKeys = PUBLIC_KEYS_ONLY,
     expected: CardInfo | None = None,
     prove: bool = True,
-    quirks: Quirks = STANDARD,
+    quirks: Quirks | CardKinds = NO_KINDS,
     observer: Observer | None = None,
 ) -> "CardSession":
     """Select the SSSE, read what the card is, compare it with `expected`, have it prove itself.

@@ -4,6 +4,7 @@ Source: spec social-security-card.md, Commands. The order in which they make an 
 is in `apdu.authentication`.
 """
 
+from dataclasses import replace
 from functools import cache
 
 from apdu import status
@@ -28,7 +29,7 @@ from apdu.files import (
 from apdu.keys import Key
 from apdu.legible import Legible
 from apdu.processors import Observer, chain
-from apdu.quirks import STANDARD, Addressing, Quirks
+from apdu.quirks import NO_KINDS, Addressing, CardKind, CardKinds, Quirks, Traits
 from apdu.records import (
     HistoricalBytes,
     RecordFault,
@@ -83,13 +84,21 @@ class SocialSecurityCard:
     """
 
     def __init__(
-        self, channel: Channel, *, quirks: Quirks = STANDARD, observer: Observer | None = None
+        self,
+        channel: Channel,
+        *,
+        quirks: Quirks | CardKinds = NO_KINDS,
+        observer: Observer | None = None,
     ) -> None:
+        """`quirks`: of this card, or the kinds of which it may be; then its ATR is the first that
+        is known of it, and `learn` tells more."""
         self._atr = channel.atr
-        self._card = chain(channel, quirks=quirks, observer=observer)
-        self._key_version = quirks.internal_key_version
-        self._by_fid = quirks.applications_by_fid
-        self._addressings = quirks.addressing
+        self._channel = channel
+        self._observer = observer
+        self._kinds = quirks if isinstance(quirks, CardKinds) else CardKinds(otherwise=quirks)
+        self._traits = Traits(self._atr)
+        self._version: str | None = None  # record 03, once it has been read
+        self._take(self._kinds.find(self._traits))
         self._addressing: Addressing | None = None  # settled by the first record
         self._file: int | None = None  # the selected EF, where EFs are selected
         self.generation = Generation.V1  # until record 03 says otherwise
@@ -136,11 +145,26 @@ class SocialSecurityCard:
     def read_version(self) -> str:
         """Record 03, which also settles `generation`. Raises `RecordFault`, `GenerationFault`.
 
-        A card without it is like one whose record is empty: 1.0.
+        A card without it is like one whose record is empty: 1.0. It is read once.
         """
-        version = self.read(VERSION)
-        self.generation = generation_of(version)
-        return version
+        if self._version is None:
+            version = self.read(VERSION)
+            self.generation = generation_of(version)
+            self._version = version
+            self._learn(replace(self._traits, generation=self.generation.value))
+        return self._version
+
+    def learn_region(self, region: str) -> None:
+        """Its six digits have been read: what kind of card it is may have to be judged anew, and
+        where its generation would tell, that is read now."""
+        self._learn(replace(self._traits, region=region))
+        if self._version is None and self._kinds.asks_generation(self._traits):
+            self.read_version()
+
+    @property
+    def kind(self) -> str:
+        """Name of the kind by whose quirks it is spoken to; empty: as the specification says."""
+        return self._kind.name if self._kind else ""
 
     def read_name(self) -> str:
         """Record 09 and, on 2.0 and 3.0, its extension 4E behind it."""
@@ -208,6 +232,21 @@ class SocialSecurityCard:
     def do(self, command: Command) -> bytes:
         """Any command; its answer's data. Raises `StatusFault`."""
         return status.data_of(command, self.send(command))
+
+    def _learn(self, traits: Traits) -> None:
+        self._traits = traits
+        kind = self._kinds.find(traits)
+        if kind is not self._kind:
+            self._take(kind)
+
+    def _take(self, kind: CardKind | None) -> None:
+        """Speak to it as to a card of that kind from now on."""
+        self._kind = kind
+        quirks = self._kinds.named(self.kind)
+        self._card = chain(self._channel, quirks=quirks, observer=self._observer)
+        self._key_version = quirks.internal_key_version
+        self._by_fid = quirks.applications_by_fid
+        self._addressings = quirks.addressing
 
     def _enter(self, p1: int, name: bytes) -> None:
         self.do(Command(0x00, 0xA4, p1, 0x00, name, expected=256))

@@ -16,7 +16,7 @@ from config.faults import (
     UnknownName,
     WrongValue,
 )
-from config.model import Agent, Facade, Lane, Sync
+from config.model import Agent, CardKind, Facade, Lane, Sync
 from config.shape import listed
 from config.waits import asks_status, too_long_waits
 
@@ -33,6 +33,7 @@ def contradictions(agent: Agent, file: str) -> list[ConfigFault]:
         *_lanes_without_inputs(agent, file),
         *_codes_that_never_come(agent, file),
         *_lanes_without_taps(agent, file),
+        *_kinds_of_cards(agent, file),
         *(_facade(agent, agent.facade, file) if agent.facade else ()),
         *(_link(agent.sync, file) if agent.sync else ()),
         *_sign_in(agent, file),
@@ -44,7 +45,7 @@ def contradictions(agent: Agent, file: str) -> list[ConfigFault]:
 
 
 def _duplicates(agent: Agent, file: str) -> Iterator[ConfigFault]:
-    for key in ("lanes", *DEVICES, "codes"):
+    for key in ("lanes", *DEVICES, "codes", "cards"):
         names = Counter(item.name for item in getattr(agent, key))
         for name, times in names.items():
             if times > 1:
@@ -139,6 +140,27 @@ def _lanes_without_taps(agent: Agent, file: str) -> Iterator[ConfigFault]:
         if not lane.taps and lane.direction != "counter":
             key, allowed = f"lanes[{lane.name}].taps", 'true · direction = "counter"'
             yield WrongValue(file=file, key=key, found="false", allowed=allowed)
+
+
+def _kinds_of_cards(agent: Agent, file: str) -> Iterator[ConfigFault]:
+    """A command keeps its length and its instruction, or what must go out once might go out as
+    something else. A kind that changes nothing says nothing, nor does one behind all cards."""
+    everything = ""
+    for kind in agent.cards:
+        key = f"cards[{kind.name}]"
+        for before, after in kind.rewrites.items():
+            if len(before) != len(after) or before[2:4] != after[2:4]:
+                allowed = f'"··{before[2:4]}{"·" * (len(before) - 4)}"'
+                yield WrongValue(file=file, key=f"{key}.rewrites", found=after, allowed=allowed)
+        if kind == CardKind(
+            name=kind.name, regions=kind.regions, generations=kind.generations, atr=kind.atr
+        ):
+            allowed = "internal_key_version · rewrites · applications_by_fid · le_zero · addressing"
+            yield MissingKey(file=file, key=key, allowed=allowed)
+        if everything:
+            yield WrongValue(file=file, key=key, found=kind.name, allowed=f"↑ cards[{everything}]")
+        if not (kind.regions or kind.generations or kind.atr.strip("*")):
+            everything = everything or kind.name
 
 
 def _facade(agent: Agent, facade: Facade, file: str) -> Iterator[ConfigFault]:

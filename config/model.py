@@ -101,6 +101,33 @@ class CodeRule(Settings, frozen=True, kw_only=True):
     within: Annotated[float, Meta(gt=0, le=4)] = 3.0
 
 
+Header = Annotated[str, Meta(pattern=r"^([0-9A-F]{2}){2,5}\Z", description='"0-9 A-F" 4 … 10')]
+
+
+class CardKind(Settings, frozen=True, kw_only=True):
+    """Cards that depart from the specification; of the first kind that fits they are. Of a social
+    security card is known at first its ATR, whose four digits count as its region, then its region
+    and generation as they are read."""
+
+    name: Name
+    regions: tuple[
+        Annotated[str, Meta(pattern=r"^[0-9]{2,6}\Z", description='"11" … "659999"')], ...
+    ] = ()  # beginnings of the six digits; empty: any
+    generations: tuple[Literal["1.0", "2.0", "3.0"], ...] = ()  # empty: any
+    atr: Annotated[
+        str, Meta(pattern=r"^[0-9A-F*?]{0,128}\Z", description='"0-9 A-F * ?" ≤ 128')
+    ] = ""  # shell pattern on all of the ATR in hex; empty: any
+    # 0088 with Lc 11: this key version behind the original.
+    internal_key_version: Annotated[int, Meta(ge=0, le=255)] | None = None
+    # Beginning of a command → what goes out in its place, as long, and with the same instruction:
+    # { "00A402" = "00A400" }.
+    rewrites: dict[Header, Header] = {}
+    applications_by_fid: bool = False  # DF01 … by SELECT P1=00 with DF01, not by its AID
+    le_zero: bool = True  # T=1, contactless: a command with data and answer ends with Le 00
+    # How records are named, tried in this order; empty: sfi-tag, select-tag, sfi-number.
+    addressing: tuple[Literal["sfi-tag", "select-tag", "sfi-number"], ...] = ()
+
+
 class OfflineCodes(Settings, frozen=True, kw_only=True):
     """Codes that are verified here, `resolve = "offline"`."""
 
@@ -396,6 +423,7 @@ class Agent(Settings, frozen=True, kw_only=True):
     pinpads: tuple[Device, ...] = ()
     printers: tuple[Device, ...] = ()
     codes: tuple[CodeRule, ...] = ()  # the first that fits
+    cards: tuple[CardKind, ...] = ()  # social security cards that depart; the first that fits
     offline_codes: OfflineCodes = msgspec.field(default_factory=OfflineCodes)
     results: dict[Name, Result] = {}  # by reason code
     classes: dict[Name, Result] = {}  # of who rides for less, by class of the fare list

@@ -40,6 +40,7 @@ OFFLINE = "offline"
 INTENT_EPOCH, INTENT_SEQ = "intent_epoch", "intent_seq"
 # `Draft.detail`: what is odd about a card or document and refuses nobody; codes, with commas.
 DOUBTS = "doubts"
+CARD_KIND = "card_kind"  # `Draft.detail`: of the terminal's kinds of cards, where one was used
 STATUS_FAULT = "status_fault"  # `Draft.detail`: why no status service answered; a fault's code
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from agent.card_kinds import card_kinds, departures
 from agent.certificates import Authorities, Judge, Judged
 from agent.cli.client import DaemonAbsent
 from agent.cli.columns import Column
@@ -25,7 +26,7 @@ from agent.results import Results
 from agent.stages import STAGES, Stages
 from config.model import Agent as Settings
 from drivers.contract import Absence, CardReader, Presence
-from offline_store.event import Record
+from offline_store.event import CARD_KIND, Record
 from trust.references import References
 from trust.sm2 import sm2
 from world import Fault, Queue, QueueEmpty
@@ -71,7 +72,7 @@ def add_to(app: typer.Typer, context: Context) -> None:
         except DaemonAbsent:
             judge = _judge(context, settings) if certificates else None
             found = _read(context, settings, wait, show=show, judge=judge)
-        context.show(found, lambda: _print(context, found))
+        context.show(found, lambda: _print(context, settings, found))
         raise typer.Exit(_exit_status(context, found))
 
 
@@ -111,7 +112,7 @@ def _read(
         if not context.as_json:
             context.say(context.texts.ui("tap-now"))
         reader, presence = first_card(context, gate, wait)
-        return _one(context, gate, reader, presence, show=show, judge=judge)
+        return _one(context, settings, gate, reader, presence, show=show, judge=judge)
     finally:
         gate.stop()
 
@@ -146,6 +147,7 @@ def _forward(
 
 def _one(
     context: Context,
+    settings: Settings,
     gate: Gate,
     reader: CardReader,
     presence: Presence,
@@ -154,7 +156,8 @@ def _one(
     judge: Judge | None,
 ) -> dict[str, Any]:
     stages = Stages(context.world, presence.at)
-    desk = CardDesk(context.world, gate.sams, References(NO_CITY))
+    kinds = card_kinds(settings)
+    desk = CardDesk(context.world, gate.sams, References(NO_CITY), cards=kinds)
     found: dict[str, Any] = {"reader": reader.name, "reason": Reason.ACCEPTED.value}
     stages.begin("open")
     try:
@@ -162,7 +165,7 @@ def _one(
         try:
             read = desk.read_in_clear(handle, stages)
             stages.end()
-            judged = judge.judge(handle, read.generation) if judge else None
+            judged = judge.judge(handle, read.generation, kinds.named(read.kind)) if judge else None
         finally:
             handle.close()
     except Fault as fault:
@@ -170,6 +173,7 @@ def _one(
         found["fault"] = fault.code
         found["holder"] = str(fault.facts.get("holder", ""))
     else:
+        found["kind"] = read.kind
         found["generation"] = read.generation.value
         found["algorithm"] = read.algorithm.value
         found["doubts"] = [doubt.value for doubt in read.doubts]
@@ -206,7 +210,7 @@ def _day(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).date().isoformat() if seconds else ""
 
 
-def _print(context: Context, found: Mapping[str, Any]) -> None:
+def _print(context: Context, settings: Settings, found: Mapping[str, Any]) -> None:
     texts = context.texts
     columns = (Column(texts.ui("stage")), Column(texts.ui("milliseconds"), right=True))
     took = found["stages_us"]
@@ -217,16 +221,19 @@ def _print(context: Context, found: Mapping[str, Any]) -> None:
     for field, value in found.get("fields", {}).items():
         context.say(f"{texts.word('field', field)}: {value}")
     context.tell(texts.reason(found["reason"]))
-    if holder := _holder(found):
+    if holder := _detail(found, "holder"):
         context.tell(texts.ui("tap-holder", holder=holder))
+    if kind := _detail(found, "kind", CARD_KIND):
+        departs = departures(settings, kind) or "?"  # of a kind that the file has lost since
+        context.tell(texts.ui("tap-kind", kind=kind, departures=departs))
 
 
-def _holder(found: Mapping[str, Any]) -> str:
-    """The programs that may hold the reader; empty where that was not the reason."""
+def _detail(found: Mapping[str, Any], name: str, recorded: str = "") -> str:
+    """Of a tap that was made here, or of the daemon's record; empty where there is nothing."""
     record = found.get("record")
     if record is None:
-        return str(found.get("holder", ""))
-    return str(msgspec.convert(record, Record).event().detail.get("holder", ""))
+        return str(found.get(name, ""))
+    return str(msgspec.convert(record, Record).event().detail.get(recorded or name, ""))
 
 
 def _certificates(context: Context, told: Sequence[Mapping[str, str]]) -> None:

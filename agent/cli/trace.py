@@ -10,8 +10,10 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
+from msgspec.structs import replace
 
 from agent.authority import city_keys
+from agent.card_kinds import card_kinds
 from agent.cli.client import DaemonAbsent
 from agent.cli.columns import Column
 from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
@@ -24,6 +26,7 @@ from apdu.channel import Channel
 from apdu.city_keys import CityKeys
 from apdu.decoding import Step, steps
 from apdu.file_address import format_address, parse_address
+from apdu.quirks import CardKinds
 from apdu.redaction import SSSE_RECORDS
 from apdu.replay import Replayed, replay
 from apdu.session import open_session
@@ -144,6 +147,7 @@ def _own(
         handle = device.open(presence.count)
         try:
             keys = gate.sams.authenticator()
+            flow = replace(flow, cards=card_kinds(settings).of_atr(handle.atr))
             with recorded(world, handle, keys, flow, kept.append) as (card, watched):
                 _run(world, card, watched, table, flow)
         except Fault:
@@ -157,12 +161,20 @@ def _own(
 
 
 def _run(world: World, card: Channel, keys: Authenticator, table: CityKeys, flow: Flow) -> None:
+    kinds = CardKinds(flow.cards)
     if flow.kind == "read":
-        with open_session(card, keys, keys=table) as session:
+        with open_session(card, keys, keys=table, quirks=kinds) as session:
             session.read(parse_address(flow.address), how="key")
         return
     details = flow.kind == "details"
-    read_basic(card, keys, clock=world.monotonic, stage=lambda name: None, details=details)
+    read_basic(
+        card,
+        keys,
+        clock=world.monotonic,
+        stage=lambda name: None,
+        details=details,
+        quirks=kinds,
+    )
 
 
 def _ask(context: Context) -> None:

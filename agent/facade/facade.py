@@ -19,6 +19,7 @@ from agent.results import Results
 from agent.watchdog import Watchdog
 from apdu.authentication import Authenticator
 from apdu.city_keys import CityKeys
+from apdu.quirks import CardKinds
 from config.model import Capability, FacadeClient
 from config.model import Facade as Settings
 from drivers.contract import CardHandle
@@ -57,13 +58,16 @@ class Facade:
         authenticator: Callable[[CardHandle], Authenticator],
         keys: CityKeys,
         require: Callable[[Capability], None],
+        cards: CardKinds,
     ) -> None:
         """Serve, with the readers of a gate that has started; `require`: see `Desk`. Raises
         `FacadeSocketUnusable`, `FacadePortUnusable`."""
         settings = self._settings
         desk = self._desk = Desk(
             seats=gate.seats,
-            means=Means(self._world, authenticator, keys, settings.device_number, self._standing),
+            means=Means(
+                self._world, authenticator, keys, settings.device_number, self._standing, cards
+            ),
             watchdog=watchdog,
             results=results,
             book=self._book,

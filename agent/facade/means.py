@@ -7,6 +7,7 @@ from agent.facade.standing import StandingDesk
 from agent.facade.visit import Flow
 from apdu.authentication import Authenticator
 from apdu.city_keys import CityKeys
+from apdu.quirks import NO_KINDS, CardKinds
 from drivers.contract import CardHandle, Interface
 from world import World
 
@@ -21,6 +22,7 @@ class Means:
     keys: CityKeys
     device_number: str
     standing: StandingDesk
+    cards: CardKinds = NO_KINDS  # how some cards are spoken to
 
 
 @dataclass(frozen=True)

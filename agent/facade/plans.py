@@ -31,7 +31,11 @@ def read_card_bas_hsm(means: Means, parameters: Sequence[str]) -> Plan:
 
 def _basic(means: Means, visit: Visit, authenticator: Authenticator) -> Outcome:
     read = read_basic(
-        visit.handle, authenticator, clock=means.world.monotonic, stage=_nobody_listens
+        visit.handle,
+        authenticator,
+        clock=means.world.monotonic,
+        stage=_nobody_listens,
+        quirks=means.cards,
     )
     output = fields.joined(read.interface_fields(means.device_number))
     return Outcome(output, basic(read, means.standing.ask(read)), keep=visit.has_pin)

@@ -10,11 +10,20 @@ from apdu.session import CardSession, open_session
 def by_terminal(means: Means, visit: Visit, info: CardInfo | None = None) -> CardSession:
     """The card has proved itself to PSAM or HSM. Raises as `apdu.session.open_session`."""
     authenticator = means.authenticator(visit.handle)
-    return open_session(visit.handle, authenticator, keys=means.keys, expected=info)
+    return open_session(
+        visit.handle, authenticator, keys=means.keys, expected=info, quirks=means.cards
+    )
 
 
 def by_caller(means: Means, visit: Visit, info: CardInfo) -> CardSession:
     """Keys come with the caller's next steps; there is no message for the card's proof. Raises as
     `apdu.session.open_session`."""
     authenticator = SteppedKey(visit, means.keys)
-    return open_session(visit.handle, authenticator, keys=means.keys, expected=info, prove=False)
+    return open_session(
+        visit.handle,
+        authenticator,
+        keys=means.keys,
+        expected=info,
+        prove=False,
+        quirks=means.cards,
+    )

@@ -17,6 +17,7 @@ from agent.seats import ReaderSeat
 from agent.staff import Staff
 from agent.texts import Texts
 from apdu.city_keys import CityKeys
+from apdu.quirks import NO_KINDS, CardKinds
 from config.model import Capability, FacadeClient, Kept, Scene, SignIn
 from drivers.contract import Interface
 from offline_store.event import Event
@@ -74,6 +75,7 @@ class Counter:
         keys: CityKeys = KEYS,
         standing: Policy | None = None,
         scene: Scene = GATE,
+        cards: CardKinds = NO_KINDS,
     ) -> None:
         """`standing`: a status service is asked, and what its answers mean."""
         self.world = world
@@ -108,7 +110,7 @@ class Counter:
         self.staff = Staff(world, clock, store, references, SignIn())
         self.desk = Desk(
             seats=self.seats,
-            means=Means(world, self.stand.desk.authenticator, keys, "WINDOW-7", asked),
+            means=Means(world, self.stand.desk.authenticator, keys, "WINDOW-7", asked, cards),
             watchdog=self.stand.watchdog,
             results=Results(Texts("en")),
             book=book,
