@@ -80,9 +80,17 @@ class Watch:
         """See `Hold`."""
         self.kept = _Kept(end, self._dog.now())
         try:
+            if self.gave_up:  # before, and nobody looks at it any more
+                self.let_go()
             yield
         finally:
             self.kept = None
+
+    def let_go(self) -> None:
+        """What the tap keeps from others is not its own any more. Any thread."""
+        kept, self.kept = self.kept, None
+        if kept is not None:
+            kept.end()
 
     def signalling(self, signal: Callable[[], None]) -> None:
         """Let the reader's own lamp and buzzer speak; a reader that hangs in it is seen too."""
@@ -158,7 +166,7 @@ class Watchdog:
 
     def _run(self) -> None:
         while not self._stopped:
-            waiting = [watch for watch in list(self._watches) if not watch.gave_up]
+            waiting = [one for one in list(self._watches) if one.kept or not one.gave_up]
             if not waiting:
                 self._changed.wait()
                 self._changed.clear()
@@ -170,10 +178,9 @@ class Watchdog:
         now = self._world.monotonic()
         for watch in watches:
             since, kept = watch.waiting_since, watch.kept
-            if since is not None and now - since >= self._silent:
+            if since is not None and now - since >= self._silent and not watch.gave_up:
                 watch.gave_up = True
                 watch.reader.give_up()
                 watch.on_silent()
-            if kept is not None and (watch.gave_up or now - kept.since >= HELD):
-                watch.kept = None
-                kept.end()
+            if watch.gave_up or (kept is not None and now - kept.since >= HELD):
+                watch.let_go()

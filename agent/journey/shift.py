@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from agent.fares.ride import CONCESSION, paid
+from agent.fares.ride import CONCESSION, PROOF, paid
 from agent.reasons import Reason
 from agent.returned import RETURNS, VISIT
 from offline_store.event import Draft, Event, Record
@@ -130,7 +130,7 @@ def _count(summary: Summary, event: Event) -> None:
         return
     if event.verdict == "refused":
         summary.refused += 1
-    elif event.verdict == "unknown":
+    elif event.verdict == "unknown" and PROOF not in event.detail:
         summary.unknown += 1
     amount = paid(event)
     if amount is not None:

@@ -229,7 +229,7 @@ class Payments:
         on that card."""
         intents = self.open.of_card(tap.holder.card)
         if intents is None:  # one card is not at two readers
-            return Took(Reason.PAY_AGAIN, None), ()
+            return self._not_paying(tap, Reason.PAY_AGAIN), ()
         heard = [self._hear(tap, intent) for intent in intents]
         if any(one.claim.paid != "no" and not one.claim.verified for one in heard):
             heard = [*weighed(heard, self._paid_before(tap.holder.card))]

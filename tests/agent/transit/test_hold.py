@@ -19,7 +19,7 @@ from tests.agent.transit.stand import FARE, Bus, BusStand
 from world import Fault, Task, World
 
 SILENT = 1.2  # config.model.Watchdog
-BEGIN, DEBIT, UPDATE = 0x50, 0x54, 0xDC
+SELECT, BEGIN, DEBIT = 0xA4, 0x50, 0x54
 
 
 class Late:
@@ -165,6 +165,23 @@ def test_a_flow_that_was_ended_has_nothing_authorised_any_more(bus_stand: BusSta
         assert not bus.store.open_intents()
 
     hangs, slow = bus_stand.passenger(), bus_stand.passenger()
+    bus_stand.drive(watched(scenario))
+    assert not hangs.debits
+
+
+def test_a_card_that_was_given_up_before_keeps_no_psam(bus_stand: BusStand) -> None:
+    """It hung in its first answer, came back, and hangs again with the PSAM in hand."""
+
+    def scenario(bus: Bus, taps: Watched) -> None:
+        task, came = taps.later(hangs, {SELECT: SILENT * 2, BEGIN: 60.0})
+        bus.world.wait(SILENT * 3)
+        began = bus.world.monotonic()
+        assert taps.tap(other, {}).reason is Reason.PAID
+        assert bus.world.monotonic() - began < PATIENCE
+        task.join()
+        assert isinstance(came[0], PsamBusy)
+
+    hangs, other = bus_stand.passenger(), bus_stand.passenger()
     bus_stand.drive(watched(scenario))
     assert not hangs.debits
 
