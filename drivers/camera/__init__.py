@@ -1,4 +1,4 @@
-"""A camera that reads codes: frames from `cv2.VideoCapture`, codes from `drivers.eye`.
+"""A camera that reads codes: frames from a device or the network, codes from `drivers.eye`.
 
 OpenCV reads its own limits from the environment as it is loaded, so they are set here, before any
 module of this package imports it. Whoever runs us may have set others.

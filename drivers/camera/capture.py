@@ -1,21 +1,23 @@
 """An open camera: a thread of its own reads always, and only the newest picture is kept.
 
 Cameras buffer, so what is not read at once is old when it is read. JPEG stays JPEG here: a picture
-that nobody looks at is never decoded, and its size alone tells that something came into view.
+that nobody looks at is never decoded, and its size alone tells that something came into view. Of a
+network camera `drivers.camera.jpegs` finds the pictures, of others OpenCV does.
 """
 
 import errno
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from stat import S_ISCHR
-from typing import Final
+from typing import Final, Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from drivers.camera.faults import CameraFrozen
+from drivers.camera.http_stream import HttpStream, NoCamera, open_http
+from drivers.camera.jpegs import Jpegs
 from drivers.camera.options import CameraOptions
 from drivers.contract import (
     DeviceAbsent,
@@ -37,7 +39,6 @@ Frame = NDArray[np.uint8]
 CALL_WITHIN: Final = 2.0  # seconds that a network camera may take to answer, or to go on
 OVERDUE: Final = 0.9 * CALL_WITHIN  # a call that took so long was ended by its limit
 CLOSE_WITHIN: Final = 1.0  # seconds; one that hangs in a call ends by itself, later
-CONNECT_WITHIN: Final = 1.0  # seconds
 MJPG: Final = cv2.VideoWriter.fourcc(*"MJPG")
 GREY: Final = cv2.IMREAD_GRAYSCALE
 
@@ -47,6 +48,12 @@ NOISE_TIMES: Final = 6.0  # as often the usual difference is more than noise
 FORGET: Final = 0.1  # weight of the newest picture in what is usual
 
 cv2.setNumThreads(1)
+
+
+class Count(Protocol):
+    """Adds to a counter of the device's status."""
+
+    def __call__(self, what: str, by: int = 1) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -79,7 +86,7 @@ class Capture:
         path: str,
         *,
         device: str,
-        count: Callable[[str], None],
+        count: Count,
     ) -> None:
         """Begins to open it, and to read. `count` is told `frames` and `garbled`."""
         self.attached = options.shown if options.is_address else path
@@ -144,8 +151,11 @@ class Capture:
         fault: DeviceFault = DeviceLost(device=self._device, port=self.attached)
         video = None
         try:
-            video = self._opened()
-            self._read(video)
+            if self._options.is_address:
+                self._follow()
+            else:
+                video = self._opened()
+                self._read(video)
         except DeviceFault as found:
             fault = found
         except cv2.error:
@@ -161,7 +171,7 @@ class Capture:
     def _read(self, video: cv2.VideoCapture) -> None:
         """Until closed. Raises `DeviceFault`, `cv2.error`."""
         options = self._options
-        is_jpeg = options.is_address or (not options.is_sequence and _gives_jpeg(video))
+        is_jpeg = not options.is_sequence and _gives_jpeg(video)
         while not self._closing:
             if options.is_sequence:
                 self._world.wait(1 / options.fps)
@@ -177,6 +187,45 @@ class Capture:
                     self._count("garbled")
                 else:
                     self._offer(Picture(data, is_jpeg, taken))
+
+    def _follow(self) -> None:
+        """A network camera, until closed. Raises `DeviceFault`."""
+        stream, jpegs, first = self._answering(), Jpegs(), True
+        try:
+            heard = picture_at = self._world.monotonic()
+            while not self._closing:
+                data = stream.read(CALL_WITHIN)
+                heard = self._world.monotonic()
+                broken, pictures = jpegs.broken, jpegs.feed(data)
+                self._count("garbled", jpegs.broken - broken)
+                for jpeg in pictures:
+                    self._count("frames")
+                    self._offer(Picture(np.frombuffer(jpeg, np.uint8), True, heard))
+                if pictures:
+                    first, picture_at = False, heard
+                elif not data and not first:
+                    raise DeviceLost(device=self._device, port=self.attached)
+                elif not data or heard - picture_at >= CALL_WITHIN:
+                    raise DeviceProtocol(device=self._device, port=self.attached)
+        except TimeoutError as error:
+            kind = DeviceSilent if first else CameraFrozen
+            raise kind(device=self._device, port=self.attached) from error
+        except OSError as error:
+            raise DeviceLost(device=self._device, port=self.attached) from error
+        finally:
+            stream.close()
+
+    def _answering(self) -> HttpStream:
+        """Raises the `DeviceFault` for which it gives no stream."""
+        facts = {"device": self._device, "port": self.attached}
+        try:
+            return open_http(self._world, self._path, within=CALL_WITHIN)
+        except NoCamera as error:
+            raise DeviceProtocol(**facts) from error
+        except TimeoutError as error:
+            raise DeviceSilent(**facts) from error
+        except (OSError, UnicodeError) as error:  # the latter for what can be no host's name
+            raise DeviceUnreachable(**facts) from error
 
     def _offer(self, picture: Picture) -> None:
         new = picture.is_jpeg and self._sizes.strange(picture.data.size)
@@ -199,10 +248,7 @@ class Capture:
     def _opened(self) -> cv2.VideoCapture:
         """Raises the `DeviceFault` for which it does not open."""
         options = self._options
-        asked = self._world.monotonic()
-        if options.is_address:
-            video = cv2.VideoCapture(self._path, cv2.CAP_FFMPEG, _network())
-        elif options.is_sequence:
+        if options.is_sequence:
             video = cv2.VideoCapture(self._path, cv2.CAP_IMAGES)
         else:
             self._check_node()
@@ -210,7 +256,7 @@ class Capture:
         if video.isOpened():
             return video
         video.release()
-        raise self._not_opened(self._world.monotonic() - asked)
+        raise self._not_opened()
 
     def _check_node(self) -> None:
         """OpenCV does not say why a device does not open, so what can be known is found out
@@ -228,28 +274,15 @@ class Capture:
                 raise DeviceBusy(**facts, holder=holders_of(self._world, self._path)) from error
             raise DeviceAbsent(**facts) from error
 
-    def _not_opened(self, waited: float) -> DeviceFault:
+    def _not_opened(self) -> DeviceFault:
         facts = {"device": self._device, "port": self.attached}
         if self._options.is_sequence:
             return DeviceAbsent(**facts)
-        if self._options.is_address:
-            return self._not_reached(waited)
         holder = holders_of(self._world, self._path)
         return DeviceProtocol(**facts) if holder == "?" else DeviceBusy(**facts, holder=holder)
 
-    def _not_reached(self, waited: float) -> DeviceFault:
-        """OpenCV does not say whether nobody answered, or something that is no camera."""
-        facts = {"device": self._device, "port": self.attached}
-        try:
-            self._world.connect(self._options.address, CONNECT_WITHIN).close()
-        except (OSError, UnicodeError):  # the latter for what can be no host's name
-            return DeviceUnreachable(**facts)
-        return DeviceSilent(**facts) if waited >= OVERDUE else DeviceProtocol(**facts)
 
-
-def open_capture(
-    world: World, options: CameraOptions, *, device: str, count: Callable[[str], None]
-) -> Capture:
+def open_capture(world: World, options: CameraOptions, *, device: str, count: Count) -> Capture:
     """Begin to open the camera; what is wrong with it is raised by `Capture.next`. Raises
     `DeviceAbsent`, `DeviceAmbiguous`."""
     is_node = not (options.is_address or options.is_sequence)
@@ -280,16 +313,6 @@ def cut(frame: Frame, region: tuple[float, float, float, float]) -> Frame:
     left, top = min(int(region[0] * width), width - 1), min(int(region[1] * height), height - 1)
     right, bottom = round(region[2] * width), round(region[3] * height)
     return frame[top : max(top + 1, bottom), left : max(left + 1, right)]
-
-
-def _network() -> list[int]:
-    wait = int(CALL_WITHIN * 1000)
-    return [
-        *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, wait),
-        *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, wait),
-        *(cv2.CAP_PROP_N_THREADS, 1),
-        *(cv2.CAP_PROP_FORMAT, -1),  # packets as they come: each is one JPEG
-    ]
 
 
 def _format(options: CameraOptions) -> list[int]:

@@ -13,7 +13,8 @@ Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
 
 class CameraOptions(DriverOptions, frozen=True, kw_only=True):
     """`source`: a V4L2 device (`/dev/v4l/by-id/…`, patterns as in `drivers.io.ports.find_port`), an
-    address (`http://…`, MJPEG), or a sequence of pictures (`…/frame-%04d.png`), which begins anew
+    address (`http://…`, MJPEG; `user:password@` before the host is given by Basic or Digest), or
+    a sequence of pictures (`…/frame-%04d.png`), which begins anew
     at its end.
 
     `width`, `height`, `fps`: asked of a V4L2 device, which may give others; `fps` is a sequence's

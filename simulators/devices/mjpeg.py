@@ -1,7 +1,7 @@
 """A camera on the network: MJPEG over loopback HTTP (multipart/x-mixed-replace).
 
-Pictures go in by `show`, JPEG parts go out at the frame rate, to the product's real
-`cv2.VideoCapture`. Each picture is sent in a few noisy copies in turn, as a sensor never gives the
+Pictures go in by `show`, JPEG parts go out at the frame rate, in the manner of one camera or
+another (`MANNERS`). Each picture is sent in a few noisy copies in turn, as a sensor never gives the
 same picture twice. `MjpegProcess` is the same camera in a process of its own, so that a benchmark
 does not count its work.
 """
@@ -49,6 +49,14 @@ class CameraFaults:
 
 
 @dataclass(frozen=True)
+class Manner:
+    """How a camera writes its stream: the answer's head, and what is made of each JPEG."""
+
+    head: bytes
+    part: Callable[[bytes], bytes]
+
+
+@dataclass(frozen=True)
 class _Picture:
     number: int
     copies: tuple[bytes, ...] = field(repr=False)
@@ -59,10 +67,18 @@ class MjpegServer:
     manager. `faults` may be changed at any time."""
 
     def __init__(
-        self, *, fps: float = 30.0, size: tuple[int, int] = (640, 480), noise: float = 2.0
+        self,
+        *,
+        fps: float = 30.0,
+        size: tuple[int, int] = (640, 480),
+        noise: float = 2.0,
+        manner: str = "plain",
     ) -> None:
-        """`size`: width and height of the resting scene; `noise`: of the sensor, grey levels."""
+        """`size`: width and height of the resting scene; `noise`: of the sensor, grey levels;
+        `manner`: one of `MANNERS`."""
         self.faults = CameraFaults()
+        self.requests: list[bytes] = []
+        self._manner = MANNERS[manner]
         self._fps = fps
         self._noise = noise
         self._guard = threading.Lock()
@@ -166,7 +182,7 @@ class MjpegServer:
 
     def _serve(self, client: socket.socket) -> None:
         try:
-            client.recv(4096)
+            self.requests.append(client.recv(4096))
             self._answer(client)
         except OSError:  # the viewer has gone, or was cut off
             pass
@@ -188,7 +204,7 @@ class MjpegServer:
             return
         if faults.endless == "headers":
             _without_end(client, b"HTTP/1.0 200 OK\r\n", b"X-Padding: yes\r\n")
-        client.sendall(ANSWER)
+        client.sendall(self._manner.head)
         self._stream(client)
 
     def _stream(self, client: socket.socket) -> None:
@@ -206,7 +222,7 @@ class MjpegServer:
             picture = self._black if faults.black else self._picture_now
             turn += not faults.frozen
             jpeg = picture.copies[turn % COPIES]
-            part = _part(faults.spoil(jpeg) if faults.spoil else jpeg)
+            part = self._manner.part(faults.spoil(jpeg) if faults.spoil else jpeg)
             self._sent.setdefault(picture.number, time.perf_counter())
             if faults.stalled:
                 client.sendall(part[: len(part) // 2])
@@ -220,6 +236,84 @@ class MjpegServer:
 def _part(jpeg: bytes) -> bytes:
     head = b"Content-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(jpeg)
     return BOUNDARY + head + jpeg + b"\r\n"
+
+
+def _head(content_type: bytes = b"", *fields: bytes, end: bytes = b"\r\n") -> bytes:
+    rows = [b"HTTP/1.1 200 OK", *([b"Content-Type: " + content_type] if content_type else [])]
+    return end.join([*rows, *fields, b"", b""])
+
+
+def _parts(
+    boundary: bytes = b"--frame",
+    content_type: bytes = b"Content-Type: image/jpeg",
+    length: Callable[[int], bytes] = lambda size: b"Content-Length: %d" % size,
+    *,
+    before: bytes = b"",
+    behind: bytes = b"\r\n",
+    end: bytes = b"\r\n",
+) -> Callable[[bytes], bytes]:
+    def part(jpeg: bytes) -> bytes:
+        rows = [row for row in (boundary, content_type, length(len(jpeg))) if row]
+        return before + end.join([*rows, b"", b""]) + jpeg + behind
+
+    return part
+
+
+def _chunked(jpeg: bytes) -> bytes:
+    """Boundary, part headers and picture in a chunk each, as an ESP32-CAM sends them."""
+    head = b"Content-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(jpeg)
+    pieces = (b"\r\n--123456789000000000000987654321\r\n", head, jpeg)
+    return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces)
+
+
+def _with_thumbnail(jpeg: bytes) -> bytes:
+    """A small picture within the picture's Exif data, as cameras that date their pictures have."""
+    small = cv2.imencode(".jpg", np.zeros((16, 16), np.uint8))[1].tobytes()
+    exif = b"Exif\0\0" + small
+    return _part(jpeg[:2] + b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif + jpeg[2:])
+
+
+MIXED: Final = b"multipart/x-mixed-replace; boundary=frame"
+MANNERS: Final[Mapping[str, Manner]] = {
+    "plain": Manner(ANSWER, _part),
+    "image/jpg": Manner(_head(MIXED), _parts(content_type=b"Content-Type: image/jpg")),
+    "type in capitals": Manner(
+        _head(MIXED.upper()), _parts(content_type=b"CONTENT-TYPE: IMAGE/JPEG")
+    ),
+    "type with an option": Manner(
+        _head(MIXED), _parts(content_type=b"Content-Type: image/jpeg;size=41234")
+    ),
+    "no type": Manner(_head(), _parts(content_type=b"")),
+    "another type": Manner(_head(b"video/x-motion-jpeg"), _parts()),
+    "boundary in quotes": Manner(
+        _head(b'multipart/x-mixed-replace; boundary="my frame"'), _parts(b"--my frame")
+    ),
+    "boundary named with its dashes": Manner(
+        _head(b"multipart/x-mixed-replace; boundary=--frame"), _parts()
+    ),
+    "boundary not as named": Manner(_head(MIXED), _parts(b"--other")),
+    "no boundary named": Manner(_head(b"multipart/x-mixed-replace"), _parts()),
+    "no boundary at all": Manner(_head(MIXED), _parts(b"")),
+    "boundary behind": Manner(_head(MIXED), _parts(b"", behind=b"\r\n--frame\r\n")),
+    "nothing but pictures": Manner(_head(b"image/jpeg"), lambda jpeg: jpeg),
+    "no length": Manner(_head(MIXED), _parts(length=lambda size: b"")),
+    "length too small": Manner(_head(MIXED), _parts(length=lambda size: b"Content-Length: 7")),
+    "length too large": Manner(
+        _head(MIXED), _parts(length=lambda size: b"Content-Length: %d" % (size + 5000))
+    ),
+    "length that is none": Manner(_head(MIXED), _parts(length=lambda size: b"Content-Length: x")),
+    "length of the whole answer": Manner(_head(MIXED, b"Content-Length: 0"), _parts()),
+    "line feeds": Manner(_head(MIXED, end=b"\n"), _parts(end=b"\n", behind=b"\n")),
+    "no line end behind": Manner(_head(MIXED), _parts(behind=b"")),
+    "padding behind": Manner(_head(MIXED), _parts(behind=bytes(700) + b"\xff\r\n")),
+    "empty lines before": Manner(_head(MIXED), _parts(before=b"\r\n\r\n")),
+    "chunks": Manner(_head(MIXED, b"Transfer-Encoding: chunked"), _chunked),
+    "chunks that are none": Manner(_head(MIXED, b"Transfer-Encoding: chunked"), _parts()),
+    "ICY": Manner(b"ICY 200 OK\r\n\r\n", _parts()),
+    "no head": Manner(b"", _parts()),
+    "pictures without their end": Manner(ANSWER, lambda jpeg: _part(jpeg[:-2])),
+    "pictures with a thumbnail": Manner(ANSWER, _with_thumbnail),
+}
 
 
 def _without_end(client: socket.socket, first: bytes, again: bytes) -> None:

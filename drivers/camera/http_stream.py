@@ -1,0 +1,229 @@
+"""A network camera's answer over HTTP: a request out, the bytes of its body in.
+
+Only what a picture stream needs of RFC 9112: the head is read as far as it matters, a chunked body
+is put together, one redirection after another followed to http only, and a password given in the
+address is given by Basic or Digest (RFC 7617, 7616).
+"""
+
+import hashlib
+import re
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+from urllib.parse import unquote, urljoin, urlsplit
+
+from world import Stream, World
+
+CHUNK: Final = 65_536
+LEAST_HEAD: Final = 16  # bytes that show whether it is one
+LONGEST_HEAD: Final = 16_384  # bytes
+MOST_HOPS: Final = 4  # redirections and passwords asked for
+STATUS_LINE: Final = re.compile(rb"(?:HTTP/[0-9.]+|ICY) +([0-9]{3})")
+HEAD_END: Final = re.compile(rb"\r?\n\r?\n")
+CHUNK_SIZE: Final = re.compile(rb"\r?\n?([0-9A-Fa-f]{1,8})[^\n]{0,64}\n")
+PARAMETER: Final = re.compile(r'([a-z]+)=(?:"([^"]*)"|([^",\s]+))')
+HASHES: Final[Mapping[str, Callable[[bytes], "hashlib._Hash"]]] = {
+    "md5": hashlib.md5,
+    "sha-256": hashlib.sha256,
+}
+
+
+class NoCamera(Exception):
+    """What answers gives no stream."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is asked for, and as whom."""
+
+    host: str
+    port: int
+    path: str  # with its query
+    user: str = field(default="", repr=False)
+    password: str = field(default="", repr=False)
+
+
+def target_of(address: str) -> Target:
+    """Of an http address. Raises `NoCamera` for another."""
+    parts = urlsplit(address)
+    try:
+        port = parts.port or 80
+    except ValueError as error:
+        raise NoCamera from error
+    if parts.scheme != "http" or not parts.hostname:
+        raise NoCamera
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    return Target(parts.hostname, port, path, user, password)
+
+
+class HttpStream:
+    """An open answer; see `open_http`."""
+
+    def __init__(self, stream: Stream, body: bytes, chunked: bool) -> None:
+        self._stream = stream
+        self._body = body  # came with the head
+        self._chunks = Chunks() if chunked else None
+
+    def read(self, within: float) -> bytes:
+        """What came of the body; empty at its end. Raises `TimeoutError`, `OSError`."""
+        data, self._body = self._body, b""
+        while True:
+            if not data:
+                self._stream.settimeout(within)
+                data = self._stream.recv(CHUNK)
+            if self._chunks is None or not data:
+                return data
+            data = self._chunks.feed(data)
+            if data or self._chunks.over:
+                return data
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+class Chunks:
+    """A chunked body put together (RFC 9112, 7.1). One that is not what it says is passed on."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._left = 0  # bytes of the chunk that is coming
+        self._plain = False
+        self.over = False
+
+    def feed(self, data: bytes) -> bytes:
+        if self._plain:
+            return data
+        self._rest += data
+        given = b""
+        while self._rest and not self.over:
+            if self._left:
+                part, self._rest = self._rest[: self._left], self._rest[self._left :]
+                self._left -= len(part)
+                given += part
+                continue
+            size = CHUNK_SIZE.match(self._rest)
+            if size is None:
+                if len(self._rest) < 80:
+                    break
+                self._plain = True
+                return given + self._rest
+            self._rest = self._rest[size.end() :]
+            self._left = int(size[1], 16)
+            self.over = self._left == 0
+        return given
+
+
+@dataclass(frozen=True)
+class Head:
+    status: int
+    fields: Mapping[str, str]
+
+
+def open_http(world: World, address: str, *, within: float) -> HttpStream:
+    """Ask for what is at the address. `within`: seconds for each step.
+
+    Raises `NoCamera` for an answer without a stream, `TimeoutError`, `OSError`, `UnicodeError`.
+    """
+    target, authorization = target_of(address), ""
+    for _ in range(MOST_HOPS):
+        stream = world.connect((target.host, target.port), within)
+        try:
+            stream.sendall(_request(target, authorization))
+            head, body = _head(world, stream, within)
+            if head is None or head.status == 200:
+                chunked = head is not None and "chunked" in _field(head, "transfer-encoding")
+                return HttpStream(stream, body, chunked)
+            if head.status == 401 and target.user and not authorization:
+                authorization = _authorization(world, target, head.fields)
+            elif head.status in (301, 302, 303, 307, 308):
+                target, authorization = _moved(target, head.fields), ""
+            else:
+                raise NoCamera
+        except BaseException:
+            stream.close()
+            raise
+        stream.close()
+    raise NoCamera
+
+
+def _request(target: Target, authorization: str) -> bytes:
+    host = f"[{target.host}]" if ":" in target.host else target.host
+    lines = [f"GET {target.path} HTTP/1.1", f"Host: {host}:{target.port}"]
+    lines += ["User-Agent: onecard", "Accept: */*", "Connection: close"]
+    lines += [f"Authorization: {authorization}"] if authorization else []
+    return ("\r\n".join([*lines, "", ""])).encode("utf-8")
+
+
+def _head(world: World, stream: Stream, within: float) -> tuple[Head | None, bytes]:
+    """The head and what came behind it. None for a body that begins at once."""
+    heard, looked, deadline = b"", 0, world.monotonic() + within
+    while (end := HEAD_END.search(heard, max(0, looked - 3))) is None:
+        if len(heard) > LONGEST_HEAD:
+            raise NoCamera
+        looked, left = len(heard), deadline - world.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        stream.settimeout(left)
+        data = stream.recv(CHUNK)
+        heard += data
+        is_body = STATUS_LINE.match(heard) is None
+        if heard and is_body and (len(heard) >= LEAST_HEAD or not data):
+            return None, heard
+        if not data:
+            raise NoCamera
+    status = STATUS_LINE.match(heard)
+    if status is None:
+        return None, heard
+    rows = heard[: end.start()].decode("latin-1").splitlines()[1:]
+    pairs = (row.partition(":") for row in rows)
+    fields = {name.strip().lower(): value.strip() for name, _, value in pairs}
+    return Head(int(status[1]), fields), heard[end.end() :]
+
+
+def _field(head: Head, name: str) -> str:
+    return head.fields.get(name, "").lower()
+
+
+def _moved(target: Target, fields: Mapping[str, str]) -> Target:
+    """Where the camera sends us; the password goes to the same host only."""
+    here = f"http://{target.host}:{target.port}{target.path}"
+    moved = target_of(urljoin(here, fields.get("location", "")))
+    if moved.host != target.host:
+        return moved
+    return replace(moved, user=target.user, password=target.password)
+
+
+def _authorization(world: World, target: Target, fields: Mapping[str, str]) -> str:
+    """What the camera asks for, by its own words."""
+    asked = fields.get("www-authenticate", "")
+    if not asked.lower().startswith("digest"):
+        both = f"{target.user}:{target.password}".encode()
+        return f"Basic {b64encode(both).decode('ascii')}"
+    words = {found[1]: found[2] or found[3] or "" for found in PARAMETER.finditer(asked)}
+    return _digest(target, words, world.random(8).hex())
+
+
+def _digest(target: Target, words: Mapping[str, str], own: str) -> str:
+    """RFC 7616, 3.4, for GET; RFC 2069 where no `qop` is asked for."""
+    algorithm = words.get("algorithm", "MD5")
+    hashed = HASHES.get(algorithm.lower())
+    if hashed is None:
+        raise NoCamera
+    realm, nonce = words.get("realm", ""), words.get("nonce", "")
+
+    def digest(text: str) -> str:
+        return hashed(text.encode()).hexdigest()
+
+    user = digest(f"{target.user}:{realm}:{target.password}")
+    what = digest(f"GET:{target.path}")
+    parts = [f'username="{target.user}"', f'realm="{realm}"', f'nonce="{nonce}"']
+    parts += [f'uri="{target.path}"', f"algorithm={algorithm}"]
+    parts += [f'opaque="{words["opaque"]}"'] if "opaque" in words else []
+    if "auth" in words.get("qop", ""):
+        parts += ["qop=auth", "nc=00000001", f'cnonce="{own}"']
+        answer = digest(f"{user}:{nonce}:00000001:{own}:auth:{what}")
+    else:
+        answer = digest(f"{user}:{nonce}:{what}")
+    return "Digest " + ", ".join([*parts, f'response="{answer}"'])
