@@ -19,6 +19,9 @@ from tests.readme import commands
 from tests.roots import do, fresh, handed_on, remove
 
 WITH: Final = "systemd,systemd-sysv,dbus,udev,git,python3,ca-certificates,iproute2"
+SERVES: Final = (
+    "for i in $(seq 300); do test -S /run/onecard/agent.sock && exit; sleep .1; done; false"
+)
 LEFT: Final = ("mosquitto", "vsmartcard-vpcd", "postgresql", "chromium", "opensc")
 
 
@@ -109,9 +112,7 @@ def terminal(report: Report, machine: Machine) -> None:
         # nspawn has no udev: /sys is not its own.
         report.does(command.partition(" && udevadm")[0])
     report.does("chown -R onecard: /var/lib/onecard && systemctl restart onecard")
-    report.does(
-        "for i in $(seq 100); do test -S /run/onecard/agent.sock && exit; sleep .1; done; false"
-    )
+    report.does(SERVES)
     report.does("systemctl is-active onecard pcscd.socket")
     said = report.does("systemd-analyze security --no-pager onecard --threshold=20")
     report.says("Overall exposure level" in said, said.strip().splitlines()[-1])
@@ -124,6 +125,7 @@ def terminal(report: Report, machine: Machine) -> None:
     trial = "systemctl restart onecard || { journalctl -u onecard -n 30 --no-pager; false; }"
     report.does(trial)  # the libraries of the devices work within the service's rights
     report.does("rm -r /run/systemd/system/onecard.service.d && systemctl daemon-reload")
+    report.does(SERVES)
     said = report.does("stat --format='%a %U %G' /run/onecard/agent.sock")
     report.says(said == "660 onecard onecard\n", "its socket is its group's", said)
     said = report.does("/opt/onecard/bin/onecard doctor", status=1)
