@@ -6,7 +6,7 @@ this terminal proves itself and before anything of the holder is used.
 """
 
 import hmac
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import ClassVar, Literal, Protocol, TypeVar
@@ -451,7 +451,7 @@ _ILLEGIBLE: Mapping[str, Doubt] = {
 }
 
 
-def _doubts(card: SocialSecurityCard, proven: _Proven, holder: Holder) -> Iterator[Doubt]:
+def _doubts(card: SocialSecurityCard, proven: _Proven, holder: Holder) -> Iterable[Doubt]:
     """Each once, in the order of `Doubt`."""
     issuer = proven.issuer
     found = {_ILLEGIBLE.get(place, Doubt.RECORD) for place in card.illegible}
@@ -467,7 +467,7 @@ def _doubts(card: SocialSecurityCard, proven: _Proven, holder: Holder) -> Iterat
         found.add(Doubt.EXPIRY_DATE)
     if not proven.parameters.serials_agree:
         found.add(Doubt.SERIAL)
-    return (doubt for doubt in Doubt if doubt in found)
+    return sorted(found, key=list(Doubt).index) if found else ()
 
 
 class _Stages:

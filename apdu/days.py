@@ -16,12 +16,18 @@ _YEAR, _WHOLE = 4, 8  # digits; without a year there is no date
 
 def first_day(written: str) -> date | None:
     """The first day of the calendar on which its digits are reached; None: no start is written."""
+    itself = day(written)  # almost always
+    if itself is not None:
+        return itself
     digits = _limit(written, "0")
     return None if digits is None else _day_from(digits) or date.max
 
 
 def last_day(written: str) -> date | None:
     """The last day of the calendar on which its digits are not passed; None: no end is written."""
+    itself = day(written)
+    if itself is not None:
+        return itself
     digits = _limit(written, "9")
     if digits is None:
         return None

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from apdu.data_items import DATA_ITEMS, DataItem, Form, items_of, unknown
 from apdu.files import Generation
 from apdu.records import RecordFault
-from apdu.values import ValueFault, decoded, decoded_row, encoded
+from apdu.values import ValueFault, decoded, decoded_row, encoded, readable
 
 ITEMS = [item for table in DATA_ITEMS.values() for items in table.values() for item in items]
 RECORDS = [item for item in ITEMS if item.tag]
@@ -23,6 +23,41 @@ def test_any_record_is_a_text_or_a_fault(
     for raw in (value, bytes((item.tag, len(value))) + value):
         with suppress(RecordFault):
             assert "|" not in decoded(item, raw, FID, generation)
+
+
+@given(st.sampled_from(RECORDS), st.binary(max_size=140), st.sampled_from(Generation))
+def test_what_is_read_for_a_caller_is_a_text_or_an_unreadable_number(
+    item: DataItem, value: bytes, generation: Generation
+) -> None:
+    for raw in (value, bytes((item.tag, len(value))) + value, bytes((item.tag, 7)) + value):
+        odd: set[int] = set()
+        try:
+            text = readable(item, raw, FID, generation, odd)
+        except RecordFault:
+            assert item.decides
+            continue
+        assert not {*text} & {*"|$"}
+        assert text.count("^") == (len(item.parts) - 1 if item.parts and text else 0)
+        assert odd <= {item.tag}
+
+
+@pytest.mark.parametrize(
+    ("raw", "text", "odd"),
+    [
+        ("", "", False),
+        ("2000", "", False),
+        ("20020000", "", False),
+        ("2002FFFF", "", False),
+        ("2102AB00", "", True),  # another record
+        ("2005B2E2", "测", True),
+        ("2003B2E2CA", "测", True),
+    ],
+)
+def test_a_record_is_told_as_far_as_it_is_one(raw: str, text: str, *, odd: bool) -> None:
+    (item, *_) = items_of("DF01", 0xEF05, Generation.V3)
+    noted: set[int] = set()
+    assert readable(item, bytes.fromhex(raw), FID, Generation.V3, noted) == text
+    assert bool(noted) == odd
 
 
 @given(st.sampled_from(RECORDS), st.text("0123456789ABC^张三 -", max_size=80))
