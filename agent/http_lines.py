@@ -4,7 +4,7 @@ The application finds who is at the other end as `scope["state"]["peer"]`, a `wo
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,9 @@ from world import Peer, World
 
 HEAD_WITHIN = 2.0  # seconds from a request's first byte, or the line's beginning, to its head's end
 LARGEST_HEAD = 16 * 1024  # bytes
+UNREADABLE = "Invalid HTTP request received."
+# Of a WebSocket's handshake (wsproto).
+IN_ASCII = (b"connection", b"sec-websocket-extensions", b"sec-websocket-protocol")
 
 Surplus = Callable[[Peer | None], bytes]
 
@@ -64,13 +67,26 @@ class CountedProtocol(H11Protocol):
         self._watch()
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        """A handshake in no encoding would come out of wsproto as an exception."""
         self._relax()
+        if not _decodable(self.headers):
+            return self.send_400_response(UNREADABLE)
         assert self.ws_protocol_class is not None
         self.ws_protocol_class = partial(  # type: ignore[assignment]
             CountedWebSocket, self._line
         )
         self._line = None  # it is the socket's now
-        super().handle_websocket_upgrade(event)
+        return super().handle_websocket_upgrade(event)
+
+    def send_400_response(self, msg: str) -> None:
+        """Once: a request that goes wrong behind its head has an answer coming already."""
+        if self._answering():
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            super().send_400_response(msg)
+        else:
+            self.transport.close()
 
     def _peer(self) -> Peer | None:
         try:
@@ -100,6 +116,19 @@ class CountedProtocol(H11Protocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+
+def _decodable(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether wsproto can read what it looks at in a handshake."""
+    try:
+        for name, value in headers:
+            if name in IN_ASCII:
+                value.decode("ascii")
+            elif name == b"host":
+                value.decode("idna")
+    except UnicodeError:
+        return False
+    return True
 
 
 class CountedWebSocket(WSProtocol):

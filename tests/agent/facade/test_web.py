@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -355,11 +355,32 @@ def test_silent_lines_are_counted_and_the_surplus_is_told_and_closed(
         until(lambda: ask(desk)[0] == 200, "the lines are not free again")
 
 
+def broken(desk: Live) -> Sequence[bytes]:
+    """Requests that go wrong behind their head, and handshakes that are in no encoding."""
+    post = head(desk, length=0)
+    chunked = post.replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
+    get = post.replace(b"POST /sscard/iReadCardBas", b"GET /sscard")
+    upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    shake = get.replace(b"Content-Length: 0\r\n", upgrade)
+    host = f"localhost:{desk.port}".encode()
+    return [
+        chunked + b"zz\r\n",
+        post.replace(b"application/json", b"text/plain") + b"\0" * 20,
+        shake.replace(b"Version: 13", b"Extensions: \xe5\x8d\xa1"),
+        shake.replace(b"Version: 13", b"Protocol: \xff"),
+        shake.replace(b"Connection: Upgrade", b"Connection: Upgrade, \xff"),
+        shake.replace(host, b"xn--localhost-:1"),
+        shake.replace(host, b"a..b"),
+        shake,
+    ]
+
+
 def test_what_strangers_send_leaves_no_traceback(
     desk: Live, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.DEBUG):
         for sent in (
+            *broken(desk),
             b"\0" * 40,
             b"GET / HTTP/9\r\n\r\n",
             b"POST \xff HTTP/1.1\r\n\r\n",
