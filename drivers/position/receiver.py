@@ -1,9 +1,10 @@
 """A satellite receiver (GNSS) that sends NMEA 0183 on a serial line by itself.
 
-Bytes → `drivers.position.nmea` → one place per fix, however many sentences tell it. Nothing is sent
-to the receiver.
+Bytes → `drivers.position.nmea` → `drivers.position.fixes`: one place per fix, however many
+sentences tell it. Nothing is sent to the receiver.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Final
 
 from msgspec import Meta
@@ -13,7 +14,8 @@ from drivers.contract.position import Position
 from drivers.io.keeper import Kept
 from drivers.io.line import Line, LineOptions, open_line
 from drivers.options import typed
-from drivers.position.nmea import Sentences, read_fix
+from drivers.position.fixes import Fixes
+from drivers.position.nmea import Fix, Sentences, read
 from world import Queue, World
 
 MISREAD: Final = 10  # lines in a row that were no sentences: wrong baud rate, or no receiver
@@ -50,33 +52,41 @@ class NmeaReceiver(Kept[Line]):
         return open_line(self._world, self._options, device=self.name)
 
     def _serve(self, connection: Line) -> None:
-        sentences, misread, last = Sentences(), 0, ""
+        sentences, fixes, misread = Sentences(), Fixes(), 0
+        heard_at = self._world.monotonic()
         while True:
-            data = connection.read(self._options.silent)
-            if not data:
+            now = self._world.monotonic()
+            silent = heard_at + self._options.silent - now
+            held = fixes.patience(now)
+            data = connection.read(silent if held is None else min(silent, held))
+            now = self._world.monotonic()
+            if data:
+                heard_at = now
+            elif now - heard_at >= self._options.silent:
                 raise DeviceSilent(device=self.name, port=connection.attached)
             before, heard = sentences.garbled, 0
             for text in sentences.feed(data):
                 heard += 1
-                last = self._hear(text, last)
+                self._hear(fixes, text)
+            self._tell(fixes.hear(None, now))
             bad = sentences.garbled - before
             self._count("garbled", bad)
             misread = 0 if heard else misread + bad
             if misread >= MISREAD:
                 raise ReceiverGarbled(device=self.name, port=connection.attached)
 
-    def _hear(self, text: str, last: str) -> str:
-        """Tell of a new place. The time of the newest fix."""
-        fix = read_fix(text)
-        if fix is None:
+    def _hear(self, fixes: Fixes, text: str) -> None:
+        said = read(text)
+        if said is None:
             self._count("others")
-            return last
-        if fix.time == last:
-            return last  # the same fix, in another sentence
-        self._count("fixes")
-        if len(self._events) >= MOST_WAITING:
-            self._count("unserved")
-        else:
-            at = self._world.monotonic()
-            self._events.put(Position(self.name, fix.lat, fix.lon, at, fix.speed))
-        return fix.time
+        self._tell(fixes.hear(said, self._world.monotonic()))
+
+    def _tell(self, fixes: Sequence[Fix]) -> None:
+        """New places; what nobody has taken is enough for these."""
+        for fix in fixes:
+            self._count("fixes")
+            if len(self._events) >= MOST_WAITING:
+                self._count("unserved")
+            else:
+                at = self._world.monotonic()
+                self._events.put(Position(self.name, fix.lat, fix.lon, at, fix.speed))

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from drivers.contract import DeviceState
+from drivers.position.nmea import sentence
 from drivers.position.receiver import MOST_WAITING, NmeaReceiver
 from simulators.devices.gnss import GnssSimulator
 from tests.drivers.contract.reader import until
@@ -47,6 +48,28 @@ def test_each_fix_is_one_place_though_two_sentences_tell_it(bench: Bench) -> Non
         assert position.speed == pytest.approx(8.33, abs=0.01)
     until(lambda: bench.receiver.status().counters.get("fixes") == 3)
     assert len(bench.receiver.events) == 0
+
+
+@pytest.mark.parametrize("order", ["RMC,GGA", "GGA,RMC", "GGA,VTG", "VTG,GGA", "GGA,GSV,RMC"])
+def test_each_place_has_its_speed_in_whatever_order_it_is_told(bench: Bench, order: str) -> None:
+    bench.ready()
+    for second in range(3):
+        time, place = f"0800{second:02}.00", "2938.4000,N,09107.8000,E"
+        bodies = {
+            "RMC": f"GNRMC,{time},A,{place},20.0,090.0,210926,,,A",
+            "GGA": f"GNGGA,{time},{place},1,08,1.0,3650.0,M,,M,,",
+            "VTG": "GNVTG,090.0,T,,M,20.0,N,37.0,K,A",
+            "GSV": "GPGSV,1,1,01,03,45,120,40",
+        }
+        bench.gnss.talk(b"".join(sentence(bodies[kind]) for kind in order.split(",")))
+        assert bench.receiver.events.get(PATIENCE).speed == pytest.approx(10.29, abs=0.01)
+    assert len(bench.receiver.events) == 0
+
+
+def test_a_receiver_that_tells_places_only_is_heard_without_speed(bench: Bench) -> None:
+    bench.ready()
+    bench.gnss.talk(sentence("GNGGA,080000.00,2938.4000,N,09107.8000,E,1,08,1.0,3650.0,M,,M,,"))
+    assert bench.receiver.events.get(PATIENCE).speed is None
 
 
 def test_unplugged_it_is_away_and_comes_back_by_itself(bench: Bench) -> None:
