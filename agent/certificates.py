@@ -72,7 +72,9 @@ class Judged:
     issuer: str = ""
     not_before: int = 0  # Unix seconds
     not_after: int = 0
-    identity: Identity | None = None  # under which it is signed, where its chain holds
+    identity: Identity | None = (
+        None  # "empty": some of its chain is signed so; None: it is not whole
+    )
 
 
 class Judge:
@@ -131,7 +133,7 @@ class Judge:
             )
         except CertificateUntrusted as fault:
             return _untrusted(fault), None
-        return "valid", next(iter(chain.identities), None)
+        return "valid", "empty" if "empty" in chain.identities else "default"
 
 
 def _is_own(found: CardCertificates, certificate: Certificate) -> bool:

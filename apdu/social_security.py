@@ -28,7 +28,7 @@ from apdu.files import (
 )
 from apdu.keys import Key
 from apdu.legible import Legible
-from apdu.processors import Observer, chain
+from apdu.processors import ChainFault, Observer, chain
 from apdu.quirks import NO_KINDS, Addressing, CardKind, CardKinds, Quirks, Traits
 from apdu.records import (
     HistoricalBytes,
@@ -275,6 +275,11 @@ class SocialSecurityCard:
                 raise
             self.illegible.add(record.place)
             return salvaged(record, raw)
+        except ChainFault:
+            if record in SOUGHT | DATES:
+                raise
+            self.illegible.add(record.place)
+            return b""
 
     def _noted(self, record: Record, read: Legible) -> str:
         if not read.whole:

@@ -316,6 +316,22 @@ def test_what_lists_go_by_may_be_missing_and_not_kept_back(record: str, sw: str)
         read(Scripted(instead(CARD_3_0, record, sw)))
 
 
+def test_a_name_that_never_ends_is_a_doubt_and_the_card_is_asked_no_more_of_it() -> None:
+    script = {command: answer for command, answer in CARD_2_0 if not command.startswith("0084")}
+    challenges = [answer for command, answer in CARD_2_0 if command.startswith("0084")]
+
+    def answer(command: bytes) -> bytes:
+        sent = command.hex().upper()
+        if sent.startswith(("00B209", "00C0")):
+            return b"\x61\x10"
+        return bytes.fromhex(challenges.pop(0) if sent.startswith("0084") else script[sent])
+
+    channel = Answering(answer)
+    result = read(channel)
+    assert (result.holder.name, result.doubts) == ("", (Doubt.NAME,))
+    assert len(channel.sent) < 60
+
+
 @pytest.mark.parametrize("sw", ["6F00", "6581", "6400"])
 def test_a_name_that_the_card_cannot_give_is_a_doubt(sw: str) -> None:
     result = read(Scripted(instead(CARD_3_0, "00B209", sw)))
