@@ -9,12 +9,13 @@ from random import Random
 from typing import Final
 
 from agent.facade import wire
-from apdu import file_address, id_document, status, tlv, trace
+from apdu import days, file_address, id_document, legible, status, tlv, trace
 from apdu.authentication import CardParameters
 from apdu.certificate import Certificate
 from apdu.city_keys import CityKeys
 from apdu.command import Command, Response
 from apdu.crypto import Algorithm
+from apdu.data_items import items_of
 from apdu.files import RECORDS, Generation, Record
 from apdu.hsm_messages import AuthenticateCard, AuthenticateKey, SecurePin
 from apdu.records import (
@@ -27,10 +28,12 @@ from apdu.records import (
     value_of,
 )
 from apdu.redaction import Redactor
+from apdu.values import readable
 from simulators.ceremony import CITY_KEYS, City
 from simulators.malice.card import Script
 from simulators.malice.mutators import TEXTS
 from sync.contract import services
+from trust import canonical
 
 Parse = Callable[[bytes], object]
 
@@ -57,6 +60,11 @@ def parsers(scripts: Sequence[Script]) -> Sequence[Parser]:
         Parser("card-id", CardIdentificationCode.of, [r[2:] for r in records if len(r) == 18]),
         Parser("atr", HistoricalBytes.of, [script.atr for script in scripts]),
         Parser("numbers", _numbers, [b"519900190001010014", b"D2143569X"]),
+        Parser(
+            "text", _text, [text.encode("gb18030").ljust(30, b"\0") for text in ("张三", "李𠮷")]
+        ),
+        Parser("day", _day, [b"20340229", b"99999999", "２０３４０２２９".encode()]),
+        Parser("value", _value, [bytes.fromhex("2002b2e2"), bytes.fromhex("40345703313233580312")]),
         Parser("generation", lambda raw: generation_of(raw.decode("latin-1")), [b"3.00", b"1.00"]),
         Parser("command", Command.parse, asked),
         Parser("response", _status, said),
@@ -118,8 +126,24 @@ def _record(generation: Generation, record: Record, good: Sequence[bytes]) -> Pa
     return Parser(name, lambda raw: decode(record, value_of(record, raw), generation), own)
 
 
+def _text(raw: bytes) -> object:
+    return legible.gb18030(raw), legible.utf_16(raw)
+
+
+def _day(raw: bytes) -> object:
+    written = raw.decode("utf-8", "replace")
+    return days.first_day(written), days.last_day(written), days.is_odd(written)
+
+
+def _value(raw: bytes) -> object:
+    """As the first record of DF01 EF05, and as one of parts."""
+    items = *items_of("DF01", 0xEF05, Generation.V2)[:1], *items_of("DF01", 0xEF15, Generation.V2)
+    return [readable(item, raw, 0xEF05, Generation.V2, set()) for item in items]
+
+
 def _numbers(raw: bytes) -> object:
     digits = raw.decode("latin-1")
+    canonical.card_number(digits), canonical.id_number(raw.decode("utf-8", "replace"))
     return IdNumber.holds(digits), CardNumber.holds(digits)
 
 
