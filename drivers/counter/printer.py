@@ -20,7 +20,8 @@ from drivers.contract import (
     Receipt,
 )
 from drivers.counter.answers import BURST, Answers, is_answer
-from drivers.counter.receipt import Cut, Encoding, Form, rendered
+from drivers.counter.receipt import Cut, Form, rendered
+from drivers.counter.signs import Encoding
 from drivers.io.device_file import DeviceFile, open_device_file
 from drivers.io.keeper import Kept
 from drivers.io.line import Line, LineOptions, open_line

@@ -1,19 +1,20 @@
 """A receipt as a thermal printer's bytes: layout in columns, ESC/POS commands, Chinese in GB 18030.
 
+What a sign is to the printer, and how wide, is `drivers.counter.signs`'s.
 The commands' bytes are python-escpos's constants; its printer classes are not used in the product
 (docs/decisions.md), but the tests compare with what they send.
 """
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from escpos import constants as escpos
 
 from drivers.contract import DeviceFault, Line, Receipt
+from drivers.counter.signs import Encoding, cells
 
-Encoding = Literal["gb18030", "gbk", "gb2312"]
 Cut = Literal["full", "partial", "none"]
 
 CHINESE_ON: Final = b"\x1c&"  # FS &: two bytes ≥ 0x80 are one character of GB 18030
@@ -51,10 +52,11 @@ def rendered(receipt: Receipt, form: Form, *, device: str) -> bytes:
     parts = [escpos.HW_INIT, CHINESE_ON]
     if receipt.title:
         parts += [ALIGN["center"], SIZE["2x"]]
-        parts += [_text(row, form) for row in _wrapped(_plain(receipt.title), form.columns // 2)]
+        title = cells(receipt.title, form.encoding)
+        parts += [row + b"\n" for row in _wrapped(title, form.columns // 2)]
         parts += [SIZE["normal"], ALIGN["left"]]
     for line in receipt.lines:
-        rows = [_text(row, form) for row in _rows(line, form.columns)]
+        rows = [row + b"\n" for row in _rows(line, form)]
         parts += [BOLD[True], *rows, BOLD[False]] if line.emphasis else rows
     if receipt.code:
         parts += [ALIGN["center"], _qr(receipt.code, form.module, device), b"\n", ALIGN["left"]]
@@ -64,41 +66,32 @@ def rendered(receipt: Receipt, form: Form, *, device: str) -> bytes:
     return data
 
 
-def width(text: str) -> int:
-    """Columns that the text takes: Chinese characters take two."""
-    return sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text)
-
-
-def _rows(line: Line, columns: int) -> Iterator[str]:
+def _rows(line: Line, form: Form) -> Iterator[bytes]:
     """Label left and value right on one row, or the value below where it does not fit."""
-    text, value = _plain(line.text), _plain(line.value)
-    gap = columns - width(text) - width(value)
+    text, value = cells(line.text, form.encoding), cells(line.value, form.encoding)
+    gap = form.columns - sum(map(len, text)) - sum(map(len, value))
     if value and gap >= 1:
-        yield text + " " * gap + value
+        yield b"".join([*text, b" " * gap, *value])
         return
-    yield from _wrapped(text, columns)
+    yield from _wrapped(text, form.columns)
     if value:
-        for row in _wrapped(value, columns):
-            yield " " * (columns - width(row)) + row
+        for row in _wrapped(value, form.columns):
+            yield row.rjust(form.columns)
 
 
-def _wrapped(text: str, columns: int) -> Iterator[str]:
-    row = ""
-    for sign in text:
-        if width(row + sign) > columns:
+def _wrapped(signs: Sequence[bytes], columns: int) -> Iterator[bytes]:
+    row = b""
+    for sign in signs:
+        if len(row) + len(sign) > columns:
             yield row
-            row = ""
+            row = b""
         row += sign
     yield row
 
 
 def _plain(text: str) -> str:
-    """Without signs that steer: nothing that is printed may give the printer commands."""
+    """Without signs that steer."""
     return "".join(" " if unicodedata.category(sign).startswith("C") else sign for sign in text)
-
-
-def _text(row: str, form: Form) -> bytes:
-    return row.encode(form.encoding, errors="replace") + b"\n"
 
 
 def _qr(code: str, module: int, device: str) -> bytes:
