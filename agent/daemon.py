@@ -37,7 +37,7 @@ from agent.reading import CardDesk, refused_doubts
 from agent.reasons import Reason
 from agent.resolving import PlatformResolver
 from agent.scenes import Scene, scene_for
-from agent.signed_lists import EveryList
+from agent.signed_lists import EveryList, Heard
 from agent.signin import SignInDesk
 from agent.staff import Staff
 from agent.standing import make_status_service
@@ -47,12 +47,14 @@ from agent.texts import Texts
 from agent.tickets.resolver import Tickets
 from agent.traces import Traces
 from agent.transit.build import (
+    PAYING,
     make_fares,
     make_offers,
     make_payments,
     make_results,
     make_ride,
 )
+from agent.transit.card_memory import held_alone
 from agent.transit.fares import FareSource, Ride
 from agent.transit.paying import Payments
 from agent.transit.tables import load_layouts
@@ -64,6 +66,7 @@ from agent.watchdog import Watchdog
 from config.model import Agent as Settings
 from drivers.hotplug import Hotplug
 from offline_store.event import Record
+from offline_store.faults import ListUnreadable
 from offline_store.lists import Lists
 from offline_store.store import Store
 from sync.paho_link import read_password
@@ -98,7 +101,8 @@ class Agent:
         except OSError as error:
             path = error.filename or str(data)
             raise DataUnusable(path=path, cause=error.strerror or "") from error
-        self._every_list = EveryList(self._lists, self._rule_book.lists)
+        rule_lists = [Heard(one, self._tell_of_fares) for one in self._rule_book.lists]
+        self._every_list = EveryList(self._lists, rule_lists)
         self._arrivals = Arrivals(world, self._clock, data)
         self._store = Store(
             world,
@@ -325,6 +329,7 @@ class Agent:
             give_back=settings.give_back,
         )
         self._gate.start(taps, self._results.prompt(Reason.WELCOME))
+        self._tell_of_fares()
         self._open_facade(desk, scene)
         self._hotplug.start()
 
@@ -338,13 +343,27 @@ class Agent:
             desk=self._gate.transit,
             references=self._references,
             results=self._results,
-            offers=make_offers(self._settings, self._rule_book.rules, fares, self._layouts),
+            offers=make_offers(
+                self._settings, self._rule_book.rules, fares, self._layouts, self._clock.read
+            ),
             ride=ride,
             rules=self._rule_book.rules,
         )
         if self._payments is not None:
             self._payments.start()
         return self._payments
+
+    def _tell_of_fares(self) -> None:
+        """What of the fare list each terminal keeps for itself, because cards have no room for it:
+        whoever runs them should know."""
+        if self._settings.scene.kind not in PAYING:
+            return
+        try:
+            tariff = self._rule_book.rules().tariff
+        except ListUnreadable:
+            return
+        for what, city in held_alone(tariff, self._layouts) if tariff else ():
+            LOG.warning("%s", self._texts.ui(f"{what}-held-alone", city=city))
 
     def _open_facade(self, desk: CardDesk, scene: Scene) -> None:
         """Business programs may call. A socket that cannot be made keeps nobody else away."""

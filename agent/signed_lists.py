@@ -185,6 +185,27 @@ class Named(Installer, Protocol):
     def name(self) -> str: ...
 
 
+class Heard:
+    """A list of which somebody hears when a version of it has come into force."""
+
+    def __init__(self, inner: Named, hear: Callable[[], None]) -> None:
+        """`hear` is called on the installing thread and must not raise."""
+        self._inner = inner
+        self._hear = hear
+
+    @property
+    def name(self) -> str:
+        return self._inner.name
+
+    def versions(self) -> Mapping[str, int]:
+        return self._inner.versions()
+
+    def install(self, envelope: Envelope) -> None:
+        """Raises what the list's own installation raises."""
+        self._inner.install(envelope)
+        self._hear()
+
+
 class EveryList:
     """All lists of a terminal as the one handler of the envelopes of kind `list`."""
 

@@ -201,6 +201,11 @@ class Transit(Settings, frozen=True, kw_only=True):
     vehicle: Annotated[str, Meta(max_length=32)] = ""
     driver: Annotated[str, Meta(max_length=32)] = ""
     station: Annotated[str, Meta(max_length=32)] = ""
+    # How cards know this operator, where rides are written on them: 001E's operator, institution.
+    operator: Annotated[str, Meta(pattern=r"^[0-9A-F]{4}\Z", description='"0-9 A-F" 4')] = "0000"
+    institution: Annotated[str, Meta(pattern=r"^[0-9A-F]{16}\Z", description='"0-9 A-F" 16')] = (
+        "0000000000000000"
+    )
     layouts: tuple[Path, ...] = ()  # a city's own record tables (TOML, as in apdu/transit/layouts)
     # How the city's cards take a purchase of 0 fen that writes nothing: a card proves itself by it.
     zero_fen: Literal["composite", "simple"] = "composite"

@@ -134,7 +134,7 @@ data = "{folder / "data"}"
             desk=self.gate.transit,
             references=self.references,
             results=self.results,
-            offers=make_offers(settings, Rules, fares, Layouts.shipped()),
+            offers=make_offers(settings, Rules, fares, Layouts.shipped(), self.clock.read),
             ride=make_ride(settings),
         )
         self.taps = Taps(

@@ -66,6 +66,20 @@ class LineBook:
         self.stops = {stop.id: stop for stop in stops}
         self.lines = {line.id: line for line in lines}
 
+    def codes(self, line: str, stop: str) -> tuple[int, int]:
+        """What a card has of a line and a stop; 0 for what is not in the list."""
+        known, at = self.lines.get(line), self.stops.get(stop)
+        return (known.code if known else 0, at.code if at else 0)
+
+    def line_of(self, code: int, operator: str = "") -> str:
+        """The line's id, by what a card has of it; empty: none, or several."""
+        found = [
+            line.id
+            for line in self.lines.values()
+            if line.code == code != 0 and (not operator or line.operator in (None, operator))
+        ]
+        return found[0] if len(found) == 1 else ""
+
     def course(self, line: str, direction: Direction) -> tuple[Stop, ...]:
         """The line's stops in the order of that direction; empty for an unknown line."""
         found = self.lines.get(line)

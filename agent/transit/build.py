@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from agent.clock import Clock
+from agent.clock import Clock, ClockReading
 from agent.fares.ride import Journey
 from agent.fares.rules import Rules
 from agent.journey.desk import JourneyDesk
@@ -11,6 +11,7 @@ from agent.rides import Rides
 from agent.scenes.bus import Bus
 from agent.scenes.metro_gate import MetroGate
 from agent.texts import Texts
+from agent.transit.card_memory import CardMemory, Operator
 from agent.transit.card_types import CardTypes
 from agent.transit.fares import FareSource, FlatFare, ListedFare, Ride
 from agent.transit.metro import Gates, Trips
@@ -63,12 +64,19 @@ def make_results(settings: Settings, texts: Texts) -> Results:
 
 
 def make_offers(
-    settings: Settings, rules: Callable[[], Rules], fares: FareSource, layouts: Layouts
+    settings: Settings,
+    rules: Callable[[], Rules],
+    fares: FareSource,
+    layouts: Layouts,
+    read_clock: Callable[[], ClockReading],
 ) -> Offers:
     """What purses buy in this scene, by the signed lists `rules`. `layouts`: how the cards' records
-    are laid out (`agent.transit.tables.load_layouts`)."""
+    are laid out (`agent.transit.tables.load_layouts`). `read_clock`: `Clock.read`."""
+    memory = CardMemory(layouts, read_clock)
     if settings.scene.kind != MetroGate.kind:
-        return SingleRides(fares)
+        transit = settings.transit
+        operator = Operator(_city(settings), transit.operator, transit.institution)
+        return SingleRides(fares, memory, operator)
     gates = Gates(
         settings=settings.metro,
         city=_city(settings),
@@ -80,7 +88,7 @@ def make_offers(
         give_back=settings.give_back,
     )
     directions = {lane.name: lane.direction for lane in settings.lanes}
-    return Trips(gates, layouts, directions)
+    return Trips(gates, layouts, directions, memory)
 
 
 def make_payments(

@@ -1,18 +1,19 @@
 """What a ride costs, as far as paying has to know: asked in the store's turn, told as an amount."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 from agent.clock import ClockReading
+from agent.fares.carried import NOTHING, Carried, Ridden, Wants, joined, ridden, wants_of
 from agent.fares.classes import TEST_CARD, is_driver
 from agent.fares.decide import fare
 from agent.fares.history import History, state_of
 from agent.fares.ride import EXPLAINED, LINE, Journey, Rider, Why
 from agent.fares.rules import Rules
 from agent.reasons import Reason
-from agent.transit.trips import Stamp
-from apdu.transit.values import Kind
+from apdu.transit.files import Layout
+from apdu.transit.values import Initialised, Kind
 from offline_store.faults import ListUnreadable
 
 Ride = Callable[[], Mapping[str, int | str]]  # line, vehicle, driver, stop, as they are now
@@ -28,6 +29,20 @@ def no_ride() -> Mapping[str, int | str]:
     return {}
 
 
+class Stamp(Protocol):
+    """What a composite purchase writes beside its debit."""
+
+    @property
+    def less(self) -> "Stamp | None":
+        """What is written where the card will not have all of it; the same: all of it has to be."""
+        ...
+
+    def records(self, begun: Initialised, moment: str) -> tuple[tuple[Layout, bytes], ...]:
+        """001A and new rows of 001E, each with its table. Raises `TransitRecordFault`: the city's
+        table has no room for one of these values."""
+        ...
+
+
 @dataclass(frozen=True)
 class Priced:
     """`refused`: why nobody rides for that; None: he rides for `amount` fen. `state` is what the
@@ -35,7 +50,7 @@ class Priced:
     on or off here, and does not ride. `passes`: why he goes through and is not charged. Both rest
     on the card alone: a purse proves it by a purchase of 0 fen. `least`: fen that have to be in the
     purse, whatever is paid now. `stamp`: what is written at the same moment. `bought`: what he is
-    told when it is paid."""
+    told when it is paid. `ridden`: what the next terminal is to be told of a ride."""
 
     amount: int
     full: int = 0
@@ -48,6 +63,9 @@ class Priced:
     least: int = 0
     stamp: Stamp | None = None
     bought: Reason = Reason.PAID
+    ridden: Ridden | None = (
+        None  # what the card is to tell of the ride, where the tariff goes by it
+    )
 
     @property
     def instead(self) -> Reason | None:
@@ -66,6 +84,10 @@ class Priced:
             return Kind.COMPOSITE
         return Kind.SIMPLE if self.amount else zero
 
+    def with_less(self) -> "Priced":
+        """For a card that will not have all of it written."""
+        return self if self.stamp is None else replace(self, stamp=self.stamp.less)
+
     def buys_the_same(self, other: "Priced") -> bool:
         """The same amount, and the same written; how it came about may differ."""
         mine, others = ((one.instead, one.amount, one.stamp) for one in (self, other))
@@ -76,10 +98,20 @@ class FareSource(Protocol):
     """Pure but for the turn and the lists, so that it can be asked again in the turn that records
     it. Must not raise: a journal's turn carries it out."""
 
+    def wants(self) -> Wants:
+        """What of the card's own memory the price goes by."""
+        ...
+
     def price(
-        self, turn: History, rider: Rider, clock: ClockReading, journey: Journey | None = None
+        self,
+        turn: History,
+        rider: Rider,
+        clock: ClockReading,
+        journey: Journey | None = None,
+        carried: Carried | None = None,
     ) -> Priced:
-        """`journey`: the ride, where the tap knows it; else as people ride from here now."""
+        """`journey`: the ride, where the tap knows it; else as people ride from here now.
+        `carried`: what the card told, where there is one."""
         ...
 
 
@@ -91,8 +123,16 @@ class FlatFare:
         self._amount = amount
         self._city = city
 
+    def wants(self) -> Wants:
+        return NOTHING
+
     def price(
-        self, turn: History, rider: Rider, clock: ClockReading, journey: Journey | None = None
+        self,
+        turn: History,
+        rider: Rider,
+        clock: ClockReading,
+        journey: Journey | None = None,
+        carried: Carried | None = None,
     ) -> Priced:
         if rider.card_type == TEST_CARD:
             return Priced(0, refused=Reason.CARD_NOT_TAKEN)
@@ -120,8 +160,20 @@ class ListedFare:
         self._scene = scene
         self._aboard = aboard
 
+    def wants(self) -> Wants:
+        try:
+            tariff = self._rules().tariff
+        except ListUnreadable:
+            return NOTHING
+        return wants_of(tariff) if tariff else NOTHING
+
     def price(
-        self, turn: History, rider: Rider, clock: ClockReading, journey: Journey | None = None
+        self,
+        turn: History,
+        rider: Rider,
+        clock: ClockReading,
+        journey: Journey | None = None,
+        carried: Carried | None = None,
     ) -> Priced:
         try:
             rules = self._rules()
@@ -133,13 +185,17 @@ class ListedFare:
         if rules.tariff is None:
             return self._flat.price(turn, rider, clock, journey)
         state = state_of(turn, rider.person, rules.tariff, clock, scene=self._scene)
+        if carried is not None:
+            state = joined(state, carried, rules.tariff, rules.lines, clock)
         journey = journey or self._journey()
         found = fare(journey, rider, rules, state, clock)
+        line, station = rules.lines.codes(journey.line, journey.left or journey.boarded)
         return Priced(
             found.amount_fen,
             found.full_fen,
             None if found.accepted else REFUSED.get(found.reason, Reason.NO_FARE),
             {LINE: journey.line, **found.recorded()},
-            state.recorded(),
+            {**state.recorded(), **(carried.recorded() if carried else {})},
             rules.versions,
+            ridden=ridden(found, state, line, station) if found.accepted else None,
         )

@@ -31,6 +31,7 @@ from agent.fares.ride import (
 from agent.fares.rules import Rules
 from agent.reasons import Reason
 from agent.returned import boarding_for, owed
+from agent.transit.card_memory import CardMemory, CardWord, Operator, RideStamp
 from agent.transit.fares import FareSource, Priced
 from agent.transit.intents import Intent
 from agent.transit.offers import Offer
@@ -83,14 +84,26 @@ class Gates:
     fares: FareSource
     give_back: GiveBack = field(default_factory=GiveBack)
 
+    @property
+    def operator(self) -> Operator:
+        """How cards know them."""
+        return Operator(self.city, self.settings.operator, self.settings.institution)
+
 
 class Trips:
     """See `agent.transit.offers.Offers`."""
 
-    def __init__(self, gates: Gates, layouts: Layouts, directions: Mapping[str, Direction]) -> None:
+    def __init__(
+        self,
+        gates: Gates,
+        layouts: Layouts,
+        directions: Mapping[str, Direction],
+        memory: CardMemory | None = None,
+    ) -> None:
         """`directions`: of the lanes, by name; who taps at one that is no exit comes to enter."""
         self.gates = gates
         self._layouts = layouts
+        self._memory = memory or CardMemory(layouts)
         self._directions = directions
 
     def offer(self, purse: Purse, management: Management, lane: str) -> Offer:
@@ -103,8 +116,11 @@ class Trips:
                 return NotMade()
             raise
         trip = Trip.read(layout, raw)
-        kind = LeavingCard if self._directions.get(lane) == "exit" else EnteringCard
-        return kind(self.gates, layout, raw, trip)
+        if self._directions.get(lane) != "exit":
+            return EnteringCard(self.gates, layout, raw, trip)
+        wants = self.gates.fares.wants()
+        word = self._memory.read(purse, management.city, wants) if wants else None
+        return LeavingCard(self.gates, layout, raw, trip, word)
 
     def serves(self, purse: Purse, intent: Intent, lane: str) -> bool:
         """An exit that was paid lets nobody in, nor does an entry whose trip is over by now."""
@@ -157,6 +173,7 @@ class _Card(ABC):
     layout: Layout
     raw: bytes = field(repr=False)
     trip: Trip
+    word: CardWord | None = None  # what the card tells of other rides; of who leaves
 
     @property
     def day(self) -> date | None:
@@ -201,7 +218,8 @@ class _Card(ABC):
         return {ENTERED_AT: self._stop(rules, entry) or entry.station, ENTERED_ON: entry.time}
 
     def _fare(self, case: _Case, journey: Journey) -> Priced:
-        return self.gates.fares.price(case.turn, case.rider, case.clock, journey)
+        carried = self.word.carried if self.word else None
+        return self.gates.fares.price(case.turn, case.rider, case.clock, journey, carried)
 
     def _missing(self, case: _Case, stop: str, how: str) -> Priced:
         """For a trip of which only this stop is known."""
@@ -247,6 +265,12 @@ class _Card(ABC):
             return None
         return Priced(0, passes=Reason.TRIP_AGAIN, detail=detail)
 
+    def _told_of(self, priced: Priced) -> RideStamp | None:
+        """What the city's record is told of a trip that ends."""
+        if self.word is None or self.word.day is None or priced.ridden is None:
+            return None
+        return RideStamp(self.word, priced.ridden, self.gates.operator)
+
     def _stamped(self, case: _Case, priced: Priced, kind: TripType, dearest: int = 0) -> Priced:
         settings = self.gates.settings
         stamp = Stamp(
@@ -258,6 +282,7 @@ class _Card(ABC):
             settings.operator,
             settings.institution,
             dearest,
+            self._told_of(priced) if kind.end == EXIT else None,
         )
         said = {TRIP: kind.end, TRIP_TYPE: int(kind), **case.here.codes}
         detail = {**priced.detail, **said}

@@ -3,17 +3,22 @@
 Asked with the purse selected and its file 0017 read; priced in the store's turn.
 """
 
+from dataclasses import dataclass, replace
 from datetime import date
-from typing import Protocol
+from typing import Final, Protocol
 
 from agent.clock import ClockReading
 from agent.fares.history import History
 from agent.fares.ride import Rider
+from agent.transit.card_memory import CardMemory, CardWord, Operator, RideStamp
 from agent.transit.fares import FareSource, Priced
 from agent.transit.intents import Intent
 from agent.transit.trips import Sight
+from apdu.transit.files import Layouts
 from apdu.transit.purse import Purse
 from apdu.transit.values import Management
+
+NOBODY: Final = Operator()
 
 
 class Offer(Protocol):
@@ -47,13 +52,21 @@ class Offers(Protocol):
 
 
 class SingleRides:
-    """A ride is paid at once, at any lane: nothing else is read or written."""
+    """A ride is paid at once, at any lane. Where the tariff goes by what the card tells of other
+    rides, that is read before, and this one written beside the debit; else nothing is."""
 
-    def __init__(self, fares: FareSource) -> None:
-        self._ride = _SingleRide(fares)
+    def __init__(
+        self, fares: FareSource, memory: CardMemory | None = None, operator: Operator = NOBODY
+    ) -> None:
+        """`operator`: how cards know whoever runs this terminal."""
+        self._fares = fares
+        self._memory = memory or CardMemory(Layouts.shipped())
+        self._operator = operator
 
     def offer(self, purse: Purse, management: Management, lane: str) -> Offer:
-        return self._ride
+        wants = self._fares.wants()
+        word = self._memory.read(purse, management.city, wants) if wants else None
+        return _SingleRide(self._fares, word, self._operator)
 
     def serves(self, purse: Purse, intent: Intent, lane: str) -> bool:
         return True
@@ -62,11 +75,17 @@ class SingleRides:
         return "nothing"
 
 
+@dataclass(frozen=True)
 class _SingleRide:
+    fares: FareSource
+    word: CardWord | None
+    operator: Operator
     day: date | None = None
 
-    def __init__(self, fares: FareSource) -> None:
-        self._fares = fares
-
     def price(self, turn: History, rider: Rider, clock: ClockReading) -> Priced:
-        return self._fares.price(turn, rider, clock)
+        if self.word is None:
+            return self.fares.price(turn, rider, clock)
+        priced = self.fares.price(turn, rider, clock, None, self.word.carried)
+        if priced.ridden is None or priced.instead is not None or not self.word.listens:
+            return priced
+        return replace(priced, stamp=RideStamp(self.word, priced.ridden, self.operator))

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Final
 
 from agent.clock import ClockReading
+from agent.fares.carried import Carried, Wants
 from agent.fares.history import History
 from agent.fares.ride import EXPLAINED, Journey, Rider
 from agent.reasons import Reason
@@ -23,10 +24,18 @@ class RidesOwed:
         self._scene = scene
         self._settings = settings
 
+    def wants(self) -> Wants:
+        return self._fares.wants()
+
     def price(
-        self, turn: History, rider: Rider, clock: ClockReading, journey: Journey | None = None
+        self,
+        turn: History,
+        rider: Rider,
+        clock: ClockReading,
+        journey: Journey | None = None,
+        carried: Carried | None = None,
     ) -> Priced:
-        priced = self._fares.price(turn, rider, clock, journey)
+        priced = self._fares.price(turn, rider, clock, journey, carried)
         if priced.instead is not None or not priced.amount:
             return priced
         given = owed(
@@ -40,4 +49,4 @@ class RidesOwed:
             return priced
         steps = f"{priced.detail.get(EXPLAINED, '')}; {STEP}"
         detail = {**priced.detail, EXPLAINED: steps, **boarding_for(given)}
-        return replace(priced, amount=0, passes=Reason.RIDE_AGAIN, detail=detail)
+        return replace(priced, amount=0, passes=Reason.RIDE_AGAIN, detail=detail, ridden=None)

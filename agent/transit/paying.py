@@ -27,13 +27,14 @@ from agent.transit.fares import Priced, Ride
 from agent.transit.intents import Intent
 from agent.transit.offers import Offer, Offers
 from agent.transit.psams import TransitDesk
-from agent.transit.purchase import Presentation, Purchases, Tried
+from agent.transit.purchase import Again, Presentation, Purchases, Tried
 from agent.transit.records import Confirmed, Ending, Grey, Holder, NotMade, Place, tap_draft
 from agent.transit.settling import Claim, Heard, Proved, hear, settled, weighed
 from agent.watchdog import Hold, Unwatched
 from apdu import days
 from apdu.channel import Channel
 from apdu.transit.faults import BalanceTooSmall, PurseStatus
+from apdu.transit.files import TransitRecordFault
 from apdu.transit.purse import Purse
 from apdu.transit.transit_psam import Verified
 from apdu.transit.values import Kind, PublicInfo
@@ -146,7 +147,7 @@ class Payments:
         if priced.refused is not None:
             return self._turned_away(tap, still_open, priced.refused, priced)
         try:
-            tried = self._purchases.attempt(
+            tried = self._attempt(
                 tap, priced, lambda turn: self._judge(turn, tap.holder, offer, clock)
             )
         except BalanceTooSmall:
@@ -156,6 +157,20 @@ class Payments:
                 raise
             return self._not_paying(tap, Reason.CARD_UNPROVED, priced)
         return self._bought(tap, tried, priced.bought, still_open)
+
+    def _attempt(self, tap: Presentation, priced: Priced, again: Again) -> Tried:
+        """A card that will not have all of it written rides with less, where that may be. Raises as
+        `Purchases.attempt`."""
+        try:
+            return self._purchases.attempt(tap, priced, again)
+        except BalanceTooSmall:
+            raise
+        except (PurseStatus, TransitRecordFault):
+            if priced.stamp is None or priced.stamp.less is priced.stamp:
+                raise
+        return self._purchases.attempt(
+            tap, priced.with_less(), lambda turn: again(turn).with_less()
+        )
 
     def _judge(self, turn: Turn, holder: Holder, offer: Offer, clock: ClockReading) -> Priced:
         """The signed lists, then the fare; in a turn, so that both are of one moment."""

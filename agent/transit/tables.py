@@ -23,11 +23,24 @@ NEEDED: Final[Mapping[str, tuple[str, int]]] = {
     },
 }
 
+MOMENT_BYTES: Final = 7
 WRITTEN: Final[Mapping[str, tuple[str, int]]] = {
     "transaction": ("hex", 8),
     "entry_institution": ("hex", 8),
     "exit_institution": ("hex", 8),
     "maximum_fare": ("int", 4),
+}
+
+
+# What a city's bus record tells of a day's rides (`agent.transit.card_memory`), where it does.
+TOLD: Final[Mapping[str, tuple[str, ...]]] = {
+    "entry_time": ("bcd",),
+    "entry_terminal": ("hex",),
+    "line": ("int", "bcd", "hex"),
+    "paid": ("int",),
+    "paid_today": ("int",),
+    "conceded_today": ("int",),
+    "transfer_count": ("int",),
 }
 
 
@@ -51,10 +64,20 @@ def _text(world: World, path: str) -> str:
 
 
 def _lacking(layout: Layout) -> Iterator[LayoutFault]:
-    if layout.industry != "rail":
+    if layout.industry == "bus":
+        yield from _untold(layout)
         return
     fields = {one.name: (one.kind, one.length) for one in layout.fields}
     for name, of in {**NEEDED, **{n: of for n, of in WRITTEN.items() if n in fields}}.items():
         if fields.get(name) != of:
             wanted = f"{of[0]} {of[1]}"
             yield LayoutFault(layout=layout.name, field=name, reason=wanted)
+
+
+def _untold(layout: Layout) -> Iterator[LayoutFault]:
+    for one in layout.fields:
+        kinds = TOLD.get(one.name)
+        if kinds is not None and one.kind not in kinds:
+            yield LayoutFault(layout=layout.name, field=one.name, reason=" | ".join(kinds))
+        if one.name == "entry_time" and one.length != MOMENT_BYTES:
+            yield LayoutFault(layout=layout.name, field=one.name, reason=f"bcd {MOMENT_BYTES}")

@@ -5,11 +5,11 @@ open is inferred (L), each in one place here: the eight bytes of a station, whic
 which, 001E's balance. Source: spec transit-card.md, Applications and files.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import IntEnum
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 from agent.clock import CHINA
 from agent.fares.ride import ENTRY, EXIT, TRIP, TripEnd
@@ -19,6 +19,9 @@ from apdu.transit.values import Initialised
 from offline_store.event import Event
 
 METRO: Final = 0x01  # 001E's industry
+# 001E's types: rides that were paid for, and entries, some of them with what was missing before.
+RIDE_ROWS: Final = frozenset({0x04, 0x06, 0x07})
+ENTRY_ROWS: Final = frozenset({0x03, 0x08})
 CENTURY: Final = range(2000, 2100)  # years; a card may say anything
 MARK: Final = "trip_"  # before what the card told, in the event's state
 
@@ -102,16 +105,12 @@ class Point:
     @property
     def moment(self) -> datetime | None:
         """None: no time at all, or none that a trip can be of."""
-        try:
-            moment = datetime.strptime(self.time, "%Y%m%d%H%M%S").replace(tzinfo=CHINA)
-        except ValueError:
-            return None
-        return moment if moment.year in CENTURY else None
+        return _moment(self.time)
 
     @property
     def time_ms(self) -> int:
         """Unix ms; 0 where `moment` is None."""
-        return int(self.moment.timestamp() * 1000) if self.moment else 0
+        return moment_ms(self.time)
 
 
 @dataclass(frozen=True)
@@ -166,9 +165,16 @@ class Trip:
         return "ours" if self.ends_with(intent) else "others"
 
 
+class DayWord(Protocol):
+    """What the city's own record is told of a ride; see `agent.transit.card_memory.RideStamp`."""
+
+    def day(self, begun: Initialised, moment: str) -> Iterator[tuple[Layout, bytes]]: ...
+
+
 @dataclass(frozen=True)
 class Stamp:
-    """What a composite purchase writes beside its debit."""
+    """See `agent.transit.fares.Stamp`. `ride`: of a trip that ends, where the city's record keeps
+    the day."""
 
     type: TripType
     layout: Layout  # of 001A
@@ -178,6 +184,12 @@ class Stamp:
     operator: str
     institution: str
     dearest: int  # fen; the most that a trip from here costs
+    ride: DayWord | None = None
+
+    @property
+    def less(self) -> "Stamp":
+        """The trip itself has to be written, or the card could not leave."""
+        return replace(self, ride=None) if self.ride else self
 
     def records(self, begun: Initialised, moment: str) -> tuple[tuple[Layout, bytes], ...]:
         """001A and the new row of 001E, each with its table. Raises `TransitRecordFault`: the
@@ -185,6 +197,7 @@ class Stamp:
         return (
             (self.layout, self.layout.encode(self._trip(begun, moment), self.base)),
             (national().trip, national().trip.encode(self._row(begun, moment))),
+            *(self.ride.day(begun, moment) if self.ride else ()),
         )
 
     def _trip(self, begun: Initialised, moment: str) -> Mapping[str, Value]:
@@ -195,7 +208,7 @@ class Stamp:
             f"{end}_city": self.city,
             f"{end}_institution": self.institution,
             f"{end}_station": here,
-            f"{end}_terminal": _eight(begun.terminal.number.hex()),
+            f"{end}_terminal": eight(begun.terminal.number.hex()),
             f"{end}_time": moment,
         }
         if end == ENTRY:
@@ -206,7 +219,7 @@ class Stamp:
     def _row(self, begun: Initialised, moment: str) -> Mapping[str, Value]:
         return {
             "type": self.type,
-            "terminal": _eight(begun.terminal.number.hex()),
+            "terminal": eight(begun.terminal.number.hex()),
             "industry": METRO,
             "line": self.station.line_code,
             "station": self.station.stop_code,
@@ -219,6 +232,20 @@ class Stamp:
         }
 
 
+def _moment(digits: str) -> datetime | None:
+    try:
+        moment = datetime.strptime(digits, "%Y%m%d%H%M%S").replace(tzinfo=CHINA)
+    except ValueError:
+        return None
+    return moment if moment.year in CENTURY else None
+
+
+def moment_ms(digits: str) -> int:
+    """Unix ms of 14 digits of China time; 0: no time at all, or none that a trip can be of."""
+    moment = _moment(digits)
+    return int(moment.timestamp() * 1000) if moment else 0
+
+
 def _place(recorded: Mapping[str, int | str], intent: Event) -> tuple[object, object]:
     """Terminal and time of the end that `intent` is about, in what `Trip.recorded` gave."""
     end = f"{MARK}{intent.detail[TRIP]}"
@@ -226,7 +253,7 @@ def _place(recorded: Mapping[str, int | str], intent: Event) -> tuple[object, ob
 
 
 def _wanted(intent: Event) -> tuple[object, object]:
-    return _eight(intent.evidence["terminal"]), intent.detail["moment"]
+    return eight(intent.evidence["terminal"]), intent.detail["moment"]
 
 
 def _point(values: Mapping[str, Value], end: TripEnd) -> Point:
@@ -235,6 +262,6 @@ def _point(values: Mapping[str, Value], end: TripEnd) -> Point:
     return Point(*(str(values.get(f"{end}_{part}", "")) for part in parts))
 
 
-def _eight(terminal: str) -> str:
+def eight(terminal: str) -> str:
     """A terminal number of six bytes as 001A and 001E have it."""
     return terminal.upper().rjust(16, "0")

@@ -147,8 +147,8 @@ class Layouts:
             for city in layout.cities:
                 place = (city, layout.industry or "")
                 if place in self._layouts:
-                    field = f"cities {city}, {self._layouts[place].name}"
-                    raise LayoutFault(layout=layout.name, field=field, reason="twice")
+                    reason = f"twice, {city} in {self._layouts[place].name}"
+                    raise LayoutFault(layout=layout.name, field="cities", reason=reason)
                 self._layouts[place] = layout
 
     @classmethod

@@ -383,7 +383,9 @@ class Unwritten(Payments):
     def _judge(self, turn: Turn, holder: Holder, offer: Offer, clock: ClockReading) -> Priced:
         priced = super()._judge(turn, holder, offer, clock)
         stamp = priced.stamp
-        return priced if stamp is None else replace(priced, stamp=RowOnly(**vars(stamp)))
+        if not isinstance(stamp, Stamp):
+            return priced
+        return replace(priced, stamp=RowOnly(**vars(stamp)))
 
 
 class RowOnly(Stamp):

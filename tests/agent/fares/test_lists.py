@@ -15,7 +15,7 @@ from agent.fares.entitlements import entitlements_payload, packed, read_packed
 from agent.fares.rules import RuleBook
 from agent.fares.tariff import parse_tariff
 from agent.journey.lines import parse_lines
-from agent.signed_lists import EveryList, ListWrong, Unfit
+from agent.signed_lists import EveryList, Heard, ListWrong, Unfit
 from agent.transit.trips import Station, stop_of
 from offline_store.faults import ListNotLoaded, ListRolledBack, ListUnknown, ListUnreadable
 from offline_store.lists import Lists
@@ -107,6 +107,17 @@ def test_a_disk_that_takes_nothing_leaves_the_old_one(
     with pytest.raises(ListNotLoaded):
         every.install(envelope("fares", 2, FARES_JSON))
     assert every.versions() == {"fares": 1}
+
+
+def test_who_wants_to_hear_of_a_list_hears_when_it_is_in_force(tmp_path: Path) -> None:
+    book, heard = RuleBook(RealWorld(), tmp_path), list[int]()
+    lists = [Heard(one, lambda: heard.append(book.rules().versions["fares"])) for one in book.lists]
+    every = EveryList(Lists(RealWorld(), tmp_path), lists)
+    every.install(envelope("fares", 1, FARES_JSON))
+    with pytest.raises(ListWrong):
+        every.install(envelope("fares", 2, b"{}"))
+    every.install(envelope("fares", 3, FARES_JSON))
+    assert (heard, every.versions()) == ([1, 3], {"fares": 3})
 
 
 def test_a_list_that_nobody_uses_is_refused(tmp_path: Path) -> None:

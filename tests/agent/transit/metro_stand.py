@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from agent.clock import CHINA, Clock
 from agent.fares.ride import ENTRY, EXIT
+from agent.fares.rules import Rules
 from agent.reasons import Reason
 from agent.results import Results
 from agent.stages import Stages
@@ -30,7 +31,16 @@ from offline_store.turn import NoLists
 from simulators.cards.transit_psam import transit_psam
 from simulators.transit.bus import CutWorld, Passenger, PsamSlot, SteppedCard
 from simulators.transit.city import PurseOrder, TransitCity
-from simulators.transit.metro import CITY, INSTITUTION, OPERATOR, SCENE, STATIONS, gates, record
+from simulators.transit.metro import (
+    CITY,
+    INSTITUTION,
+    OPERATOR,
+    SCENE,
+    STATIONS,
+    gates,
+    metro_rules,
+    record,
+)
 from simulators.transit.torn import Torn
 from simulators.vpcd import TearAtInstruction
 from tests.agent.transit.stand import GREY_AFTER, REFERENCES, Barred
@@ -75,13 +85,20 @@ class MetroStand:
         settings: Metro | None = None,
         *,
         lists: Barred | NoLists | None = None,
+        rules: Rules | None = None,
         seed: int = 1,
     ) -> T:
         """From power on to power off, of all stations that the scenario comes to."""
         world = CutWorld(seed, steps=10_000_000)
 
         def main() -> T:
-            network = Network(self, world, settings or metro_settings(), lists or NoLists())
+            network = Network(
+                self,
+                world,
+                settings or metro_settings(),
+                lists or NoLists(),
+                rules or metro_rules(),
+            )
             with closing(network):
                 return scenario(network)
 
@@ -100,16 +117,20 @@ class Network:
         world: CutWorld,
         settings: Metro,
         lists: Barred | NoLists,
+        rules: Rules,
     ) -> None:
         self.world = world
         self._stand = stand
         self._settings = settings
         self._lists = lists
+        self._rules = rules
         self._open: dict[str, Station] = {}
 
     def at(self, stop: str) -> "Station":
         if stop not in self._open:
-            station = Station(self._stand, self.world, stop, self._settings, self._lists)
+            station = Station(
+                self._stand, self.world, stop, self._settings, self._lists, self._rules
+            )
             station.start()
             self._open[stop] = station
         return self._open[stop]
@@ -141,6 +162,7 @@ class Station:
         stop: str,
         settings: Metro,
         lists: Barred | NoLists,
+        rules: Rules,
     ) -> None:
         self.world = world
         self._city = stand.city
@@ -153,7 +175,7 @@ class Station:
             world, folder, terminal=TERMINAL, boot="boot-1", keys=stand.keys[stop], lists=lists
         )
         line = "M2" if stop.startswith("M2") else "M1"
-        self.offers = gates(stop, settings, line=line, layouts=stand.layouts)
+        self.offers = gates(stop, settings, line=line, rules=lambda: rules, layouts=stand.layouts)
         self.payments = Payments(
             world,
             clock=Clock(world),
