@@ -17,6 +17,7 @@ from agent.certificates import Authorities, Judge, Judged
 from agent.cli.client import DaemonAbsent
 from agent.cli.columns import Column
 from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
+from agent.cli.ready import psam_trouble, require_of_daemon, require_of_gate
 from agent.failures import reason_of
 from agent.gate import Gate
 from agent.key_store import key_store
@@ -31,6 +32,8 @@ from trust.references import References
 from trust.sm2 import sm2
 from world import Fault, Queue, QueueEmpty
 
+# No card is the platform's trouble alone: a PSAM that does not answer is why it was asked.
+ASKED_THE_PLATFORM = (Reason.PLATFORM_UNREACHABLE.value, Reason.PLATFORM_SILENT.value)
 NOT_VALID = 3  # exit status, as for a refused card
 NO_CITY = bytes(32)  # references made here are shown to nobody
 FIELDS = (
@@ -89,11 +92,15 @@ def _judge(context: Context, settings: Settings) -> Judge:
 
 
 def _watch(context: Context, settings: Settings, wait: float, *, alone: bool) -> dict[str, Any]:
-    """The next tap at the running daemon; `alone`: it is in the way."""
+    """The next tap at the running daemon; `alone`: it is in the way. Raises `NoReaderReady`."""
+    if not alone:
+        require_of_daemon(context, settings)
     for report in context.client(settings).stream("/v1/taps", wait):
         if alone:
             raise NotWhileDaemonRuns
         if report:
+            if report["reason"] in ASKED_THE_PLATFORM:
+                report["trouble"] = list(psam_trouble(context, settings))
             return report
         if not context.as_json:
             context.say(context.texts.ui("tap-now"))
@@ -109,6 +116,7 @@ def _read(
     gate.look()
     gate.sams.start()
     try:
+        require_of_gate(context, settings, gate)
         if not context.as_json:
             context.say(context.texts.ui("tap-now"))
         reader, presence = first_card(context, gate, wait)
@@ -221,6 +229,8 @@ def _print(context: Context, settings: Settings, found: Mapping[str, Any]) -> No
     for field, value in found.get("fields", {}).items():
         context.say(f"{texts.word('field', field)}: {value}")
     context.tell(texts.reason(found["reason"]))
+    for sentence in found.get("trouble", ()):
+        context.mark(well=False, text=sentence)
     if holder := _detail(found, "holder"):
         context.tell(texts.ui("tap-holder", holder=holder))
     if kind := _detail(found, "kind", CARD_KIND):

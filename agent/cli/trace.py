@@ -18,6 +18,7 @@ from agent.cli.client import DaemonAbsent
 from agent.cli.columns import Column
 from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
 from agent.cli.output import output
+from agent.cli.ready import require_of_daemon, require_of_gate
 from agent.cli.tap import FIELDS, NobodyTapped, first_card
 from agent.gate import Gate
 from agent.traces import BASIC, recorded
@@ -120,7 +121,9 @@ def _known(settings: Settings, reader: str | None) -> None:
 def _watched(
     context: Context, settings: Settings, reader: str | None, wait: float, flow: Flow
 ) -> Trace:
-    """The next tap at the running daemon; what comes is redacted already."""
+    """The next tap at the running daemon; what comes is redacted already. Raises
+    `NoReaderReady`."""
+    require_of_daemon(context, settings, reader)
     for told in context.client(settings).stream("/v1/traces", wait):
         if not told:
             if flow != BASIC:
@@ -142,6 +145,7 @@ def _own(
     gate.sams.start()
     kept: list[Trace] = []
     try:
+        require_of_gate(context, settings, gate, reader)
         _ask(context)
         device, presence = first_card(context, gate, wait, reader)
         handle = device.open(presence.count)

@@ -21,20 +21,14 @@ from agent.doctor import (
 from agent.doctor.findings import Case, Facts, Finding
 from agent.doctor.settings import settings
 
-__all__ = ["Case", "Facts", "Finding", "examine"]
+__all__ = ["Case", "Facts", "Finding", "cards", "examine"]
 
 
 def examine(case: Case) -> Iterator[Finding]:
     """All findings, good ones too, in the order in which a technician mends."""
     yield from service.daemon(case)
     yield from settings(case)
-    readers = list(service.readers(case))
-    yield from readers
-    # What hangs on a service that is down cannot be judged, and is not what has to be mended.
-    down = any(not finding.well for finding in readers)
-    judged = [r for r in case.settings.readers if r.driver != service.PCSC or not down]
-    yield from slots.slots(case, judged)
-    yield from slots.psams(case, judged)
+    yield from _slots(case)
     yield from purpose.payments(case)
     yield from devices.devices(case)
     yield from purpose.barriers(case)
@@ -47,3 +41,19 @@ def examine(case: Case) -> Iterator[Finding]:
     yield from link.journal(case)
     yield from link.platform(case)
     yield from purpose.lists(case)
+
+
+def cards(case: Case) -> Iterator[Finding]:
+    """What concerns whoever holds a card to a reader: readers and PSAMs."""
+    yield from _slots(case)
+    yield from (one for one in devices.devices(case) if one.facts.get("equipment") == "readers")
+
+
+def _slots(case: Case) -> Iterator[Finding]:
+    readers = list(service.readers(case))
+    yield from readers
+    # What hangs on a service that is down cannot be judged, and is not what has to be mended.
+    down = any(not finding.well for finding in readers)
+    judged = [r for r in case.settings.readers if r.driver != service.PCSC or not down]
+    yield from slots.slots(case, judged)
+    yield from slots.psams(case, judged)

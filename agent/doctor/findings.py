@@ -39,8 +39,14 @@ class Case:
     psam_before: str = ""  # terminal number with which the last card was authenticated
     user: str = "onecard"  # who uses the devices
     root: Path = Path("/")  # of /proc and /etc
+    own_sams: Sequence[Mapping[str, Any]] | None = None  # where no daemon runs
     file: str = ""  # that the settings should come from
     wrong: Sequence[Fault] = ()  # what is wrong with it: `settings` are those in force
+
+    @property
+    def sams(self) -> Sequence[Mapping[str, Any]] | None:
+        """All PSAMs, as /v1/status tells them; None where nobody has looked."""
+        return self.own_sams if self.status is None else self.status["sams"]
 
     def device(self, kind: str, name: str) -> Mapping[str, Any] | None:
         """How a configured device is; None when the daemon does not know it yet."""

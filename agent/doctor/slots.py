@@ -30,10 +30,11 @@ def slots(case: Case, judged: Sequence[Reader]) -> Iterator[Finding]:
 
 
 def psams(case: Case, judged: Sequence[Reader]) -> Iterator[Finding]:
-    if case.status is None or not reads_cards(case.settings):
+    sams = case.sams
+    if sams is None or not reads_cards(case.settings):
         return
     names = [reader.name for reader in judged]
-    for sam in case.status["sams"]:
+    for sam in sams:
         if sam["reader"] not in names:
             continue
         algorithms = ", ".join(sam["algorithms"])
@@ -47,12 +48,12 @@ def psams(case: Case, judged: Sequence[Reader]) -> Iterator[Finding]:
             yield Finding("psam-of-another", False, {**facts, "expected": expected})
         else:
             yield Finding("psam-answers", True, {**facts, "algorithms": algorithms})
-    if not case.status["sams"]:
+    if not sams:
         # By the platform the city's HSM serves all cards, as long as it can be asked.
         served = case.settings.sync is not None and case.settings.hsm.enabled
         yield Finding("psam-none", served, warning=served)
-    yield from _changed(case, [sam["terminal_number"] for sam in case.status["sams"]])
-    yield from _lacking(case.status["sams"])
+    yield from _changed(case, [sam["terminal_number"] for sam in sams])
+    yield from _lacking(sams)
 
 
 def _is_foreign(case: Case, number: str) -> bool:

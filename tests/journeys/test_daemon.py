@@ -117,8 +117,8 @@ def test_status_has_a_version_and_exactly_these_parts(site: Site) -> None:
     status = site.agent.status()
     assert status["version"] == 1
     assert set(status) == {
-        "version", "ready", "terminal", "agent", "scene", "clock", "readers", "attached", "devices",
-        "sams", "store", "lists", "arrived", "sync", "facade", "settings",
+        "version", "ready", "terminal", "agent", "scene", "clock", "pcscd", "readers", "attached",
+        "devices", "sams", "store", "lists", "arrived", "sync", "facade", "settings",
     }  # fmt: skip
 
 

@@ -2,11 +2,14 @@
 Chinese and in English, and nothing else that is not the trouble.
 """
 
+import os
 import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -169,6 +172,60 @@ def test_keys_that_others_can_read(doors: Doors, name: str, mode: int) -> None:
     command = f"chmod {before & 0o777:o} {path}"
     check(doors.site, {"en": (f"Run: {command}",), "zh": (f"请运行：{command}",)})
     path.chmod(before)
+
+
+# Before anybody is asked to tap
+
+
+def test_nobody_is_asked_to_tap_where_no_reader_can_take_a_card(doors: Doors) -> None:
+    site = doors.site
+    site.pcscd.stop()
+    absent = [
+        ("en", "pcscd does not answer", "No reader can take a card now"),
+        ("zh", "pcscd", "现在没有读卡器能读卡"),
+    ]
+    until(lambda: not any(r["state"] == "ready" for r in _readers(site)), "the readers stay")
+    for language, cause, words in absent:
+        for command in (("tap",), ("trace", "record")):
+            told = onecard(site, *command, language=LANGUAGES[language])
+            assert told.returncode == 69
+            assert cause in told.stderr
+            assert words in told.stderr
+            assert told.stdout == "", "nobody is asked to tap"
+    site.pcscd.start()
+    until(lambda: all(r["state"] == "ready" for r in _readers(site)), "no readers")
+
+
+def test_a_psam_that_was_taken_out_is_named(doors: Doors) -> None:
+    site = doors.site
+    site.slots[PSAM].remove()
+    until(lambda: bool(site.agent.status()["sams"][0]["fault"]), "the PSAM is not missed")
+    told = onecard(site, "tap", "--wait", "1", language=LANGUAGES["en"])
+    assert "PSAM in psam does not answer" in told.stderr
+    assert "tap.nobody" in told.stderr, "people may still be served, by the HSM"
+    site.broker.kill()
+    until(lambda: site.agent.status()["sync"]["state"] == "offline", "the broker is not missed")
+    with _watching(site) as watcher:
+        while watcher.poll() is None:
+            doors.tap(OTHER)
+        assert watcher.stdout is not None
+        said = watcher.stdout.read()
+    assert "PSAM in psam does not answer" in said
+    site.broker.start()
+    site.slots[PSAM].insert(site.cast.psam())
+    until(lambda: not site.agent.status()["sams"][0]["fault"], "the PSAM is not back")
+    until(lambda: site.agent.status()["sync"]["state"] == "online", "the broker is not back")
+
+
+def _readers(site: Site) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = site.agent.status()["readers"]
+    return found
+
+
+def _watching(site: Site) -> "subprocess.Popen[str]":
+    command = [str(Path(sys.executable).parent / "onecard"), "tap", "--config", str(site.config)]
+    environment = {**os.environ, **site.pcscd.environment(), "LANG": LANGUAGES["en"]}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
 
 
 # From here on the agent is started anew with another file.
