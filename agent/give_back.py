@@ -2,6 +2,7 @@
 names the tap.
 
     nobody went through in time, or the gate stuck after a purse had paid ─▶ `give-back`
+    what a torn card had paid was found out while it was left lying       ─▶ `give-back`
     he went through all the same, a moment late                          ─▶ `recovery` of that
 
 Both kinds are bounded by the person and day, or somebody would ride by turning back for ever.
@@ -36,6 +37,7 @@ from offline_store.store import Entry, Store, Turn, Unstored
 # Reasons of a give-back, and of the recovery that takes one back.
 TIMED_OUT: Final = "timed-out"
 STUCK: Final = "gate-stuck"
+LEFT_LYING: Final = "left-lying"
 WENT_THROUGH: Final = "passed-late"
 PAID: Final = "amount"  # `Draft.amounts`: fen, paid for a ride that did not happen
 TODAY: Final = "given_back_today"  # `Draft.state`: as much of that kind before this one
@@ -65,6 +67,11 @@ class GiveBacks:
     def stuck(self, lane: str, tap: Tap) -> None:
         """The gate did not open for who had paid."""
         self._record(lambda turn: self._given(turn, lane, tap, STUCK))
+
+    def left_lying(self, lane: str, tap: Tap) -> None:
+        """That payment was found out from a card that nobody was seen to lay down, so nothing
+        opened for it."""
+        self._record(lambda turn: self._given(turn, lane, tap, LEFT_LYING))
 
     def went_through(self, lane: str, tap: Tap) -> None:
         """He did, a moment after his time was up: what was given back is taken back, unless he has

@@ -7,6 +7,7 @@ the scene decides exits as well.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
@@ -23,6 +24,7 @@ from agent.journey.desk import JourneyDesk, Signed
 from agent.lanes import Lane
 from agent.logbook import Logbook
 from agent.passage import Opening, PassageEnd, Tap
+from agent.powered import PoweredCard
 from agent.proof import LEAVING, Proof, Right
 from agent.reading import CardDesk
 from agent.reasons import Reason
@@ -36,7 +38,6 @@ from agent.watchdog import Watch, Watchdog
 from apdu.transit.faults import NotPurse
 from config.model import GiveBack
 from drivers.contract import (
-    CardHandle,
     CardReader,
     Code,
     DeviceFault,
@@ -189,9 +190,25 @@ class Taps:
         not even the way out, and its holder is told to take it away and to come with it again."""
         stages = Stages(self._world, presence.at)
         with self._watchdog.watch(reader, lambda: self._silent(lane, reader)) as watch:
+            with PoweredCard(reader, presence.count, watch) as card:
+                self._recover(lane, card, presence, watch, stages)
             report = self._turn_away(lane, reader.name, _credential(presence), stages)
             self._signal(reader, report.reason, watch)
         return self._end(lane, report, None)
+
+    def _recover(
+        self, lane: Lane, card: PoweredCard, presence: Presence, watch: Watch, stages: Stages
+    ) -> None:
+        """A torn payment of it ends here; who has paid is owed a boarding for when he comes."""
+        if self._payments is None:
+            return
+        stages.begin("open")
+        with suppress(Fault):  # then it stays open, and the card is asked when it comes
+            took = self._payments.recover(
+                lane.name, card.open, _credential(presence), stages, watch
+            )
+            if took is not None and took.proof is not None and took.record is not None:
+                self._give_backs.left_lying(lane.name, (took.record.epoch, took.record.seq))
 
     def _turn_away(self, lane: Lane, source: str, credential: str, stages: Stages) -> TapReport:
         presented = Unidentified(credential, Reason.LEFT_LYING)
@@ -211,7 +228,7 @@ class Taps:
         return report
 
     def _pay(
-        self, lane: Lane, card: "PoweredCard", presence: Presence, watch: Watch, stages: Stages
+        self, lane: Lane, card: PoweredCard, presence: Presence, watch: Watch, stages: Stages
     ) -> TapReport | None:
         """A purse pays; None: there is none on the card, or nobody pays here."""
         if self._payments is None:
@@ -246,7 +263,7 @@ class Taps:
 
     def _read(
         self,
-        card: "PoweredCard",
+        card: PoweredCard,
         presence: Presence,
         watch: Watch,
         stages: Stages,
@@ -431,30 +448,6 @@ class Taps:
             lambda: self._logbook.alarm(lane.name, Reason.TAKE_CARD_AWAY.value, reader=reader.name),
             name=f"alarm {reader.name}",
         )
-
-
-class PoweredCard:
-    """The card of one presence, and of no later one: opened once under the watch, powered down on
-    every way out."""
-
-    def __init__(self, reader: CardReader, count: int, watch: Watch) -> None:
-        self._reader = reader
-        self._count = count
-        self._watch = watch
-        self._handle: CardHandle | None = None
-
-    def __enter__(self) -> "PoweredCard":
-        return self
-
-    def open(self) -> CardHandle:
-        """Power the card, once. Raises `apdu.channel` faults and `DeviceFault`."""
-        if self._handle is None:
-            self._handle = self._watch.opening(lambda: self._reader.open(self._count))
-        return self._handle
-
-    def __exit__(self, *exception: object) -> None:
-        if self._handle is not None:
-            self._handle.close()
 
 
 def _credential(presence: Presence) -> str:

@@ -26,10 +26,10 @@ from agent.facade.fields import to_gbk
 from agent.facade.functions import next_step, step
 from agent.facade.leases import Lease, Leases
 from agent.lanes import WAKE
+from agent.powered import PoweredCard
 from agent.reasons import Reason
 from agent.results import Results
 from agent.seats import ReaderSeat
-from agent.tap import PoweredCard
 from agent.watchdog import Watch, Watchdog
 from apdu.channel import CardGone, CardMute, ReaderGone
 from apdu.pin import LONGEST, SHORTEST

@@ -7,7 +7,7 @@ has a card that the PSAM has believed in this very presentation (docs/decisions.
 a proof"). A paid ride is that proof; where there is none, a purchase of 0 fen is made for it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
@@ -115,25 +115,55 @@ class Payments:
     ) -> Took:
         """One tap. Raises, with nothing begun: `NotPurse`, the other faults of `Purse`, of the
         channel and of the PSAM, `Unstored`, `FareMoved`."""
-        place = Place(lane, self._scene, credential, self._application, self._ride())
         self._ends.load()
-        stages.begin("select")
-        purse = Purse(card)
-        public = purse.select()
-        stages.begin("read")
-        reference = self._references.number(public.card_number)
-        holder = Holder(reference, public, purse.management())
-        tap = Presentation(purse, holder, place, stages, watch)
-        if not self._types.ride(holder.management.card_type):
+        tap = self._presented(lane, card, credential, stages, watch)
+        if not self._types.ride(tap.holder.management.card_type):
             return self._not_paying(tap, Reason.CARD_NOT_TAKEN)
         stages.begin("check")
         took, still_open = self._recover(tap)
         if took is not None:
             return took
         stages.begin("read")
-        offer = self._offers.offer(purse, holder.management, lane)
+        offer = self._offers.offer(tap.purse, tap.holder.management, lane)
         stages.begin("decide")
         return self._pay(tap, offer, still_open)
+
+    def recover(
+        self,
+        lane: str,
+        power: Callable[[], Channel],
+        credential: str,
+        stages: Stages,
+        watch: Hold = UNWATCHED,
+    ) -> Took | None:
+        """Of a card that nobody was seen to lay down: what is open of it ends, by a purchase of
+        0 fen where that needs a proof, and nothing is bought. `power` it only where something is
+        open. None: nothing ended. Raises as `take`."""
+        self._ends.load()
+        if not len(self.open):
+            return None
+        tap = self._presented(lane, power(), credential, stages, watch)
+        if not self.open.of_card(tap.holder.card):
+            return None
+        stages.begin("check")
+        took, still_open = self._recover(tap)
+        if took is None and still_open:
+            proved = self._prove(tap)
+            took = proved if isinstance(proved, Took) else self._settle(tap, still_open, proved)
+        return took
+
+    def _presented(
+        self, lane: str, card: Channel, credential: str, stages: Stages, watch: Hold
+    ) -> Presentation:
+        """The purse on that card, selected. Raises `NotPurse` and the other faults of `Purse`."""
+        place = Place(lane, self._scene, credential, self._application, self._ride())
+        stages.begin("select")
+        purse = Purse(card)
+        public = purse.select()
+        stages.begin("read")
+        reference = self._references.number(public.card_number)
+        holder = Holder(reference, public, purse.management())
+        return Presentation(purse, holder, place, stages, watch)
 
     # A new purchase
 

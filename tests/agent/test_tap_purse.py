@@ -85,16 +85,16 @@ class Door:
     def desk(self) -> JourneyDesk:
         return self.vehicle.desk
 
-    def tap(self, card: Channel) -> TapReport:
+    def tap(self, card: Channel, *, came: bool = True) -> TapReport:
         self._count += 1
         self.reader.channel = card
         now = self._bus.world.monotonic()
-        presence = Presence("door", Interface.CONTACTLESS, b"", self._count, now, came=True)
+        presence = Presence("door", Interface.CONTACTLESS, b"", self._count, now, came)
         return self._taps.handle(self._lane, self.reader, presence)
 
-    def good(self, passenger: Passenger) -> TapReport:
+    def good(self, passenger: Passenger, *, came: bool = True) -> TapReport:
         world, city = self._bus.world, self._bus.city
-        return self.tap(SteppedCard(world, passenger, city.face(passenger.inside)))
+        return self.tap(SteppedCard(world, passenger, city.face(passenger.inside)), came=came)
 
 
 def at_the_door(bus_stand: BusStand, folder: Path, scenario: Callable[[Door, Bus], None]) -> None:
