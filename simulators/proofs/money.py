@@ -3,8 +3,10 @@
 Random histories in a seeded World, on the product's payments and its real journal: cards that leave
 at any APDU and come back sooner, later or never, other buses in between, a PSAM pulled, the power
 cut between any two steps. Every other history is a metro's, where cards enter and leave by
-composite purchases. Among the passengers are cards that know no key and may do anything else
-(`simulators.proofs.mallory`). What truly happened is noted in the cards' operating systems.
+composite purchases. Some who have paid turn back and are owed a boarding
+(`simulators.proofs.turning_back`). Among the passengers are cards that know no key and may do
+anything else (`simulators.proofs.mallory`). What truly happened is noted in the cards' operating
+systems.
 """
 
 import argparse
@@ -28,6 +30,7 @@ from agent.transit.fares import FlatFare, ListedFare, Priced
 from agent.transit.intents import Intent
 from agent.transit.intents import Place as At
 from agent.transit.offers import Offer, Offers, SingleRides
+from agent.transit.owed import RidesOwed
 from agent.transit.paying import Payments
 from agent.transit.psams import Leased, TransitDesk
 from agent.transit.purchase import Again, Presentation, Purchases
@@ -42,8 +45,10 @@ from offline_store.store import Store, Turn
 from simulators.cards.transit_psam import transit_psam
 from simulators.lifetime import scratch
 from simulators.malice.purse import Gang
+from simulators.proofs import turning_back
 from simulators.proofs.mallory import Mallory, Trusting
 from simulators.proofs.money_judge import ENDLESS, ZERO, Judge, Tally
+from simulators.proofs.turning_back import Gate, Unforgotten
 from simulators.proofs.writer import TERMINAL, enrol
 from simulators.transit import lists
 from simulators.transit.bus import OURS, CutWorld, OtherBus, Passenger, PsamSlot, SteppedCard
@@ -75,7 +80,8 @@ FORGERS: Final = frozenset({Reason.PAYMENT_FORGED, Reason.CARD_UNPROVED})
 
 def run(arguments: Sequence[str] = ()) -> dict[str, object]:
     """Figures over all histories, and the controls: an agent that records no intent, one that
-    leaves the trip unwritten on its card, and one that takes `unverified` for paid."""
+    leaves the trip unwritten on its card, one that takes `unverified` for paid, and one that lets
+    a ride that was given back be ridden for ever."""
     parser = argparse.ArgumentParser(prog="onecard prove money")
     parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--first", type=int, default=1)
@@ -93,10 +99,12 @@ def prove(seeds: Sequence[int]) -> dict[str, object]:
         control = attempt(folder, fresh, seeds[:CONTROL_SEEDS], Forgetful)
         unwritten = attempt(folder, fresh, seeds[:CONTROL_SEEDS], Unwritten)
         trusting = attempt(folder, fresh, seeds[:CONTROL_SEEDS], Trusting)
+        generous = attempt(folder, fresh, seeds[:CONTROL_SEEDS], Generous)
     caught = (
         control.lost + control.unequal > 0
         and unwritten.wrong_trips > 0
         and trusting.let_in + trusting.robbed > 0
+        and generous.ridden_twice > 0
     )
     zero = {name: getattr(tally, name) for name in ZERO}
     return {
@@ -112,17 +120,23 @@ def prove(seeds: Sequence[int]) -> dict[str, object]:
         "recovered": tally.recovered,
         "most_open": tally.most_open,
         "forged": tally.forged,
+        "given_back": tally.given_back,
+        "boarded": tally.boarded,
         **zero,
         "broken_seeds": tally.seeds[:20],
         "goals": dict.fromkeys(zero, 0),
-        "holds": tally.broken() == 0 and tally.debits > 0 and tally.forged > 0 and caught,
+        "holds": tally.broken() == 0
+        and min(tally.debits, tally.forged, tally.boarded) > 0
+        and caught,
         "control": {
-            "variant": "no intent event; no trip on the card; what a card says taken for proved",
+            "variant": "no intent event; no trip on the card; what a card says taken for proved;"
+            " a ride given back that is owed for ever",
             "lost": control.lost,
             "wrong_trips": unwritten.wrong_trips,
             "let_in": trusting.let_in,
             "robbed": trusting.robbed,
             "invented": trusting.invented,
+            "ridden_twice": generous.ridden_twice,
             "caught": caught,
         },
     }
@@ -169,7 +183,9 @@ class History:
         else:
             self._session(MOST_CUTS, ENDLESS)
         self._tally.histories += 1
-        Judge(self._city, self._passengers, self._events(), self._tally, self._gang.told).judge()
+        events = self._events()
+        Judge(self._city, self._passengers, events, self._tally, self._gang.told).judge()
+        turning_back.judge(events, self._tally)
 
     def _session(self, number: int, steps: int) -> bool:
         """From power on to power off; False when it was cut."""
@@ -227,10 +243,11 @@ class History:
         on every other bus drivers sign on, and some ride for nothing."""
         if self.scene == "bus":
             flat = FlatFare(200, "5199")
+            owed = self._make.owed if issubclass(self._make, Generous) else RidesOwed
             if self._seed % 4 == 2:
-                return SingleRides(flat)
+                return SingleRides(owed(flat, "bus", turning_back.LIMITS))
             listed = ListedFare(_city_lists, lambda: Journey("42"), flat, "bus", aboard=True)
-            return SingleRides(listed)
+            return SingleRides(owed(listed, "bus", turning_back.LIMITS))
         charging = Metro(no_entry="lowest", no_exit="highest", reexit_minutes=3)
         return gates(STATION, charging if self._seed % 4 == 1 else None)
 
@@ -275,6 +292,7 @@ class Session:
         self._store = Store(world, history.folder, terminal=TERMINAL, boot="boot-1", keys=keys)
         self._payments = history.payments(world, self._store, self._desk)
         self._mallory = history.mallory(world, self._store, self._payments)
+        self._gate = Gate(world, self._store, history.scene, history.chance)
         self._on_reader: set[str] = set()
 
     def run(self) -> None:
@@ -298,9 +316,10 @@ class Session:
             passenger = again or self._somebody()
             self._on_reader.add(passenger.number)
             tear = self._tear()
-            self._tap(lane, passenger, tear)
+            turned_back = self._tap(lane, passenger, tear)
             self._on_reader.discard(passenger.number)
-            again = passenger if tear is not None and self._chance.random() < 0.5 else None
+            comes_again = tear is not None or turned_back
+            again = passenger if comes_again and self._chance.random() < 0.5 else None
             if self._chance.random() < FORGED:
                 self._mallory.come(lane, self._history.passengers)
             self._between(passenger)
@@ -320,7 +339,8 @@ class Session:
 
     def _tap(
         self, lane: str, passenger: Passenger, tear: TearAtApdu | TearAtInstruction | None
-    ) -> None:
+    ) -> bool:
+        """Whether he was let through and did not go."""
         face = self._history.city.face(passenger.inside)
         card = Torn(SteppedCard(self._world, passenger, face), tear)
         tally = self._history.tally
@@ -329,8 +349,9 @@ class Session:
             stages = Stages(self._world, self._world.monotonic())
             took = self._payments.take(lane, card, "card-contactless", stages)
             tally.slandered += took.reason in FORGERS
+            return self._gate.turned_back(lane, took)
         except Fault:
-            return  # with nothing begun
+            return False  # with nothing begun
         finally:
             tally.most_open = max(tally.most_open, len(self._payments.open))
 
@@ -386,6 +407,12 @@ class Unwritten(Payments):
         if not isinstance(stamp, Stamp):
             return priced
         return replace(priced, stamp=RowOnly(**vars(stamp)))
+
+
+class Generous(Payments):
+    """The last control: whoever is owed a ride may ride for it as often as he likes."""
+
+    owed = Unforgotten
 
 
 class RowOnly(Stamp):

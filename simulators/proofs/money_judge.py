@@ -16,7 +16,7 @@ STATE: Final = 14  # offset in the rail record of 001A
 
 ZERO: Final = (
     "lost", "twice", "invented", "unended", "unequal", "forgotten", "wrong_tacs", "wrong_trips",
-    "unproved", "let_in", "robbed", "slandered",
+    "unproved", "let_in", "robbed", "slandered", "unowed", "ridden_twice", "too_often",
 )  # fmt: skip
 
 
@@ -35,6 +35,8 @@ class Tally:
     recovered: int = 0
     most_open: int = 0
     forged: int = 0  # taps of cards without a key
+    given_back: int = 0  # rides that did not happen, and were not taken back
+    boarded: int = 0  # for nothing, for one of them
 
     lost: int = 0  # debits that are neither confirmed nor grey
     twice: int = 0  # debits in more than one record
@@ -48,6 +50,9 @@ class Tally:
     let_in: int = 0  # cards without a key that were let through
     robbed: int = 0  # open intents that one of these has ended
     slandered: int = 0  # honest cards that were called forged
+    unowed: int = 0  # boardings for nothing for a ride that was not given back, or that cost more
+    ridden_twice: int = 0  # rides that were given back, and boarded for more than once
+    too_often: int = 0  # people who were given back more in a day than they may be
     seeds: list[int] = field(default_factory=list)  # of histories that broke something
 
     def broken(self) -> int:

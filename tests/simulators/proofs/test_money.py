@@ -16,6 +16,7 @@ def test_no_fen_is_lost_or_invented_and_the_control_is_caught() -> None:
     assert control["caught"]
     assert int(str(report["power_cuts"])) > 0
     assert int(str(report["trips"])) > 0
+    assert int(str(report["boarded"])) > 0
     assert json.loads(json.dumps(report)) == report
 
 
