@@ -15,8 +15,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from simulators.lifetime import like_ctrl_c
 from tests.readme import commands
-from tests.roots import do, fresh, handed_on, remove
+from tests.roots import do, fresh, handed_on
 
 WITH: Final = "systemd,systemd-sysv,dbus,udev,git,python3,ca-certificates,iproute2"
 SERVES: Final = (
@@ -111,7 +112,6 @@ def terminal(report: Report, machine: Machine) -> None:
             continue  # the first stays, the second wants a card, the third is red without a reader
         # nspawn has no udev: /sys is not its own.
         report.does(command.partition(" && udevadm")[0])
-    report.does("chown -R onecard: /var/lib/onecard && systemctl restart onecard")
     report.does(SERVES)
     report.does("systemctl is-active onecard pcscd.socket")
     said = report.does("systemd-analyze security --no-pager onecard --threshold=20")
@@ -169,14 +169,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.booted")
     parser.add_argument("--terminal", action="store_true", help="without the demo")
     options = parser.parse_args()
-    root = fresh("booted", WITH)
-    machine = Machine(root)
-    report = Report(machine)
-    with machine.booted():
-        terminal(report, machine)
-        if not options.terminal:
-            demo(report, machine)
-    remove(root)
+    with like_ctrl_c(), fresh("booted", WITH) as root:
+        machine = Machine(root)
+        report = Report(machine)
+        with machine.booted():
+            terminal(report, machine)
+            if not options.terminal:
+                demo(report, machine)
     return 0 if report.well else 1
 
 

@@ -11,8 +11,9 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from simulators.lifetime import like_ctrl_c
 from tests import product
-from tests.roots import fresh, handed_on, remove
+from tests.roots import fresh, handed_on
 
 # What docker leaves a container, by its documentation of --cap-add.
 USUAL: Final = (
@@ -30,21 +31,21 @@ def main() -> int:
     readme = (product.ROOT / "README.md").read_text()
     more = [capability.lower() for capability in ADDED.findall(readme)]
     command = " ".join(COMMAND.findall(text)[0].split('", "'))
-    root = fresh("container", "ca-certificates")  # else installing it would undo our own
-    (root / "etc/resolv.conf").write_text(Path("/etc/resolv.conf").read_text())
-    well = True
-    for words, rights, wanted in [
-        *((step, (*USUAL, *more), 0) for step in STEP.findall(text)),
-        (command, (*USUAL, *more), 0),
-        (command, USUAL, 69),  # and says what is missing
-    ]:
-        got, said = run(root, words, rights)
-        holds = got == wanted and "Traceback" not in said
-        well = well and holds
-        what = f"{words} ({'as README says' if rights != USUAL else 'without its rights'})"
-        sys.stdout.write(f"{'✓' if holds else '✗'} {what}: status {got}\n{said[-1500:]}\n")
-        sys.stdout.flush()
-    remove(root)
+    # With certificates: installed later they would take the place of this machine's.
+    with like_ctrl_c(), fresh("container", "ca-certificates") as root:
+        (root / "etc/resolv.conf").write_text(Path("/etc/resolv.conf").read_text())
+        well = True
+        for words, rights, wanted in [
+            *((step, (*USUAL, *more), 0) for step in STEP.findall(text)),
+            (command, (*USUAL, *more), 0),
+            (command, USUAL, 69),  # and says what is missing
+        ]:
+            got, said = run(root, words, rights)
+            holds = got == wanted and "Traceback" not in said
+            well = well and holds
+            what = f"{words} ({'as README says' if rights != USUAL else 'without its rights'})"
+            sys.stdout.write(f"{'✓' if holds else '✗'} {what}: status {got}\n{said[-1500:]}\n")
+            sys.stdout.flush()
     return 0 if well else 1
 
 

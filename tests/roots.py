@@ -2,10 +2,12 @@
 machine does. The bare part of each kind is kept in /var/tmp/onecard-roots.
 """
 
+import contextlib
 import os
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -25,8 +27,10 @@ HANDED_ON: Final = (
 )
 
 
-def fresh(kind: str, include: str) -> Path:
-    """One that nobody has used yet, with these packages (commas between) beside the essential."""
+@contextlib.contextmanager
+def fresh(kind: str, include: str) -> Iterator[Path]:
+    """One that nobody has used yet, with these packages (commas between) beside the essential;
+    gone afterwards."""
     base, root = BASE / kind, BASE / f"{kind}-{os.getpid()}"
     if not base.exists():
         BASE.mkdir(parents=True, exist_ok=True)
@@ -47,11 +51,10 @@ def fresh(kind: str, include: str) -> Path:
     (root / "etc/resolv.conf").unlink(missing_ok=True)
     (root / "etc/hosts").write_text("127.0.0.1 localhost\n")
     do("git", "clone", "--quiet", str(product.ROOT), str(root / "srv/onecard"))
-    return root
-
-
-def remove(root: Path) -> None:
-    shutil.rmtree(root)
+    try:
+        yield root
+    finally:
+        shutil.rmtree(root)
 
 
 def handed_on() -> list[str]:
