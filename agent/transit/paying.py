@@ -21,6 +21,7 @@ from agent.proof import Proof
 from agent.reasons import Reason
 from agent.results import Results
 from agent.stages import Stages
+from agent.transit.asked_once import AskedOnce
 from agent.transit.card_types import CardTypes
 from agent.transit.ends import Ends
 from agent.transit.fares import Priced, Ride
@@ -35,7 +36,6 @@ from apdu import days
 from apdu.channel import Channel
 from apdu.transit.faults import BalanceTooSmall, PurseStatus
 from apdu.transit.files import TransitRecordFault
-from apdu.transit.purse import Purse
 from apdu.transit.transit_psam import Verified
 from apdu.transit.values import Kind, PublicInfo
 from offline_store.event import Event, Record
@@ -158,7 +158,7 @@ class Payments:
         """The purse on that card, selected. Raises `NotPurse` and the other faults of `Purse`."""
         place = Place(lane, self._scene, credential, self._application, self._ride())
         stages.begin("select")
-        purse = Purse(card)
+        purse = AskedOnce(card)
         public = purse.select()
         stages.begin("read")
         reference = self._references.number(public.card_number)

@@ -242,6 +242,24 @@ def test_what_an_impostor_has_begun_in_somebodys_name_costs_that_person_nothing(
     assert victim.spent_here == FARE * sum(debit.amount > 0 for debit in victim.debits)
 
 
+def test_many_payments_in_somebodys_name_are_asked_about_in_few_exchanges(
+    bus_stand: BusStand,
+) -> None:
+    """Whoever knows a number could keep its holder at the reader for as long as he likes."""
+
+    def scenario(bus: Bus) -> None:
+        for _ in range(20):
+            impostor = Impostor(bus.world, victim.order, leaves=True)
+            assert shown(bus, impostor, victim) is Reason.PAY_AGAIN
+        assert len(bus.store.open_intents()) == 20
+        assert bus.reason(victim) is Reason.PAID
+        assert len(bus.sent) <= 12
+        assert not bus.store.open_intents()
+
+    victim = bus_stand.passenger()
+    bus_stand.drive(scenario)
+
+
 def test_a_number_that_is_paying_at_one_reader_is_not_asked_at_another(
     bus_stand: BusStand,
 ) -> None:
