@@ -4,8 +4,10 @@ import gc
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+from simulators.parts import Unavailable
 
-class NoMeasurement(Exception):
+
+class NoMeasurement(Unavailable):
     """What was done is not what is to be measured, or two sides did not do the same. The text says
     what."""
 
