@@ -16,7 +16,7 @@ from config.faults import (
     UnknownName,
     WrongValue,
 )
-from config.model import Agent, CardKind, Facade, Lane, Sync
+from config.model import Agent, CardKind, CodeRule, Facade, Lane, Sync
 from config.shape import listed
 from config.waits import asks_status, too_long_waits
 
@@ -132,6 +132,17 @@ def _codes_that_never_come(agent: Agent, file: str) -> Iterator[ConfigFault]:
         if rule.longest < least:
             key, found = f"codes[{rule.name}].longest", str(rule.longest)
             yield WrongValue(file=file, key=key, found=found, allowed=f"integer ≥ {least}")
+    # The first rule that fits has the code: another one for the same texts never gets any. Rules
+    # that say nothing of a text may be of codes that their first bytes nominate.
+    owners = {_texts(CodeRule(name="any")): ""}
+    for rule in agent.codes:
+        if (owner := owners.setdefault(_texts(rule), rule.name)) not in ("", rule.name):
+            key, found = f"codes[{rule.name}]", f'"{rule.prefix}" {rule.characters}'
+            yield WrongValue(file=file, key=key, found=found, allowed=f"≠ codes[{owner}]")
+
+
+def _texts(rule: CodeRule) -> tuple[str, str, int, int]:
+    return rule.prefix, rule.characters, rule.shortest, rule.longest
 
 
 def _lanes_without_taps(agent: Agent, file: str) -> Iterator[ConfigFault]:

@@ -150,6 +150,17 @@ def test_a_code_that_no_text_can_be_is_refused(rule: str) -> None:
     assert problem.facts["allowed"] == "integer ≥ 9"
 
 
+def test_codes_of_one_look_have_one_rule() -> None:
+    rules = '[[codes]]\nname = "{}"\n{}\n'
+    for look in ('prefix = "LIB-"', 'characters = "digits"\nshortest = 8\nlongest = 8'):
+        problem = only(WHOLE + rules.format("ticket", look) + rules.format("badge", look))
+        assert (problem.code, problem.facts["key"]) == ("config.wrong-value", "codes[badge]")
+        assert problem.facts["allowed"] == "≠ codes[ticket]"
+    apart = rules.format("ticket", 'prefix = "LIB-"') + rules.format("badge", 'prefix = "LI"')
+    nominated = rules.format("tencent", "") + rules.format("bank", "")
+    parse((WHOLE + apart + nominated).encode(), "box.toml")
+
+
 @pytest.mark.parametrize("kind", ["scanners", "documents"])
 def test_a_lane_may_live_of_scanners_or_documents_alone(kind: str) -> None:
     text = changed('readers = ["door"]', f'{kind} = ["eye"]').replace(
@@ -260,7 +271,6 @@ def test_the_links_settings_fit_together(sync: str, code: str, key: str) -> None
 
 
 CLIENT = 'name = "his"\nuser = "his"\npurpose = "p"\n'
-PAGE = 'origin = "https://his.example"\nhost = "localhost:8686"\n'
 LAB = CLIENT.replace("his", "lab", 1)
 PAGE = 'origin = "https://his.example"\nhost = "localhost:1"\n'
 
@@ -271,11 +281,6 @@ PAGE = 'origin = "https://his.example"\nhost = "localhost:1"\n'
         ([CLIENT, CLIENT], "config.duplicate-name", "facade.clients"),
         ([CLIENT, LAB], "config.duplicate-name", "facade.clients[lab].user"),
         ([CLIENT, LAB + PAGE], "config.duplicate-name", "facade.clients[lab].user"),
-        (
-            [CLIENT + PAGE, LAB.replace("his", "lab") + PAGE],
-            "config.duplicate-name",
-            "facade.clients[lab].origin",
-        ),
         ([CLIENT.replace('user = "his"\n', "")], "config.missing-key", "facade.clients[his].user"),
         ([CLIENT + 'host = "localhost:1"'], "config.needs-key", "facade.clients[his].host"),
         ([CLIENT + 'lanes = ["exit"]'], "config.unknown-name", "facade.clients[his].lanes"),
