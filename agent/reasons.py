@@ -91,6 +91,8 @@ class Reason(StrEnum):
     """The platform was asked and gave no answer: whether the code is used up is unknown."""
     CODE_CLOCK_UNSET = "code-clock-unset"
     """This terminal's clock was never set, so no code's time can be judged."""
+    CODE_LEFT_LYING = "code-left-lying"
+    """It was in view when the camera was opened, so nobody has been seen to show it."""
     CODE_LENGTH = "code-length"
     """Its length fields do not agree with its length."""
     CODE_VERSION = "code-version"

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Final
 
 from agent.clock import Clock, ClockReading
+from agent.codes import CREDENTIAL as CODE
 from agent.codes import CodeDesk
 from agent.documents import CREDENTIAL as ID_CARD
 from agent.documents import DocumentDesk
@@ -150,6 +151,10 @@ class Taps:
     def handle_code(self, lane: Lane, code: Code) -> TapReport:
         """A code from scanner or camera to its end; where a scanner gave several in one stretch,
         each to its end, and the report of the last. Never raises a `Fault`."""
+        if not code.came:
+            stages = Stages(self._world, code.seen)
+            lying = Unidentified(CODE, Reason.CODE_LEFT_LYING)
+            return self._end(lane, self._settle(lane, code.source, lying, stages), None)
         leaving = self._lets_out(lane)
         reads = [
             partial(self._codes.read, c, leaving=leaving) for c in self._codes.apart(code.content)
@@ -160,7 +165,8 @@ class Taps:
         """An ID document to its end. Never raises a `Fault`."""
         if not document.came:
             stages = Stages(self._world, document.seen)
-            return self._end(lane, self._turn_away(lane, document.source, ID_CARD, stages), None)
+            lying = Unidentified(ID_CARD, Reason.LEFT_LYING)
+            return self._end(lane, self._settle(lane, document.source, lying, stages), None)
         return self._shown(
             lane, document.source, document.seen, lambda: self._documents.read(document)
         )
@@ -192,7 +198,8 @@ class Taps:
         with self._watchdog.watch(reader, lambda: self._silent(lane, reader)) as watch:
             with PoweredCard(reader, presence.count, watch) as card:
                 self._recover(lane, card, presence, watch, stages)
-            report = self._turn_away(lane, reader.name, _credential(presence), stages)
+            lying = Unidentified(_credential(presence), Reason.LEFT_LYING)
+            report = self._settle(lane, reader.name, lying, stages)
             self._signal(reader, report.reason, watch)
         return self._end(lane, report, None)
 
@@ -209,10 +216,6 @@ class Taps:
             )
             if took is not None and took.proof is not None and took.record is not None:
                 self._give_backs.left_lying(lane.name, (took.record.epoch, took.record.seq))
-
-    def _turn_away(self, lane: Lane, source: str, credential: str, stages: Stages) -> TapReport:
-        presented = Unidentified(credential, Reason.LEFT_LYING)
-        return self._settle(lane, source, presented, stages, leaving=False)
 
     def _signal(self, reader: CardReader, reason: Reason, watch: Watch) -> None:
         """By the reader's own lamp, where it has one."""
@@ -287,7 +290,7 @@ class Taps:
         presented: Presented,
         stages: Stages,
         *,
-        leaving: bool,
+        leaving: bool = False,
     ) -> TapReport:
         """Ask how they stand, decide, make it durable, and only then act."""
         findings = NOTHING_ASKED if leaving else self._ask(presented, stages)

@@ -35,6 +35,7 @@ from world import Queue, World
 LOG = logging.getLogger("onecard.devices")
 
 FIRST_WITHIN: Final = 4.0  # seconds from opening to a picture; sensors wake slowly
+FIRST_LOOKS: Final = 3  # pictures in which is looked for what is in view already
 NEXT_WITHIN: Final = 2.5  # seconds; a camera that gives none for so long is frozen
 AWAKE: Final = 2.0  # seconds that every picture is looked at after something moved
 THOROUGH_AWAKE: Final = 0.25  # seconds from one thorough pass to the next
@@ -55,6 +56,7 @@ class Camera(Kept[Capture]):
         self._events: Queue[Code] = world.queue()
         self._repeats = Repeats(self._options.window)
         self._capture: Capture | None = None
+        self._in_view: dict[bytes, tuple[Sighting, Picture]] = {}  # when it was opened, by content
         self._dark = False
         self._times: deque[float] = deque(maxlen=REMEMBERED)  # seconds from frame to code
         self._watch = self._new_watch()
@@ -104,6 +106,7 @@ class Camera(Kept[Capture]):
         try:
             if wanted:
                 self._await_life(capture)
+                self._note_in_view(capture)
         except (DeviceFault, Interrupted):
             capture.close()
             raise
@@ -118,6 +121,8 @@ class Camera(Kept[Capture]):
     def _serve(self, connection: Capture) -> None:
         self._thorough_at = 0.0
         self._awake_until = 0.0
+        for sighting, seen in self._in_view.values():
+            self._take(sighting, seen, came=False)
         try:
             while True:
                 picture = connection.next(NEXT_WITHIN)
@@ -143,6 +148,19 @@ class Camera(Kept[Capture]):
                     return
         raise CameraFrozen(device=self._name, port=capture.attached)
 
+    def _note_in_view(self, capture: Capture) -> None:
+        """What lies before the camera when it is opened nobody has shown to it. A sequence begins
+        with what it has to show. Raises as `_await_life`."""
+        self._in_view = {}
+        for _ in range(0 if self._options.is_sequence else FIRST_LOOKS):
+            picture = capture.next(NEXT_WITHIN)
+            if picture is None:
+                raise CameraFrozen(device=self._name, port=capture.attached)
+            grey = self._searched(capture, picture)
+            if grey is not None:
+                for sighting in self._eye.look(grey, thorough=True):
+                    self._in_view.setdefault(sighting.content, (sighting, picture))
+
     def _look(self, capture: Capture, picture: Picture) -> None:
         grey = self._searched(capture, picture)
         if grey is None:
@@ -166,7 +184,7 @@ class Camera(Kept[Capture]):
             self._awake_until = picture.taken + AWAKE
         capture.rest(picture.taken > self._awake_until)
 
-    def _take(self, sighting: Sighting, picture: Picture) -> None:
+    def _take(self, sighting: Sighting, picture: Picture, *, came: bool = True) -> None:
         if len(self._events) >= MOST_WAITING:  # not seen either: held up longer, it is a new one
             self._count("unserved")
             return
@@ -177,8 +195,9 @@ class Camera(Kept[Capture]):
         with self._guard:
             self._times.append(at - picture.taken)
         self._present()
-        code = Code(self._name, sighting.content, picture.taken, at, sighting.symbology)
-        self._events.put(code)
+        self._events.put(
+            Code(self._name, sighting.content, picture.taken, at, sighting.symbology, came)
+        )
 
     def _searched(self, capture: Capture, picture: Picture) -> Frame | None:
         """The part of the picture that is searched, None when it cannot be decoded. Raises

@@ -20,6 +20,9 @@ class Code:
     seen: float  # World.monotonic() of the frame, or of the first byte from the module
     at: float  # World.monotonic() when the driver had the whole code
     symbology: str = ""  # AIM identifier as the device tells it ("]Q1"), empty when it does not
+    # False: it was in view when the device was opened, so nobody has been seen to show it. A module
+    # that scans by itself cannot tell.
+    came: bool = True
 
 
 class CodeSource(Device, Protocol):

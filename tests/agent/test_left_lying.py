@@ -12,13 +12,15 @@ from agent.reasons import Reason
 from agent.tap import TapReport
 from agent.transit.fares import FareSource, FlatFare, ListedFare
 from config.model import Scene
-from drivers.contract import Document, Unread
+from drivers.contract import Code, Document, Unread
 from drivers.idcard.module import DocumentLay
 from simulators.devices.idcard import document_of
+from simulators.transit.codes import NOW
 from simulators.world import SimWorld
 from tests.agent.fares.city import entitled, lines, tariff
 from tests.agent.journey.stand import Bus
 from tests.agent.stand import Stand
+from tests.agent.transit_codes.hall import PHONES, Hall
 
 SCENES = ("library-gate", "service-window", "bus", "metro-gate")
 
@@ -108,6 +110,26 @@ def test_a_document_that_was_left_lying_opens_nothing(leaving: bool, read: bool)
         assert (event.credential, event.person) == ("id-card", "")
         came = Document("id", 2, card.text, b"", b"", b"", seen, seen, came=True)
         assert stand.taps.handle_document(stand.entry, came).accepted
+
+    world.play(scenario)
+
+
+@pytest.mark.parametrize("leaving", [False, True], ids=["entry", "exit"])
+def test_a_code_that_was_in_view_already_opens_nothing_and_is_not_used_up(leaving: bool) -> None:
+    world = SimWorld(1)
+    world.jump_clock(NOW - world.now())
+
+    def scenario() -> None:
+        hall = Hall(Stand(world))
+        stand, content = hall.stand, PHONES.two_level()
+        seen = world.monotonic()
+        lying = Code("eye", content, seen, seen, came=False)
+        report = stand.taps.handle_code(stand.exit if leaving else stand.entry, lying)
+        assert (report.reason, report.accepted) == (Reason.CODE_LEFT_LYING, False)
+        assert stand.barrier.opened == 0
+        (event,) = stand.store.taps()
+        assert (event.code, event.person, event.verdict) == ("", "", "refused")
+        assert hall.show(content).accepted
 
     world.play(scenario)
 

@@ -100,6 +100,40 @@ class TestCameraAsSource(SourceContract):
     pass
 
 
+@pytest.mark.parametrize("way", ["opened", "taken back", "back on the network"])
+def test_a_code_that_is_in_view_when_the_camera_is_opened_did_not_come(way: str) -> None:
+    """A ticket that is taped there, a phone that was put down: told once, and as a code that was
+    shown when it has been out of view."""
+    with MjpegServer() as server:
+        content = CameraBench.contents[0]
+        camera = Camera(WORLD, "scanner", {"source": server.url, "window": 0.5})
+        if way != "opened":
+            camera.start()
+            until(lambda: camera.status().state is DeviceState.READY, PATIENCE)
+            camera.release() if way == "taken back" else server.unplug()
+            until(lambda: camera.status().state is not DeviceState.READY, PATIENCE)
+        server.show(view(content))
+        if way == "opened":
+            camera.start()
+        elif way == "taken back":
+            camera.take_back()
+        else:
+            server.plug()
+            camera.look()
+        lying = camera.events.get(PATIENCE)
+        assert (lying.content, lying.came) == (content, False)
+        until(lambda: camera.status().counters.get("repeated", 0) > 5, PATIENCE)
+        assert len(camera.events) == 0
+        looked = camera.status().counters["looked"]
+        server.hide()
+        until(lambda: camera.status().counters["looked"] > looked + 2, PATIENCE)
+        WORLD.wait(0.6)
+        server.show(view(content))
+        shown = camera.events.get(PATIENCE)
+        assert (shown.content, shown.came) == (content, True)
+        camera.stop()
+
+
 def faulty(camera: Camera, code: str) -> bool:
     return camera.status().fault == code and camera.status().state is not DeviceState.READY
 
