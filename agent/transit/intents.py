@@ -91,7 +91,8 @@ class OpenIntents:
         """Its card is about to be sent 8054; `rest` says that this is over."""
         with self._changing:
             self._under_way.add(intent.place)
-        self.add(intent)
+            self._open[intent.place] = intent, self._world.monotonic()
+        self.changed.set()
 
     def rest(self, intent: Intent) -> None:
         """Its card has left, or is given up; whoever comes with that number is asked about it."""
@@ -110,6 +111,8 @@ class OpenIntents:
 
     def of_card(self, card: str) -> Sequence[Intent] | None:
         """By the card's reference, oldest first; None: one of them is under way elsewhere."""
+        if not self._open:
+            return []
         with self._changing:
             found = [intent for intent, _ in self._open.values() if intent.card == card]
             if any(intent.place in self._under_way for intent in found):
