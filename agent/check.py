@@ -1,18 +1,15 @@
 """What a configuration's own shape cannot tell: whether each device's driver takes its options,
-whether the reasons exist that a city tells in its own way, and what is in the files it names."""
+whether the reasons exist that a city tells in its own way, and what is in the files it names.
+
+The rooms of services, record tables and receivers are imported by whoever has such settings.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from agent.authority import city_keys
 from agent.devices import DRIVER_GROUPS, configured, driver_of
-from agent.journey.aboard import GNSS
 from agent.reasons import Reason
-from agent.standing.mapping import load_mapping
-from agent.transit.tables import load_layouts
-from apdu.city_keys import CityKeysFault
-from apdu.transit.files import LayoutFault
 from config.faults import (
     AuthorityMisfit,
     ConfigFault,
@@ -30,7 +27,6 @@ from drivers import registry
 from drivers.contract import Interface, SlotBinding
 from drivers.foreign import ForeignDevice, ForeignReaders
 from drivers.options import OptionsFault
-from drivers.position.receiver import NmeaReceiver
 from world import Fault, World
 
 SERVICE_USER: Final = "onecard"  # packaging/onecard.service
@@ -79,16 +75,22 @@ def _unknown_reasons(settings: Settings, file: str) -> Iterator[ConfigFault]:
 def _mappings(world: World, settings: Settings) -> Iterator[ConfigFault]:
     """What is wrong in the mapping files of status services; they are `file` in these."""
     for service in settings.status.services:
-        if service.mapping is not None:
-            try:
-                load_mapping(world, Path(service.mapping))
-            except ConfigFault as fault:
-                yield from fault.problems
+        if service.mapping is None:
+            continue
+        from agent.standing.mapping import load_mapping
+
+        try:
+            load_mapping(world, Path(service.mapping))
+        except ConfigFault as fault:
+            yield from fault.problems
 
 
 def _receiver(world: World, settings: Settings, file: str) -> Iterator[ConfigFault]:
     """The options of a vehicle's receiver."""
     if settings.journey.gnss:
+        from agent.journey.aboard import GNSS
+        from drivers.position.receiver import NmeaReceiver
+
         receiver = Device(name=GNSS, driver="nmea", options=settings.journey.gnss)
         try:
             NmeaReceiver(world, receiver.name, receiver.options)
@@ -98,6 +100,11 @@ def _receiver(world: World, settings: Settings, file: str) -> Iterator[ConfigFau
 
 def _layouts(world: World, settings: Settings, file: str) -> Iterator[ConfigFault]:
     """The record tables that a city has given its terminals."""
+    if not settings.transit.layouts:
+        return
+    from agent.transit.tables import load_layouts
+    from apdu.transit.files import LayoutFault
+
     try:
         load_layouts(world, settings.transit.layouts)
     except LayoutFault as fault:
@@ -107,6 +114,11 @@ def _layouts(world: World, settings: Settings, file: str) -> Iterator[ConfigFaul
 
 def _authority(world: World, settings: Settings, file: str) -> Iterator[ConfigFault]:
     """The issuing authority's table of keys."""
+    if settings.keys.authority is None:
+        return
+    from agent.authority import city_keys
+    from apdu.city_keys import CityKeysFault
+
     try:
         city_keys(world, settings.keys)
     except CityKeysFault as fault:

@@ -21,6 +21,7 @@ from apdu.records import AtrFault, HistoricalBytes
 from apdu.redaction import Redactor, pin_command
 from world import Fault
 from world.foreign import Undecodable, decoded
+from world.text import NotText, text_of
 
 VERSION: Final = 1
 LARGEST: Final = 4 << 20  # bytes of a file
@@ -108,14 +109,18 @@ def parse(raw: bytes) -> Trace:
     """Raises `TraceMalformed`."""
     if len(raw) > LARGEST:
         raise TraceMalformed(line=1, problem=f"> {LARGEST} bytes")
-    first, *rest = raw.splitlines() or [b""]
+    try:
+        first, *rest = text_of(raw).split("\n")
+    except NotText as error:
+        problem = f"{error.found}, not UTF-8"
+        raise TraceMalformed(line=error.line, problem=problem) from error
     header = _decoded(first, Header, 1)
     kinds = cast("type[Line]", Line)
     lines = [_decoded(line, kinds, number) for number, line in enumerate(rest, 2) if line.strip()]
     return Trace(header, lines)
 
 
-def _decoded(line: bytes, shape: type[T], number: int) -> T:
+def _decoded(line: str, shape: type[T], number: int) -> T:
     try:
         return decoded(line, shape)
     except Undecodable as fault:

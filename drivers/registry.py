@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from drivers.contract import (
     Barrier,
@@ -15,12 +15,15 @@ from drivers.contract import (
     ReaderDriver,
 )
 from drivers.foreign import ForeignReaders, Origin, foreign_device, ours
-from drivers.idcard.photo import PHOTO_DECODERS, PhotoDecoder
 from world import Fault
+
+if TYPE_CHECKING:
+    from drivers.idcard.photo import PhotoDecoder
 
 READERS, BARRIERS, PROMPTS = "onecard.readers", "onecard.barriers", "onecard.prompts"
 SCANNERS, DOCUMENTS = "onecard.scanners", "onecard.documents"
 PINPADS, PRINTERS = "onecard.pinpads", "onecard.printers"
+PHOTO_DECODERS = "onecard.photo_decoders"
 
 
 class DriverUnknown(Fault):
@@ -71,8 +74,8 @@ def printer(name: str) -> type[Printer]:
     return cast(type[Printer], _device(PRINTERS, name))
 
 
-def photo_decoder(name: str) -> type[PhotoDecoder]:
-    return cast(type[PhotoDecoder], _loaded(_point(PHOTO_DECODERS, name)))
+def photo_decoder(name: str) -> "type[PhotoDecoder]":
+    return cast("type[PhotoDecoder]", _loaded(_point(PHOTO_DECODERS, name)))
 
 
 def out_of_order(group: str, name: str, fault: DriverBroken) -> object:

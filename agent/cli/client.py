@@ -20,6 +20,13 @@ class DaemonAbsent(Fault):
     code = "daemon.absent"
 
 
+class DaemonSilent(DaemonAbsent):
+    """It listens and does not answer, and has the devices all the same. Facts: `socket`,
+    `seconds`."""
+
+    code = "daemon.silent"
+
+
 class DaemonDenied(Fault):
     """This user may not use the socket."""
 
@@ -76,6 +83,8 @@ class Client:
         response = self._request(route, PATIENCE, sent)
         try:
             told = response.read()
+        except TimeoutError as error:
+            raise DaemonSilent(socket=self._path, seconds=int(PATIENCE)) from error
         except (OSError, http.client.HTTPException) as error:
             raise DaemonAbsent(socket=self._path) from error
         body = self._object(told)
@@ -116,6 +125,8 @@ class Client:
             else:
                 connection.request("POST", route, body, {"Content-Type": "application/json"})
             return connection.getresponse()
+        except TimeoutError as error:
+            raise DaemonSilent(socket=self._path, seconds=int(patience)) from error
         except PermissionError as error:
             raise DaemonDenied(socket=self._path) from error
         except (OSError, http.client.HTTPException) as error:

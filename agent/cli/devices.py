@@ -10,7 +10,8 @@ from rich.text import Text
 from rich.tree import Tree
 
 from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
-from agent.cli.looking import LOOK, SETTLE, look
+from agent.cli.looking import look
+from agent.cli.own_look import LOOK, SETTLE
 from agent.devices import DRIVER_GROUPS
 from agent.suggest import UNCONFIGURED, Suggestion, Suggestions
 from config.faults import ConfigAbsent

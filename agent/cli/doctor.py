@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import typer
 
-from agent.cli.client import Client, DaemonAbsent, DaemonRefused
+from agent.cli.client import Client, DaemonAbsent, DaemonRefused, DaemonSilent
 from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
 from agent.cli.journal import DaemonSource
 from agent.cli.looking import look
@@ -15,6 +15,7 @@ from agent.key_store import key_store
 from agent.reader_service import reader_service
 
 RECENT = 50  # records
+UNSEEN: dict[str, Any] = {"devices": [], "attached": []}
 
 
 def add_to(app: typer.Typer, context: Context) -> None:
@@ -36,11 +37,12 @@ def add_to(app: typer.Typer, context: Context) -> None:
 def _case(context: Context, config: Config) -> Case:
     settings, wrong, _ = context.settings_or_those_in_force(config)
     status: dict[str, Any] | None
+    silent = False
     try:
         status = context.client(settings).get("/v1/status")
-    except DaemonAbsent:
-        status = None
-    seen = _of_status(status) if status else look(context, settings)
+    except DaemonAbsent as fault:
+        status, silent = None, isinstance(fault, DaemonSilent)
+    seen = UNSEEN if silent else _of_status(status) if status else look(context, settings)
     return Case(
         context.world,
         settings,
@@ -50,6 +52,7 @@ def _case(context: Context, config: Config) -> Case:
         status=status,
         devices=seen["devices"],
         attached=seen["attached"],
+        silent=silent,
         file=str(config),
         wrong=wrong,
         psam_before=_psam_before(context.client(settings)) if status else "",

@@ -17,7 +17,7 @@ import msgspec
 import typer
 
 from agent.china import CHINA
-from agent.cli.client import Client, DaemonAbsent
+from agent.cli.client import Client, DaemonAbsent, DaemonSilent
 from agent.cli.columns import Column
 from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
 from agent.cli.output import output
@@ -184,6 +184,8 @@ def open_source(context: Context, settings: Settings) -> Source:
     client = context.client(settings)
     try:
         client.get("/v1/readers")
+    except DaemonSilent:
+        raise
     except DaemonAbsent:
         return FileSource(context.world, Path(settings.terminal.data))
     return DaemonSource(client)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agent.cli.context import Context
-from agent.cli.looking import LOOK, SETTLE
+from agent.cli.own_look import LOOK, SETTLE
 from agent.doctor import Case, Finding, cards
 from agent.doctor.words import told
 from agent.gate import Gate

@@ -14,7 +14,7 @@ import typer
 
 from agent.card_kinds import card_kinds, departures
 from agent.certificates import Authorities, Judge, Judged
-from agent.cli.client import DaemonAbsent
+from agent.cli.client import DaemonAbsent, DaemonSilent
 from agent.cli.columns import Column
 from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
 from agent.cli.ready import psam_trouble, require_of_daemon, require_of_gate
@@ -72,6 +72,8 @@ def add_to(app: typer.Typer, context: Context) -> None:
         settings = context.settings_in_force(config)
         try:
             found = _watch(context, settings, wait, alone=show or certificates)
+        except DaemonSilent:
+            raise
         except DaemonAbsent:
             judge = _judge(context, settings) if certificates else None
             found = _read(context, settings, wait, show=show, judge=judge)

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from agent.authority import city_keys
 from agent.card_kinds import card_kinds
-from agent.cli.client import DaemonAbsent
+from agent.cli.client import DaemonAbsent, DaemonSilent
 from agent.cli.columns import Column
 from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
 from agent.cli.output import output
@@ -80,6 +80,8 @@ def add_to(app: typer.Typer, context: Context) -> None:
         _known(settings, reader)
         try:
             trace = _watched(context, settings, reader, wait, wanted)
+        except DaemonSilent:
+            raise
         except DaemonAbsent:
             trace = _own(context, settings, reader, wait, wanted)
         _write(context, trace, out)

@@ -6,12 +6,15 @@ from pathlib import Path
 from agent.clock import Clock
 from agent.doctor.findings import Case, Facts, Finding
 
+LEAST_SPACE = 20 * 1024 * 1024  # bytes: some days of taps
 ENOUGH_SPACE = 200 * 1024 * 1024  # bytes: a month of taps and a list beside it
 
 
 def clock(case: Case) -> Iterator[Finding]:
     quality = Clock(case.world).read().quality
-    yield Finding(f"clock-{quality}", quality == "synchronised")
+    # Without a time service people are served, and their records flagged; never set, codes are not.
+    well = quality != "unset"
+    yield Finding(f"clock-{quality}", well, warning=well and quality != "synchronised")
 
 
 def space(case: Case) -> Iterator[Finding]:
@@ -23,4 +26,7 @@ def space(case: Case) -> Iterator[Finding]:
         yield Finding("data-unusable", False, {"path": str(data), "cause": cause})
     else:
         facts: Facts = {"path": str(data), "megabytes": free // (1024 * 1024)}
-        yield Finding("space" if free >= ENOUGH_SPACE else "space-low", free >= ENOUGH_SPACE, facts)
+        if free >= ENOUGH_SPACE:
+            yield Finding("space", True, facts)
+        else:
+            yield Finding("space-low", free >= LEAST_SPACE, facts, warning=free >= LEAST_SPACE)

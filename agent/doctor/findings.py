@@ -40,6 +40,7 @@ class Case:
     user: str = "onecard"  # who uses the devices
     root: Path = Path("/")  # of /proc and /etc
     own_sams: Sequence[Mapping[str, Any]] | None = None  # where no daemon runs
+    silent: bool = False  # one runs and does not answer: its devices cannot be looked at
     file: str = ""  # that the settings should come from
     wrong: Sequence[Fault] = ()  # what is wrong with it: `settings` are those in force
 

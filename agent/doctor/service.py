@@ -16,7 +16,9 @@ NFC_MODULES: Final = ("pn533_usb", "pn533", "nfc")
 
 
 def daemon(case: Case) -> Iterator[Finding]:
-    if case.status is None:
+    if case.silent:
+        yield Finding("daemon-silent", False, {"socket": case.settings.terminal.socket})
+    elif case.status is None:
         yield Finding("daemon-absent", False, {"socket": case.settings.terminal.socket})
     else:
         yield Finding("daemon-runs", True, {"version": str(case.status["agent"])})
@@ -36,10 +38,18 @@ def _pcscd(case: Case) -> Finding:
     try:
         case.world.connect(case.pcscd_socket, 1.0).close()
     except PermissionError:
+        if _agent_may(case):
+            return Finding("pcscd-not-looked-at", True, {"user": case.user})
         return Finding("pcscd-denied", False, {"socket": case.pcscd_socket})
     except OSError:
         return Finding("pcscd-down", False, {"socket": case.pcscd_socket})
     return Finding("pcscd-runs", True)
+
+
+def _agent_may(case: Case) -> bool:
+    """Whoever asks may not use it, but the agent that runs may."""
+    denied = any(d["driver"] == PCSC and d["state"] == "no-permission" for d in case.devices)
+    return case.status is not None and not denied
 
 
 def _polkit(case: Case) -> Iterator[Finding]:

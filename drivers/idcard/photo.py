@@ -4,11 +4,10 @@ WLT is proprietary, so onecard has no decoder. A package that has the right to o
 the entry point group `onecard.photo_decoders`; everything else works without it.
 """
 
-from typing import Final, Protocol
+from typing import Protocol
 
 from apdu.id_document import DocumentFault
-
-PHOTO_DECODERS: Final = "onecard.photo_decoders"
+from drivers.registry import PHOTO_DECODERS as PHOTO_DECODERS
 
 
 class PhotoUndecoded(DocumentFault):

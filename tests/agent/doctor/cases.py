@@ -145,6 +145,7 @@ def examined(
     psam_before: str = "",
     pcscd_socket: str = PCSCD_SOCKET,
     wrong: Sequence[Fault] = (),
+    silent: bool = False,
 ) -> list[Finding]:
     seen = running or looked or readers()
     case = Case(
@@ -159,6 +160,7 @@ def examined(
         psam_before=psam_before,
         file="/etc/onecard/onecard.toml",
         wrong=wrong,
+        silent=silent,
     )
     return list(examine(case))
 
@@ -273,6 +275,8 @@ JUDGED = {
     "list-missing": False,
     "psam-transit-none": False,
     "barrier-console": False,
+    "daemon-silent": False,
+    "pcscd-not-looked-at": True,
 }
 # Reached in test_business.py and test_browsers.py: id, and whether it is well; some are only for
 # certain callers.

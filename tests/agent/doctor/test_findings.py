@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from agent.doctor import Finding, devices
-from agent.doctor.box import ENOUGH_SPACE
+from agent.doctor.box import LEAST_SPACE
 from agent.sam_slot import SamStatus
 from agent.texts import LANGUAGES, catalogue
 from drivers.contract import DeviceState
@@ -121,10 +121,10 @@ FINDINGS: dict[str, tuple[bool, Callable[[], list[Finding]]]] = {
     "secret-unusable": (False, lambda: examined(keys=MemoryKeys())),
     "key-store-unusable": (False, lambda: examined(keys=Locked())),
     "clock-synchronised": (True, examined),
-    "clock-holdover": (False, lambda: examined(box(synchronised=False))),
+    "clock-holdover": (True, lambda: examined(box(synchronised=False))),
     "clock-unset": (False, lambda: examined(box(time=60.0))),
     "space": (True, examined),
-    "space-low": (False, lambda: examined(box(free=ENOUGH_SPACE - 1))),
+    "space-low": (False, lambda: examined(box(free=LEAST_SPACE - 1))),
     "data-unusable": (
         False,
         lambda: examined(box(space_fault=OSError(errno.ENOENT, "No such file or directory"))),

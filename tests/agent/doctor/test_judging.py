@@ -4,13 +4,16 @@ import msgspec
 import pytest
 
 from agent.doctor import Finding
+from agent.doctor.box import ENOUGH_SPACE, LEAST_SPACE
 from config.faults import UnknownKey, WrongValue
 from config.model import Agent as Settings
 from config.model import Device, Lane, Output, Reader, Scene, Transit
+from drivers.contract import DeviceState
 from tests.agent.doctor.cases import (
     JUDGED,
     PLATFORM,
     SECRETS,
+    box,
     examined,
     has_words,
     online,
@@ -181,6 +184,37 @@ class Kept(MemoryKeys):
 
     def names(self) -> list[str]:
         raise KeyStoreUnusable(path="/keys", cause="denied") from self.error
+
+
+def test_an_agent_that_hangs_is_told_and_its_devices_are_left_alone() -> None:
+    found = examined(silent=True, looked={"readers": [], "attached": []})
+    assert wrong(found) == ["daemon-silent"]
+    assert not [f for f in found if f.id.startswith(("reader-", "psam-", "device-", "pcscd-"))]
+
+
+def test_a_reader_service_that_one_may_not_use_is_no_trouble_of_the_agents() -> None:
+    refused = box(refusal=PermissionError())
+    assert wrong(examined(refused, running=status())) == []
+    only(examined(refused, running=status()), "pcscd-not-looked-at")
+    denied = status(DeviceState.NO_PERMISSION)
+    assert "pcscd-denied" in wrong(examined(refused, running=denied))
+
+
+@pytest.mark.parametrize(
+    ("condition", "id", "well"),
+    [
+        ({"free": ENOUGH_SPACE}, "space", True),
+        ({"free": ENOUGH_SPACE - 1}, "space-low", True),
+        ({"free": LEAST_SPACE - 1}, "space-low", False),
+        ({"synchronised": False}, "clock-holdover", True),
+        ({"time": 60.0}, "clock-unset", False),
+    ],
+)
+def test_what_serves_people_for_now_is_a_warning(
+    condition: dict[str, object], id: str, well: bool
+) -> None:
+    found = only(examined(box(**condition), running=status()), id)
+    assert (found.well, found.warning) == (well, well and id not in ("space",))
 
 
 def test_secrets_that_one_may_not_see_are_not_wrong() -> None:
