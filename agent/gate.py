@@ -224,7 +224,11 @@ class Gate:
 
 def device_folders(settings: Settings) -> Sequence[Path]:
     """Where devices appear: the usual folders, and those of the paths that the settings name."""
-    named = (Path(pattern).parent for pattern in patterns(settings) if pattern.startswith("/"))
+    named = (
+        Path(pattern).parent
+        for pattern in patterns(settings)
+        if pattern.startswith("/") and "|/" not in pattern  # paths that are named apart as well
+    )
     return [*USUAL_FOLDERS, *named]
 
 

@@ -166,7 +166,7 @@ class PcscReaders:
                 slot = first_match(reader.match, free)
                 if slot is not None:
                     free.remove(slot)
-                    reader.attach(slot)
+                    reader.attach(slot, fresh=self._looked)
 
     def _wait(self, context: int) -> None:
         """Wait until something changes and tell the readers. A first look returns at once."""

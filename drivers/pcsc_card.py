@@ -42,7 +42,7 @@ LOG = logging.getLogger("onecard.pcsc")
 # counter is microseconds, unless its thread has to wait for a processor.
 HALF_TOLD: Final = 0.25
 
-# Seconds after a reader has come back within which a card counts as having lain there. A
+# Seconds after a reader or its pcscd has come within which a card counts as having lain there. A
 # contactless reader that has just got power calls its field empty until its firmware has looked:
 # half a second and less; readers that are polled by pcscd add 0.4 s.
 SETTLES_WITHIN: Final = 1.0
@@ -253,9 +253,10 @@ class PcscReader:
     def match(self) -> str:
         return self._binding.match
 
-    def attach(self, attached: str) -> None:
-        """This slot is ours from now on. What lies there is told by the first `see`."""
-        if self._lost:
+    def attach(self, attached: str, *, fresh: bool = False) -> None:
+        """This slot is ours from now on. What lies there is told by the first `see`. `fresh`: it
+        has come while we looked on, so it may have had no power until now."""
+        if fresh or self._lost:
             self._settle()
         self.seen = Seen(attached, count=self.seen.count)
         self._fault = None

@@ -40,6 +40,10 @@ class Place:
         self.now: Came | None = None
         self.served = False  # it has been opened and is not any more, or is not to be waited for
 
+    def misses(self, found: Sequence[Target]) -> bool:
+        """Whether one that was in the field at the last look would have left."""
+        return any(not _find(shown, found) for shown in self._shown)
+
     def begin(self, found: Sequence[Target]) -> Sequence[Came | Left]:
         """The first look at the field since the device was opened: what is there lay there."""
         self._lay = list(found)

@@ -36,6 +36,7 @@ from drivers.pn532.target import Target
 from world import Fault, Queue, World
 
 FIRST_LOOKS: Final = 3
+CALLS_AGAIN: Final = 2
 # The chip waits by itself for a card to come. It cannot tell that one has left: for that the field
 # has to be looked at again and again, every `interval_ms`, but only while something lies there.
 LISTEN: Final = 1.0  # seconds of one wait for a card; then the chip has to show that it still lives
@@ -259,9 +260,19 @@ class Pn532Reader(Kept[Chip]):
             self._let_go(self._card, CardGone)
         if self._place.now is None and not chip.await_card(LISTEN):
             return
-        self._found = chip.inventory()
+        self._found = self._still_there(chip)
         self._tell(self._place.see(self._found))
         self._rest_field(chip)
+
+    def _still_there(self, chip: Chip) -> Sequence[Target]:
+        """Who is in the field now. Who seems to have left is called again: a card at the edge of
+        the field, or a phone that has lost it for a moment, may miss a call and has not moved."""
+        found = chip.inventory()
+        for _ in range(CALLS_AGAIN):
+            if not self._place.misses(found):
+                break
+            found = chip.inventory()
+        return found
 
     def _rest_field(self, chip: Chip) -> None:
         """Only a card that waits to be served keeps its power."""

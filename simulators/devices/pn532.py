@@ -39,6 +39,7 @@ class ChipFaults:
     wrong_length_checksum: int = 0  # LCS of an answer
     truncated: int = 0  # only half an answer
     unacknowledged: int = 0  # commands that are done without an ACK
+    unheard: int = 0  # calls that the cards in the field do not hear
     silent: bool = False  # takes everything in and says nothing
     firmware: bytes = FIRMWARE
 
@@ -363,6 +364,9 @@ class Pn532Chip:
                 lambda: len(found()) >= most or job.called_off or self._closed, patience
             )
         if job.called_off or self._closed or rate:
+            return b"\x00"
+        if self.faults.unheard:
+            self.faults.unheard -= self.faults.unheard > 0
             return b"\x00"
         for tag in found():
             tag.activate()

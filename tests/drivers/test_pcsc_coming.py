@@ -158,6 +158,22 @@ def test_what_the_event_states_tell_of_coming(
     assert came(*looks) == told
 
 
+def test_reader_that_comes_while_we_look_on_has_to_settle_too(own_pcscd: MakePcscd) -> None:
+    """pcscd that starts after the agent, a reader that is plugged in for the first time: what lies
+    there may be seen only a moment later."""
+    pcscd = own_pcscd(READER, started=False)
+    driver = PcscReaders(WORLD, [GATE[0]])
+    driver.start()
+    (reader,) = driver.readers()
+    until(driver.looked)
+    Slot(pcscd, READER).insert(EchoCard())
+    pcscd.start()
+    event = reader.events.get(READY_WITHIN)
+    assert isinstance(event, Presence)
+    assert not event.came
+    driver.stop()
+
+
 def test_reader_that_has_come_back_is_ready_when_it_has_settled() -> None:
     world = SimWorld(1)
 

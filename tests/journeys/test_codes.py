@@ -79,6 +79,10 @@ class Hall(Doors):
         text = text.replace(entry, f'{entry}\nscanners = ["eye"]')
         site.config.write_text(text + SETTINGS.format(port=port.path))
 
+    def eye_state(self) -> str:
+        devices = self.site.agent.status()["devices"]
+        return str(next(device["state"] for device in devices if device["name"] == "eye"))
+
     def shows(self, code: bytes, *, evidence: bool = False) -> Tap:
         """A phone is held before the module until its tap is over. `evidence`: the journal is to
         keep the code, for clearing."""
@@ -100,6 +104,7 @@ def hall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hall]:
         hall = Hall(site, stack)
         hall.open()
         until(lambda: site.agent.status()["sync"]["state"] == "online", "no link to the platform")
+        until(lambda: hall.eye_state() == "ready", "the scan module is not ready")
         yield hall
 
 

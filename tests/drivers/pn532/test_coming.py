@@ -7,7 +7,7 @@ import pytest
 
 from apdu.channel import CardMute
 from drivers.contract import Absence, DeviceState, Interface, Presence, SlotBinding
-from drivers.pn532.reader import Pn532Reader, Pn532Readers
+from drivers.pn532.reader import CALLS_AGAIN, FIRST_LOOKS, Pn532Reader, Pn532Readers
 from simulators.devices.pn532 import Pn532Chip
 from simulators.devices.pty import PtyPort
 from simulators.vpcd import Faults
@@ -119,6 +119,28 @@ def test_each_serves_who_comes_beside_a_card_that_was_left_lying(make_bench: Mak
     second = expect(bench.reader, Presence)
     assert second.came
     bench.reader.open(second.count).close()
+
+
+@pytest.mark.parametrize("random", [False, True], ids=["card", "phone"])
+def test_card_that_misses_a_call_or_two_has_not_left(make_bench: MakeBench, random: bool) -> None:
+    bench = make_bench(interval_ms=40)
+    bench.chip.put(EchoCard(), random_identifier=random)
+    presence = expect(bench.reader, Presence)
+    for unheard in (1, CALLS_AGAIN, 1):
+        bench.chip.faults.unheard = unheard
+        until(lambda: bench.chip.faults.unheard == 0)
+        bench.reader.open(presence.count).close()
+    assert len(bench.reader.events) == 0
+
+
+def test_card_at_the_edge_that_misses_the_first_calls_lay_there(make_bench: MakeBench) -> None:
+    bench = make_bench(ready=False, interval_ms=40)
+    bench.port.unplug()
+    bench.chip.put(EchoCard())
+    bench.chip.faults.unheard = FIRST_LOOKS - 1
+    bench.port.plug()
+    bench.reader.look()
+    assert not expect(bench.reader, Presence).came
 
 
 def test_card_that_failed_and_is_powered_again_is_no_new_presence(make_bench: MakeBench) -> None:
