@@ -42,8 +42,8 @@ from world.real import RealWorld
 TERMINAL = "library-gate-1"
 ISSUER = "city-1"
 STAFF = ("wang",)  # who of the cast may sign in
-READY_SECONDS = 15.0
-DRAIN_SECONDS = 40.0  # a batch that nobody heard is sent again after 10 s
+READY_SECONDS = 60.0
+DRAIN_SECONDS = 120.0  # a batch that nobody heard is sent again after 10 s
 PLATFORM_RETRY = 0.2  # seconds: back before the terminal is, as a platform of many workers is
 PROMPT = 0.01  # seconds between looks at something that cannot wake us
 

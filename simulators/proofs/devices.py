@@ -20,7 +20,7 @@ from simulators.box.box import Box, Injection, Part
 from simulators.box.fitting import fitted_box
 from simulators.site import NotInTime, until
 
-PATIENCE = 30.0  # seconds for a device to be back
+PATIENCE = 90.0  # seconds for a device to be back
 CONTROL_PATIENCE = 4.0
 CONTROL_PARTS = ("wand", "id-reader", "gate", "pad")
 CONTROL_TIMEOUT = 120.0

@@ -19,7 +19,7 @@ from world.real import RealWorld
 WORLD = RealWorld()
 # However slow this machine is now.
 relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-PATIENCE = 10.0
+PATIENCE = 60.0
 MONITOR = hotplug._monitor
 
 

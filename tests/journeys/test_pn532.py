@@ -27,7 +27,7 @@ from simulators.vpcd import SOUND, Faults, Moment, Slot, TearAtApdu
 from tests.conftest import LINK
 
 CAST = load_cast()
-PATIENCE = 10.0  # seconds
+PATIENCE = 60.0  # seconds
 AIR = TimeTable().at(Interface.CONTACTLESS)
 
 

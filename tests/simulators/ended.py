@@ -1,8 +1,8 @@
 """Runs a command on a terminal, ends it, and says what is left of it: processes are waited for.
 
-`python tests/simulators/ended.py HOW MARK COMMAND…`, with a /tmp of its own (`unshare --mount`).
-HOW is `close` (the terminal) or a signal's name, once the command has printed MARK. One JSON line:
-`status` of the command, `left`: what lies in /tmp when the last of its processes has ended.
+`python tests/simulators/ended.py HOW MARK COMMAND…`, with a TMPDIR of its own. HOW is `close` (the
+terminal) or a signal's name, once the command has printed MARK. One JSON line: `status` of the
+command, `left`: what lies in TMPDIR when the last of its processes has ended.
 """
 
 import ctypes
@@ -12,6 +12,7 @@ import pty
 import signal
 import sys
 
+TMPDIR = os.environ["TMPDIR"]
 PR_SET_CHILD_SUBREAPER = 36  # prctl(2): whoever loses his parent becomes our child
 
 
@@ -37,7 +38,7 @@ def main(how: str, mark: str, command: list[str]) -> None:
             break
         if ended == pid:
             status = os.waitstatus_to_exitcode(code)
-    sys.stdout.write(json.dumps({"status": status, "left": sorted(os.listdir("/tmp"))}) + "\n")
+    sys.stdout.write(json.dumps({"status": status, "left": sorted(os.listdir(TMPDIR))}) + "\n")
 
 
 def _drain(terminal: int) -> None:

@@ -16,20 +16,19 @@ from simulators.lifetime import Guard, scratch
 ONECARD = str(Path(sys.executable).parent / "onecard")
 SIMULATORS = [sys.executable, "-m", "simulators"]
 ENDED = Path(__file__).with_name("ended.py")
-OWN_TMP = 'mount -t tmpfs tmpfs /tmp && exec "$@"'
 STATUS = {"SIGHUP": 129, "close": 129, "SIGQUIT": 131, "SIGTERM": 143, "SIGKILL": -9}
 
 
 def after(how: str, mark: str, command: list[str]) -> dict[str, Any]:
-    """See `tests.simulators.ended`."""
-    unshare = ["unshare", "--mount", *(["--map-root-user"] if os.geteuid() else [])]
-    done = subprocess.run(
-        [*unshare, "sh", "-c", OWN_TMP, "sh", sys.executable, str(ENDED), how, mark, *command],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        env={**os.environ, "LANG": "en_US.UTF-8", "TMPDIR": "/tmp"},
-        check=True,
-    )
+    """See `tests.simulators.ended`. The folder's name is short: sockets have room for 107 bytes."""
+    with tempfile.TemporaryDirectory(prefix="oc-", dir="/tmp") as own:
+        done = subprocess.run(
+            [sys.executable, str(ENDED), how, mark, *command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "LANG": "en_US.UTF-8", "TMPDIR": own},
+            check=True,
+        )
     told: dict[str, Any] = json.loads(done.stdout)
     return told
 

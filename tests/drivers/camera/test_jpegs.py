@@ -16,7 +16,7 @@ from simulators.devices.mjpeg import MANNERS, MjpegServer
 from world.real import RealWorld
 
 WORLD = RealWorld()
-PATIENCE = 10.0
+PATIENCE = 60.0
 
 
 def picture(seed: int, *options: int) -> bytes:

@@ -26,7 +26,7 @@ from simulators.devices.pty import Peer, PtyPort, WireFaults
 from tests.drivers.contract.reader import until
 
 DIRECTIONS: tuple[Direction, ...] = ("entry", "exit", "counter")
-PATIENCE = 10.0  # seconds
+PATIENCE = 60.0  # seconds
 
 
 class BarrierContract:

@@ -12,7 +12,7 @@ from simulators.devices.idcard import IdCard
 from tests.drivers.contract.reader import until
 from tests.secrets_probe import Probe
 
-PATIENCE = 10.0  # seconds; what comes takes milliseconds, what does not come fails the test
+PATIENCE = 60.0  # seconds; what comes takes milliseconds, what does not come fails the test
 
 WAYS = ("unplug", "take back", "reload")  # how a reader goes and is opened anew
 

@@ -21,7 +21,7 @@ from tests.drivers.contract.reader import until
 from world import Fault
 from world.real import RealTask
 
-PATIENCE = 10.0  # seconds
+PATIENCE = 60.0  # seconds
 
 
 class PinPadBench(Protocol):

@@ -7,7 +7,7 @@ import pytest
 from drivers.contract import DeviceFault, DeviceState, Line, Printer, Receipt
 from tests.drivers.contract.reader import until
 
-PATIENCE = 10.0  # seconds
+PATIENCE = 60.0  # seconds
 RECEIPT = Receipt(
     "社保卡业务凭条",
     [Line("姓名", "张*"), Line("办理时间", "2026-11-22 09:30"), Line("密码已修改", emphasis=True)],

@@ -6,7 +6,7 @@ from typing import get_args
 from drivers.contract import Beep, DeviceState, Lamp, Prompt, Prompts
 from world.real import RealTask
 
-PATIENCE = 10.0  # seconds
+PATIENCE = 60.0  # seconds
 EVERY_PROMPT = [
     Prompt("any", "words", lamp, beep, voice=voice, language=language)
     for lamp, beep, voice, language in product(

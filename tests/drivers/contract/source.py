@@ -10,7 +10,7 @@ from drivers.contract import Code, CodeSource, DeviceState
 from drivers.io.repeats import MOST_WAITING
 from tests.drivers.contract.reader import until
 
-PATIENCE = 10.0  # seconds; what comes takes milliseconds, what does not come fails the test
+PATIENCE = 60.0  # seconds; what comes takes milliseconds, what does not come fails the test
 
 
 class SourceBench(Protocol):

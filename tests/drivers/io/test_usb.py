@@ -27,7 +27,7 @@ from tests.drivers.io.test_hid import HID_POS, KEYBOARD
 from world.real import RealWorld
 
 WORLD = RealWorld()
-PATIENCE = 10.0
+PATIENCE = 60.0
 BULK_PAIR = Wanted("bulk", outputs=True)
 SCANNER = Wanted("interrupt", outputs=False, interface_class=HID, usage_page=0x8C)
 

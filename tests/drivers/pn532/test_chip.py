@@ -21,7 +21,7 @@ from tests.drivers.pn532.script import ACK, NACK, Script
 from world.real import RealWorld
 
 WORLD = RealWorld()
-PATIENCE = 10.0  # seconds
+PATIENCE = 60.0  # seconds
 
 # The host's words and the chip's, by UM0701-02, 6.2 and 7.2 and 7.3.
 Turn = tuple[str, str]

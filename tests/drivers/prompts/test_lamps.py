@@ -20,7 +20,7 @@ from tests.drivers.contract.reader import until
 from world.real import RealWorld
 
 WORLD = RealWorld()
-PATIENCE = 10.0
+PATIENCE = 60.0
 
 
 def prompt(lamp: Lamp, beep: Beep = "none") -> Prompt:

@@ -23,7 +23,7 @@ from tests.drivers.contract.reader import until
 from world.real import RealWorld
 
 WORLD = RealWorld()
-PATIENCE = 10.0
+PATIENCE = 60.0
 TONE = array("h", [0, 9000, 0, -9000])
 
 

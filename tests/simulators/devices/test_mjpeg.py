@@ -15,7 +15,7 @@ import pytest
 from simulators.devices.mjpeg import BOUNDARY, MjpegProcess, MjpegServer
 from tests.drivers.contract.reader import until
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 WHITE = np.full((120, 160), 230, np.uint8)
 
 
