@@ -34,7 +34,7 @@ from world import Fault
 INPUTS: Final = 20_000
 CONTROL_INPUTS: Final = 2_000
 RIDES: Final = 100  # so many inputs have one history of purses without a key beside them
-CONTROL_RIDES: Final = 40
+CONTROL_RIDES: Final = 150
 LATE: Final = 0.6  # so many of the lies are told in the later half of a conversation
 TWO: Final = 0.2  # so many inputs are lied to twice
 PATIENCE: Final = 10.0  # seconds for one input; one that takes longer hangs
