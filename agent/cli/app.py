@@ -22,6 +22,7 @@ from agent.streams import take_every_sign
 from world.fault import Fault
 
 UNAVAILABLE: Final = 69  # EX_UNAVAILABLE: something outside of this program has to be mended first
+LONGEST_WORD: Final = 80  # signs of a word that is told
 READ_ENOUGH: Final = 141  # as of a program that SIGPIPE ended
 
 # Every command: the module that has it, and the words of its help.
@@ -45,6 +46,12 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 NAMES: Final = {"bench": BENCHES, "prove": PROOFS}
+
+
+class NotText(Fault):
+    """A word of the command is no text. Fact: `word`, its bytes that are none written out."""
+
+    code = "cli.not-text"
 
 
 class SystemRefused(Fault):
@@ -72,6 +79,10 @@ def run() -> None:
         _end(UNAVAILABLE)
     except Fault as fault:
         context.fail(fault)
+        sys.exit(UNAVAILABLE)
+    except UnicodeEncodeError as error:  # an argument's bytes (PEP 383); all that we print is safe
+        word = error.object.encode(errors="backslashreplace").decode()
+        context.fail(NotText(word=word[:LONGEST_WORD]))
         sys.exit(UNAVAILABLE)
     except OSError as error:  # typer's own words into a full disk among them
         cause = error.strerror or type(error).__name__

@@ -29,11 +29,19 @@ if TYPE_CHECKING:
 
 DEFAULT_CONFIG = Path("/etc/onecard/onecard.toml")
 USUAL = 80  # columns
+LONGEST_WAIT = 86_400  # seconds
 WELL, WARNING, WRONG = ("✓", "green"), ("!", "yellow"), ("✗", "red")
 UNBOUNDED = 100_000  # columns where there is no terminal: nothing is wrapped
 
 Config = Annotated[Path, typer.Option("--config", "-c", envvar="ONECARD_CONFIG")]
 Json = Annotated[bool, typer.Option("--json")]
+
+
+def seconds_to_wait(given: float) -> float:
+    """For `--wait`: what a clock can count. NaN is within any bounds."""
+    if not 1 <= given <= LONGEST_WAIT:
+        raise typer.BadParameter(f"1 ≤ x ≤ {LONGEST_WAIT}")
+    return given
 
 
 class OutputFailed(Fault):

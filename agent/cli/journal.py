@@ -30,6 +30,8 @@ from offline_store.reading import ReadOnlyJournal
 from world import Fault
 
 PAGE = 200
+LAST = 2**63 - 1  # the largest number that a record could have
+MOST = 100_000  # records of a list
 UNREADABLE = "unreadable"  # in place of an event's kind
 MARKS = {"accepted": "✓", "refused": "✗", "unknown": "?", None: "·"}  # of a verdict
 COLUMNS = (
@@ -96,8 +98,8 @@ def add_to(app: typer.Typer, context: Context) -> None:
 
     @group.command(name="list", help=ui("help-journal-list"))
     def list_records(
-        after: Annotated[int | None, typer.Option(min=0, help=ui("help-after"))] = None,
-        limit: Annotated[int, typer.Option(min=1, help=ui("help-limit"))] = 50,
+        after: Annotated[int | None, typer.Option(min=0, max=LAST, help=ui("help-after"))] = None,
+        limit: Annotated[int, typer.Option(min=1, max=MOST, help=ui("help-limit"))] = 50,
         config: Config = DEFAULT_CONFIG,
         as_json: Json = False,
     ) -> None:
@@ -110,7 +112,7 @@ def add_to(app: typer.Typer, context: Context) -> None:
 
     @group.command(help=ui("help-journal-show"))
     def show(
-        seq: Annotated[int, typer.Argument(min=1)],
+        seq: Annotated[int, typer.Argument(min=1, max=LAST)],
         epoch: Annotated[str | None, typer.Option()] = None,
         config: Config = DEFAULT_CONFIG,
         as_json: Json = False,

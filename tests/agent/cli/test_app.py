@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -10,7 +11,8 @@ from agent.cli.app import COMMANDS, build
 from agent.cli.columns import width
 from agent.cli.context import Context
 from agent.texts import LANGUAGES, Language, Texts
-from tests.agent.cli.terminal import on_terminal
+from tests.agent.cli.terminal import on_terminal, piped
+from tests.config.test_load import WHOLE
 
 # Parts of the daemon, and libraries, that `--help` has no use for.
 HEAVY = ("rich", "msgspec", "agent.daemon", "agent.gate", "offline_store", "sync", "drivers", "ssl")
@@ -59,3 +61,35 @@ def test_a_command_that_does_not_exist_is_told() -> None:
     done = CliRunner().invoke(build(Context(texts=Texts("en"))), ["docter"])
     assert done.exit_code == 2
     assert "docter" in done.output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["journal", "show", "9" * 30],
+        ["journal", "show", "1", "--epoch", "\udcff"],
+        ["journal", "list", "--after", "9" * 30],
+        ["journal", "list", "--limit", "9" * 30],
+        ["journal", "export", ""],
+        ["journal", "export", "/"],
+        ["tap", "--wait", "nan"],
+        ["tap", "--wait", "1e300"],
+        ["trace", "record", "--wait", "inf"],
+        ["trace", "show", "/dev/zero"],
+        ["trace", "replay", "/etc"],
+        ["config", "check", "/dev/zero"],
+        ["config", "check", "\udcff"],
+        ["devices", "release", "../x"],
+        ["devices", "take-back", "\udcff"],
+        ["journey", "stop", "\udcff"],
+    ],
+    ids=lambda arguments: " ".join(arguments).encode(errors="replace").decode(),
+)
+def test_no_argument_leaves_a_traceback(tmp_path: Path, arguments: list[str]) -> None:
+    config = tmp_path / "onecard.toml"
+    own = f'socket = "{tmp_path}/agent.sock"\ndata = "{tmp_path}/data"\n[scene]'
+    config.write_text(WHOLE.replace("[scene]", own))
+    done = piped(arguments, ONECARD_CONFIG=str(config), LANG="en_US.UTF-8")
+    assert done.returncode in (2, 69)
+    assert done.stderr
+    assert b"Traceback" not in done.stderr
