@@ -171,6 +171,7 @@ class Gate:
             direction=lane.direction,
             barrier=fitted.barriers[lane.barrier].device if lane.barrier else None,
             prompts=[fitted.prompts[prompts].device for prompts in lane.prompts],
+            staff=[fitted.prompts[prompts].device for prompts in lane.staff],
             pinpad=fitted.pinpads[lane.pinpad].device if lane.pinpad else None,
             printer=fitted.printers[lane.printer].device if lane.printer else None,
             passages=self._passages.get(lane.barrier) if lane.barrier else None,
@@ -237,6 +238,8 @@ def named(lane: LaneSettings, kind: str) -> Sequence[str]:
     one = {"barriers": lane.barrier, "pinpads": lane.pinpad, "printers": lane.printer}
     if kind in one:
         return [name for name in [one[kind]] if name]
+    if kind == "prompts":
+        return (*lane.prompts, *lane.staff)
     names: Sequence[str] = getattr(lane, kind)
     return names
 

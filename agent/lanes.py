@@ -21,6 +21,7 @@ class Lane:
     direction: Direction
     barrier: Barrier | None
     prompts: Sequence[Prompts]
+    staff: Sequence[Prompts] = ()  # that only staff see or hear
     pinpad: PinPad | None = None
     printer: Printer | None = None
     passages: Passages | None = None  # where the barrier tells who goes through
@@ -39,9 +40,12 @@ class Lane:
         if self.passages is not None and opening is not None:
             self.passages.name(opening, tap)
 
-    def show(self, prompt: Prompt) -> None:
+    def show(self, prompt: Prompt, staff: Prompt | None = None) -> None:
+        """To everybody, and to staff what they are told instead."""
         for prompts in self.prompts:
             prompts.show(prompt)
+        for prompts in self.staff:
+            prompts.show(staff or prompt)
 
 
 class InputThread(Generic[E]):

@@ -2,13 +2,14 @@
 
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.resources import files
 from typing import Final
 
 import msgspec
 
 from agent.reasons import Reason
-from agent.rides import Rides
+from agent.rides import Preset, Rides
 from agent.texts import Texts
 from config.model import Result
 from config.shape import nearest
@@ -18,6 +19,12 @@ from world import Fault
 
 # Whoever gets on or leaves, and owes nothing more.
 RIDES: Final = frozenset({Reason.PAID, Reason.ACCEPTED, Reason.TRIP_ENDED})
+
+
+# What staff do at a reader of their own is told them as it is.
+OF_STAFF: Final = frozenset({Reason.DRIVER, Reason.SHIFT_OPENED, Reason.SHIFT_CLOSED})
+# What whoever may pass hears, where it is not the reason's own clip.
+PASSES: Final[Mapping[Preset, str]] = {"greeting": "hello", "tone": ""}
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -48,9 +55,14 @@ class Results:
     means, accepted or refused, no setting changes."""
 
     def __init__(
-        self, texts: Texts, city: Mapping[str, Result] | None = None, rides: Rides | None = None
+        self,
+        texts: Texts,
+        city: Mapping[str, Result] | None = None,
+        rides: Rides | None = None,
+        preset: Preset = "neutral",
     ) -> None:
-        """`rides`: where people ride. Raises `ResultUnknown`."""
+        """`rides`: where people ride. `preset`: see `config.model.Spoken`. Raises
+        `ResultUnknown`."""
         city = city or {}
         for reason in city:
             if reason not in list(Reason):
@@ -58,7 +70,7 @@ class Results:
         self._rides = rides
         self._rows = table()
         self._prompts = {
-            reason: _prompt(reason, row, texts, city.get(reason, Result()))
+            reason: _prompt(reason, row, texts, city.get(reason, Result()), preset)
             for reason, row in self._rows.items()
         }
 
@@ -74,6 +86,18 @@ class Results:
             return prompt
         return self._rides.told(prompt, record.event())
 
+    def for_staff(self, reason: Reason, record: Record | None) -> Prompt:
+        """The same on what only staff see or hear: of who rides for less, his class. Nothing is
+        said where nothing has to be."""
+        prompt = replace(self.told(reason, record), voice="")
+        if self._rides is None or record is None or reason not in RIDES:
+            return prompt
+        return self._rides.for_staff(prompt, record.event())
+
+    def both(self, reason: Reason, record: Record | None) -> tuple[Prompt, Prompt]:
+        """What everybody is told, and what staff are."""
+        return self.told(reason, record), self.for_staff(reason, record)
+
     def accepted(self, reason: Reason) -> bool:
         return self._rows[reason].verdict == "accepted"
 
@@ -88,13 +112,15 @@ class Results:
         return self._rows[reason].exit
 
 
-def _prompt(reason: Reason, row: Row, texts: Texts, city: Result) -> Prompt:
+def _prompt(reason: Reason, row: Row, texts: Texts, city: Result, preset: Preset) -> Prompt:
     words = {str(language): text for language, text in city.words.items()}
+    passes = row.verdict == "accepted" and reason not in OF_STAFF
+    shipped = PASSES.get(preset, row.voice) if passes else row.voice
     return Prompt(
         reason.value,
         words.get(texts.language) or texts.prompt(row.text),
         city.lamp or row.lamp,
         city.beep or row.beep,
-        voice=row.voice if city.voice is None else city.voice,
+        voice=shipped if city.voice is None else city.voice,
         language=texts.language,
     )

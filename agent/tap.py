@@ -255,7 +255,7 @@ class Taps:
         right = took.proof if self._results.accepted(reason) else None
         stuck = self._open(lane, right, _tap(record)).stuck if right else None
         reason = Reason.OUT_OF_SERVICE if stuck else reason
-        lane.show(self._results.told(reason, record))
+        lane.show(*self._results.both(reason, record))
         stages.end()
         if stuck is not None:  # what was paid stays paid, and a boarding is owed for it
             if record is not None:
@@ -320,7 +320,7 @@ class Taps:
         if not leaving:  # who leaves has his answer
             stuck = self._open(lane, right, _tap(record)).stuck if right else None
             reason = Reason.OUT_OF_SERVICE if stuck else reason
-            lane.show(self._results.told(reason, record))
+            lane.show(*self._results.both(reason, record))
         stages.end()
         if record is not None and stuck is not None:
             self._logbook.not_executed(lane.name, (record.epoch, record.seq))

@@ -28,6 +28,7 @@ def contradictions(agent: Agent, file: str) -> list[ConfigFault]:
     return [
         *_duplicates(agent, file),
         *_unknown_devices(agent, file),
+        *_staff_only(agent, file),
         *_lanes_of_readers(agent, file),
         *_lanes_of_inputs(agent, file),
         *_lanes_without_inputs(agent, file),
@@ -58,6 +59,7 @@ def _duplicates(agent: Agent, file: str) -> Iterator[ConfigFault]:
                 yield DuplicateName(file=file, key=f"{owners[name]}, {key}", found=name)
     for key, values in (
         *((f"lanes[{lane.name}].prompts", lane.prompts) for lane in agent.lanes),
+        *((f"lanes[{lane.name}].staff", lane.staff) for lane in agent.lanes),
         ("terminal.psam_numbers", [number.upper() for number in agent.terminal.psam_numbers]),
         ("offline_codes.gate_groups", agent.offline_codes.gate_groups),
         ("transit.layouts", agent.transit.layouts),
@@ -65,6 +67,15 @@ def _duplicates(agent: Agent, file: str) -> Iterator[ConfigFault]:
         for value, times in Counter(values).items():
             if times > 1:
                 yield DuplicateName(file=file, key=key, found=str(value))
+
+
+def _staff_only(agent: Agent, file: str) -> Iterator[ConfigFault]:
+    """What staff are told is not to be told to everybody."""
+    public = {name: lane.name for lane in agent.lanes for name in lane.prompts}
+    for lane in agent.lanes:
+        for name in set(lane.staff) & public.keys():
+            key = f"lanes[{public[name]}].prompts, lanes[{lane.name}].staff"
+            yield DuplicateName(file=file, key=key, found=name)
 
 
 def _unknown_devices(agent: Agent, file: str) -> Iterator[ConfigFault]:
@@ -85,6 +96,7 @@ def _named(lane: Lane) -> Iterator[tuple[str, str, Sequence[str]]]:
     """What a lane names: (key in the lane, list of the devices, names)."""
     for key in ("readers", "scanners", "documents", "prompts"):
         yield key, key, getattr(lane, key)
+    yield "staff", "prompts", lane.staff
     for key in ("barrier", "pinpad", "printer"):
         name = getattr(lane, key)
         yield key, f"{key}s", [name] if name else []

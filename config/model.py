@@ -157,6 +157,7 @@ class Lane(Settings, frozen=True, kw_only=True):
     documents: tuple[Name, ...] = ()  # ID-card readers
     barrier: Name | None = None
     prompts: tuple[Name, ...] = ()
+    staff: tuple[Name, ...] = ()  # prompts that only staff see or hear: who rides for less
     pinpad: Name | None = None
     printer: Name | None = None
     passage_within: Positive = 8.0  # seconds to go through once the barrier is open
@@ -284,6 +285,15 @@ class Result(Settings, frozen=True, kw_only=True):
     beep: Literal["short", "double", "long", "none"] | None = None
     words: dict[Literal["zh", "en"], Words] = {}  # what is shown, by language
     voice: Clip | None = None  # clip of the voice pack; empty: nothing is said
+
+
+class Spoken(Settings, frozen=True, kw_only=True):
+    """What is said aloud and shown to everybody, as the city wants it; `[results.…]` changes single
+    reasons. `neutral`: by the result table, the same whoever it is. `greeting`: whoever may pass
+    hears "hello", and that alone. `tone`: he hears the beep alone. `by-class`: who rides for less
+    is called by his class, for all to hear; cities took that back after complaints."""
+
+    preset: Literal["neutral", "greeting", "tone", "by-class"] = "neutral"
 
 
 class Sync(Settings, frozen=True, kw_only=True):
@@ -431,7 +441,8 @@ class Agent(Settings, frozen=True, kw_only=True):
     cards: tuple[CardKind, ...] = ()  # social security cards that depart; the first that fits
     offline_codes: OfflineCodes = msgspec.field(default_factory=OfflineCodes)
     results: dict[Name, Result] = {}  # by reason code
-    classes: dict[Name, Result] = {}  # of who rides for less, by class of the fare list
+    spoken: Spoken = msgspec.field(default_factory=Spoken)
+    classes: dict[Name, Result] = {}  # of who rides for less, by class of the fare list; for staff
     sync: Sync | None = None
     hsm: Hsm = msgspec.field(default_factory=Hsm)
     status: Status = msgspec.field(default_factory=Status)

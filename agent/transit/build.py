@@ -59,8 +59,8 @@ def make_results(settings: Settings, texts: Texts) -> Results:
     rides = None
     if settings.scene.kind in PAYING:
         below = settings.transit.top_up_below
-        rides = Rides(texts, settings.classes, top_up_below=below)
-    return Results(texts, settings.results, rides)
+        rides = Rides(texts, settings.classes, top_up_below=below, preset=settings.spoken.preset)
+    return Results(texts, settings.results, rides, settings.spoken.preset)
 
 
 def make_offers(

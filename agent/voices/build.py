@@ -1,10 +1,12 @@
 """Speaks every text of [voice] into a WAV file: `python -m agent.voices.build --out DIR`.
 
-text → espeak-ng (a child process) → silence trimmed, loudness evened → 16 kHz mono, 16 bit. A clip
-that would be too long is spoken faster.
+text → syllables (`agent.voices.spoken`) → espeak-ng (a child process) → silence trimmed, loudness
+evened → 16 kHz mono, 16 bit. A clip that would be too long is spoken faster. With `--texts FILE`
+the clips are a city's own: a TOML file of key = "text", or the pinyin of what is said.
 """
 
 import argparse
+import tomllib
 import wave
 from array import array
 from collections.abc import Mapping, Sequence
@@ -15,7 +17,9 @@ from typing import Final
 import miniaudio
 
 from agent.texts import LANGUAGES, Language, Texts, catalogue, language_of, locale_of
-from world import Fault, World
+from agent.voices.faults import VoiceUnspoken
+from agent.voices.spoken import said, syllables
+from world import World
 from world.real import RealWorld
 
 RATE: Final = 16_000  # Hz
@@ -34,27 +38,30 @@ QUIET: Final = 400  # amplitude below which the ends count as silence
 BREATH: Final = RATE // 50  # samples of silence left at both ends, so that nothing clicks
 
 
-class VoiceUnspoken(Fault):
-    """espeak-ng did not speak a text. Facts: `clip`, `cause`."""
-
-    code = "voice.unspoken"
-
-
 def build(world: World, folder: Path) -> int:
-    """All clips of all languages into `folder`; how many. Raises `VoiceUnspoken`, `OSError`."""
-    world.make_folder(folder, 0o755)
+    """All shipped clips of all languages into `folder`; how many. Raises `VoiceUnspoken`,
+    `OSError`."""
     clips = 0
     for language in LANGUAGES:
-        world.make_folder(folder / language, 0o755)
-        for key, text in catalogue(language)["voice"].items():
-            write(world, folder / language / f"{key}.wav", speak(world, folder, language, text))
-            clips += 1
+        texts = {**catalogue(language)["voice"], **(syllables() if language == "zh" else {})}
+        clips += speak_all(world, folder, language, texts)
     return clips
 
 
+def speak_all(world: World, folder: Path, language: Language, texts: Mapping[str, str]) -> int:
+    """Key → text, as `<language>/<key>.wav`; how many. Raises `VoiceUnspoken`, `OSError`."""
+    world.make_folder(folder, 0o755)
+    world.make_folder(folder / language, 0o755)
+    for key, text in texts.items():
+        write(world, folder / language / f"{key}.wav", speak(world, folder, language, text))
+    return len(texts)
+
+
 def speak(world: World, folder: Path, language: Language, text: str) -> "array[int]":
-    """One text as samples, at the slowest speed that is short enough, or the fastest there is."""
+    """One text as samples, at the slowest speed that is short enough, or the fastest there is. A
+    Chinese text may be the pinyin of what is said ("wai4 di4 ma3")."""
     samples: array[int] = array("h")
+    text = said(text) if language == "zh" else text
     for speed in SPEEDS:
         samples = even(trimmed(_spoken(world, folder, language, text, speed)))
         if len(samples) <= LONGEST * RATE:
@@ -117,9 +124,16 @@ def _spoken(world: World, folder: Path, language: Language, text: str, speed: in
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m agent.voices.build", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder for <language>/<key>.wav")
-    folder: Path = parser.parse_args(arguments).out.absolute()
+    parser.add_argument("--texts", type=Path, help="a city's own: TOML, key = text or pinyin")
+    parser.add_argument("--language", choices=LANGUAGES, default="zh", help="of these texts")
+    chosen = parser.parse_args(arguments)
+    folder: Path = chosen.out.absolute()
     try:
-        build(RealWorld(), folder)
+        if chosen.texts is None:
+            build(RealWorld(), folder)
+        else:
+            own = tomllib.loads(chosen.texts.read_text(encoding="utf-8"))
+            speak_all(RealWorld(), folder, chosen.language, own)
     except VoiceUnspoken as fault:
         raise SystemExit(Texts(language_of("auto", locale_of(environ))).fault(fault)) from fault
 

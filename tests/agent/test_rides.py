@@ -1,14 +1,20 @@
-"""A passenger hears his class and sees what he paid and what is left; all else is told as ever."""
+"""A passenger sees what he paid and what is left; of what class he is, staff alone are told."""
+
+from dataclasses import replace
 
 import pytest
 
+from agent.lanes import Lane
 from agent.reasons import Reason
-from agent.results import Results
-from agent.rides import Rides
-from agent.texts import Texts
+from agent.results import Results, table
+from agent.rides import Preset, Rides, spoken
+from agent.texts import LANGUAGES, Texts
 from config.model import Result
+from drivers.console import ConsolePrompts
 from offline_store.event import Draft, Event, Verdict
+from world.real import RealWorld
 
+WORLD = RealWorld()
 EPOCH = "0123456789abcdef" * 2
 PROMPT = Results(Texts("zh")).prompt(Reason.PAID)
 
@@ -34,8 +40,12 @@ def ride(
     return Event(**fields, v=1, terminal="bus-1", epoch=EPOCH, seq=1, prev="0" * 64)
 
 
-def rides(**city: Result) -> Rides:
-    return Rides(Texts("zh"), city, top_up_below=500)
+def rides(preset: Preset = "neutral", **city: Result) -> Rides:
+    return Rides(Texts("zh"), city, top_up_below=500, preset=preset)
+
+
+SILENT: tuple[Preset, ...] = ("neutral", "greeting", "tone")
+CLASSES = [*spoken(), "astronaut", "外地"]
 
 
 def test_a_purse_is_told_the_fare_and_what_is_left() -> None:
@@ -50,6 +60,20 @@ def test_a_code_has_no_balance() -> None:
     assert rides().told(PROMPT, event).text == "已付 1.50 元"
 
 
+@pytest.mark.parametrize("preset", SILENT)
+@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.parametrize("before", [9_800, 300, 0])
+def test_nobody_is_announced_by_class(name: str, preset: Preset, before: int) -> None:
+    """Words, voice, lamp and beep are those of whoever paid the same without a concession, also
+    where the city has given the class its own."""
+    own = Result(words={"zh": "老人"}, voice="senior-card", lamp="yellow", beep="double")
+    for fare in (0, 100):
+        event = ride(concession=name, confirmed=fare, full=200, balance_before=before)
+        anybody = rides(preset).told(PROMPT, ride(confirmed=fare, full=200, balance_before=before))
+        assert rides(preset).told(PROMPT, event) == anybody
+        assert rides(preset, **{name: own}).told(PROMPT, event) == anybody
+
+
 @pytest.mark.parametrize(
     ("name", "words", "voice"),
     [
@@ -59,18 +83,34 @@ def test_a_code_has_no_balance() -> None:
         ("astronaut", "已付", "paid"),
     ],
 )
-def test_a_concession_is_named_and_one_nobody_has_words_for_is_told_as_any(
-    name: str, words: str, voice: str
-) -> None:
+def test_a_city_that_wants_its_classes_called_says_so(name: str, words: str, voice: str) -> None:
     event = ride(concession=name, confirmed=100, full=200, balance_before=9_800)
-    told = rides().told(PROMPT, event)
+    told = rides("by-class").told(PROMPT, event)
     assert (told.text, told.voice) == (f"{words} 1.00 元，余额 97.00 元", voice)
+    assert (told.lamp, told.beep) == (PROMPT.lamp, PROMPT.beep)
 
 
-def test_a_city_has_its_own_words_for_its_classes() -> None:
-    own = rides(astronaut=Result(words={"zh": "航天员"}, voice="", lamp="yellow"))
+def test_called_by_class_it_is_in_the_citys_own_words() -> None:
+    own = rides("by-class", astronaut=Result(words={"zh": "航天员"}, voice="", lamp="yellow"))
     told = own.told(PROMPT, ride(concession="astronaut", fare=0, full=200))
     assert (told.text, told.voice, told.lamp) == ("航天员 0.00 元", "", "yellow")
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_staff_are_told_by_a_lamp_of_their_own_and_in_silence(name: str) -> None:
+    event = ride(concession=name, confirmed=100, full=200, balance_before=9_800)
+    staff = rides().for_staff(PROMPT, event)
+    assert (staff.lamp, staff.beep, staff.voice) == ("yellow", "none", "")
+    assert rides().for_staff(PROMPT, ride(confirmed=200, full=200)) == PROMPT
+
+
+def test_staff_read_the_class_in_shipped_words_or_the_citys() -> None:
+    event = ride(concession="senior", confirmed=100, full=200, balance_before=9_800)
+    assert rides().for_staff(PROMPT, event).text == "敬老卡 1.00 元，余额 97.00 元"
+    own = Result(words={"zh": "老年卡"}, lamp="red", beep="short", voice="senior-card")
+    staff = rides(senior=own).for_staff(PROMPT, event)
+    assert staff.text.startswith("老年卡 1.00 元")
+    assert (staff.lamp, staff.beep, staff.voice) == ("red", "short", "senior-card")
 
 
 @pytest.mark.parametrize(
@@ -82,9 +122,9 @@ def test_a_purse_that_is_nearly_empty_is_told_to_top_up(before: int, fare: int, 
     assert rides().told(PROMPT, event).voice == voice
 
 
-def test_a_concession_is_heard_and_top_up_read() -> None:
+def test_where_a_class_is_called_it_is_heard_and_top_up_read() -> None:
     event = ride(concession="student", confirmed=100, full=200, balance_before=300)
-    told = rides().told(PROMPT, event)
+    told = rides("by-class").told(PROMPT, event)
     assert (told.text, told.voice) == ("学生卡 1.00 元，余额 2.00 元，请充值", "student-card")
 
 
@@ -111,3 +151,50 @@ def test_what_is_no_priced_ride_is_told_as_always(event: Event) -> None:
 
 def test_only_where_people_ride_a_prompt_gets_fuller() -> None:
     assert Results(Texts("zh")).told(Reason.PAID, None) == PROMPT
+
+
+# The whole table
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_no_reason_says_a_class_to_everybody(reason: Reason) -> None:
+    """On bus, metro, library and scenic gate alike: by words that are shown, or said aloud."""
+    of_classes = {row.text for row in spoken().values()} | {row.voice for row in spoken().values()}
+    row = table()[reason]
+    assert row.text not in of_classes
+    assert row.voice not in of_classes
+    for language in LANGUAGES:
+        texts = Texts(language)
+        words = {texts.prompt(row.text) for row in spoken().values()}
+        assert not any(word in texts.prompt(row.text) for word in words)
+
+
+@pytest.mark.parametrize(
+    ("preset", "voice"),
+    [("neutral", "pass"), ("greeting", "hello"), ("tone", ""), ("by-class", "pass")],
+)
+def test_a_preset_is_what_whoever_may_pass_hears(preset: Preset, voice: str) -> None:
+    results = Results(Texts("zh"), preset=preset)
+    assert results.prompt(Reason.ACCEPTED).voice == voice
+    assert results.prompt(Reason.ACCEPTED).beep == "short"
+    for reason in (Reason.BLACKLISTED, Reason.LOW_BALANCE, Reason.DRIVER):
+        assert results.prompt(reason).voice == table()[reason].voice
+
+
+def test_the_city_has_the_last_word_on_a_reason() -> None:
+    own = {Reason.ACCEPTED.value: Result(voice="pass")}
+    assert Results(Texts("zh"), own, preset="tone").prompt(Reason.ACCEPTED).voice == "pass"
+
+
+def test_what_everybody_is_told_goes_to_everybody_and_the_rest_to_staff() -> None:
+    panel, driver = ConsolePrompts(WORLD, "panel", {}), ConsolePrompts(WORLD, "driver", {})
+    for prompts in (panel, driver):
+        prompts.listen(lambda line: None)
+    lane = Lane("door", "entry", None, [panel], [driver])
+    event = ride(concession="senior", confirmed=100, full=200, balance_before=9_800)
+    told = rides().told(PROMPT, event)
+    lane.show(told, rides().for_staff(replace(told, voice=""), event))
+    lane.show(PROMPT)
+    assert [one.prompt.lamp for one in panel.history] == ["green", "green"]
+    assert [one.prompt.lamp for one in driver.history] == ["yellow", "green"]
+    assert "敬老卡" not in "".join(one.prompt.text for one in panel.history)

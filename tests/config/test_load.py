@@ -237,6 +237,13 @@ def test_a_value_out_of_its_type_is_refused(old: str, new: str, key: str) -> Non
         ('name = "psam"', 'name = "door"', faults.DuplicateName, "readers"),
         ('barrier = "gate"', 'barrier = "gte"', faults.UnknownName, "lanes[entry].barrier"),
         ('prompts = ["panel"]', 'prompts = ["x"]', faults.UnknownName, "lanes[entry].prompts"),
+        ('prompts = ["panel"]', 'staff = ["x"]', faults.UnknownName, "lanes[entry].staff"),
+        (
+            'prompts = ["panel"]',
+            'prompts = ["panel"]\nstaff = ["panel"]',
+            faults.DuplicateName,
+            "lanes[entry].prompts, lanes[entry].staff",
+        ),
         ('interface = "sam"', 'interface = "contact"', faults.ReaderWithoutLane, "readers[psam]"),
         ('["door"]', '["door", "psam"]', faults.SamInLane, "lanes[entry].readers"),
         ('["door"]', '["door", "door"]', faults.ReaderInTwoLanes, "readers[door]"),

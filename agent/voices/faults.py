@@ -1,0 +1,9 @@
+"""What goes wrong when clips are made."""
+
+from world import Fault
+
+
+class VoiceUnspoken(Fault):
+    """espeak-ng did not speak a text, or nobody could by the text alone. Facts: `clip`, `cause`."""
+
+    code = "voice.unspoken"
