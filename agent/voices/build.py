@@ -128,12 +128,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--language", choices=LANGUAGES, default="zh", help="of these texts")
     chosen = parser.parse_args(arguments)
     folder: Path = chosen.out.absolute()
+    world = RealWorld()
     try:
         if chosen.texts is None:
-            build(RealWorld(), folder)
+            build(world, folder)
         else:
-            own = tomllib.loads(chosen.texts.read_text(encoding="utf-8"))
-            speak_all(RealWorld(), folder, chosen.language, own)
+            with world.open(chosen.texts.absolute(), "rb") as file:
+                speak_all(world, folder, chosen.language, tomllib.load(file))
     except VoiceUnspoken as fault:
         raise SystemExit(Texts(language_of("auto", locale_of(environ))).fault(fault)) from fault
 
