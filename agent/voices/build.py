@@ -6,7 +6,7 @@ the clips are a city's own: a TOML file of key = "text", or the pinyin of what i
 """
 
 import argparse
-import tomllib
+import re
 import wave
 from array import array
 from collections.abc import Mapping, Sequence
@@ -20,6 +20,7 @@ from agent.texts import LANGUAGES, Language, Texts, catalogue, language_of, loca
 from agent.voices.faults import VoiceUnspoken
 from agent.voices.spoken import said, syllables
 from world import World
+from world.foreign import Undecodable, document
 from world.real import RealWorld
 
 RATE: Final = 16_000  # Hz
@@ -30,6 +31,7 @@ SPEEDS: Final = (160, 180, 200, 220, 240, 260)
 # Debian's `cmn` spells syllables as English letters with their tone as an English number
 # (espeak-ng issue 1236); its pinyin voice speaks the same characters as they are meant to be.
 VOICES: Final[Mapping[Language, str]] = {"zh": "cmn-latn-pinyin", "en": "en-gb"}
+CLIP: Final = re.compile(r"[^/\x00-\x1f\x7f]{1,64}\Z")  # a clip's name; see `config.model.Clip`
 FOREIGN: Final = b"("  # espeak-ng puts "(en)" before phonemes of another language than the voice's
 PATIENCE: Final = 20.0  # seconds for one clip
 
@@ -121,6 +123,20 @@ def _spoken(world: World, folder: Path, language: Language, text: str, speed: in
     return array("h", bytes(samples))
 
 
+def own_texts(world: World, path: Path) -> Mapping[str, str]:
+    """Key → text of a city's file. Raises `Undecodable`, `OSError`."""
+    with world.open(path, "rb") as file:
+        raw = file.read()
+    try:
+        found = document(raw.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise Undecodable(problem=f"{path.name}: no UTF-8") from error
+    wrong = [key for key, text in found.items() if not isinstance(text, str) or not CLIP.match(key)]
+    if wrong:
+        raise Undecodable(problem=f"{path.name}: {wrong[0]}")
+    return found
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m agent.voices.build", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder for <language>/<key>.wav")
@@ -133,9 +149,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if chosen.texts is None:
             build(world, folder)
         else:
-            with world.open(chosen.texts.absolute(), "rb") as file:
-                speak_all(world, folder, chosen.language, tomllib.load(file))
-    except VoiceUnspoken as fault:
+            speak_all(world, folder, chosen.language, own_texts(world, chosen.texts.absolute()))
+    except (VoiceUnspoken, Undecodable) as fault:
         raise SystemExit(Texts(language_of("auto", locale_of(environ))).fault(fault)) from fault
 
 

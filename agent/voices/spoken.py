@@ -7,7 +7,6 @@ several and is in no such word is refused.
 """
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +14,7 @@ from importlib.resources import files
 from typing import Final
 
 from agent.voices.faults import VoiceUnspoken
+from world.foreign import document
 
 AMOUNT: Final = re.compile(r"[¥￥]?([0-9]{1,8})(?:\.([0-9]{1,2}))? ?(元|角|分)")
 NUMBER: Final = re.compile(r"([0-9]+)(?:\.([0-9]+))?")
@@ -40,13 +40,13 @@ class Readings:
 
 def readings() -> Readings:
     """`readings.toml` as it is shipped."""
-    found = tomllib.loads(_shipped("readings.toml"))
+    found = document(_shipped("readings.toml"))
     return Readings(found["words"], frozenset(found["several"]))
 
 
 def syllables() -> Mapping[str, str]:
     """Clip → pinyin of all its syllables, as shipped."""
-    return tomllib.loads(_shipped("syllables.toml"))
+    return document(_shipped("syllables.toml"))
 
 
 def _shipped(name: str) -> str:

@@ -183,6 +183,13 @@ def test_a_city_makes_clips_of_its_own(tmp_path: Path) -> None:
     assert clips(tmp_path / "pack", "zh").keys() == {"fare", "hold"}
 
 
+@pytest.mark.parametrize("own", [b"fare = 1", b'"../x" = "请"', b"fare", b'fare = "\xff"'])
+def test_a_citys_file_that_is_none_is_told_in_a_sentence(tmp_path: Path, own: bytes) -> None:
+    (tmp_path / "own.toml").write_bytes(own)
+    with pytest.raises(SystemExit):
+        build.main(["--out", str(tmp_path / "pack"), "--texts", str(tmp_path / "own.toml")])
+
+
 def test_control_the_plain_voice_would_spell_it_in_english() -> None:
     assert "(en)" in phonemes_of("cmn", "请通过")
 
