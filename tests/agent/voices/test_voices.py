@@ -183,7 +183,7 @@ def test_a_city_makes_clips_of_its_own(tmp_path: Path) -> None:
     assert clips(tmp_path / "pack", "zh").keys() == {"fare", "hold"}
 
 
-@pytest.mark.parametrize("own", [b"fare = 1", b'"../x" = "请"', b"fare", b'fare = "\xff"'])
+@pytest.mark.parametrize("own", [b"fare = 1", b'"../x" = "a"', b"fare", b'fare = "\xff"'])
 def test_a_citys_file_that_is_none_is_told_in_a_sentence(tmp_path: Path, own: bytes) -> None:
     (tmp_path / "own.toml").write_bytes(own)
     with pytest.raises(SystemExit):
