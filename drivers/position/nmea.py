@@ -113,7 +113,7 @@ def sentence(body: str) -> bytes:
     return f"${body}*{checksum(body.encode('ascii')):02X}\r\n".encode("ascii")
 
 
-def read(text: str) -> Fix | Speed | None:
+def read_fix(text: str) -> Fix | Speed | None:
     """What a sentence says now; None for one that says neither place nor speed."""
     kind, *fields = text.split(",")
     if kind[:-3] not in TALKERS:

@@ -15,7 +15,7 @@ from drivers.io.keeper import Kept
 from drivers.io.line import Line, LineOptions, open_line
 from drivers.options import typed
 from drivers.position.fixes import Fixes
-from drivers.position.nmea import Fix, Sentences, read
+from drivers.position.nmea import Fix, Sentences, read_fix
 from world import Queue, World
 
 MISREAD: Final = 10  # lines in a row that were no sentences: wrong baud rate, or no receiver
@@ -76,7 +76,7 @@ class NmeaReceiver(Kept[Line]):
                 raise ReceiverGarbled(device=self.name, port=connection.attached)
 
     def _hear(self, fixes: Fixes, text: str) -> None:
-        said = read(text)
+        said = read_fix(text)
         if said is None:
             self._count("others")
         self._tell(fixes.hear(said, self._world.monotonic()))

@@ -12,7 +12,7 @@ from drivers.position.nmea import (
     Sentences,
     Speed,
     checked,
-    read,
+    read_fix,
     sentence,
 )
 from simulators.devices.gnss import fix_sentences
@@ -29,7 +29,7 @@ def heard(*data: bytes) -> list[str]:
 def test_the_example_of_the_standard_holds() -> None:
     """Public example of a GGA sentence with its checksum."""
     line = b"$GPGGA,123519,4807.038,N,01131.000,E,1,08,0.9,545.4,M,46.9,M,,*47"
-    fix = read(checked(line) or "")
+    fix = read_fix(checked(line) or "")
     assert isinstance(fix, Fix)
     assert (round(fix.lat, 6), round(fix.lon, 6)) == (48.1173, 11.516667)
     rmc = b"$GPRMC,123519,A,4807.038,N,01131.000,E,022.4,084.4,230394,003.1,W*6A"
@@ -37,7 +37,7 @@ def test_the_example_of_the_standard_holds() -> None:
 
 
 def test_rmc_and_gga_say_the_same_place() -> None:
-    one, other = read(RMC), read(GGA)
+    one, other = read_fix(RMC), read_fix(GGA)
     assert isinstance(one, Fix)
     assert isinstance(other, Fix)
     assert (one.time, one.lat, one.lon) == (other.time, other.lat, other.lon)
@@ -58,7 +58,7 @@ def test_rmc_and_gga_say_the_same_place() -> None:
 )
 def test_all_that_tell_a_place_tell_the_same(other: str) -> None:
     """However many digits and fields they write."""
-    assert read(other) == read(GGA)
+    assert read_fix(other) == read_fix(GGA)
 
 
 @pytest.mark.parametrize(
@@ -71,14 +71,14 @@ def test_all_that_tell_a_place_tell_the_same(other: str) -> None:
     ],
 )
 def test_the_speed_alone_is_in_vtg(text: str) -> None:
-    said = read(text)
+    said = read_fix(text)
     assert isinstance(said, Speed)
     assert said.speed == pytest.approx(22.4 * KNOT)
 
 
 @pytest.mark.parametrize("text", ["GNVTG,,T,,M,,N,,K,N", "GNVTG,84.4,T,,M,,N,,K,A", "GNVTG"])
 def test_no_speed_now_is_none(text: str) -> None:
-    assert read(text) is None
+    assert read_fix(text) is None
 
 
 def test_a_receiver_without_checksums_is_believed_once_it_is_known_for_one() -> None:
@@ -102,12 +102,12 @@ def test_lines_end_as_they_like_and_begin_at_their_sign() -> None:
 
 @pytest.mark.parametrize("talker", ["GN", "GP", "BD", "GB", "GA", "GQ", "QZ", "IN"])
 def test_every_talker_of_a_chinese_receiver_is_heard(talker: str) -> None:
-    assert read(talker + RMC[2:]) == read(RMC)
+    assert read_fix(talker + RMC[2:]) == read_fix(RMC)
 
 
 @pytest.mark.parametrize(("side", "sign"), [("N", 1), ("S", -1)])
 def test_the_letters_are_the_signs(side: str, sign: int) -> None:
-    fix = read(RMC.replace(",N,", f",{side},"))
+    fix = read_fix(RMC.replace(",N,", f",{side},"))
     assert isinstance(fix, Fix)
     assert fix.lat * sign > 0
 
@@ -138,7 +138,7 @@ def test_the_letters_are_the_signs(side: str, sign: int) -> None:
     ],
 )
 def test_what_is_no_fix_now_is_none(text: str) -> None:
-    assert read(text) is None
+    assert read_fix(text) is None
 
 
 def test_a_stream_is_cut_wherever_it_is_cut() -> None:
@@ -167,13 +167,13 @@ def test_endless_bytes_without_an_end_are_held_in_bounded_memory() -> None:
 @given(st.lists(st.binary(max_size=200), max_size=10))
 def test_any_bytes_are_sentences_or_counted(chunks: list[bytes]) -> None:
     for text in heard(*chunks):
-        assert read(text) is None or isinstance(read(text), Fix | Speed)
+        assert read_fix(text) is None or isinstance(read_fix(text), Fix | Speed)
 
 
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=126, exclude_characters="*$")))
 def test_any_text_with_a_right_checksum_is_a_fix_or_none(text: str) -> None:
     for kind in ("RMC", "GGA", "GNS", "GLL", "VTG"):
-        fix = read(f"GN{kind},{text}")
+        fix = read_fix(f"GN{kind},{text}")
         if isinstance(fix, Fix):
             assert abs(fix.lat) <= 90
             assert abs(fix.lon) <= 180
@@ -181,7 +181,7 @@ def test_any_text_with_a_right_checksum_is_a_fix_or_none(text: str) -> None:
 
 @given(st.floats(-89.9, 89.9), st.floats(-179.9, 179.9), st.integers(0, 86_399))
 def test_what_the_simulator_says_is_what_is_heard(lat: float, lon: float, second: int) -> None:
-    found = [read(text) for text in heard(fix_sentences(lat, lon, second))]
+    found = [read_fix(text) for text in heard(fix_sentences(lat, lon, second))]
     assert len(found) == 2
     for fix in found:
         assert isinstance(fix, Fix)
