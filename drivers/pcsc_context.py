@@ -63,7 +63,7 @@ class ReaderContext:
 
     def _unless_held(self, attached: str) -> tuple[int, int, int]:
         """SCardConnect waits as long as another program's transaction lasts, so the slot is looked
-        at first; that takes some 0.1 ms."""
+        at first; that takes some 30 µs."""
         if self._established() == scard.SCARD_S_SUCCESS and self.look(attached) & IN_USE:
             return scard.SCARD_E_SHARING_VIOLATION, 0, 0
         return self._at_our_protocol(attached)
