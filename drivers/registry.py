@@ -1,9 +1,9 @@
 """Finds a driver by the name that the settings give: by entry points, so vendors can add theirs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from drivers.contract import (
     Barrier,
@@ -30,6 +30,22 @@ class DriverUnknown(Fault):
     """No installed package offers a driver of that name; `installed` lists those there are."""
 
     code = "driver.unknown"
+
+
+class NoOsdp(DriverUnknown):
+    """None for OSDP (SIA OSDP 2.2, IEC 60839-11-5): what such a reader needs."""
+
+    code = "driver.osdp"
+
+
+class NoWiegand(DriverUnknown):
+    """None for Wiegand: what a converter has to give."""
+
+    code = "driver.wiegand"
+
+
+# What people ask for by the name of its wires.
+WIRES: Final[Mapping[str, type[DriverUnknown]]] = {"osdp": NoOsdp, "wiegand": NoWiegand}
 
 
 class DriverBroken(Fault):
@@ -104,7 +120,8 @@ def _point(group: str, name: str) -> EntryPoint:
     points = sorted(entry_points(group=group, name=name), key=lambda point: not ours(point))
     if not points:
         names = ", ".join(installed(group)) or "-"
-        raise DriverUnknown(kind=group, driver=name, installed=names)
+        kinds = (kind for word, kind in WIRES.items() if word in name.casefold())
+        raise next(kinds, DriverUnknown)(kind=group, driver=name, installed=names)
     return points[0]
 
 

@@ -7,7 +7,8 @@ import tomllib
 
 import pytest
 
-from agent.doctor.devices import RULES, USUAL_GROUP
+from agent.doctor.devices import USUAL_GROUP
+from agent.doctor.findings import RULES
 from agent.doctor.service import POLKIT_NAME
 from drivers.known import known
 from tests import product

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agent.devices import configured
-from agent.doctor.findings import Case, Finding
+from agent.doctor.findings import RULES, Case, Finding
 from agent.doctor.service import PCSC
 from config.model import Device, Output, Reader
 from drivers.contract import DeviceDenied
@@ -15,7 +15,6 @@ from drivers.io.sysfs import Tree
 USB_PLACE: Final = re.compile(r"(?:usb )?([0-9]+-[0-9]+(?:\.[0-9]+)*)(?: |\Z)")  # `usb.place`
 SOUND: Final = ("voice",)  # drivers whose device is a sound card, which has no path of its own
 DENIED: Final = DeviceDenied.code
-RULES: Final = "/etc/udev/rules.d/70-onecard.rules"
 # Groups that mean nobody in particular: joining them is no remedy.
 NOBODYS: Final = ("root", "0")
 USUAL_GROUP: Final = {

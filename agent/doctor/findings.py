@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from config.model import Agent as Settings
 from trust.keystore import KeyStore
 from world import Fault, World
 
 Facts = Mapping[str, str | int]
+RULES: Final = "/etc/udev/rules.d/70-onecard.rules"  # what this terminal needs besides ours
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from agent.doctor.findings import Case, Finding
+from agent.doctor.reader_nodes import reader_nodes
 from agent.doctor.virtual import virtual
 
 PCSC = "pcsc"
@@ -31,6 +32,7 @@ def readers(case: Case) -> Iterator[Finding]:
     yield _pcscd(case)
     yield from _polkit(case)
     yield from _nfc(case)
+    yield from reader_nodes(case)
     yield from virtual(case)
 
 

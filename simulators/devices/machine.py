@@ -83,6 +83,17 @@ class Machine:
         self._class("usbmisc", name, interface)
         return self._node(f"usb/{name}")
 
+    def add_reader(self, usb: UsbIdentity, *, mode: int = 0o664) -> Path:
+        """A card reader with a CCID interface, which the kernel has no driver for; its node."""
+        folder = self.add_usb(usb)
+        interface = self._interface(folder)
+        (interface / "bInterfaceClass").write_text("0b\n")
+        (folder / "busnum").write_text("1\n")
+        (folder / "devnum").write_text(f"{self._ports}\n")
+        node = self._node(f"bus/usb/001/{self._ports:03}")
+        node.chmod(mode)
+        return node
+
     def add_sound(self, name: str = "PCH") -> None:
         folder = self._folder("class", "sound", self._next("card"))
         (folder / "id").write_text(f"{name}\n")

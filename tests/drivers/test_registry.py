@@ -2,6 +2,7 @@
 
 import pytest
 
+from agent.texts import LANGUAGES, Texts
 from drivers import registry
 from drivers.console import ConsoleBarrier, ConsolePrompts
 from drivers.pcsc import PcscReaders
@@ -19,6 +20,25 @@ def test_unknown_driver_names_those_that_exist() -> None:
         registry.reader_driver("decard")
     assert caught.value.facts["driver"] == "decard"
     assert "pcsc" in str(caught.value.facts["installed"])
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("osdp", "driver.osdp"),
+        ("OSDP-reader", "driver.osdp"),
+        ("wiegand", "driver.wiegand"),
+        ("usb-wiegand-26", "driver.wiegand"),
+    ],
+)
+def test_what_is_asked_for_by_the_name_of_its_wires_is_told_what_these_need(
+    name: str, code: str
+) -> None:
+    with pytest.raises(DriverUnknown) as caught:
+        registry.reader_driver(name)
+    assert caught.value.code == code
+    for language in LANGUAGES:
+        assert "RS-485" in Texts(language).fault(caught.value) or code == "driver.wiegand"
 
 
 def test_driver_that_cannot_be_imported_names_what_is_missing(

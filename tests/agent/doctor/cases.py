@@ -255,6 +255,16 @@ TCP = b"""  sl  local_address rem_address   st tx:rx tr:tm->when retrnsmt uid ti
    0: 00000000:8C7B 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 4711 1
    1: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 4712 1
 """
+NOT_ITS_READER: Mapping[str, bytes | str] = {
+    "proc/77/comm": b"pcscd\n",
+    "proc/77/status": b"Name:\tpcscd\nUid:\t998\t998\t998\t998\n",
+    "sys/bus/usb/devices/1-1/idVendor": b"072f\n",
+    "sys/bus/usb/devices/1-1/idProduct": b"2200\n",
+    "sys/bus/usb/devices/1-1/busnum": b"1\n",
+    "sys/bus/usb/devices/1-1/devnum": b"4\n",
+    "sys/bus/usb/devices/1-1/1-1:1.0/bInterfaceClass": b"0b\n",
+    "dev/bus/usb/001/004": b"",
+}
 LISTENING: Mapping[str, bytes | str] = {
     "proc/net/tcp": TCP,
     "proc/77/comm": b"pcscd\n",
