@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from ipaddress import ip_address
+from posixpath import normpath
 
 from config.faults import (
     ConfigFault,
@@ -17,7 +18,7 @@ from config.faults import (
     WrongValue,
 )
 from config.model import Agent, CardKind, CodeRule, Facade, Lane, Sync
-from config.shape import listed
+from config.shape import listed, shown
 from config.waits import asks_status, too_long_waits
 
 DEVICES = ("readers", "scanners", "documents", "barriers", "prompts", "pinpads", "printers")
@@ -189,6 +190,9 @@ def _kinds_of_cards(agent: Agent, file: str) -> Iterator[ConfigFault]:
 def _facade(agent: Agent, facade: Facade, file: str) -> Iterator[ConfigFault]:
     if facade.standing == "refuse" and not asks_status(agent.scene):
         yield NeedsKey(file=file, key="facade.standing", allowed='scene.check = "ask"')
+    if normpath(facade.socket) == normpath(agent.terminal.socket):
+        found, allowed = shown(facade.socket), "≠ terminal.socket"
+        yield WrongValue(file=file, key="facade.socket", found=found, allowed=allowed)
     lanes = [lane.name for lane in agent.lanes]
     for at, client in enumerate(facade.clients):
         key, earlier = f"facade.clients[{client.name}]", facade.clients[:at]

@@ -97,3 +97,10 @@ def test_words_that_a_device_or_a_wire_cannot_take_are_refused(text: str, key: s
     problem = only(WHOLE + text)
     assert isinstance(problem, faults.WrongValue)
     assert problem.facts["key"] == key
+
+
+@pytest.mark.parametrize("socket", ["/run/a.sock", "/run//a.sock", "/run/x/../a.sock"])
+def test_business_programs_do_not_call_at_the_agents_own_socket(socket: str) -> None:
+    text = WHOLE.replace("[scene]", 'socket = "/run/a.sock"\n[scene]')
+    problem = only(text + f'[facade]\nsocket = "{socket}"\n')
+    assert problem.facts["key"] == "facade.socket"
