@@ -7,9 +7,9 @@ output a file. None of that is a reason to say nothing, or to end.
 import codecs
 import os
 import sys
+from functools import partial
 from typing import Final
 
-ERRORS: Final = "onecard.signs"
 CHINESE: Final = "终端"
 # In place of a sign: the first that the encoding has. Anything else is a question mark.
 INSTEAD: Final = {
@@ -33,13 +33,20 @@ INSTEAD: Final = {
 def take_every_sign() -> None:
     """From now on nothing that is printed raises for its signs, and printing where standard output
     or error is closed goes nowhere."""
-    codecs.register_error(ERRORS, _instead)
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # closed by whoever started us
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
         elif hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors=ERRORS)
+            stream.reconfigure(errors=errors_of(stream.encoding))
+
+
+def errors_of(encoding: str) -> str:
+    """The name of the error handler for that encoding. A code page of eight bits calls itself
+    "charmap" in its errors, whichever it is."""
+    name = f"onecard.signs.{encoding}"
+    codecs.register_error(name, partial(_instead, encoding))
+    return name
 
 
 def speaks_chinese() -> bool:
@@ -47,11 +54,11 @@ def speaks_chinese() -> bool:
     return _has(CHINESE, getattr(sys.stdout, "encoding", None) or "utf-8")
 
 
-def _instead(error: UnicodeError) -> tuple[str, int]:
+def _instead(encoding: str, error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     signs = error.object[error.start : error.end]
-    return "".join(_one(sign, error.encoding) for sign in signs), error.end
+    return "".join(_one(sign, encoding) for sign in signs), error.end
 
 
 def _one(sign: str, encoding: str) -> str:
