@@ -63,6 +63,16 @@ class Authority:
         issued.key.chmod(0o600)
         return issued
 
+    def revoked(self) -> Path:
+        """A list of revoked certificates, with none on it."""
+        now = datetime.now(UTC)
+        made = x509.CertificateRevocationListBuilder().issuer_name(self._name)
+        made = made.last_update(now).next_update(now + timedelta(days=30))
+        file = self._directory / "revoked.pem"
+        signed = made.sign(self._key, hashes.SHA256())
+        file.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+        return file
+
 
 def _name(text: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])

@@ -16,6 +16,8 @@ _EXPIRED = {10}
 _WRONG_HOST = {62, 64}
 _UNKNOWN_CA = {2, 18, 19, 20, 21, 27}
 
+NO_CERTIFICATE = "NO_CERTIFICATE_FOUND"  # in OpenSSL's manner
+
 
 class TracingSocket(ssl.SSLSocket):
     """Remembers the alert that ends a connection.
@@ -65,6 +67,8 @@ def _trust(made: ssl.SSLContext, file: str) -> None:
         made.load_verify_locations(file)
     except OSError as error:  # ssl.SSLError is one
         raise faults.TlsFile(file=file, cause=_cause(error)) from error
+    if not made.cert_store_stats()["x509"]:  # lists of revoked ones alone
+        raise faults.TlsFile(file=file, cause=NO_CERTIFICATE)
 
 
 def _own(made: ssl.SSLContext, certificate: str, key: str) -> None:

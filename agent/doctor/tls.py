@@ -1,6 +1,6 @@
 """The files of TLS: each can be read by the service, is what it should be, and is in its time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +14,7 @@ from world import Fault
 
 RENEW: Final = timedelta(days=30)
 OTHERS: Final = 0o007  # mode bits
+Judged = Callable[[Sequence[x509.Certificate], datetime], x509.Certificate]
 
 
 @dataclass(frozen=True)
@@ -77,21 +78,25 @@ def _judged(case: Case, one: _Files) -> Iterator[Finding]:
     except Fault as fault:
         yield Finding("tls-unusable", False, {"cause": fault.code}, (fault.code, fault.facts))
         return
-    for file in (one.ca, one.certificate):
-        if file is not None:
-            yield _in_time(case, file)
+    if one.ca is not None:
+        yield _in_time(case, one.ca, _anchor)
+    if one.certificate is not None:
+        yield _in_time(case, one.certificate, _weakest)
     if one.key is not None and case.world.file_mode(case.world.real_path(one.key)) & OTHERS:
         facts = {"path": str(one.key), "command": f"chmod o= {one.key}"}
         yield Finding("tls-key-exposed", False, facts)
 
 
-def _in_time(case: Case, file: Path) -> Finding:
-    """Of several in one file (old and new authority) the one that lasts longest."""
-    with case.world.open(file, "rb") as stream:
-        found = x509.load_pem_x509_certificates(stream.read())
-    last = max(found, key=lambda certificate: certificate.not_valid_after_utc)
-    begins, ends = last.not_valid_before_utc, last.not_valid_after_utc
+def _in_time(case: Case, file: Path, judged: Judged) -> Finding:
+    """By that one of a file's certificates on which its use depends."""
     now = datetime.fromtimestamp(case.world.now(), UTC)
+    with case.world.open(file, "rb") as stream:
+        raw = stream.read()
+    try:
+        one = judged(x509.load_pem_x509_certificates(raw), now)
+    except ValueError:  # what OpenSSL alone reads: TRUSTED CERTIFICATE
+        return Finding("certificate-undated", True, {"path": str(file)}, warning=True)
+    begins, ends = one.not_valid_before_utc, one.not_valid_after_utc
     facts: Facts = {"path": str(file), "until": ends.date().isoformat()}
     if ends < now:
         return Finding("certificate-expired", False, facts)
@@ -101,3 +106,26 @@ def _in_time(case: Case, file: Path) -> Finding:
     if ends < now + RENEW:
         return Finding("certificate-ends-soon", True, facts, warning=True)
     return Finding("certificate-valid", True, facts)
+
+
+def _anchor(found: Sequence[x509.Certificate], now: datetime) -> x509.Certificate:
+    """Of several authorities (an old one and its successor) any will do: the one that holds today
+    longest, else the one that is next to hold."""
+    begun = [one for one in found if one.not_valid_before_utc <= now]
+    if any(one.not_valid_after_utc >= now for one in begun) or len(begun) == len(found):
+        return max(begun, key=lambda one: one.not_valid_after_utc)
+    coming = (one for one in found if one.not_valid_before_utc > now)
+    return min(coming, key=lambda one: one.not_valid_before_utc)
+
+
+def _weakest(found: Sequence[x509.Certificate], now: datetime) -> x509.Certificate:
+    """Of our own, which comes first, and those behind it that issued one another, all must hold:
+    the one that begins later than today, else the one that ends first."""
+    chain = [found[0]]
+    for one in found[1:]:
+        if one.subject == chain[-1].issuer and one.subject != one.issuer:
+            chain.append(one)
+    latest = max(chain, key=lambda one: one.not_valid_before_utc)
+    if latest.not_valid_before_utc > now:
+        return latest
+    return min(chain, key=lambda one: one.not_valid_after_utc)

@@ -307,6 +307,7 @@ TLS = {
     "certificate-ends-soon": True,
     "certificate-expired": False,
     "certificate-not-yet-valid": False,
+    "certificate-undated": True,
     "tls-unusable": False,
     "tls-key-exposed": False,
     "file-denied": False,

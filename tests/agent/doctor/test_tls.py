@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -84,6 +85,53 @@ def test_an_old_authority_beside_its_successor_is_no_trouble(tmp_path: Path) -> 
     assert all(f.well for f in found)
 
 
+def test_an_authority_that_is_to_follow_does_not_make_todays_wrong(
+    tmp_path: Path, authority: Authority
+) -> None:
+    follows = authority.issue("next", starts=timedelta(days=5), valid=timedelta(days=3650))
+    both = tmp_path / "both.pem"
+    both.write_bytes(authority.certificate.read_bytes() + follows.certificate.read_bytes())
+    found = on_the_link(authority, authority.issue("gate-1"), ca=both)
+    assert all(f.well for f in found)
+
+
+@pytest.mark.parametrize(
+    ("starts", "valid", "finding"),
+    [(-60, -1, "certificate-expired"), (2, 30, "certificate-not-yet-valid")],
+)
+def test_what_lies_behind_ones_own_certificate_does_not_lengthen_it(
+    tmp_path: Path, authority: Authority, starts: int, valid: int, finding: str
+) -> None:
+    own = authority.issue("gate-1", starts=timedelta(starts), valid=timedelta(valid))
+    longer = authority.issue("other", valid=timedelta(days=3650))
+    chain = tmp_path / "chain.pem"
+    files = (own.certificate, authority.certificate, longer.certificate)
+    chain.write_bytes(b"".join(file.read_bytes() for file in files))
+    found = on_the_link(authority, own, certificate=chain)
+    assert [f.id for f in found if f.facts["path"] == str(chain)] == [finding]
+
+
+def test_an_issuer_in_ones_own_file_that_has_expired_is_found(
+    tmp_path: Path, authority: Authority
+) -> None:
+    own = Authority(tmp_path / "between", "between").issue("gate-1")
+    between = authority.issue("between", valid=timedelta(days=-1))
+    chain = tmp_path / "chain.pem"
+    chain.write_bytes(own.certificate.read_bytes() + between.certificate.read_bytes())
+    found = on_the_link(authority, own, certificate=chain)
+    assert [f.id for f in found if f.facts["path"] == str(chain)] == ["certificate-expired"]
+
+
+def test_a_certificate_that_openssl_alone_reads_is_no_reason_to_end(
+    tmp_path: Path, authority: Authority
+) -> None:
+    trusted = tmp_path / "trusted.pem"
+    made = ["openssl", "x509", "-trustout", "-in", str(authority.certificate), "-out", str(trusted)]
+    subprocess.run(made, check=True)
+    found = on_the_link(authority, authority.issue("gate-1"), ca=trusted)
+    assert [f.id for f in found if f.facts["path"] == str(trusted)] == ["certificate-undated"]
+
+
 class Spoilt(TypedDict, total=False):
     """In place of the good files."""
 
@@ -104,6 +152,10 @@ def _text(folder: Path, issued: Issued, authority: Authority) -> Spoilt:
     return {"ca": folder / "notes.pem"}
 
 
+def _revoked_ones(folder: Path, issued: Issued, authority: Authority) -> Spoilt:
+    return {"ca": authority.revoked()}
+
+
 def _swapped(folder: Path, issued: Issued, authority: Authority) -> Spoilt:
     return {"certificate": issued.key, "key": issued.certificate}
 
@@ -121,6 +173,7 @@ def _of_another(folder: Path, issued: Issued, authority: Authority) -> Spoilt:
     [
         (_missing, "sync.tls-file", "nowhere.key"),
         (_text, "sync.tls-file", "notes.pem"),
+        (_revoked_ones, "sync.tls-file", "revoked.pem"),
         (_swapped, "sync.tls-file", "gate-1-1.key"),
         (_under_passphrase, "sync.tls-key-locked", "locked.key"),
         (_of_another, "sync.tls-key-mismatch", "gate-2-2.key"),
