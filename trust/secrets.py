@@ -9,7 +9,9 @@ behind a password.
 
 import base64
 import binascii
+import codecs
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -26,6 +28,10 @@ _PEM: Final = re.compile(
     rb"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----"
 )
 _LINE_ENDS: Final = b"\r\n"
+_MARKS: Final = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_ARMOUR: Final = b"-----BEGIN"
+# Controls, line ends of Unicode, signs that nobody sees: of no password that somebody types.
+_UNSEEN: Final = frozenset({"Cc", "Cf", "Zl", "Zp"})
 
 
 class SecretMalformed(Fault):
@@ -64,19 +70,21 @@ def _private(raw: bytes) -> bytes | None:
 
 
 def _hmac_key(raw: bytes) -> bytes | None:
-    """Any bytes may be a key; a line end behind them is what an editor left."""
-    return raw if len(raw) >= SHORTEST_HMAC_KEY and raw[-1] not in _LINE_ENDS else None
+    """Any bytes may be a key; a line end behind them, a mark before them is what an editor left,
+    and PEM is a key of another kind."""
+    edited = raw.startswith((*_MARKS, _ARMOUR)) or raw.endswith((b"\r", b"\n"))
+    return raw if len(raw) >= SHORTEST_HMAC_KEY and not edited else None
 
 
 def _password(raw: bytes) -> bytes | None:
-    """UTF-8 without control characters; one line end behind it is no part of it."""
+    """UTF-8 that can be typed; one line end behind it is no part of it."""
     bare = raw.removesuffix(b"\n").removesuffix(b"\r")
     try:
         text = bare.decode()
     except UnicodeDecodeError:
         return None
-    fits = 0 < len(bare) <= LONGEST_PASSWORD and not any(ord(sign) < 32 for sign in text)
-    return bare if fits and not text.startswith("\ufeff") else None
+    fits = 0 < len(bare) <= LONGEST_PASSWORD
+    return bare if fits and not any(unicodedata.category(one) in _UNSEEN for one in text) else None
 
 
 def _certificate(raw: bytes) -> bytes | None:
@@ -118,9 +126,9 @@ def _looks(raw: bytes) -> str:
     bare = raw.strip()
     if not bare:
         return "empty"
-    if bare.startswith(b"-----BEGIN"):
+    if bare.startswith(_ARMOUR):
         return "pem"
-    if raw.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
+    if raw.startswith(_MARKS):
         return "byte-order-mark"
     if _HEX.fullmatch(bare.removeprefix(b"0x")):
         return "hexadecimal"
