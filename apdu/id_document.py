@@ -223,7 +223,7 @@ def _is_end(written: str) -> bool:
 
 def _number(value: str, layout: Layout) -> str:
     number = canonical.digits(value)
-    if not NUMBERS[layout].fullmatch(number):
+    if not (NUMBERS[layout].fullmatch(number) and canonical.id_number(number)):
         raise DocumentMalformed(field="number", reason="form")
     return number
 

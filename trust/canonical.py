@@ -11,7 +11,8 @@ from typing import Final
 # Categories of characters that no number has and that copying adds: blanks, controls, invisible
 # marks (U+FEFF, U+202D of Windows' dialogs) and hyphens.
 _ADDED: Final = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf", "Pd"})
-_QUOTES: Final = frozenset("'\u2018\u2019`")  # a spreadsheet's mark for "this is text"
+# A spreadsheet's mark for "this is text", and what a table of texts is exported with.
+_QUOTES: Final = frozenset("'\u2018\u2019`\"\u201c\u201d")
 _PLAIN: Final = re.compile(r"[0-9A-Z]*", re.ASCII)
 _FIFTEEN: Final = re.compile(r"[0-9]{15}", re.ASCII)
 _TRANSIT: Final = re.compile(r"0[0-9]{19}", re.ASCII)
@@ -30,8 +31,10 @@ def card_number(said: str) -> str:
 
 def id_number(said: str) -> str:
     """公民身份号码 or social security number: 15 digits are the 18 of the same person. Empty for
-    what names nobody."""
+    what names nobody; zeros are what stands where there is none."""
     bare = _bare(said)
+    if not bare.strip("0"):
+        return ""
     if not _FIFTEEN.fullmatch(bare):
         return bare
     digits = bare[:6] + CENTURY + bare[6:]

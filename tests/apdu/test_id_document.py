@@ -187,6 +187,7 @@ def test_the_number_of_2017s_foreigners_is_not_doubted_by_rules_that_are_not_its
         ({122: "5199001992031490"}, "number", "form"),
         ({122: " " * 18}, "number", "form"),
         ({122: "X" * 18}, "number", "form"),
+        ({122: "0" * 18}, "number", "form"),
         ({122: "519900199203149O07"}, "number", "form"),
         ({122: "51990019920314\0" + "9007"}, "number", "form"),
     ],

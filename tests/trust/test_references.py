@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import date
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from apdu.records import IdNumber
@@ -18,7 +18,22 @@ KEY = b"made-up city reference key, 32 B"
 REFERENCES = References(KEY)
 
 # What copying, printing and typing add to a number, and other characters for the same ones.
-ADDED = ["", " ", "\t", "\n", "\r\n", "\u3000", "\u00a0", "\ufeff", "\u202d", "\u200b", "'", "\0"]
+ADDED = [
+    "",
+    " ",
+    "\t",
+    "\n",
+    "\r\n",
+    "\u3000",
+    "\u00a0",
+    "\ufeff",
+    "\u202d",
+    "\u200b",
+    "'",
+    '"',
+    "\u201c",
+    "\0",
+]
 NUMBERS = st.text("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", min_size=1, max_size=18)
 
 
@@ -43,12 +58,14 @@ def written(draw: st.DrawFn, number: str) -> str:
 def test_one_number_has_one_reference_however_it_is_written(both: tuple[str, str]) -> None:
     number, spelled = both
     assert REFERENCES.number(spelled) == REFERENCES.number(number)
+    assume(number.strip("0"))
     assert REFERENCES.person(spelled) == REFERENCES.person(number)
 
 
 @given(st.tuples(NUMBERS, NUMBERS))
 def test_two_numbers_have_two_references(both: tuple[str, str]) -> None:
     one, other = both
+    assume(one.strip("0") and other.strip("0"))
     same = canonical.id_number(one) == canonical.id_number(other)
     assert (REFERENCES.person(one) == REFERENCES.person(other)) == same
 
@@ -77,7 +94,7 @@ def test_a_15_digit_number_is_the_person_of_the_18_digits() -> None:
     )
 
 
-@given(st.text("0123456789", min_size=15, max_size=15))
+@given(st.text("0123456789", min_size=15, max_size=15).filter(lambda digits: digits.strip("0")))
 def test_15_digits_become_18_with_a_check_character_that_holds(digits: str) -> None:
     number = canonical.id_number(digits)
     assert (number[:6], number[6:8], number[8:17]) == (digits[:6], "19", digits[6:])
@@ -97,6 +114,13 @@ def test_a_transit_number_is_the_same_with_the_zero_of_its_file() -> None:
 def test_empty_is_no_reference(of: Callable[[str], str], nothing: str) -> None:
     with pytest.raises(ReferenceEmpty):
         of(nothing)
+
+
+@pytest.mark.parametrize("nobody", ["0" * 18, "0" * 15, "０" * 18, "0"])
+def test_zeros_in_place_of_an_id_number_are_no_reference(nobody: str) -> None:
+    """Else all who have none would be one person: seen just now, listed once."""
+    with pytest.raises(ReferenceEmpty):
+        REFERENCES.person(nobody)
 
 
 def test_an_account_is_the_same_with_what_fills_up_its_bytes() -> None:
