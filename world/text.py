@@ -5,6 +5,7 @@ that is a mistake of whoever saved the file.
 """
 
 import codecs
+import re
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +19,7 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_LE, "UTF-16"),
     (codecs.BOM_UTF16_BE, "UTF-16"),
 )
-_MARK: Final = "\ufeff"
+_AT_HEAD: Final = re.compile("^\ufeff+", re.MULTILINE)  # some programs put one before another
 
 
 class NotText(ValueError):
@@ -53,8 +54,7 @@ def text_of(raw: bytes) -> str:
         place = end_of(raw[: error.start].decode())
         raise NotText("GBK" if _is_gbk(raw) else "–", *place) from error
     # Also at the head of what was joined from several files.
-    text = text.replace("\r\n", "\n").replace("\r", "\n").removeprefix(_MARK)
-    return text.replace(f"\n{_MARK}", "\n")
+    return _AT_HEAD.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def _is_gbk(raw: bytes) -> bool:

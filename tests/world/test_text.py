@@ -33,6 +33,11 @@ def test_files_joined_with_their_marks_are_one_text() -> None:
     assert text_of(marked + marked) == TEXT + TEXT
 
 
+def test_a_mark_that_was_put_before_another_is_no_part_of_the_text() -> None:
+    twice = 2 * codecs.BOM_UTF8 + TEXT.encode()
+    assert text_of(twice + twice) == TEXT + TEXT
+
+
 @pytest.mark.parametrize(
     ("raw", "found", "place"),
     [
