@@ -11,6 +11,7 @@ from typing import Final
 from world import World
 
 KEEP: Final = 1.0  # seconds in which an echo comes back, a serial server's detours among them
+KEEP_MARKS: Final = 10.0  # seconds that a mark is looked for, as long as no other has come back
 LEAST_MARK: Final = 3  # bytes; noise is taken for fewer too easily
 MOST_OWED: Final = 64  # writes within that time
 
@@ -66,9 +67,11 @@ class Echo:
 
     def _forget(self) -> None:
         """What has not come back by now does not come."""
-        oldest = self._world.monotonic() - KEEP
-        while self._owed and self._owed[0].at <= oldest:
-            self._owed.popleft()
+        now = self._world.monotonic()
+        for one in list(self._owed):
+            keep = KEEP_MARKS if one.marks and not self._found else KEEP
+            if now - one.at >= keep:
+                self._owed.remove(one)
 
     def _looked(self, data: bytes) -> bytes:
         """As long as the line is not known to echo, all is given out but the first mark."""

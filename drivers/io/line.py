@@ -178,10 +178,14 @@ class Line:
 
     def find_echo(self, data: bytes = NOBODYS) -> None:
         """Find out whether the line echoes: by bytes that no device here answers with the same.
+        Said once more where nothing came back: an adapter may lose the first byte that it hears.
         What else comes meanwhile is forgotten. Raises `Interrupted`, `DeviceSilent`,
         `DeviceLost`."""
-        self.write(data, marks=True)
-        self.await_echo()
+        for _ in range(2):
+            self.write(data, marks=True)
+            self.await_echo()
+            if self.echoes:
+                return
 
     def await_echo(self) -> None:
         """The same for marks that went out just now."""

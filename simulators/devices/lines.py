@@ -25,13 +25,15 @@ class EchoingLine:
         self.baudrate = board.baudrate if board else baudrate
         self.powered = True  # the board, not the adapter
         self.detour = 0.0  # seconds that an echo takes, as behind a serial server
+        self.swallows = 0  # bytes that the adapter does not hear after a while of silence
         self.heard = b""
 
     def received(self, data: bytes, send: Send) -> None:
         self.heard += data
         if self.detour:
             time.sleep(self.detour)
-        send(data)
+        send(data[self.swallows :])
+        self.swallows = 0
         if self.board is not None and self.powered:
             self.board.received(data, send)
 

@@ -326,7 +326,7 @@ def test_boards_without_inputs_are_polled_for_nothing(
 ) -> None:
     bench = make_bench(ModbusRelay, board, probe="none")
     assert not bench.barrier.senses
-    assert board.heard == NOBODYS + OFF
+    assert board.heard == NOBODYS * 2 + OFF
 
 
 @pytest.mark.parametrize(
@@ -373,6 +373,14 @@ def test_over_the_network_it_opens_senses_and_comes_back(
         barrier.look()
         until(lambda: barrier.status().state is DeviceState.READY, PATIENCE)
         assert not board.is_on()
+
+
+def test_a_network_that_only_echoes_is_no_board() -> None:
+    with TcpPort(EchoingLine(None)) as port:
+        barrier = ModbusRelay(WORLD, "gate", {"port": port.url, "framing": "tcp"})
+        barrier.start()
+        until(lambda: barrier.status().fault == "device.echo", PATIENCE)
+        barrier.stop()
 
 
 # The pure part

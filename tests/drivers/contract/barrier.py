@@ -262,6 +262,17 @@ class AnsweringContract(LineContract):
                 bench.barrier.open("entry")
         assert bench.board.opened.empty()
 
+    def test_an_echo_that_lost_its_first_byte_once_is_one_all_the_same(
+        self, bench: BoardBench
+    ) -> None:
+        line = EchoingLine(bench.board)
+        line.swallows = 1
+        replugged(bench, line)
+        bench.ready()
+        line.powered = False
+        with pytest.raises(DeviceFault):
+            bench.barrier.open("entry")
+
     def test_an_echo_that_takes_its_time_is_no_yes_either(self, bench: BoardBench) -> None:
         line = replugged(bench, EchoingLine(bench.board))
         line.detour = 0.03

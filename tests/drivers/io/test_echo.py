@@ -108,6 +108,17 @@ def test_what_is_held_back_is_given_when_no_echo_comes_any_more() -> None:
     assert echo.without(b"order") == b"order"  # a frame of the device's own, much later
 
 
+def test_a_mark_that_comes_late_is_one_all_the_same() -> None:
+    """And what was sent since comes off with it."""
+    clock = Clock()
+    echo = Echo(clock)
+    echo.sent(NOBODYS, marks=True)
+    clock.seconds += 3 * KEEP
+    echo.sent(b"order", marks=False)
+    assert echo.without(NOBODYS + b"order") == b""
+    assert echo.found
+
+
 def test_an_order_that_is_no_mark_never_makes_a_line_echo() -> None:
     """A board's yes that is equal to its order is a yes."""
     echo = Echo(Clock())

@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from drivers.contract import DeviceAbsent, DeviceFault, DeviceProtocol, DeviceState
+from drivers.contract import (
+    DeviceAbsent,
+    DeviceFault,
+    DeviceProtocol,
+    DeviceSilent,
+    DeviceState,
+)
 from drivers.io.keeper import BUSY_RETRY, Kept
 from drivers.io.line import Line, LineOptions, open_line
 from simulators.devices.pty import PtyPort
@@ -282,3 +288,96 @@ def test_a_call_that_fails_late_does_not_end_the_connection_after_its_own(doors:
         doors.hold(meanwhile_opened_anew)
     assert doors.status().state is DeviceState.READY
     assert doors.status().lost == 0
+
+
+class Starting(Kept[Door]):
+    """A device that answers only at its `answers_at`th question, and then may fall silent."""
+
+    RESTARTS = True
+
+    def __init__(self, answers_at: int) -> None:
+        super().__init__(WORLD, "starting")
+        self.openings = 0
+        self.asked = 0
+        self.answers_at = answers_at
+        self.silent = WORLD.event()
+
+    def _open(self) -> Door:
+        self.openings += 1
+        return Door()
+
+    def _greet(self, connection: Door) -> None:
+        self.asked += 1
+        if self.asked < self.answers_at:
+            raise DeviceSilent(device="starting")
+
+    def _serve(self, connection: Door) -> None:
+        while not connection.interrupted.is_set():
+            if self.silent.wait(0.01):
+                self.silent.clear()
+                raise DeviceSilent(device="starting")
+
+
+Start = Callable[[int], Starting]
+
+
+@pytest.fixture
+def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
+    monkeypatch.setattr("drivers.io.keeper.ASK_AGAIN", 0.01)
+    monkeypatch.setattr("drivers.io.keeper.FIRST_RETRY", 0.01)
+    made: list[Starting] = []
+
+    def make(answers_at: int) -> Starting:
+        made.append(Starting(answers_at))
+        made[-1].start()
+        return made[-1]
+
+    yield make
+    for device in made:
+        device.stop()
+
+
+def test_what_does_not_answer_yet_is_asked_again_on_the_same_opening(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, logger="onecard.devices"):
+        device = start(20)
+        until(lambda: device.status().fault == "device.silent")
+        assert device.status().state is DeviceState.NO_ANSWER
+        until(lambda: device.status().state is DeviceState.READY)
+    assert (device.asked, device.openings) == (20, 1)
+    assert caplog.records == []
+
+
+def test_after_each_opening_in_vain_it_is_given_longer(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever a board needs, it gets at last."""
+    monkeypatch.setattr("drivers.io.keeper.STARTS_WITHIN", 0.05)
+    device = start(1_000_000)
+    until(lambda: device._starts_within > 0.3)
+    assert device.openings < 8
+
+
+def test_what_falls_silent_soon_after_its_opening_is_not_opened_anew(start: Start) -> None:
+    device = start(1)
+    until(lambda: device.status().state is DeviceState.READY)
+    device.silent.set()
+    until(lambda: device.status().lost == 1)
+    until(lambda: device.status().state is DeviceState.READY)
+    assert (device.asked, device.openings) == (2, 1)
+
+
+@pytest.mark.parametrize("how", ["stop", "release"])
+def test_what_does_not_answer_yet_can_be_let_go(start: Start, how: str) -> None:
+    device = start(1_000_000)
+    until(lambda: device.asked > 3)
+    getattr(device, how)()
+    assert device._closed.is_set()
+    assert (how == "stop") == (not device._task.alive)  # type: ignore[union-attr]
+
+
+def test_a_call_right_after_the_start_waits_for_the_first_look(start: Start) -> None:
+    device = start(1)
+    with device._held() as door:
+        assert not door.closed.is_set()
