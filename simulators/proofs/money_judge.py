@@ -160,21 +160,27 @@ class Judge:
             self._tally.unended += len(ends.get(place, [])) != 1
             earlier = before.setdefault(intent.card, [])
             self._tally.forgotten += any(
-                self._charged(one, intent)
+                self._charged(one, intent, earlier[number + 1 :])
                 and min(ends.get((one.epoch, one.seq), [ENDLESS])) > order[place]
-                for one in earlier
+                for number, one in enumerate(earlier)
             )
             earlier.append(intent)
 
-    def _charged(self, earlier: Event, intent: Event) -> bool:
-        """That card has paid `earlier`, which is for what `intent` is to be paid for again."""
-        passenger = self._passengers.get(earlier.evidence["card_number"])
-        made = {debit.psam_seq for debit in (passenger.debits if passenger else ()) if debit.amount}
-        same = earlier.detail.get(TRIP) == intent.detail.get(TRIP)
+    def _charged(self, earlier: Event, intent: Event, between: Sequence[Event]) -> bool:
+        """That card has paid `earlier`, which is for what `intent` is to be paid for again: no trip
+        has begun, or ended, on it in between."""
         told = intent.evidence["card_number"], int(intent.detail["card_seq"])
-        if told in self._forged:  # nobody is charged by it
+        if told in self._forged or not intent.amounts["amount"]:  # nobody is charged by it
             return False
-        return same and earlier.evidence["psam_seq"] in made and intent.amounts["amount"] > 0
+        passenger = self._passengers.get(earlier.evidence["card_number"])
+        made = {one.psam_seq: one.amount for one in (passenger.debits if passenger else ())}
+        trip = intent.detail.get(TRIP)
+        another = any(
+            one.detail.get(TRIP, trip) != trip and one.evidence["psam_seq"] in made
+            for one in between
+        )
+        same = earlier.detail.get(TRIP) == trip and not another
+        return same and made.get(earlier.evidence["psam_seq"], 0) > 0
 
 
 def _purchase(event: Event) -> tuple[str, str]:
