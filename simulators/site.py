@@ -136,6 +136,12 @@ class AgentProcess:
                 raise NotInTime(f"the agent ended:\n{self.printed()[-2000:]}") from None
             return False
 
+    def equipped(self) -> bool:
+        """Every configured reader and device is ready. Who comes before is not seen: a scanner lets
+        go by what may have begun before it listened."""
+        status = self.status()
+        return all(one["state"] == "ready" for one in (*status["readers"], *status["devices"]))
+
     def kill(self) -> None:
         """SIGKILL, as a power cut would."""
         self._end(signal.SIGKILL)

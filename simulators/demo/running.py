@@ -31,6 +31,7 @@ class TransitRun:
         """SIGKILL while an intent is open."""
         self._terminal.agent.kill()
         self._terminal.agent.start()
+        until(self._terminal.agent.equipped, "a device is not ready")
         until(self._psam_ready, "the transit PSAM is not ready")
         self._feed.listen()
 

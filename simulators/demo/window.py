@@ -98,6 +98,7 @@ class WindowDay:
     def play(self) -> Outcome:
         """Everything from the first start to the comparison."""
         self._site.agent.start()
+        until(self._site.agent.equipped, "a device is not ready")
         until(self._psam_ready, "the PSAM is not ready")
         until(self._online, "the platform is not reached")
         self._feed.listen()

@@ -53,6 +53,13 @@ def disclosures(outcome: Outcome) -> list[Event]:
     return [event for event in events if event.kind == "disclosure"]
 
 
+def test_who_comes_first_and_shows_a_code_is_served(day: Day) -> None:
+    first = next(visit for visit in day.visits if visit.shows == "code")
+    with WindowSite(day.cast, language="en") as site:
+        (row,) = WindowDay(site, [first], Quiet()).play().rows
+    assert row.agrees
+
+
 def test_every_visit_ends_as_expected(outcome: Outcome) -> None:
     assert [(row.visit.at, row.got) for row in outcome.rows if not row.agrees] == []
     assert len(outcome.rows) >= 12
