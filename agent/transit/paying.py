@@ -284,7 +284,7 @@ class Payments:
             if one.claim.verified is None:
                 waiting.append(one)
                 continue
-            over = self._end(tap, one, one.claim, one.claim.verified) or over
+            over = _better(over, self._end(tap, one, one.claim, one.claim.verified))
             waiting = self._still_waiting(tap, waiting, one.claim.verified, one.intent.seq)
         if over is not None or not any(one.waits for one in waiting):
             return over, waiting
@@ -327,7 +327,7 @@ class Payments:
         is."""
         over: Took | None = None
         for one in heard:
-            over = self._end(tap, one, settled(one, proved.seq), proved.verified) or over
+            over = _better(over, self._end(tap, one, settled(one, proved.seq), proved.verified))
         return over
 
     def _end(self, tap: Presentation, heard: Heard, claim: Claim, by: Verified) -> Took | None:
@@ -376,6 +376,11 @@ class Payments:
         verdict = self._results.verdict(reason)
         draft = tap_draft(tap.place, tap.holder.card, self._clock.read(), reason, verdict, priced)
         return Took(reason, self._store.turn(lambda turn: Entry(draft)))
+
+
+def _better(one: Took | None, other: Took | None) -> Took | None:
+    """Who has paid gets through, whatever else is open in his number."""
+    return one if other is None or (one and one.proof) else other
 
 
 def _ending(heard: Heard, claim: Claim, by: Verified) -> tuple[Reason, Ending]:

@@ -242,6 +242,30 @@ def test_what_an_impostor_has_begun_in_somebodys_name_costs_that_person_nothing(
     assert victim.spent_here == FARE * sum(debit.amount > 0 for debit in victim.debits)
 
 
+def test_who_has_paid_gets_through_whatever_else_is_open_in_his_number(
+    bus_stand: BusStand,
+) -> None:
+    """What nobody can find out of an impostor's payment is grey, and no reason to keep out its
+    victim."""
+
+    def scenario(bus: Bus) -> None:
+        for hour in range(12):  # a log that is full
+            bus.other.charge(victim, 1, f"20260901{hour:02}0000")
+        assert bus.reason(victim, LOST) is Reason.PAY_AGAIN
+        impostor = Impostor(bus.world, victim.order, leaves=True, seq=0)
+        assert shown(bus, impostor, victim) is Reason.PAY_AGAIN
+        assert bus.reason(victim) is Reason.TORN_RECOVERED
+        assert [end.reason for end in bus.events("payment-end")] == [
+            "card-proved",
+            "torn-recovered",
+            "payment-grey",
+        ]
+        assert not bus.store.open_intents()
+
+    victim = bus_stand.passenger()
+    bus_stand.drive(scenario)
+
+
 def test_many_payments_in_somebodys_name_are_asked_about_in_few_exchanges(
     bus_stand: BusStand,
 ) -> None:
