@@ -133,5 +133,7 @@ def _loaded(point: EntryPoint) -> object:
         raise DriverBroken(missing=error.name or point.value, **facts) from error
     except AttributeError as error:  # the module has no such name
         raise DriverBroken(missing=point.value, **facts) from error
-    except (Exception, SystemExit) as error:  # whatever its module does when it is imported
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise DriverBroken(missing=type(error).__name__, **facts) from error

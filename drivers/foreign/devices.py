@@ -18,7 +18,7 @@ from drivers.contract import (
     Sensed,
     Unread,
 )
-from drivers.foreign.guard import Events, ForeignWorld, Guard, Origin, WrongType
+from drivers.foreign.guard import Events, ForeignWorld, Guard, Origin, WrongType, can_be_told
 from drivers.options import OptionsFault
 from world import Fault, Queue, World
 
@@ -128,8 +128,10 @@ class ForeignScanner(ForeignDevice):
         return (
             isinstance(event, Code)
             and isinstance(event.content, bytes)
+            and isinstance(event.source, str)
             and isinstance(event.symbology, str)
-            and _are_times(event.seen, event.at)
+            and isinstance(event.came, bool)
+            and self._guard.are_times(event.seen, event.at)
         )
 
 
@@ -150,7 +152,9 @@ class ForeignDocuments(ForeignDevice):
             whole = all(isinstance(part, bytes) for part in parts)
         else:
             whole = isinstance(event, Unread) and isinstance(event.fault, Fault)
-        return whole and isinstance(event.came, bool) and _are_times(event.seen, event.at)
+            whole = whole and can_be_told(event.fault)
+        whole = whole and isinstance(event.source, str) and isinstance(event.came, bool)
+        return whole and self._guard.are_times(event.seen, event.at)
 
 
 class ForeignBarrier(ForeignDevice):
@@ -178,7 +182,7 @@ class ForeignBarrier(ForeignDevice):
 
     def _is_event(self, event: Any) -> bool:
         crossed = isinstance(event, Crossing) and event.direction in DIRECTIONS
-        return (crossed or isinstance(event, Forced)) and _are_times(event.at)
+        return (crossed or isinstance(event, Forced)) and self._guard.are_times(event.at)
 
 
 class ForeignPrompts(ForeignDevice):
@@ -193,16 +197,18 @@ class ForeignPinPad(ForeignDevice):
 
     def ask(self, *, minimum: int = 6, maximum: int = 6, timeout: float = 30.0) -> Pin:
         given = {"minimum": minimum, "maximum": maximum, "timeout": timeout}
-        found: Pin = self._ask("ask", lambda: self._inner.ask(**given), Pin)
-        return found
+        return self._pin("ask", minimum, maximum, lambda: self._inner.ask(**given))
 
     def ask_new(self, *, minimum: int = 6, maximum: int = 6, timeout: float = 30.0) -> Pin:
         given = {"minimum": minimum, "maximum": maximum, "timeout": timeout}
-        found: Pin = self._ask("ask_new", lambda: self._inner.ask_new(**given), Pin)
-        return found
+        return self._pin("ask_new", minimum, maximum, lambda: self._inner.ask_new(**given))
 
     def cancel(self) -> None:
         self._tell("cancel", lambda: self._inner.cancel())
+
+    def _pin(self, where: str, minimum: int, maximum: int, typed: Callable[[], object]) -> Pin:
+        found: Pin = self._ask(where, lambda: _sound_pin(typed(), minimum, maximum), Pin)
+        return found
 
 
 class ForeignPrinter(ForeignDevice):
@@ -252,8 +258,14 @@ def _fact(value: object) -> str | int:
     return value if isinstance(value, int) else str(value)
 
 
-def _are_times(*times: object) -> bool:
-    return all(isinstance(time, float | int) for time in times)
+def _sound_pin(pin: Any, minimum: int, maximum: int) -> Pin:
+    """Raises `WrongType`; what was typed is wiped even then."""
+    if not isinstance(pin, Pin) or not isinstance(pin.digits, bytearray):
+        raise WrongType
+    if not (pin.digits.isdigit() and minimum <= len(pin.digits) <= maximum):
+        pin.wipe()
+        raise WrongType
+    return pin
 
 
 def _out_of_order(name: str, fault: Fault) -> DeviceStatus:

@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
+from math import isfinite
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, TypeVar
@@ -22,11 +23,13 @@ KINDS: Final = (
 )
 HOUSE: Final = ("agent", "apdu", "drivers", "simulators")  # of entry points without a package
 THREAD: Final = "thread"
-EVENT: Final = "events"
+EVENTS, EVENT = "events", "event"  # its queue, and what came out of it
 
 STEADY: Final = 5.0  # seconds without a further one until a thread's defect is over
 FIRST_RETRY: Final = 0.25
 LAST_RETRY: Final = 30.0
+FIRST_PAUSE, LAST_PAUSE = 0.01, 1.0  # seconds after what is no event, so that none come at once
+AHEAD: Final = 1.0  # seconds that an event may be before our clock
 
 T = TypeVar("T")
 WAKE: Final[Any] = object()  # ends the wait for events
@@ -72,7 +75,7 @@ def is_foreign_code(file: str) -> bool:
     """Whether a source file belongs to a package that offers drivers, voices or decoders to us."""
     points = [point for kind in KINDS for point in entry_points(group=f"onecard.{kind}")]
     for point in points:
-        module = sys.modules.get(point.module.partition(".")[0])
+        module = sys.modules.get(point.value.partition(":")[0].partition(".")[0])
         own = getattr(module, "__file__", None) or ""
         place = f"{Path(own).parent}/" if Path(own).name == "__init__.py" else own
         if own and not ours(point) and file.startswith(place):
@@ -95,9 +98,11 @@ class Guard:
         """What it answers. Raises the `Fault`s that it raises, and `DriverDefect`."""
         try:
             answer = question()
-        except Fault:
+        except KeyboardInterrupt:  # somebody has ended the command
             raise
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - the line; see the package
+        except BaseException as error:
+            if isinstance(error, Fault) and can_be_told(error):
+                raise
             raise self._defect(where, type(error), error.__traceback__) from None
         with self._changing:
             self._found.pop(where, None)
@@ -148,6 +153,21 @@ class Guard:
         """No thread is begun again from now on."""
         self._stopping.set()
 
+    @property
+    def stopping(self) -> bool:
+        return self._stopping.is_set()
+
+    def pause(self, seconds: float) -> None:
+        """Until then, or until the end."""
+        self._stopping.wait(seconds)
+
+    def are_times(self, *times: object) -> bool:
+        """Moments of `World.monotonic`: of another clock they would be hours of waiting."""
+        latest = self._world.monotonic() + AHEAD
+        return all(
+            isinstance(time, float | int) and isfinite(time) and time <= latest for time in times
+        )
+
     def status(self, told: DeviceStatus) -> DeviceStatus:
         """`told`, or the defect that keeps the device from working."""
         now = self._world.monotonic()
@@ -191,6 +211,12 @@ class Guard:
         return before is None or before[1].facts != defect.facts
 
 
+def can_be_told(fault: Fault) -> bool:
+    """Its code and facts are what a record and a sentence can hold."""
+    facts = fault.facts
+    return isinstance(fault.code, str) and all(isinstance(one, str | int) for one in facts.values())
+
+
 class ForeignWorld:
     """The World as a vendor's driver has it: its threads may fail."""
 
@@ -223,20 +249,25 @@ class Events:
         self._task = self._world.spawn(self._run, name=f"events {self._guard.device}")
 
     def stop(self) -> None:
-        self._guard.tell(EVENT, lambda: self._source().put(WAKE))
+        self._guard.tell(EVENTS, lambda: self._source().put(WAKE))
 
     def _run(self) -> None:
-        while True:
+        pause = FIRST_PAUSE
+        while not self._guard.stopping:
             try:
-                event = self._guard.ask(EVENT, lambda: self._source().get())
+                event = self._guard.ask(EVENTS, lambda: self._source().get())
             except Fault:
                 return  # there are no events; the status says so
             if event is WAKE:
                 return
-            if self._guard_sound(event):
+            if self._is_sound(event):
                 self.queue.put(event)
+                pause = FIRST_PAUSE
+            else:
+                self._guard.pause(pause)
+                pause = min(pause * 2, LAST_PAUSE)
 
-    def _guard_sound(self, event: object) -> bool:
+    def _is_sound(self, event: object) -> bool:
         def checked() -> None:
             if not self._sound(event):
                 raise WrongType

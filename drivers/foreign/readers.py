@@ -164,8 +164,8 @@ class ForeignReader:
             self._guard.tell("give_up", lambda: self._inner.give_up())
 
     def signal(self, prompt: Prompt) -> None:
-        if hasattr(self._inner, "signal"):
-            self._guard.tell("signal", lambda: self._inner.signal(prompt))
+        """Not every reader has one."""
+        self._guard.tell("signal", lambda: getattr(self._inner, "signal", _no_signal)(prompt))
 
     def status(self) -> DeviceStatus:
         broken = self._family.broken
@@ -186,7 +186,7 @@ class ForeignReader:
             sound = sound and isinstance(event.came, bool)
         else:
             sound = isinstance(event, Absence)
-        return sound and isinstance(event.count, int) and isinstance(event.at, float | int)
+        return sound and isinstance(event.count, int) and self._guard.are_times(event.at)
 
 
 class ForeignHandle:
@@ -220,6 +220,10 @@ def _answer(answer: Any) -> bytes:
     if not isinstance(answer, bytes) or len(answer) < 2:
         raise WrongType
     return answer
+
+
+def _no_signal(prompt: Prompt) -> None:
+    pass
 
 
 def _raise_wrong_type() -> None:

@@ -175,6 +175,67 @@ def test_what_is_no_event_is_dropped_and_told() -> None:
     assert len(scanner.events) == 0
 
 
+def test_times_of_another_clock_and_parts_of_another_type_are_no_event() -> None:
+    scanner = made("scanners", "OtherClocks")
+    scanner.start()
+    assert scanner.events.get(10.0).content == b"good"
+    scanner.stop()
+
+
+def test_a_pin_of_another_form_is_a_defect_and_wiped() -> None:
+    pad = made("pinpads", "OddPins")
+    for ask in (pad.ask, pad.ask_new):
+        with pytest.raises(DriverDefect):
+            ask()
+    assert pad._inner.typed == b""
+    with pytest.raises(DriverDefect):
+        made("pinpads", "Device").ask(minimum=4, maximum=5)
+
+
+def test_events_that_come_out_of_nothing_are_told_once_and_take_no_time(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    paused = RealWorld().event()
+
+    class Patient(RealWorld):
+        """Whose fifth pause does not end."""
+
+        def event(self) -> Any:
+            return Pauses(paused)
+
+    scanner = made("scanners", "EventsOutOfNothing", Patient())
+    with caplog.at_level(logging.ERROR):
+        scanner.start()
+        assert paused.wait(60.0)
+        scanner.stop()
+    assert scanner._inner.asked == len(Pauses.SECONDS)
+    assert caplog.text.count("where=event,") == 1
+    assert scanner.status().fault == "driver.defect"
+
+
+class Pauses:
+    """An event of a world in which the fifth wait lasts until it is set."""
+
+    SECONDS: tuple[float, ...] = (0.01, 0.02, 0.04, 0.08, 0.16)
+
+    def __init__(self, told: Any) -> None:
+        self.told, self.real, self.waited = told, RealWorld().event(), list[float]()
+
+    def wait(self, seconds: float) -> bool:
+        self.waited.append(seconds)
+        if len(self.waited) < len(self.SECONDS):
+            return False
+        assert tuple(self.waited) == self.SECONDS
+        self.told.set()
+        return bool(self.real.wait(60.0))
+
+    def is_set(self) -> bool:
+        return bool(self.real.is_set())
+
+    def set(self) -> None:
+        self.real.set()
+
+
 def test_a_call_that_works_again_is_no_defect_any_more() -> None:
     world = RealWorld()
     guard = Guard(world, Origin("d", "p", "m:n"), "eye")

@@ -14,7 +14,11 @@ from drivers.contract import (
     Code, Crossing, DeviceState, DeviceStatus, Document, Interface, Pin, Presence,
 )
 from apdu.channel import Transport
+from world import Fault
+import asyncio
+import math
 import threading
+import time
 
 
 class Device:
@@ -175,6 +179,70 @@ class OwnThreadRaises(Device):
         threading.Thread(target=boom).start()
 
 
+def cancelled(*_, **__):
+    raise asyncio.CancelledError
+
+
+class AlwaysCancelled(Device):
+    open = show = ask = ask_new = print = release = cancel = look = start = stop = cancelled
+    status = cancelled
+
+
+class CancelledInInit(Device):
+    __init__ = cancelled
+
+
+class ThreadCancelled(Device):
+    def start(self):
+        self.world.spawn(cancelled, name="acme")
+
+
+class OddFault(Fault):
+    code = None
+
+
+def fault_of_another_form(*_, **__):
+    raise OddFault(what=object())
+
+
+class OddFaults(Device):
+    open = show = ask = ask_new = print = release = cancel = look = start = stop = (
+        fault_of_another_form
+    )
+    status = fault_of_another_form
+
+
+class OtherClocks(Device):
+    def start(self):
+        for at in (math.nan, math.inf, -math.inf, 10**400, time.time()):
+            self.events.put(Code(self.name, b"at", at, at))
+        self.events.put(Code(object(), b"source", 0.0, 0.0))
+        self.events.put(Code(self.name, b"came", 0.0, 0.0, came=None))
+        self.events.put(Code(self.name, b"good", 0.0, 0.0))
+
+
+class OddPins(Device):
+    def ask(self, **_):
+        return Pin("123456")
+
+    def ask_new(self, **_):
+        self.typed = bytearray(b"12a456")
+        return Pin(self.typed)
+
+
+class EventsOutOfNothing(Device):
+    def __init__(self, world, name, options):
+        super().__init__(world, name, options)
+        self.events = self
+        self.asked = 0
+
+    def get(self):
+        self.asked += 1
+
+    def put(self, event):
+        pass
+
+
 class NoReaders(Readers):
     def readers(self):
         return []
@@ -202,6 +270,17 @@ class BadCards(Readers):
         self.made = [BadReader(world, binding) for binding in bindings]
 
 
+class SignalRaises(Readers):
+    def __init__(self, world, bindings):
+        self.made = [SignalRaisesReader(world, binding) for binding in bindings]
+
+
+class SignalRaisesReader(Reader):
+    @property
+    def signal(self):
+        return boom()
+
+
 class NoHandle(Reader):
     def open(self, count=None):
         return None
@@ -215,14 +294,32 @@ class NoCards(Readers):
 DEVICES = (
     *("Device", "RaisesInInit", "WrongInit", "RaisesInStart", "RaisesInStatus", "NoStatus"),
     *("OddStatus", "RaisesWhenAsked", "OddEvents", "NoEvents", "ThreadRaises", "OwnThreadRaises"),
+    *(
+        "AlwaysCancelled",
+        "CancelledInInit",
+        "ThreadCancelled",
+        "OddFaults",
+        "OtherClocks",
+        "OddPins",
+    ),
+    "EventsOutOfNothing",
 )
-READERS = ("Readers", "NoReaders", "ReadersRaise", "ReadersRaiseInInit", "BadCards", "NoCards")
+READERS = (
+    "Readers",
+    "NoReaders",
+    "ReadersRaise",
+    "ReadersRaiseInInit",
+    "BadCards",
+    "NoCards",
+    "SignalRaises",
+)
 # What cannot even be loaded: entry point → its module's text, and the class that it names.
 UNLOADABLE = {
     "syntax": ("def (:\n", "Device"),
     "import": ("import acme_that_is_nowhere\n", "Device"),
     "no-class": ("", "Device"),
     "raises": ("raise ValueError('secret of somebody')\n", "Device"),
+    "cancelled": ("import asyncio\nraise asyncio.CancelledError\n", "Device"),
     "exits": ("import sys\nsys.exit(3)\n", "Device"),
 }
 GROUPS = ("scanners", "documents", "barriers", "prompts", "pinpads", "printers")
@@ -244,6 +341,8 @@ def install(folder: Path) -> None:
             module = f"{MODULE}_{name.replace('-', '_')}"
             (folder / f"{module}.py").write_text(text)
             lines.append(f"acme-{name} = {module}:{attribute}")
+    # A hand wrote this one.
+    lines.append(f"acme-odd = {MODULE} : Device extra")
     info = folder / f"{MODULE}-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {PACKAGE}\nVersion: 1.0\n")
