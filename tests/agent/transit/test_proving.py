@@ -252,8 +252,10 @@ def test_who_has_paid_gets_through_whatever_else_is_open_in_his_number(
         for hour in range(12):  # a log that is full
             bus.other.charge(victim, 1, f"20260901{hour:02}0000")
         assert bus.reason(victim, LOST) is Reason.PAY_AGAIN
-        impostor = Impostor(bus.world, victim.order, leaves=True, seq=0)
+        says = {ASK: NO_PROOF, 0x5C: (10_000 - 12).to_bytes(4) + GOOD}  # "I have not paid"
+        impostor = Impostor(bus.world, victim.order, leaves=True, seq=0, says=says)
         assert shown(bus, impostor, victim) is Reason.PAY_AGAIN
+        assert [PROOF in event.detail for event in bus.store.open_intents()] == [False, False]
         assert bus.reason(victim) is Reason.TORN_RECOVERED
         assert [end.reason for end in bus.events("payment-end")] == [
             "card-proved",
