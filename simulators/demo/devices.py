@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from agent.passage import LATE
 from simulators.box.box import SOON, Box, Part
 from simulators.box.outputs import ModbusPart
 from simulators.devices.virtual_gate import Conduct, VirtualGate
 from simulators.site import DRAIN_SECONDS, TERMINAL, NotInTime, until
 
+OVERDUE = LATE + 1.0  # seconds after somebody's time, in the journal
 WITNESS = ("door", "wand")  # who works while another device is away; the second for the first
 
 
@@ -133,14 +135,16 @@ def _walk(box: Box, conduct: Conduct, ends: int) -> list[str]:
 def _passages(box: Box) -> list[str]:
     """What the journal says of passages, alarms of the gate among them."""
     events = [record.event() for record in box.agent.records()]
-    known = {end for _, ends in PEOPLE for end in ends}
-    return [event.reason for event in events if event.reason in known and event.lane == "entry"]
+    told = [event for event in events if event.kind in ("passage", "alarm")]
+    return [event.reason for event in told if event.lane == "entry"]
 
 
 def _settled(box: Box) -> bool:
-    """Everybody who was let in has gone through, or his time is up."""
+    """Everybody who was let in has gone through, or his time is up, also that in which whoever goes
+    through is taken for him."""
     events = [record.event() for record in box.agent.records()]
     entry = [event for event in events if event.lane == "entry"]
     let_in = {event.seq for event in entry if event.kind == "tap" and event.reason == "accepted"}
     undone = {event.refers for event in entry if event.kind in ("passage", "recovery")}
-    return let_in <= undone
+    missed = [event.time_ms for event in entry if event.reason == "timed-out"]
+    return let_in <= undone and time.time() * 1000 > max(missed, default=0) + OVERDUE * 1000
