@@ -95,7 +95,7 @@ class Router:
         if name := _first(BINARY, content):
             return self._routed(name, content)
         text = _bare(content)
-        if not text:
+        if not text or not text.isprintable():  # controls inside: several, or none
             return None
         raw = text.encode()
         name = _first(OURS, raw) or self._rule(text) or _first(NOMINATED, raw)
@@ -176,6 +176,5 @@ def _fits(rule: CodeRule, text: str) -> bool:
     return (
         rule.shortest <= len(text) <= rule.longest
         and text.startswith(rule.prefix)
-        and text.isprintable()
         and (allowed is None or allowed.issuperset(text.removeprefix(rule.prefix)))
     )

@@ -17,7 +17,8 @@ from world.foreign import Undecodable, decoded
 LARGEST = 64 * 1024  # bytes of a body or message
 
 E = TypeVar("E", "Envelope", "Body")
-Text = Annotated[str, Meta(max_length=fields.LONGEST)]
+# Each parameter's own limit, `fields.checked` knows.
+Text = Annotated[str, Meta(max_length=fields.LONGEST_DATA)]
 Id = Annotated[str, Meta(max_length=64)] | int | None
 
 

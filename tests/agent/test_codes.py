@@ -106,6 +106,9 @@ def test_a_stretch_comes_apart_where_each_part_is_a_known_code(
         "社保".encode(),  # UTF-8 Chinese begins at 0xE4
         b"\x53\x01" + bytes(80),
         b"62234567890123456x",
+        b"TX0123456789\nLIB-1",  # several, or none
+        b"OCT:made up\rTX",
+        b"TX01234\x0056789",
         b"LIB-1234567",  # too short
         b"LIB-1234567890123",  # too long
         b"LIB-1234567a",

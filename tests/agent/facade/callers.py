@@ -95,6 +95,9 @@ class Live:
     def await_free(self) -> None:
         until(self.free, "the reader is still held", WITHIN)
 
+    def info(self, key: str = "lin") -> str:
+        return Counter.info(self, key)  # type: ignore[arg-type]
+
     def hsm(self, question: Sequence[str]) -> str:
         return Counter.hsm(self, question)  # type: ignore[arg-type]
 

@@ -37,6 +37,17 @@ def test_a_websocket_reads_a_card_in_one_call_and_in_two_steps(desk: Live) -> No
     desk.await_free()
 
 
+def test_a_page_writes_a_whole_photo_by_either_way(desk: Live) -> None:
+    info = desk.info("lin")
+    photo = bytes(range(256)).hex().upper() * 16
+    written = {"func": "iWriteCard", "in": ["1", info, "SSSEEF08|$", f"SSSEEF08|{photo}|$"]}
+    with Socket(desk) as page:
+        assert page.call(written)["result"] == "0"
+    body = json.dumps({"in": written["in"]}).encode()
+    assert ask(desk, path="/sscard/iWriteCard", body=body)[2]["result"] == "0"
+    desk.await_free()
+
+
 def test_a_websocket_that_goes_frees_what_it_leased(desk: Live) -> None:
     with Socket(desk) as page:
         assert page.call({"func": "iReadCardBas_HSM_Step1", "in": ["1"]})["result"] == "0"
