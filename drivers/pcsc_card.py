@@ -42,7 +42,7 @@ LOG = logging.getLogger("onecard.pcsc")
 # counter is microseconds, unless its thread has to wait for a processor.
 HALF_TOLD: Final = 0.25
 
-# Seconds after a reader or its pcscd has come within which a card counts as having lain there. A
+# Seconds after a reader or its pcscd has come within which its first card counts as lying there. A
 # contactless reader that has just got power calls its field empty until its firmware has looked:
 # half a second and less; readers that are polled by pcscd add 0.4 s.
 SETTLES_WITHIN: Final = 1.0
@@ -311,6 +311,7 @@ class PcscReader:
             self._settle()
         if inserted and present:
             self._fault = None
+            self._settled_at = now  # it has shown what lies there; what comes behind that comes
             self._events.put(Presence(self.name, self.interface, atr, self.seen.count, now, came))
 
     def _settle(self) -> None:

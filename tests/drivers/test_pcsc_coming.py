@@ -134,6 +134,10 @@ SOON, LATER = SETTLES_WITHIN / 2, SETTLES_WITHIN + 0.1
     [
         # A reader that has just got power says at first that nothing lies there.
         ([(0, PRESENT), (1, 0), (0, EMPTY), (SOON, moved(1, PRESENT))], [False, False]),
+        # It has shown that by now, so who comes quickly has come.
+        ([(0, PRESENT), (1, 0), (0, PRESENT), (0.1, moved(1, EMPTY)), (0.1, moved(2, PRESENT))],
+         [False, False, True]),
+        ([(0, PRESENT), (1, 0), (0, PRESENT), (0.1, moved(2, PRESENT))], [False, False, True]),
         ([(0, EMPTY), (1, 0), (0, EMPTY), (SOON, moved(1, PRESENT))], [False]),
         ([(0, EMPTY), (1, 0), (0, EMPTY), (LATER, moved(1, PRESENT))], [True]),
         # Away twice, the second time before it had settled.
