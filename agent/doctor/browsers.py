@@ -5,6 +5,7 @@ Chromium 142 and later keeps a page that does not come from this machine or its 
 was seen of which version stands in docs/sscard.md.
 """
 
+import codecs
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,6 +21,7 @@ from world.foreign import Undecodable, decoded
 
 ALLOWING: Final = ("LoopbackNetworkAllowedForUrls", "LocalNetworkAccessAllowedForUrls")
 BLOCKING: Final = ("LoopbackNetworkBlockedForUrls", "LocalNetworkAccessBlockedForUrls")
+MISSING: Final = "browser-policy-missing"
 NAME: Final = "onecard.json"  # of our file in each folder; packaging/browser-policies
 # Browsers by what shows that one is there, and the folder of its mandatory policies. Makers of
 # others, Qaxbrowser, 360 and UOS among them, publish no folder: `facade.browser_policies`.
@@ -46,6 +48,10 @@ PATTERN: Final = re.compile(
     r"(?::(?P<port>[0-9]+|\*))?(?:/.*)?\Z"
 )
 
+TEXT: Final = rb'(?P<text>"(?:\\.|[^"\\])*")'  # stays, whatever stands in it
+COMMENT: Final = re.compile(TEXT + rb"|//[^\n]*|/\*.*?\*/", re.DOTALL)
+LAST_COMMA: Final = re.compile(TEXT + rb"|,(?=\s*[}\]])", re.DOTALL)
+
 
 @dataclass(frozen=True)
 class Policies:
@@ -53,6 +59,7 @@ class Policies:
 
     allowed: Sequence[str]
     blocked: Sequence[str]
+    unread: Sequence[str]  # paths of files that no browser can read either
 
 
 def browsers(case: Case) -> Iterator[Finding]:
@@ -63,13 +70,12 @@ def browsers(case: Case) -> Iterator[Finding]:
     origins = [client.origin for client in settings.clients if client.origin is not None]
     pages = [origin for origin in origins if _host(origin) not in LOOPBACK]
     for folder in _folders(case, settings) if pages else ():
-        try:
-            policies = _policies(case, folder)
-        except Unreadable as unreadable:
-            yield Finding("browser-policy-unreadable", False, {"path": str(unreadable.path)})
-            continue
-        for page in pages:
-            yield _judged(folder, page, policies, pages)
+        policies = _policies(case, folder)
+        judged = [_judged(folder, page, policies, pages) for page in pages]
+        if policies.unread and any(finding.id == MISSING for finding in judged):
+            yield Finding("browser-policy-unreadable", False, {"path": policies.unread[0]})
+        else:
+            yield from judged
 
 
 def _judged(folder: Path, page: str, policies: Policies, pages: Sequence[str]) -> Finding:
@@ -83,7 +89,7 @@ def _judged(folder: Path, page: str, policies: Policies, pages: Sequence[str]) -
     if any(fits(pattern, page) for pattern in policies.allowed):
         return Finding("browser-policy-names", True, facts)
     command = f"mkdir -p /{folder} && echo '{policy(pages)}' > /{folder / NAME}"
-    return Finding("browser-policy-missing", not _public(page), {**facts, "command": command})
+    return Finding(MISSING, not _public(page), {**facts, "command": command})
 
 
 def policy(origins: Iterable[str]) -> str:
@@ -110,14 +116,6 @@ def fits(pattern: str, origin: str) -> bool:
     return told["port"] in (None, "*", str(port))
 
 
-class Unreadable(Exception):
-    """A file of policies that no browser can read either."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self.path = path
-
-
 def _folders(case: Case, settings: Facade) -> Iterator[Path]:
     for program, folder in KNOWN.items():
         try:
@@ -130,22 +128,31 @@ def _folders(case: Case, settings: Facade) -> Iterator[Path]:
 
 
 def _policies(case: Case, folder: Path) -> Policies:
-    """Raises `Unreadable`."""
+    """Every file counts, whatever its name; of what several say that of the last one by name."""
     try:
-        names = case.world.list_folder(case.root / folder)
+        names = sorted(case.world.list_folder(case.root / folder))
     except OSError:  # none was ever made
-        names = ()
-    said: list[Mapping[str, Any]] = []
-    for path in (folder / name for name in names if name.endswith(".json")):
+        names = []
+    said: dict[str, Any] = {}
+    unread: list[str] = []
+    for path in (folder / name for name in names):
         try:
-            said.append(decoded(case.read(path), dict[str, Any], strict=False))
+            said |= decoded(_plain(case.read(path)), dict[str, Any], strict=False)
         except Undecodable:
-            raise Unreadable(Path("/") / path) from None
-    return Policies(_listed(said, ALLOWING), _listed(said, BLOCKING))
+            unread.append(f"/{path}")
+    return Policies(_listed(said, ALLOWING), _listed(said, BLOCKING), unread)
 
 
-def _listed(said: Iterable[Mapping[str, Any]], names: Sequence[str]) -> Sequence[str]:
-    lists = (document.get(name) for document in said for name in names)
+def _plain(raw: bytes) -> bytes:
+    """Without what browsers let pass in JSON: a byte order mark, comments, commas at an end."""
+    bare = raw.removeprefix(codecs.BOM_UTF8)
+    for beside in (COMMENT, LAST_COMMA):
+        bare = beside.sub(lambda found: found["text"] or b"", bare)
+    return bare
+
+
+def _listed(said: Mapping[str, Any], names: Sequence[str]) -> Sequence[str]:
+    lists = (said.get(name) for name in names)
     return [
         entry for one in lists if isinstance(one, list) for entry in one if isinstance(entry, str)
     ]

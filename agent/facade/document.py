@@ -250,6 +250,8 @@ doctor` look there.
 
 - `LoopbackNetworkAllowedForUrls` counts from version 146 on, `LocalNetworkAccessAllowedForUrls`
   from 142 on; the file has both. An entry without a port means every port.
+- Chromium (156) reads every file of the folder, whatever its name ends with, and of a list that
+  several of them have takes that of the last by name. An old copy (`onecard.json~`) is such a file.
 - A page without https is reached by neither list. Serve it by https; or, in a network that uses
   public addresses inside, name that network in `LocalNetworkAccessIpAddressSpaceOverrides`
   (`packaging/browser-policies/onecard-networks.json`).

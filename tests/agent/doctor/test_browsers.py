@@ -91,6 +91,41 @@ def test_a_policy_that_is_none_is_told_by_its_path(tmp_path: Path, said: bytes) 
     assert one.facts["path"] == f"/{FOLDER / 'x.json'}"
 
 
+@pytest.mark.parametrize("last", ["b.json", "b.txt", "a.json~", "b"])
+def test_of_two_files_the_last_one_counts_as_it_does_to_the_browser(
+    tmp_path: Path, last: str
+) -> None:
+    """Seen with Chromium 156: every file of the folder, whatever its name ends with."""
+    one, other = {ALLOWING[0]: [PAGE]}, {ALLOWING[0]: ["https://other.example"]}
+    (lost,) = found(tmp_path, pages(PAGE), {FOLDER / "a.json": one, FOLDER / last: other})
+    assert lost.id == "browser-policy-missing"
+    (kept,) = found(tmp_path, pages(PAGE), {FOLDER / "a.json": other, FOLDER / last: one})
+    assert kept.id == "browser-policy-names"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b'\xef\xbb\xbf{"%b": ["%b"]}',
+        b'{"%b": ["%b",],}',
+        b'// ours\n{"%b": [ /* the HIS */ "%b", // and no other\n ]}',
+        b'{"x": "", "%b": ["%b"]}',
+    ],
+)
+def test_what_the_browser_lets_pass_in_a_policy_is_no_reason_to_call_it_wrong(
+    tmp_path: Path, said: bytes
+) -> None:
+    file = {FOLDER / "x.json": said % (ALLOWING[0].encode(), PAGE.encode())}
+    assert ids(found(tmp_path, pages(PAGE), file)) == [("browser-policy-names", True)]
+
+
+def test_a_file_that_the_browser_passes_over_is_no_trouble_where_another_names_the_page(
+    tmp_path: Path,
+) -> None:
+    files = {FOLDER / "a.json": {ALLOWING[0]: [PAGE]}, FOLDER / ".a.json.swp": b"b0VIM"}
+    assert ids(found(tmp_path, pages(PAGE), files)) == [("browser-policy-names", True)]
+
+
 @pytest.mark.parametrize("said", [{ALLOWING[0]: "x"}, {ALLOWING[0]: [1, None]}, {ALLOWING[0]: {}}])
 def test_a_list_that_is_none_allows_nothing(tmp_path: Path, said: object) -> None:
     (one,) = found(tmp_path, pages(PAGE), {FOLDER / "x.json": said})
