@@ -21,7 +21,6 @@ from world.foreign import Undecodable, decoded
 
 ALLOWING: Final = ("LoopbackNetworkAllowedForUrls", "LocalNetworkAccessAllowedForUrls")
 BLOCKING: Final = ("LoopbackNetworkBlockedForUrls", "LocalNetworkAccessBlockedForUrls")
-MISSING: Final = "browser-policy-missing"
 NAME: Final = "onecard.json"  # of our file in each folder; packaging/browser-policies
 # Browsers by what shows that one is there, and the folder of its mandatory policies. Makers of
 # others, Qaxbrowser, 360 and UOS among them, publish no folder: `facade.browser_policies`.
@@ -72,7 +71,7 @@ def browsers(case: Case) -> Iterator[Finding]:
     for folder in _folders(case, settings) if pages else ():
         policies = _policies(case, folder)
         judged = [_judged(folder, page, policies, pages) for page in pages]
-        if policies.unread and any(finding.id == MISSING for finding in judged):
+        if policies.unread and any(finding.id == "browser-policy-missing" for finding in judged):
             yield Finding("browser-policy-unreadable", False, {"path": policies.unread[0]})
         else:
             yield from judged
@@ -89,7 +88,7 @@ def _judged(folder: Path, page: str, policies: Policies, pages: Sequence[str]) -
     if any(fits(pattern, page) for pattern in policies.allowed):
         return Finding("browser-policy-names", True, facts)
     command = f"mkdir -p /{folder} && echo '{policy(pages)}' > /{folder / NAME}"
-    return Finding(MISSING, not _public(page), {**facts, "command": command})
+    return Finding("browser-policy-missing", not _public(page), {**facts, "command": command})
 
 
 def policy(origins: Iterable[str]) -> str:
