@@ -174,7 +174,7 @@ class PcscReader:
                 raise DeviceAbsent(device=self.name, match=self._binding.match)
             if count is not None and count != seen.count:
                 raise CardGone(reader=self.name)
-            handle, protocol = self.context.connect(lambda: self.seen)
+            handle, protocol = self.context.connect(seen, lambda: self.seen)
         except Fault as fault:
             self._fault = fault if isinstance(fault, DeviceFault) else None
             self._last_fault = fault.code

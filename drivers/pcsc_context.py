@@ -44,21 +44,20 @@ class ReaderContext:
         self._flight = flight
         self._context: int | None = None
 
-    def connect(self, seen: Callable[[], Seen]) -> tuple[int, int]:
-        """A handle and its protocol, of the card that lies there now by what is `seen`, and of no
-        later one. Raises `CardGone`, `CardMute`, `CardProtocol`, `ReaderGone`, `DeviceBusy`,
+    def connect(self, card: Seen, now: Callable[[], Seen]) -> tuple[int, int]:
+        """A handle and its protocol, of the `card` that was seen, and of none that is there `now`
+        instead. Raises `CardGone`, `CardMute`, `CardProtocol`, `ReaderGone`, `DeviceBusy`,
         `DeviceDenied`, `DeviceProtocol`."""
-        first = seen()
         until = self._world.monotonic() + BUSY_FOR
         while True:
             with self._flight:
-                if _left(first, seen()):
+                if _left(card, now()):
                     raise CardGone(reader=self._name)
-                error, handle, protocol = self._unless_held(first.attached)
+                error, handle, protocol = self._unless_held(card.attached)
             if error == scard.SCARD_S_SUCCESS:
                 return handle, protocol
             if error not in BUSY or self._world.monotonic() >= until:
-                raise self._refused(error, first.attached)
+                raise self._refused(error, card.attached)
             self._world.wait(BUSY_STEP)
 
     def _unless_held(self, attached: str) -> tuple[int, int, int]:
@@ -165,7 +164,7 @@ class ReaderContext:
             self._context = None
 
 
-def _left(first: Seen, now: Seen) -> bool:
-    """The card, or its reader, is not there any more."""
-    same = (now.attached, now.count) == (first.attached, first.count)
-    return not same or (first.present and not now.present)
+def _left(card: Seen, now: Seen) -> bool:
+    """It, or its reader, is not there any more."""
+    same = (now.attached, now.count) == (card.attached, card.count)
+    return not same or (card.present and not now.present)
