@@ -51,14 +51,18 @@ class Web:
         self._calling = Lines(world, each=EACH, in_all=CALLERS)
 
     def application(self) -> Starlette:
-        return Starlette(
+        application = Starlette(
             routes=[
                 Route("/sscard/{function}", self._post, methods=["POST"]),
                 Route("/sscard/{function}", self._preflight, methods=["OPTIONS"]),
                 WebSocketRoute("/sscard", self._socket),
+                WebSocketRoute("/{path:path}", self._no_socket),
             ],
             exception_handlers={HTTPException: self._no_route},
         )
+        # A browser does not follow what sends it elsewhere, nor tells the page.
+        application.router.redirect_slashes = False
+        return application
 
     # HTTP
 
@@ -81,7 +85,8 @@ class Web:
 
     async def _preflight(self, request: Request) -> Response:
         """A browser asks first whether that page may call this machine. A page that is listed for
-        another name of this machine is let on, to be told so: its call is looked at by itself."""
+        another name of this machine, or calls another path, is let on, to be told so: its call is
+        looked at by itself."""
         readable = self._clients.readable_by(request.headers)
         if not readable:
             return self._refused(request, unknown(request.headers))
@@ -96,7 +101,9 @@ class Web:
         return Response(status_code=204, headers=headers)
 
     async def _no_route(self, request: Request, error: Exception) -> Response:
-        """What the router itself refuses: 404 and 405."""
+        """What the router itself refuses, 404 and 405: told to the call, not to its preflight."""
+        if request.method == "OPTIONS":
+            return await self._preflight(request)
         assert isinstance(error, HTTPException)
         return self._refused(request, Refused(error.status_code, "POST /sscard/{function}"))
 
@@ -112,8 +119,7 @@ class Web:
             page = self._clients.page(socket.headers, _peer(socket))
             place = self._place(page)
         except Fault as fault:
-            self._refusals.note(fault, stranger(socket.headers, _peer(socket)))
-            await turn_away(socket, fault)
+            await self._turned_away(socket, fault)
             return
         connection = self._made(page)
         try:
@@ -122,6 +128,13 @@ class Web:
         finally:
             connection.close()
             place.leave()
+
+    async def _no_socket(self, socket: WebSocket) -> None:
+        await self._turned_away(socket, Refused(404, "ws://…/sscard"))
+
+    async def _turned_away(self, socket: WebSocket, fault: Fault) -> None:
+        self._refusals.note(fault, stranger(socket.headers, _peer(socket)))
+        await turn_away(socket, fault)
 
     # Who it is
 

@@ -73,13 +73,13 @@ def everything(line: socket.socket) -> bytes:
 class Socket:
     """A page's WebSocket, by hand (RFC 6455)."""
 
-    def __init__(self, desk: Live, **changed: str | None) -> None:
+    def __init__(self, desk: Live, path: str = "/sscard", **changed: str | None) -> None:
         """`changed`: headers, see `headers`."""
         self.line = socket.create_connection(("127.0.0.1", desk.port), WITHIN)
         key = base64.b64encode(os.urandom(16)).decode()
         lines = [f"{name}: {value}" for name, value in headers(desk, **changed).items()]
         upgrade = ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"]
-        request = ["GET /sscard HTTP/1.1", *lines, *upgrade, f"Sec-WebSocket-Key: {key}", "", ""]
+        request = [f"GET {path} HTTP/1.1", *lines, *upgrade, f"Sec-WebSocket-Key: {key}", "", ""]
         self.line.sendall("\r\n".join(request).encode())
         self.head = self._head()
         self.status = int(self.head.split()[1])

@@ -169,6 +169,13 @@ def test_a_listed_page_that_calls_by_another_name_can_read_why_not(desk: Live) -
     assert f"127.0.0.1:{desk.port}" in told["out"][0]
 
 
+def test_a_call_with_a_slash_too_many_can_read_why_not(desk: Live) -> None:
+    for method, status in (("POST", 404), ("OPTIONS", 204)):
+        found, told_headers, _ = ask(desk, method, path="/sscard/iReadCardBas/", body=b"{}")
+        assert (found, told_headers["access-control-allow-origin"]) == (status, ORIGIN)
+    assert desk.refusals.status()[0]["code"] == "facade.envelope"
+
+
 @pytest.mark.parametrize(
     "changed",
     [{"Origin": "https://evil.example"}, {"Origin": "null"}, {"Host": "evil.example:{port}"}],

@@ -70,7 +70,7 @@ def test_a_websocket_of_another_page_is_told_why_it_is_closed(
     desk: Live, changed: dict[str, str | None]
 ) -> None:
     before, sent = disclosures(desk), len(desk.slot.sent)
-    with Socket(desk, **changed) as page:
+    with Socket(desk, "/sscard", **changed) as page:
         page.send(b'{"func":"iReadCardBas","in":["1"]}')
         told = page.answer()
         assert (told["result"], len(told["out"])) == ("-12", 1)
@@ -79,6 +79,17 @@ def test_a_websocket_of_another_page_is_told_why_it_is_closed(
         assert reason.startswith("facade.client-unknown ")
         assert len(reason.encode()) <= LONGEST_REASON
     assert (disclosures(desk), len(desk.slot.sent)) == (before, sent)
+
+
+@pytest.mark.parametrize("path", ["/", "/sscard/", "/sscard/iReadCardBas", "/socket"])
+def test_a_websocket_that_is_opened_elsewhere_is_told_where_and_noted(
+    desk: Live, path: str
+) -> None:
+    with Socket(desk, path) as page:
+        assert page.status == 101
+        assert "/sscard" in page.answer()["out"][0]
+        assert page.closing()[0] == 4403
+    assert desk.refusals.status()[0]["code"] == "facade.envelope"
 
 
 @pytest.mark.parametrize("mode", ["navigate", "no-cors"])
