@@ -20,6 +20,7 @@ from agent.fares.ride import AGAIN_OF
 from agent.logbook import Missed
 from agent.passage import Tap
 from agent.returned import (
+    PAID,
     RETURNS,
     RIDE,
     Returned,
@@ -39,7 +40,6 @@ TIMED_OUT: Final = "timed-out"
 STUCK: Final = "gate-stuck"
 LEFT_LYING: Final = "left-lying"
 WENT_THROUGH: Final = "passed-late"
-PAID: Final = "amount"  # `Draft.amounts`: fen, paid for a ride that did not happen
 TODAY: Final = "given_back_today"  # `Draft.state`: as much of that kind before this one
 
 

@@ -1,8 +1,9 @@
 """What comes back of a visit that did not happen, how much of it today, and what is still owed.
 
 Pure, but for the turn that is read. A visit for which nobody paid is as if it had never been: uses
-of tickets and codes, repetition, counts. Money stays where it is: who paid for a ride, or whose
-card says that he is inside or outside by now, is owed one boarding.
+of tickets and codes, repetition, counts. Money and cards stay as they are: who paid for a ride, or
+whose card tells of it (that he is inside by now, that he has changed for less), is owed one
+boarding.
 """
 
 from itertools import islice
@@ -10,7 +11,16 @@ from typing import Final, Literal, Protocol
 
 from agent.clock import ClockReading
 from agent.fares.history import MOST, History
-from agent.fares.ride import AGAIN_EPOCH, AGAIN_OF, AGAIN_SEQ, CONFIRMED, FARE, MOMENT, TRIP
+from agent.fares.ride import (
+    AGAIN_EPOCH,
+    AGAIN_OF,
+    AGAIN_SEQ,
+    CARD_TOLD,
+    CONFIRMED,
+    FARE,
+    MOMENT,
+    TRIP,
+)
 from agent.reasons import Reason
 from offline_store.event import Event
 from offline_store.turn import Uses
@@ -18,6 +28,7 @@ from offline_store.turn import Uses
 Returned = Literal["visit", "ride"]
 VISIT: Final[Returned] = "visit"  # all that the tap used up
 RIDE: Final[Returned] = "ride"  # one boarding: the payment stands
+PAID: Final = "amount"  # `Draft.amounts` of one: fen, paid for a ride that did not happen
 RETURNS: Final = "returns"  # `Draft.detail` of a give-back: which of the two
 
 # What somebody comes to a gate for. Leaving uses nothing up, and whoever drives visits nothing.
@@ -47,7 +58,7 @@ def returned(event: Event) -> Returned | None:
     known = event.person or event.code
     if event.verdict != "accepted" or event.reason not in VISITS or not known:
         return None
-    by_card = {TRIP, AGAIN_OF, AGAIN_SEQ} & event.detail.keys()
+    by_card = {TRIP, AGAIN_OF, AGAIN_SEQ, CARD_TOLD} & event.detail.keys()
     return RIDE if by_card or paid_for(event) else VISIT
 
 

@@ -6,7 +6,7 @@ from itertools import islice, takewhile
 from typing import Protocol
 
 from agent.clock import ClockReading
-from agent.fares.ride import CONCESSION, LINE, LastRide, State, is_transfer, paid
+from agent.fares.ride import CARD_TOLD, CONCESSION, LINE, LastRide, State, is_transfer, paid
 from agent.fares.tariff import DAY_MS, Tariff
 from offline_store.event import Event
 from offline_store.turn import Done, GiveBack
@@ -45,7 +45,8 @@ def state_of(
     rides = [
         _Ride(one.event, amount)
         for one in clock.perhaps_within(done, farthest_ms + 1)
-        if (amount := paid(one.event)) is not None and not (one.given_back and amount == 0)
+        if (amount := paid(one.event)) is not None
+        and not (one.given_back and _never_was(one.event))
     ]
     sure = [ride for ride in rides if clock.is_within(ride.event, farthest_ms)]
     today = [ride for ride in sure if clock.is_within(ride.event, today_ms)]
@@ -56,6 +57,11 @@ def state_of(
         conceded_today=sum(bool(ride.event.detail.get(CONCESSION)) for ride in perhaps),
         last=_last(sure[0], rides) if sure else None,
     )
+
+
+def _never_was(event: Event) -> bool:
+    """Of what was given back: nobody paid for it, and no card tells of it."""
+    return not paid(event) and CARD_TOLD not in event.detail
 
 
 def _last(last: _Ride, rides: Sequence[_Ride]) -> LastRide:

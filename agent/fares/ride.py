@@ -25,6 +25,7 @@ MOMENT: Final = "moment"  # of a purse's payment: 14 digits, as card and PSAM ha
 AGAIN_EPOCH: Final = "again_epoch"
 AGAIN_SEQ: Final = "again_seq"
 AGAIN_OF: Final = "again_of"
+CARD_TOLD: Final = "card_told"  # the ride stands on the card as well, for the next terminal
 TRIP: Final = "trip"  # where entry and exit are taps of their own: which of them it was
 Guess = Literal["dearest", "cheapest"]
 TripEnd = Literal["entry", "exit"]

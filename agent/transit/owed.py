@@ -8,7 +8,7 @@ from agent.fares.carried import Carried, Wants
 from agent.fares.history import History
 from agent.fares.ride import EXPLAINED, Journey, Rider
 from agent.reasons import Reason
-from agent.returned import boarding_for, owed
+from agent.returned import PAID, boarding_for, owed
 from agent.transit.fares import FareSource, Priced
 from config.model import GiveBack
 
@@ -17,7 +17,8 @@ STEP: Final = "given-back=0"
 
 class RidesOwed:
     """See `FareSource`. Whoever is owed a boarding here boards for the proof of his card, or of his
-    code, alone; whose ride is for nothing anyway keeps it."""
+    code, alone. Whose ride is for nothing anyway keeps one that was paid for; one that only his
+    card tells of he has now, or it would tell of two."""
 
     def __init__(self, fares: FareSource, scene: str, settings: GiveBack) -> None:
         self._fares = fares
@@ -36,7 +37,7 @@ class RidesOwed:
         carried: Carried | None = None,
     ) -> Priced:
         priced = self._fares.price(turn, rider, clock, journey, carried)
-        if priced.instead is not None or not priced.amount:
+        if priced.instead is not None:
             return priced
         given = owed(
             turn,
@@ -45,7 +46,7 @@ class RidesOwed:
             clock=clock,
             minutes=self._settings.ride_minutes,
         )
-        if given is None:
+        if given is None or (not priced.amount and given.amounts.get(PAID)):
             return priced
         steps = f"{priced.detail.get(EXPLAINED, '')}; {STEP}"
         detail = {**priced.detail, EXPLAINED: steps, **boarding_for(given)}

@@ -12,7 +12,7 @@ from typing import Literal
 from msgspec.structs import replace
 
 from agent.clock import ClockReading
-from agent.fares.ride import FULL
+from agent.fares.ride import CARD_TOLD, FULL, TRIP
 from agent.reasons import Reason
 from agent.transit.fares import Priced
 from agent.transit.intents import Intent
@@ -137,6 +137,8 @@ def intent_draft(
         **place.ride,
         **priced.detail,
     }
+    if priced.stamp is not None and TRIP not in priced.detail:
+        said[CARD_TOLD] = 1
     if public.doubts:
         said[DOUBTS] = ",".join(public.doubts)
     return Draft(

@@ -9,6 +9,7 @@ from typing import TypeVar
 import pytest
 
 from agent.clock import Clock
+from agent.fares.rules import Rules
 from agent.give_back import GiveBacks
 from agent.logbook import Missed
 from agent.reasons import Reason
@@ -23,6 +24,7 @@ from simulators.transit.codes import GOOD, NOW
 from simulators.world import SimWorld
 from tests.agent.stand import Stand
 from tests.agent.transit.stand import FARE, LOST, UNSENT, Bus, BusStand
+from tests.agent.transit.test_carried import listed, tariff
 from tests.agent.transit_codes.hall import PHONES, Hall
 
 T = TypeVar("T")
@@ -200,6 +202,50 @@ def test_a_ride_for_nothing_is_as_if_it_had_never_been(bus_stand: BusStand) -> N
     found, given = bus_stand.drive(scenario, fares=free)
     assert found == [PAID, PAID]
     assert (given.detail["returns"], given.amounts) == ("visit", {})
+
+
+CHANGE_FREE = tariff(caps=[], transfers=[{"name": "change", "minutes": 60, "amount": 0}])
+ONE_FREE, TWO_FREE = (
+    tariff(
+        caps=[],
+        transfers=[],
+        concessions=[{"name": "senior", "amount": 0, "rides_per_day": rides}],
+        card_types={"02": "senior"},
+    )
+    for rides in (1, 2)
+)
+
+
+def on_line(line: str, rules: Rules) -> RidesOwed:
+    return RidesOwed(listed(rules, line), "bus", GiveBack())
+
+
+@pytest.mark.parametrize(
+    ("rules", "free"),
+    [(CHANGE_FREE, 1), (ONE_FREE, 1), (TWO_FREE, 2)],
+    ids=["change", "one", "two"],
+)
+def test_a_ride_for_nothing_that_the_card_tells_of_costs_nothing_when_it_did_not_happen(
+    bus_stand: BusStand, tmp_path: Path, rules: Rules, free: int
+) -> None:
+    """The card is told of a transfer and of a concession's ride, and cannot be untold."""
+    passenger = bus_stand.passenger(card_type=2)
+    if rules is CHANGE_FREE:
+        other = BusStand(tmp_path / "other")
+        other.drive(lambda bus: bus.reason(passenger), fares=on_line("42", rules))
+    spent = passenger.spent_here
+
+    def scenario(bus: Bus) -> list[Reason]:
+        ride = Ride(bus, GiveBack())
+        found = [ride.turns_back(passenger)]
+        bus.world.wait(MINUTE)
+        found += [ride.pays(passenger) for _ in range(free)]
+        assert passenger.spent_here == spent
+        return [*found, ride.pays(passenger)]
+
+    found = bus_stand.drive(scenario, fares=on_line("18", rules))
+    assert found == [PAID, AGAIN, *[PAID] * free]
+    assert passenger.spent_here > spent
 
 
 def test_two_rides_are_owed_one_after_the_other(bus_stand: BusStand) -> None:
