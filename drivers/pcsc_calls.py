@@ -1,10 +1,11 @@
 """The calls of libpcsclite that take or give a reader's name, by ctypes, for names of any bytes.
 
 pyscard 2.3.1 encodes a name in ASCII for SCardGetStatusChange (helpers.c, PyScardHelper) and raises
-for any other; a driver's bundle may call its reader what it likes, and pcscd cuts a long name at
-127 bytes, in the middle of a character too. Contexts and handles are the library's own numbers, so
-they go with pyscard's other calls. Here a name is text in UTF-8; bytes that are none are lone
-surrogates in it (PEP 383), which `shown` turns into signs.
+for any other; its SCardStatus raises for one that is no UTF-8. A driver's bundle may call its
+reader what it likes, and pcscd cuts a long name at 127 bytes, in the middle of a character too.
+Contexts and handles are the library's own numbers, so they go with pyscard's other calls. Here a
+name is text in UTF-8; bytes that are none are lone surrogates in it (PEP 383), which `shown` turns
+into signs.
 """
 
 import ctypes
@@ -75,6 +76,13 @@ def connect(context: int, name: str, share: int, protocols: int) -> tuple[int, i
     return error, found.value, active.value
 
 
+def atr_of(handle: int) -> bytes:
+    """The ATR of an open card (SCardStatus), without its reader's name; empty: it does not say."""
+    atr, length = (c_ubyte * LONGEST_ATR)(), c_ulong(LONGEST_ATR)
+    error = _library().SCardStatus(handle, None, None, None, None, atr, byref(length))
+    return bytes(atr[: length.value]) if error == scard.SCARD_S_SUCCESS else b""
+
+
 def shown(name: str) -> str:
     """A name as it is printed, logged and matched: what is no UTF-8 as `\\\\xE9`."""
     return _bytes(name).decode(errors="backslashreplace")
@@ -97,6 +105,10 @@ def _library() -> Any:
     library.SCardConnect.argtypes = (
         c_long, c_char_p, c_ulong, c_ulong, POINTER(c_long), POINTER(c_ulong),
     )  # fmt: skip
-    for call in (library.SCardListReaders, library.SCardGetStatusChange, library.SCardConnect):
+    library.SCardStatus.argtypes = (
+        c_long, c_char_p, *[POINTER(c_ulong)] * 3, POINTER(c_ubyte), POINTER(c_ulong),
+    )  # fmt: skip
+    for name in ("SCardListReaders", "SCardGetStatusChange", "SCardConnect", "SCardStatus"):
+        call = getattr(library, name)
         call.restype = c_long
     return library

@@ -29,7 +29,7 @@ from drivers.contract import (
 )
 from drivers.io.flight import Flight
 from drivers.options import typed
-from drivers.pcsc_calls import shown
+from drivers.pcsc_calls import atr_of, shown
 from drivers.pcsc_context import ReaderContext
 from drivers.pcsc_errors import CARD_LEFT, READER_FAILS, READER_LEFT, SERVICE_LEFT
 from drivers.pcsc_lamp import PcscOptions, escapes
@@ -192,8 +192,7 @@ class PcscReader:
         if seen.atr:
             return seen
         with self.flight:
-            error, _, _, _, atr = scard.SCardStatus(handle)
-        return replace(seen, atr=bytes(atr)) if error == scard.SCARD_S_SUCCESS else seen
+            return replace(seen, atr=atr_of(handle))
 
     def signal(self, prompt: Prompt) -> None:
         """See `drivers.contract.SignallingReader`. Counted: `signalled`, `unsignalled`."""

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from smartcard import scard
@@ -60,6 +61,23 @@ def test_every_reader_is_found_by_its_own_name_and_serves_cards(
         assert expect(reader, Presence).came
         card = reader.open()
         assert card.transmit(COMMAND) == COMMAND + b"\x90\x00"
+        card.close()
+        slot.remove()
+        expect(reader, Absence)
+
+
+def test_a_card_whose_atr_comes_late_is_opened_whatever_its_reader_is_called(
+    pcscd: Pcscd, driver: PcscReaders
+) -> None:
+    """pcscd may tell of a card before it knows its ATR; then the open card is asked for it."""
+    until(lambda: all(r.status().state is DeviceState.READY for r in driver.readers()))
+    for reader in driver.readers():
+        slot = Slot(pcscd, NAMES[reader.name])
+        slot.insert(EchoCard())
+        told = expect(reader, Presence)
+        reader.seen = replace(reader.seen, atr=b"")
+        card = reader.open()
+        assert card.atr == told.atr
         card.close()
         slot.remove()
         expect(reader, Absence)
