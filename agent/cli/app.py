@@ -12,12 +12,14 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 import typer
+from typer._click.exceptions import NoArgsIsHelpError, UsageError
 from typer.core import TyperGroup
 from typer.main import get_command
 
 from agent.cli.context import Context, OutputFailed
 from agent.cli.help import by_columns, widen
 from agent.cli.proving import BENCHES, PROOFS
+from agent.cli.usage import WRONG_USAGE, wrong_usage
 from agent.streams import take_every_sign
 from world.fault import Fault
 
@@ -60,6 +62,12 @@ class SystemRefused(Fault):
     code = "cli.system"
 
 
+class SystemFailed(Fault):
+    """The system did not do something that has no file. Fact: `cause`."""
+
+    code = "cli.system-call"
+
+
 def run() -> None:
     """Call the command; a fault becomes its sentence and an exit status."""
     take_every_sign()
@@ -69,9 +77,16 @@ def run() -> None:
     context = Context()
     try:
         try:
-            build(context)()
+            status = build(context)(standalone_mode=False)
         finally:
             sys.stdout.flush()
+        sys.exit(status)
+    except NoArgsIsHelpError as error:
+        context.aside(error.message)
+        sys.exit(WRONG_USAGE)
+    except UsageError as error:
+        context.fail(wrong_usage(error))
+        sys.exit(WRONG_USAGE)
     except BrokenPipeError:
         _end(READ_ENOUGH)
     except OutputFailed as fault:
@@ -85,11 +100,7 @@ def run() -> None:
         context.fail(NotText(word=word[:LONGEST_WORD]))
         sys.exit(UNAVAILABLE)
     except OSError as error:  # typer's own words into a full disk among them
-        cause = error.strerror or type(error).__name__
-        file = error.filename
-        context.fail(
-            SystemRefused(file=str(file), cause=cause) if file else OutputFailed(cause=cause)
-        )
+        context.fail(_refused(error))
         _end(UNAVAILABLE)
 
 
@@ -99,7 +110,7 @@ def build(context: Context) -> typer.Typer:
     class Commands(TyperGroup):
         """Each comes to be when it is asked for."""
 
-        context_class = by_columns(TyperGroup.context_class)
+        context_class = by_columns(TyperGroup.context_class, context.texts)
 
         def list_commands(self, ctx: Any) -> list[str]:
             return list(COMMANDS)
@@ -142,7 +153,7 @@ def _made(context: Context, name: str) -> Any:
     def group() -> None:
         """There is one even for a single command."""
 
-    return widen(get_command(app).commands[name])  # type: ignore[attr-defined]
+    return widen(get_command(app).commands[name], context.texts)  # type: ignore[attr-defined]
 
 
 def _typer(**settings: Any) -> typer.Typer:
@@ -162,9 +173,13 @@ def _told(context: Context, name: str) -> str:
 
 def _refused(error: OSError) -> Fault:
     cause = error.strerror or type(error).__name__
-    if error.filename is None:
+    if error.filename is not None:
+        return SystemRefused(file=str(error.filename), cause=cause)
+    try:
+        sys.stdout.flush()  # what could not be written is still there
+    except OSError:
         return OutputFailed(cause=cause)
-    return SystemRefused(file=str(error.filename), cause=cause)
+    return SystemFailed(cause=cause)
 
 
 def _end(status: int) -> None:

@@ -37,11 +37,15 @@ Config = Annotated[Path, typer.Option("--config", "-c", envvar="ONECARD_CONFIG")
 Json = Annotated[bool, typer.Option("--json")]
 
 
-def seconds_to_wait(given: float) -> float:
-    """For `--wait`: what a clock can count. NaN is within any bounds."""
-    if not 1 <= given <= LONGEST_WAIT:
-        raise typer.BadParameter(f"1 ≤ x ≤ {LONGEST_WAIT}")
-    return given
+def seconds_of_waiting(words: str) -> Any:
+    """`--wait`: what a clock can count. NaN is within any bounds."""
+
+    def checked(given: float) -> float:
+        if not 1 <= given <= LONGEST_WAIT:
+            raise typer.BadParameter("")
+        return given
+
+    return typer.Option(min=1, max=LONGEST_WAIT, callback=checked, help=words)
 
 
 class OutputFailed(Fault):

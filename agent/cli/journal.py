@@ -113,7 +113,7 @@ def add_to(app: typer.Typer, context: Context) -> None:
     @group.command(help=ui("help-journal-show"))
     def show(
         seq: Annotated[int, typer.Argument(min=1, max=LAST)],
-        epoch: Annotated[str | None, typer.Option()] = None,
+        epoch: Annotated[str | None, typer.Option(help=ui("help-epoch"))] = None,
         config: Config = DEFAULT_CONFIG,
         as_json: Json = False,
     ) -> None:

@@ -16,7 +16,7 @@ from agent.card_kinds import card_kinds, departures
 from agent.certificates import Authorities, Judge, Judged
 from agent.cli.client import DaemonAbsent, DaemonSilent
 from agent.cli.columns import Column
-from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json, seconds_to_wait
+from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json, seconds_of_waiting
 from agent.cli.ready import psam_trouble, require_of_daemon, require_of_gate
 from agent.failures import reason_of
 from agent.gate import Gate
@@ -64,7 +64,7 @@ def add_to(app: typer.Typer, context: Context) -> None:
         certificates: Annotated[
             bool, typer.Option("--certificates", help=ui("help-certificates"))
         ] = False,
-        wait: Annotated[float, typer.Option(callback=seconds_to_wait, help=ui("help-wait"))] = 30.0,
+        wait: Annotated[float, seconds_of_waiting(ui("help-wait"))] = 30.0,
         config: Config = DEFAULT_CONFIG,
         as_json: Json = False,
     ) -> None:

@@ -16,7 +16,7 @@ from agent.authority import city_keys
 from agent.card_kinds import card_kinds
 from agent.cli.client import DaemonAbsent, DaemonSilent
 from agent.cli.columns import Column
-from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json, seconds_to_wait
+from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json, seconds_of_waiting
 from agent.cli.output import output
 from agent.cli.ready import require_of_daemon, require_of_gate
 from agent.cli.tap import FIELDS, NobodyTapped, first_card
@@ -70,7 +70,7 @@ def add_to(app: typer.Typer, context: Context) -> None:
         out: Annotated[Path | None, typer.Option(help=ui("help-trace-out"))] = None,
         flow: Annotated[str, typer.Option(help=ui("help-trace-flow"))] = LIVE_FLOWS[0],
         files: Annotated[str, typer.Option(help=ui("help-trace-files"))] = "",
-        wait: Annotated[float, typer.Option(callback=seconds_to_wait, help=ui("help-wait"))] = 30.0,
+        wait: Annotated[float, seconds_of_waiting(ui("help-wait"))] = 30.0,
         config: Config = DEFAULT_CONFIG,
         as_json: Json = False,
     ) -> None:
