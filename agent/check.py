@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from agent.codes import VERIFIED
 from agent.devices import DRIVER_GROUPS, configured, driver_of
 from agent.reasons import Reason
 from config.faults import (
@@ -49,6 +50,7 @@ def require_usable(world: World, settings: Settings, file: str) -> None:
         for problem in _problems(world, kind, device, file)
     ]
     problems += _unknown_reasons(settings, file)
+    problems += _codes_nobody_verifies(settings, file)
     problems += _mappings(world, settings)
     problems += _receiver(world, settings, file)
     problems += _layouts(world, settings, file)
@@ -69,6 +71,16 @@ def _unknown_reasons(settings: Settings, file: str) -> Iterator[ConfigFault]:
                 key=f"results.{name}",
                 nearest=nearest(name, known),
                 allowed=listed(known),
+            )
+
+
+def _codes_nobody_verifies(settings: Settings, file: str) -> Iterator[ConfigFault]:
+    """Only some codes can be verified without a platform: all others would be refused, each one."""
+    for rule in settings.codes:
+        if rule.resolve == "offline" and rule.name not in VERIFIED:
+            allowed = f'"platform" | "refuse" · name = {listed(VERIFIED)}'
+            yield WrongValue(
+                file=file, key=f"codes[{rule.name}].resolve", found='"offline"', allowed=allowed
             )
 
 

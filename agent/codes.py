@@ -69,6 +69,8 @@ NOMINATED: Final[Sequence[tuple[str, Callable[[bytes], bool]]]] = (
     ("bank", lambda content: content[:2] == b"62" and content.isdigit()),
 )
 BUILT_IN: Final = tuple(name for name, _ in (*BINARY, *OURS, *NOMINATED))
+# Those that a terminal can verify by itself, `resolve = "offline"`.
+VERIFIED: Final = ("ministry-three-level", "ministry-two-level", "onecard-ticket")
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,13 @@ from agent.signed_lists import EveryList, Heard
 from agent.signin import SignInDesk
 from agent.staff import Staff
 from agent.standing import make_status_service
-from agent.status import device_status, sam_status, sign_in_status, tap_status
+from agent.status import (
+    device_status,
+    sam_status,
+    sign_in_status,
+    standing_status,
+    tap_status,
+)
 from agent.tap import TapReport, Taps
 from agent.texts import Texts
 from agent.tickets.resolver import Tickets
@@ -221,6 +227,7 @@ class Agent:
             "lists": (held := {**self._every_list.versions(), **self._key_lists.versions()}),
             "arrived": self._arrivals.times(held),
             "sync": msgspec.to_builtins(self._uplink.status()) if self._uplink else None,
+            "standing": standing_status(self._standing.trouble()),
             "facade": self._facade.status() if self._facade is not None else None,
             "settings": self._in_force.status(),
             "pcscd": reader_service(),

@@ -1,5 +1,6 @@
 """Statuses as JSON objects: what the API answers and `--json` prints."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -9,6 +10,7 @@ from agent.sam_slot import SamStatus
 from agent.signin import View
 from agent.staff import GREETED, Session
 from agent.tap import TapReport
+from world import Fault
 
 
 def device_status(placed: Placed) -> dict[str, Any]:
@@ -52,6 +54,14 @@ def tap_status(report: TapReport) -> dict[str, Any]:
         "stages_us": dict(report.stages_us),
         "record": msgspec.to_builtins(record) if record else None,
     }
+
+
+def standing_status(trouble: Mapping[str, Fault]) -> list[dict[str, Any]]:
+    """Status services that did not answer when they were last asked: service, fault, facts."""
+    return [
+        {"service": service, "fault": fault.code, "facts": dict(fault.facts)}
+        for service, fault in sorted(trouble.items())
+    ]
 
 
 def sign_in_status(view: View, session: Session | None) -> dict[str, Any]:

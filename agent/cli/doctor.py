@@ -55,8 +55,18 @@ def _case(context: Context, config: Config) -> Case:
         silent=silent,
         file=str(config),
         wrong=wrong,
+        in_force=_in_force(context.client(settings)) if status else None,
         psam_before=_psam_before(context.client(settings)) if status else "",
     )
+
+
+def _in_force(client: Client) -> dict[str, Any] | None:
+    """The settings by which the agent goes; None where it does not tell."""
+    try:
+        told: dict[str, Any] = client.get("/v1/settings")["settings"]
+    except (DaemonRefused, KeyError):  # one of another version
+        return None
+    return told
 
 
 def _psam_before(client: Client) -> str:

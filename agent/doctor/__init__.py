@@ -33,6 +33,7 @@ def examine(case: Case) -> Iterator[Finding]:
         yield from devices.devices(case)
     yield from purpose.payments(case)
     yield from purpose.barriers(case)
+    yield from purpose.codes(case)
     yield from business.facade(case)
     yield from browsers.browsers(case)
     yield from secrets.secrets(case)
@@ -42,6 +43,7 @@ def examine(case: Case) -> Iterator[Finding]:
     yield from link.journal(case)
     yield from link.platform(case)
     yield from purpose.lists(case)
+    yield from purpose.standing(case)
 
 
 def cards(case: Case) -> Iterator[Finding]:

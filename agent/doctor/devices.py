@@ -8,6 +8,8 @@ from typing import Any, Final
 from agent.devices import configured
 from agent.doctor.findings import RULES, Case, Finding
 from agent.doctor.service import PCSC
+from agent.journey.aboard import GNSS
+from config.model import Agent as Settings
 from config.model import Device, Output, Reader
 from drivers.contract import DeviceDenied
 from drivers.io.sysfs import Tree
@@ -43,12 +45,13 @@ ORDINARY: Final = (
     "device.protocol",
     "device.no-answer",
     "scanner.garbled",
+    "gnss.garbled",
     "",
 )
 
 
 def devices(case: Case) -> Iterator[Finding]:
-    for kind, device in configured(case.settings):
+    for kind, device in _all(case.settings):
         if kind == "readers" and device.driver == PCSC:
             continue
         found = case.device(kind, device.name)
@@ -56,6 +59,13 @@ def devices(case: Case) -> Iterator[Finding]:
             yield Finding("not-loaded", False, {"setting": f"{kind}.{device.name}"})
         else:
             yield _finding(case, device, found)
+
+
+def _all(settings: Settings) -> Iterator[tuple[str, Reader | Device | Output]]:
+    """With the receiver, which is in no table of devices."""
+    yield from configured(settings)
+    if settings.journey.gnss:
+        yield "journey", Device(name=GNSS, driver="nmea", options=settings.journey.gnss)
 
 
 def _finding(case: Case, device: Reader | Device | Output, found: Mapping[str, Any]) -> Finding:

@@ -44,6 +44,8 @@ class Case:
     silent: bool = False  # one runs and does not answer: its devices cannot be looked at
     file: str = ""  # that the settings should come from
     wrong: Sequence[Fault] = ()  # what is wrong with it: `settings` are those in force
+    # What the daemon goes by, as /v1/settings tells it; None where it does not.
+    in_force: Mapping[str, Any] | None = None
 
     @property
     def sams(self) -> Sequence[Mapping[str, Any]] | None:

@@ -1,12 +1,14 @@
 """What this terminal is for, and what it lacks for that: a barrier, a PSAM, lists."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from agent.china import moment
 from agent.doctor.findings import Case, Facts, Finding
+from agent.key_lists import MINISTRY_ISSUERS, MINISTRY_ROOTS, TICKET_ISSUERS
 from agent.reader_service import PCSCD_SOCKET
 from config.model import Agent as Settings
+from config.waits import asks_status
 
 CONSOLE: Final = "console"  # drivers of a terminal without hardware
 GATES: Final = ("library-gate", "metro-gate")  # scenes whose barrier has to move
@@ -14,6 +16,12 @@ PAYING: Final = ("bus", "metro-gate")  # scenes in which purses pay
 BLACKLIST: Final = "blacklist"
 # Lists without which a scene serves nobody, or somebody whom it must not.
 NEEDED: Final[Mapping[str, tuple[str, ...]]] = {"metro-gate": ("fares", "lines")}
+# By which keys a code is verified here, by the name of its rule.
+KEYS_OF: Final[Mapping[str, str]] = {
+    "ministry-three-level": MINISTRY_ROOTS,
+    "ministry-two-level": MINISTRY_ISSUERS,
+    "onecard-ticket": TICKET_ISSUERS,
+}
 
 
 def reads_cards(settings: Settings) -> bool:
@@ -33,7 +41,11 @@ def barriers(case: Case) -> Iterator[Finding]:
         return
     consoles = {barrier.name for barrier in settings.barriers if barrier.driver == CONSOLE}
     for lane in settings.lanes:
-        if lane.taps and lane.direction != "counter" and lane.barrier in consoles:
+        if not lane.taps or lane.direction == "counter":
+            continue
+        if lane.barrier is None:  # a way that is always open has none
+            yield Finding("barrier-none", True, {"lane": lane.name}, warning=True)
+        elif lane.barrier in consoles:
             facts: Facts = {"lane": lane.name, "name": lane.barrier or ""}
             played = case.pcscd_socket != PCSCD_SOCKET
             yield Finding("barrier-console", played, facts, warning=played)
@@ -55,6 +67,40 @@ def lists(case: Case) -> Iterator[Finding]:
     for name, version in sorted(held.items()):
         facts: Facts = {"list": name, "version": version, "since": moment(arrived.get(name))}
         yield Finding("list-held", True, facts)
-    for name in (BLACKLIST, *NEEDED.get(case.settings.scene.kind, ())):
+    needed = [BLACKLIST, *NEEDED.get(case.settings.scene.kind, ()), *_code_lists(case.settings)]
+    for name in dict.fromkeys(needed):
         if name not in held:
             yield Finding("list-missing", False, {"list": name})
+
+
+def codes(case: Case) -> Iterator[Finding]:
+    """Whoever shows a code that only a platform can resolve, or only by its lists, needs one."""
+    if case.settings.sync is not None or not _scans(case.settings):
+        return
+    for rule in case.settings.codes:
+        if rule.resolve != "refuse":
+            yield Finding("codes-no-platform", False, {"code": rule.name})
+
+
+def standing(case: Case) -> Iterator[Finding]:
+    """Services that were asked how people stand and did not answer: whoever they would know is
+    refused meanwhile, or let in as the settings say."""
+    if case.status is None or not asks_status(case.settings.scene):
+        return
+    served = case.settings.scene.offline.unknown == "accept"
+    for one in case.status.get("standing", ()):
+        cause = (one["fault"], one["facts"])
+        facts: Facts = {"service": one["service"]}
+        yield Finding("status-service-fails", served, facts, cause, warning=served)
+
+
+def _scans(settings: Settings) -> bool:
+    return any(lane.scanners for lane in settings.lanes)
+
+
+def _code_lists(settings: Settings) -> Sequence[str]:
+    """Lists of keys by which codes are verified here."""
+    if not _scans(settings):
+        return ()
+    offline = [rule.name for rule in settings.codes if rule.resolve == "offline"]
+    return [KEYS_OF[name] for name in offline if name in KEYS_OF]

@@ -1,14 +1,17 @@
 """The file and the settings in force: a terminal goes on with what it has when newer is wrong."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+import msgspec
 
 from agent.china import moment
 from agent.doctor.findings import Case, Finding
 
 
 def settings(case: Case) -> Iterator[Finding]:
-    """What is wrong with the file now; else why the agent did not take it."""
+    """What is wrong with the file now; else why the agent did not take it, or that it has not read
+    it yet."""
     told: Mapping[str, Any] = (case.status or {}).get("settings") or {}
     facts = {"file": case.file, "since": moment(told.get("taken_ms"))}
     if case.wrong:
@@ -23,3 +26,15 @@ def settings(case: Case) -> Iterator[Finding]:
         for problem in refused["problems"]:
             cause = (problem["code"], problem["facts"])
             yield Finding("settings-refused", False, when, cause)
+        return
+    if other := _other(case):
+        yield Finding("settings-not-read", False, {**facts, "settings": ", ".join(other)})
+
+
+def _other(case: Case) -> Sequence[str]:
+    """Tables of the file by which the agent does not go: all that is judged here is of the file.
+    One that an agent of another version does not tell is none."""
+    if case.in_force is None:
+        return ()
+    file = msgspec.json.decode(msgspec.json.encode(case.settings))
+    return [name for name in file if name in case.in_force and file[name] != case.in_force[name]]

@@ -13,8 +13,10 @@ from agent.identity import Identity
 from agent.standing.faults import (
     NobodyToAskAbout,
     NoService,
+    Refused,
     Resting,
     TimedOut,
+    Unaskable,
     Unreachable,
 )
 from agent.standing.port import StatusSource
@@ -30,6 +32,8 @@ FAILURES: Final = 3  # in a row, until a service is left alone
 REST: Final = 10.0  # seconds
 # A service that answers, be it with an error, or a link that is known to be down keeps nobody.
 COSTS_TIME: Final = (RequestTimeout, RequestLost, TimedOut, Unreachable)
+# Of one credential it may be, and no other is kept from an answer.
+OF_THE_QUESTION: Final = (Unaskable, Refused)
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,7 @@ class StatusService:
         self._within = within
         self._failures: dict[str, int] = {}
         self._rests_until: dict[str, float] = {}
+        self._trouble: dict[str, Fault] = {}  # of the last question
 
     def ask(self, identity: Identity) -> Findings:
         """How they stand now. Never raises a `Fault`: what fails is an answer, "unknown"."""
@@ -78,6 +83,10 @@ class StatusService:
         except Fault as fault:
             return Findings(self._checks(identity, StatusAnswer(), source), fault.code)
         return Findings(self._checks(identity, answer, source))
+
+    def trouble(self) -> Mapping[str, Fault]:
+        """Services that did not answer when they were last asked, and why. Any thread."""
+        return dict(self._trouble)
 
     def _question(self, identity: Identity) -> StatusRequest:
         clear = identity.clear
@@ -99,10 +108,14 @@ class StatusService:
             raise Resting(service=source.name, seconds=round(rest))
         try:
             answer = source.ask(question, self._within)
-        except COSTS_TIME:
-            self._failed(source.name)
+        except Fault as fault:
+            if isinstance(fault, COSTS_TIME):
+                self._failed(source.name)
+            if not isinstance(fault, OF_THE_QUESTION):
+                self._trouble[source.name] = fault
             raise
         self._failures.pop(source.name, None)
+        self._trouble.pop(source.name, None)
         return answer
 
     def _failed(self, name: str) -> None:

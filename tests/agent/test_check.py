@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from agent.check import require_usable
+from agent.codes import VERIFIED
 from config.faults import ConfigFault, ConfigInvalid
 from config.load import parse
 from drivers import registry
@@ -154,3 +155,13 @@ def test_each_file_that_the_service_may_not_read_is_named_though_root_may() -> N
     found = {(fault.facts["key"], fault.facts["path"]) for fault in caught.value.problems}
     assert found == {("", "/e/box.toml"), ("sync.key", "/e/own.key")}
     assert {fault.code for fault in caught.value.problems} == {"config.file-denied"}
+
+
+def test_a_code_that_nobody_verifies_here_is_told_before_it_is_refused_each_time() -> None:
+    rule = '[[codes]]\nname = "{name}"\nresolve = "{resolve}"\n'
+    [found] = problems(rule.format(name="library-ticket", resolve="offline"))
+    assert found.facts["key"] == "codes[library-ticket].resolve"
+    assert "onecard-ticket" in str(found.facts["allowed"])
+    assert problems(rule.format(name="library-ticket", resolve="platform")) == []
+    for name in VERIFIED:
+        assert problems(rule.format(name=name, resolve="offline")) == []

@@ -146,6 +146,7 @@ def examined(
     pcscd_socket: str = PCSCD_SOCKET,
     wrong: Sequence[Fault] = (),
     silent: bool = False,
+    in_force: Settings | None = None,
 ) -> list[Finding]:
     seen = running or looked or readers()
     case = Case(
@@ -161,6 +162,7 @@ def examined(
         file="/etc/onecard/onecard.toml",
         wrong=wrong,
         silent=silent,
+        in_force=in_force and msgspec.json.decode(msgspec.json.encode(in_force)),
     )
     return list(examine(case))
 
@@ -285,6 +287,10 @@ JUDGED = {
     "list-missing": False,
     "psam-transit-none": False,
     "barrier-console": False,
+    "barrier-none": True,
+    "codes-no-platform": False,
+    "settings-not-read": False,
+    "status-service-fails": False,
     "daemon-silent": False,
     "pcscd-not-looked-at": True,
 }

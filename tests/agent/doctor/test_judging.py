@@ -3,12 +3,27 @@
 import msgspec
 import pytest
 
+from agent.devices import Placed
 from agent.doctor import Finding
 from agent.doctor.box import ENOUGH_SPACE, LEAST_SPACE
+from agent.standing.faults import TimedOut
+from agent.status import device_status, standing_status
 from config.faults import UnknownKey, WrongValue
 from config.model import Agent as Settings
-from config.model import Device, Lane, Output, Reader, Scene, Transit
-from drivers.contract import DeviceState
+from config.model import (
+    CodeRule,
+    Device,
+    Journey,
+    Lane,
+    Offline,
+    Output,
+    Reader,
+    Scene,
+    Sync,
+    Transit,
+    Vehicle,
+)
+from drivers.contract import DeviceState, DeviceStatus
 from tests.agent.doctor.cases import (
     JUDGED,
     PLATFORM,
@@ -172,6 +187,75 @@ def test_a_metro_gate_needs_fares_and_lines_too() -> None:
     assert missing == ["fares", "lines"]
 
 
+EYE = Device(name="eye", driver="camera", options={"source": "/dev/video0"})
+
+
+def scanning(rule: CodeRule, sync: Sync | None) -> Settings:
+    """A lane where codes of that rule are shown."""
+    lane = Lane(name="entry", direction="entry", readers=("door",), scanners=("eye",))
+    return changed(settings(sync=sync), lanes=(lane,), scanners=(EYE,), codes=(rule,))
+
+
+@pytest.mark.parametrize("rule", ["ministry-three-level", "ministry-two-level", "onecard-ticket"])
+def test_codes_that_are_verified_here_need_their_keys(rule: str) -> None:
+    running = waiting(online(), 0)
+    of = scanning(CodeRule(name=rule, resolve="offline"), PLATFORM)
+    missing = only(examined(of=of, running=running), "list-missing")
+    running["lists"][missing.facts["list"]] = 1
+    assert "list-missing" not in wrong(examined(of=of, running=running))
+    refused = scanning(CodeRule(name=rule, resolve="refuse"), PLATFORM)
+    assert "list-missing" not in wrong(examined(of=refused, running=waiting(online(), 0)))
+
+
+@pytest.mark.parametrize("resolve", ["platform", "offline"])
+def test_codes_that_only_a_platform_can_tell_are_told_where_there_is_none(resolve: str) -> None:
+    rule = CodeRule(name="onecard-ticket", resolve=resolve)  # type: ignore[arg-type]
+    found = only(examined(of=scanning(rule, None)), "codes-no-platform")
+    assert (found.well, found.facts) == (False, {"code": "onecard-ticket"})
+    assert "codes-no-platform" not in wrong(examined(of=scanning(rule, PLATFORM)))
+    unseen = changed(scanning(rule, None), lanes=settings().lanes)
+    assert "codes-no-platform" not in wrong(examined(of=unseen))
+
+
+@pytest.mark.parametrize("unknown", ["refuse", "accept"])
+def test_a_status_service_that_does_not_answer_is_trouble_where_people_are_refused_for_it(
+    unknown: str,
+) -> None:
+    offline = Offline(unknown=unknown)  # type: ignore[arg-type]
+    asking = changed(OF_A_CITY, scene=Scene(kind="library-gate", check="ask", offline=offline))
+    running = waiting(online(), 0)
+    assert "status-service-fails" not in wrong(examined(of=asking, running=running))
+    fault = TimedOut(service="sichuan", milliseconds=800)
+    running["standing"] = standing_status({"sichuan": fault})
+    found = only(examined(of=asking, running=running), "status-service-fails")
+    assert found.well is found.warning is (unknown == "accept")
+    assert found.cause == (fault.code, fault.facts)
+    assert not [f for f in examined(of=OF_A_CITY, running=running) if f.id == found.id]
+
+
+def test_a_receiver_that_does_not_answer_is_told() -> None:
+    bus = changed(
+        settings(),
+        vehicle=Vehicle(id="bus-1"),
+        journey=Journey(gnss={"port": "/dev/ttyUSB7"}),
+    )
+    running = status()
+    silent = DeviceStatus("gnss", DeviceState.NO_ANSWER, fault="device.silent")
+    running["devices"] = [device_status(Placed("journey", "nmea", (), silent))]
+    found = only(examined(of=bus, running=running), "device-silent")
+    assert found.facts["port"] == "/dev/ttyUSB7"
+    running["devices"] = []
+    assert only(examined(of=bus, running=running), "not-loaded").facts == {
+        "setting": "journey.gnss"
+    }
+
+
+def test_a_gate_without_a_barrier_is_a_warning() -> None:
+    found = only(examined(running=status()), "barrier-none")
+    assert (found.warning, found.facts) == (True, {"lane": "entry"})
+    assert not [f for f in examined(of=gate("tripod"), running=status()) if f.id == found.id]
+
+
 # Who looks, and at what
 
 
@@ -233,6 +317,14 @@ def test_a_wrong_file_is_told_with_the_settings_that_are_in_force() -> None:
     assert [f.cause for f in found if f.id.startswith("settings")] == [
         (fault.code, fault.facts) for fault in faults
     ]
+
+
+def test_a_file_that_the_agent_has_not_read_is_not_what_it_goes_by() -> None:
+    file, old = gate("tripod"), gate("console")
+    found = only(examined(of=file, running=status(), in_force=old), "settings-not-read")
+    assert (found.well, found.facts["settings"]) == (False, "barriers")
+    assert "settings-not-read" not in wrong(examined(of=file, running=status(), in_force=file))
+    assert "settings-not-read" not in wrong(examined(of=file, running=status()))
 
 
 def test_settings_that_were_refused_are_told_once_the_file_is_good_again() -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from agent.identity import Identity, InClear
-from agent.standing.faults import TimedOut
+from agent.standing.faults import TimedOut, Unaskable
 from agent.standing.service import FAILURES, REST, Routes, StatusService
 from offline_store.event import Authentication
 from simulators.world import SimWorld
@@ -168,6 +168,26 @@ def test_one_answer_in_between_starts_the_count_anew() -> None:
             asker.ask(LIN)
         river.fault = None
         assert asker.ask(LIN).fault == ""
+
+    world.play(scenario)
+
+
+def test_a_service_is_in_trouble_from_a_question_without_answer_to_the_next_one_with() -> None:
+    world, river = SimWorld(1), Source("https:river")
+    asker = service(world, None, p51=river)
+    silent, unaskable = TimedOut(service="river", milliseconds=800), Unaskable(service="river")
+
+    def scenario() -> None:
+        troubles: list[str | None] = []
+        for fault in (None, silent, unaskable, None, unaskable, silent, silent, silent):
+            river.fault = fault
+            asker.ask(LIN)
+            told = asker.trouble().get(river.name)
+            troubles.append(told and told.code)
+        asker.ask(LIN)  # it rests: what it rests for stays
+        troubles.append(asker.trouble()[river.name].code)
+        late = silent.code
+        assert troubles == [None, late, late, None, None, late, late, late, late]
 
     world.play(scenario)
 

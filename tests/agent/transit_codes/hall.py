@@ -1,6 +1,8 @@
 """A stand whose terminal verifies codes, with made-up phones and tickets."""
 
 from agent.clock import Clock
+from agent.codes import VERIFIED
+from agent.doctor.purpose import KEYS_OF
 from agent.key_lists import MINISTRY_ISSUERS, MINISTRY_ROOTS, TICKET_ISSUERS, Keys
 from agent.tickets.resolver import Tickets
 from agent.transit_codes.resolver import MinistryCodes, OfflineResolver
@@ -23,6 +25,7 @@ class Hall:
         ministry = MinistryCodes(SM2, self.keys, clock.read, stand.references)
         ours = Tickets(SM2, self.keys, clock.read, (tickets.GROUP,))
         verifiers = {**ministry.verifiers(), **ours.verifiers()}
+        assert set(verifiers) == set(VERIFIED) == set(KEYS_OF)
         stand.resolvers["offline"] = OfflineResolver(verifiers)
         self.show = stand.show
 
