@@ -32,6 +32,12 @@ from world import World
 
 REPLY_WITHIN: Final = 0.15  # seconds; at 9600 baud a question and its reply take 0.02 to 0.05
 ORDERS: Final = 2  # to one relay: noise may have eaten the first while its echo came back
+# Of refusals (Modbus application protocol 1.1b3, 7): those of a board that does not know what it is
+# asked; those after which it is to be asked again; and a gateway's, behind which no board answers.
+UNKNOWN: Final = frozenset({1, 2, 3})
+BUSY: Final = frozenset({5, 6})
+NOBODY: Final = frozenset({10, 11})
+BUSY_REST: Final = 0.02  # seconds
 LOST_POLLS: Final = 3  # in a row, until the board counts as silent
 
 
@@ -139,7 +145,9 @@ class ModbusRelay(RelayBarrier[Port]):
         count = 8 * (relay // 8 + 1)
         question = read_coils(count)
         reply = self._reply(board, question, deadline)
-        return question.refused(reply) or bits_of(reply, count)[relay] == on
+        if question.refused(reply) and reply[1] in UNKNOWN:
+            return True
+        return bits_of(self._taken(board, question, reply), count)[relay] == on
 
     def _listen(self, board: Port, timeout: float | None) -> None:
         if board.listen(timeout):  # nobody asked
@@ -188,7 +196,9 @@ class ModbusRelay(RelayBarrier[Port]):
 
     def _ask(self, board: Port, question: Question, deadline: float) -> bytes:
         """The reply's PDU. Raises `DeviceProtocol` for a refusal, and as `_reply`."""
-        reply = self._reply(board, question, deadline)
+        return self._taken(board, question, self._reply(board, question, deadline))
+
+    def _taken(self, board: Port, question: Question, reply: bytes) -> bytes:
         if question.refused(reply):
             problem = f"exception {reply[1]}"
             raise DeviceProtocol(device=self.name, port=board.attached, problem=problem)
@@ -197,13 +207,20 @@ class ModbusRelay(RelayBarrier[Port]):
     def _reply(self, board: Port, question: Question, deadline: float) -> bytes:
         """The PDU of the reply or refusal; asked again until the deadline, which does no harm to a
         coil. Raises `DeviceSilent`, `DeviceProtocol`, `DeviceLost`."""
-        garbled = False
+        garbled, busy = False, b""
         while self._world.monotonic() < deadline:
             reply, heard = self._ask_once(board, question, deadline)
-            if reply:
+            refusal = reply[1] if question.refused(reply) else 0
+            if reply and refusal not in BUSY | NOBODY:
                 return reply
-            self._count("garbled" if heard else "silent")
+            busy = reply if refusal in BUSY else busy
+            heard = heard and not reply
+            self._count("busy" if refusal in BUSY else "garbled" if heard else "silent")
             garbled = garbled or heard
+            if reply:  # at once, so it would be asked without a pause
+                self._world.wait(BUSY_REST)
+        if busy:
+            return busy
         if garbled:
             raise DeviceProtocol(device=self.name, port=board.attached, problem="reply")
         raise board.silent()

@@ -162,7 +162,7 @@ def examined(
         file="/etc/onecard/onecard.toml",
         wrong=wrong,
         silent=silent,
-        in_force=in_force and msgspec.json.decode(msgspec.json.encode(in_force)),
+        in_force=msgspec.json.decode(msgspec.json.encode(in_force)) if in_force else None,
     )
     return list(examine(case))
 

@@ -183,7 +183,7 @@ def test_a_service_is_in_trouble_from_a_question_without_answer_to_the_next_one_
             river.fault = fault
             asker.ask(LIN)
             told = asker.trouble().get(river.name)
-            troubles.append(told and told.code)
+            troubles.append(told.code if told else None)
         asker.ask(LIN)  # it rests: what it rests for stays
         troubles.append(asker.trouble()[river.name].code)
         late = silent.code

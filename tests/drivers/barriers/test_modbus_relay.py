@@ -466,3 +466,57 @@ def wrapped(framing: Framing, pdu: bytes) -> bytes:
     assert isinstance(framing, Mbap)
     transaction = framing.transaction.to_bytes(2, "big")
     return transaction + b"\x00\x00" + len(body).to_bytes(2, "big") + body
+
+
+class RefusingBoard(RecordingBoard):
+    """Answers the first `times` questions of a function with a refusal."""
+
+    def __init__(self, function: int, code: int, times: int) -> None:
+        super().__init__()
+        self.function, self.code, self.times = function, code, 0
+        self.later = times
+
+    def received(self, data: bytes, send: Send) -> None:
+        if self.times and data[1] == self.function:
+            self.times -= 1
+            refusal = bytes([data[0], data[1] | 0x80, self.code])
+            send(refusal + crc(refusal))
+        else:
+            super().received(data, send)
+
+
+@pytest.mark.parametrize("function", [1, 5])
+@pytest.mark.parametrize("code", [5, 6, 10, 11])
+def test_a_board_that_is_busy_is_asked_again(
+    function: int, code: int, make_bench: MakeBench
+) -> None:
+    board = RefusingBoard(function, code, 3)
+    bench = make_bench(ModbusRelay, board, pulse_ms=100)
+    board.times = board.later
+    bench.barrier.open("entry")
+    until(bench.closed, PATIENCE)
+    assert len(board.pulses(0)) == 1
+    assert bench.barrier.status().state is DeviceState.READY
+
+
+@pytest.mark.parametrize(
+    ("code", "fault"), [(6, DeviceProtocol), (10, DeviceSilent), (11, DeviceSilent)]
+)
+def test_a_gateway_behind_which_no_board_answers_is_silent_and_a_busy_board_is_not(
+    code: int, fault: type[DeviceFault], make_bench: MakeBench
+) -> None:
+    board = RefusingBoard(5, code, 1000)
+    bench = make_bench(ModbusRelay, board, pulse_ms=100)
+    board.times = board.later
+    with pytest.raises(fault):
+        bench.barrier.open("entry")
+    assert not board.is_on()
+
+
+def test_a_board_that_fails_to_read_its_relay_back_has_not_opened(make_bench: MakeBench) -> None:
+    """4 is a failure of the board; only who does not know the question is believed without."""
+    board = RefusingBoard(1, 4, 1000)
+    bench = make_bench(ModbusRelay, board, pulse_ms=100)
+    board.times = board.later
+    with pytest.raises(DeviceProtocol):
+        bench.barrier.open("entry")
