@@ -7,6 +7,7 @@ import msgspec
 
 from agent.china import moment
 from agent.doctor.findings import Case, Finding
+from world.foreign import decoded
 
 
 def settings(case: Case) -> Iterator[Finding]:
@@ -36,5 +37,5 @@ def _other(case: Case) -> Sequence[str]:
     One that an agent of another version does not tell is none."""
     if case.in_force is None:
         return ()
-    file = msgspec.json.decode(msgspec.json.encode(case.settings))
+    file = decoded(msgspec.json.encode(case.settings), dict[str, Any])
     return [name for name in file if name in case.in_force and file[name] != case.in_force[name]]
