@@ -7,7 +7,9 @@ import pytest
 
 from simulators.pcscd import Pcscd
 from simulators.proofs.tear.boundaries import tears
-from simulators.proofs.tear.business import PIN_BUSINESS, WRITE_BUSINESS
+from simulators.proofs.tear.business import PIN_BUSINESS, WRITE_BUSINESS, Business
+from simulators.proofs.tear.calls import CallTrial
+from simulators.proofs.tear.judging import Whole
 from simulators.proofs.tear.proof import (
     BUSINESS,
     FEW,
@@ -20,7 +22,7 @@ from simulators.proofs.tear.proof import (
 )
 from simulators.proofs.tear.tally import GOALS, Tally
 from simulators.proofs.tear.taps import FLOWS
-from simulators.vpcd import Moment
+from simulators.vpcd import Moment, TearAtApdu
 
 GOOD = Tally(boundaries=1, taps=2, calls=1, slowest_ready_ms=2000.0)
 LOST = {"a variant": 1, "another one": 3}
@@ -51,6 +53,31 @@ def test_control_each_variant_that_does_what_may_not_be_done_is_caught(pcscd: Pc
     assert all(lost.values()), lost
     # Every false card gets in, the 3.0 card's by its RKSSSE.
     assert lost["accepts before comparing"] >= len(FLOWS)
+
+
+class Straying(CallTrial):
+    """One boundary at which so many commands went to the card that came, time after time."""
+
+    def __init__(self, *strayed: int) -> None:
+        self._tally = Tally()
+        self._strayed = iter(strayed)
+
+    def at_one_boundary(self) -> Tally:
+        self._tear(PIN_BUSINESS[0], Whole(3, [2], {}, {}), TearAtApdu(1, Moment.AFTER))
+        return self._tally
+
+    def _torn(self, business: Business, whole: Whole, tear: TearAtApdu) -> int:
+        return next(self._strayed)
+
+
+@pytest.mark.parametrize(
+    ("strayed", "counted"), [((0,), 0), ((1, 0), 0), ((1, 1, 1), 1), ((4,), 4), ((1, 4), 4)]
+)
+def test_a_command_that_pcscd_lets_through_once_is_not_the_products(
+    strayed: tuple[int, ...], counted: int
+) -> None:
+    tally = Straying(*strayed).at_one_boundary()
+    assert (tally.boundaries, tally.strayed) == (1, counted)
 
 
 @pytest.mark.parametrize("figure", [field.name for field in fields(Tally)])
