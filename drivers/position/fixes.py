@@ -20,14 +20,14 @@ class Fixes:
 
     def __init__(self) -> None:
         self._held: Fix | None = None  # a place without speed
-        self._held_at = 0.0
+        self._due = 0.0  # when it has waited for its speed long enough
         self._told: float | None = None  # time of the last fix that was told
         self._speed: tuple[float, float] | None = None  # of VTG, and when it came
         self._tells_speed = True  # this receiver, as far as is known
 
     def patience(self, at: float) -> float | None:
         """Seconds until `hear` wants to be called with nothing; None: it waits for nothing."""
-        return max(0.0, self._held_at + HOLD - at) if self._held else None
+        return max(0.0, self._due - at) if self._held else None
 
     def hear(self, said: Fix | Speed | None, at: float) -> Sequence[Fix]:
         """The places that are known now."""
@@ -42,7 +42,7 @@ class Fixes:
 
     def _given_up(self, at: float) -> list[Fix]:
         """What has waited long enough, without speed."""
-        if self._held is None or at - self._held_at < HOLD:
+        if self._held is None or at < self._due:
             return []
         self._tells_speed = False
         return self._release()
@@ -56,7 +56,9 @@ class Fixes:
             told = self._release()
         if self._speed is not None and at - self._speed[1] > TOGETHER:
             self._speed = None
-        self._held, self._held_at = fix, at if not self._held else self._held_at
+        if self._held is None:
+            self._due = at + HOLD
+        self._held = fix
         if fix.speed is None and self._speed is None and self._tells_speed:
             return told
         return [*told, *self._release()]

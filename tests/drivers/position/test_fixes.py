@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise, permutations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from drivers.position.fixes import HOLD, Fixes
@@ -76,6 +76,7 @@ sentences = st.lists(
 )
 
 
+@example(said=[fix(0)], gaps=[2.0])  # 2.0 + 0.8 - 2.0 < 0.8
 @given(said=sentences, gaps=st.lists(st.floats(0, 2), min_size=20, max_size=20))
 def test_no_place_is_invented_and_none_is_told_twice_running(
     said: list[Said], gaps: list[float]
