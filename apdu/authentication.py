@@ -37,7 +37,6 @@ from apdu.quirks import NO_KINDS, CardKinds, Quirks
 from apdu.records import CardIdentificationCode, CardNumber, IdNumber
 from apdu.social_security import SocialSecurityCard, algorithm_of
 from apdu.tlv import Fci
-from trust import canonical
 from world import Fault
 
 T_co = TypeVar("T_co", covariant=True)
@@ -455,11 +454,9 @@ def _doubts(card: SocialSecurityCard, proven: _Proven, holder: Holder) -> Iterab
     """Each once, in the order of `Doubt`."""
     issuer = proven.issuer
     found = {_ILLEGIBLE.get(place, Doubt.RECORD) for place in card.illegible}
-    number = canonical.card_number(issuer.card_number)
-    if number and not CardNumber.holds(number):
+    if CardNumber.fails(issuer.card_number):
         found.add(Doubt.CARD_NUMBER_CHECK)
-    person = canonical.id_number(holder.social_security_number)
-    if person and not IdNumber.holds(person):
+    if IdNumber.fails(holder.social_security_number):
         found.add(Doubt.ID_NUMBER_CHECK)
     if days.is_odd(issuer.issue_date):
         found.add(Doubt.ISSUE_DATE)

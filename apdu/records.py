@@ -12,7 +12,7 @@ from apdu.crypto import HISTORICAL_BYTES
 from apdu.files import Encoding, Generation, Record
 from apdu.legible import Legible, gb18030, undivided
 from apdu.vectors import Vector
-from trust.canonical import check_character
+from trust import canonical
 from world import Fault
 
 SOURCE = "spec social-security-card.md, Identity"
@@ -185,6 +185,12 @@ class CardNumber:
     )
 
     @classmethod
+    def fails(cls, written: str) -> bool:
+        """A number is there, in whatever form, and its check character is another."""
+        number = canonical.card_number(written)
+        return bool(number) and not cls.holds(number)
+
+    @classmethod
     def holds(cls, number: str) -> bool:
         """C9 = 11 - (sum of Ci x Wi mod 11), A = 10 … Z = 35, 10 is X and 11 is 0."""
         if not re.fullmatch(r"[0-9A-Z]{8}[0-9X]", number, re.ASCII):
@@ -204,11 +210,17 @@ class IdNumber:
     )
 
     @classmethod
+    def fails(cls, written: str) -> bool:
+        """A number is there, in whatever form, and its check character is another."""
+        number = canonical.id_number(written)
+        return bool(number) and not cls.holds(number)
+
+    @classmethod
     def holds(cls, number: str) -> bool:
         """True when the 18th character is the check character of the 17 digits."""
         if not re.fullmatch(r"[0-9]{17}[0-9X]", number, re.ASCII):
             return False
-        return number[17] == check_character(number[:17])
+        return number[17] == canonical.check_character(number[:17])
 
 
 class HistoricalBytes:

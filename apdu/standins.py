@@ -5,7 +5,8 @@ that holds, one that fails becomes one that fails, a date that is no day one tha
 that are no text bytes that are no text. Whatever has no row here becomes 00.
 """
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from functools import reduce
 from operator import xor
 from typing import Final
@@ -31,6 +32,7 @@ from apdu.files import (
 )
 from apdu.legible import BLANKS, is_shown, undivided
 from apdu.records import (
+    LINE_ENDS,
     NOT_TEXT,
     AtrFault,
     CardIdentificationCode,
@@ -39,12 +41,14 @@ from apdu.records import (
     IdNumber,
     unpadded,
 )
+from trust import canonical
 
 REGION: Final = "519900"
 SERIAL: Final = bytes.fromhex("00000001")  # of card identification code and ATR
 OTHER_SERIAL: Final = bytes.fromhex("00000002")
 AUTHENTICATION_CODE: Final = b"\xff" * 4
 ID_NUMBER: Final = "519900190001010014"
+OLD_ID_NUMBER: Final = ID_NUMBER[:6] + ID_NUMBER[8:17]  # 15 digits
 BIRTH: Final = "19000101"
 CARD_NUMBER_GOOD: Final = "D2143569X"
 NO_DAY: Final = "00000000"
@@ -53,6 +57,8 @@ NO_TEXT: Final = b"\x80"  # begins no character of GB 18030
 CHARACTER: Final = "某".encode("gb18030")
 WIDE: Final = CHARACTER[:1] + b"\x30\x81\x30"  # a character of four bytes with the same lead
 
+SIGN: Final = re.compile(r"[0-9A-Z]", re.ASCII)
+FULL_WIDTH: Final = ord("０") - ord("0")
 UNSHOWN: Final = "\u00ad".encode("gb18030")  # four bytes, as every sign that is left out has
 
 
@@ -155,8 +161,10 @@ def _shown(text: bytes) -> bytes | None:
 
 
 def _character(character: str) -> bytes:
+    if character in LINE_ENDS:
+        return character.encode()
     if NOT_TEXT.search(character):
-        return b"|"
+        return b"|" if is_shown(character) else b"\x01"
     if not is_shown(character):
         return UNSHOWN
     if character in BLANKS or character != undivided(character):
@@ -167,15 +175,15 @@ def _character(character: str) -> bytes:
 
 
 def _text(make: Callable[[str], str | None]) -> Callable[[bytes], bytes]:
-    """`make` gives an ASCII text's stand-in, as long as it, or None: character by character."""
+    """`make` gives a text's stand-in, as many bytes long, or None: character by character."""
 
     def standin(value: bytes) -> bytes:
         text = unpadded(value)
         shown = _shown(text)
         if shown is None:
             shown = NO_TEXT * len(text)
-        elif b"|" not in shown:
-            shown = (make(text.decode("gb18030")) or "").encode() or shown
+        else:
+            shown = (make(text.decode("gb18030")) or "").encode("gb18030") or shown
         return shown + value[len(text) :]
 
     return standin
@@ -193,19 +201,45 @@ def _digits(make: Callable[[str], str]) -> Callable[[bytes], bytes]:
     return standin
 
 
-def _id_number(text: str) -> str | None:
-    return ID_NUMBER if IdNumber.holds(text) else None  # a row of 0 does not hold
+def _id_number(text: str) -> str:
+    number = canonical.id_number(text)
+    if number and IdNumber.holds(number):
+        return _written_as(text, ID_NUMBER if len(_bare(text)) == len(ID_NUMBER) else OLD_ID_NUMBER)
+    return _written_as(text, "" if number else _bare(text))
 
 
-def _card_number(text: str) -> str | None:
-    if CardNumber.holds(text):
-        return CARD_NUMBER_GOOD
-    return "1" * len(text) if text.isascii() else None  # a row of 1 does not hold
+def _card_number(text: str) -> str:
+    number = canonical.card_number(text)
+    return _written_as(text, CARD_NUMBER_GOOD if CardNumber.holds(number) else "")
+
+
+def _written_as(text: str, made_up: str) -> str:
+    """The number with `text`'s blanks, hyphens and widths; X, which holds nowhere, where there is
+    no more of it."""
+    signs = iter(made_up)
+    return b"".join(_sign(one, signs) for one in text).decode("gb18030")
+
+
+def _sign(character: str, signs: Iterator[str]) -> bytes:
+    bare = _bare(character)
+    if not bare and is_shown(character):
+        return character.encode("gb18030")
+    if not SIGN.fullmatch(bare) or len(character.encode("gb18030")) > 2:
+        return _character(character)
+    sign = next(signs, "X")
+    return (sign if character.isascii() else chr(ord(sign) + FULL_WIDTH)).encode("gb18030")
+
+
+def _bare(text: str) -> str:
+    """The number's own signs."""
+    return canonical.digits(text)
 
 
 def _kept(allowed: str, most: int) -> Callable[[str], str | None]:
     """What tells nothing about a person stays, if it is only what may be there."""
-    return lambda text: text if set(text) <= set(allowed) and len(text) <= most else None
+    return lambda text: (
+        text if set(text.strip(LINE_ENDS)) <= set(allowed) and len(text) <= most else None
+    )
 
 
 def _day(text: str) -> str:

@@ -11,7 +11,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
 
 from simulators.pcscd import FOUR_READERS, Pcscd
 from simulators.vpcd import Slot
@@ -21,10 +22,24 @@ LINK = Path(_FOLDER.name) / "pcscd.comm"
 os.environ["PCSCLITE_CSOCK_NAME"] = str(LINK)
 
 # The suite says the same of the same tree wherever it runs; what hypothesis finds on its way
-# elsewhere is for  ./run test --hypothesis-profile=search. A busy machine fails nothing.
-settings.register_profile("suite", derandomize=True, print_blob=True, deadline=None)
-settings.register_profile("search", settings.get_profile("default"))
+# elsewhere is for  ./run test --hunt. A busy machine fails nothing.
+_PATIENT = settings(
+    settings.get_profile("default"),
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile("suite", _PATIENT, derandomize=True)
+settings.register_profile("search", _PATIENT, derandomize=False)
 settings.load_profile("suite")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hypothesis draws from the constants of whichever modules are imported by then: other tests
+    beside one, other examples. The suite's are drawn without them; there is no setting for it."""
+    if config.getoption("hypothesis_profile", None) in (None, "suite"):
+        providers._get_local_constants = lambda: providers._local_constants
+
 
 MakePcscd = Callable[..., Pcscd]
 

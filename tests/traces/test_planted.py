@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from apdu.channel import CardGone, Transport
@@ -142,6 +142,8 @@ def test_control_all_of_it_was_said() -> None:
     card_number=st.text("ABCDEF23456789", min_size=9, max_size=9),
     serial=st.binary(min_size=4, max_size=4),
 )
+@example(name="司" * 6, number="2" * 18, card_number="2" * 9, serial=bytes(4))  # no check holds
+@example(name="司" * 6, number="2" * 15, card_number="d2143569x", serial=bytes(4))
 @settings(max_examples=30)
 def test_no_holder_is_in_the_trace_of_a_flow(
     name: str, number: str, card_number: str, serial: bytes

@@ -1,6 +1,6 @@
 """Nothing of a person, of a PIN or of a key gets through, and what the flow judges stays judged."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 from hypothesis import given
@@ -23,6 +23,7 @@ from apdu.records import (
 )
 from apdu.redaction import SSSE_RECORDS, Redactor, pin_command
 from tests.apdu.scripted import CONTACT_ATR, CONTACTLESS_ATR
+from trust import canonical
 
 SELECT_SSSE = b"\x00\xa4\x04\x00\x0f" + SSSE
 OK = b"\x90\x00"
@@ -101,6 +102,13 @@ def test_equal_cryptograms_stay_equal_and_others_stay_others(one: bytes, other: 
     assert (tokens[0] == tokens[1]) == (one == other)
 
 
+def _number_judged(
+    told: str, form: Callable[[str], str], kind: type[IdNumber | CardNumber]
+) -> tuple[bool, bool]:
+    """Whether a number is there, and whether its check character is another."""
+    return bool(form(told)), kind.fails(told)
+
+
 def judged(made: Record, raw: bytes, generation: Generation) -> object:
     """All that a flow finds out about a record but its content."""
     try:
@@ -117,7 +125,8 @@ def judged(made: Record, raw: bytes, generation: Generation) -> object:
         whole,
         days.is_odd(told) if made.tag in (0x05, 0x06, 0x0D) else None,
         code,
-        (IdNumber.holds(told) if made.tag == 0x08 else CardNumber.holds(told)),
+        _number_judged(told, canonical.id_number, IdNumber) if made.tag == 0x08 else None,
+        _number_judged(told, canonical.card_number, CardNumber) if made.tag == 0x07 else None,
     )
 
 
@@ -128,9 +137,13 @@ def raw_records(draw: st.DrawFn) -> tuple[Record, bytes]:
         st.one_of(
             st.binary(max_size=made.size + 2),
             st.text("0123456789X", max_size=made.size).map(str.encode),
+            st.text("0Xx１ -'\n\x01|", max_size=made.size // 2).map(lambda t: t.encode("gb18030")),
             st.text("张三·AZaz09 |", max_size=made.size // 2).map(lambda t: t.encode("gb18030")),
             st.dates().map(lambda day: bytes.fromhex(f"{day:%Y%m%d}".zfill(8))),
-            st.sampled_from([b"519900190001010014", b"D2143569X", b"\x19\x99\x0f\xff", b"\xee"]),
+            st.sampled_from([b"519900190001010014", b"51990019000101001x", b"519900900101001"]),
+            st.sampled_from(
+                [b"D2143569X", b"d2143569x", b"3.00\r\n", b"3.\n00", b"\x19\x99\x0f\xff", b"\xee"]
+            ),
         )
     )
     padded = value.ljust(made.size, draw(st.sampled_from([b"\0", b"\xff", b" ", b"\xee"])))
