@@ -216,6 +216,7 @@ def parse_tariff(payload: bytes) -> Tariff:
         if isinstance(table, Segments) and list(table.upto) != _growing(table.upto):
             raise Unfit(f"tables.{table.name}: upto does not grow")
         if isinstance(table, Distance):
+            _require_one_place_each(table)
             _require_one_amount_each(table)
     return tariff
 
@@ -225,6 +226,16 @@ def _require_names(tariff: Tariff) -> None:
     require_once("cities", tariff.cities)
     for what in ("windows", "tables", "discounts", "transfers", "caps"):
         require_once(what, (one.name for one in getattr(tariff, what)))
+
+
+def _require_one_place_each(table: Distance) -> None:
+    """A stop in a zone is named by that zone alone: what else is said of it would never count."""
+    named = {*table.zones.values(), *table.amounts}
+    for row in table.amounts.values():
+        named |= row.keys()
+    for stop, zone in table.zones.items():
+        if stop in named and stop != zone:
+            raise Unfit(f"tables.{table.name}: {stop} is a place of its own, and lies in {zone}")
 
 
 def _require_one_amount_each(table: Distance) -> None:

@@ -179,6 +179,11 @@ def test_a_fare_list_that_does_not_fit_together_is_refused(name: str) -> None:
         parse_tariff(changed(FARES_JSON, **WRONG_FARES[name]))
 
 
+def zoned(zones: dict[str, str], amounts: dict[str, dict[str, int]]) -> dict[str, Any]:
+    table = {"kind": "distance", "name": "m", "zones": zones, "amounts": amounts}
+    return {"tables": [table]}
+
+
 TWICE: dict[str, tuple[dict[str, Any], str]] = {
     "city": ({"cities": ["9901", "9902", "9901"]}, "cities 9901"),
     "window": ({"windows": [{"name": "x"}, {"name": "x"}]}, "windows x"),
@@ -194,6 +199,9 @@ TWICE: dict[str, tuple[dict[str, Any], str]] = {
         },
         "tables.m: a-b 1, b-a 2",
     ),
+    "a stop and its zone": (zoned({"A": "z"}, {"A": {"B": 500}, "z": {"B": 300}}), "tables.m: A"),
+    "a stop and its zone, as the end": (zoned({"A": "z"}, {"B": {"A": 500, "z": 300}}), "A"),
+    "a stop and another's zone": (zoned({"A": "b", "b": "z"}, {"z": {"C": 300}}), "tables.m: b"),
 }
 
 
