@@ -19,7 +19,7 @@ from typer.main import get_command
 from agent.cli.context import Context, OutputFailed
 from agent.cli.help import by_columns, widen
 from agent.cli.proving import BENCHES, PROOFS
-from agent.cli.usage import WRONG_USAGE, wrong_usage
+from agent.cli.usage import WRONG_USAGE, wants_json, wrong_usage
 from agent.streams import take_every_sign
 from world.fault import Fault
 
@@ -74,34 +74,35 @@ def run() -> None:
     # What drivers log is for the daemon's journal; here a fault is told once, as a sentence.
     logging.getLogger("onecard").addHandler(logging.NullHandler())
     logging.getLogger("onecard").propagate = False
-    context = Context()
+    _leave(_status(Context()))
+
+
+def _status(context: Context) -> int | None:
     try:
         try:
-            status = build(context)(standalone_mode=False)
+            status: int | None = build(context)(standalone_mode=False)
         finally:
             sys.stdout.flush()
-        sys.exit(status)
+        return status
     except NoArgsIsHelpError as error:
         context.aside(error.message)
-        sys.exit(WRONG_USAGE)
+        return WRONG_USAGE
     except UsageError as error:
+        context.as_json = wants_json(error)  # no command has come to look
         context.fail(wrong_usage(error))
-        sys.exit(WRONG_USAGE)
+        return WRONG_USAGE
     except BrokenPipeError:
-        _end(READ_ENOUGH)
-    except OutputFailed as fault:
-        context.fail(fault)
-        _end(UNAVAILABLE)
+        return READ_ENOUGH
     except Fault as fault:
         context.fail(fault)
-        sys.exit(UNAVAILABLE)
+        return UNAVAILABLE
     except UnicodeEncodeError as error:  # an argument's bytes (PEP 383); all that we print is safe
         word = error.object.encode(errors="backslashreplace").decode()
         context.fail(NotText(word=word[:LONGEST_WORD]))
-        sys.exit(UNAVAILABLE)
+        return UNAVAILABLE
     except OSError as error:  # typer's own words into a full disk among them
         context.fail(_refused(error))
-        _end(UNAVAILABLE)
+        return UNAVAILABLE
 
 
 def build(context: Context) -> typer.Typer:
@@ -182,6 +183,11 @@ def _refused(error: OSError) -> Fault:
     return SystemFailed(cause=cause)
 
 
-def _end(status: int) -> None:
-    """Without Python's own last try to write what could not be written."""
-    os._exit(status)
+def _leave(status: int | None) -> None:
+    """Without Python's own last try to write what could not be written, which would change it."""
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        os._exit(status or 0)
+    sys.exit(status)

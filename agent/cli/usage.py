@@ -74,6 +74,13 @@ def wrong_usage(error: UsageError) -> WrongUsage:
     return WrongUsage(command=command)
 
 
+def wants_json(error: UsageError) -> bool:
+    """Whether `--json` is among the words, and asks this command for a line for programs."""
+    command: Any = error.ctx.command if error.ctx else None
+    flags = [option for option in getattr(command, "params", ()) if "--json" in option.opts]
+    return "--json" in sys.argv[1:] and all(getattr(flag, "is_flag", False) for flag in flags)
+
+
 def _called() -> str:
     """The command as far as it was written; typer does not say which an option's value lacks."""
     return " ".join(["onecard", *takewhile(lambda word: word[:1] != "-", sys.argv[1:])])

@@ -1,9 +1,10 @@
 """Wrong words of a command, and the words that typer adds to the help, are in one language."""
 
 import errno
+import json
+import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from typer.main import get_command
 from agent.cli.app import COMMANDS, build, run
 from agent.cli.context import Context
 from agent.texts import Texts
-from tests.agent.cli.terminal import ONECARD, piped
+from tests.agent.cli.terminal import ONECARD, environment, piped
 
 WRONG = {
     "tpa": ("cli.no-command", "journal"),
@@ -47,6 +48,15 @@ def test_wrong_words_of_a_command_are_told_in_the_readers_language(
     assert bool(re.search(r"[\u4e00-\u9fff]", said)) == (language == "zh_CN.UTF-8")
 
 
+@pytest.mark.parametrize("words", WRONG)
+def test_wrong_words_of_a_command_are_told_to_programs_as_json(words: str) -> None:
+    done = piped(
+        [*words.split(), "--json"] if words != "demo --scene" else ["demo", "--json", "--scene"]
+    )
+    assert done.returncode == 2
+    assert json.loads(done.stdout)["error"] == WRONG[words][0]
+
+
 @pytest.mark.parametrize("words", ["", *COMMANDS, "journal list", "trace record", "journal export"])
 def test_help_is_in_one_language(words: str) -> None:
     if words in ("bench", "prove"):  # argparse's, for developers
@@ -65,9 +75,9 @@ def test_what_the_system_refuses_is_not_told_as_a_fault_of_the_output(
         raise OSError(errno.EPERM, "Operation not permitted")
 
     monkeypatch.setattr("agent.cli.app.build", refused)
-    monkeypatch.setattr("agent.cli.app._end", sys.exit)
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit) as left:
         run()
+    assert left.value.code == 69
     said = capsys.readouterr().err
     assert "[cli.system-call]" in said
     assert "Operation not permitted" in said
@@ -93,8 +103,36 @@ def test_every_option_and_argument_says_what_it_is_for() -> None:
     assert silent == []
 
 
-def test_what_a_full_disk_cannot_take_ends_with_the_same_status() -> None:
+@pytest.mark.parametrize(
+    ("words", "status"),
+    {
+        "": 2,
+        "tpa": 2,
+        "tap --foo": 2,
+        "journal": 2,
+        "journal list -c /": 69,
+        "--version": 0,
+    }.items(),
+)
+def test_a_status_is_the_same_where_nobody_can_be_told(words: str, status: int) -> None:
+    as_started = environment(PYTHONUNBUFFERED="")
     with Path("/dev/full").open("wb") as full:
-        for words, status in {"": 2, "tpa": 2, "tap --foo": 2, "journal": 2}.items():
-            done = subprocess.run([ONECARD, *words.split()], stdout=full, stderr=full, check=False)
-            assert done.returncode == status
+        done = subprocess.run(
+            [ONECARD, *words.split()],
+            stdout=subprocess.DEVNULL,
+            stderr=full,
+            check=False,
+            env=as_started,
+        )
+        assert done.returncode == status
+    ours, theirs = os.pipe()
+    os.close(ours)
+    done = subprocess.run(
+        [ONECARD, *words.split()],
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+        check=False,
+        env=as_started,
+    )
+    os.close(theirs)
+    assert done.returncode == status
