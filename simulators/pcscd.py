@@ -304,7 +304,8 @@ class Pcscd:
                 stdin=subprocess.DEVNULL,
                 stderr=log,
                 pass_fds=[theirs.fileno()],
-                start_new_session=True,  # a closed terminal is no news for it
+                # A closed terminal is no news for it. No session: Linux would schedule it apart.
+                process_group=0,
             )
         self._orders = ours
         if (said := ours.recv(256)) != b"ok":
