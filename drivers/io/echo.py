@@ -70,7 +70,7 @@ class Echo:
         now = self._world.monotonic()
         for one in list(self._owed):
             keep = KEEP_MARKS if one.marks and not self._found else KEEP
-            if now - one.at >= keep:
+            if now >= one.at + keep:  # as `patience` counts it
                 self._owed.remove(one)
 
     def _looked(self, data: bytes) -> bytes:

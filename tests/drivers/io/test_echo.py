@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
@@ -96,13 +97,16 @@ def test_an_echo_whose_predecessor_was_lost_is_an_echo_all_the_same() -> None:
     assert heard(echo, b"fi?st", b"second") == b"fi?st"
 
 
-def test_what_is_held_back_is_given_when_no_echo_comes_any_more() -> None:
+@given(st.floats(0, 1e6))
+@example(0.4)  # 0.4 + 1.0 − 0.4 is less than 1.0
+def test_what_is_held_back_is_given_when_no_echo_comes_any_more(now: float) -> None:
     clock = Clock()
+    clock.seconds = now
     echo = known(clock)
     echo.sent(b"order", marks=False)
     assert echo.without(b"or") == b""
-    assert [echo.patience] == [KEEP]
-    clock.seconds += KEEP
+    assert echo.patience == pytest.approx(KEEP)
+    clock.seconds = now + KEEP
     assert echo.without(b"") == b"or"
     assert echo.patience is None
     assert echo.without(b"order") == b"order"  # a frame of the device's own, much later
