@@ -4,6 +4,7 @@ Everything that arrives is somebody else's: whatever the bytes are, it ends in a
 and no fault repeats any of them.
 """
 
+import codecs
 from collections.abc import Iterator
 from collections.abc import Mapping as Table
 from dataclasses import dataclass, field
@@ -150,8 +151,10 @@ class Wire:
         return moment
 
     def _document(self, raw: bytes, part: str) -> object:
+        # A province's own ways are no fault; .NET's writers put a mark before their text.
+        bare = raw.removeprefix(codecs.BOM_UTF8)
         try:
-            return decoded(raw, object, strict=False)  # a province's own ways are no fault
+            return decoded(bare, object, strict=False)
         except Undecodable:
             raise self._malformed(part) from None  # what it says may hold what was sent
 

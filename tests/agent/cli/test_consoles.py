@@ -14,6 +14,7 @@ COMMANDS = (
     ["config", "check", "/nowhere/终端.toml"],
     ["journal", "list", "--config", str(EXAMPLE)],
     ["readers", "--config", str(EXAMPLE)],
+    ["doctor", "--config", str(EXAMPLE)],  # its marks are in no small set of signs
 )
 
 
@@ -24,6 +25,7 @@ def test_every_command_prints(encoding: str, arguments: list[str]) -> None:
     said = (done.stdout + done.stderr).decode(encoding)
     assert said
     assert "Traceback" not in said
+    assert "[cli.not-text]" not in said, "it ended at a sign that the console lacks"
     assert "?" * 4 not in said, "English where Chinese cannot be read"
 
 

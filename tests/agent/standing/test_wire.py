@@ -1,5 +1,6 @@
 """Whatever a service sends is three answers or a named fault, and nothing of it is repeated."""
 
+import codecs
 import json
 
 import msgspec
@@ -79,6 +80,17 @@ def test_the_answer_in_our_words() -> None:
 def test_what_a_mapping_does_not_ask_for_is_nobodys_business() -> None:
     answer = wire(mapping()).answer(told(GOOD), NONCE)
     assert answer.business.status == "not-asked"
+
+
+@pytest.mark.parametrize("inside", [None, "result"])
+def test_a_byte_order_mark_before_an_answer_is_no_part_of_it(inside: str | None) -> None:
+    body = codecs.BOM_UTF8 + json.dumps(GOOD).encode()
+    if inside is not None:
+        body = codecs.BOM_UTF8 + json.dumps({**GOOD, inside: body.decode()}).encode()
+    answer = wire(
+        msgspec.structs.replace(FULL, answer=msgspec.structs.replace(FULL.answer, inside=inside))
+    ).answer(Told(body, {}), NONCE)
+    assert [answer.holder.status, answer.card.status, answer.business.status] == ["normal"] * 3
 
 
 def test_a_value_without_a_word_is_unknown() -> None:
