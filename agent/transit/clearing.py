@@ -160,22 +160,54 @@ def _rows(
 ) -> Iterator[Mapping[str, Value]]:
     """One that an event after it calls not executed is none; what was entered again in a later
     epoch counts once."""
-    kept: dict[Place, Settled] = {}
+    kept = _Rows()
     given: dict[Place, Place] = {}  # give-backs, with the rides that they are about
     for event in events:
         place, about = (event.epoch, event.seq), (event.epoch, event.refers or 0)
         if event.kind == "give-back" and about in kept:
             given[place] = about
-            kept[about].given_back = "owed" if event.detail.get(RETURNS) == RIDE else "visit"
+            kept.give_back(about, "owed" if event.detail.get(RETURNS) == RIDE else "visit")
         elif event.kind == "recovery" and about in given:
-            kept[given.pop(about)].given_back = ""
+            kept.take_back(given.pop(about))
         elif event.kind == "recovery":
             kept.pop(about, None)
         if event.verdict == "accepted" and AGAIN_SEQ in event.detail:
-            ride = str(event.detail[AGAIN_EPOCH]), int(event.detail[AGAIN_SEQ])
-            if ride in kept:
-                kept[ride].given_back = "ridden"
+            kept.ride(_boarded_for(event))
         if wanted(event) and "was_seq" not in event.detail:
             kept[place] = Settled(event)
     for row in kept.values():
         yield {name: column(row) for name, column in columns.items()}
+
+
+class _Rows(dict[Place, Settled]):
+    """By where their events stand. A boarding for a ride that was given back may be given back as
+    well; what is owed then is that ride still, which somebody has paid for."""
+
+    def give_back(self, place: Place, how: GivenBack) -> None:
+        paid = self._paid(place)
+        self[place].given_back = "visit"
+        self[paid].given_back = how
+
+    def take_back(self, place: Place) -> None:
+        """He went through after all."""
+        paid = self._paid(place)
+        self[paid].given_back = "ridden"
+        self[place].given_back = ""
+
+    def ride(self, place: Place) -> None:
+        """Somebody has boarded for it."""
+        if place in self:
+            self[self._paid(place)].given_back = "ridden"
+
+    def _paid(self, place: Place) -> Place:
+        """The ride that a boarding was for in the end, as far as its row is here."""
+        while AGAIN_SEQ in self[place].event.detail:
+            before = _boarded_for(self[place].event)
+            if before not in self:
+                break
+            place = before
+        return place
+
+
+def _boarded_for(event: Event) -> Place:
+    return str(event.detail[AGAIN_EPOCH]), int(event.detail[AGAIN_SEQ])

@@ -323,6 +323,35 @@ def test_a_boarding_for_nothing_is_no_ride_towards_the_day(bus_stand: BusStand) 
     assert again["again_seq"] == paid["seq"]  # type: ignore[index]
 
 
+@pytest.mark.parametrize("late", [False, True], ids=["he left", "he passed late"])
+def test_who_turns_back_from_his_boarding_for_nothing_is_owed_the_ride_that_he_paid_for(
+    bus_stand: BusStand, late: bool
+) -> None:
+    """Whoever adds up what is owed pays it back, and a boarding for nothing has no amount."""
+    passenger = bus_stand.passenger()
+
+    def scenario(ride: Ride) -> list[list[tuple[int | str, ...]]]:
+        found: list[list[tuple[int | str, ...]]] = []
+        for again in range(3):
+            took = ride.bus.tap(passenger)
+            ride.back.timed_out("door", place(took))
+            if again == 2 and late:
+                ride.back.went_through("door", place(took))
+            events = ride.bus.events("payment-end", "give-back", "recovery")
+            found.append(
+                [(row["amount"], row["given_back"]) for row in clearing_rows(iter(events))]
+            )
+        return found
+
+    many = GiveBack(rides_per_day=9)
+    last = "ridden" if late else "owed"
+    assert drive(bus_stand, scenario, many) == [
+        [(FARE, "owed")],
+        [(FARE, "owed"), (0, "visit")],
+        [(FARE, last), (0, "visit"), (0, "" if late else "visit")],
+    ]
+
+
 # By code
 
 
