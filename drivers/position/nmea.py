@@ -32,9 +32,9 @@ BAD_MODES: Final = frozenset("NMS")
 _SENTENCE = re.compile(rb"\$([ -)+-~]{5,})\*([0-9A-Fa-f]{2})\Z")
 _BARE = re.compile(rb"\$([A-Z]{5},[ -)+-~]*)\Z")
 _ENDS = re.compile(rb"[\r\n]+")
-_TIME = re.compile(r"([0-9]{2})([0-9]{2})([0-9]{2}(?:\.[0-9]{1,6})?)\Z")
-_ANGLE = re.compile(r"([0-9]{2,3})([0-5][0-9](?:\.[0-9]{1,8})?)\Z")
-_NUMBER = re.compile(r"(?=.)[0-9]{0,4}(?:\.[0-9]{1,6})?\Z")
+_TIME = re.compile(r"([0-9]{2})([0-9]{2})([0-9]{2}(?:\.[0-9]{1,9})?)\Z")
+_ANGLE = re.compile(r"([0-9]{2,3})([0-5][0-9](?:\.[0-9]{1,12})?)\Z")
+_NUMBER = re.compile(r"(?=.)\+?[0-9]{0,6}(?:\.[0-9]{1,9})?\Z")
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def sentence(body: str) -> bytes:
 
 def read_fix(text: str) -> Fix | Speed | None:
     """What a sentence says now; None for one that says neither place nor speed."""
-    kind, *fields = text.split(",")
+    kind, *fields = (field.strip() for field in text.split(","))  # some align their numbers
     if kind[:-3] not in TALKERS:
         return None
     fields += [""] * (SHORTEST - len(fields))

@@ -187,3 +187,19 @@ def test_what_the_simulator_says_is_what_is_heard(lat: float, lon: float, second
         assert isinstance(fix, Fix)
         assert fix.lat == pytest.approx(lat, abs=1e-6)
         assert fix.lon == pytest.approx(lon, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "GNRMC,000001,A,2840.012345678901,N,10406.000000000001,E,10.123456789,,010126,,,A",
+        "GNRMC,000001.123456789,A,2840.01,N,10406.00,E,000010.12,,010126,,,A",
+        "GNRMC,000001, A, 2840.01,N, 10406.00,E,  10.12 ,,010126,,,A",
+        "GNRMC,000001,A,2840.01,N,10406.00,E,+10.12,,010126,,,A",
+    ],
+)
+def test_numbers_are_read_however_many_digits_or_blanks_a_receiver_writes(body: str) -> None:
+    fix = read_fix(body)
+    assert isinstance(fix, Fix)
+    assert fix.lat == pytest.approx(28 + 40.01 / 60, abs=1e-3)
+    assert fix.speed == pytest.approx(5.2, abs=0.02)
