@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from drivers.camera.faults import CameraFrozen
-from drivers.camera.http_stream import HttpStream, NoCamera, open_http
+from drivers.camera.faults import CameraFrozen, CameraPassword
+from drivers.camera.http_stream import HttpStream, NoCamera, NotLetIn, open_http
 from drivers.camera.jpegs import Jpegs
 from drivers.camera.options import CameraOptions
 from drivers.contract import (
@@ -220,6 +220,8 @@ class Capture:
         facts = {"device": self._device, "port": self.attached}
         try:
             return open_http(self._world, self._path, within=CALL_WITHIN)
+        except NotLetIn as error:
+            raise CameraPassword(**facts) from error
         except NoCamera as error:
             raise DeviceProtocol(**facts) from error
         except TimeoutError as error:

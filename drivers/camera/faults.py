@@ -1,6 +1,6 @@
 """What a camera can have beyond what every device can have."""
 
-from drivers.contract import DeviceFault
+from drivers.contract import DeviceFault, DeviceProtocol
 
 
 class CameraFrozen(DeviceFault):
@@ -13,3 +13,10 @@ class CameraDark(DeviceFault):
     """The camera works and sees nothing: covered, or no light. It goes on."""
 
     code = "camera.dark"
+
+
+class CameraPassword(DeviceProtocol):
+    """A network camera wants a user and password, or others than those given. Facts: `device`,
+    `port`."""
+
+    code = "camera.password"

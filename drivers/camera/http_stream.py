@@ -22,7 +22,10 @@ MOST_HOPS: Final = 4  # redirections and passwords asked for
 STATUS_LINE: Final = re.compile(rb"(?:HTTP/[0-9.]+|ICY) +([0-9]{3})")
 HEAD_END: Final = re.compile(rb"\r?\n\r?\n")
 CHUNK_SIZE: Final = re.compile(rb"\r?\n?([0-9A-Fa-f]{1,8})[^\n]{0,64}\n")
-PARAMETER: Final = re.compile(r'([a-z]+)=(?:"([^"]*)"|([^",\s]+))')
+PARAMETER: Final = re.compile(r'([A-Za-z]+)\s*=\s*(?:"([^"]*)"|([^",\s]+))')
+# Where one of several ways of asking for a password begins (RFC 9110, 11.6.1).
+CHALLENGE: Final = re.compile(r"(?:\A|,)\s*(?i:(digest|basic))(?=\s|,|\Z)")
+ASKED: Final = "www-authenticate"
 HASHES: Final[Mapping[str, Callable[[bytes], "hashlib._Hash"]]] = {
     "md5": hashlib.md5,
     "sha-256": hashlib.sha256,
@@ -31,6 +34,10 @@ HASHES: Final[Mapping[str, Callable[[bytes], "hashlib._Hash"]]] = {
 
 class NoCamera(Exception):
     """What answers gives no stream."""
+
+
+class NotLetIn(NoCamera):
+    """It wants another user or password, or one at all."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +131,8 @@ class Head:
 def open_http(world: World, address: str, *, within: float) -> HttpStream:
     """Ask for what is at the address. `within`: seconds for each step.
 
-    Raises `NoCamera` for an answer without a stream, `TimeoutError`, `OSError`, `UnicodeError`.
+    Raises `NotLetIn`, `NoCamera` for an answer without a stream, `TimeoutError`, `OSError`,
+    `UnicodeError`.
     """
     target, authorization = target_of(address), ""
     for _ in range(MOST_HOPS):
@@ -140,7 +148,7 @@ def open_http(world: World, address: str, *, within: float) -> HttpStream:
             elif head.status in (301, 302, 303, 307, 308):
                 target, authorization = _moved(target, head.fields), ""
             else:
-                raise NoCamera
+                raise NotLetIn if head.status in (401, 403) else NoCamera
         except BaseException:
             stream.close()
             raise
@@ -178,7 +186,11 @@ def _head(world: World, stream: Stream, within: float) -> tuple[Head | None, byt
         return None, heard
     rows = heard[: end.start()].decode("latin-1").splitlines()[1:]
     pairs = (row.partition(":") for row in rows)
-    fields = {name.strip().lower(): value.strip() for name, _, value in pairs}
+    fields: dict[str, str] = {}
+    for name, _, value in pairs:
+        known = fields.get(name := name.strip().lower())
+        # Several ways of asking are in one field or in several; of any other field the last counts.
+        fields[name] = f"{known}, {value.strip()}" if known and name == ASKED else value.strip()
     return Head(int(status[1]), fields), heard[end.end() :]
 
 
@@ -196,30 +208,41 @@ def _moved(target: Target, fields: Mapping[str, str]) -> Target:
 
 
 def _authorization(world: World, target: Target, fields: Mapping[str, str]) -> str:
-    """What the camera asks for, by its own words."""
-    asked = fields.get("www-authenticate", "")
-    if not asked.lower().startswith("digest"):
-        both = f"{target.user}:{target.password}".encode()
-        return f"Basic {b64encode(both).decode('ascii')}"
-    words = {found[1]: found[2] or found[3] or "" for found in PARAMETER.finditer(asked)}
-    return _digest(target, words, world.random(8).hex())
+    """What the camera asks for, by its own words: the first digest that can be computed, else
+    Basic. Raises `NotLetIn`."""
+    _, *asked = CHALLENGE.split(fields.get(ASKED, ""))
+    schemes, rests = [scheme.lower() for scheme in asked[::2]], asked[1::2]
+    for scheme, rest in zip(schemes, rests, strict=True):
+        words = {found[1].lower(): found[2] or found[3] or "" for found in PARAMETER.finditer(rest)}
+        if scheme == "digest" and _algorithm(words)[0] in HASHES:
+            return _digest(target, words, world.random(8).hex())
+    if "digest" in schemes and "basic" not in schemes:
+        raise NotLetIn
+    both = f"{target.user}:{target.password}".encode()
+    return f"Basic {b64encode(both).decode('ascii')}"
+
+
+def _algorithm(words: Mapping[str, str]) -> tuple[str, bool]:
+    """The hash by its name, and whether the password goes into a session's key."""
+    name = words.get("algorithm", "MD5").lower()
+    return name.removesuffix("-sess"), name.endswith("-sess")
 
 
 def _digest(target: Target, words: Mapping[str, str], own: str) -> str:
     """RFC 7616, 3.4, for GET; RFC 2069 where no `qop` is asked for."""
-    algorithm = words.get("algorithm", "MD5")
-    hashed = HASHES.get(algorithm.lower())
-    if hashed is None:
-        raise NoCamera
+    name, of_session = _algorithm(words)
+    hashed = HASHES[name]
     realm, nonce = words.get("realm", ""), words.get("nonce", "")
 
     def digest(text: str) -> str:
         return hashed(text.encode()).hexdigest()
 
     user = digest(f"{target.user}:{realm}:{target.password}")
+    if of_session:
+        user = digest(f"{user}:{nonce}:{own}")
     what = digest(f"GET:{target.path}")
     parts = [f'username="{target.user}"', f'realm="{realm}"', f'nonce="{nonce}"']
-    parts += [f'uri="{target.path}"', f"algorithm={algorithm}"]
+    parts += [f'uri="{target.path}"', f"algorithm={words.get('algorithm', 'MD5')}"]
     parts += [f'opaque="{words["opaque"]}"'] if "opaque" in words else []
     if "auth" in words.get("qop", ""):
         parts += ["qop=auth", "nc=00000001", f'cnonce="{own}"']

@@ -1,13 +1,22 @@
 """What a network camera answers: heads, chunks, passwords and redirections."""
 
 from collections.abc import Sequence
+from hashlib import md5
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.camera.http_stream import Chunks, HttpStream, NoCamera, Target, _digest, open_http
+from drivers.camera.http_stream import (
+    Chunks,
+    HttpStream,
+    NoCamera,
+    NotLetIn,
+    Target,
+    _digest,
+    open_http,
+)
 from world import Stream
 from world.real import RealWorld
 
@@ -148,6 +157,68 @@ def test_digest_is_asked_for_and_given() -> None:
         b'Authorization: Digest username="admin", realm="IP Camera", nonce="abc"' in script.asked[1]
     )
     assert b"pw" not in script.asked[1]
+
+
+@pytest.mark.parametrize(
+    ("asks", "given"),
+    [
+        (['DIGEST Realm="c" , Nonce = "abc",QOP="auth"'], "algorithm=MD5, qop=auth"),
+        (['Digest realm="c", nonce="abc", algorithm=MD5-sess, qop="auth"'], "MD5-sess, qop=auth"),
+        # The first that can be computed, in one field or in several.
+        (
+            [
+                'Digest realm="c", nonce="x", algorithm=SHA-512-256, qop="auth"',
+                'Digest realm="c", nonce="abc", algorithm="SHA-256", qop="auth"',
+                'Basic realm="c"',
+            ],
+            "algorithm=SHA-256, qop=auth",
+        ),
+        (['Basic realm="c", Digest realm="c", nonce="abc", qop="auth"'], "MD5, qop=auth"),
+        (['Digest realm="c", nonce="abc", algorithm=SHA-512-256, Basic realm="c"'], "Basic YTpi"),
+        (['Digest realm="c", nonce="abc", algorithm=SHA-512-256', "basic"], "Basic YTpi"),
+    ],
+)
+def test_however_a_camera_asks_for_a_password_it_is_given(asks: list[str], given: str) -> None:
+    fields = "".join(f"WWW-Authenticate: {one}\r\n" for one in asks)
+    script = Script(f"HTTP/1.1 401 No\r\n{fields}\r\n".encode(), OK)
+    assert body(opened(script, "http://a:b@cam/")) == b"body"
+    (answered,) = [row for row in script.asked[1].splitlines() if b"Authorization" in row]
+    assert given.encode() in answered
+    if b"Digest" in answered:
+        assert b'nonce="abc"' in answered
+
+
+def test_a_sessions_key_as_the_rfc_has_it() -> None:
+    """RFC 7616, 3.4.2: A1 of `-sess`; by hand from the hash itself."""
+    words = {"realm": "c", "nonce": "n", "algorithm": "MD5-sess", "qop": "auth"}
+
+    def hashed(text: str) -> str:
+        return md5(text.encode()).hexdigest()
+
+    key = hashed(f"{hashed('a:c:b')}:n:own")
+    response = hashed(f"{key}:n:00000001:own:auth:{hashed('GET:/x')}")
+    assert f'response="{response}"' in _digest(Target("cam", 80, "/x", "a", "b"), words, "own")
+
+
+@pytest.mark.parametrize(
+    ("answer", "address", "kind"),
+    [
+        (b"HTTP/1.1 401 No\r\n\r\n", "http://cam/", NotLetIn),
+        (b"HTTP/1.1 403 No\r\n\r\n", "http://a:b@cam/", NotLetIn),
+        (
+            b'HTTP/1.1 401 No\r\nWWW-Authenticate: Digest nonce="a", algorithm=X\r\n\r\n',
+            "http://a:b@cam/",
+            NotLetIn,
+        ),
+        (b"HTTP/1.1 404 No\r\n\r\n", "http://cam/", NoCamera),
+    ],
+)
+def test_a_camera_that_keeps_us_out_is_no_camera_without_pictures(
+    answer: bytes, address: str, kind: type[NoCamera]
+) -> None:
+    with pytest.raises(NoCamera) as caught:
+        opened(Script(answer), address)
+    assert caught.type is kind
 
 
 def test_a_camera_that_has_moved_is_followed_and_its_password_stays_at_home() -> None:
