@@ -16,6 +16,7 @@ from typer._click.exceptions import NoArgsIsHelpError, UsageError
 from typer.core import TyperGroup
 from typer.main import get_command
 
+from agent.beside import UNAVAILABLE, refusal
 from agent.cli.context import Context, OutputFailed
 from agent.cli.help import by_columns, widen
 from agent.cli.proving import BENCHES, PROOFS
@@ -23,7 +24,6 @@ from agent.cli.usage import WRONG_USAGE, wants_json, wrong_usage
 from agent.streams import take_every_sign
 from world.fault import Fault
 
-UNAVAILABLE: Final = 69  # EX_UNAVAILABLE: something outside of this program has to be mended first
 LONGEST_WORD: Final = 80  # signs of a word that is told
 READ_ENOUGH: Final = 141  # as of a program that SIGPIPE ended
 
@@ -54,18 +54,6 @@ class NotText(Fault):
     """A word of the command is no text. Fact: `word`, its bytes that are none written out."""
 
     code = "cli.not-text"
-
-
-class SystemRefused(Fault):
-    """The system did not do what it was asked for. Facts: `file`, `cause`."""
-
-    code = "cli.system"
-
-
-class SystemFailed(Fault):
-    """The system did not do something that has no file. Fact: `cause`."""
-
-    code = "cli.system-call"
 
 
 def run() -> None:
@@ -173,14 +161,11 @@ def _told(context: Context, name: str) -> str:
 
 
 def _refused(error: OSError) -> Fault:
-    cause = error.strerror or type(error).__name__
-    if error.filename is not None:
-        return SystemRefused(file=str(error.filename), cause=cause)
     try:
         sys.stdout.flush()  # what could not be written is still there
     except OSError:
-        return OutputFailed(cause=cause)
-    return SystemFailed(cause=cause)
+        return OutputFailed(cause=error.strerror or type(error).__name__)
+    return refusal(error)
 
 
 def _leave(status: int | None) -> None:

@@ -27,7 +27,8 @@ It is not there until the settings have `[facade]` with at least one `[[facade.c
 
 ## Installing the library
 
-1. `libsscard.so` and `sscard.h` come with the package; the program loads the library by the name
+1. `./run libsscard --out /usr/local/lib && ldconfig` makes `libsscard.so`; its header is
+`agent/facade/c/sscard.h`. The program loads the library by the name
 or path that it already uses (a link is enough).
 2. The user that the program runs as must be in the group `onecard`, which owns the socket, and
 must be the `user` of a client in the settings.

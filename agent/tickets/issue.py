@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+from agent.beside import sentence, told
 from agent.clock import CHINA
 from agent.tickets.ticket import ANYBODY, EVERY_GROUP, KINDS, Ticket, issue
 from trust.keystore import FileKeyStore
@@ -39,7 +40,7 @@ def main(world: World, arguments: Sequence[str]) -> int:
         sys.stderr.write(f"agent.tickets.issue: {error}\n")
         return EX_USAGE
     except Fault as fault:
-        sys.stderr.write(f"agent.tickets.issue: {fault.code}\n")
+        sys.stderr.write(f"agent.tickets.issue: {sentence(fault)}\n")
         return EX_CONFIG
     return 0
 
@@ -65,4 +66,7 @@ def _seconds(moment: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(RealWorld(), sys.argv[1:]))
+    with told():
+        status = main(RealWorld(), sys.argv[1:])
+        sys.stdout.flush()
+    sys.exit(status)

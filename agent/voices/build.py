@@ -10,13 +10,13 @@ import re
 import wave
 from array import array
 from collections.abc import Mapping, Sequence
-from os import environ
 from pathlib import Path
 from typing import Final
 
 import miniaudio
 
-from agent.texts import LANGUAGES, Language, Texts, catalogue, language_of, locale_of
+from agent.beside import told
+from agent.texts import LANGUAGES, Language, catalogue
 from agent.voices.faults import VoiceUnspoken
 from agent.voices.spoken import said, syllables
 from world import World
@@ -145,13 +145,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = parser.parse_args(arguments)
     folder: Path = chosen.out.absolute()
     world = RealWorld()
-    try:
+    with told():
         if chosen.texts is None:
             build(world, folder)
         else:
             speak_all(world, folder, chosen.language, own_texts(world, chosen.texts.absolute()))
-    except (VoiceUnspoken, Undecodable) as fault:
-        raise SystemExit(Texts(language_of("auto", locale_of(environ))).fault(fault)) from fault
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from os import environ
 from pathlib import Path
 from typing import Final
 
-from agent.texts import Texts, language_of, locale_of
+from agent.beside import told
 from world import Fault, World
 from world.real import RealWorld
 
@@ -54,6 +54,7 @@ def build(
     Raises `LibraryNotBuilt`, `OSError`.
     """
     world.make_folder(folder, 0o755)
+    world.list_folder(folder)  # a file of that name is told as the system does, not by the linker
     library = folder / SONAME
     hardening = SANITIZED if sanitized else HARDENED
     sources = [str(FOLDER / source) for source in SOURCES]
@@ -83,10 +84,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m agent.facade.c.build", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help=f"folder for {SONAME}")
     folder: Path = parser.parse_args(arguments).out.absolute()
-    try:
+    with told():
         build(RealWorld(), folder)
-    except LibraryNotBuilt as fault:
-        raise SystemExit(Texts(language_of("auto", locale_of(environ))).fault(fault)) from fault
 
 
 if __name__ == "__main__":
