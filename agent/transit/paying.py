@@ -276,6 +276,8 @@ class Payments:
         if intents is None:  # one card is not at two readers
             return self._not_paying(tap, Reason.PAY_AGAIN), ()
         heard = [self._hear(tap, intent) for intent in intents]
+        if heard and tap.watch.gave_up:  # its holder was told to take it away: nobody waits there
+            return self._not_paying(tap, Reason.PAY_AGAIN), ()
         if any(one.claim.paid != "no" and not one.claim.verified for one in heard):
             heard = [*weighed(heard, self._paid_before(tap.holder.card))]
         over: Took | None = None

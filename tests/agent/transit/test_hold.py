@@ -2,6 +2,7 @@
 takes a session away, and nobody keeps a PSAM for ever."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -15,11 +16,11 @@ from apdu.psam import PsamBusy
 from simulators.transit.bus import Passenger, SteppedCard
 from tests.agent.stand import FakeReader
 from tests.agent.transit.metro_stand import MetroStand, Network
-from tests.agent.transit.stand import FARE, Bus, BusStand
+from tests.agent.transit.stand import FARE, LOST, Bus, BusStand
 from world import Fault, Task, World
 
 SILENT = 1.2  # config.model.Watchdog
-SELECT, BEGIN, DEBIT = 0xA4, 0x50, 0x54
+SELECT, BEGIN, DEBIT, PROVE = 0xA4, 0x50, 0x54, 0x5A
 
 
 class Late:
@@ -77,6 +78,16 @@ class Watched:
             stages = Stages(bus.world, bus.world.monotonic())
             return bus.payments.take("door", card, "card-contactless", stages, watch)
 
+    def recover(self, passenger: Passenger, late: dict[int, float]) -> Took | None:
+        """That card lay there."""
+        bus = self._bus
+        inner = SteppedCard(bus.world, passenger, bus.city.face(passenger.inside))
+        silent = lambda: self.gave_up.append(bus.world.monotonic())  # noqa: E731
+        with self._dog.watch(FakeReader(bus.world), silent) as watch:
+            stages = Stages(bus.world, bus.world.monotonic())
+            power = partial(watch.opening, lambda: Handle(Late(bus.world, inner, late)))
+            return bus.payments.recover("door", power, "card-contactless", stages, watch)
+
     def later(self, passenger: Passenger, late: dict[int, float]) -> tuple[Task, list[object]]:
         """In a task of its own: what it came to, or its fault."""
         came: list[object] = []
@@ -110,6 +121,27 @@ def test_a_flow_keeps_its_psam_and_the_next_one_waits(bus_stand: BusStand) -> No
         bus.desk.lease().release()
 
     bus_stand.drive(scenario)
+
+
+@pytest.mark.parametrize("lying", [False, True], ids=["tap", "left lying"])
+def test_a_torn_card_that_hangs_when_it_is_asked_gets_nothing_for_what_it_answers_later(
+    bus_stand: BusStand, lying: bool
+) -> None:
+    """Its holder has been told to take it away; it is asked again when it is back."""
+    passenger = bus_stand.passenger()
+
+    def scenario(bus: Bus, taps: Watched) -> None:
+        assert bus.reason(passenger, LOST) is Reason.PAY_AGAIN
+        ask = taps.recover if lying else taps.tap
+        took = ask(passenger, {PROVE: 3.0})
+        assert len(taps.gave_up) == 1
+        assert took is None or (took.reason, took.proof) == (Reason.PAY_AGAIN, None)
+        assert len(bus.payments.open) == 1
+        back = taps.tap(passenger, {})
+        assert (back.reason, back.proof is None) == (Reason.TORN_RECOVERED, False)
+        assert passenger.spent_here == FARE
+
+    bus_stand.drive(watched(scenario))
 
 
 def test_a_card_that_hangs_in_the_debit_keeps_the_psam_from_nobody(bus_stand: BusStand) -> None:
