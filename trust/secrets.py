@@ -21,6 +21,7 @@ from trust.keystore import KeyStore
 from world import Fault
 
 SHORTEST_HMAC_KEY: Final = 16  # bytes
+FEW: Final = 4  # different bytes
 LONGEST_PASSWORD: Final = 65_535  # bytes; MQTT 5, 3.1.3.6
 _HEX: Final = re.compile(rb"(?:[0-9A-Fa-f]{2}[ :]?){8,}")
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/]{20,}={0,2}")
@@ -57,7 +58,7 @@ class Form:
 
 
 def _exactly(size: int) -> Callable[[bytes], bytes | None]:
-    return lambda raw: raw if len(raw) == size else None
+    return lambda raw: raw if len(raw) == size and not _is_written_down(raw) else None
 
 
 def _public(raw: bytes) -> bytes | None:
@@ -66,7 +67,13 @@ def _public(raw: bytes) -> bytes | None:
 
 
 def _private(raw: bytes) -> bytes | None:
-    return raw if curve.is_private(raw) else None
+    return raw if curve.is_private(raw) and not _is_written_down(raw) else None
+
+
+def _is_written_down(raw: bytes) -> bool:
+    """Digits alone are a key of half the size, and no key that was drawn. One of a few bytes again
+    and again is a sample."""
+    return len(set(raw)) > FEW and _HEX.fullmatch(raw) is not None
 
 
 def _hmac_key(raw: bytes) -> bytes | None:

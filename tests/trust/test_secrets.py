@@ -143,3 +143,12 @@ def test_any_bytes_are_a_secret_or_a_fault_that_has_words(raw: bytes, form: Form
         read(raw, form)
     for section in ("form", "looks", "mend"):
         assert caught.value.facts[section] in WORDS[section]
+
+
+@pytest.mark.parametrize(("form", "size"), [(KEY_32, 32), (KEY_16, 16), (PRIVATE_KEY, 32)])
+@pytest.mark.parametrize("digits", ["0123456789abcdef", "FEDCBA9876543210"])
+def test_digits_that_are_as_long_as_a_key_are_none(form: Form, size: int, digits: str) -> None:
+    """Half of a key, written down, has the length of a whole one."""
+    with pytest.raises(SecretMalformed) as caught:
+        read((digits * 2).encode()[:size], form)
+    assert caught.value.facts["looks"] == "hexadecimal"
