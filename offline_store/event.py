@@ -38,6 +38,7 @@ NOT_ASKED = "not-asked"  # whoever answered has nothing to do with this subject
 OFFLINE = "offline"
 # `Draft.detail` of a payment end: where its intent stands, when that is in an earlier epoch.
 INTENT_EPOCH, INTENT_SEQ = "intent_epoch", "intent_seq"
+WAS_SEQ = "was_seq"  # `Draft.detail` of an event that is entered again: where it stood
 # `Draft.detail`: what is odd about a card or document and refuses nobody; codes, with commas.
 DOUBTS = "doubts"
 CARD_KIND = "card_kind"  # `Draft.detail`: of the terminal's kinds of cards, where one was used

@@ -2,6 +2,8 @@
 
 import sqlite3
 
+from msgspec import MsgspecError
+
 from world import Fault
 
 
@@ -141,6 +143,19 @@ class ListNotLoaded(Fault):
     code = "list.not-loaded"
 
 
+# What code raises that reads a content it did not expect. Each row is read by its type
+# (`offline_store.rows`); where one was not, the store's thread goes on all the same.
+MISREAD = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    MsgspecError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+
 _BY_CODE: dict[int, type[Unstored]] = {
     sqlite3.SQLITE_FULL: DiskFull,
     sqlite3.SQLITE_IOERR: DiskFailed,
@@ -155,13 +170,14 @@ _BY_CODE: dict[int, type[Unstored]] = {
 }
 
 
-def unstored(error: sqlite3.Error | OSError | Fault) -> Unstored:
-    """The fault for what went wrong beneath the journal."""
+def unstored(error: Exception) -> Unstored:
+    """The fault for what went wrong beneath the journal: `sqlite3.Error`, `OSError`, `Fault`, one
+    of `MISREAD`."""
     if isinstance(error, Unstored):
         return error
     if isinstance(error, Fault):
         return Unprepared(cause=error.code)
-    if isinstance(error, OSError):
+    if not isinstance(error, sqlite3.Error):
         return Unprepared(cause=type(error).__name__)
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
     return by_code(code, getattr(error, "sqlite_errorname", type(error).__name__))

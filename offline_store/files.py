@@ -13,6 +13,7 @@ from world import Database, World
 SCHEMA = 5  # PRAGMA user_version of a file that this code can use
 
 SALVAGED = "salvaged-from"  # meta: the damaged file's name, until an event has told of it
+VERSION_MARK = "version"  # meta: the user_version once more
 TABLES_MARK = "tables"  # meta: `tables_hash` of the file as the child left it
 
 STATUS_BASE = 100  # the child's exit status above it: an SQLite result code
@@ -45,4 +46,4 @@ def tables_hash(db: Database) -> str:
     """SM3 of the texts of all tables, indexes and triggers: they are read from the file too, and
     a flipped bit in them makes SQLite misread or refuse the rest."""
     texts = db.execute("SELECT coalesce(sql, name) FROM sqlite_master ORDER BY name").fetchall()
-    return sm3("\n".join(text for (text,) in texts).encode()).hex()
+    return sm3("\n".join(str(text) for (text,) in texts).encode()).hex()

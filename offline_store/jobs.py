@@ -4,7 +4,7 @@ import sqlite3
 from types import TracebackType
 from typing import Generic, TypeVar
 
-from offline_store.faults import JournalBusy, JournalStopped
+from offline_store.faults import JournalBusy, JournalDamaged, JournalStopped
 from world import Database, Task, World
 
 T = TypeVar("T")
@@ -61,7 +61,8 @@ class Job(Generic[T]):
 
 class Savepoint:
     """One turn's part of a transaction. An exception of the turn's own takes back this part only
-    and is carried to the turn's caller; one of SQLite concerns everybody and goes on."""
+    and is carried to the turn's caller; one of SQLite, and damage that the turn has found, concern
+    everybody and go on."""
 
     def __init__(self, db: Database, job: Job[T]) -> None:
         self._db = db
@@ -77,7 +78,7 @@ class Savepoint:
         trace: TracebackType | None,
     ) -> bool:
         if value is not None and (
-            isinstance(value, sqlite3.Error) or not isinstance(value, Exception)
+            isinstance(value, sqlite3.Error | JournalDamaged) or not isinstance(value, Exception)
         ):
             return False
         if value is not None:

@@ -9,6 +9,7 @@ it must not be, and the next opening takes the step before anything is stored.
 import sqlite3
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import msgspec
 
 from offline_store import chain
 from offline_store.clock_quality import clock_quality
-from offline_store.epochs import Epoch, read_epoch, write_epoch
+from offline_store.epochs import Epoch, all_epochs, read_epoch, write_epoch
 from offline_store.event import (
     INTENT_EPOCH,
     INTENT_SEQ,
@@ -38,11 +39,21 @@ from offline_store.files import (
     SCHEMA,
     STATUS_BASE,
     TABLES_MARK,
+    VERSION_MARK,
     generations,
     journal_file,
     tables_hash,
 )
-from offline_store.rows import as_text, checked, read_records, require_checked, row_id, seq_of
+from offline_store.rows import (
+    as_event,
+    as_text,
+    checked,
+    lost_spans,
+    read_records,
+    require_checked,
+    row_id,
+    seq_of,
+)
 from trust.keystore import KeyStore
 from trust.secrets import KEY_32, read_secret
 from trust.sm3 import sm3
@@ -51,6 +62,7 @@ from world import Database, World
 SEED = "journal-seed"
 TAIL = 64  # rows whose chain is checked at every opening
 
+_FORMS, _WAL_FORM = slice(18, 20), 2  # bytes of the header that say it; what they say of WAL
 _MIGRATION_TIME = 600.0  # seconds
 _LOCK_PATIENCE = 500  # ms: a reader from outside (`ReadOnlyJournal`) is quick
 
@@ -250,6 +262,7 @@ def open_journal(setting: Setting, *, damaged: bool = False) -> Journal:
     `MigrationFailed`, `Unstored` by what stopped the migration.
     """
     path = _prepared(setting, damaged=damaged)
+    _require_form(setting.world, path)
     journal = Journal(setting, path, setting.world.database(path))
     try:
         _configure(journal.db)
@@ -290,6 +303,14 @@ def _run_migration(setting: Setting, *, damaged: bool) -> None:
         raise MigrationFailed(status=status, path=str(setting.directory))
 
 
+def _require_form(world: World, path: Path) -> None:
+    """A file whose header names a later form than WAL is only read by SQLite, for ever (file
+    format, 1.3.3). No connection is open: closing the file would end its locks."""
+    with suppress(OSError), world.open(path, "rb") as file:  # SQLite tells what is wrong then
+        if max(file.read(_FORMS.stop)[_FORMS], default=0) > _WAL_FORM:
+            raise JournalDamaged(cause="header")
+
+
 def _configure(db: Database) -> None:
     db.text_factory = as_text
     db.execute(f"PRAGMA busy_timeout = {_LOCK_PATIENCE}")
@@ -305,20 +326,25 @@ def _version(journal: Journal) -> int:
     (version,) = journal.db.execute("PRAGMA user_version").fetchone()
     if version == 0:
         raise JournalDamaged(cause="empty")  # a file gets its name with its tables (files.py)
+    if _mark_of(journal, VERSION_MARK) not in (None, str(version)):
+        raise JournalDamaged(cause="version")
     if version > SCHEMA:
         raise JournalNewer(found=version, known=SCHEMA, path=str(journal.path))
     return int(version)
 
 
 def _require_tables(journal: Journal) -> None:
+    if _mark_of(journal, TABLES_MARK) != tables_hash(journal.db):
+        raise JournalDamaged(cause="tables")
+
+
+def _mark_of(journal: Journal, name: str) -> str | None:
     try:
-        mark = _meta(journal, TABLES_MARK)
+        return _meta(journal, name)
     except sqlite3.OperationalError as error:
         if getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_ERROR:
             raise
         raise JournalDamaged(cause="tables") from error  # not even the table is known
-    if mark != tables_hash(journal.db):
-        raise JournalDamaged(cause="tables")
 
 
 def _require_owner(journal: Journal) -> None:
@@ -326,7 +352,7 @@ def _require_owner(journal: Journal) -> None:
     row = journal.db.execute("SELECT body FROM events ORDER BY id DESC LIMIT 1").fetchone()
     if row is None:
         return
-    found = msgspec.json.decode(row[0], type=Event).terminal
+    found = as_event(row[0]).terminal
     if found != journal.setting.terminal:
         raise JournalForeign(
             found=found, configured=journal.setting.terminal, path=str(journal.path)
@@ -369,14 +395,16 @@ def _require_epoch(journal: Journal) -> None:
 def _tell_damage(journal: Journal, file: str) -> Tip:
     """An epoch that begins with what could not be read."""
     tip = journal.enter_epoch("damaged", file=file)
-    lost = journal.db.execute(
-        "SELECT e.epoch, d.first, d.last FROM damage d JOIN epochs e ON e.number = d.epoch"
-        " WHERE d.file = ? ORDER BY d.epoch, d.first",
-        (file,),
-    ).fetchall()
-    for epoch, first, last in lost:
+    epochs = {epoch.number: epoch.epoch for epoch in all_epochs(journal.db)}
+    lost = [span for span in lost_spans(journal.db) if span.file == file and span.number in epochs]
+    for span in lost:
         draft = journal.setting.draft(
-            "alarm", "journal-unreadable", epoch=epoch, first=first, last=last, file=file
+            "alarm",
+            "journal-unreadable",
+            epoch=epochs[span.number],
+            first=span.first,
+            last=span.last,
+            file=file,
         )
         _, tip = journal.insert(tip, draft)
     if not lost:

@@ -8,6 +8,7 @@ import sqlite3
 import sys
 from pathlib import Path
 
+from offline_store.faults import MISREAD
 from offline_store.files import STATUS_BASE, building_file, generations, journal_file, wal_of
 from offline_store.salvage import salvage
 from offline_store.schema import migrate
@@ -52,7 +53,13 @@ def main(arguments: list[str]) -> int:
         prepare(RealWorld(), Path(folder), damaged=damaged)
     except sqlite3.Error as error:
         sys.stderr.write(f"offline_store.migrate: {error}\n")
-        return STATUS_BASE + (getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0x7F)
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0x7F
+        # A step that does not go with the tables: they are not what the file's version says.
+        unfitting = code == sqlite3.SQLITE_ERROR and not damaged
+        return STATUS_BASE + (sqlite3.SQLITE_CORRUPT if unfitting else code)
+    except MISREAD as error:
+        sys.stderr.write(f"offline_store.migrate: {type(error).__name__}\n")
+        return STATUS_BASE + sqlite3.SQLITE_CORRUPT
     return 0
 
 

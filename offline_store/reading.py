@@ -8,10 +8,11 @@ from typing import Any, TypeVar
 import msgspec
 
 from offline_store.chain import Break, verify_chain
+from offline_store.epochs import all_epochs
 from offline_store.event import Record
 from offline_store.faults import JournalInUse, JournalUnreadable, NoJournal
 from offline_store.files import generations, journal_file
-from offline_store.rows import after, as_text, read_records
+from offline_store.rows import after, as_text, lost_spans, read_records
 from offline_store.status import Verification, lost_rows
 from world import Database, World
 
@@ -113,8 +114,8 @@ def _page(db: Database, at: int, limit: int) -> tuple[list[Record], int | None]:
 
 
 def _lost(db: Database) -> tuple[int, int, set[tuple[str, int]]]:
-    (epochs,) = db.execute("SELECT count(*) FROM epochs").fetchone()
-    rows = db.execute(
-        "SELECT e.epoch, d.last + 1 FROM damage d JOIN epochs e ON e.number = d.epoch"
-    ).fetchall()
-    return lost_rows(db), epochs, set(rows)
+    epochs = {epoch.number: epoch.epoch for epoch in all_epochs(db)}
+    expected = {
+        (epochs[lost.number], lost.last + 1) for lost in lost_spans(db) if lost.number in epochs
+    }
+    return lost_rows(db), len(epochs), expected

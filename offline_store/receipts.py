@@ -13,12 +13,16 @@ import msgspec
 
 from offline_store import chain
 from offline_store.epochs import Epoch, all_epochs, write_epoch
-from offline_store.event import Draft, Event, Record
+from offline_store.event import WAS_SEQ, Draft, Event, Record
 from offline_store.journal import Journal, Tip
 from offline_store.rows import (
     MOST_SEQ,
     Span,
+    as_event,
+    as_number,
+    as_sealed,
     checked,
+    lost_spans,
     read_records,
     require_checked,
     row_id,
@@ -92,8 +96,7 @@ def _standing(db: Database, epoch: Epoch) -> Standing:
         "SELECT max(id) FROM events WHERE id BETWEEN ? AND ?",
         (row_id(number, 0), row_id(number, MOST_SEQ)),
     ).fetchone()
-    lost = db.execute("SELECT max(last) FROM damage WHERE epoch = ?", (number,)).fetchone()
-    last = max(seq_of(held[0] or 0), lost[0] or 0)
+    last = max(seq_of(held[0] or 0), *(lost.last for lost in lost_spans(db, number)), 0)
     receipted, gaps = _receipted(db, number)
     return Standing(number, epoch.epoch, last, receipted, gaps)
 
@@ -173,10 +176,9 @@ def _disagreement(db: Database, epoch: Epoch, receipt: Receipt) -> str | None:
     standing = _standing(db, epoch)
     if receipt.seq > standing.last or any(gap.last > standing.last for gap in receipt.gaps):
         return "platform-ahead"
-    own = db.execute(
-        "SELECT hash FROM events WHERE id = ?", (row_id(epoch.number, receipt.seq),)
-    ).fetchone()
-    if receipt.conflicts or (receipt.hash and own is not None and own[0] != receipt.hash):
+    row = row_id(epoch.number, receipt.seq)
+    own = read_records(db, row, row, 1)  # sound: damage here is no conflict
+    if receipt.conflicts or (receipt.hash and own and own[0].hash != receipt.hash):
         return "platform-conflict"
     return None
 
@@ -220,8 +222,9 @@ def _reenter_rows(
     ).fetchall()
     reached = None
     for row, body, sealed, refers in rows:
-        old = msgspec.json.decode(body, type=Event)
-        _, tip = journal.insert(tip, _again(old), sealed, refers=refers, again=True)
+        old = as_event(body)
+        about = None if refers is None else as_number(refers)
+        _, tip = journal.insert(tip, _again(old), as_sealed(sealed), refers=about, again=True)
         reached = seq_of(row)
     return tip, reached
 
@@ -229,7 +232,7 @@ def _reenter_rows(
 def _again(old: Event) -> Draft:
     """The same event, naming where it stood; `refers` would mean a seq of the new epoch."""
     fields = {name: getattr(old, name) for name in Draft.__struct_fields__}
-    detail: dict[str, int | str] = {**old.detail, "was_epoch": old.epoch, "was_seq": old.seq}
+    detail: dict[str, int | str] = {**old.detail, "was_epoch": old.epoch, WAS_SEQ: old.seq}
     if old.refers is not None:
         detail["was_refers"] = old.refers
     return Draft(**{**fields, "detail": detail, "refers": None})

@@ -18,7 +18,7 @@ from world import Database
 SEQ_BITS = 40
 OPEN_AT_MOST = 500  # intents, ≤ 5 ms
 MOST_SEQ = (1 << SEQ_BITS) - 1
-COLUMNS = "epochs.epoch, events.id, events.body, events.hash, events.mac"
+COLUMNS = "events.id, epochs.epoch, events.body, events.hash, events.mac"
 SOURCE = "events JOIN epochs ON epochs.number = events.id >> 40"
 
 
@@ -61,7 +61,8 @@ def read_records(
 ) -> list[Record]:
     """Rows with ids first … last, ascending; `sound`: each must have the hash that it says.
 
-    Raises `JournalDamaged`, `sqlite3.Error`.
+    Of a damaged row that need not be sound, what is no text is the empty text. Raises
+    `JournalDamaged`, `sqlite3.Error`.
     """
     rows = db.execute(
         f"SELECT {COLUMNS} FROM {SOURCE} WHERE events.id BETWEEN ? AND ?"
@@ -69,8 +70,9 @@ def read_records(
         (first, last, limit),
     ).fetchall()
     records = [
-        Record(epoch=epoch, seq=seq_of(row), body=body, hash=digest, mac=mac)
-        for epoch, row, body, digest, mac in rows
+        Record(epoch=texts[0], seq=seq_of(row), body=texts[1], hash=texts[2], mac=texts[3])
+        for row, *values in rows
+        for texts in [[_text(value) for value in values]]
     ]
     if sound and any(not _sound(record) for record in records):
         raise JournalDamaged(cause="hash")
@@ -82,11 +84,60 @@ def open_intents(db: Database) -> list[Event]:
     rows = db.execute(
         "SELECT body FROM open_intents JOIN events USING (id) ORDER BY id LIMIT ?", (OPEN_AT_MOST,)
     ).fetchall()
-    return [msgspec.json.decode(body, type=Event) for (body,) in rows]
+    return [as_event(body) for (body,) in rows]
+
+
+def as_event(body: object) -> Event:
+    """The event of a row's text. Raises `JournalDamaged` where it is none."""
+    if not isinstance(body, str):
+        raise JournalDamaged(cause="event")
+    try:
+        return msgspec.json.decode(body, type=Event)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise JournalDamaged(cause="event") from error
+
+
+def as_sealed(value: object) -> bytes | None:
+    """The sealed bytes of a row; None: it has none. Raises `JournalDamaged`."""
+    if value is None or isinstance(value, bytes):
+        return value
+    raise JournalDamaged(cause="sealed")
+
+
+def as_number(value: object) -> int:
+    """A whole number of a row. Raises `JournalDamaged`."""
+    if not isinstance(value, int):
+        raise JournalDamaged(cause="number")
+    return value
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _sound(record: Record) -> bool:
-    return body_hash(record.body) == record.hash and f'"epoch":"{record.epoch}"' in record.body
+    return (
+        body_hash(record.body) == record.hash
+        and f'"epoch":"{record.epoch}"' in record.body
+        and record.mac != ""
+    )
+
+
+class Lost(NamedTuple):
+    """Rows of an epoch that could not be read from the file of that name."""
+
+    number: int  # of the epoch
+    first: int
+    last: int
+    file: str
+
+
+def lost_spans(db: Database, number: int | None = None) -> list[Lost]:
+    """Of all epochs, or of that one, in the order of the journal. Raises `JournalDamaged`."""
+    rows = db.execute(
+        "SELECT * FROM damage WHERE ?1 IS NULL OR epoch = ?1 ORDER BY epoch, first", (number,)
+    ).fetchall()
+    return [Lost(*require_checked(row)) for row in rows]
 
 
 def after(db: Database, epoch: str | None, seq: int) -> int | None:

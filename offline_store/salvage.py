@@ -1,29 +1,45 @@
 """From a damaged journal into a fresh one: every readable row, and a note of what is unreadable.
 
 Forwards until the damage, backwards until the damage, and one by one in between. A row counts as
-readable when its text has its hash and names its own place. Runs in the child (`migrate`).
+readable when its text has its hash and names its own place; what the columns beside it say is
+taken from the text. Runs in the child (`migrate`).
 """
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from offline_store.chain import body_hash
 from offline_store.epochs import Epoch
-from offline_store.event import OFFLINE, Event
+from offline_store.event import OFFLINE, WAS_SEQ, Event
+from offline_store.faults import MISREAD
 from offline_store.files import SALVAGED
 from offline_store.rows import MOST_SEQ, SEQ_BITS, Span, as_text, checked, merged, row_id, without
 from offline_store.schema import OPEN_INTENTS
 from world import Database, World
 
 _CHUNK = 100
-_COLUMNS = "id, kind, time_ms, person, scene, lane, verdict, refers, body, hash, mac, sealed"
-_ENTERED = f"{_COLUMNS}, asked, offline, code"
+_READ = "id, body, hash, mac, sealed, refers"
+_ENTERED = (
+    "id, kind, time_ms, person, scene, lane, verdict, refers, body, hash, mac, sealed,"
+    " asked, offline, code"
+)
 
 Row = tuple[Any, ...]
+
+
+class _Held(NamedTuple):
+    """A row as it was found: damage may have left anything in any column."""
+
+    id: object
+    body: object
+    hash: object
+    mac: object
+    sealed: object
+    refers: object
 
 
 def salvage(world: World, damaged: Path, fresh: Database) -> None:
@@ -36,23 +52,32 @@ def salvage(world: World, damaged: Path, fresh: Database) -> None:
     try:
         fresh.execute("BEGIN IMMEDIATE")
         fresh.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (SALVAGED, damaged.name))
-        for table in ("receipts", "damage"):
-            _enter(fresh, table, _checked_rows(old, table))
-        _enter(fresh, "quarantined", _rows(old, "quarantined"))
-        lost_before = _checked_rows(old, "damage")
-        ends = _known_ends(old)
-        for epoch in _epochs(old, ends):
-            _enter(fresh, "epochs", [checked(*epoch)])
-            number, end = epoch.number, ends.get(epoch.number, 0)
-            held = _copy_events(old, fresh, epoch, end)
-            whole = Span(1, max(end, held[-1] if held else 0))
-            known = [Span(*row[1:3]) for row in lost_before if row[0] == number]
-            lost = without(whole, merged(held) + known)
-            _enter(fresh, "damage", [checked(number, *span, damaged.name) for span in lost])
-        fresh.execute(OPEN_INTENTS)
+        fresh.execute("SAVEPOINT taking_over")
+        try:
+            _take_over(old, fresh, damaged.name)
+        except MISREAD:  # a terminal that keeps no journal any more would be worse
+            fresh.execute("ROLLBACK TO taking_over")
         fresh.execute("COMMIT")
     finally:
         _close(old)
+
+
+def _take_over(old: Database, fresh: Database, file: str) -> None:
+    for table in ("receipts", "damage"):
+        _enter(fresh, table, _checked_rows(old, table))
+    told = [row for row in _rows(old, "quarantined") if len(row) == 1 and isinstance(row[0], int)]
+    _enter(fresh, "quarantined", told)
+    lost_before = _checked_rows(old, "damage")
+    ends = _known_ends(old)
+    for epoch in _epochs(old, ends):
+        _enter(fresh, "epochs", [checked(*epoch)])
+        number, end = epoch.number, ends.get(epoch.number, 0)
+        held = _copy_events(old, fresh, epoch, end)
+        whole = Span(1, max(end, held[-1] if held else 0))
+        known = [Span(*row[1:3]) for row in lost_before if row[0] == number]
+        lost = without(whole, merged(held) + known)
+        _enter(fresh, "damage", [checked(number, *span, file) for span in lost])
+    fresh.execute(OPEN_INTENTS)
 
 
 def _enter(fresh: Database, table: str, rows: Iterable[Row]) -> None:
@@ -66,72 +91,88 @@ def _copy_events(old: Database, fresh: Database, epoch: Epoch, end: int) -> list
     held = set()
     for row, event in _readable(old, epoch.number, end):
         if event.epoch == epoch.epoch:
-            whole = (*row, *_standing(row, event))
-            marks = ", ".join("?" * len(whole))
-            fresh.execute(f"INSERT OR IGNORE INTO events ({_ENTERED}) VALUES ({marks})", whole)
+            columns = _columns(row, event)
+            marks = ", ".join("?" * len(columns))
+            fresh.execute(f"INSERT OR IGNORE INTO events ({_ENTERED}) VALUES ({marks})", columns)
             held.add(event.seq)
     return sorted(held)
 
 
-def _standing(row: Row, event: Event) -> Row:
-    """The columns that an older form of the table does not have, from the event's text. A row that
-    was entered again has no person in its column, and none of these."""
-    if row[3] != event.person:
-        return None, None, None
-    asked = event.card if event.asked else None
-    return asked, event.detail.get(OFFLINE), event.used_code or None
+def _columns(row: _Held, event: Event) -> Row:
+    """As `Journal.insert` fills them. Of a row that was entered again the first row tells the
+    person, and how he stood."""
+    again = WAS_SEQ in event.detail
+    return (
+        row.id,
+        event.kind,
+        event.time_ms,
+        "" if again else event.person,
+        event.scene,
+        event.lane,
+        event.verdict,
+        row.refers if isinstance(row.refers, int) else None,
+        row.body,
+        row.hash,
+        row.mac,
+        row.sealed if isinstance(row.sealed, bytes) else None,
+        event.card if event.asked and not again else None,
+        None if again else event.detail.get(OFFLINE),
+        None if again else event.used_code or None,
+    )
 
 
-def _sound(row: Row, number: int) -> Event | None:
-    row_number, body, digest = row[0], row[8], row[9]
-    if not isinstance(body, str) or body_hash(body) != digest:
+def _sound(row: _Held, number: int) -> Event | None:
+    if not isinstance(row.body, str) or body_hash(row.body) != row.hash:
+        return None
+    if not isinstance(row.mac, str) or not row.mac:
         return None
     try:
-        event = msgspec.json.decode(body, type=Event)
+        event = msgspec.json.decode(row.body, type=Event)
     except (msgspec.MsgspecError, RecursionError):
         return None
-    return event if row_id(number, event.seq) == row_number else None
+    return event if row_id(number, event.seq) == row.id else None
 
 
-def _readable(old: Database, number: int, end: int) -> Iterator[tuple[Row, Event]]:
+def _readable(old: Database, number: int, end: int) -> Iterator[tuple[_Held, Event]]:
     """Sound rows of an epoch; `end` is the highest seq that is known to have been there."""
     first, last = row_id(number, 1), row_id(number, MOST_SEQ)
     at = first - 1
     for row in _walk(old, f"id > ? AND id <= {last} ORDER BY id", at, direction=1):
         if event := _sound(row, number):
-            at = row[0]
+            at = row_id(number, event.seq)
             yield row, event
     back = max(row_id(number, end), at) + 1
     for row in _walk(old, f"id < ? AND id > {at} ORDER BY id DESC", last + 1, direction=-1):
         if event := _sound(row, number):
-            back = row[0]
+            back = row_id(number, event.seq)
             yield row, event
     for missing in range(at + 1, back):
-        for row in _fetch(old, f"SELECT {_COLUMNS} FROM events WHERE id = ?", missing)[0]:
+        for row in _fetch(old, "id = ?", missing)[0]:
             if event := _sound(row, number):
                 yield row, event
 
 
-def _walk(old: Database, where: str, start: int, *, direction: int) -> Iterator[Row]:
+def _walk(old: Database, where: str, start: int, *, direction: int) -> Iterator[_Held]:
     """Rows from `start` on until there are no more or the file cannot be read any further, which
     is also when ids no longer go in one direction."""
     at, whole = start, True
     while whole:
-        rows, whole = _fetch(old, f"SELECT {_COLUMNS} FROM events WHERE {where}", at)
+        rows, whole = _fetch(old, where, at)
         yield from rows
-        if not rows or (rows[-1][0] - at) * direction <= 0:
+        last = rows[-1].id if rows else None
+        if not isinstance(last, int) or (last - at) * direction <= 0:
             return
-        at = rows[-1][0]
+        at = last
 
 
-def _fetch(old: Database, query: str, start: int) -> tuple[list[Row], bool]:
+def _fetch(old: Database, where: str, start: int) -> tuple[list[_Held], bool]:
     """At most `_CHUNK` rows, and whether the reading went well."""
-    rows: list[Row] = []
+    rows: list[_Held] = []
     try:
-        cursor = old.execute(f"{query} LIMIT {_CHUNK}", (start,))
-        for row in cursor:
-            rows.append(row)
-    except sqlite3.DatabaseError:
+        query = f"SELECT {_READ} FROM events WHERE {where} LIMIT {_CHUNK}"
+        for row in old.execute(query, (start,)):
+            rows.append(_Held(*row))
+    except sqlite3.Error:
         return rows, False
     return rows, True
 
@@ -142,7 +183,7 @@ def _rows(old: Database, table: str) -> list[Row]:
     try:
         for row in old.execute(f"SELECT * FROM {table}"):
             rows.append(row)
-    except sqlite3.DatabaseError:
+    except sqlite3.Error:
         return rows
     return rows
 
@@ -164,7 +205,7 @@ def _epochs(old: Database, ends: Mapping[int, int]) -> Iterator[Epoch]:
     """All epochs; one that only its events tell of stands under their name."""
     known = {row[0]: Epoch(*row[:-1]) for row in _checked_rows(old, "epochs")}
     top = _walk(old, "id < ? ORDER BY id DESC", 1 << 62, direction=-1)
-    last = next((row[0] >> SEQ_BITS for row in top if _sound(row, row[0] >> SEQ_BITS)), 0)
+    last = next((number for row in top if (number := _number_of(row)) is not None), 0)
     for number in range(1, max([*known, *ends, last], default=0) + 1):
         if number in known:
             yield known[number]
@@ -172,8 +213,14 @@ def _epochs(old: Database, ends: Mapping[int, int]) -> Iterator[Epoch]:
             yield Epoch(number, told[1].epoch, "", "damaged", 0, "", 0, None)
 
 
+def _number_of(row: _Held) -> int | None:
+    """The epoch's number of a sound row."""
+    number = row.id >> SEQ_BITS if isinstance(row.id, int) else 0
+    return number if _sound(row, number) else None
+
+
 def _close(old: Database) -> None:
     try:
         old.close()
-    except sqlite3.DatabaseError:
+    except sqlite3.Error:
         return  # the damage again; it was reported by the time we are here

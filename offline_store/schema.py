@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from sqlite_utils import Database as Tables
 
-from offline_store.files import SCHEMA, TABLES_MARK, tables_hash
+from offline_store.files import SCHEMA, TABLES_MARK, VERSION_MARK, tables_hash
 from world import Database
 
 # A row of the journal is written once.
@@ -155,5 +155,6 @@ def migrate(db: Database) -> None:
         db.execute("BEGIN IMMEDIATE")
         step(tables)
         db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (TABLES_MARK, tables_hash(db)))
+        db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (VERSION_MARK, str(number)))
         db.execute(f"PRAGMA user_version = {number}")
         db.execute("COMMIT")

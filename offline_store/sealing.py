@@ -54,7 +54,7 @@ class Sealer:
         day, nonce = sealed[:_DAY], sealed[_DAY : _DAY + _NONCE]
         body, tag = sealed[_DAY + _NONCE : -_TAG], sealed[-_TAG:]
         name = PREFIX + day.decode("ascii", "replace")
-        if name not in self._keys.names():
+        if name not in self._keys.names() or len(tag) != _TAG:
             return None
         decryptor = Cipher(SM4(read_secret(self._keys, name, KEY_16)), GCM(nonce, tag)).decryptor()
         decryptor.authenticate_additional_data(day)

@@ -8,7 +8,7 @@ import msgspec
 from offline_store.chain import Break
 from offline_store.files import wal_of
 from offline_store.receipts import standings
-from offline_store.rows import row_id
+from offline_store.rows import as_number, lost_spans, row_id
 from world import Database, World
 
 
@@ -60,7 +60,7 @@ def measured(world: World, path: Path, db: Database) -> Status:
     if waiting:
         query = "SELECT time_ms FROM events WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 1"
         row = db.execute(query, waiting[0]).fetchone()
-        oldest = row[0] if row else None
+        oldest = as_number(row[0]) if row else None
     (quarantined,) = db.execute("SELECT count(*) FROM quarantined").fetchone()
     (pages,) = db.execute("PRAGMA page_count").fetchone()
     (size,) = db.execute("PRAGMA page_size").fetchone()
@@ -76,8 +76,7 @@ def measured(world: World, path: Path, db: Database) -> Status:
 
 
 def lost_rows(db: Database) -> int:
-    (lost,) = db.execute("SELECT coalesce(sum(last - first + 1), 0) FROM damage").fetchone()
-    return int(lost)
+    return sum(lost.last - lost.first + 1 for lost in lost_spans(db))
 
 
 def wal_size(world: World, path: Path) -> int:

@@ -19,7 +19,7 @@ from offline_store.jobs import Job
 from offline_store.journal import Journal, Setting
 from offline_store.reading import Reading, verified
 from offline_store.receipts import Receipt, outbox
-from offline_store.rows import open_intents
+from offline_store.rows import as_sealed, open_intents
 from offline_store.sealing import Sealer
 from offline_store.status import Head, Status, Verification
 from offline_store.turn import Entry, ListSource, NoLists, Seen, Turn
@@ -231,4 +231,4 @@ def _sealed(journal: Journal, epoch: str, seq: int) -> bytes | None:
         " AND seq = ?",
         (epoch, seq),
     ).fetchone()
-    return None if row is None else row[0]
+    return None if row is None else as_sealed(row[0])

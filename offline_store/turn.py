@@ -5,10 +5,8 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Protocol
 
-import msgspec
-
 from offline_store.event import UNKNOWN, Check, Draft, Event, Subject
-from offline_store.rows import row_id
+from offline_store.rows import as_event, as_number, row_id
 from world import Database
 
 NEWEST = 8  # events that are looked through for an answer in somebody's favour; ≤ 1 ms
@@ -153,14 +151,15 @@ class Turn:
         if not person:
             return None
         row = self._db.execute(
-            "SELECT (SELECT epoch FROM epochs WHERE number = e.id >> 40), e.seq, e.time_ms,"
-            " e.body ->> '$.reason'"
-            " FROM events e WHERE person = ?1 AND person <> '' AND scene = ?2"
+            "SELECT body FROM events e WHERE person = ?1 AND person <> '' AND scene = ?2"
             " AND verdict = 'accepted' AND time_ms >= ?3 AND (?4 = '' OR lane = ?4)"
             f" AND NOT {_NOT_EXECUTED} AND NOT {_GIVEN_BACK} ORDER BY e.id DESC LIMIT 1",
             (person, scene, since_ms, lane),
         ).fetchone()
-        return None if row is None else Seen(*row)
+        if row is None:
+            return None
+        event = as_event(row[0])
+        return Seen(event.epoch, event.seq, event.time_ms, event.reason)
 
     def accepted(self, person: str, *, scene: str) -> Iterator[Done]:
         """The accepted events of the person in the scene, newest in journal order first: read a few
@@ -187,7 +186,7 @@ class Turn:
             (person, FARTHEST),
         ).fetchall()
         for body, taken_back in rows:
-            yield GiveBack(msgspec.json.decode(body, type=Event), not taken_back)
+            yield GiveBack(as_event(body), not taken_back)
 
     def give_back_of(self, seq: int) -> GiveBack | None:
         """The one that stands for that event of the present epoch, or the last that did."""
@@ -196,9 +195,7 @@ class Turn:
             " ORDER BY id DESC LIMIT 1",
             (row_id(self._number, seq),),
         ).fetchone()
-        return (
-            None if row is None else GiveBack(msgspec.json.decode(row[0], type=Event), not row[1])
-        )
+        return None if row is None else GiveBack(as_event(row[0]), not row[1])
 
     def _newest_first(self, where: str, *values: str) -> Iterator[Done]:
         last, count = LAST_ID, FEW
@@ -209,7 +206,7 @@ class Turn:
                 values,
             ).fetchall()
             for last, body, given_back in rows:  # noqa: B007
-                yield Done(msgspec.json.decode(body, type=Event), bool(given_back))
+                yield Done(as_event(body), bool(given_back))
             count = MORE if len(rows) == count else 0
 
     def last_standing(self, *, card: str, person: str, application: str = "") -> Sequence[Standing]:
@@ -234,7 +231,7 @@ class Turn:
             f" FROM events e WHERE code IS NOT NULL AND code = ? AND NOT {_NOT_EXECUTED}",
             (code,),
         ).fetchone()
-        return Uses(used, last_ms, given_back)
+        return Uses(used, as_number(last_ms), given_back)
 
     def _answered(
         self, column: str, value: str, subject: Subject, application: str | None = None
@@ -251,7 +248,7 @@ class Turn:
         )
         with closing(rows):
             for number, (body,) in enumerate(rows):
-                event = msgspec.json.decode(body, type=Event)
+                event = as_event(body)
                 if application not in (None, event.application):
                     continue
                 found = _about(event, subject)
@@ -268,7 +265,7 @@ class Turn:
         row = self._db.execute(
             "SELECT body FROM events WHERE id = ?", (row_id(self._number, seq),)
         ).fetchone()
-        return None if row is None else msgspec.json.decode(row[0], type=Event)
+        return None if row is None else as_event(row[0])
 
 
 def _about(event: Event, subject: Subject) -> Standing | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from offline_store.event import Record
-from offline_store.faults import JournalDamaged, Unprepared, unstored
+from offline_store.faults import MISREAD, JournalDamaged, Unprepared, unstored
 from offline_store.jobs import Job, Savepoint
 from offline_store.journal import Journal, Setting, Tip, open_journal, tell_not_executed
 from offline_store.receipts import Receipt, reenter, take_receipt
@@ -29,6 +29,15 @@ class Waiting:
 
     job: Job[Record]
     decide: Decide
+
+
+def _is_damage(error: Exception) -> bool:
+    """Of the file that was being opened. What is asked of it then is always the same, so where that
+    makes no sense to SQLite (SQLITE_ERROR), or its answer none to us, the file is another."""
+    if isinstance(error, MISREAD):
+        return True
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)
+    return code == sqlite3.SQLITE_ERROR or isinstance(unstored(error), JournalDamaged)
 
 
 class Writer:
@@ -65,8 +74,8 @@ class Writer:
     def _open(self) -> Journal:
         try:
             journal = open_journal(self._setting, damaged=self._damaged)
-        except (sqlite3.Error, JournalDamaged) as error:
-            if self._damaged or not isinstance(unstored(error), JournalDamaged):
+        except (sqlite3.Error, JournalDamaged, *MISREAD) as error:
+            if self._damaged or not _is_damage(error):
                 raise
             journal = open_journal(self._setting, damaged=True)
         self._damaged = False
@@ -88,7 +97,7 @@ class Writer:
         for listener in self.listeners:
             listener.set()
 
-    def _lost(self, error: sqlite3.Error | OSError | Fault) -> None:
+    def _lost(self, error: Exception) -> None:
         """Whatever was under way is not done, as far as we know; the next use opens anew."""
         fault = unstored(error)
         self.fault = error if isinstance(error, Fault) else fault
@@ -111,7 +120,7 @@ class Writer:
         try:
             journal = self.opened()
             stored = self._transact(journal, begun)
-        except (sqlite3.Error, OSError, Fault) as error:
+        except (sqlite3.Error, OSError, Fault, *MISREAD) as error:
             if self._journal is not None:
                 self._refused = self._journal.tip
             self._lost(error)
@@ -159,7 +168,7 @@ class Writer:
             return
         try:
             value = do(self.opened())
-        except (sqlite3.Error, OSError, Fault) as error:
+        except (sqlite3.Error, OSError, Fault, *MISREAD) as error:
             self._lost(error)
             job.fail(unstored(error))
         else:

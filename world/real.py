@@ -22,6 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Generic, TypeVar, cast
 
+from world.databases import Connection
 from world.peers import peer_of
 from world.ports import (
     Caller,
@@ -334,7 +335,9 @@ class RealWorld:
         return found.f_bavail * found.f_frsize
 
     def database(self, path: Path) -> Database:
-        return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        return sqlite3.connect(
+            path, isolation_level=None, check_same_thread=False, factory=Connection
+        )
 
     def connect(self, address: tuple[str, int] | str, timeout: float) -> Stream:
         if isinstance(address, str):

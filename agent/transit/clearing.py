@@ -14,7 +14,7 @@ from agent.fares.ride import AGAIN_EPOCH, AGAIN_SEQ, FARE, FULL, PROOF
 from agent.returned import RETURNS, RIDE, Place
 from agent.transit.records import PROVED_BY
 from agent.transit_codes.resolver import EVIDENCE
-from offline_store.event import INTENT_EPOCH, INTENT_SEQ, Event
+from offline_store.event import INTENT_EPOCH, INTENT_SEQ, WAS_SEQ, Event
 
 Value = int | str
 # A ride that was given back: owed to who paid, ridden for nothing since, or, of one that cost
@@ -173,7 +173,7 @@ def _rows(
             kept.pop(about, None)
         if event.verdict == "accepted" and AGAIN_SEQ in event.detail:
             kept.ride(_boarded_for(event))
-        if wanted(event) and "was_seq" not in event.detail:
+        if wanted(event) and WAS_SEQ not in event.detail:
             kept[place] = Settled(event)
     for row in kept.values():
         yield {name: column(row) for name, column in columns.items()}

@@ -11,6 +11,7 @@ from offline_store.journal import SEED
 from offline_store.store import Entry, Store, Turn
 from trust.keystore import SecretMissing
 from world import Database
+from world.databases import Connection
 from world.real import RealWorld
 
 TERMINAL = "gate-7"
@@ -94,18 +95,18 @@ class FailingWorld(RealWorld):
     def database(self, path: Path) -> Database:
         disk = self.disk
 
-        class Connection(sqlite3.Connection):
+        class FailingConnection(Connection):
             def execute(self, statement: str, *rest: object) -> sqlite3.Cursor:
                 due = disk.due(statement)
                 if due and not disk.after:
                     raise sqlite_error(*disk.error)
-                cursor = super().execute(statement, *rest)  # type: ignore[arg-type]
+                cursor = super().execute(statement, *rest)
                 if due:
                     raise sqlite_error(*disk.error)
                 return cursor
 
         db = sqlite3.connect(
-            path, isolation_level=None, check_same_thread=False, factory=Connection
+            path, isolation_level=None, check_same_thread=False, factory=FailingConnection
         )
         if disk.pages:
             db.execute(f"PRAGMA max_page_count = {disk.pages}")
