@@ -5,7 +5,8 @@ names the tap.
     what a torn card had paid was found out while it was left lying       ─▶ `give-back`
     he went through all the same, a moment late                          ─▶ `recovery` of that
 
-Both kinds are bounded by the person and day, or somebody would ride by turning back for ever.
+What the sensors say is bounded by the person and day, or somebody would ride by turning back for
+ever; nobody can make a gate stick.
 Nothing is kept here: the journal is the memory, and each step is decided in the turn that records
 it.
 """
@@ -23,6 +24,7 @@ from agent.returned import (
     PAID,
     RETURNS,
     RIDE,
+    TIMED_OUT,
     Returned,
     given_today,
     paid_for,
@@ -36,11 +38,10 @@ from offline_store.event import Draft, Event
 from offline_store.store import Entry, Store, Turn, Unstored
 
 # Reasons of a give-back, and of the recovery that takes one back.
-TIMED_OUT: Final = "timed-out"
 STUCK: Final = "gate-stuck"
 LEFT_LYING: Final = "left-lying"
 WENT_THROUGH: Final = "passed-late"
-TODAY: Final = "given_back_today"  # `Draft.state`: as much of that kind before this one
+TODAY: Final = "given_back_today"  # `Draft.state`: as much of that kind timed out before this one
 
 
 class Nothing(Exception):
@@ -94,7 +95,7 @@ class GiveBacks:
             raise Nothing
         clock = self._clock.read()
         today = given_today(turn, event, returns, clock)
-        if today >= self._most(returns):
+        if reason == TIMED_OUT and today >= self._most(returns):
             raise Nothing
         draft = self._draft("give-back", clock, lane, reason, event.seq)
         trip = trip_moment(event)

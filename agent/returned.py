@@ -29,6 +29,7 @@ Returned = Literal["visit", "ride"]
 VISIT: Final[Returned] = "visit"  # all that the tap used up
 RIDE: Final[Returned] = "ride"  # one boarding: the payment stands
 PAID: Final = "amount"  # `Draft.amounts` of one: fen, paid for a ride that did not happen
+TIMED_OUT: Final = "timed-out"  # reason of one: the sensors have seen nobody go through
 RETURNS: Final = "returns"  # `Draft.detail` of a give-back: which of the two
 
 # What somebody comes to a gate for. Leaving uses nothing up, and whoever drives visits nothing.
@@ -75,12 +76,13 @@ def trip_moment(event: Event) -> str:
 
 
 def given_today(turn: Memory, event: Event, returns: Returned, clock: ClockReading) -> int:
-    """How much of that kind was given back today to who tapped; of a ticket that names nobody, how
-    many of its uses ever were. What may be of today is."""
+    """How much of that kind was given back today to who tapped and was not seen to go through; of a
+    ticket that names nobody, how many of its uses ever were. What may be of today is."""
     if not event.person:
         return turn.code_uses(event.code).given_back
     today = clock.perhaps_within(turn.given_back(event.person), clock.today_ms + 1)
-    return sum(one.stands and one.event.detail.get(RETURNS) == returns for one in today)
+    timed_out = (one.event for one in today if one.stands and one.event.reason == TIMED_OUT)
+    return sum(event.detail.get(RETURNS) == returns for event in timed_out)
 
 
 def owed(

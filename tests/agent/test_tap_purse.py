@@ -14,13 +14,14 @@ from agent.reasons import Reason
 from agent.results import Results
 from agent.scenes import scene_for
 from agent.standing.service import Routes, StatusService
-from agent.tap import TapReport, Taps
+from agent.tap import AS_SHIPPED, TapReport, Taps
 from agent.texts import Texts
+from agent.transit.owed import RidesOwed
 from agent.transit_codes.memory import CodeMemory
 from agent.watchdog import Watchdog
 from apdu.channel import Channel
-from config.model import Scene
-from drivers.contract import CardHandle, Interface, Presence
+from config.model import GiveBack, Scene
+from drivers.contract import CardHandle, DeviceFault, Interface, Presence
 from simulators.transit.bus import Passenger, SteppedCard
 from simulators.world import SimWorld
 from tests.agent.fares.city import MADE_UP
@@ -52,7 +53,7 @@ class PurseReader(FakeReader):
 class Door:
     """A bus's door: its payments, and all else that a tap needs, made up."""
 
-    def __init__(self, bus: Bus, folder: Path) -> None:
+    def __init__(self, bus: Bus, folder: Path, give_back: GiveBack = AS_SHIPPED) -> None:
         self._bus = bus
         world = bus.world
         self.calls: list[str] = []
@@ -79,6 +80,7 @@ class Door:
             report=lambda report: None,
             payments=bus.payments,
             journey=self.desk,
+            give_back=give_back,
         )
 
     @property
@@ -125,6 +127,27 @@ def test_no_barrier_opens_for_a_card_without_a_key(bus_stand: BusStand, tmp_path
 
     honest = bus_stand.passenger(city=MADE_UP)
     at_the_door(bus_stand, tmp_path, scenario)
+
+
+@pytest.mark.parametrize("most", [0, 2])
+def test_before_a_gate_that_sticks_nobody_pays_twice_however_often_he_taps(
+    bus_stand: BusStand, tmp_path: Path, most: int
+) -> None:
+    passenger = bus_stand.passenger(city=MADE_UP)
+    before = passenger.inside.state.money
+
+    def run(bus: Bus) -> None:
+        door = Door(bus, tmp_path, GiveBack(rides_per_day=most))
+        door.barrier.fault = DeviceFault(device="gate")
+        assert {door.good(passenger).reason for _ in range(5)} == {Reason.OUT_OF_SERVICE}
+        paid = before - passenger.inside.state.money
+        door.barrier.fault = None
+        assert door.good(passenger).reason is Reason.RIDE_AGAIN
+        assert 0 < paid == before - passenger.inside.state.money
+        assert door.good(passenger).reason is Reason.PAID
+        door.dog.stop()
+
+    bus_stand.drive(run, fares=RidesOwed(ABOARD, "bus", GiveBack()))
 
 
 def test_a_drivers_purse_signs_on_by_the_end_that_proved_it(
