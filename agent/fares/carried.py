@@ -103,6 +103,7 @@ class Ridden:
     paid_before: int  # that day
     conceded_today: int  # this one among them
     transfers: int
+    operator: str | None = None  # the line's, where the list says it
 
 
 def joined(
@@ -117,8 +118,10 @@ def joined(
     )
 
 
-def ridden(found: Fare, state: State, line: int, station: int) -> Ridden:
-    """After that fare."""
+def ridden(
+    found: Fare, state: State, line: int, station: int, operator: str | None = None
+) -> Ridden:
+    """After that fare; `operator` as in `Ridden`."""
     changed = any(step.rule == TRANSFER for step in found.steps)
     before = state.last.transfers if state.last else 0
     return Ridden(
@@ -127,6 +130,7 @@ def ridden(found: Fare, state: State, line: int, station: int) -> Ridden:
         state.paid_today,
         state.conceded_today + bool(found.concession),
         before + 1 if changed else 0,
+        operator,
     )
 
 

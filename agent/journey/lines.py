@@ -71,6 +71,11 @@ class LineBook:
         known, at = self.lines.get(line), self.stops.get(stop)
         return (known.code if known else 0, at.code if at else 0)
 
+    def operator_of(self, line: str) -> str | None:
+        """Who runs it, as cards have it; None: not said, or not in the list."""
+        known = self.lines.get(line)
+        return known.operator if known else None
+
     def line_of(self, code: int, operator: str = "") -> str:
         """The line's id, by what a card has of it; empty: none, or several."""
         found = [

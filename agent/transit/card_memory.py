@@ -118,7 +118,7 @@ class RideStamp:
             "industry": BUS,
             "line": f"{self.ridden.line:04X}",
             "station": f"{self.ridden.station:04X}",
-            "operator": self.operator.operator,
+            "operator": self.ridden.operator or self.operator.operator,
             "amount": begun.amount,
             "balance": max(0, begun.balance - begun.amount),
             "moment": moment,

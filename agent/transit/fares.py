@@ -190,6 +190,7 @@ class ListedFare:
         journey = journey or self._journey()
         found = fare(journey, rider, rules, state, clock)
         line, station = rules.lines.codes(journey.line, journey.left or journey.boarded)
+        operator = rules.lines.operator_of(journey.line)
         return Priced(
             found.amount_fen,
             found.full_fen,
@@ -197,5 +198,5 @@ class ListedFare:
             {LINE: journey.line, **found.recorded()},
             {**state.recorded(), **(carried.recorded() if carried else {})},
             rules.versions,
-            ridden=ridden(found, state, line, station) if found.accepted else None,
+            ridden=ridden(found, state, line, station, operator) if found.accepted else None,
         )

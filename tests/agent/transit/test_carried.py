@@ -170,6 +170,22 @@ def test_where_only_the_trips_tell_nobody_changes_for_less_twice_either(tmp_path
     assert paid == [FULL, CHANGED, FULL, FULL, CHANGED]
 
 
+@pytest.mark.parametrize("operators", [("1234", "1234"), ("1234", "5678"), (None, "5678")])
+def test_a_ride_stands_on_the_card_under_its_lines_operator(
+    tmp_path: Path, operators: tuple[str | None, str]
+) -> None:
+    """As a metro writes its stations: the terminal's own is for lines of which the list says
+    none."""
+    said = json.loads(lists.lines())
+    for line, operator in zip(said["lines"], operators, strict=False):
+        if operator is not None:
+            line["operator"] = operator
+    book = parse_lines(json.dumps(said).encode())
+    fleet = Fleet(tmp_path, replace(CITY, lines=book))
+    passenger = fleet.stand().passenger()
+    assert [fleet.pays("a", "42", passenger), fleet.pays("b", "18", passenger)] == [FULL, CHANGED]
+
+
 # What is exchanged
 
 
