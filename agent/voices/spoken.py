@@ -16,8 +16,14 @@ from typing import Final
 from agent.voices.faults import VoiceUnspoken
 from world.foreign import document
 
-AMOUNT: Final = re.compile(r"[¥￥]?([0-9]{1,8})(?:\.([0-9]{1,2}))? ?(元|角|分)")
-NUMBER: Final = re.compile(r"([0-9]+)(?:\.([0-9]+))?")
+# 1,000 is one number; who writes ¥ need not write 元.
+THOUSANDS: Final = r"[0-9]{1,2}(?:,[0-9]{3}){2}(?![0-9])|[0-9]{1,3},[0-9]{3}(?![0-9])"
+AMOUNT: Final = re.compile(
+    rf"(?:[¥￥] ?({THOUSANDS}|[0-9]{{1,8}})(?:\.([0-9]{{1,2}}))?(?! ?[元角分0-9.])"
+    rf"|[¥￥]? ?({THOUSANDS}|[0-9]{{1,8}})(?:\.([0-9]{{1,2}}))? ?(元|角|分))"
+)
+NUMBER: Final = re.compile(rf"({THOUSANDS}|[0-9]+)(?:\.([0-9]+))?")
+WIDE: Final = str.maketrans("０１２３４５６７８９．", "0123456789.")
 PAUSES: Final = "，。！？；：、,.!?;:"
 DIGITS: Final = ("ling2", "yi1", "er4", "san1", "si4", "wu3", "liu4", "qi1", "ba1", "jiu3")
 UNITS: Final = ((10_000, "wan4"), (1000, "qian1"), (100, "bai3"), (10, "shi2"))
@@ -66,7 +72,7 @@ def spoken(text: str, known: Readings) -> str:
 
     Raises `VoiceUnspoken` for what nobody could say by the text alone.
     """
-    return " ".join(_parts(text, known))
+    return " ".join(_parts(text.translate(WIDE), known))
 
 
 def _parts(text: str, known: Readings) -> Iterator[str]:
@@ -76,7 +82,7 @@ def _parts(text: str, known: Readings) -> Iterator[str]:
             yield from _amount(amount)
             at = amount.end()
         elif number := NUMBER.match(text, at):
-            yield from _number(number)
+            yield from _number(number[1], number[2] or "")
             at = number.end()
         elif word := _word(text, at, known):
             yield known.words[word]
@@ -105,9 +111,10 @@ def _sign(text: str, sign: str, known: Readings) -> Iterator[str]:
 
 def _amount(found: re.Match[str]) -> Iterator[str]:
     """2.50元: 两元五角."""
-    whole, after, unit = int(found[1]), found[2] or "", found[3]
+    written, after = found[1] or found[3], found[2] or found[4] or ""
+    whole, unit = int(_bare(written)), found[5] or "元"
     if unit != "元":
-        yield from _number(found) if after else counted(whole)
+        yield from _number(written, after) if after else counted(whole)
         yield MONEY[unit]
         return
     tenths, hundredths = (int(digit) for digit in after.ljust(2, "0"))
@@ -165,10 +172,15 @@ def _before(count: int, unit: str) -> Iterator[str]:
         yield from number(count)
 
 
-def _number(found: re.Match[str]) -> Iterator[str]:
-    whole, after = found[1], found[2]
+def _number(written: str, after: str) -> Iterator[str]:
+    whole = _bare(written)
     by_digits = len(whole) > LONGEST_NUMBER or (len(whole) > 1 and whole.startswith("0"))
     yield from (DIGITS[int(one)] for one in whole) if by_digits else number(int(whole))
     if after:
         yield "dian3"
         yield from (DIGITS[int(one)] for one in after)
+
+
+def _bare(written: str) -> str:
+    """Without the commas between thousands."""
+    return written.replace(",", "")
