@@ -174,7 +174,8 @@ async def _watched(
 
 async def _body(request: Request) -> Body:
     """Raises `Refused`."""
-    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+    kind = request.headers.get("content-type", "").partition(";")[0].strip()
+    if kind.lower() != "application/json":  # RFC 9110, 8.3.1
         raise Refused(415, "Content-Type: application/json")
     raw = b""
     try:

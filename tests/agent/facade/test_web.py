@@ -62,6 +62,12 @@ def test_numbers_are_taken_as_texts(desk: Live) -> None:
     desk.await_free()
 
 
+@pytest.mark.parametrize("kind", ["Application/JSON", "application/json ; charset=UTF-8"])
+def test_json_is_json_however_its_name_is_written(desk: Live, kind: str) -> None:
+    assert ask(desk, Content_Type=kind)[2]["result"] == "0"
+    desk.await_free()
+
+
 def test_an_error_is_a_code_and_a_sentence(desk: Live) -> None:
     status, _, told = ask(desk, body=b'{"in":["9"]}')
     assert status == 200
