@@ -172,7 +172,7 @@ def application(daemon: Daemon) -> Starlette:
     async def traces(request: Request) -> Response:
         return StreamingResponse(_lines(daemon.traces), media_type="application/x-ndjson")
 
-    return Starlette(
+    application = Starlette(
         routes=[
             Route("/v1/status", endpoint(status)),
             Route("/v1/settings", endpoint(settings)),
@@ -193,6 +193,8 @@ def application(daemon: Daemon) -> Starlette:
         ],
         exception_handlers={HTTPException: refused},
     )
+    application.router.redirect_slashes = False  # an answer without JSON
+    return application
 
 
 class BadQuery(Fault):
@@ -238,7 +240,8 @@ def _whole_number(text: str) -> int:
 
 async def _body(request: Request, shape: type[B]) -> B:
     """Raises `BadBody`."""
-    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+    kind = request.headers.get("content-type", "").partition(";")[0].strip()
+    if kind.lower() != "application/json":  # RFC 9110, 8.3.1
         raise BadBody(problem="Content-Type: application/json")
     raw = b""
     try:

@@ -228,6 +228,11 @@ def test_a_scanner_is_lent_and_taken_back(served: Served) -> None:
     assert served.daemon.asked == [("lend", "eye", 5.0), ("lend", "eye", 600.0), ("back", "eye")]
 
 
+def test_json_is_json_however_its_name_is_written(served: Served) -> None:
+    kind = {"Content-Type": "Application/JSON ; charset=UTF-8"}
+    assert served.request("POST", "/v1/devices/eye/take-back", kind, b"{}")[0] == 200
+
+
 def test_a_device_that_is_no_scanner_is_not_lent(served: Served) -> None:
     status, body = served.request("POST", "/v1/devices/door/release", JSON)
     assert (status, body["error"]) == (404, "device.unknown")
@@ -408,7 +413,10 @@ def test_what_changes_something_takes_nothing_but_post(served: Served) -> None:
     assert (status, body["facts"]["allowed"]) == (405, "POST")
 
 
-@pytest.mark.parametrize("route", ["/", "/v1", "/v2/status", "/v1/status/x", "/v1/" + "x" * 4000])
+@pytest.mark.parametrize(
+    "route",
+    ["/", "/v1", "/v2/status", "/v1/status/", "/v1/taps/", "/v1/status/x", "/v1/" + "x" * 4000],
+)
 def test_an_unknown_route_is_an_answer_in_json(served: Served, route: str) -> None:
     status, body = served.request("GET", route)
     assert (status, body["version"], body["error"]) == (404, 1, "api.no-route")
