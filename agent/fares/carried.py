@@ -107,14 +107,21 @@ class Ridden:
 
 
 def joined(
-    state: State, carried: Carried, tariff: Tariff, book: LineBook, clock: ClockReading
+    state: State,
+    carried: Carried,
+    tariff: Tariff,
+    book: LineBook,
+    clock: ClockReading,
+    line: str = "",
 ) -> State:
-    """`state` is what this journal knows. A card of which all terminals write knows of the rides
-    here as well, so neither is added to the other; without a clock no time of it means anything."""
+    """`state` is what this journal knows, `line` the one that is ridden now. A card of which all
+    terminals write knows of the rides here as well, so neither is added to the other; without a
+    clock no time of it means anything."""
     if clock.quality == "unset":
         return state
     return replace(
-        _with_day(state, carried.day, tariff, clock), last=_last(state, carried, tariff, book)
+        _with_day(state, carried.day, tariff, clock),
+        last=_last(state, carried, tariff, _Codes(book, line)),
     )
 
 
@@ -146,7 +153,24 @@ def _with_day(state: State, day: CardDay | None, tariff: Tariff, clock: ClockRea
     return replace(state, paid_today=paid, conceded_today=conceded)
 
 
-def _last(state: State, carried: Carried, tariff: Tariff, book: LineBook) -> LastRide | None:
+@dataclass(frozen=True)
+class _Codes:
+    """Lines by what a card has of them. A code that several have, or none, leaves open which it
+    was: then it may have been the line that is ridden now (`line`), if that one has it."""
+
+    book: LineBook
+    line: str
+
+    def line_of(self, code: int, operator: str = "") -> str:
+        return self.book.line_of(code, operator) or (self.line if self._own(code, operator) else "")
+
+    def _own(self, code: int, operator: str) -> bool:
+        runs = self.book.operator_of(self.line)
+        same = self.book.codes(self.line, "")[0] == code
+        return same and (not operator or runs in (None, operator))
+
+
+def _last(state: State, carried: Carried, tariff: Tariff, book: _Codes) -> LastRide | None:
     """The later of both."""
     told = _told(carried, tariff, book)
     if told is None or (state.last is not None and state.last.time_ms >= told.time_ms):
@@ -154,7 +178,7 @@ def _last(state: State, carried: Carried, tariff: Tariff, book: LineBook) -> Las
     return told
 
 
-def _told(carried: Carried, tariff: Tariff, book: LineBook) -> LastRide | None:
+def _told(carried: Carried, tariff: Tariff, book: _Codes) -> LastRide | None:
     rides, day = carried.rides, carried.day
     if not rides:
         return _by_day(day, book)
@@ -168,14 +192,14 @@ def _told(carried: Carried, tariff: Tariff, book: LineBook) -> LastRide | None:
     )
 
 
-def _by_day(day: CardDay | None, book: LineBook) -> LastRide | None:
+def _by_day(day: CardDay | None, book: _Codes) -> LastRide | None:
     """Where a card has no rows: what the city's record says of the last ride, if that is all."""
     if day is None or day.line is None or day.transfers is None:
         return None
     return LastRide(book.line_of(day.line), day.time_ms, 0, day.transfers)
 
 
-def _in_a_row(rides: Sequence[CardRide], tariff: Tariff, book: LineBook) -> int:
+def _in_a_row(rides: Sequence[CardRide], tariff: Tariff, book: _Codes) -> int:
     """How many of the newest rides may have been transfers: 001E does not say which were."""
     count = 0
     for later, earlier in pairwise(rides):
@@ -185,7 +209,7 @@ def _in_a_row(rides: Sequence[CardRide], tariff: Tariff, book: LineBook) -> int:
     return count
 
 
-def _changes(transfer: Transfer, earlier: CardRide, later: CardRide, book: LineBook) -> bool:
+def _changes(transfer: Transfer, earlier: CardRide, later: CardRide, book: _Codes) -> bool:
     from_line = book.line_of(earlier.line, earlier.operator)
     to_line = book.line_of(later.line, later.operator)
     return (

@@ -185,9 +185,9 @@ class ListedFare:
         if rules.tariff is None:
             return self._flat.price(turn, rider, clock, journey)
         state = state_of(turn, rider.person, rules.tariff, clock, scene=self._scene)
-        if carried is not None:
-            state = joined(state, carried, rules.tariff, rules.lines, clock)
         journey = journey or self._journey()
+        if carried is not None:
+            state = joined(state, carried, rules.tariff, rules.lines, clock, journey.line)
         found = fare(journey, rider, rules, state, clock)
         line, station = rules.lines.codes(journey.line, journey.left or journey.boarded)
         operator = rules.lines.operator_of(journey.line)

@@ -186,6 +186,28 @@ def test_a_ride_stands_on_the_card_under_its_lines_operator(
     assert [fleet.pays("a", "42", passenger), fleet.pays("b", "18", passenger)] == [FULL, CHANGED]
 
 
+@pytest.mark.parametrize("codes", [(0, 0), (18, 18)], ids=["none", "one for two lines"])
+def test_nobody_changes_to_the_line_that_he_may_have_come_with(
+    tmp_path: Path, codes: tuple[int, int]
+) -> None:
+    """A card names a line by its code alone: where that leaves it open, it is decided against."""
+    said = json.loads(lists.lines())
+    for line, code, stop in zip(said["lines"], codes, ("S1", "S2"), strict=True):
+        line |= {"code": code, "up": [stop, "S3"]}
+    said["lines"][1]["up"] = ["S2", "S3"]
+    book = parse_lines(json.dumps(said).encode())
+    rules = replace(
+        tariff(caps=[], transfers=[{"name": "x", "minutes": 60, "off": 100}]), lines=book
+    )
+    fleet = Fleet(tmp_path, rules)
+    passenger = fleet.stand().passenger()
+    paid = []
+    for bus in "ab":
+        paid.append(fleet.pays(bus, "18", passenger))
+        fleet.wait(10)
+    assert paid == [FULL, FULL]
+
+
 # What is exchanged
 
 
