@@ -37,4 +37,8 @@ def _matching(world: World, path: str) -> list[str]:
         names = world.list_folder(Path(folder or "/"))
     except OSError:  # udev makes by-id folders only while something is in them
         return []
-    return [f"{folder}/{name}" for name in fitting(pattern, names)]
+    # Several links to one device are one: newer udev makes two by-path for each USB device.
+    found: dict[Path, str] = {}
+    for name in fitting(pattern, names):
+        found.setdefault(world.real_path(Path(f"{folder}/{name}")), f"{folder}/{name}")
+    return list(found.values())

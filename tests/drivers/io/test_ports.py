@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from drivers.contract import DeviceAmbiguous
+from drivers.io.ports import find_port
 from simulators.devices.pty import PtyPort
 from tests.drivers.io.test_keeper import EchoPeer
+from world.real import RealWorld
 
 # Root may open everything, so somebody else tries: nobody, who has no group.
 ATTEMPT = """
@@ -44,3 +47,16 @@ def test_a_port_without_permission_is_denied_and_not_absent(tmp_path: Path) -> N
     if done.stderr.strip() == "nobody":
         pytest.skip("no other user can be become here")
     assert done.stdout.split() == ["device.denied", "no-permission"], done.stderr
+
+
+def test_several_links_to_one_device_are_one_port(tmp_path: Path) -> None:
+    node, other = tmp_path / "ttyUSB0", tmp_path / "ttyUSB1"
+    links = [tmp_path / f"pci-0000:00:14.0-usb{version}-0:2:1.0-port0" for version in ("", "v2")]
+    for link in links:
+        link.symlink_to(node)
+    node.touch()
+    pattern = str(tmp_path / "pci-*-0:2:1.0-port0")
+    assert find_port(RealWorld(), pattern, device="ear") == str(links[0])
+    (tmp_path / "pci-0000:00:15.0-usb-0:2:1.0-port0").symlink_to(other)
+    with pytest.raises(DeviceAmbiguous):
+        find_port(RealWorld(), pattern, device="ear")
