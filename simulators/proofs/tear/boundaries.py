@@ -6,7 +6,8 @@ from typing import Final
 
 from simulators.vpcd import Exchange, Moment, TearAtApdu
 
-GIVE_UP: Final = 10.0  # seconds after which what has not ended is left behind
+# Seconds after which what has not ended is left behind: no busy machine takes as long.
+GIVE_UP: Final = 60.0
 
 
 class NoProof(Exception):
