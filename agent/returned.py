@@ -15,10 +15,10 @@ from agent.fares.ride import (
     AGAIN_EPOCH,
     AGAIN_OF,
     AGAIN_SEQ,
-    CARD_TOLD,
     CONFIRMED,
     FARE,
     MOMENT,
+    ON_CARD,
     TRIP,
 )
 from agent.reasons import Reason
@@ -59,7 +59,7 @@ def returned(event: Event) -> Returned | None:
     known = event.person or event.code
     if event.verdict != "accepted" or event.reason not in VISITS or not known:
         return None
-    by_card = {TRIP, AGAIN_OF, AGAIN_SEQ, CARD_TOLD} & event.detail.keys()
+    by_card = (ON_CARD | {AGAIN_OF, AGAIN_SEQ}) & event.detail.keys()
     return RIDE if by_card or paid_for(event) else VISIT
 
 

@@ -6,7 +6,7 @@ from itertools import islice, takewhile
 from typing import Protocol
 
 from agent.clock import ClockReading
-from agent.fares.ride import CARD_TOLD, CONCESSION, LINE, LastRide, State, is_transfer, paid
+from agent.fares.ride import CONCESSION, LINE, ON_CARD, LastRide, State, is_transfer, paid
 from agent.fares.tariff import DAY_MS, Tariff
 from offline_store.event import Event
 from offline_store.turn import Done, GiveBack
@@ -61,7 +61,7 @@ def state_of(
 
 def _never_was(event: Event) -> bool:
     """Of what was given back: nobody paid for it, and no card tells of it."""
-    return not paid(event) and CARD_TOLD not in event.detail
+    return not paid(event) and not ON_CARD & event.detail.keys()
 
 
 def _last(last: _Ride, rides: Sequence[_Ride]) -> LastRide:

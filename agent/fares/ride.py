@@ -27,6 +27,8 @@ AGAIN_SEQ: Final = "again_seq"
 AGAIN_OF: Final = "again_of"
 CARD_TOLD: Final = "card_told"  # the ride stands on the card as well, for the next terminal
 TRIP: Final = "trip"  # where entry and exit are taps of their own: which of them it was
+# What of a tap stands on the card, which no give-back undoes.
+ON_CARD: Final = frozenset({TRIP, CARD_TOLD})
 Guess = Literal["dearest", "cheapest"]
 TripEnd = Literal["entry", "exit"]
 ENTRY: Final[TripEnd] = "entry"

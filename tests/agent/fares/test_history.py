@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+import pytest
+from msgspec.structs import replace
+
 from agent.clock import ClockReading
 from agent.fares import Journey, LastRide, Rider, State, fare
 from agent.fares.history import state_of
-from agent.fares.ride import FARE
+from agent.fares.ride import CARD_TOLD, CONCESSION, EXIT, FARE, TRIP
 from offline_store.event import Draft, EventKind, Verdict
 from offline_store.store import Entry
 from tests.agent.fares.city import NOON, at, person, rules
@@ -122,6 +125,35 @@ def test_only_accepted_rides_of_that_person_and_scene_before_now_count(tmp_path:
         journal.ride(SENIOR, bus, at())
         assert journal.state(STUDENT, at(1)) == State()
         assert journal.state("", at(1)) == State()
+    finally:
+        journal.store.close()
+
+
+@pytest.mark.parametrize(
+    ("detail", "counted"), [({}, 0), ({CARD_TOLD: 1}, 1), ({TRIP: EXIT}, 1)], ids=str
+)
+def test_a_ride_for_nothing_that_was_given_back_was_never_unless_it_stands_on_the_card(
+    tmp_path: Path, detail: dict[str, int | str], counted: int
+) -> None:
+    """That one is owed, and ridden by a boarding that is no ride itself."""
+    journal = Journal(tmp_path)
+    try:
+        ride = Draft(
+            kind="payment-end",
+            time_ms=NOON,
+            clock="synchronised",
+            boot="boot",
+            scene=BUS,
+            person=SENIOR,
+            verdict="accepted",
+            amounts={FARE: 0},
+            detail={CONCESSION: "senior", **detail},
+        )
+        record = journal.store.turn(lambda turn: Entry(ride))
+        assert journal.state(SENIOR, at(1)).conceded_today == 1
+        given = replace(ride, kind="give-back", verdict=None, amounts={}, refers=record.seq)
+        journal.store.turn(lambda turn: Entry(given))
+        assert journal.state(SENIOR, at(1)).conceded_today == counted
     finally:
         journal.store.close()
 

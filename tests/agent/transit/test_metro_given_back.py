@@ -1,15 +1,19 @@
 """Trips that the sensors of a gate have seen nobody make: once more for nothing, beside what the
 settings allow without sensors."""
 
+import json
+from dataclasses import replace
+
 import pytest
 
 from agent.clock import Clock
+from agent.fares.tariff import parse_tariff
 from agent.give_back import GiveBacks
 from agent.logbook import Missed
 from agent.reasons import Reason
 from config.model import GiveBack
 from simulators.transit.bus import Passenger
-from simulators.transit.metro import SCENE
+from simulators.transit.metro import FARES_LIST, SCENE, metro_rules
 from tests.agent.transit.metro_stand import MetroStand, Network, Station, metro_settings
 
 BEGUN, ENDED, AGAIN = Reason.TRIP_BEGUN, Reason.TRIP_ENDED, Reason.TRIP_AGAIN
@@ -47,6 +51,33 @@ def test_who_paid_and_did_not_get_out_leaves_once_more_for_nothing(metro_stand: 
 
     assert metro_stand.run(scenario, NEVER) == [ENDED, AGAIN, Reason.NOT_ENTERED]
     assert passenger.spent_here == 500
+
+
+def test_a_trip_for_nothing_is_one_of_the_days_however_often_its_holder_turned_back(
+    metro_stand: MetroStand,
+) -> None:
+    """It was made in the end, by the boarding that it was owed."""
+    said = json.loads(FARES_LIST)
+    said |= {
+        "concessions": [{"name": "senior", "percent": 0, "rides_per_day": 1}],
+        "card_types": {"03": "senior"},
+    }
+    rules = replace(metro_rules(), tariff=parse_tariff(json.dumps(said).encode()))
+    senior = metro_stand.passenger(card_type=3)
+
+    def scenario(network: Network) -> list[int]:
+        paid = []
+        for _ in range(2):
+            came_in(network, senior)
+            gate = network.at("M14")
+            assert gate.leave(senior) is ENDED
+            turned_back(gate)
+            assert gate.leave(senior) is AGAIN
+            network.minutes(5)
+            paid.append(senior.spent_here)
+        return paid
+
+    assert metro_stand.run(scenario, NEVER, rules=rules) == [0, 400]  # as a transfer
 
 
 def test_who_tapped_and_did_not_get_in_goes_in_once_more(metro_stand: MetroStand) -> None:
