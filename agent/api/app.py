@@ -12,6 +12,7 @@ import anyio
 import msgspec
 from anyio import to_thread
 from starlette.applications import Starlette
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
@@ -178,8 +179,12 @@ def application(daemon: Daemon) -> Starlette:
             Route("/v1/settings", endpoint(settings)),
             Route("/v1/readers", endpoint(readers)),
             Route("/v1/devices", endpoint(devices)),
-            Route("/v1/devices/{device}/release", order(Loan, release), methods=["POST"]),
-            Route("/v1/devices/{device}/take-back", order(Nothing, take_back), methods=["POST"]),
+            Route("/v1/devices/{device:typed}/release", order(Loan, release), methods=["POST"]),
+            Route(
+                "/v1/devices/{device:typed}/take-back",
+                order(Nothing, take_back),
+                methods=["POST"],
+            ),
             Route("/v1/leases", endpoint(leases)),
             Route("/v1/journal", endpoint(journal)),
             Route("/v1/journal/verify", endpoint(verify)),
@@ -220,6 +225,14 @@ class BadBody(Fault):
 
     code = "api.bad-body"
 
+
+class Typed(PathConvertor):
+    """Whatever somebody typed as a name: also nothing, slashes and ends of lines."""
+
+    regex = r"[\s\S]*"
+
+
+register_url_convertor("typed", Typed())
 
 # How an order that is not carried out is answered; whatever else fails is the terminal's (503).
 REFUSED: Mapping[type[Fault], int] = {

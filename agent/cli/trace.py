@@ -26,7 +26,7 @@ from apdu.authentication import Authenticator, read_basic
 from apdu.channel import Channel
 from apdu.city_keys import CityKeys
 from apdu.decoding import Step, steps
-from apdu.file_address import format_address, parse_address
+from apdu.file_address import FileAddressFault, format_address, parse_address
 from apdu.quirks import CardKinds
 from apdu.redaction import SSSE_RECORDS
 from apdu.replay import Replayed, replay
@@ -50,6 +50,12 @@ class TraceFlow(Fault):
     """No such flow can be recorded so. Facts: `found`, `allowed`."""
 
     code = "trace.flow"
+
+
+class TraceFiles(Fault):
+    """`--files` is none that the flow takes. Facts: `found`, `flow`."""
+
+    code = "trace.files"
 
 
 class TraceReader(Fault):
@@ -105,12 +111,17 @@ def add_to(app: typer.Typer, context: Context) -> None:
 
 
 def _flow(kind: str, files: str) -> Flow:
-    """Raises `TraceFlow`, `FileAddressFault`."""
+    """Raises `TraceFlow`, `TraceFiles`."""
     if kind not in LIVE_FLOWS:
         raise TraceFlow(found=kind, allowed=", ".join(LIVE_FLOWS))
     if kind != "read":
+        if files:
+            raise TraceFiles(found=files, flow=kind)
         return Flow(kind)
-    return Flow(kind, format_address(parse_address(files)), "key")
+    try:
+        return Flow(kind, format_address(parse_address(files)), "key")
+    except FileAddressFault as fault:
+        raise TraceFiles(found=files, flow=kind) from fault
 
 
 def _known(settings: Settings, reader: str | None) -> None:

@@ -118,10 +118,12 @@ class Texts:
             "command",
             "record",
             "status-word",
+            "remark",
         ],
         key: str,
     ) -> str:
-        """One word for a value: event kind, verdict, card field, command, record, status word."""
+        """One word for a value: event kind, verdict, card field, command, record, status word,
+        remark of a demo."""
         return self._text(section, key)
 
     def ui(self, key: str, **facts: str | int) -> str:

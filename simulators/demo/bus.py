@@ -31,7 +31,8 @@ MOMENT: Final = 2.1  # seconds: the same account may show a code again
 @dataclass(frozen=True)
 class Boarding:
     """Somebody holds his card to the validator, or what he `shows` to the scanner. `before`: what
-    happens just before he does. `fare`: fen that he pays, None where he does not ride."""
+    happens just before he does. `note`: what is odd, of the texts' `remark`. `fare`: fen
+    that he pays, None where he does not ride."""
 
     who: str
     expect: str
@@ -44,33 +45,33 @@ class Boarding:
 
 
 RUN: Final = (
-    Boarding("driver", "shift-opened", "card type 70: signs on"),
+    Boarding("driver", "shift-opened", "card-type-70-signs-on"),
     Boarding("lin", "paid", fare=FULL),
-    *(Boarding(name, "paid", f"{name}, by card", fare=fare) for name, fare in FARES.items()),
-    Boarding("soldier", "paid", "veteran by card type 05", fare=FARES["veteran"]),
+    *(Boarding(name, "paid", f"{name}-by-card", fare=fare) for name, fare in FARES.items()),
+    Boarding("soldier", "paid", "veteran-by-card-type-05", fare=FARES["veteran"]),
     *(
-        Boarding(name, "paid", f"{name}, by code", fare=fare, shows="code")
+        Boarding(name, "paid", f"{name}-by-code", fare=fare, shows="code")
         for name, fare in FARES.items()
     ),
-    Boarding("monthly", "code-too-soon", "a fresh code, a moment later", shows="code"),
+    Boarding("monthly", "code-too-soon", "a-fresh-code-a-moment-later", shows="code"),
     Boarding("lin", "paid", "code", fare=FULL, shows="code"),
-    Boarding("low", "paid", "two-level code", fare=FULL, shows="two-level"),
-    Boarding("lin", "code-seen", "the code of before", before="moment", shows="same-again"),
-    Boarding("phone", "code-stale", "two minutes old", shows="stale"),
-    Boarding("phone", "code-user-forged", "another phone has signed it", shows="forged"),
-    Boarding("phone", "code-over-limit", "good for less than the fare", shows="small-limit"),
-    Boarding("listed", "blacklisted", "account on the blacklist", shows="code"),
+    Boarding("low", "paid", "two-level-code", fare=FULL, shows="two-level"),
+    Boarding("lin", "code-seen", "the-code-of-before", before="moment", shows="same-again"),
+    Boarding("phone", "code-stale", "two-minutes-old", shows="stale"),
+    Boarding("phone", "code-user-forged", "another-phone-has-signed-it", shows="forged"),
+    Boarding("phone", "code-over-limit", "good-for-less-than-the-fare", shows="small-limit"),
+    Boarding("listed", "blacklisted", "account-on-the-blacklist", shows="code"),
     Boarding("guest", "accepted", "ticket", fare=0, shows="ticket"),
-    Boarding("guest", "ticket-used", "ticket again", before="moment", shows="ticket"),
-    Boarding("stranger", "code-unknown", "some other code", shows="text"),
-    Boarding("phone", "paid", "AID with a city", fare=FULL, before="next-stop"),
-    Boarding("plain", "paid", "0015 read apart", fare=FULL),
-    Boarding("one-card", "paid", "social security card with a purse", fare=FULL),
+    Boarding("guest", "ticket-used", "ticket-again", before="moment", shows="ticket"),
+    Boarding("stranger", "code-unknown", "some-other-code", shows="text"),
+    Boarding("phone", "paid", "aid-with-a-city", fare=FULL, before="next-stop"),
+    Boarding("plain", "paid", "0015-read-apart", fare=FULL),
+    Boarding("one-card", "paid", "social-security-card-with-a-purse", fare=FULL),
     Boarding("poor", "low-balance"),
-    Boarding("low", "paid", "hears that he should top up", fare=FULL),
-    Boarding("owing", "paid", "by its overdraft", fare=FULL),
-    Boarding("guest", "paid", "another city's senior is nobody's here", fare=FULL),
-    Boarding("from-nowhere", "paid", "a city without a bus table", fare=FULL),
+    Boarding("low", "paid", "hears-that-he-should-top-up", fare=FULL),
+    Boarding("owing", "paid", "by-its-overdraft", fare=FULL),
+    Boarding("guest", "paid", "another-citys-senior-is-nobodys-here", fare=FULL),
+    Boarding("from-nowhere", "paid", "a-city-without-a-bus-table", fare=FULL),
     Boarding("stranger", "wrong-city"),
     Boarding("tester", "card-not-taken"),
     Boarding("listed", "blacklisted"),
@@ -79,38 +80,38 @@ RUN: Final = (
     Boarding("locked", "card-blocked"),
     Boarding("blocked", "card-blocked"),
     Boarding("stopped", "card-blocked"),
-    Boarding("old-key", "psam-unsuitable", "a key version that the PSAM has not"),
-    Boarding("liar", "low-balance", "tells 50.00 more than it has"),
-    Boarding("forged", "payment-refused", "right in all but its keys"),
-    Boarding("hasty", "card-gone", "left before anything was begun", tear=EARLY),
+    Boarding("old-key", "psam-unsuitable", "a-key-version-that-the-psam-has-not"),
+    Boarding("liar", "low-balance", "tells-50-00-more-than-it-has"),
+    Boarding("forged", "payment-refused", "right-in-all-but-its-keys"),
+    Boarding("hasty", "card-gone", "left-before-anything-was-begun", tear=EARLY),
     Boarding("hasty", "paid", "back", fare=FULL),
-    Boarding("torn", "pay-again", "8054 done, answer lost", tear=LOST),
-    Boarding("torn", "torn-recovered", "back at once", fare=FULL),
-    Boarding("unsent", "pay-again", "8054 never came", tear=UNSENT),
-    Boarding("unsent", "paid", "back: not paid before", fare=FULL),
-    Boarding("waiting", "pay-again", "8054 done, answer lost", tear=LOST),
-    Boarding("lin", "paid", "in between", fare=FULL),
-    Boarding("waiting", "torn-recovered", "back: PSAM has forgotten it", fare=FULL),
-    Boarding("rider", "pay-again", "8054 done, answer lost", tear=LOST),
+    Boarding("torn", "pay-again", "8054-done-answer-lost", tear=LOST),
+    Boarding("torn", "torn-recovered", "back-at-once", fare=FULL),
+    Boarding("unsent", "pay-again", "8054-never-came", tear=UNSENT),
+    Boarding("unsent", "paid", "back-not-paid-before", fare=FULL),
+    Boarding("waiting", "pay-again", "8054-done-answer-lost", tear=LOST),
+    Boarding("lin", "paid", "in-between", fare=FULL),
+    Boarding("waiting", "torn-recovered", "back-psam-has-forgotten-it", fare=FULL),
+    Boarding("rider", "pay-again", "8054-done-answer-lost", tear=LOST),
     Boarding(
         "rider",
         "torn-recovered",
-        "back from another bus: by its log",
+        "back-from-another-bus-by-its-log",
         fare=FULL,
         before="other-bus",
     ),
-    Boarding("wrong-mac2", "payment-forged", "MAC2 is wrong"),
+    Boarding("wrong-mac2", "payment-forged", "mac2-is-wrong"),
     Boarding("lin", "paid", "offline", fare=FULL, before="platform-lost"),
-    Boarding("student", "paid", "code, offline", fare=FARES["student"], shows="code"),
-    Boarding("driver", "shift-opened", "another driver takes over, by code", shows="code"),
-    Boarding("cut", "pay-again", "8054 done, answer lost", tear=LOST),
+    Boarding("student", "paid", "code-offline", fare=FARES["student"], shows="code"),
+    Boarding("driver", "shift-opened", "another-driver-takes-over-by-code", shows="code"),
+    Boarding("cut", "pay-again", "8054-done-answer-lost", tear=LOST),
     Boarding(
-        "cut", "torn-recovered", "back after a power cut", fare=FULL, before="agent-killed-open"
+        "cut", "torn-recovered", "back-after-a-power-cut", fare=FULL, before="agent-killed-open"
     ),
-    Boarding("student", "code-seen", "the code of before", before="moment", shows="same-again"),
-    Boarding("senior", "paid", "online again", fare=0, before="platform-back"),
-    Boarding("gone", "pay-again", "8054 done, answer lost; never back", tear=LOST),
-    Boarding("driver", "shift-closed", "signs off", shows="code"),
+    Boarding("student", "code-seen", "the-code-of-before", before="moment", shows="same-again"),
+    Boarding("senior", "paid", "online-again", fare=0, before="platform-back"),
+    Boarding("gone", "pay-again", "8054-done-answer-lost-never-back", tear=LOST),
+    Boarding("driver", "shift-closed", "signs-off", shows="code"),
 )
 
 

@@ -26,7 +26,7 @@ class GatesScreen(StageScreen):
         way = {"in": "→", "out": "←"}[row.passing.lane]
         self._print(
             f"[{prompt.lamp}]●[/] {way} {row.passing.who:10} {prompt.text}{wrong} "
-            f"[dim]{row.milliseconds:.1f} ms {row.passing.note}[/]",
+            f"[dim]{row.milliseconds:.1f} ms {self._remark(row.passing.note)}[/]",
             highlight=False,
         )
 

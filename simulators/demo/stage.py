@@ -56,6 +56,10 @@ class StageScreen:
         self._print = context.console.print
         self._silent = context.as_json
 
+    def _remark(self, note: str) -> str:
+        """What is odd about one who comes; of most there is nothing."""
+        return self._texts.word("remark", note) if note else ""
+
     def parts(self, site: Site) -> None:
         """Which real parts are running."""
         if not self._silent:

@@ -25,7 +25,7 @@ class ValidatorScreen(StageScreen):
         wrong = "" if row.agrees else f" [red]≠ {row.boarding.expect} {row.boarding.fare}[/]"
         self._print(
             f"[{prompt.lamp}]●[/] {row.boarding.who:13} {prompt.text}{wrong} "
-            f"[dim]{row.milliseconds:.1f} ms {row.boarding.note}[/]",
+            f"[dim]{row.milliseconds:.1f} ms {self._remark(row.boarding.note)}[/]",
             highlight=False,
         )
 

@@ -87,6 +87,8 @@ class FakeDaemon:
         self.asked.append(("lend", device, seconds))
 
     def take_back(self, device: str) -> None:
+        if self.fault is not None:
+            raise self.fault
         self.asked.append(("back", device))
 
     def sign_in(self) -> dict[str, Any]:
@@ -235,6 +237,16 @@ def test_json_is_json_however_its_name_is_written(served: Served) -> None:
 
 def test_a_device_that_is_no_scanner_is_not_lent(served: Served) -> None:
     status, body = served.request("POST", "/v1/devices/door/release", JSON)
+    assert (status, body["error"]) == (404, "device.unknown")
+
+
+@pytest.mark.parametrize("name", ["..%2F..%2Fv1%2Fstatus", "a%2Fb", "", "%2F", "a%0Ab"])
+@pytest.mark.parametrize("order", ["release", "take-back"])
+def test_whatever_is_typed_as_a_device_is_looked_up_as_one(
+    served: Served, name: str, order: str
+) -> None:
+    served.daemon.fault = DeviceUnknown(device=name, known="eye")
+    status, body = served.request("POST", f"/v1/devices/{name}/{order}", JSON)
     assert (status, body["error"]) == (404, "device.unknown")
 
 

@@ -9,6 +9,7 @@ from typer.testing import CliRunner, Result
 
 from agent.cli.app import build
 from agent.cli.context import Context
+from agent.cli.trace import TraceFiles
 from agent.texts import LANGUAGES, Language, Texts, catalogue
 from apdu.decoding import COMMANDS, steps
 from apdu.redaction import SSSE_RECORDS
@@ -169,3 +170,13 @@ def test_steps_of_a_trace_name_no_person() -> None:
     values = {step.record: step.value for step in steps(trace) if step.record}
     assert values["09"] == "某某某某"
     assert ORDER.holder.number not in values.values()
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["--flow read", "--flow read --files zz", "--flow basic --files SSSEEF06|08|09|$"],
+)
+def test_files_that_the_flow_cannot_use_are_told_as_the_option(words: str) -> None:
+    result = told("record", *words.split(), "--json", "--config", "/nowhere")
+    assert isinstance(result.exception, TraceFiles)
+    assert "--files" in Texts("en").fault(result.exception)
