@@ -28,6 +28,11 @@ class Sensors(DriverOptions, frozen=True, kw_only=True):
     counter: Input | None = None
     forced: Input | None = None
 
+    def __post_init__(self) -> None:
+        inputs = [sensor.input for sensor in self.wired()]
+        if len(inputs) != len(set(inputs)):
+            raise ValueError("sensors: one input tells one thing")
+
     def wired(self) -> Sequence[Sensor]:
         meanings: Sequence[tuple[int | None, Meaning]] = (
             (self.entry, "entry"),

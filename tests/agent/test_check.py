@@ -165,3 +165,16 @@ def test_a_code_that_nobody_verifies_here_is_told_before_it_is_refused_each_time
     assert problems(rule.format(name="library-ticket", resolve="platform")) == []
     for name in VERIFIED:
         assert problems(rule.format(name=name, resolve="offline")) == []
+
+
+@pytest.mark.parametrize(
+    ("driver", "options"),
+    [
+        ("modbus-relay", 'port = "/dev/x", sensors = { entry = 1, exit = 1 }'),
+        ("gpio", "entry = 4, sensors = { exit = 7, forced = 7 }"),
+    ],
+)
+def test_an_input_that_would_tell_two_things_is_told(driver: str, options: str) -> None:
+    board = BARRIER.format(driver=driver, options=options)
+    assert [fault.code for fault in problems(board)] == ["config.driver-misfit"]
+    assert problems(board.replace("exit = 1", "exit = 2").replace("exit = 7", "exit = 8")) == []
