@@ -21,7 +21,7 @@ from agent.facade.errors import told
 from agent.facade.faults import ClientUnknown, TooManyCallers, UserUnknown
 from agent.facade.refusals import Refusals
 from agent.facade.web_clients import Page, WebClients, stranger, unknown
-from agent.facade.web_envelope import LARGEST, Body, Id, Refused, read, written
+from agent.facade.web_envelope import LARGEST, Body, Id, Refused, id_in, read, written
 from agent.facade.web_socket import converse, turn_away
 from agent.lines import Line, Lines
 from config.model import FacadeClient
@@ -72,14 +72,16 @@ class Web:
             place = self._place(page)
         except Fault as fault:
             return self._refused(request, fault)
+        raw = b""
         try:
-            body = await _body(request)
+            raw = await _raw(request)
+            body = read(raw, Body)
             connection = self._posting.setdefault(page.owner, self._made(page))
             function = request.path_params["function"]
             answer = await _watched(request, connection, function, body.parameters)
             return _json(answer, 200, self._clients.readable_by(request.headers), body.id)
         except Fault as fault:
-            return self._refused(request, fault)
+            return self._refused(request, fault, id_in(raw))
         finally:
             place.leave()
 
@@ -107,10 +109,10 @@ class Web:
         assert isinstance(error, HTTPException)
         return self._refused(request, Refused(error.status_code, "POST /sscard/{function}"))
 
-    def _refused(self, request: Request, fault: Fault) -> Response:
+    def _refused(self, request: Request, fault: Fault, id_: Id = None) -> Response:
         self._refusals.note(fault, stranger(request.headers, _peer(request)))
         headers = {**self._clients.readable_by(request.headers), "Connection": "close"}
-        return _json(told(fault), _status(fault), headers)
+        return _json(told(fault), _status(fault), headers, id_)
 
     # WebSocket
 
@@ -172,7 +174,7 @@ async def _watched(
     return answer
 
 
-async def _body(request: Request) -> Body:
+async def _raw(request: Request) -> bytes:
     """Raises `Refused`."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip()
     if kind.lower() != "application/json":  # RFC 9110, 8.3.1
@@ -188,7 +190,7 @@ async def _body(request: Request) -> Body:
         raise Refused(408, f"> {BODY_WITHIN:.0f} s") from None
     except ClientDisconnect:
         raise Refused(400, "disconnect") from None
-    return read(raw, Body)
+    return raw
 
 
 def _status(fault: Fault) -> int:

@@ -68,6 +68,12 @@ def test_json_is_json_however_its_name_is_written(desk: Live, kind: str) -> None
     desk.await_free()
 
 
+def test_a_body_that_is_no_call_is_answered_with_its_id(desk: Live) -> None:
+    status, _, told = ask(desk, body=b'{"in":[null],"id":7}')
+    assert (status, told["id"]) == (400, 7)
+    assert "id" not in ask(desk, body=b'{"in":[null],"id":[7]}')[2]
+
+
 def test_an_error_is_a_code_and_a_sentence(desk: Live) -> None:
     status, _, told = ask(desk, body=b'{"in":["9"]}')
     assert status == 200
