@@ -29,7 +29,7 @@ class Checkout:
         for name in ("run", "pyproject.toml", "constraints.txt"):
             shutil.copy(product.ROOT / name, self.folder / name)
         for name in ("onecard", "python", "ruff", "mypy"):
-            self._program(self.environment / "bin" / name, SAYS)
+            self.program(self.environment / "bin" / name, SAYS)
         made = (product.ROOT / n for n in ("pyproject.toml", "constraints.txt"))
         stamp = hashlib.sha256(b"".join(path.read_bytes() for path in made)).hexdigest()
         (self.environment / "onecard-stamp").write_text(f"{stamp}  -\n")
@@ -42,7 +42,7 @@ class Checkout:
         parser.parent.mkdir(parents=True)
         parser.touch()
         self._voices()
-        self._program(folder / "bin/dpkg-query", INSTALLED)
+        self.program(folder / "bin/dpkg-query", INSTALLED)
         self._path = f"{folder / 'bin'}:/usr/bin:/bin"
 
     def run(
@@ -66,7 +66,7 @@ class Checkout:
         return {word for word in words if not word.startswith(("-", "|", "$"))}
 
     @staticmethod
-    def _program(path: Path, text: str) -> None:
+    def program(path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         path.chmod(0o755)
@@ -154,3 +154,14 @@ def test_its_help_names_its_own_commands_too(checkout: Checkout, elsewhere: Path
         said = checkout.run(*asked, at=elsewhere)
         assert any(line.startswith("  ./run simulators") for line in said)
         assert said[-2] == "onecard --help"
+
+
+def test_a_registry_that_does_not_answer_holds_nobody_up(
+    checkout: Checkout, elsewhere: Path
+) -> None:
+    shutil.rmtree(checkout.environment / "asyncapi")
+    programs = checkout.folder.parent / "bin"
+    checkout.program(programs / "npm", "#!/bin/sh\nexec sleep infinity\n")
+    soon = '#!/bin/sh\nshift 2\nexec /usr/bin/timeout 0.1 "$@"\n'
+    checkout.program(programs / "timeout", soon)
+    assert checkout.run("test", at=elsewhere)[-1] == str(checkout.folder)
