@@ -172,13 +172,13 @@ class PahoLink:
     # The network task: paho calls back, nothing here blocks
 
     def _run(self, connection: _Connection) -> None:
-        # A quarter of keepalive: PINGREQ is at most 1.25 late, the broker waits 1.5.
-        tick = self._settings.keepalive / 4
         client = connection.client
         socket = client.socket()
         code = MQTTErrorCode.MQTT_ERR_SUCCESS
         while code == MQTTErrorCode.MQTT_ERR_SUCCESS:
-            code = client.loop(tick)
+            # A quarter of keepalive: PINGREQ is at most 1.25 late, the broker waits 1.5. paho has
+            # taken over the broker's Server Keep Alive (MQTT 5, 3.2.2.3.14) after CONNACK.
+            code = client.loop(client.keepalive / 4)
         if isinstance(socket, tls.TracingSocket) and socket.alert is not None:
             connection.fault = tls.alert(self._settings, socket.alert)
         elif connection.fault is None:

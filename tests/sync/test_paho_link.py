@@ -3,6 +3,7 @@
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +19,7 @@ from sync.paho_link import PahoLink, open_link
 from tests.tls import locked
 from trust.keystore import FileKeyStore, SecretMissing
 from trust.secrets import SecretMalformed
-from world import Event, Fault
+from world import Event, Fault, Queue
 from world.real import RealWorld
 
 WORLD = RealWorld()
@@ -358,16 +359,20 @@ def test_every_certificate_trouble_has_its_own_code(
 
 CONNACK = bytes.fromhex("20 03 00 00 00")
 CONNACK_RECEIVE_MAXIMUM_3 = bytes.fromhex("20 06 00 00 03 21 0003")
+CONNACK_KEEP_ALIVE_1 = bytes.fromhex("20 06 00 00 03 13 0001")
 CONNACK_BUSY = bytes.fromhex("20 03 00 89 00")
 DISCONNECT_TAKEN_OVER = bytes.fromhex("e0 02 8e 00")
+PINGREQ = bytes.fromhex("c0 00")
 
 
 class Script:
     """Accepts one connection, reads CONNECT, says its lines, then holds the line open."""
 
-    def __init__(self, *lines: bytes) -> None:
+    def __init__(self, *lines: bytes, keepalive: int = 30) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
+        port: int = self._listener.getsockname()[1]
+        self.heard: Queue[bytes] = WORLD.queue()  # behind CONNECT
+        self._sync = Sync(host="127.0.0.1", port=port, keepalive=keepalive)
         self._lines = lines
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run)
@@ -378,11 +383,17 @@ class Script:
             connection.recv(4096)
             for line in self._lines:
                 connection.sendall(line)
-            self._over.wait()
+            connection.settimeout(0.1)
+            while not self._over.is_set():
+                with suppress(OSError):
+                    if said := connection.recv(4096):
+                        self.heard.put(said)
+                    else:
+                        self._over.wait()
 
     def __enter__(self) -> PahoLink:
         self._thread.start()
-        return PahoLink(WORLD, Sync(host="127.0.0.1", port=self.port), "gate-1")
+        return PahoLink(WORLD, self._sync, "gate-1")
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
@@ -401,6 +412,14 @@ def test_without_a_receive_maximum_ours_counts() -> None:
     with Script(CONNACK) as link:
         link.connect(None, WORLD.event())
         assert link.room == 4
+        link.disconnect()
+
+
+def test_the_brokers_keep_alive_is_kept_where_it_is_shorter_than_ours() -> None:
+    script = Script(CONNACK_KEEP_ALIVE_1, keepalive=3600)
+    with script as link:
+        link.connect(None, WORLD.event())
+        assert script.heard.get(timeout=60) == PINGREQ
         link.disconnect()
 
 
