@@ -67,8 +67,9 @@ class Side:
 
 def run(arguments: Sequence[str] = ()) -> dict[str, object]:
     """`REV NAME [--turns N] [options of the bench]`. Each figure that both have: the median of its
-    turns here, `…_before`: there, and `…_ratio`: the one by the other. `holds`: no judged figure
-    (`JUDGED`; of other benches each `…p50`) is more than `MOST` of what it was.
+    turns here, `…_before`: there, and `…_times`: the one by the other, apart from the ratios that
+    a bench has itself. `holds`: no judged figure (`JUDGED`; of other benches each `…p50`) is more
+    than `MOST` of what it was.
     """
     parser = argparse.ArgumentParser(prog="onecard bench against")
     parser.add_argument("revision", metavar="REV")
@@ -104,8 +105,8 @@ def compared(
         here, there = (median(one[name] for one in runs) for runs in (now, before))
         figures |= {name: here, f"{name}_before": there}
         if there:
-            figures[f"{name}_ratio"] = here / there
-    goals = {f"{name}_ratio_max": MOST for name in judged}
+            figures[f"{name}_times"] = here / there
+    goals = {f"{name}_times_max": MOST for name in judged}
     holds = all(figures[goal.removesuffix("_max")] <= most for goal, most in goals.items())
     return {**{k: round(v, 4) for k, v in figures.items()}, "goals": goals, "holds": holds}
 

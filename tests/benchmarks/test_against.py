@@ -22,8 +22,8 @@ def test_a_figure_is_the_median_of_its_turns_and_the_ratio_that_of_the_medians()
     now = [{"p50": value, "p99": 9.0} for value in (2.0, 9.0, 3.0)]
     before = [{"p50": value, "p99": 9.0} for value in (4.0, 1.0, 6.0)]
     figures = compared("tap", now, before)
-    assert (figures["p50"], figures["p50_before"], figures["p50_ratio"]) == (3.0, 4.0, 0.75)
-    assert figures["p99_ratio"] == 1.0
+    assert (figures["p50"], figures["p50_before"], figures["p50_times"]) == (3.0, 4.0, 0.75)
+    assert figures["p99_times"] == 1.0
     assert figures["holds"]
 
 
@@ -38,13 +38,20 @@ def test_what_became_slower_does_not_hold(bench: str, judged: str) -> None:
 
 def test_what_only_one_revision_tells_is_not_compared() -> None:
     figures = compared("tap", [{"p50": 1.0, "new": 1.0}], [{"p50": 1.0, "old": 1.0}])
-    assert not {"new", "old", "new_ratio"} & figures.keys()
+    assert not {"new", "old", "new_times"} & figures.keys()
     with pytest.raises(NoMeasurement, match="p50"):
         compared("tap", [{"p50": 1.0}], [{"p51": 1.0}])
 
 
+def test_a_ratio_of_the_bench_itself_is_not_the_comparison() -> None:
+    now = {"first": 1.0, "known": 1.0, "first_ratio": 1.2}
+    figures = compared("code", [now], [now | {"first": 2.0}])
+    assert (figures["first_ratio"], figures["first_times"]) == (1.2, 0.5)
+    assert figures["holds"]
+
+
 def test_nothing_before_gives_no_ratio() -> None:
-    assert "lost_ratio" not in compared("tap", [{"p50": 1.0, "lost": 2}], [{"p50": 1.0, "lost": 0}])
+    assert "lost_times" not in compared("tap", [{"p50": 1.0, "lost": 2}], [{"p50": 1.0, "lost": 0}])
 
 
 def test_the_last_line_counts_and_a_bench_that_does_not_hold_has_figures_too(
