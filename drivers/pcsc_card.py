@@ -44,8 +44,8 @@ HALF_TOLD: Final = 0.25
 
 # Seconds after a reader or its pcscd has come within which its first card counts as lying there. A
 # contactless reader that has just got power calls its field empty until its firmware has looked:
-# half a second and less; readers that are polled by pcscd add 0.4 s.
-SETTLES_WITHIN: Final = 1.0
+# half a second and less; readers that are polled by pcscd add 0.4 s; as much again for a busy box.
+SETTLES_WITHIN: Final = 2.0
 
 
 class PcscCard:

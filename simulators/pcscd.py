@@ -113,9 +113,12 @@ class Port:
             notes = notes[1 + notes[0] :]
         return found
 
-    def mark(self, *, dead: bool | None = None, unplugged: bool | None = None) -> None:
-        """Say of the card in this slot that it is dead (no ATR), of the reader that it is out."""
-        for file, marked in (("dead", dead), ("unplugged", unplugged)):
+    def mark(
+        self, *, dead: bool | None = None, unplugged: bool | None = None, lies: bool | None = None
+    ) -> None:
+        """Say of the card in this slot that it is dead (no ATR), or that it lies there while the
+        reader is out; of the reader that it is out."""
+        for file, marked in (("dead", dead), ("unplugged", unplugged), ("lies", lies)):
             if marked:
                 (self.bundle / file).touch()
             elif marked is not None:
@@ -235,7 +238,8 @@ class Pcscd:
             self._plugged.discard(reader)
             self.ports[reader].mark(unplugged=True)
             line = self._lines.pop(reader, None)
-            if line is not None:
+            if line is not None and line.fileno() >= 0:
+                self.ports[reader].mark(lies=True)
                 with contextlib.suppress(OSError):  # the card may have left already
                     line.shutdown(socket.SHUT_RDWR)
         if _tell(self._folder / "bus" / "events", f"-{number}".encode()):
@@ -245,10 +249,14 @@ class Pcscd:
         """A connection into the slot, for a card. Raises `ConnectionError` while the reader is
         unplugged or pcscd is down."""
         with self._lock:
+            if self._orders is None:
+                raise PcscdClosed("pcscd's namespaces are not open")
             if reader not in self._plugged:
+                self.ports[reader].mark(lies=True)
                 raise ConnectionError(f"{reader} is unplugged")
             _, fds = self._exchange(f"dial {self.ports[reader].tcp}")
             self._lines[reader] = line = socket.socket(fileno=fds[0])
+        self.ports[reader].mark(lies=False)
         return line
 
     def close(self) -> None:

@@ -6,7 +6,8 @@
  *
  * Files beside this library: vpcd.so (a copy of libifdvpcd.so of its own, because that keeps static
  * state), events (the FIFO), dead (exists: the card in the slot gives no ATR), escapes (exists: the
- * reader takes escape commands; they are noted in it).
+ * reader takes escape commands; they are noted in it), lies (exists: a card lies in the reader that
+ * is plugged in).
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -24,6 +25,8 @@
 #define SLOT 0
 #define TELLS 2 /* pcscd's status thread looks twice: before it takes the power, and for the state */
 #define ESCAPE SCARD_CTL_CODE(1) /* libccid's IOCTL_SMARTCARD_VENDOR_IFD_EXCHANGE */
+#define LOOK 10000 /* µs */
+#define LOOKS 500
 #define LONGEST_WAIT 400 /* ms; vpcd's own cards announce themselves to nobody */
 
 static struct {
@@ -95,6 +98,8 @@ static RESPONSECODE stop_waiting(DWORD lun)
 RESPONSECODE IFDHCreateChannel(DWORD lun, DWORD port)
 {
 	char path[PATH_MAX];
+	RESPONSECODE result;
+	int looks;
 	(void)lun;
 	beside(path, sizeof path, "vpcd.so");
 	vpcd.library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
@@ -110,7 +115,11 @@ RESPONSECODE IFDHCreateChannel(DWORD lun, DWORD port)
 	*(void **)&vpcd.presence = dlsym(vpcd.library, "IFDHICCPresence");
 	*(void **)&vpcd.control = dlsym(vpcd.library, "IFDHControl");
 	watched = present = lost = 0;
-	return vpcd.create(SLOT, port);
+	result = vpcd.create(SLOT, port);
+	/* A reader has its card in it when it comes, however late a busy machine lets the card dial. */
+	for (looks = 0; result == IFD_SUCCESS && marked("lies") && looks < LOOKS; looks++)
+		usleep(LOOK);
+	return result;
 }
 
 /* The bus names its devices usb:<vendor>/<product>:libudev:0:/vpcd/<port>. */

@@ -160,6 +160,7 @@ class Insertion:
                 self._serve(line)
             # The reader went away or took the power; the card may still be lying there.
             self._power_off()
+        self._slot.port.mark(lies=False)
 
     def _dial(self) -> socket.socket | None:
         try:

@@ -28,7 +28,7 @@ from world import Queue, World
 
 # Seconds that a module which has come back is looked at before it counts as ready: one that had no
 # power has forgotten what it has read, and its field may take a moment to find what lies there.
-SETTLES_WITHIN: Final = 1.0
+SETTLES_WITHIN: Final = 2.0
 
 
 class SamVOptions(LineOptions, frozen=True, kw_only=True):

@@ -18,7 +18,7 @@ from simulators.feed import Feed
 from simulators.people import Wallet
 from simulators.site import PSAM, AgentProcess, NotInTime, Site, until
 
-SOON = 10.0  # seconds of patience, no measure
+SOON = 60.0  # seconds of patience, no measure
 PLAIN = {"unplugged", "pulled in the middle", "taken by another program", "no permission"}
 CODE = "BOX-"  # how the codes begin that nobody here can resolve
 LANES = {"entry": "entry", "exit": "exit", "desk": "counter", "side": "entry"}  # name → direction

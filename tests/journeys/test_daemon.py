@@ -119,6 +119,7 @@ def test_status_has_a_version_and_exactly_these_parts(site: Site) -> None:
     assert set(status) == {
         "version", "ready", "terminal", "agent", "scene", "clock", "pcscd", "readers", "attached",
         "devices", "sams", "store", "lists", "arrived", "sync", "facade", "settings",
+            "standing",
     }  # fmt: skip
 
 

@@ -210,7 +210,9 @@ def test_a_journal_of_a_newer_version_is_refused(site: Site) -> None:
     with site.open():
         pass
     db = sqlite3.connect(journal_file(site.folder, 1))
+    db.execute("UPDATE meta SET value = '99' WHERE name = 'version'")
     db.execute("PRAGMA user_version = 99")
+    db.commit()
     db.close()
     with pytest.raises(JournalNewer), site.open():
         pass

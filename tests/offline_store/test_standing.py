@@ -229,6 +229,7 @@ def _back_to_the_first_form(site: Site) -> None:
     for column in ("asked", "offline", "code"):
         db.execute(f"ALTER TABLE events DROP COLUMN {column}")
     db.execute("DROP TABLE open_intents")
+    db.execute("DELETE FROM meta WHERE name IN ('version', 'tables')")  # no file had them then
     db.execute("PRAGMA user_version = 1")
     assert rows
     assert len(schema.STEPS) == 5
