@@ -33,7 +33,9 @@ def asked(site: Site, *arguments: str, expect: int | None = 0) -> Any:
 
 
 def tap(site: Site, card: str, faults: Faults | None = None) -> dict[str, Any]:
-    """Hold a card to the door until its event is in the journal; the event."""
+    """Hold a card to the door until its event is in the journal; the event. Whoever came before the
+    reader was looked at would not have been seen coming."""
+    until(lambda: _door(site)["state"] == "ready", "the door's reader is not ready")
     before = len(site.agent.records())
     visit = next(visit for visit in site.cast.visits if visit.card == card)
     insertion = site.slots[DOOR].insert(Wallet(site.cast).bring(visit), faults or Faults())
@@ -41,6 +43,12 @@ def tap(site: Site, card: str, faults: Faults | None = None) -> dict[str, Any]:
     insertion.pull()
     event: dict[str, Any] = json.loads(site.agent.records()[-1].body)
     return event
+
+
+def _door(site: Site) -> dict[str, Any]:
+    """What the status says of its reader."""
+    readers: list[dict[str, Any]] = site.agent.status()["readers"]
+    return next(reader for reader in readers if reader["name"] == "door")
 
 
 def test_a_tap_is_told_with_all_its_stages(site: Site) -> None:

@@ -19,6 +19,10 @@ PR_SET_CHILD_SUBREAPER = 36  # prctl(2): whoever loses his parent becomes our ch
 def main(how: str, mark: str, command: list[str]) -> None:
     if ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1):
         raise OSError("prctl")
+    for each in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+        signal.signal(
+            each, signal.SIG_DFL
+        )  # a shell has what it starts in the background ignore some
     pid, terminal = pty.fork()
     if not pid:
         os.execv(command[0], command)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from drivers.barriers import board, modbus_relay
 from drivers.contract import Barrier, Options
 from simulators.devices.boards import GateBoard
 from simulators.devices.pty import PtyPort
@@ -18,18 +19,26 @@ MakeBarrier = Callable[[World, str, Options], Barrier]
 MakeBench = Callable[..., BoardBench]
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five times as long as in the field, or a busy machine would be taken for a silent board."""
+    monkeypatch.setattr(board, "TAKE_WITHIN", 5 * board.TAKE_WITHIN)
+    monkeypatch.setattr(board, "ANSWER_WITHIN", 5 * board.ANSWER_WITHIN)
+    monkeypatch.setattr(modbus_relay, "REPLY_WITHIN", 5 * modbus_relay.REPLY_WITHIN)
+
+
 @pytest.fixture
 def make_bench(tmp_path: Path) -> Iterator[MakeBench]:
-    """`make_bench(driver, board, answers=…, **options)`: plugged, started and ready."""
+    """`make_bench(driver, peer, answers=…, **options)`: plugged, started and ready."""
     benches: list[BoardBench] = []
 
     def make(
-        driver: MakeBarrier, board: GateBoard, *, answers: bool = True, **options: object
+        driver: MakeBarrier, peer: GateBoard, *, answers: bool = True, **options: object
     ) -> BoardBench:
-        port = PtyPort(tmp_path / "by-id" / "usb-Gate_1-if00", board)
+        port = PtyPort(tmp_path / "by-id" / "usb-Gate_1-if00", peer)
         port.plug()
         barrier = driver(WORLD, "gate", {"port": f"{port.path.parent}/usb-Gate_*", **options})
-        bench = BoardBench(barrier, board, port, answers)
+        bench = BoardBench(barrier, peer, port, answers)
         benches.append(bench)
         barrier.start()
         bench.ready()

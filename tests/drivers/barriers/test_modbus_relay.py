@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from drivers.barriers import board as order
 from drivers.barriers import modbus
 from drivers.barriers.modbus import Framing, Mbap, Question, Rtu
 from drivers.barriers.modbus_relay import ModbusRelay
@@ -216,7 +217,7 @@ def test_an_order_that_is_too_late_is_none_and_closes_again(
     board: RecordingBoard, make_bench: MakeBench
 ) -> None:
     bench = make_bench(ModbusRelay, board, pulse_ms=10_000)
-    bench.port.faults.delay = 0.6
+    bench.port.faults.delay = 1.2 * order.ANSWER_WITHIN
     with pytest.raises(DeviceFault):
         bench.barrier.open("entry")
     bench.port.faults.delay = 0.0
