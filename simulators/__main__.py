@@ -18,7 +18,7 @@ from simulators.site import DOOR, DOOR_SLOT, PSAM, READERS
 from simulators.timing import Air, TimeTable
 from simulators.vpcd import Slot, Timing
 
-REMEDY = "The readers need namespaces of their own: see README, In a container."
+REMEDY = "The readers need namespaces of their own: see docs/install.md, In a container."
 SLOTS = {Interface.CONTACTLESS: DOOR, Interface.CONTACT: DOOR_SLOT, Interface.SAM: PSAM}
 
 

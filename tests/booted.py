@@ -1,4 +1,4 @@
-"""A bare Debian 12, booted with systemd, on which README's commands make a terminal.
+"""A bare Debian 12, booted with systemd, on which the commands of docs/install.md make a terminal.
 
 `./run exec python -m tests.booted`, as root: ten minutes, and the package registries. Needs
 systemd-container, debootstrap and slirp4netns. Ends with 0 when every line has its ✓.
@@ -99,7 +99,7 @@ class Report:
 
 
 def terminal(report: Report, machine: Machine) -> None:
-    """README's "With a real reader", on a machine that has never seen this project."""
+    """ "With a real reader" of docs/install.md, on a machine that has never seen this project."""
     report.nothing_listens("booted")
     before = _enabled(machine)
     report.does("install -D -m 644 -t /etc/onecard packaging/onecard.toml")

@@ -1,5 +1,5 @@
 """The Dockerfile's steps in a bare Debian 12, where no container engine is, and its command with
-the rights that README's `docker run` gives. Docker's seccomp filter is not imitated.
+the rights that docs/install.md's `docker run` gives. Docker's seccomp filter is not imitated.
 
 `./run exec python -m tests.container`, as root: five minutes, and the package registries. Needs
 debootstrap. Ends with 0 when every line has its ✓.
@@ -13,6 +13,7 @@ from typing import Final
 
 from simulators.lifetime import like_ctrl_c
 from tests import product
+from tests.readme import INSTALL
 from tests.roots import fresh, handed_on
 
 # What docker leaves a container, by its documentation of --cap-add.
@@ -28,8 +29,8 @@ COMMAND: Final = re.compile(r'^CMD \["(.*)"\]$', re.MULTILINE)
 def main() -> int:
     """Exit status."""
     text = (product.ROOT / "Dockerfile").read_text()
-    readme = (product.ROOT / "README.md").read_text()
-    more = [capability.lower() for capability in ADDED.findall(readme)]
+    page = INSTALL.read_text()
+    more = [capability.lower() for capability in ADDED.findall(page)]
     command = " ".join(COMMAND.findall(text)[0].split('", "'))
     # With certificates: installed later they would take the place of this machine's.
     with like_ctrl_c(), fresh("container", "ca-certificates") as root:
@@ -43,7 +44,7 @@ def main() -> int:
             got, said = run(root, words, rights)
             holds = got == wanted and "Traceback" not in said
             well = well and holds
-            what = f"{words} ({'as README says' if rights != USUAL else 'without its rights'})"
+            what = f"{words} ({'as install.md says' if rights != USUAL else 'without its rights'})"
             sys.stdout.write(f"{'✓' if holds else '✗'} {what}: status {got}\n{said[-1500:]}\n")
             sys.stdout.flush()
     return 0 if well else 1

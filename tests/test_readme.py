@@ -1,4 +1,6 @@
-"""README's commands work as they stand: each is run here, or is named with who runs it."""
+"""The commands of README and of the pages that it leads to work as they stand: each is run here, or
+is named with who runs it.
+"""
 
 import json
 import os
@@ -9,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.readme import README, commands, sections
+from tests.readme import README, commands, sections, texts
 
 BIN = Path(sys.executable).parent
 # What a bench or proof is given besides, so that it is over soon.
@@ -86,7 +88,7 @@ def test_every_command_that_readme_names_is_there() -> None:
         env={**os.environ, "COLUMNS": "200"},
         check=True,
     ).stdout
-    named = {name for name, _ in INLINE.findall(README.read_text(encoding="utf-8"))}
+    named = {name for name, _ in INLINE.findall(texts())}
     assert len(named) > 10
     assert {name for name in named - OWN if not re.search(rf"\b{name}\b", told)} == set()
 
