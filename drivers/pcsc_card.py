@@ -240,7 +240,7 @@ class PcscReader:
             return DeviceState.NO_ANSWER
         if self._denied:
             return DeviceState.NO_PERMISSION
-        if not self.seen.state or self._settling:  # it is not bound, or not looked at yet
+        if not self.seen.attached or self._settling:
             return DeviceState.ABSENT
         if not self.seen.available:
             return DeviceState.NO_ANSWER
