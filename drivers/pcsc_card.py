@@ -33,7 +33,15 @@ from drivers.pcsc_calls import atr_of, shown
 from drivers.pcsc_context import ReaderContext
 from drivers.pcsc_errors import CARD_LEFT, READER_FAILS, READER_LEFT, SERVICE_LEFT
 from drivers.pcsc_lamp import PcscOptions, escapes
-from drivers.pcsc_state import Seen, half_told, insertions, moves, seen_coming, still_ahead
+from drivers.pcsc_state import (
+    Seen,
+    half_told,
+    insertions,
+    moves,
+    occupied,
+    seen_coming,
+    still_ahead,
+)
 from world import Fault, Queue, World
 
 LOG = logging.getLogger("onecard.pcsc")
@@ -91,8 +99,10 @@ class PcscCard:
         if not self._open:
             return scard.SCARD_S_SUCCESS  # type: ignore[no-any-return]
         self._open = False
-        # pcscd would take the power from whatever lies there now (winscard.c, SCardDisconnect).
-        how = scard.SCARD_LEAVE_CARD if self._replaced else scard.SCARD_UNPOWER_CARD
+        # pcscd would take the power from whatever lies there now, and may go on to call a slot that
+        # is empty a card's (winscard.c, SCardDisconnect).
+        lies = self._reader.seen.present and not self._replaced
+        how = scard.SCARD_UNPOWER_CARD if lies else scard.SCARD_LEAVE_CARD
         error: int = scard.SCardDisconnect(self._handle, how)
         return error
 
@@ -118,11 +128,13 @@ class PcscCard:
         if error in CARD_LEFT or self._replaced:
             return CardGone(reader=name)
         with self._flight:
-            slot = context.look(self._seen.attached)
+            slot = context.look_for(self._seen, doubted=down != scard.SCARD_S_SUCCESS)
+        # Another card may lie there already, of which the watcher has not told yet.
+        if slot & scard.SCARD_STATE_PRESENT and moves(self._seen, slot):
+            return CardGone(reader=name)
         if slot & READER_FAILS:
             return ReaderGone(reader=name)
-        # Another card may lie there already, of which the watcher has not told yet.
-        if slot & scard.SCARD_STATE_PRESENT and not moves(self._seen, slot):
+        if slot & scard.SCARD_STATE_PRESENT:
             return CardMute(reader=name)
         return CardGone(reader=name)
 
@@ -289,7 +301,8 @@ class PcscReader:
         half is not taken over (`doubtful`), so the watcher's next wait returns at once."""
         state &= ~scard.SCARD_STATE_CHANGED
         now, lacking = self._world.monotonic(), 0
-        if half_told(self.seen, state):
+        present = occupied(self.seen, state, atr)
+        if half_told(self.seen, state, present):
             if self._half_told_since is None:
                 self._half_told_since = now
             if now - self._half_told_since < HALF_TOLD:
@@ -297,14 +310,14 @@ class PcscReader:
             # What had stood for so long lacked nothing, so it is the new state that lacks a move.
             lacking = int(self._half_told_since - self._seen_since >= HALF_TOLD)
         self._half_told_since = None
-        inserted = insertions(self.seen, state, lacking)
+        inserted = insertions(self.seen, state, present, lacking)
         came = seen_coming(self.seen, lacking) and not self._settling
-        present = bool(state & scard.SCARD_STATE_PRESENT)
         if self.seen.present and (inserted or not present):
             self._leave()
         ahead = lacking or still_ahead(self.seen, state)
         failed = not self.seen.available
-        self.seen = Seen(self.seen.attached, state, atr, self.seen.count + inserted, ahead)
+        count = self.seen.count + inserted
+        self.seen = Seen(self.seen.attached, state, atr, count, ahead, present)
         self._seen_since = now
         if failed and self.seen.available:
             self._settle()

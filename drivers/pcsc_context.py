@@ -23,7 +23,7 @@ from drivers.pcsc_errors import (
     SERVICE_LEFT,
 )
 from drivers.pcsc_lamp import ESCAPE
-from drivers.pcsc_state import Seen
+from drivers.pcsc_state import Seen, moves
 from drivers.pcsc_users import users_of_pcsc
 from world import Fault, World
 
@@ -32,6 +32,8 @@ PROTOCOLS: Final = scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
 # some tenths of a second. A person waits as long; the watchdog's patience is 1.2 s.
 BUSY_FOR: Final = 1.0  # seconds
 BUSY_STEP: Final = 0.02
+# pcscd's thread looks at a slot at once where the reader tells of moves, else each 0.4 s.
+LOOKED_WITHIN: Final = 500  # milliseconds
 
 
 class ReaderContext:
@@ -57,7 +59,7 @@ class ReaderContext:
             if error == scard.SCARD_S_SUCCESS:
                 return handle, protocol
             if error not in BUSY or self._world.monotonic() >= until:
-                raise self._refused(error, card.attached)
+                raise self._refused(error, card)
             self._world.wait(BUSY_STEP)
 
     def _unless_held(self, attached: str) -> tuple[int, int, int]:
@@ -115,7 +117,7 @@ class ReaderContext:
             self._context = context
         return int(scard.SCARD_S_SUCCESS)
 
-    def _refused(self, error: int, attached: str) -> Fault:
+    def _refused(self, error: int, card: Seen) -> Fault:
         name = self._name
         if error in SERVICE_LEFT or error in READER_LEFT:
             return ReaderGone(reader=name)
@@ -127,7 +129,8 @@ class ReaderContext:
             return CardProtocol(reader=name, holder=users_of_pcsc(self._world))
         # A card that is there and takes no power is silent, not gone.
         with self._flight:
-            there = self.look(attached) & scard.SCARD_STATE_PRESENT
+            slot = self.look_for(card, doubted=not card.silent)
+        there = slot & scard.SCARD_STATE_PRESENT and not moves(card, slot)
         if error in CARD_LEFT and not there:
             return CardGone(reader=name)
         if error in CARD_LEFT or error in CARD_SILENT:
@@ -141,6 +144,18 @@ class ReaderContext:
             return 0
         error, states = status_change(self._context, 0, [(attached, scard.SCARD_STATE_UNAWARE)])
         return states[0][1] if error == scard.SCARD_S_SUCCESS else 0
+
+    def look_for(self, card: Seen, *, doubted: bool) -> int:
+        """The slot's event state in which that `card` may lie or have left. `doubted`: pcscd may
+        call a card present of which its thread has yet to see that it has left, so that has time to
+        look. In flight; needs a context with no call under way."""
+        slot = self.look(card.attached)
+        lies = slot & scard.SCARD_STATE_PRESENT and not moves(card, slot)
+        if not doubted or not lies or self._context is None:
+            return slot
+        known = [(card.attached, slot & ~scard.SCARD_STATE_CHANGED)]
+        error, states = status_change(self._context, LOOKED_WITHIN, known)
+        return states[0][1] if error == scard.SCARD_S_SUCCESS else slot
 
     def escape(self, attached: str, commands: Sequence[bytes]) -> bool:
         """Past any card, to the reader itself; True when it took all. In flight. With no card of

@@ -20,15 +20,12 @@ class Seen:
     atr: bytes = b""
     count: int = 0  # insertions since the agent started
     ahead: int = 0  # 1: the last move is told already, and pcscd has yet to count it
-
-    @property
-    def present(self) -> bool:
-        return bool(self.state & scard.SCARD_STATE_PRESENT)
+    present: bool = False  # a card lies there: what the state says, where `occupied` believes it
 
     @property
     def silent(self) -> bool:
-        """A card that gave no ATR at power-up."""
-        return self.present and not self.atr
+        """pcscd calls a card present, and has no ATR of it."""
+        return bool(self.state & scard.SCARD_STATE_PRESENT) and not self.atr
 
     @property
     def available(self) -> bool:
@@ -45,15 +42,28 @@ def still_ahead(before: Seen, state: int) -> int:
     return before.ahead if not _counted(before, state) else 0
 
 
-def insertions(before: Seen, state: int, lacking: int = 0) -> int:
-    """How many cards were put in between two event states of one pcscd. `lacking`: moves that the
-    new state is known not to count yet.
+def occupied(before: Seen, state: int, atr: bytes) -> bool:
+    """Whether a card lies in the slot by this state.
+
+    One without an ATR does so only where pcscd has counted it in. Whoever takes a card's power at
+    the moment at which it leaves has pcscd write that a card is there, mute or without a word,
+    after its other thread has counted that card out (winscard.c, SCardDisconnect); so it stands
+    until the next card comes.
+    """
+    present = bool(state & scard.SCARD_STATE_PRESENT)
+    if atr or not before.state or not before.available:
+        return present
+    return present and before.present is (moves(before, state) % 2 == 0)
+
+
+def insertions(before: Seen, state: int, present: bool, lacking: int = 0) -> int:
+    """How many cards were put in between two event states of one pcscd, the second of which finds
+    one `present` or none. `lacking`: moves that it is known not to count yet.
 
     pcscd changes the presence first and the counter a moment later (eventhandler.c,
     EHStatusHandlerThread), so `before` may lack its last move. A state without a reader carries no
     counter: a card that is there afterwards is one new card.
     """
-    present = bool(state & scard.SCARD_STATE_PRESENT)
     if not before.state or not before.available:
         return int(present)
     moved = moves(before, state) + lacking
@@ -79,8 +89,7 @@ def _counted(before: Seen, state: int) -> int:
     return ((state >> EVENTS) - (before.state >> EVENTS)) & LOW_HALF
 
 
-def half_told(before: Seen, state: int) -> bool:
+def half_told(before: Seen, state: int, present: bool) -> bool:
     """A card then and a card now, and an odd number of moves: one of the two states lacks its last
     move. If it is the new one, the card was swapped, and another look will tell."""
-    present = bool(state & before.state & scard.SCARD_STATE_PRESENT)
-    return present and moves(before, state) % 2 == 1
+    return before.present and present and moves(before, state) % 2 == 1

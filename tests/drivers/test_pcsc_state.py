@@ -1,6 +1,6 @@
 """The event counter of pcscd tells each insertion, however late we look and where it wraps."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 import hypothesis.strategies as st
@@ -8,13 +8,15 @@ import pytest
 from hypothesis import given
 from smartcard import scard
 
-from drivers.contract import Interface, Presence, SlotBinding
+from drivers.contract import Absence, Interface, Presence, SlotBinding
 from drivers.pcsc_card import HALF_TOLD, PcscReader
-from drivers.pcsc_state import EVENTS, Seen, half_told, insertions
+from drivers.pcsc_state import EVENTS, Seen, half_told, insertions, occupied
 from simulators.world import SimWorld
 from world import QueueEmpty
 
 PRESENT, EMPTY = scard.SCARD_STATE_PRESENT, scard.SCARD_STATE_EMPTY
+MUTE = scard.SCARD_STATE_MUTE
+ATR = b"\x3b\x00"
 
 
 def _present(moves: int) -> bool:
@@ -29,41 +31,48 @@ def _state(moves: int, counted: int | None = None) -> int:
     return counter << EVENTS | flags
 
 
+def _seen(moves: int, counted: int | None = None) -> Seen:
+    return Seen("reader", _state(moves, counted), ATR, present=_present(moves))
+
+
+def _insertions(before: Seen, state: int) -> int:
+    return insertions(before, state, occupied(before, state, ATR))
+
+
 @given(start=st.integers(0, 200_000), moved=st.integers(0, 60_000))
 def test_every_insertion_between_two_looks_is_counted(start: int, moved: int) -> None:
     came = (start + moved + 1) // 2 - (start + 1) // 2
-    assert insertions(Seen("reader", _state(start)), _state(start + moved)) == came
+    assert _insertions(_seen(start), _state(start + moved)) == came
 
 
 @given(start=st.integers(1, 200_000), moved=st.integers(0, 60_000))
 def test_move_that_was_not_yet_counted_is_counted_once(start: int, moved: int) -> None:
     came = (start + moved + 1) // 2 - (start + 1) // 2
-    hasty = Seen("reader", _state(start, counted=start - 1))
-    assert insertions(hasty, _state(start + moved)) == came
+    assert _insertions(_seen(start, counted=start - 1), _state(start + moved)) == came
 
 
 @given(start=st.integers(0, 200_000).map(lambda n: 2 * n + 1), swaps=st.integers(1, 20_000))
 def test_swap_of_which_only_the_removal_is_counted_is_looked_at_again(
     start: int, swaps: int
 ) -> None:
-    before, now = Seen("reader", _state(start)), start + 2 * swaps
-    assert half_told(before, _state(now, counted=now - 1))
-    assert not half_told(before, _state(now))
+    before, now = _seen(start), start + 2 * swaps
+    assert half_told(before, _state(now, counted=now - 1), present=True)
+    assert not half_told(before, _state(now), present=True)
 
 
 @given(moves=st.integers(0, 200_000))
 def test_first_look_finds_the_card_that_lies_there(moves: int) -> None:
-    assert insertions(Seen("reader"), _state(moves)) == moves % 2
+    assert _insertions(Seen("reader"), _state(moves)) == moves % 2
 
 
 @given(moves=st.integers(0, 200_000))
 def test_card_after_an_unavailable_reader_is_new(moves: int) -> None:
     before = Seen("reader", scard.SCARD_STATE_UNAVAILABLE)
-    assert insertions(before, _state(moves)) == moves % 2
+    assert _insertions(before, _state(moves)) == moves % 2
 
 
 def test_flags_of_sharing_are_no_insertion() -> None:
-    assert insertions(Seen("reader", _state(7)), _state(7) | scard.SCARD_STATE_INUSE) == 0
+    assert _insertions(_seen(7), _state(7) | scard.SCARD_STATE_INUSE) == 0
 
 
 def presences(reader: PcscReader) -> Iterator[Presence]:
@@ -75,7 +84,8 @@ def presences(reader: PcscReader) -> Iterator[Presence]:
 
 
 def told(*looks: tuple[float, int]) -> int:
-    """How many cards a reader tells of that is looked at so: (seconds to wait before, state)."""
+    """How many cards a reader tells of that is looked at so: (seconds to wait before, state). What
+    is called mute has no ATR."""
     world = SimWorld(1)
 
     def watch() -> int:
@@ -83,7 +93,7 @@ def told(*looks: tuple[float, int]) -> int:
         reader.attach("Reader 00 00")
         for seconds, state in looks:
             world.wait(seconds)
-            reader.see(state, b"\x3b\x00")
+            reader.see(state, b"" if state & MUTE else ATR)
         assert reader.status().presented == len(list(presences(reader)))
         return reader.status().presented
 
@@ -115,3 +125,48 @@ def test_swaps_go_on_being_told_after_a_slow_one() -> None:
     half = _state(3, counted=2)
     looks = ((0.0, _state(1)), (5.0, half), (LATE, half), (1.0, _state(3)), (1.0, _state(5)))
     assert told(*looks) == 3
+
+
+def emptied(moves: int) -> int:
+    """What pcscd says of an empty slot whose last card left while its power was taken."""
+    state: int = moves << EVENTS | PRESENT | MUTE
+    return state
+
+
+@pytest.mark.parametrize(
+    "looks",
+    [
+        ((0.0, _state(0)), (1.0, _state(1)), (1.0, emptied(2)), (LATE, emptied(2))),
+        ((0.0, _state(0)), (1.0, _state(1)), (0.05, _state(2)), (0.0, emptied(2))),
+    ],
+    ids=["unseen removal", "seen removal"],
+)
+def test_an_empty_slot_that_pcscd_calls_a_mute_card_holds_none(
+    looks: Sequence[tuple[float, int]],
+) -> None:
+    """As recorded of pcscd 1.9.9: 24B0020, a card; 24C0220, nobody there; 24D0020, the next."""
+    assert told(*looks) == 1
+    assert told(*looks, (1.0, _state(3))) == 2
+    assert told(*looks, (1.0, _state(3)), (1.0, _state(4)), (1.0, _state(5))) == 3
+
+
+def test_the_leaving_is_told_of_a_card_that_pcscd_calls_mute_instead_of_gone() -> None:
+    world = SimWorld(1)
+
+    def watch() -> object:
+        reader = PcscReader(world, SlotBinding("door", "*", Interface.CONTACTLESS, {}))
+        reader.attach("Reader 00 00")
+        for state, atr in ((_state(0), b""), (_state(1), ATR), (emptied(2), b"")):
+            reader.see(state, atr)
+        return [type(reader.events.get(0)) for _ in range(2)]
+
+    assert world.play(watch) == [Presence, Absence]
+
+
+def test_a_card_that_is_mute_is_told_once_it_is_counted() -> None:
+    mute = _state(1) | MUTE
+    assert told((0.0, _state(0)), (1.0, mute)) == 1
+    assert told((0.0, _state(0)), (1.0, _state(1, counted=0) | MUTE)) == 0
+    assert told((0.0, _state(0)), (1.0, _state(1, counted=0) | MUTE), (0.001, mute)) == 1
+    assert told((0.0, _state(1)), (1.0, _state(3) | MUTE)) == 2
+    assert told((0.0, mute)) == 1
