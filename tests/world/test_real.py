@@ -216,6 +216,26 @@ def test_the_group_of_a_file_has_its_name_or_its_number(tmp_path: Path) -> None:
         world.file_group(tmp_path / "gone")
 
 
+def test_a_link_that_goes_while_it_is_followed_is_followed_no_further(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = tmp_path / "scanner"
+    port.symlink_to("/dev/ttyUSB0")
+    read_link = os.readlink
+
+    def pulled_out(path: str) -> str:
+        port.unlink()
+        return read_link(path)
+
+    monkeypatch.setattr(os, "readlink", pulled_out)
+    assert RealWorld().real_path(port) == port
+
+
+@pytest.mark.parametrize("name", ["a\0b", "a\ud800b"])
+def test_what_no_file_can_be_called_leads_nowhere_else(name: str) -> None:
+    assert RealWorld().real_path(Path(name)) == Path(name)
+
+
 def test_small_pieces_on_a_loopback_line_do_not_wait_for_each_other() -> None:
     with (
         RealWorld().listen_local(0) as listener,
