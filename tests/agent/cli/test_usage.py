@@ -115,24 +115,20 @@ def test_every_option_and_argument_says_what_it_is_for() -> None:
     }.items(),
 )
 def test_a_status_is_the_same_where_nobody_can_be_told(words: str, status: int) -> None:
-    as_started = environment(PYTHONUNBUFFERED="")
     with Path("/dev/full").open("wb") as full:
-        done = subprocess.run(
-            [ONECARD, *words.split()],
-            stdout=subprocess.DEVNULL,
-            stderr=full,
-            check=False,
-            env=as_started,
-        )
-        assert done.returncode == status
+        assert _status_of(words, full.fileno()) == status
     ours, theirs = os.pipe()
     os.close(ours)
-    done = subprocess.run(
+    assert _status_of(words, theirs) == status
+    os.close(theirs)
+
+
+def _status_of(words: str, errors: int) -> int:
+    """How a command ends whose errors go there."""
+    return subprocess.run(
         [ONECARD, *words.split()],
         stdout=subprocess.DEVNULL,
-        stderr=theirs,
+        stderr=errors,
         check=False,
-        env=as_started,
-    )
-    os.close(theirs)
-    assert done.returncode == status
+        env=environment(PYTHONUNBUFFERED=""),
+    ).returncode
