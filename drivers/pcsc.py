@@ -12,7 +12,7 @@ from typing import Final
 
 from smartcard import scard
 
-from drivers.contract import SlotBinding
+from drivers.contract import Interface, SlotBinding
 from drivers.io.patterns import alternatives, fitting
 from drivers.pcsc_calls import list_readers, shown, status_change
 from drivers.pcsc_card import PcscReader
@@ -31,8 +31,11 @@ CANCEL_AGAIN: Final = 0.02  # seconds; SCardCancel has no effect before the wait
 # 1.9 can miss a change (winscard_clnt.c, SCardGetStatusChange): a reader that appears between
 # listing and waiting, because it counts readers when the wait begins; a swap of the card that lay
 # there when pcscd started, because a counter of 0 is not compared; and any change while another
-# thread looks at a slot, because all contexts of a process keep what pcscd says in one place.
-WAIT: Final = 1_000
+# thread looks at a slot, because all contexts of a process keep what pcscd says in one place, and
+# threads look where cards have just come. So while a reader is missing, a card uncounted or
+# something new, we look again after a second.
+WAIT: Final = 30_000
+WAIT_UNSURE: Final = 1_000
 
 
 NOTHING_NEW: Final = frozenset(
@@ -69,6 +72,7 @@ class PcscReaders:
         self._aside: dict[PcscReader, Aside] = {}
         self._service_lost = False
         self._looked = False
+        self._quiet = False  # the last wait brought nothing
 
     def readers(self) -> Sequence[PcscReader]:
         return self._readers
@@ -178,7 +182,10 @@ class PcscReaders:
         states = [(name, reader.seen.state) for name, reader in bound.items()]
         # Later pcsc-lite compares the number of readers that we know, in the high half.
         states.append((PLUG_AND_PLAY, len(self._attached) << EVENTS))
-        error, changed = status_change(context, WAIT, states)
+        unsure = any(_missing(reader) or _uncounted(reader) for reader in self._readers)
+        rest = WAIT if self._quiet and not unsure else WAIT_UNSURE
+        error, changed = status_change(context, rest, states)
+        self._quiet = error == scard.SCARD_E_TIMEOUT
         if error in NOTHING_NEW:
             return
         _check(error)
@@ -210,7 +217,7 @@ class PcscReaders:
             error = scard.SCARD_E_TIMEOUT
             while error == scard.SCARD_E_TIMEOUT and not self._stopping.is_set():
                 states = [(seen.attached, seen.state)]
-                error, _ = status_change(context, WAIT, states)
+                error, _ = status_change(context, WAIT_UNSURE, states)
             scard.SCardReleaseContext(context)
         aside.over.set()
         while not aside.noticed.wait(CANCEL_AGAIN) and not self._stopping.is_set():
@@ -230,6 +237,16 @@ def first_match(match: str, slots: Sequence[str]) -> str | None:
         for name in fitting(alternative, names):
             return names[name]
     return None
+
+
+def _missing(reader: PcscReader) -> bool:
+    return not reader.seen.attached
+
+
+def _uncounted(reader: PcscReader) -> bool:
+    """A card that has lain there since before pcscd; a PSAM stays, so nobody need look after it."""
+    seen = reader.seen
+    return seen.present and not seen.state >> EVENTS and reader.interface is not Interface.SAM
 
 
 def _check(error: int) -> None:
