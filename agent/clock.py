@@ -21,23 +21,33 @@ class Dated(Protocol):
     """An event of the journal, as far as its age goes."""
 
     @property
-    def time_ms(self) -> int: ...
+    def time_ms(self) -> int:
+        """Wall clock of the event, unix milliseconds."""
+        ...
 
     @property
-    def clock(self) -> ClockQuality: ...
+    def clock(self) -> ClockQuality:
+        """How good that clock was."""
+        ...
 
     @property
-    def boot(self) -> str: ...
+    def boot(self) -> str:
+        """The kernel's id of the boot in which the event was."""
+        ...
 
     @property
-    def up_ms(self) -> int: ...
+    def up_ms(self) -> int:
+        """Milliseconds since that boot."""
+        ...
 
 
 class Done(Protocol):
     """Something that the journal holds an event of."""
 
     @property
-    def event(self) -> Dated: ...
+    def event(self) -> Dated:
+        """The event that tells of it."""
+        ...
 
 
 D = TypeVar("D", bound=Done)

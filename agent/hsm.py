@@ -36,9 +36,13 @@ SIGN_OF_LIFE: Final = bytes.fromhex("0084000004")
 class Waiting(Protocol):
     """The card of the flow; `drivers.contract.CardHandle` is one."""
 
-    def transmit(self, command: bytes) -> bytes: ...
+    def transmit(self, command: bytes) -> bytes:
+        """See `apdu.channel.Channel`."""
+        ...
 
-    def present(self) -> bool: ...
+    def present(self) -> bool:
+        """See `drivers.contract.CardHandle`."""
+        ...
 
 
 class HsmRefused(Fault):

@@ -51,7 +51,9 @@ Place = tuple[str, int]  # epoch and seq
 class Memory(History, Protocol):
     """See `offline_store.turn.Turn`."""
 
-    def code_uses(self, code: str) -> Uses: ...
+    def code_uses(self, code: str) -> Uses:
+        """How often the code with this reference (64 hexadecimal digits) was used here."""
+        ...
 
 
 def returned(event: Event) -> Returned | None:

@@ -173,16 +173,22 @@ class SignedList(Generic[T]):
 class Installer(Protocol):
     """See `sync.applier.Handler`."""
 
-    def versions(self) -> Mapping[str, int]: ...
+    def versions(self) -> Mapping[str, int]:
+        """The version in force of each list that it takes."""
+        ...
 
-    def install(self, envelope: Envelope) -> object: ...
+    def install(self, envelope: Envelope) -> object:
+        """Check an envelope and put its list into force. Raises a Fault and keeps the old list."""
+        ...
 
 
 class Named(Installer, Protocol):
     """Takes the list of one name; a `SignedList` of whatever."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The name of the list, as in its envelopes."""
+        ...
 
 
 class Heard:

@@ -92,7 +92,9 @@ class Authenticator(Protocol):
     """
 
     @property
-    def mode(self) -> Mode: ...
+    def mode(self) -> Mode:
+        """Where the keys are; it never changes."""
+        ...
 
     @property
     def terminal_number(self) -> str:

@@ -35,10 +35,14 @@ class Channel(Protocol):
     """One powered card, held exclusively. Used by one thread only."""
 
     @property
-    def transport(self) -> Transport: ...
+    def transport(self) -> Transport:
+        """The transmission protocol that card and reader agreed on."""
+        ...
 
     @property
-    def atr(self) -> bytes: ...
+    def atr(self) -> bytes:
+        """Answer to reset: 2 to 33 bytes; of a contactless card the one that the reader made up."""
+        ...
 
     def transmit(self, command: bytes) -> bytes:
         """Send one raw APDU and return the raw answer (at least the two status bytes).

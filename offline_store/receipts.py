@@ -38,9 +38,14 @@ class Gap(Protocol):
     """Sequence numbers the platform lacks, both ends included."""
 
     @property
-    def first(self) -> int: ...
+    def first(self) -> int:
+        """The lowest `seq` that the platform lacks here."""
+        ...
+
     @property
-    def last(self) -> int: ...
+    def last(self) -> int:
+        """The highest `seq` that the platform lacks here; not below `first`."""
+        ...
 
 
 class Receipt(Protocol):
@@ -52,17 +57,34 @@ class Receipt(Protocol):
     """
 
     @property
-    def epoch(self) -> str: ...
+    def epoch(self) -> str:
+        """The epoch that the receipt is about, 32 hexadecimal digits."""
+        ...
+
     @property
-    def seq(self) -> int: ...
+    def seq(self) -> int:
+        """The platform holds each row of the epoch up to here, or has it in quarantine."""
+        ...
+
     @property
-    def hash(self) -> str: ...
+    def hash(self) -> str:
+        """The hash of row `seq` as the platform holds it (64 hex); empty when it has none."""
+        ...
+
     @property
-    def gaps(self) -> Sequence[Gap]: ...
+    def gaps(self) -> Sequence[Gap]:
+        """What is missing above `seq`, ascending."""
+        ...
+
     @property
-    def quarantined(self) -> Sequence[int]: ...
+    def quarantined(self) -> Sequence[int]:
+        """Rows that the platform keeps and does not understand, by `seq`."""
+        ...
+
     @property
-    def conflicts(self) -> Sequence[int]: ...
+    def conflicts(self) -> Sequence[int]:
+        """Rows of which the platform holds other content under the same `seq`."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,9 @@ class Listed(Protocol):
     """A hit in a list."""
 
     @property
-    def version(self) -> int: ...
+    def version(self) -> int:
+        """The version of the list that has the entry."""
+        ...
 
     @property
     def reason(self) -> int:
@@ -49,19 +51,31 @@ class ListView(Protocol):
 
     def find_blacklisted(
         self, *, card: str = "", number: str = "", person: str = ""
-    ) -> Listed | None: ...
+    ) -> Listed | None:
+        """The entry of the blacklist for one of these references (64 hex; empty: not asked for),
+        or None."""
+        ...
 
-    def find_transit(self, number: bytes, issuer: bytes) -> Listed | None: ...
+    def find_transit(self, number: bytes, issuer: bytes) -> Listed | None:
+        """The entry of a transit card: its number (10 bytes BCD, as in file 0015) or a range of
+        its issuer's (8 bytes) numbers; None where there is none."""
+        ...
 
-    def issuer_allowed(self, issuer: bytes) -> bool: ...
+    def issuer_allowed(self, issuer: bytes) -> bool:
+        """Whether purses of this issuer (8 bytes) are taken; all are while no list names any."""
+        ...
 
-    def versions(self) -> Mapping[str, int]: ...
+    def versions(self) -> Mapping[str, int]:
+        """The version of each list that is in force, by its name."""
+        ...
 
 
 class ListSource(Protocol):
     """Gives the lists for a turn; called on the store's thread."""
 
-    def view(self) -> ListView: ...
+    def view(self) -> ListView:
+        """The lists that are in force now. What it returns does not change any more."""
+        ...
 
 
 class NoLists:

@@ -11,9 +11,14 @@ class Head(Protocol):
     """Where the journal ends."""
 
     @property
-    def epoch(self) -> str: ...
+    def epoch(self) -> str:
+        """The epoch in which the journal writes now, 32 hexadecimal digits."""
+        ...
+
     @property
-    def seq(self) -> int: ...
+    def seq(self) -> int:
+        """The last `seq` of that epoch."""
+        ...
 
 
 class Outbox(Protocol):

@@ -37,7 +37,9 @@ class Engine(Protocol):
         """A DER signature over SM3(ZA ‖ message), the nonce from the library's own generator."""
         ...
 
-    def verify(self, public: bytes, message: bytes, der: bytes, identity: bytes) -> bool: ...
+    def verify(self, public: bytes, message: bytes, der: bytes, identity: bytes) -> bool:
+        """Whether `der` (canonical DER) is a signature by `public` over SM3(ZA ‖ message)."""
+        ...
 
     def public(self, private: bytes) -> bytes:
         """X‖Y of d·G."""
@@ -56,7 +58,9 @@ class Prepared(Protocol):
 class QuickEngine(Protocol):
     """What an engine may offer beside `Engine`. Raises `Sm2Failed`."""
 
-    def prepare(self, public: bytes) -> Prepared: ...
+    def prepare(self, public: bytes) -> Prepared:
+        """A key (64 bytes) made ready for many verifications."""
+        ...
 
     def decompress(self, public: bytes) -> bytes | None:
         """As `trust.curve.decompressed`."""

@@ -16,7 +16,9 @@ ID = b"1234567812345678"  # GM/T 0009-2012, 10: the identity where none is agree
 class Verifier(Protocol):
     """One key's `Sm2.verify`. Safe to use from several threads at once."""
 
-    def verify(self, message: bytes, signature: bytes, *, identity: bytes = ID) -> bool: ...
+    def verify(self, message: bytes, signature: bytes, *, identity: bytes = ID) -> bool:
+        """As `Sm2.verify`."""
+        ...
 
 
 class Sm2(Protocol):

@@ -24,10 +24,14 @@ class Task(Protocol):
     """A running thread of work."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What `spawn` was given; it stands in logs."""
+        ...
 
     @property
-    def alive(self) -> bool: ...
+    def alive(self) -> bool:
+        """False once `target` has returned or raised."""
+        ...
 
     def join(self, timeout: float | None = None) -> bool:
         """Wait for the task's end, at most `timeout` seconds. True when it has ended."""
@@ -37,7 +41,9 @@ class Task(Protocol):
 class Queue(Protocol, Generic[T]):
     """Unbounded, any number of writers and readers; lower priority numbers first, then arrival."""
 
-    def put(self, item: T, priority: int = 0) -> None: ...
+    def put(self, item: T, priority: int = 0) -> None:
+        """Add an item; never waits. Any thread."""
+        ...
 
     def get(self, timeout: float | None = None) -> T:
         """The next item. Raises `QueueEmpty` after `timeout` seconds; None waits for ever."""
@@ -49,11 +55,17 @@ class Queue(Protocol, Generic[T]):
 class Event(Protocol):
     """A flag that tasks can wait for."""
 
-    def set(self) -> None: ...
+    def set(self) -> None:
+        """Set the flag and let each task that waits go on."""
+        ...
 
-    def clear(self) -> None: ...
+    def clear(self) -> None:
+        """Take the flag back: the next `wait` waits."""
+        ...
 
-    def is_set(self) -> bool: ...
+    def is_set(self) -> bool:
+        """The flag now, without waiting."""
+        ...
 
     def wait(self, timeout: float | None = None) -> bool:
         """True when the flag is set, False when `timeout` seconds went by first."""
@@ -63,9 +75,13 @@ class Event(Protocol):
 class Lock(Protocol):
     """Mutual exclusion; not re-entrant."""
 
-    def acquire(self, timeout: float | None = None) -> bool: ...
+    def acquire(self, timeout: float | None = None) -> bool:
+        """Take the lock. False when `timeout` seconds went by first; None waits for ever."""
+        ...
 
-    def release(self) -> None: ...
+    def release(self) -> None:
+        """Give the lock back; the thread that took it calls this."""
+        ...
 
     def __enter__(self) -> bool: ...
 
@@ -84,11 +100,17 @@ class Stream(Protocol):
         """At most `size` bytes; empty at the end. Raises `TimeoutError`, `ConnectionError`."""
         ...
 
-    def sendall(self, data: bytes) -> None: ...
+    def sendall(self, data: bytes) -> None:
+        """Send every byte. Raises `TimeoutError`, `ConnectionError`."""
+        ...
 
-    def settimeout(self, seconds: float | None) -> None: ...
+    def settimeout(self, seconds: float | None) -> None:
+        """Seconds that each later call may wait; None: for ever."""
+        ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """End the connection in both directions. A second call does nothing."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -104,20 +126,30 @@ class Connected(Protocol):
     """A connected socket, or asyncio's view of one."""
 
     @property
-    def family(self) -> int: ...
+    def family(self) -> int:
+        """The socket's address family, as `socket.AF_UNIX`."""
+        ...
 
-    def getsockopt(self, level: int, name: int, size: int, /) -> bytes: ...
+    def getsockopt(self, level: int, name: int, size: int, /) -> bytes:
+        """An option of the socket as raw bytes (getsockopt(2)). Raises `OSError`."""
+        ...
 
-    def getsockname(self) -> object: ...
+    def getsockname(self) -> object:
+        """This end's address."""
+        ...
 
-    def getpeername(self) -> object: ...
+    def getpeername(self) -> object:
+        """The other end's address. Raises `OSError` once the connection has ended."""
+        ...
 
 
 class Caller(Stream, Protocol):
     """A connection that somebody made to us."""
 
     @property
-    def peer(self) -> Peer: ...
+    def peer(self) -> Peer:
+        """The process and user at the other end."""
+        ...
 
     def finish(self) -> None:
         """Say no more; what the other side still says may come. Raises `OSError`."""
@@ -173,11 +205,17 @@ class World(Protocol):
         """
         ...
 
-    def queue(self) -> "Queue[T]": ...
+    def queue(self) -> "Queue[T]":
+        """A new, empty queue."""
+        ...
 
-    def event(self) -> Event: ...
+    def event(self) -> Event:
+        """A new flag, not set."""
+        ...
 
-    def lock(self) -> Lock: ...
+    def lock(self) -> Lock:
+        """A new lock, free."""
+        ...
 
     def open(self, path: Path, mode: str) -> IO[bytes]:
         """A binary file: mode `rb`, `wb`, `xb`, `ab` or `r+b`. Raises `OSError`."""

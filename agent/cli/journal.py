@@ -49,13 +49,17 @@ class NoSuchRecord(Fault):
 class Source(Protocol):
     """Where records come from."""
 
-    def records(self, epoch: str | None, after: int, limit: int) -> list[Record]: ...
+    def records(self, epoch: str | None, after: int, limit: int) -> list[Record]:
+        """At most `limit` rows of `epoch` (None: of all) behind row `after`, oldest first."""
+        ...
 
     def newest(self, limit: int) -> list[Record]:
         """The last rows, oldest of them first; of a running daemon those of its present epoch."""
         ...
 
-    def verify(self) -> dict[str, Any]: ...
+    def verify(self) -> dict[str, Any]:
+        """How far the chain of hashes and MACs holds."""
+        ...
 
 
 class DaemonSource:

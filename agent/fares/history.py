@@ -17,9 +17,13 @@ MOST = 64  # events of one person that are looked at; who rides more often has p
 class History(Protocol):
     """What this needs of `offline_store.turn.Turn`."""
 
-    def accepted(self, person: str, *, scene: str) -> Iterator[Done]: ...
+    def accepted(self, person: str, *, scene: str) -> Iterator[Done]:
+        """The person's accepted taps of that scene, newest first."""
+        ...
 
-    def given_back(self, person: str) -> Iterator[GiveBack]: ...
+    def given_back(self, person: str) -> Iterator[GiveBack]:
+        """What was given back to the person, newest first."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -22,17 +22,26 @@ class Lists(Protocol):
         """A hit by any of these references (64 hex; empty: not asked for)."""
         ...
 
-    def versions(self) -> Mapping[str, int]: ...
+    def versions(self) -> Mapping[str, int]:
+        """The version of each list that is in force, by its name."""
+        ...
 
 
 class Turn(Protocol):
     """What can be read inside the transaction that will insert the event; newest first."""
 
-    def accepted(self, person: str, *, scene: str) -> Iterator[Done]: ...
+    def accepted(self, person: str, *, scene: str) -> Iterator[Done]:
+        """The person's accepted taps of that scene, newest first."""
+        ...
 
-    def given_back(self, person: str) -> Iterator[GiveBack]: ...
+    def given_back(self, person: str) -> Iterator[GiveBack]:
+        """What was given back to the person, newest first."""
+        ...
 
-    def unanswered(self, person: str = "") -> Iterator[Done]: ...
+    def unanswered(self, person: str = "") -> Iterator[Done]:
+        """Taps of `person` (empty: of everybody) that were accepted without an answer of the
+        status service, newest first."""
+        ...
 
 
 Offline = Literal["", "own", "foreign"]
@@ -61,7 +70,9 @@ class Scene(Protocol):
     """
 
     @property
-    def kind(self) -> str: ...
+    def kind(self) -> str:
+        """What `[scene] kind` names, and the `scene` of each event."""
+        ...
 
     @property
     def decides_exits(self) -> bool:
@@ -80,7 +91,9 @@ class Scene(Protocol):
         identity: Identity,
         clock: ClockReading,
         standing: Sequence[Check] = (),
-    ) -> State: ...
+    ) -> State:
+        """Read within the turn what `decide` needs, and no more."""
+        ...
 
     def decide(
         self,
@@ -89,4 +102,6 @@ class Scene(Protocol):
         state: State,
         clock: ClockReading,
         standing: Sequence[Check] = (),
-    ) -> Decision: ...
+    ) -> Decision:
+        """The decision, from these arguments alone."""
+        ...

@@ -18,10 +18,14 @@ class Remembered(Protocol):
     """See `offline_store.turn.Standing`."""
 
     @property
-    def check(self) -> Check: ...
+    def check(self) -> Check:
+        """What the status service said."""
+        ...
 
     @property
-    def event(self) -> Dated: ...
+    def event(self) -> Dated:
+        """The event in which it was recorded."""
+        ...
 
 
 class Memory(Protocol):
@@ -29,7 +33,9 @@ class Memory(Protocol):
 
     def last_standing(
         self, *, card: str, person: str, application: str = ""
-    ) -> Sequence[Remembered]: ...
+    ) -> Sequence[Remembered]:
+        """The last answers about this card, this person and this application, if one is named."""
+        ...
 
 
 def recalled(

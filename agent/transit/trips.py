@@ -168,7 +168,9 @@ class Trip:
 class DayWord(Protocol):
     """What the city's own record is told of a ride; see `agent.transit.card_memory.RideStamp`."""
 
-    def day(self, begun: Initialised, moment: str) -> Iterator[tuple[Layout, bytes]]: ...
+    def day(self, begun: Initialised, moment: str) -> Iterator[tuple[Layout, bytes]]:
+        """The records that a ride changes besides: each one's layout, and its new content."""
+        ...
 
 
 @dataclass(frozen=True)

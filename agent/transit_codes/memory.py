@@ -25,25 +25,35 @@ class Used(Protocol):
     """See `offline_store.turn.Uses`."""
 
     @property
-    def count(self) -> int: ...
+    def count(self) -> int:
+        """Uses of the code so far, without those that were given back."""
+        ...
 
     @property
-    def last_ms(self) -> int: ...
+    def last_ms(self) -> int:
+        """When it was last used, unix milliseconds; 0: never."""
+        ...
 
 
 class Seen(Protocol):
     """See `offline_store.turn.Seen`."""
 
     @property
-    def time_ms(self) -> int: ...
+    def time_ms(self) -> int:
+        """Wall clock of the event, unix milliseconds."""
+        ...
 
 
 class Memory(Protocol):
     """See `offline_store.turn.Turn`."""
 
-    def code_uses(self, code: str) -> Used: ...
+    def code_uses(self, code: str) -> Used:
+        """The uses of the code with this reference (64 hexadecimal digits)."""
+        ...
 
-    def last_accepted(self, person: str, *, scene: str) -> Seen | None: ...
+    def last_accepted(self, person: str, *, scene: str) -> Seen | None:
+        """The person's last accepted tap of that scene, or None."""
+        ...
 
 
 class CodeMemory:

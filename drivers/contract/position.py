@@ -23,4 +23,6 @@ class PositionSource(Device, Protocol):
     is of no use."""
 
     @property
-    def events(self) -> Queue[Position]: ...
+    def events(self) -> Queue[Position]:
+        """Fixes, oldest first; the newest few are kept."""
+        ...

@@ -61,7 +61,9 @@ class Absence:
 class CardHandle(Channel, Protocol):
     """An open, exclusively held card. `close` powers it down; it is called on every exit."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Power the card down and let go of it. A second call does nothing."""
+        ...
 
     def present(self) -> bool:
         """True while the same card, never removed since `open`, is still there."""
@@ -72,13 +74,19 @@ class CardReader(Protocol):
     """One slot. `events` carries `Presence` and `Absence` in order; `open` connects."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The name in the settings, unique among all devices of the terminal."""
+        ...
 
     @property
-    def interface(self) -> Interface: ...
+    def interface(self) -> Interface:
+        """How cards touch this reader; it never changes."""
+        ...
 
     @property
-    def events(self) -> Queue[Presence | Absence]: ...
+    def events(self) -> Queue[Presence | Absence]:
+        """`Presence` and `Absence`, in the order in which the driver saw them."""
+        ...
 
     def open(self, count: int | None = None) -> CardHandle:
         """Power the card that is there and hold it exclusively; one handle at a time. With the
@@ -90,7 +98,9 @@ class CardReader(Protocol):
         """
         ...
 
-    def status(self) -> DeviceStatus: ...
+    def status(self) -> DeviceStatus:
+        """The state of this moment, from memory: it never waits for the reader. Any thread."""
+        ...
 
     def give_up(self) -> None:
         """The watchdog's word: a call to the device (open, transmit, close) hangs. The reader is
@@ -133,7 +143,9 @@ class ReaderDriver(Protocol):
         when a handle hangs."""
         ...
 
-    def readers(self) -> Sequence[CardReader]: ...
+    def readers(self) -> Sequence[CardReader]:
+        """One reader for each binding, in their order; the same objects every time."""
+        ...
 
     def attached(self) -> Sequence[str]:
         """The system's names of all slots that are there now, bound or not."""

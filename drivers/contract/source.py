@@ -30,14 +30,18 @@ class CodeSource(Device, Protocol):
     dropped, and so is what comes while the lane is several codes behind."""
 
     @property
-    def events(self) -> Queue[Code]: ...
+    def events(self) -> Queue[Code]:
+        """Codes in the order in which they were read. The lane takes them."""
+        ...
 
     def release(self) -> None:
         """Let another program have the device: close it and leave it (`busy`, code
         `device.released`) until `take_back`."""
         ...
 
-    def take_back(self) -> None: ...
+    def take_back(self) -> None:
+        """Open the device again after `release`; nothing happens when it was not released."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -72,4 +76,6 @@ class DocumentReader(Device, Protocol):
     """An ID-card reader. A document that stays is read once."""
 
     @property
-    def events(self) -> Queue[Document | Unread]: ...
+    def events(self) -> Queue[Document | Unread]:
+        """Each document once: read, or with the fault that kept it from being read."""
+        ...

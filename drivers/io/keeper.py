@@ -46,7 +46,9 @@ class Connection(Protocol):
         """Make the call that the device's thread waits in raise `Interrupted`. Any thread."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Give the device back. The device's own thread calls it, once."""
+        ...
 
 
 C = TypeVar("C", bound=Connection)

@@ -47,7 +47,9 @@ class Sink(Protocol):
     """An open sound device; a `drivers.io.keeper.Connection`."""
 
     @property
-    def attached(self) -> str: ...
+    def attached(self) -> str:
+        """What the system calls the sound device."""
+        ...
 
     def say(self, samples: bytes) -> bool:
         """Play from the next period on, in place of what is being played. True when something
@@ -73,11 +75,17 @@ class Sink(Protocol):
         ...
 
     @property
-    def interrupted(self) -> bool: ...
+    def interrupted(self) -> bool:
+        """True once `interrupt` was called."""
+        ...
 
-    def interrupt(self) -> None: ...
+    def interrupt(self) -> None:
+        """Make the device's thread stop waiting for sound to end. Any thread."""
+        ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Stop playing at once and give the device back."""
+        ...
 
 
 class Output(miniaudio.PlaybackDevice):  # type: ignore[misc]

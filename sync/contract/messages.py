@@ -115,15 +115,29 @@ class Row(Protocol):
     """What a batch is made of; `offline_store.event.Record` is one."""
 
     @property
-    def epoch(self) -> str: ...
+    def epoch(self) -> str:
+        """The epoch in which the row was written, 32 hexadecimal digits."""
+        ...
+
     @property
-    def seq(self) -> int: ...
+    def seq(self) -> int:
+        """The number of the row in its epoch; no number is left out."""
+        ...
+
     @property
-    def body(self) -> str: ...
+    def body(self) -> str:
+        """The event's JSON, byte for byte what was hashed."""
+        ...
+
     @property
-    def hash(self) -> str: ...
+    def hash(self) -> str:
+        """SM3 of the body, 64 hexadecimal digits; the body holds the hash of the row before."""
+        ...
+
     @property
-    def mac(self) -> str: ...
+    def mac(self) -> str:
+        """The terminal's MAC over the hash, 64 hexadecimal digits."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
