@@ -23,7 +23,7 @@ from drivers.contract import (
 from simulators.devices.boards import GateBoard, RelayBoard
 from simulators.devices.lines import BOOT_TEXT, EchoingLine, RestartingBoard
 from simulators.devices.pty import Peer, PtyPort, WireFaults
-from tests.drivers.contract.reader import until
+from tests.drivers.contract.reader import until, until_said
 
 DIRECTIONS: tuple[Direction, ...] = ("entry", "exit", "counter")
 PATIENCE = 60.0  # seconds
@@ -142,10 +142,7 @@ class BoardContract(BarrierContract):
                     bench.barrier.open("entry")
             bench.port.plug()
             bench.ready()
-        assert [record.getMessage() for record in caplog.records] == [
-            "device gate: device.lost",
-            "device gate: back",
-        ]
+            until_said(caplog, ["device gate: device.lost", "device gate: back"], PATIENCE)
         assert bench.barrier.status().lost == 1
 
     def test_stop_closes_and_frees_the_port(self, bench: BoardBench) -> None:

@@ -9,7 +9,7 @@ import pytest
 from apdu.id_document import DocumentFault
 from drivers.contract import DeviceFault, DeviceState, Document, DocumentReader, Unread
 from simulators.devices.idcard import IdCard
-from tests.drivers.contract.reader import until
+from tests.drivers.contract.reader import until, until_said
 from tests.secrets_probe import Probe
 
 PATIENCE = 60.0  # seconds; what comes takes milliseconds, what does not come fails the test
@@ -209,10 +209,7 @@ class DocumentContract:
                 bench.reader.look()
                 ready(bench)
                 assert bench.reader.status().lost == turn
-        assert [record.getMessage() for record in caplog.records] == [
-            "device id: device.lost",
-            "device id: back",
-        ] * 2
+            until_said(caplog, ["device id: device.lost", "device id: back"] * 2, PATIENCE)
         bench.lay(bench.cards[0])
         expect(bench, Document)
 

@@ -1,6 +1,6 @@
 """What every card reader must do. A driver's tests inherit `ReaderContract` and bring the cards."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
 import pytest
@@ -57,6 +57,20 @@ def until(condition: Callable[[], bool], within: float = SOON) -> None:
     while not condition():
         assert world.monotonic() < deadline, "waited in vain"
         world.wait(0.002)
+
+
+def until_said(
+    caplog: pytest.LogCaptureFixture, lines: Sequence[str], within: float = SOON
+) -> None:
+    """The log says these lines and no others. A device's thread says a line just after its status
+    shows what the line is about, so the last one is waited for, at the level that lets it through.
+    """
+
+    def said() -> list[str]:
+        return [record.getMessage() for record in caplog.records]
+
+    until(lambda: len(said()) >= len(lines), within)
+    assert said() == list(lines)
 
 
 class ReaderContract:

@@ -17,7 +17,7 @@ from drivers.contract import (
 from drivers.io.keeper import BUSY_RETRY, Kept
 from drivers.io.line import Line, LineOptions, open_line
 from simulators.devices.pty import PtyPort
-from tests.drivers.contract.reader import until
+from tests.drivers.contract.reader import until, until_said
 from world import Queue
 from world.real import RealWorld
 
@@ -100,10 +100,7 @@ def test_unplugged_and_plugged_again_it_is_back_by_itself(
             listener.look()
             until(lambda: is_state(listener, DeviceState.READY))
             assert listener.status().lost == turn
-    assert [record.getMessage() for record in caplog.records] == [
-        "device ear: device.lost",
-        "device ear: back",
-    ] * 3
+        until_said(caplog, ["device ear: device.lost", "device ear: back"] * 3)
 
 
 def test_absent_from_the_beginning_is_found_later(tmp_path: Path) -> None:
