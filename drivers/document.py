@@ -1,6 +1,7 @@
 """docs/drivers.md from the installed drivers and their options: `python -m drivers.document`."""
 
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator
 from importlib.metadata import EntryPoint, entry_points
 
@@ -52,6 +53,7 @@ GROUPS = {
     "printers": "Receipt printers: `[[printers]]`",
 }
 LINE = msgspec.structs.fields(LineOptions)
+COLUMNS = 120  # of every page in docs
 
 
 def document() -> str:
@@ -132,7 +134,8 @@ def _toml(value: object) -> str:
 
 
 def _words(docstring: str | None) -> str:
-    return " ".join((docstring or "").split())
+    words = " ".join((docstring or "").split())
+    return textwrap.fill(words, COLUMNS, break_long_words=False, break_on_hyphens=False)
 
 
 def _cell(text: str) -> str:
