@@ -38,6 +38,8 @@ NOT_ASKED = "not-asked"  # whoever answered has nothing to do with this subject
 OFFLINE = "offline"
 # `Draft.detail` of a payment end: where its intent stands, when that is in an earlier epoch.
 INTENT_EPOCH, INTENT_SEQ = "intent_epoch", "intent_seq"
+# `Draft.detail` of a recovery: the row that it is about, when that is in an earlier epoch.
+ABOUT_EPOCH, ABOUT_SEQ = "epoch", "seq"
 WAS_SEQ = "was_seq"  # `Draft.detail` of an event that is entered again: where it stood
 # `Draft.detail`: what is odd about a card or document and refuses nobody; codes, with commas.
 DOUBTS = "doubts"
@@ -150,3 +152,13 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     def event(self) -> Event:
         """The decoded body. Raises `msgspec.ValidationError` when it is not an event."""
         return msgspec.json.decode(self.body, type=Event)
+
+
+def about(event: Event) -> tuple[str, int] | None:
+    """Epoch and seq of the row that a recovery or a give-back is about; None: it names none.
+
+    A row that was not executed may be in the epoch before, when its file was damaged as well.
+    """
+    if event.kind == "recovery" and ABOUT_SEQ in event.detail:
+        return str(event.detail[ABOUT_EPOCH]), int(event.detail[ABOUT_SEQ])
+    return None if event.refers is None else (event.epoch, event.refers)

@@ -19,6 +19,8 @@ from offline_store import chain
 from offline_store.clock_quality import clock_quality
 from offline_store.epochs import Epoch, all_epochs, read_epoch, write_epoch
 from offline_store.event import (
+    ABOUT_EPOCH,
+    ABOUT_SEQ,
     INTENT_EPOCH,
     INTENT_SEQ,
     OFFLINE,
@@ -429,7 +431,7 @@ def tell_not_executed(journal: Journal, refused: Tip) -> Sequence[Record]:
         if tip.number == refused.number:
             draft = msgspec.structs.replace(draft, refers=seq_of(row))
         else:
-            elsewhere: dict[str, int | str] = {"epoch": refused.epoch, "seq": seq_of(row)}
+            elsewhere: dict[str, int | str] = {ABOUT_EPOCH: refused.epoch, ABOUT_SEQ: seq_of(row)}
             draft = msgspec.structs.replace(draft, detail=elsewhere)
         record, tip = journal.insert(tip, draft, refers=row)
         records.append(record)

@@ -13,7 +13,7 @@ import msgspec
 from agent.fares.ride import CONCESSION, PROOF, paid
 from agent.reasons import Reason
 from agent.returned import RETURNS, VISIT
-from offline_store.event import Draft, Event, Record
+from offline_store.event import Draft, Event, Record, about
 from offline_store.store import Entry, Store
 
 SCENE: Final = "driver-shift"  # in place of a scene: who signs on rides nowhere
@@ -101,9 +101,9 @@ def summarise(events: Iterable[Event]) -> Summary:
     """Count the rides. A row that is recorded as not executed does not count, nor a ride for
     nothing that was given back, and one that was entered again counts once."""
     found = [event for event in events if not entered_again(event)]
-    taken_back = {(event.epoch, event.refers) for event in found if event.kind == "recovery"}
+    taken_back = {about(event) for event in found if event.kind == "recovery"}
     undone = {
-        (event.epoch, event.refers)
+        about(event)
         for event in found
         if (event.kind == "recovery" and event.reason == NOT_EXECUTED)
         or (

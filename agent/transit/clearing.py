@@ -14,8 +14,9 @@ from agent.fares.ride import AGAIN_EPOCH, AGAIN_SEQ, FARE, FULL, PROOF
 from agent.returned import RETURNS, RIDE, Place
 from agent.transit.records import PROVED_BY
 from agent.transit_codes.resolver import EVIDENCE
-from offline_store.event import INTENT_EPOCH, INTENT_SEQ, WAS_SEQ, Event
+from offline_store.event import INTENT_EPOCH, INTENT_SEQ, WAS_SEQ, Event, about
 
+NOWHERE: Final[Place] = ("", 0)
 Value = int | str
 # A ride that was given back: owed to who paid, ridden for nothing since, or, of one that cost
 # nothing, as if it had never been.
@@ -85,14 +86,7 @@ COLUMNS: Final[Columns] = {
     "line": _said("line"),
     "vehicle": _said("vehicle"),
     "driver": _said("driver"),
-    "station": lambda row: next(
-        (
-            row.event.detail[name]
-            for name in ("station_code", "station")
-            if row.event.detail.get(name)
-        ),
-        "",
-    ),
+    "station": _station,
     "trip": _said("trip"),
     "trip_type": _said("trip_type"),
     "entry_station": _said("entry_station"),
@@ -115,9 +109,7 @@ CODE_COLUMNS: Final[Columns] = {
     "kind": lambda row: row.event.credential.partition(":")[2],
     "amount": _amount(FARE),
     "full": _amount(FULL),
-    "moment": lambda row: (
-        f"{datetime.fromtimestamp(row.event.time_ms // 1000, CHINA):%Y%m%d%H%M%S}"
-    ),
+    "moment": lambda row: _moment(row.event.time_ms),
     **{
         name: COLUMNS[name]
         for name in (
@@ -163,14 +155,14 @@ def _rows(
     kept = _Rows()
     given: dict[Place, Place] = {}  # give-backs, with the rides that they are about
     for event in events:
-        place, about = (event.epoch, event.seq), (event.epoch, event.refers or 0)
-        if event.kind == "give-back" and about in kept:
-            given[place] = about
-            kept.give_back(about, "owed" if event.detail.get(RETURNS) == RIDE else "visit")
-        elif event.kind == "recovery" and about in given:
-            kept.take_back(given.pop(about))
+        place, subject = (event.epoch, event.seq), about(event) or NOWHERE
+        if event.kind == "give-back" and subject in kept:
+            given[place] = subject
+            kept.give_back(subject, "owed" if event.detail.get(RETURNS) == RIDE else "visit")
+        elif event.kind == "recovery" and subject in given:
+            kept.take_back(given.pop(subject))
         elif event.kind == "recovery":
-            kept.pop(about, None)
+            kept.pop(subject, None)
         if event.verdict == "accepted" and AGAIN_SEQ in event.detail:
             kept.ride(_boarded_for(event))
         if wanted(event) and WAS_SEQ not in event.detail:

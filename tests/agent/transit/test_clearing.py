@@ -1,14 +1,25 @@
 """The clearing's rows: each debit in one, grey ones flagged, nothing that was not paid."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+
+from agent.journey.shift import summarise
 from agent.transit.clearing import CODE_COLUMNS, COLUMNS, clearing_rows, code_rows
+from offline_store.event import INTENT_EPOCH, INTENT_SEQ, Draft
+from offline_store.faults import Unstored
+from offline_store.files import journal_file
+from offline_store.store import Entry
 from simulators.transit import tickets
 from tests.agent.test_tap_bus import NIGHT, event, fresh, play
 from tests.agent.transit.metro_stand import MetroStand, Network, trip_of
 from tests.agent.transit.stand import FARE, GREY_AFTER, LOST, UNSENT, Bus, BusStand
 from tests.agent.transit_codes.hall import SM2, Hall
+from tests.offline_store.support import ANNA, IOERR, Site, draft, every_record, tap
+from tests.offline_store.test_damage import PAGE, overwrite, page_of
 
+NOTHING: Mapping[str, int | str] = {}
 DOCUMENT = Path(__file__).parents[3] / "docs" / "clearing.md"
 
 
@@ -71,3 +82,55 @@ def test_a_trip_is_two_rows_that_say_which_end_they_are(metro_stand: MetroStand)
 def test_every_column_is_documented() -> None:
     text = DOCUMENT.read_text(encoding="utf-8")
     assert not [name for name in (*COLUMNS, *CODE_COLUMNS) if f"`{name}`" not in text]
+
+
+def test_a_debit_that_is_told_twice_is_cleared_once(tmp_path: Path) -> None:
+    """The COMMIT of its end failed, and the file was damaged as well: the end is entered once more
+    in a new epoch, which calls the first one not executed."""
+    site = Site(tmp_path / "journal")
+    with site.open() as store:
+        for number in range(120):
+            store.turn(tap(f"{number:064x}"))
+        begun = store.turn(lambda turn: Entry(_payment("intent", "payment-begun")))
+        end = _payment("payment-end", "paid", refers=begun.seq, confirmed=FARE)
+        site.world.disk.fail("COMMIT", IOERR, after=True)
+        with pytest.raises(Unstored):
+            store.turn(lambda turn: Entry(end))
+        path = journal_file(site.folder, 1)
+        overwrite(path, page_of(path, "events", leaf=18), b"\xa5" * PAGE)
+        store.turn(tap("dd" * 32))  # meets the damage, and goes on in a new epoch
+        [still_open] = store.open_intents()
+        again: dict[str, int | str] = {
+            INTENT_EPOCH: still_open.epoch,
+            INTENT_SEQ: still_open.seq,
+        }
+        last = _payment("payment-end", "paid", confirmed=FARE, detail=again)
+        told = store.turn(lambda turn: Entry(last))
+        events = [record.event() for record in every_record(store)]
+    assert [event.kind for event in events[-4:]].count("recovery") == 1
+    [row] = clearing_rows(iter(events))
+    assert (row["epoch"], row["seq"], row["amount"]) == (told.epoch, told.seq, FARE)
+    summary = summarise(event for event in events if event.scene == "bus" or not event.scene)
+    assert (summary.rides, summary.amount) == (1, FARE)
+
+
+def _payment(
+    kind: str,
+    reason: str,
+    *,
+    refers: int | None = None,
+    confirmed: int = 0,
+    detail: Mapping[str, int | str] = NOTHING,
+) -> Draft:
+    paid = {"confirmed": confirmed} if confirmed else {}
+    return draft(
+        ANNA,
+        kind=kind,
+        verdict="accepted" if confirmed else None,
+        reason=reason,
+        scene="bus",
+        refers=refers,
+        amounts={"amount": FARE, "full": FARE, "balance_before": 1000, **paid},
+        evidence={"card_number": "0" + "3" * 19},
+        detail={"moment": "20260101080000", "card_seq": 7, "type": 6, **detail},
+    )
