@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from agent.clock import Clock
 from agent.passage import PassageEnd, Tap
-from offline_store.event import Draft
+from offline_store.event import ABOUT_EPOCH, ABOUT_SEQ, Draft
 from offline_store.store import Entry, Store, Turn, Unstored
 from world import World
 
@@ -59,7 +59,8 @@ class Logbook:
             event = turn.event(seq)
             if event is not None and event.epoch == epoch:
                 return Entry(replace(draft, refers=seq))
-            return Entry(replace(draft, detail={**draft.detail, "epoch": epoch, "seq": seq}))
+            elsewhere = {ABOUT_EPOCH: epoch, ABOUT_SEQ: seq}
+            return Entry(replace(draft, detail={**draft.detail, **elsewhere}))
 
         self._record(decide)
 

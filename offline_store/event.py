@@ -38,7 +38,7 @@ NOT_ASKED = "not-asked"  # whoever answered has nothing to do with this subject
 OFFLINE = "offline"
 # `Draft.detail` of a payment end: where its intent stands, when that is in an earlier epoch.
 INTENT_EPOCH, INTENT_SEQ = "intent_epoch", "intent_seq"
-# `Draft.detail` of a recovery: the row that it is about, when that is in an earlier epoch.
+# `Draft.detail` of a recovery or passage: the row that it is about, if that is in an earlier epoch.
 ABOUT_EPOCH, ABOUT_SEQ = "epoch", "seq"
 WAS_SEQ = "was_seq"  # `Draft.detail` of an event that is entered again: where it stood
 # `Draft.detail`: what is odd about a card or document and refuses nobody; codes, with commas.
