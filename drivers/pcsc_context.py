@@ -127,15 +127,13 @@ class ReaderContext:
             return DeviceDenied(device=name)
         if error == scard.SCARD_E_PROTO_MISMATCH:
             return CardProtocol(reader=name, holder=users_of_pcsc(self._world))
+        if error not in CARD_LEFT | CARD_SILENT:
+            return DeviceProtocol(device=name, error=f"{error:08X}")
         # A card that is there and takes no power is silent, not gone.
         with self._flight:
             slot = self.look_for(card, doubted=not card.silent)
-        there = slot & scard.SCARD_STATE_PRESENT and not moves(card, slot)
-        if error in CARD_LEFT and not there:
-            return CardGone(reader=name)
-        if error in CARD_LEFT or error in CARD_SILENT:
-            return CardMute(reader=name)
-        return DeviceProtocol(device=name, error=f"{error:08X}")
+        lies = slot & scard.SCARD_STATE_PRESENT and not moves(card, slot)
+        return CardMute(reader=name) if lies else CardGone(reader=name)
 
     def look(self, attached: str) -> int:
         """The slot's event state as pcscd has it now; 0 when it does not say. In flight; needs a
