@@ -210,6 +210,12 @@ class Transit(Settings, frozen=True, kw_only=True):
     layouts: tuple[Path, ...] = ()  # a city's own record tables (TOML, as in apdu/transit/layouts)
     # How the city's cards take a purchase of 0 fen that writes nothing: a card proves itself by it.
     zero_fen: Literal["composite", "simple"] = "composite"
+    # First digits of a card's 19, which no proof is about: a card with others is known by the first
+    # of these (docs/decisions.md).
+    number_heads: Annotated[
+        tuple[Annotated[str, Meta(pattern=r"^[0-9]{3}\Z", description='"000" … "999"')], ...],
+        Meta(min_length=1),
+    ] = ("310",)
     # Of cards that ride beside those of agent/transit/card_types.toml; two hex digits of file 0017.
     card_types: tuple[
         Annotated[str, Meta(pattern=r"^[0-9A-F]{2}\Z", description='"00" … "FF"')], ...

@@ -24,9 +24,16 @@ _WEIGHTS: Final = tuple(2**place % 11 for place in range(17, 0, -1))
 
 def card_number(said: str) -> str:
     """卡号, or a transit card's number: 19 digits, without the 0 that fills up file 0015's first
-    byte. Empty for what names nothing."""
+    byte. Empty for what names nothing; zeros are what stands where there is none."""
     bare = _bare(said)
+    if not bare.strip("0"):
+        return ""
     return bare[1:] if _TRANSIT.fullmatch(bare) else bare
+
+
+def account(said: bytes) -> bytes:
+    """The payment account of a transit code, a text, without what fills up its 16 bytes."""
+    return said.strip(b" \0")
 
 
 def id_number(said: str) -> str:

@@ -12,8 +12,6 @@ from trust import canonical
 from trust.sm3 import hmac_sm3
 from world import Fault
 
-ACCOUNT_PADDING: Final = b" \0"
-
 
 class ReferenceEmpty(Fault):
     """There is nothing to make a reference of: all cards without a number would share it. Fact:
@@ -48,9 +46,14 @@ class References:
         return self._of("person", _bytes_of(canonical.id_number(social_security_number)))
 
     def account(self, account: bytes) -> str:
-        """Of the payment account that a transit code names, or of its card where it names none.
-        What fills up its 16 bytes is no part of it."""
-        return self._of("account", account.strip(ACCOUNT_PADDING))
+        """Of the payment account that a transit code names. What fills up its 16 bytes is no part
+        of it."""
+        return self._of("account", canonical.account(account))
+
+    def card_as_account(self, number: bytes) -> str:
+        """Of the card that a transit code names instead of an account: its 10 bytes of digits, of
+        which none is a filling."""
+        return self._of("account", number)
 
     def document(self, number: str, issued: date | None) -> str:
         """Of an ID document: its holder's number and its first day, so that a new one differs."""

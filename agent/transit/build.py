@@ -122,6 +122,7 @@ def make_payments(
         grey_after=transit.grey_after,
         types=CardTypes(transit.card_types, rules),
         zero=Kind.SIMPLE if transit.zero_fen == "simple" else Kind.COMPOSITE,
+        heads=transit.number_heads,
     )
 
 

@@ -38,6 +38,7 @@ from apdu.transit.faults import BalanceTooSmall, PurseStatus
 from apdu.transit.files import TransitRecordFault
 from apdu.transit.transit_psam import Verified
 from apdu.transit.values import Kind, PublicInfo
+from config.model import Transit
 from offline_store.event import Event, Record
 from offline_store.faults import ListUnreadable
 from offline_store.store import Entry, Store, Turn
@@ -45,6 +46,7 @@ from trust.references import References
 from world import Fault, World
 
 UNWATCHED: Final = Unwatched()
+HEAD: Final = 3  # digits of a card's number that neither its keys nor the PSAM know of
 
 
 @dataclass(frozen=True)
@@ -78,9 +80,11 @@ class Payments:
         grey_after: float,
         types: CardTypes | None = None,
         zero: Kind = Kind.COMPOSITE,
+        heads: Sequence[str] = Transit().number_heads,
     ) -> None:
         """`grey_after`: seconds that a card may take to come back. `types`: of cards that ride.
-        `zero`: how the city's cards take a purchase of 0 fen that writes nothing."""
+        `zero`: how the city's cards take a purchase of 0 fen that writes nothing. `heads`: first
+        three digits that card numbers have."""
         self._clock = clock
         self._store = store
         self._offers = offers
@@ -90,6 +94,7 @@ class Payments:
         self._scene = scene
         self._application = application
         self._types = types or CardTypes()
+        self._heads = heads
         self._ends = Ends(world, clock, store, results, grey_after)
         self.open = self._ends.open
         self._purchases = self.purchases(
@@ -161,9 +166,15 @@ class Payments:
         purse = AskedOnce(card)
         public = purse.select()
         stages.begin("read")
-        reference = self._references.number(public.card_number)
+        reference = self._references.number(self._proved_number(public.card_number))
         holder = Holder(reference, public, purse.management())
         return Presentation(purse, holder, place, stages, watch)
+
+    def _proved_number(self, number: str) -> str:
+        """The number under which a purse is known. The PSAM checks its last 16 digits and its
+        issuer only, so that one card with other digits before them stays one card."""
+        known = number[:HEAD] in self._heads
+        return number if known else self._heads[0] + number[HEAD:]
 
     # A new purchase
 
@@ -204,9 +215,9 @@ class Payments:
 
     def _judge(self, turn: Turn, holder: Holder, offer: Offer, clock: ClockReading) -> Priced:
         """The signed lists, then the fare; in a turn, so that both are of one moment."""
-        number, issuer = bytes.fromhex(f"0{holder.public.card_number}"), holder.public.issuer
+        issuer = holder.public.issuer
         try:
-            if turn.lists.find_transit(number, issuer) is not None:
+            if self._is_listed(turn, holder):
                 return Priced(0, refused=Reason.BLACKLISTED)
             if not turn.lists.issuer_allowed(issuer):
                 return Priced(0, refused=Reason.WRONG_CITY)
@@ -218,6 +229,15 @@ class Payments:
         if priced.free is None:
             return priced
         return replace(priced, detail={**priced.detail, PROOF: 1}, bought=priced.free)
+
+    def _is_listed(self, turn: Turn, holder: Holder) -> bool:
+        """By any form in which a list may name a purse. Raises `ListUnreadable`."""
+        public, card = holder.public, holder.card
+        numbers = {public.card_number, *(head + public.card_number[HEAD:] for head in self._heads)}
+        return turn.lists.find_blacklisted(card=card, number=card, person=card) is not None or any(
+            turn.lists.find_transit(bytes.fromhex(f"0{number}"), public.issuer) is not None
+            for number in numbers
+        )
 
     def _bought(
         self, tap: Presentation, tried: Tried, bought: Reason, still_open: Sequence[Heard]

@@ -84,7 +84,11 @@ class MinistryCodes:
         if isinstance(code, Reason):
             return refused(credential, code)
         return self._identity(
-            credential, code, account=code.head.account, card=code.head.card, limit=code.limit
+            credential,
+            code,
+            account=self._references.account(code.head.account),
+            card=code.head.card,
+            limit=code.limit,
         )
 
     def _two_level(self, credential: str, content: bytes) -> Presented:
@@ -92,17 +96,19 @@ class MinistryCodes:
         code = verify_two_level(content, issuers, self._sm2, self._read_clock())
         if isinstance(code, Reason):
             return refused(credential, code)
-        return self._identity(credential, code, account=code.card, card=code.card, limit=None)
+        account = self._references.card_as_account(code.card)
+        return self._identity(credential, code, account=account, card=code.card, limit=None)
 
     def _identity(
         self,
         credential: str,
         code: ThreeLevel | TwoLevel,
         *,
-        account: bytes,
+        account: str,
         card: bytes,
         limit: int | None,
     ) -> Identity:
+        """`account`: its reference."""
         # Of what the phone has signed: a phone that signs the same again has not made a new code.
         shown = Shown(
             code=sm3(code.for_user).hex(),
@@ -116,7 +122,7 @@ class MinistryCodes:
             credential=credential,
             card=self._references.card(card) if names_card(card) else "",
             number="",
-            person=self._references.account(account),
+            person=account,
             issued=None,
             expires=None,
             authentication=Authentication(mode="code", result="passed", algorithm="SM2"),

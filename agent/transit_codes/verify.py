@@ -22,6 +22,7 @@ from agent.transit_codes.layout import (
     three_level,
     two_level,
 )
+from trust import canonical
 from trust.engine import BadKey
 from trust.sm2 import Sm2, Verifier
 
@@ -284,8 +285,9 @@ def last_second(expires: bytes) -> int | None:
 
 
 def names_account(account: bytes) -> bool:
-    """Printable ASCII, and not all of it blanks: those would be one account of many people."""
-    return bool(account.strip()) and all(0x20 <= octet <= 0x7E for octet in account)
+    """Printable ASCII, and not all of it filling: that would be one account of many people."""
+    named = canonical.account(account)
+    return bool(named) and all(0x20 <= octet <= 0x7E for octet in named)
 
 
 def names_card(number: bytes) -> bool:

@@ -38,7 +38,7 @@ UNSENT = TearAtInstruction(0x54, Moment.BEFORE)  # not paid, and nobody knows
 
 
 class Barred:
-    """A blacklist of purses by number."""
+    """A blacklist of purses by number, or by the reference of one."""
 
     def __init__(self, *numbers: str) -> None:
         self._numbers = numbers
@@ -49,7 +49,8 @@ class Barred:
     def find_blacklisted(
         self, *, card: str = "", number: str = "", person: str = ""
     ) -> Entry | None:
-        return None
+        listed = {card, number, person} & {*self._numbers}
+        return Entry(7, "number", 0) if listed else None
 
     def find_transit(self, number: bytes, issuer: bytes) -> Entry | None:
         return Entry(7, "transit", 0) if number.hex()[1:] in self._numbers else None

@@ -34,6 +34,26 @@ class Watched:
         return self._card.transmit(command)
 
 
+class Relayed:
+    """A card behind somebody who puts other bytes in place of some that it says."""
+
+    def __init__(self, card: Channel, said: bytes, instead: bytes) -> None:
+        self._card = card
+        self._said = said
+        self._instead = instead
+
+    @property
+    def transport(self) -> Transport:
+        return self._card.transport
+
+    @property
+    def atr(self) -> bytes:
+        return self._card.atr
+
+    def transmit(self, command: bytes) -> bytes:
+        return self._card.transmit(command).replace(self._said, self._instead)
+
+
 def test_intent_is_durable_before_debit(bus_stand: BusStand) -> None:
     def scenario(bus: Bus) -> None:
         seen: list[list[Event]] = []
@@ -111,6 +131,39 @@ def test_a_listed_card_is_not_charged(bus_stand: BusStand) -> None:
     listed = Barred(passenger.number)
     assert bus_stand.drive(lambda bus: bus.reason(passenger), lists=listed) is Reason.BLACKLISTED
     assert passenger.inside.money == 10_000
+
+
+def test_a_purse_that_is_listed_by_its_reference_is_not_charged(bus_stand: BusStand) -> None:
+    passenger = bus_stand.passenger()
+    listed = Barred(REFERENCES.number(passenger.number))
+    assert bus_stand.drive(lambda bus: bus.reason(passenger), lists=listed) is Reason.BLACKLISTED
+    assert passenger.inside.money == 10_000
+
+
+def test_a_purse_is_one_card_whatever_stands_before_the_digits_that_are_proved(
+    bus_stand: BusStand,
+) -> None:
+    """Whoever stands between card and reader can change the first three digits of its number: no
+    key and no PSAM knows them."""
+
+    def relayed(card: Channel) -> Channel:
+        number = bytes.fromhex(f"0{passenger.number}")
+        return Relayed(card, number, bytes.fromhex(f"0311{passenger.number[3:]}"))
+
+    def refused(bus: Bus) -> None:
+        assert bus.tap(passenger, around=relayed).reason is Reason.BLACKLISTED
+
+    def known(bus: Bus) -> None:
+        bus.tap(passenger, around=relayed)
+        bus.world.wait(60)
+        bus.tap(passenger)
+        assert {event.card for event in bus.events("payment-end")} == {reference}
+
+    passenger = bus_stand.passenger()
+    reference = REFERENCES.number(passenger.number)
+    for listed in (passenger.number, reference):
+        bus_stand.drive(refused, lists=Barred(listed))
+    bus_stand.drive(known)
 
 
 def test_a_purse_of_an_issuer_that_is_not_taken_is_not_charged(bus_stand: BusStand) -> None:

@@ -17,6 +17,7 @@ from agent.transit_codes.verify import (
     Check,
     OtherIssuers,
     last_second,
+    names_account,
     verify_three_level,
     verify_two_level,
 )
@@ -313,6 +314,7 @@ def test_no_flipped_bit_of_what_a_two_level_code_signs_is_accepted() -> None:
         (OLD_CODE[:7] + b"\x09" + OLD_CODE[8:], Reason.CODE_ROOT_UNKNOWN),
         (PHONES.two_level(replace(GOOD, card=bytes(10))), Reason.CODE_ACCOUNT),
         (PHONES.two_level(replace(GOOD, card=b"\xff" * 10)), Reason.CODE_ACCOUNT),
+        (PHONES.two_level(replace(GOOD, card=b"\xf0" * 10)), Reason.CODE_ACCOUNT),
         (PHONES.two_level(replace(GOOD, key_expires=NOW - 1)), Reason.CODE_KEY_EXPIRED),
         (PHONES.two_level(replace(GOOD, validity=1201)), Reason.CODE_VALIDITY),
         (PHONES.two_level(replace(GOOD, generated=NOW + 21)), Reason.CODE_FUTURE),
@@ -331,3 +333,10 @@ def test_every_single_defect_of_a_two_level_code_has_its_reason(
 def test_a_two_level_issuers_key_expires() -> None:
     expired = PHONES.two_level_issuers(expires=NOW)
     assert verify_two_level(OLD_CODE, expired, SM2, at()) is Reason.CODE_ROOT_EXPIRED
+
+
+def test_an_account_is_named_by_what_is_not_filling() -> None:
+    assert names_account(b"210500000000044\0")
+    assert names_account(b" 21050000000004 ")
+    assert not names_account(b" \0" * 8)
+    assert not names_account(b"2105\x0000000000044")
