@@ -229,8 +229,8 @@ def held_alone(tariff: Tariff, layouts: Layouts) -> Iterator[tuple[Alone, str]]:
 
 
 def _day(record: DayRecord) -> CardDay | None:
-    try:
-        values = record.layout.decode(record.raw)
+    try:  # times but this one decide nothing: many a city has F for a ride that nobody ended
+        values = record.layout.decode(record.raw, digits=("line",))
     except TransitRecordFault:  # another city's, or nobody's: it is written anew
         return None
     time_ms = moment_ms(str(values[TIME]))

@@ -115,6 +115,8 @@ class Trips:
             if fault.sw in END_OF_FILE:
                 return NotMade()
             raise
+        if not raw:
+            return NotMade()
         trip = Trip.read(layout, raw)
         if self._directions.get(lane) != "exit":
             return EnteringCard(self.gates, layout, raw, trip)

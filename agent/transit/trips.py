@@ -14,7 +14,7 @@ from typing import Final, Literal, Protocol
 from agent.clock import CHINA
 from agent.fares.ride import ENTRY, EXIT, TRIP, TripEnd
 from agent.journey.lines import LineBook, coded_stops
-from apdu.transit.files import Layout, Value, national
+from apdu.transit.files import BLANK, Layout, Value, national
 from apdu.transit.values import Initialised
 from offline_store.event import Event
 
@@ -95,7 +95,8 @@ def stop_of(record: str, book: LineBook) -> str:
 
 @dataclass(frozen=True)
 class Point:
-    """One end of a trip as the card has it; hex, `time` 14 digits of China time."""
+    """One end of a trip as the card has it; hex, `time` 14 digits of China time where there is
+    one."""
 
     city: str
     station: str
@@ -123,8 +124,11 @@ class Trip:
 
     @classmethod
     def read(cls, layout: Layout, raw: bytes) -> "Trip":
-        """Raises `TransitRecordFault`."""
-        values = layout.decode(raw)
+        """A record that was never written is the initial one. A time may be anything: only who
+        decides by it needs one (`Point.moment`). Raises `TransitRecordFault`: another length,
+        another record's id."""
+        written = raw if raw.strip(BLANK) else layout.encode({}, bytes(len(raw)))
+        values = layout.decode(written, digits=())
         return cls(int(values["state"]), _point(values, ENTRY), _point(values, EXIT))
 
     def at(self, end: TripEnd) -> Point:

@@ -7,7 +7,7 @@ tables: spec transit-card.md, Applications and files.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from functools import cache
 from importlib import resources
 from typing import Annotated, Final, Literal
@@ -24,6 +24,7 @@ HEX: Final = re.compile(r"([0-9A-F]{2})*")
 
 Industry = Literal["rail", "bus"]
 Value = int | str  # int for kind "int", digits for "bcd", upper case hex for "hex" and "const"
+BLANK: Final = b"\0\xff"  # what a file or record holds that was never written
 
 
 class LayoutFault(Fault):
@@ -71,12 +72,19 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     industry: Industry | None = None
     cities: tuple[str, ...] = ()  # four digits each, or "*"
 
-    def decode(self, raw: bytes) -> Mapping[str, Value]:
-        """Every field by name. Raises `TransitRecordFault`: length, BCD, constants."""
+    def decode(self, raw: bytes, digits: Container[str] | None = None) -> Mapping[str, Value]:
+        """Every field by name. `digits`: the fields of kind "bcd" by which the caller decides, None
+        all; any other may hold what it likes, and is told as it stands (hex).
+
+        Raises `TransitRecordFault`: length, BCD, constants.
+        """
         if len(raw) != self.size:
             raise TransitRecordFault(layout=self.name, field="", reason="length")
         return {
-            field.name: self._read(field, raw[field.offset : field.end]) for field in self.fields
+            field.name: self._read(
+                field, raw[field.offset : field.end], digits is None or field.name in digits
+            )
+            for field in self.fields
         }
 
     def encode(self, values: Mapping[str, Value], base: bytes | None = None) -> bytes:
@@ -117,11 +125,11 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             if city != ANYWHERE and not re.fullmatch(r"[0-9]{4}", city):
                 raise LayoutFault(layout=self.name, field="cities", reason="city")
 
-    def _read(self, field: Field, raw: bytes) -> Value:
+    def _read(self, field: Field, raw: bytes, digits: bool) -> Value:
         shown = raw.hex().upper()
         if field.kind == "int":
             return int.from_bytes(raw)
-        if field.kind == "bcd" and not shown.isdecimal():
+        if field.kind == "bcd" and digits and not shown.isdecimal():
             raise TransitRecordFault(layout=self.name, field=field.name, reason="digits")
         if field.kind == "const" and shown != field.value:
             raise TransitRecordFault(layout=self.name, field=field.name, reason="constant")

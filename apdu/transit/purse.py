@@ -24,7 +24,7 @@ from apdu.transit.faults import (
     PurseStopped,
     refusal,
 )
-from apdu.transit.files import Layout, TransitRecordFault, Value, national
+from apdu.transit.files import BLANK, Layout, TransitRecordFault, Value, national
 from apdu.transit.values import (
     AMOUNT,
     MAC,
@@ -48,7 +48,6 @@ NO_PROOF: Final = 0x9406
 END_OF_FILE: Final = frozenset(
     {status.RECORD_NOT_FOUND, status.FILE_NOT_FOUND, status.KEY_NOT_FOUND, 0x6A86, 0x6B00}
 )
-BLANK: Final = b"\0\xff"  # what a file or record holds that was never written
 LARGEST: Final = 0xFFFF_FFFF  # fen
 
 # Answers to 8054 by which a card surely says that it did not pay; any other may come after it did

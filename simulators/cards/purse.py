@@ -268,9 +268,13 @@ class PurseOs(OperatingSystem):
         return proof.mac2 + proof.tac
 
     def _place(self, number: int) -> int:
-        """Where in 001A the record with that id byte is."""
+        """Where in 001A the record with that id byte is, or, before that, will be: a record that
+        was never written has no id yet (L)."""
         for place, record in enumerate(self.state.records):
-            if record[0] == number:
+            if record[:1] == bytes((number,)):
+                return place
+        for place, record in enumerate(self.state.records):
+            if record and not record.strip(b"\0\xff"):
                 return place
         raise Refused(0x6A83)
 

@@ -253,6 +253,25 @@ def test_a_torn_ride_is_made_good_and_told_once(fleet: Fleet) -> None:
     assert passenger.spent_here == FULL + CHANGED
 
 
+def test_a_time_of_the_day_record_that_decides_nothing_takes_nothing_from_it(fleet: Fleet) -> None:
+    """Many a city has F for a ride that nobody ended: the card has still paid today."""
+    layout = Layouts.shipped().find("5199", "bus")
+    one = next(one for one in layout.fields if one.name == "exit_time")
+
+    def second(time: str) -> int:
+        passenger = fleet.stand().passenger()
+        fleet.pays("a", "42", passenger)
+        state = passenger.inside.state
+        raw = bytearray(state.records[1])
+        raw[one.offset : one.end] = bytes.fromhex(time)
+        raw[72:76] = (1_950).to_bytes(4)
+        passenger.inside.state = replace(state, records=(state.records[0], bytes(raw)))
+        fleet.wait(10)
+        return fleet.pays("b", "18", passenger)
+
+    assert second("00" * 7) == second("FF" * 7) == 50
+
+
 # Cards that tell nothing, or anything
 
 

@@ -1,6 +1,6 @@
 """Every state of the card at either lane: what is decided, told and written. One row, one rule."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import given, settings
@@ -18,6 +18,7 @@ from simulators.transit.bus import Passenger
 from simulators.transit.metro import CITY, gates, record
 from tests.agent.stand import FakeLists, FakeTurn
 from tests.agent.transit.metro_stand import MetroStand, Network, metro_settings, rows_of, trip_of
+from tests.agent.transit.stand import LOST, UNSENT
 
 IN, OUT, INITIAL = Inside.IN, Inside.OUT, Inside.INITIAL
 BEGUN, ENDED, AGAIN = Reason.TRIP_BEGUN, Reason.TRIP_ENDED, Reason.TRIP_AGAIN
@@ -261,6 +262,133 @@ def test_control_two_entry_lanes_decide_otherwise(metro_stand: MetroStand) -> No
     metro_stand.run(scenario)
 
 
+# Times that decide nothing, and records that nobody has written
+
+
+NO_TIME = ["00" * 7, "FF" * 7, "99" * 7, "2026EE21220000", "0A" * 7]
+
+
+def holds(passenger: Passenger, raw: bytes) -> None:
+    state = passenger.inside.state
+    passenger.inside.state = replace(state, records=(raw, *state.records[1:]))
+
+
+def with_time(passenger: Passenger, end: str, time: str) -> None:
+    """As others have left that time on the card."""
+    raw = bytearray(passenger.inside.state.records[0])
+    layout = Layouts.shipped().find(CITY, "rail")
+    field = next(one for one in layout.fields if one.name == f"{end}_time")
+    raw[field.offset : field.end] = bytes.fromhex(time)
+    holds(passenger, bytes(raw))
+
+
+@pytest.mark.parametrize("time", NO_TIME)
+@pytest.mark.parametrize(
+    ("lane", "card", "end", "told", "paid"),
+    [
+        ("out", IN, "exit", ENDED, 500),
+        ("in", INITIAL, "exit", BEGUN, 0),
+        ("in", INITIAL, "entry", BEGUN, 0),
+        ("in", OUT, "exit", BEGUN, 0),
+        ("in", OUT, "entry", BEGUN, 0),
+        ("in", IN, "exit", Reason.TRIP_OPEN, 0),
+        # By these it is decided, and so nobody leaves or enters by them.
+        ("out", IN, "entry", Reason.ENTRY_UNKNOWN, 0),
+        ("in", IN, "entry", Reason.TRIP_OPEN, 0),
+        ("out", INITIAL, "entry", Reason.NOT_ENTERED, 0),
+        ("out", OUT, "exit", Reason.NOT_ENTERED, 0),
+    ],
+)
+def test_only_the_state_and_the_end_of_this_trip_decide(
+    metro_stand: MetroStand, lane: str, card: Inside, end: str, told: Reason, paid: int, time: str
+) -> None:
+    def scenario(metro: Network) -> None:
+        gate = metro.at(HERE)
+        gate.made(passenger, card, THERE, 20)
+        with_time(passenger, end, time)
+        before = passenger.inside.state
+        assert gate.take(lane, passenger).reason is told
+        assert 10_000 - passenger.inside.money == paid
+        if told in (BEGUN, ENDED):
+            assert trip_of(passenger).at("entry" if lane == "in" else "exit").moment is not None
+        else:
+            assert passenger.inside.state == before
+
+    passenger = metro_stand.passenger()
+    metro_stand.run(
+        scenario, metro_settings(reentry_minutes=60, reexit_minutes=60, longest_minutes=240)
+    )
+
+
+@pytest.mark.parametrize("lane", ["in", "out"])
+def test_a_torn_end_of_a_trip_is_made_good_beside_an_odd_time(
+    metro_stand: MetroStand, lane: str
+) -> None:
+    def scenario(metro: Network) -> None:
+        gate = metro.at(HERE)
+        gate.made(passenger, OUT if lane == "in" else IN, THERE, 20)
+        with_time(passenger, "exit" if lane == "out" else "entry", "FF" * 7)
+        assert gate.take(lane, passenger, UNSENT).reason is Reason.PAY_AGAIN
+        assert gate.take(lane, passenger, LOST).reason is Reason.PAY_AGAIN
+        with_time(passenger, "entry" if lane == "out" else "exit", "FF" * 7)
+        assert gate.take(lane, passenger).reason is Reason.TORN_RECOVERED
+        ends = sorted(end.reason for end in gate.events("payment-end"))
+        assert ends == ["not-paid", "torn-recovered"]
+
+    passenger = metro_stand.passenger()
+    metro_stand.run(scenario)
+
+
+@pytest.mark.parametrize("byte", [0x00, 0xFF])
+def test_a_record_that_nobody_has_written_is_the_initial_one(
+    metro_stand: MetroStand, byte: int
+) -> None:
+    def scenario(metro: Network) -> None:
+        holds(passenger, bytes([byte]) * 128)
+        assert trip_of(passenger).inside == Inside.INITIAL
+        assert metro.at(THERE).leave(passenger) is Reason.NOT_ENTERED
+        assert metro.at(THERE).enter(passenger, UNSENT) is Reason.PAY_AGAIN
+        assert metro.at(THERE).enter(passenger) is BEGUN
+        assert passenger.inside.state.records[0][0] == 0x27
+        metro.minutes(20)
+        assert metro.at(HERE).leave(passenger) is ENDED
+
+    passenger = metro_stand.passenger()
+    metro_stand.run(scenario)
+    assert passenger.inside.money == 9_500
+
+
+@pytest.mark.parametrize("lane", ["in", "out"])
+@pytest.mark.parametrize("blank", [False, True])
+def test_control_a_record_of_another_id_stays_a_fault(
+    metro_stand: MetroStand, lane: str, blank: bool
+) -> None:
+    def scenario(metro: Network) -> None:
+        gate = metro.at(HERE)
+        if not blank:
+            gate.made(passenger, IN, THERE, 20)
+        holds(passenger, b"\x28" + passenger.inside.state.records[0][1:])
+        with pytest.raises(TransitRecordFault):
+            gate.take(lane, passenger)
+        assert not gate.events()
+
+    passenger = metro_stand.passenger()
+    metro_stand.run(scenario)
+
+
+@pytest.mark.parametrize("lane", ["in", "out"])
+def test_an_empty_record_is_as_a_missing_one(metro_stand: MetroStand, lane: str) -> None:
+    def scenario(metro: Network) -> list[Reason]:
+        told = []
+        for records in ((), (b"",)):
+            passenger.inside.state = replace(passenger.inside.state, records=records)
+            told.append(metro.at(HERE).take(lane, passenger).reason)
+        return told
+
+    passenger = metro_stand.passenger()
+    assert metro_stand.run(scenario) == [Reason.CARD_NOT_TAKEN, Reason.CARD_NOT_TAKEN]
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_whatever_a_record_says_somebody_is_told_something(data: st.DataObject) -> None:
@@ -270,7 +398,7 @@ def test_whatever_a_record_says_somebody_is_told_something(data: st.DataObject) 
     raw = bytearray(data.draw(st.sampled_from(known)))
     for at, byte in data.draw(st.dictionaries(st.integers(1, 127), st.integers(0, 255))).items():
         raw[at] = byte
-    times = st.text("0123456789", min_size=14, max_size=14)
+    times = st.text("0123456789", min_size=14, max_size=14) | st.sampled_from(NO_TIME)
     raw[67:74] = bytes.fromhex(
         data.draw(st.sampled_from(["20260921220000", "00010101000000"]) | times)
     )

@@ -75,6 +75,20 @@ def test_any_bytes_are_decoded_or_named(layout: Layout, raw: bytes) -> None:
     assert layout.encode(values, raw) == raw
 
 
+@pytest.mark.parametrize("time", ["FF" * 7, "2026EE21220000"])
+def test_a_field_by_which_nobody_decides_is_told_as_it_stands(time: str) -> None:
+    bus = SHIPPED.find("3399", "bus")
+    field = next(one for one in bus.fields if one.name == "exit_time")
+    raw = bytearray(bus.encode({}))
+    raw[field.offset : field.end] = bytes.fromhex(time)
+    assert bus.decode(bytes(raw), digits=("line",))["exit_time"] == time
+    for digits in (None, ("exit_time",)):
+        with pytest.raises(TransitRecordFault):
+            bus.decode(bytes(raw), digits)
+    with pytest.raises(TransitRecordFault):  # no digits are ever written
+        bus.encode({"exit_time": time})
+
+
 def test_bytes_that_no_field_names_stay() -> None:
     bus = SHIPPED.find("3399", "bus")
     before = bytes.fromhex("0102") + bytes(range(62))
