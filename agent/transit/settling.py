@@ -16,9 +16,9 @@ from agent.reasons import Reason
 from agent.transit.intents import Intent
 from agent.transit.psams import Session
 from agent.transit.records import Mac2
-from agent.transit.trips import Sight
+from agent.transit.trips import Sight, moment_ms
 from apdu.psam import PsamBusy, PsamMissing
-from apdu.transit.faults import PurseStatus
+from apdu.transit.faults import PurseMalformed, PurseStatus
 from apdu.transit.purse import LOG_ROWS, Purse
 from apdu.transit.transit_psam import (
     Mac2Refused,
@@ -79,13 +79,14 @@ class _Log:
     ours: LogEntry | None
     others: bool  # its rows are another terminal's, back to before the intent
     empty: bool
+    doubt: bool = False  # one that may be ours cannot be read
 
 
 def hear(purse: Purse, intent: Intent, look: Callable[[Purse, Intent], Sight]) -> Claim:
     """Ask the card. `look`: what its records say of that intent, by itself.
 
     Raises the channel's faults and `ChainFault`, `PurseMalformed`, `PurseStatus`, and what `look`
-    raises: then nothing is known yet, and it stays open.
+    raises: then nothing is known yet, and it stays open. No row of the log raises.
     """
     proof = purse.proof(intent.kind, intent.seq)
     balance = purse.balance()
@@ -173,7 +174,8 @@ def _by_sight(sight: Sight, proof: Proof | None) -> Literal["yes", "no"] | None:
 def _by_proof(proof: Proof, mac2: Mac2, log: _Log, balance: int) -> Claim:
     """A proof that the PSAM did not confirm: ours, or of a purchase elsewhere with that number."""
     if mac2 == "refused":
-        return Claim("unknown" if log.ours or log.empty else "no", proof.tac, mac2, balance)
+        unknown = log.ours or log.empty or log.doubt
+        return Claim("unknown" if unknown else "no", proof.tac, mac2, balance)
     if log.ours is not None or log.empty:  # a card that keeps no log: its proof has to do
         return Claim("yes", proof.tac, mac2, balance)
     if log.others:
@@ -182,29 +184,32 @@ def _by_proof(proof: Proof, mac2: Mac2, log: _Log, balance: int) -> Claim:
 
 
 def _log(purse: Purse, intent: Intent) -> _Log:
-    """From the newest row back to one before the intent."""
-    seen = 0
+    """From the newest row back to one before the intent. A row that cannot be read may be ours:
+    beside it the others do not say that none is."""
+    seen, doubt = 0, False
     try:
         for number in range(1, LOG_ROWS + 1):
-            row = purse.log(number)
+            try:
+                row = purse.log(number)
+            except PurseMalformed:
+                seen, doubt = seen + 1, True
+                continue
             if row is None:
-                return _Log(None, others=seen > 0, empty=seen == 0)
-            if _is(row, intent):
+                return _Log(None, others=seen > 0 and not doubt, empty=seen == 0, doubt=doubt)
+            if _is(row, intent) and row.moment == intent.moment:
                 return _Log(row, others=False, empty=False)
             seen += 1
+            doubt = doubt or (_is(row, intent) and not moment_ms(row.moment))
             if row.type in PURCHASES and row.seq < intent.seq:
-                return _Log(None, others=True, empty=False)
+                return _Log(None, others=not doubt, empty=False, doubt=doubt)
     except PurseStatus:
-        return _Log(None, others=False, empty=True)
-    return _Log(None, others=False, empty=False)
+        return _Log(None, others=False, empty=not doubt, doubt=doubt)
+    return _Log(None, others=False, empty=False, doubt=doubt)
 
 
 def _is(row: LogEntry, intent: Intent) -> bool:
-    """Terminal, amount, time, and the card's number, which tells two of one second apart. Cards may
-    log it as 8050 told it or as it is after the purchase; the specification is silent."""
-    same = (row.terminal, row.amount, row.moment) == (
-        intent.terminal,
-        intent.amount,
-        intent.moment,
-    )
+    """But for its time: terminal, amount, and the card's number, which tells two of one second
+    apart. Cards may log it as 8050 told it or as it is after the purchase; the specification is
+    silent."""
+    same = (row.terminal, row.amount) == (intent.terminal, intent.amount)
     return same and row.seq in (intent.seq, (intent.seq + 1) & 0xFFFF)

@@ -4,6 +4,7 @@ The order in which they make a payment is the caller's: select → 8050 → (80D
 then 0018, for a card that left before its answer. Source: spec transit-card.md.
 """
 
+from collections.abc import Container
 from typing import Final
 
 from apdu import status
@@ -171,8 +172,8 @@ class Purse:
         return Proof(mac2=data[:MAC], tac=data[MAC:])
 
     def log(self, number: int) -> LogEntry | None:
-        """Row `number` of 0018, 1 the newest; None: there are fewer, or it was never written.
-        Raises `PurseMalformed`."""
+        """Row `number` of 0018, 1 the newest; None: there are fewer, or it was never written. Its
+        time may be anything. Raises `PurseMalformed`: another length."""
         values = self._row(national().log, number)
         if values is None:
             return None
@@ -250,11 +251,14 @@ class Purse:
             return None
         raw = self._data(command, answer)
         never_written = len(raw) in (0, layout.size) and not raw.strip(BLANK)
-        return None if never_written else self._decode(layout, raw)
+        # A terminal elsewhere wrote it, maybe with F for its time: who goes by a time compares it.
+        return None if never_written else self._decode(layout, raw, digits=())
 
-    def _decode(self, layout: Layout, raw: bytes) -> dict[str, Value]:
+    def _decode(
+        self, layout: Layout, raw: bytes, digits: Container[str] | None = None
+    ) -> dict[str, Value]:
         try:
-            return dict(layout.decode(raw))
+            return dict(layout.decode(raw, digits))
         except TransitRecordFault as fault:
             raise PurseMalformed(what=layout.name, length=len(raw)) from fault
 

@@ -124,7 +124,8 @@ class Proof:
 
 @dataclass(frozen=True)
 class LogEntry:
-    """One row of 0018. `type`: 02 load, 06 purchase, 09 composite purchase."""
+    """One row of 0018. `type`: 02 load, 06 purchase, 09 composite purchase; `moment`: hex, not
+    always digits."""
 
     seq: int
     overdraft: int

@@ -4,10 +4,12 @@ import pytest
 
 from agent.reasons import Reason
 from apdu.channel import CardGone, Channel
+from apdu.transit.files import national
 from simulators.vpcd import Moment, TearAtInstruction
-from tests.agent.transit.stand import FARE, GREY_AFTER, LOST, UNSENT, Bus, BusStand
+from tests.agent.transit.stand import FARE, GREY_AFTER, LOST, OURS, UNSENT, Bus, BusStand
 
 PROOF, BEGIN, DEBIT = 0x5A, 0x50, 0x54
+READ, LOG = 0xB2, 0x18
 
 
 def test_who_has_paid_is_not_charged_again(bus_stand: BusStand) -> None:
@@ -88,6 +90,86 @@ def test_what_neither_proof_nor_log_tell_is_grey(bus_stand: BusStand) -> None:
         assert bus.reason(passenger) is Reason.PAID
 
     passenger = bus_stand.passenger()
+    bus_stand.drive(scenario)
+
+
+class Odd:
+    """A card of whose log some rows are so, before its own; see `apdu.channel.Channel`."""
+
+    def __init__(self, inner: Channel, *rows: bytes) -> None:
+        self._inner = inner
+        self._rows = rows
+        self.transport = inner.transport
+        self.atr = inner.atr
+
+    def transmit(self, command: bytes) -> bytes:
+        if command[1] != READ or command[3] >> 3 != LOG:
+            return self._inner.transmit(command)
+        if command[2] <= len(self._rows):
+            return self._rows[command[2] - 1] + b"\x90\x00"
+        earlier = bytes((*command[:2], command[2] - len(self._rows), *command[3:]))
+        return self._inner.transmit(earlier)
+
+
+def row_of(terminal: str, time: str, *, seq: int = 1, amount: int = 5_000, type_: int = 2) -> bytes:
+    """One of 0018, by default of a load."""
+    told = {"seq": seq, "amount": amount, "type": type_, "terminal": terminal}
+    return national().log.encode(told, bytes(16) + bytes.fromhex(time))
+
+
+ODD_TIMES = ["FF" * 7, "99" * 7, "00" * 7, "2026EE21080000"]
+
+
+@pytest.mark.parametrize("time", ODD_TIMES)
+@pytest.mark.parametrize("tear", [LOST, UNSENT])
+def test_a_row_that_is_not_ours_decides_nothing_by_its_time(
+    bus_stand: BusStand, tear: TearAtInstruction, time: str
+) -> None:
+    """Another terminal has loaded the card, and has left F for the time."""
+
+    def scenario(bus: Bus) -> None:
+        bus.tap(passenger, tear)
+        bus.other.charge(passenger, 300, "20260921080000")  # no proof: the log has to tell
+        took = bus.tap(passenger, around=lambda card: Odd(card, row_of("112233445566", time)))
+        assert took.reason is (Reason.TORN_RECOVERED if tear is LOST else Reason.PAID)
+
+    passenger = bus_stand.passenger()
+    bus_stand.drive(scenario)
+    assert passenger.inside.money == 10_000 - FARE - 300
+
+
+@pytest.mark.parametrize("time", ODD_TIMES)
+def test_a_row_that_may_be_ours_ends_nothing_as_not_paid(bus_stand: BusStand, time: str) -> None:
+    """Terminal, amount and number are ours, the time cannot be read: nobody knows."""
+
+    def scenario(bus: Bus) -> None:
+        bus.tap(passenger, UNSENT)
+        bus.other.charge(passenger, 300, "20260921080000")
+        [intent] = bus.events("intent")
+        seq = int(intent.detail["card_seq"])
+        ours = row_of(OURS, time, seq=seq, amount=FARE, type_=int(intent.detail["type"]))
+        assert bus.tap(passenger, around=lambda card: Odd(card, ours)).reason == "payment-grey"
+        assert bus.end().amounts["grey"] == FARE
+
+    passenger = bus_stand.passenger()
+    bus_stand.drive(scenario)
+
+
+@pytest.mark.parametrize("size", [1, 22, 24])
+def test_a_row_that_cannot_be_read_is_unknown_and_refuses_nobody(
+    bus_stand: BusStand, size: int
+) -> None:
+    def scenario(bus: Bus) -> None:
+        told = []
+        for passenger, tear in zip(passengers, (LOST, UNSENT), strict=True):
+            bus.tap(passenger, tear)
+            bus.other.charge(passenger, 300, "20260921080000")
+            took = bus.tap(passenger, around=lambda card: Odd(card, b"\x01" * size))
+            told.append(took.reason)
+        # A row of ours behind it still tells; that there is none, nothing tells.
+        assert told == [Reason.TORN_RECOVERED, Reason.PAYMENT_GREY]
+
+    passengers = [bus_stand.passenger(), bus_stand.passenger()]
     bus_stand.drive(scenario)
 
 
