@@ -208,11 +208,14 @@ class Purse:
             raw = self._binary(national().public)
         values = self._decode(national().public, raw)
         serial = _digits(values, "serial")
+        number = _digits(values, "card_number_head")[1:] + serial
+        if not number.isdecimal():
+            raise PurseMalformed(what=national().public.name, length=len(raw))
         return PublicInfo(
             issuer=bytes.fromhex(_digits(values, "issuer")),
             application_type=_number(values, "application_type"),
             state=_number(values, "state"),
-            card_number=_digits(values, "card_number_head")[1:] + serial,
+            card_number=number,
             serial=bytes.fromhex(serial),
             starts=_digits(values, "starts"),
             expires=_digits(values, "expires"),

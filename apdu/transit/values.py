@@ -61,8 +61,8 @@ class PublicInfo:
 
 @dataclass(frozen=True)
 class Management:
-    """File 0017. `card_type`: 01 normal, 02 student, 03 senior, 04 test, 05 military, others local
-    to the city."""
+    """File 0017. `country` and `province` as they stand (hex). `card_type`: 01 normal, 02 student,
+    03 senior, 04 test, 05 military, others local to the city."""
 
     country: str
     province: str

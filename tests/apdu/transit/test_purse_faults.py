@@ -26,7 +26,7 @@ from apdu.transit.faults import (
     PurseStopped,
 )
 from apdu.transit.files import national
-from apdu.transit.purse import Purse
+from apdu.transit.purse import T_UNION, Purse
 from apdu.transit.selection import (
     PurseSelected,
     SocialSecuritySelected,
@@ -197,7 +197,6 @@ MALFORMED: list[tuple[str, Callable[[Purse], object]]] = [
     ("00" * 22 + "9000", lambda purse: purse.log(1)),
     ("00" * 47 + "9000", lambda purse: purse.trip(1)),
     ("00" * 59 + "9000", lambda purse: purse.management()),
-    ("AA" * 60 + "9000", lambda purse: purse.management()),
     ("6F05 84FF A0 9000", lambda purse: purse.select()),
     ("01 9000", lambda purse: purse.select()),
 ]
@@ -207,6 +206,36 @@ MALFORMED: list[tuple[str, Callable[[Purse], object]]] = [
 def test_what_has_another_form_is_named(answer: str, ask: Callable[[Purse], object]) -> None:
     with pytest.raises(PurseMalformed):
         ask(Purse(Answering(lambda command: bytes.fromhex(answer))))
+
+
+def _public(number: str) -> bytes:
+    """The answer to SELECT of a card whose file 0015 has these ten bytes for its number."""
+    public = f"01015199FFFFFFFF 0201 {number} 20200101 20991231 0000".replace(" ", "")
+    inside = f"8408{T_UNION.hex()}A521" + f"9F0C1E{public}"
+    return bytes.fromhex(f"6F{len(inside) // 2:02X}{inside}9000")
+
+
+@pytest.mark.parametrize("fill", "0F9")
+def test_what_fills_a_card_number_up_decides_nothing(fill: str) -> None:
+    number = "3105199000000000001"
+    public = Purse(Answering(partial(_always, _public(fill + number)))).select()
+    assert (public.card_number, public.serial.hex()) == (number, number[3:])
+
+
+@pytest.mark.parametrize("number", ["03F05199000000000001", "0310519900000000000F", "F" * 20])
+def test_a_card_number_that_is_no_digits_is_nobodys(number: str) -> None:
+    with pytest.raises(PurseMalformed) as caught:
+        Purse(Answering(partial(_always, _public(number)))).select()
+    assert caught.value.facts == {"what": "0015", "length": 30}
+
+
+@pytest.mark.parametrize("country", ["00000156", "FFFFFFFF", "0156FFFF", "00000000", "43484E20"])
+@pytest.mark.parametrize("province", ["5100", "FFFF"])
+def test_only_city_interoperability_and_type_of_a_card_decide(country: str, province: str) -> None:
+    answer = bytes.fromhex(f"{country}{province}5199000103".ljust(120, "0") + "9000")
+    told = Purse(Answering(partial(_always, answer))).management()
+    assert (told.city, told.interoperable, told.card_type) == ("5199", True, 3)
+    assert (told.country, told.province) == (country, province)
 
 
 MISSING = ["6A83", "6A82", "6A88", "6A86", "6B00"]
