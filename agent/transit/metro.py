@@ -58,7 +58,7 @@ MINUTE_MS: Final = 60_000
 # In the detail of a tap and of a payment's events:
 TRIP_TYPE: Final = "trip_type"  # of the row in 001E
 ENTERED_AT: Final = "entry_station"  # the stop's id, or the card's eight bytes where it is none
-ENTERED_ON: Final = "entry_moment"  # 14 digits, as the card has it
+ENTERED_ON: Final = "entry_moment"  # 14 digits of hex, as the card has it: not always a time
 OVERSTAY: Final = "overstay"  # fen, part of the amount
 MISSING: Final = "missing"  # fen, part of the amount: for a trip that was not ended, or not begun
 

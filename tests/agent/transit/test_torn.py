@@ -5,8 +5,9 @@ import pytest
 from agent.reasons import Reason
 from apdu.channel import CardGone, Channel
 from apdu.transit.files import national
+from simulators.transit.bus import OURS
 from simulators.vpcd import Moment, TearAtInstruction
-from tests.agent.transit.stand import FARE, GREY_AFTER, LOST, OURS, UNSENT, Bus, BusStand
+from tests.agent.transit.stand import FARE, GREY_AFTER, LOST, UNSENT, Bus, BusStand
 
 PROOF, BEGIN, DEBIT = 0x5A, 0x50, 0x54
 READ, LOG = 0xB2, 0x18
@@ -113,7 +114,7 @@ class Odd:
 
 def row_of(terminal: str, time: str, *, seq: int = 1, amount: int = 5_000, type_: int = 2) -> bytes:
     """One of 0018, by default of a load."""
-    told = {"seq": seq, "amount": amount, "type": type_, "terminal": terminal}
+    told: dict[str, int | str] = {"seq": seq, "amount": amount, "type": type_, "terminal": terminal}
     return national().log.encode(told, bytes(16) + bytes.fromhex(time))
 
 
