@@ -34,7 +34,7 @@ _BARE = re.compile(rb"\$([A-Z]{5},[ -)+-~]*)\Z")
 _ENDS = re.compile(rb"[\r\n]+")
 _TIME = re.compile(r"([0-9]{2})([0-9]{2})([0-9]{2}(?:\.[0-9]{1,9})?)\Z")
 _ANGLE = re.compile(r"([0-9]{2,3})([0-5][0-9](?:\.[0-9]{1,12})?)\Z")
-_NUMBER = re.compile(r"(?=.)\+?[0-9]{0,6}(?:\.[0-9]{1,9})?\Z")
+_NUMBER = re.compile(r"\+?(?=\.?[0-9])[0-9]{0,6}(?:\.[0-9]{1,9})?\Z")
 
 
 @dataclass(frozen=True)

@@ -81,6 +81,23 @@ def test_no_speed_now_is_none(text: str) -> None:
     assert read_fix(text) is None
 
 
+@pytest.mark.parametrize("knots", ["+", ".", "+.", "", "-", "++1", "1.", "1e3"])
+def test_a_speed_without_a_number_is_no_speed_and_the_place_is_told(knots: str) -> None:
+    fix = read_fix(RMC.replace(",022.4,", f",{knots},"))
+    assert isinstance(fix, Fix)
+    assert fix.speed is None
+    assert read_fix(f"GNVTG,84.4,T,,M,{knots},N,{knots},K,A") is None
+
+
+@pytest.mark.parametrize(("text", "knots"), [("+1", 1.0), (".5", 0.5), ("+.5", 0.5), ("+1.5", 1.5)])
+def test_control_a_number_with_a_sign_or_without_a_whole_part_is_one(
+    text: str, knots: float
+) -> None:
+    said = read_fix(f"GNVTG,84.4,T,,M,{text},N,,K,A")
+    assert isinstance(said, Speed)
+    assert said.speed == pytest.approx(knots * KNOT)
+
+
 def test_a_receiver_without_checksums_is_believed_once_it_is_known_for_one() -> None:
     bare = [f"${RMC}\r\n".encode()] * (UNCHECKED + 2)
     assert heard(*bare) == [RMC] * 3
