@@ -51,10 +51,10 @@ class Target:
     password: str = field(default="", repr=False)
 
 
-def target_of(address: str) -> Target:
-    """Of an http address. Raises `NoCamera` for another."""
-    parts = urlsplit(address)
-    try:
+def target_of(address: str, here: str = "") -> Target:
+    """Of an http address, or of what `here` leads to by it. Raises `NoCamera` for another."""
+    try:  # a camera may write anything: brackets around what is no number, a port that is none
+        parts = urlsplit(urljoin(here, address))
         port = parts.port or 80
     except ValueError as error:
         raise NoCamera from error
@@ -201,7 +201,7 @@ def _field(head: Head, name: str) -> str:
 def _moved(target: Target, fields: Mapping[str, str]) -> Target:
     """Where the camera sends us; the password goes to the same host only."""
     here = f"http://{target.host}:{target.port}{target.path}"
-    moved = target_of(urljoin(here, fields.get("location", "")))
+    moved = target_of(fields.get("location", ""), here)
     if moved.host != target.host:
         return moved
     return replace(moved, user=target.user, password=target.password)

@@ -268,11 +268,12 @@ PLAYLIST = b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n"
         b"HTTP/1.0 200 OK\r\nContent-Type: text/html\r\n\r\n<html>a printer</html>",
         b"HTTP/1.0 200 OK\r\nContent-Type: application/vnd.apple.mpegurl\r\n\r\n" + PLAYLIST,
         b"HTTP/1.0 302 Found\r\nLocation: file:///etc/passwd\r\n\r\n",
+        b"HTTP/1.0 302 Found\r\nLocation: http://[camera]/mjpeg\r\n\r\n",
         b"SSH-2.0-OpenSSH_9.2p1\r\n",
         bytes(range(256)) * 8,
         b"",
     ],
-    ids=["404", "html", "playlist", "redirect", "ssh", "garbage", "nothing"],
+    ids=["404", "html", "playlist", "redirect", "brackets", "ssh", "garbage", "nothing"],
 )
 def test_what_answers_and_is_no_camera_is_a_protocol_error(
     make_camera: MakeCamera, answer: bytes

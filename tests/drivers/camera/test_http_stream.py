@@ -1,6 +1,7 @@
 """What a network camera answers: heads, chunks, passwords and redirections."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from hashlib import md5
 from itertools import pairwise
 
@@ -16,11 +17,17 @@ from drivers.camera.http_stream import (
     Target,
     _digest,
     open_http,
+    target_of,
 )
 from world import Stream
 from world.real import RealWorld
 
 OK = b"HTTP/1.1 200 OK\r\n\r\nbody"
+
+
+def moved_to(place: str) -> "Script":
+    """A camera that always sends us there."""
+    return Script(*[f"HTTP/1.1 302 Found\r\nLocation: {place}\r\n\r\n".encode("latin-1")] * 9)
 
 
 class Script(RealWorld):
@@ -236,6 +243,26 @@ def test_a_camera_that_has_moved_is_followed_and_its_password_stays_at_home() ->
 
 @pytest.mark.parametrize("place", ["file:///etc/passwd", "https://cam/", "", "http://:80/"])
 def test_nothing_but_http_is_followed(place: str) -> None:
-    answer = f"HTTP/1.1 302 Found\r\nLocation: {place}\r\n\r\n".encode()
     with pytest.raises(NoCamera):
-        opened(Script(*[answer] * 9))
+        opened(moved_to(place))
+
+
+NO_ADDRESSES = ["http://[camera]/mjpeg", "http://[", "//[x", "//]", "http://cam:99999/", "//c:x/"]
+
+
+@pytest.mark.parametrize("place", NO_ADDRESSES)
+def test_a_redirection_to_what_is_no_address_is_no_camera(place: str) -> None:
+    with pytest.raises(NoCamera):
+        opened(moved_to(place))
+
+
+@pytest.mark.parametrize("address", NO_ADDRESSES)
+def test_what_is_no_address_has_no_target(address: str) -> None:
+    with pytest.raises(NoCamera):
+        target_of(address)
+
+
+@given(place=st.text(st.characters(codec="latin-1")))
+def test_whatever_a_redirection_says_is_followed_or_no_camera(place: str) -> None:
+    with suppress(NoCamera):
+        opened(moved_to(place))
