@@ -212,9 +212,18 @@ class Guard:
 
 
 def can_be_told(fault: Fault) -> bool:
-    """Its code and facts are what a record and a sentence can hold."""
-    facts = fault.facts
-    return isinstance(fault.code, str) and all(isinstance(one, str | int) for one in facts.values())
+    """Its code and facts are what a record and a sentence can hold. Raises nothing: a vendor's
+    fault need not have any facts, and its code may be code."""
+    try:
+        code, facts = fault.code, dict(fault.facts)
+    except KeyboardInterrupt:  # somebody has ended the command
+        raise
+    except BaseException:
+        return False
+    texts = (code, *facts)
+    return all(isinstance(text, str) for text in texts) and all(
+        isinstance(fact, str | int) for fact in facts.values()
+    )
 
 
 class ForeignWorld:

@@ -182,6 +182,35 @@ def test_times_of_another_clock_and_parts_of_another_type_are_no_event() -> None
     scanner.stop()
 
 
+@pytest.mark.parametrize(
+    ("group", "call"),
+    [
+        ("barriers", lambda device: device.open("entry")),
+        ("prompts", lambda device: device.show(PROMPT)),
+        ("printers", lambda device: device.print(Receipt("t", ()))),
+        ("pinpads", lambda device: device.ask()),
+        ("pinpads", lambda device: device.ask_new()),
+    ],
+)
+def test_a_fault_whose_facts_cannot_be_told_is_a_defect(
+    group: str, call: Callable[[Any], object]
+) -> None:
+    device = made(group, "FaultsWithoutFacts")
+    with suppress(DriverDefect):
+        call(device)
+    told = next(defect for _, defect in device._guard._found.values())
+    assert told.code == "driver.defect"
+    assert device.status().state is DeviceState.PROTOCOL_ERROR
+
+
+def test_a_document_whose_fault_cannot_be_told_is_no_event() -> None:
+    reader = made("documents", "FaultlessEvents")
+    reader.start()
+    assert reader.events.get(10.0).fault.code == "fault"
+    reader.stop()
+    assert len(reader.events) == 0
+
+
 def test_a_pin_of_another_form_is_a_defect_and_wiped() -> None:
     pad = made("pinpads", "OddPins")
     for ask in (pad.ask, pad.ask_new):

@@ -11,7 +11,7 @@ MODULE = "acme_drivers"
 # A driver that keeps its contract, and what others of the family do instead.
 GOOD = """
 from drivers.contract import (
-    Code, Crossing, DeviceState, DeviceStatus, Document, Interface, Pin, Presence,
+    Code, Crossing, DeviceState, DeviceStatus, Document, Interface, Pin, Presence, Unread,
 )
 from apdu.channel import Transport
 from world import Fault
@@ -212,6 +212,57 @@ class OddFaults(Device):
     status = fault_of_another_form
 
 
+class NoFacts(Fault):
+    code = "acme.no-facts"
+
+    def __init__(self):
+        pass
+
+
+class WrongFacts(Fault):
+    code = "acme.wrong-facts"
+
+    def __init__(self):
+        self.facts = [1]
+
+
+class RaisingFacts(Fault):
+    code = "acme.raising-facts"
+    facts = property(boom, lambda *_: None)
+
+
+class NumberedFacts(Fault):
+    code = "acme.numbered-facts"
+
+    def __init__(self):
+        self.facts = {1: "one"}
+
+
+def raising(kind):
+    def raise_it(*_, **__):
+        raise kind()
+
+    return raise_it
+
+
+class FaultsWithoutFacts(Device):
+    open = ask = release = start = status = raising(NoFacts)
+    show = ask_new = take_back = look = raising(WrongFacts)
+    print = stop = raising(RaisingFacts)
+    cancel = raising(NumberedFacts)
+
+
+class FaultlessEvents(Device):
+    def start(self):
+        for kind in (NoFacts, WrongFacts, RaisingFacts, NumberedFacts, Fault):
+            self.events.put(Unread(self.name, 1, kind(), 0.0, 0.0, True))
+
+
+class ThreadRaisesWithoutFacts(Device):
+    def start(self):
+        self.world.spawn(raising(NoFacts), name="acme")
+
+
 class OtherClocks(Device):
     def start(self):
         for at in (math.nan, math.inf, -math.inf, 10**400, time.time()):
@@ -299,6 +350,9 @@ DEVICES = (
         "CancelledInInit",
         "ThreadCancelled",
         "OddFaults",
+        "FaultsWithoutFacts",
+        "FaultlessEvents",
+        "ThreadRaisesWithoutFacts",
         "OtherClocks",
         "OddPins",
     ),
