@@ -116,6 +116,34 @@ class Output(miniaudio.PlaybackDevice):  # type: ignore[misc]
             miniaudio.lib.ma_context_uninit(context)
 
 
+class Listed(miniaudio.Devices):  # type: ignore[misc]
+    """What a backend lists. miniaudio 1.71 gives nothing at all where one device's name is no UTF-8
+    (ALSA cuts long ones in the middle of a sign) or one device tells nothing of itself."""
+
+    def playbacks(self) -> dict[str, miniaudio.ffi.CData]:
+        """The devices that can be played on: name, with what is no UTF-8 as `\\xE9` → its id.
+        Raises `MiniaudioError`."""
+        infos, count = miniaudio.ffi.new("ma_device_info **"), miniaudio.ffi.new("ma_uint32 *")
+        null = miniaudio.ffi.NULL
+        result = miniaudio.lib.ma_context_get_devices(self._context, infos, count, null, null)
+        if result != miniaudio.lib.MA_SUCCESS:
+            raise miniaudio.MiniaudioError("cannot get device infos", result)
+        found = {}
+        for info in (infos[0][at] for at in range(count[0])):
+            name = miniaudio.ffi.string(info.name).decode(errors="backslashreplace")
+            own = miniaudio.ffi.new("ma_device_id *", info.id)  # the list is the context's
+            if self._tells(info):
+                found[name] = own
+        return found
+
+    def _tells(self, info: miniaudio.ffi.CData) -> bool:
+        try:
+            self._get_info(miniaudio.DeviceType.PLAYBACK, info)
+        except miniaudio.MiniaudioError:
+            return False
+        return True
+
+
 class MiniaudioSink:
     """See `Sink`; made by `open_sink`."""
 
@@ -235,10 +263,10 @@ def _open(world: World, backend: str, pattern: str, *, device: str, mailbox: Mai
 def _devices(backend: str) -> dict[str, miniaudio.ffi.CData]:
     """The playback devices that the backend lists: name → its id."""
     try:
-        listed = miniaudio.Devices([BACKENDS[backend]]).get_playbacks()
+        listed = Listed([BACKENDS[backend]]).playbacks()
     except miniaudio.MiniaudioError:  # no server, no library: nothing there
         return {}
-    return {one["name"]: one["id"] for one in listed if not one["name"].startswith(NOWHERE)}
+    return {name: one for name, one in listed.items() if not name.startswith(NOWHERE)}
 
 
 def _nothing(world: World, backend: str, device: str, port: str) -> DeviceFault:

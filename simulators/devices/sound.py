@@ -47,20 +47,22 @@ class SoundCard:
             os.environ["ALSA_CONFIG_PATH"] = self._before
         self._tape.unlink(missing_ok=True)
 
-    def plug(self) -> None:
-        self._write(SYSTEM_CONFIGURATION + CARD.format(rate=RATE, tape=self._tape))
+    def plug(self, beside: bytes = b"") -> None:
+        """`beside`: what else is in the configuration, such as other devices."""
+        own = SYSTEM_CONFIGURATION + CARD.format(rate=RATE, tape=self._tape)
+        self._write(own.encode("ascii") + beside)
 
     def unplug(self) -> None:
-        self._write(SYSTEM_CONFIGURATION)
+        self._write(SYSTEM_CONFIGURATION.encode("ascii"))
 
     @property
     def heard(self) -> bytes:
         """All samples that were played, silence too; mono, 16 bit."""
         return self._tape.read_bytes() if self._tape.exists() else b""
 
-    def _write(self, text: str) -> None:
+    def _write(self, text: bytes) -> None:
         beside = self._configuration.with_suffix(".new")
-        beside.write_text(text, encoding="ascii")
+        beside.write_bytes(text)
         beside.replace(self._configuration)
 
 

@@ -211,6 +211,24 @@ class TestSoundCard:
         until(lambda: ready(voice), PATIENCE)
         assert voice.status().attached == "alsa:Simulated card"
 
+    def test_a_device_whose_name_is_cut_in_the_middle_of_a_sign_is_listed_as_it_is(
+        self, make_voice: MakeVoice, card: SoundCard
+    ) -> None:
+        card.plug(b'pcm.cut { type null hint { show on description "Caf\xc3" } }\n')
+        own, cut = make_voice(sink="alsa:Simulated*"), make_voice(sink="alsa:Caf*")
+        until(lambda: ready(own) and ready(cut), PATIENCE)
+        assert cut.status().attached == "alsa:Caf\\xc3"
+        by_its_name = make_voice(sink=cut.status().attached)
+        until(lambda: ready(by_its_name), PATIENCE)
+
+    def test_a_device_that_tells_nothing_of_itself_is_left_out_alone(
+        self, make_voice: MakeVoice, card: SoundCard
+    ) -> None:
+        card.plug(b'pcm.bad { type hw card 77 hint { show on description "Bad one" } }\n')
+        own, bad = make_voice(sink="alsa:Simulated*"), make_voice(sink="alsa:Bad*")
+        until(lambda: ready(own), PATIENCE)
+        until(lambda: bad.status().fault == "device.absent", PATIENCE)
+
     def test_another_pattern_is_absent(self, make_voice: MakeVoice, card: SoundCard) -> None:
         voice = make_voice(sink="alsa:USB*")
         until(lambda: voice.status().fault == "device.absent", PATIENCE)
