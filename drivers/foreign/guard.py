@@ -218,7 +218,7 @@ def can_be_told(fault: Fault) -> bool:
         code, facts = fault.code, dict(fault.facts)
     except KeyboardInterrupt:  # somebody has ended the command
         raise
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - whatever it is, it is the vendor's
         return False
     texts = (code, *facts)
     return all(isinstance(text, str) for text in texts) and all(
