@@ -2,11 +2,10 @@
 reader, so these are the ones that can."""
 
 import os
-from pathlib import Path
 
+from drivers.io.holders import PROC, processes
 from world import World
 
-PROC = Path("/proc")
 LIBRARY = b"libpcsclite"
 
 
@@ -14,7 +13,7 @@ def users_of_pcsc(world: World) -> str:
     """Other processes that have loaded libpcsclite, as `name (pid), …`; `?` when none is seen,
     because it has ended or belongs to another user."""
     own = str(os.getpid())
-    pids = (entry for entry in world.list_folder(PROC) if entry.isdigit() and entry != own)
+    pids = (pid for pid in processes(world) if pid != own)
     found = [
         f"{_read(world, pid, 'comm').decode(errors='replace').strip()} ({pid})"
         for pid in pids

@@ -137,7 +137,11 @@ class GpioRelay(RelayBarrier[GpioLines]):
             request = gpiod.request_lines(path, consumer=CONSUMER, config=self._config())
         except (OSError, ValueError) as error:
             raise _not_opened(error, self.name, path) from error
-        lines = GpioLines(request, self.name, path)
+        try:
+            lines = GpioLines(request, self.name, path)
+        except OSError as error:
+            request.release()
+            raise _not_opened(error, self.name, path) from error
         try:
             self._look_at_leaf(lines)
         except BaseException:
@@ -190,4 +194,6 @@ def _not_opened(error: OSError | ValueError, device: str, path: str) -> DeviceFa
         return DeviceDenied(device=device, port=path)
     if number == errno.EBUSY:  # a line is in use: gpioinfo tells by whom, the kernel does not
         return DeviceBusy(device=device, port=path, holder="?")
+    if number in (errno.EMFILE, errno.ENFILE):  # no descriptors left
+        return DeviceFault(device=device, port=path)
     return DeviceProtocol(device=device, port=path, problem="no such lines")

@@ -99,7 +99,11 @@ def open_device_file(world: World, port: str, *, device: str) -> DeviceFile:
         descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError as error:
         raise _not_opened(world, error, path, device) from error
-    return DeviceFile(world, descriptor, device, path)
+    try:
+        return DeviceFile(world, descriptor, device, path)
+    except OSError as error:  # no descriptors left
+        os.close(descriptor)
+        raise DeviceFault(device=device, port=path) from error
 
 
 def _not_opened(world: World, error: OSError, path: str, device: str) -> DeviceFault:

@@ -93,10 +93,10 @@ def open_events(world: World, port: str, *, device: str) -> EventFile:
         raise _not_opened(world, error, path, device) from error
     try:
         fcntl.ioctl(fd, GRAB, 1)
+        return EventFile(fd, device, path)
     except OSError as error:
         os.close(fd)
         raise _not_opened(world, error, path, device) from error
-    return EventFile(fd, device, path)
 
 
 def _not_opened(world: World, error: OSError, path: str, device: str) -> DeviceFault:

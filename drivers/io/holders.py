@@ -1,5 +1,6 @@
 """Who has a device file open: what /proc tells of other processes."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from world import World
@@ -11,8 +12,16 @@ def holders_of(world: World, path: str) -> str:
     """Processes that have the file open, as `name (pid), …`; `?` when none is seen, because it
     belongs to another user."""
     target = world.real_path(Path(path))
-    found = [pid for pid in world.list_folder(PROC) if pid.isdigit() and _has(world, pid, target)]
+    found = [pid for pid in processes(world) if _has(world, pid, target)]
     return ", ".join(f"{_name(world, pid)} ({pid})" for pid in found) or "?"
+
+
+def processes(world: World) -> Sequence[str]:
+    """The number of each; none when there is no descriptor left to look."""
+    try:
+        return [entry for entry in world.list_folder(PROC) if entry.isdigit()]
+    except OSError:
+        return ()
 
 
 def _has(world: World, pid: str, target: Path) -> bool:

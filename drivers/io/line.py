@@ -275,7 +275,11 @@ def open_line(world: World, options: LineOptions, *, device: str) -> Line:
         except OSError as error:  # hung up meanwhile
             port.close()
             raise DeviceLost(device=device, port=path) from error
-    return Line(world, port, device, path)
+    try:
+        return Line(world, port, device, path)
+    except OSError as error:  # no descriptors left
+        port.close()
+        raise DeviceFault(device=device, port=path) from error
 
 
 def _not_opened(world: World, error: OSError, path: str, device: str) -> DeviceFault:

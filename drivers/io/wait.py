@@ -14,34 +14,33 @@ class Interrupted(Exception):
     """Somebody wants this device's thread back: stop, release, or a write that failed."""
 
 
-class Waker:
-    """Ends a wait from any thread; once set it stays set. Its descriptor lives as long as anybody
-    refers to it, so that a late `wake` never writes into a number that was given away again."""
+class _Sign:
+    """A descriptor of its own, which lives as long as anybody refers to it, so that a late write
+    never goes into a number that was given away again."""
+
+    _fd = -1  # of one that was never made
 
     def __init__(self) -> None:
+        """Raises `OSError` when there are no descriptors left."""
         self._fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
 
     def __del__(self) -> None:
-        os.close(self._fd)
+        if self._fd >= 0:
+            os.close(self._fd)
 
     def fileno(self) -> int:
         return self._fd
+
+
+class Waker(_Sign):
+    """Ends a wait from any thread; once set it stays set."""
 
     def wake(self) -> None:
         os.eventfd_write(self._fd, 1)
 
 
-class Nudge:
+class Nudge(_Sign):
     """Ends one wait early and nothing else: there is work for the thread that waits. Any thread."""
-
-    def __init__(self) -> None:
-        self._fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-
-    def __del__(self) -> None:
-        os.close(self._fd)
-
-    def fileno(self) -> int:
-        return self._fd
 
     def give(self) -> None:
         os.eventfd_write(self._fd, 1)

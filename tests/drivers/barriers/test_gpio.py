@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from drivers.barriers import gpio as gpio_module
 from drivers.barriers.gpio import GpioRelay
 from drivers.contract import DeviceFault, DeviceState, Forced
 from drivers.options import OptionsFault
@@ -13,6 +14,7 @@ from simulators.devices.gpio import GpioBoard, GpioChip
 from tests.drivers.barriers.conftest import WORLD
 from tests.drivers.contract.barrier import PATIENCE, BoardBench, BoardContract, SensingContract
 from tests.drivers.contract.reader import until
+from tests.drivers.io.descriptors import out_of_descriptors
 
 SENSORS = {"entry": 22, "exit": 23, "forced": 24}
 
@@ -75,6 +77,18 @@ def test_a_line_that_another_holds_is_busy(chip: GpioChip, relay: GpioRelay) -> 
     relay.start()
     until(lambda: relay.status().state is DeviceState.BUSY, PATIENCE)
     chip.taken = set()
+    until(lambda: relay.status().state is DeviceState.READY, PATIENCE)
+
+
+@pytest.mark.parametrize("missing", ["Waker", "Nudge"])
+def test_lines_for_which_no_descriptors_are_left_are_a_fault_and_released(
+    chip: GpioChip, relay: GpioRelay, missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(gpio_module, missing, out_of_descriptors)
+        relay.start()
+        until(lambda: relay.status().fault == "device.fault", PATIENCE)
+    # The chip gives its lines once only.
     until(lambda: relay.status().state is DeviceState.READY, PATIENCE)
 
 

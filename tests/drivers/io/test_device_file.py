@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from drivers.contract import DeviceLost
+from drivers.contract import DeviceFault, DeviceLost
 from drivers.io.device_file import DeviceFile, open_device_file
 from drivers.io.wait import REST
+from tests.drivers.io.descriptors import out_of_descriptors
 from world.real import RealWorld
 
 WORLD = RealWorld()
@@ -28,6 +29,18 @@ def test_no_bytes_are_no_news(empty: DeviceFile) -> None:
     assert [empty.read(), empty.read(5.0), empty.read(0.0)] == [b""] * 3
     assert WORLD.monotonic() - began >= 2 * REST  # it is not asked in a whirl
     empty.write(b"still there")
+
+
+def test_a_file_for_which_no_descriptors_are_left_is_a_fault_and_closed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lp0").touch()
+    monkeypatch.setattr(os, "eventfd", out_of_descriptors)
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(DeviceFault) as told:
+        open_device_file(WORLD, str(tmp_path / "lp0"), device="slips")
+    assert os.listdir("/proc/self/fd") == before
+    assert told.value.facts == {"device": "slips", "port": str(tmp_path / "lp0")}
 
 
 def test_a_file_that_hung_up_is_lost(tmp_path: Path) -> None:

@@ -5,7 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from drivers.io.holders import holders_of
+from drivers.pcsc_users import users_of_pcsc
+from tests.drivers.io.descriptors import out_of_descriptors
 from world.real import RealWorld
 
 WORLD = RealWorld()
@@ -33,6 +37,14 @@ def test_a_holders_name_moves_no_cursor(tmp_path: Path) -> None:
         assert holder.stdin is not None
         holder.stdin.close()
     assert told == f"a?[2J??b ({holder.pid})"
+
+
+def test_without_a_descriptor_to_look_nobody_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(WORLD, "list_folder", out_of_descriptors)
+    assert holders_of(WORLD, str(tmp_path / "port")) == "?"
+    assert users_of_pcsc(WORLD) == "?"
 
 
 def test_nobody_is_a_question_mark(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """A line's address is a serial server's and nothing else; what never ends is not read for ever."""
 
+import gc
 import os
 import socket
 import threading
@@ -9,13 +10,14 @@ from typing import Any
 
 import pytest
 
-from drivers.contract import DeviceLost, DeviceUnreachable, Interface, SlotBinding
+from drivers.contract import DeviceFault, DeviceLost, DeviceUnreachable, Interface, SlotBinding
 from drivers.io import line as line_module
 from drivers.io.line import CHUNK, Line, LineOptions, NoLine, open_line
 from drivers.io.wait import ready
 from drivers.options import OptionsFault, typed
 from drivers.pn532.reader import Pn532Readers
 from tests.drivers.contract.reader import SOON
+from tests.drivers.io.descriptors import out_of_descriptors
 from world.real import RealWorld
 
 WORLD = RealWorld()
@@ -122,6 +124,29 @@ def test_a_server_that_hangs_up_is_lost_when_what_came_is_thrown_away() -> None:
         with pytest.raises(DeviceLost):
             discard_for_ever(line)
         line.close()
+
+
+@pytest.mark.parametrize("missing", ["Waker", "Nudge"])
+@pytest.mark.parametrize("way", ["tty", "socket"])
+def test_a_port_for_which_no_descriptors_are_left_is_a_fault_and_closed_again(
+    missing: str, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    master, slave = os.openpty()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"socket://127.0.0.1:{server.getsockname()[1]}"
+        options = LineOptions(port=os.ttyname(slave) if way == "tty" else address)
+        with monkeypatch.context() as patch:
+            patch.setattr(line_module, missing, out_of_descriptors)
+            before = os.listdir("/proc/self/fd")
+            with pytest.raises(DeviceFault) as told:
+                open_line(WORLD, options, device="line")
+            assert told.value.facts == {"device": "line", "port": options.port}
+            del told  # whose frames hold what was made before
+            gc.collect()
+            assert sorted(os.listdir("/proc/self/fd")) == sorted(before)
+        open_line(WORLD, options, device="line").close()
+    os.close(slave)
+    os.close(master)
 
 
 def discard_for_ever(line: Line) -> None:

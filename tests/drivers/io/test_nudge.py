@@ -1,5 +1,8 @@
 """A nudge ends one wait of a line's reader and nothing else; a pulled plug is lost on every way."""
 
+import gc
+import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,9 +11,10 @@ import pytest
 
 from drivers.contract import DeviceLost
 from drivers.io.line import Line, LineOptions, open_line
-from drivers.io.wait import Interrupted
+from drivers.io.wait import Interrupted, Nudge, Waker
 from simulators.devices.pty import PtyPort
 from tests.drivers.contract.reader import until
+from tests.drivers.io.descriptors import out_of_descriptors
 from world.real import RealWorld
 
 WORLD = RealWorld()
@@ -37,6 +41,20 @@ def line(port: PtyPort) -> Iterator[Line]:
     line = open_line(WORLD, LineOptions(port=str(port.path)), device="ear")
     yield line
     line.close()
+
+
+@pytest.mark.parametrize("kind", [Waker, Nudge])
+def test_a_sign_that_was_never_made_takes_nothing_away(
+    kind: type[Waker | Nudge], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", left.append)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "eventfd", out_of_descriptors)
+        with pytest.raises(OSError, match="Too many open files"):
+            kind()
+    gc.collect()
+    assert left == []
 
 
 def test_a_nudge_ends_a_wait_from_another_thread(line: Line) -> None:

@@ -1,5 +1,6 @@
 """Scanners that are keyboards: every character, nothing wrong, nothing to the desktop."""
 
+import os
 import string
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,13 +10,14 @@ from evdev import ecodes as keys
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drivers.contract import DeviceBusy, DeviceProtocol, DeviceState
+from drivers.contract import DeviceBusy, DeviceFault, DeviceProtocol, DeviceState
 from drivers.io.events import Event, open_events
 from drivers.scanners.framing import Discarded, Framed, Outcome
 from drivers.scanners.keyboard import ENDS, KeyboardScanner, Typing
 from simulators.devices.keyboard import EVENT, KEY_OF, Keyboard, event, press, typed
 from tests.drivers.contract.reader import until
 from tests.drivers.contract.source import PATIENCE, SourceContract, read, ready
+from tests.drivers.io.descriptors import out_of_descriptors
 from tests.drivers.scanners.recovery import reads_again
 from world.real import RealWorld
 
@@ -193,6 +195,19 @@ def test_without_permission_it_says_so_and_comes_when_it_may(bench: KeyboardBenc
 def test_file_that_is_no_input_device_is_a_protocol_error(path: str) -> None:
     with pytest.raises(DeviceProtocol):
         open_events(WORLD, path, device="scanner")
+
+
+def test_a_keyboard_for_which_no_descriptors_are_left_is_a_fault_and_free_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Keyboard(tmp_path / "kbd") as keyboard:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "eventfd", out_of_descriptors)
+            with pytest.raises(DeviceFault) as told:
+                open_events(WORLD, str(tmp_path / "kbd"), device="scanner")
+        assert told.value.facts == {"device": "scanner", "port": str(tmp_path / "kbd")}
+        until(lambda: not keyboard.grabbed, PATIENCE)
+        open_events(WORLD, str(tmp_path / "kbd"), device="scanner").close()
 
 
 def test_half_a_code_is_never_delivered(bench: KeyboardBench) -> None:
