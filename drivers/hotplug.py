@@ -6,6 +6,8 @@ kernel and the folders themselves do. What it was is not told: drivers look for 
 
 import errno
 import logging
+import os
+import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from stat import S_ISSOCK
@@ -121,9 +123,12 @@ class _Sources:
                 news = True
         except OSError as error:
             # ENOBUFS: more than the kernel keeps for us; some were missed, the next ones come.
-            if error.errno != errno.ENOBUFS:
-                LOG.warning("hotplug: no more device events (%s)", error.strerror)
+            number = error.errno or _socket_error(monitor)
+            if number != errno.ENOBUFS:
+                LOG.warning("hotplug: no more device events (%s)", os.strerror(number))
                 self._monitor = None
+            return True
+        except ValueError:  # EINVAL, as pyudev has it: a message of a form that libudev refuses
             return True
         return news
 
@@ -150,6 +155,19 @@ def _monitor(world: World) -> pyudev.Monitor | None:
         LOG.info("hotplug: no device events (%s); folders are watched", type(error).__name__)
         return None
     return monitor
+
+
+def _socket_error(monitor: pyudev.Monitor) -> int:
+    """Which error the monitor's socket has. pyudev 0.24 finds only by poll(2) that there is one,
+    and leaves it there; the kernel tells it once, and is then ready to go on."""
+    try:
+        line = socket.socket(fileno=monitor.fileno())
+    except OSError as error:
+        return error.errno or errno.EBADF
+    try:
+        return line.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    finally:
+        line.detach()  # the descriptor is the monitor's
 
 
 def _udev_runs(world: World) -> bool:

@@ -84,6 +84,7 @@ ALLOWED_OUTSIDE: dict[tuple[str, str], str] = {
     ("drivers/io/wait.py", "select"): "waits for devices' descriptors, so that threads can end it",
     ("drivers/io/device_file.py", "os.open"): "device files: both ways, without blocking",
     ("drivers/io/events.py", "os.open"): "an event file is grabbed by its descriptor, unbuffered",
+    ("drivers/hotplug.py", "socket"): "asks the kernel which error the monitor's socket has",
     ("drivers/io/line.py", "socket"): "asks the kernel to look after a serial server's connection",
 }
 

@@ -3,13 +3,16 @@
 import errno
 import os
 import queue
+import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pyudev._os.poll import Poll
 
 from drivers import hotplug
 from drivers.hotplug import Hotplug
@@ -204,6 +207,103 @@ def test_events_that_were_lost_mean_look_and_others_are_heard_still(
         bell.heard()
     (tmp_path / "usb-1").touch()
     bell.heard()
+    tell.stop()
+
+
+class Polled(Uevents):
+    """A socket as pyudev's monitor hears it: of an error that poll(2) finds it tells no number."""
+
+    def __init__(self, line: socket.socket) -> None:
+        super().__init__()
+        self.line = line
+        self.refused: list[int | None] = []
+
+    def fileno(self) -> int:
+        return self.line.fileno()
+
+    def poll(self, timeout: float) -> bytes | None:
+        try:
+            found = Poll.for_events((self.line.fileno(), "r")).poll(0)
+        except OSError as error:
+            self.refused.append(error.errno)
+            raise
+        return self.line.recv(4096) if found else None
+
+
+USERS = 2  # NETLINK_USERSOCK
+ALL = 1  # its group
+
+
+def tell_users(times: int) -> None:
+    """Messages to each netlink socket that hears the group."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, USERS) as sender:
+        for _ in range(times):
+            with suppress(ConnectionRefusedError):  # of the kernel itself, which does not listen
+                sender.sendto(bytes(1000), (0, ALL))
+
+
+def test_an_overflow_of_a_real_netlink_socket_means_look_and_the_next_events_are_heard(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, USERS) as line:
+        try:
+            line.bind((0, ALL))
+        except PermissionError:  # not for every user
+            return
+        line.setblocking(False)
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        monitor, bell = Polled(line), Bell()
+        monkeypatch.setattr(hotplug, "_monitor", lambda world: monitor)
+        tell = Hotplug(WORLD, bell, [tmp_path])
+        tell_users(50)  # more than the kernel keeps for it
+        tell.start()
+        bell.heard()
+        tell_users(1)
+        bell.heard()
+        tell.stop()
+    assert monitor.refused == [None]  # and it was not found again and again
+    assert "no more device events" not in caplog.text
+
+
+def test_another_error_of_the_socket_gives_its_events_up(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as nobody,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line,
+    ):
+        nobody.bind(("127.0.0.1", 0))
+        line.connect(nobody.getsockname())
+        nobody.close()
+        line.send(b"?")  # which is refused
+        monitor, bell = Polled(line), Bell()
+        monkeypatch.setattr(hotplug, "_monitor", lambda world: monitor)
+        tell = Hotplug(WORLD, bell, [tmp_path])
+        tell.start()
+        bell.heard()
+        (tmp_path / "usb-1").touch()
+        bell.heard()
+        tell.stop()
+    assert monitor.refused == [None]
+    assert "no more device events (Connection refused)" in caplog.text
+
+
+def test_an_event_that_libudev_refuses_means_look_and_others_are_heard_still(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    class Refusing(Uevents):
+        def poll(self, timeout: float) -> bytes | None:
+            if super().poll(timeout) is None:
+                return None
+            raise ValueError(os.strerror(errno.EINVAL))
+
+    monitor, bell = Refusing(), Bell()
+    monkeypatch.setattr(hotplug, "_monitor", lambda world: monitor)
+    tell = Hotplug(WORLD, bell, [tmp_path])
+    tell.start()
+    for _ in range(2):
+        monitor.happen()
+        bell.heard()
     tell.stop()
 
 
