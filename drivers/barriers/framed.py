@@ -14,7 +14,7 @@ from drivers.barriers.board import BoardBarrier, Meaning, Order, Port, open_port
 from drivers.barriers.frames import Begins, Frames
 from drivers.contract import DeviceProtocol, Direction
 from drivers.io.line import LineOptions
-from drivers.options import DriverOptions
+from drivers.options import DriverOptions, OptionsFault
 from world import World
 
 QUIET: Final = 0.05  # seconds without a byte, after which a frame that began will not end
@@ -42,7 +42,7 @@ class Reports(DriverOptions, frozen=True, kw_only=True):
 
 
 class FramedBarrier(BoardBarrier[Port]):
-    """A driver gives the frames' form, the opening frames, and what an answer is."""
+    """A driver gives the frames' form, the opening frames, and how an answer begins."""
 
     RESTARTS = True
 
@@ -57,6 +57,7 @@ class FramedBarrier(BoardBarrier[Port]):
         reports: Reports,
         answered: bool,
     ) -> None:
+        """Raises `OptionsFault`."""
         super().__init__(world, name)
         self._line_options = options
         self._begins = begins
@@ -65,6 +66,8 @@ class FramedBarrier(BoardBarrier[Port]):
         self._answered = answered
         self._frames = Frames(begins)
         self._heard_at = 0.0
+        for opening in openings.values() if answered else ():
+            self._tell_apart(opening)
 
     @property
     def senses(self) -> bool:
@@ -75,8 +78,18 @@ class FramedBarrier(BoardBarrier[Port]):
         """The frame without its framing."""
 
     @abstractmethod
-    def _is_answer(self, frame: bytes, request: bytes) -> bool:
-        """Whether the frame says that the request was taken."""
+    def _answer_begins(self, request: bytes) -> bytes:
+        """The first bytes of a body that says that the request was taken: those that all such
+        answers have."""
+
+    def _tell_apart(self, request: bytes) -> None:
+        """A request whose every answer would be a report could never be confirmed. Raises
+        `OptionsFault`."""
+        answer = self._answer_begins(request)
+        for begin, meaning in self._reports:
+            if answer.startswith(begin):
+                problem = f"reports.{meaning} covers every answer to {request.hex(' ').upper()}"
+                raise OptionsFault(device=self.name, problem=problem)
 
     def _open(self) -> Port:
         return open_port(self._world, self._line_options, device=self.name)
@@ -139,10 +152,19 @@ class FramedBarrier(BoardBarrier[Port]):
             self._count("garbled", self._frames.skipped - skipped)
         return frames
 
-    def _take(self, frame: bytes) -> None:
+    def _is_answer(self, frame: bytes, request: bytes) -> bool:
+        """Somebody who goes through just then is no answer, so reports are looked at first."""
         body = self._body(frame)
-        for begin, meaning in self._reports:
-            if body.startswith(begin):
-                self._sensed(meaning)
-                return
-        self._count("unexpected")
+        return self._reported(body) is None and body.startswith(self._answer_begins(request))
+
+    def _take(self, frame: bytes) -> None:
+        meaning = self._reported(self._body(frame))
+        if meaning is None:
+            self._count("unexpected")
+        else:
+            self._sensed(meaning)
+
+    def _reported(self, body: bytes) -> Meaning | None:
+        """What the frame tells; None for no report."""
+        told = (meaning for begin, meaning in self._reports if body.startswith(begin))
+        return next(told, None)

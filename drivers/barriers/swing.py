@@ -28,7 +28,8 @@ class SwingGateOptions(LineOptions, frozen=True, kw_only=True):
     start, length and end. `handshake`: one is asked for when the board is found, and has to be
     answered. `answered`: the board answers an opening with a frame of the same type. `reports` is
     a table of `entry`, `exit`, `counter`, `forced`: the first bytes, in the same form, of the
-    frames by which the board tells it.
+    frames by which the board tells it. Such a frame is never an answer, so that the type of an
+    opening alone is refused.
     """
 
     entry: Body
@@ -56,6 +57,8 @@ class SwingGate(FramedBarrier):
             answered=chosen.answered,
         )
         self._handshake = chosen.handshake
+        if self._handshake:
+            self._tell_apart(frame(HANDSHAKE))
 
     def _greet(self, connection: Port) -> None:
         super()._greet(connection)
@@ -65,8 +68,8 @@ class SwingGate(FramedBarrier):
     def _body(self, frame: bytes) -> bytes:
         return frame[1:2] + frame[3:-1]
 
-    def _is_answer(self, frame: bytes, request: bytes) -> bool:
-        return frame[1] == request[1]
+    def _answer_begins(self, request: bytes) -> bytes:
+        return self._body(request)[:1]
 
 
 def _framed(body: str, device: str) -> bytes:

@@ -26,7 +26,8 @@ Side = Literal["left", "right"]
 class TripodOptions(LineOptions, frozen=True, kw_only=True):
     """`answer` "echo": the board sends back what it took; with "none" a board that is off goes
     unnoticed. `reports` is a table of `entry`, `exit`, `counter`, `forced`: the first bytes in hex
-    (command, then data) of the frames by which the board tells it.
+    (command, then data) of the frames by which the board tells it; with "echo" not those of an
+    opening.
     """
 
     address: Annotated[int, Meta(ge=0, le=255)] = 1
@@ -42,6 +43,7 @@ class Tripod(FramedBarrier):
 
     def __init__(self, world: World, name: str, options: Options) -> None:
         chosen = typed(options, TripodOptions, device=name)
+        self._address = chosen.address
         super().__init__(
             world,
             name,
@@ -55,13 +57,12 @@ class Tripod(FramedBarrier):
             reports=chosen.reports,
             answered=chosen.answer == "echo",
         )
-        self._address = chosen.address
 
     def _body(self, frame: bytes) -> bytes:
         return frame[2:-1] if frame[1] == self._address else b""
 
-    def _is_answer(self, frame: bytes, request: bytes) -> bool:
-        return frame == request
+    def _answer_begins(self, request: bytes) -> bytes:
+        return self._body(request)
 
 
 def frame(address: int, command: int, data: int = 0) -> bytes:

@@ -97,7 +97,7 @@ def test_sides_are_settings(make_bench: MakeBench) -> None:
 @pytest.mark.parametrize("answers", [True, False])
 def test_own_frames_are_no_report(make_bench: MakeBench, answers: bool) -> None:
     """A board that tells a crossing as it takes an order: on an echoing line that is our order."""
-    board, reports = tripod_board(), {"entry": "40 00"}
+    board, reports = tripod_board(), TRIPOD_REPORTS if answers else {"entry": "40 00"}
     board.answers = answers
     answer = "echo" if answers else "none"
     bench = make_bench(Tripod, board, answers=answers, answer=answer, reports=reports)
@@ -105,7 +105,7 @@ def test_own_frames_are_no_report(make_bench: MakeBench, answers: bool) -> None:
     bench.ready()
     bench.barrier.open("entry")
     assert bench.opened() == "entry"
-    bench.port.send(tripod.frame(1, 0x50))
+    bench.port.send(tripod.frame(1, 0x52))
     until(lambda: bench.barrier.status().counters.get("unexpected") == 1, PATIENCE)
     assert len(bench.barrier.events) == 0
 
@@ -166,6 +166,42 @@ def test_a_report_before_the_answer_counts(make_bench: MakeBench) -> None:
     bench.board.on_open = lambda direction: bench.port.send(report + LEFT)
     bench.barrier.open("entry")
     assert bench.barrier.events.get(PATIENCE).barrier == "gate"
+
+
+def test_a_report_of_the_openings_type_is_a_crossing_and_no_answer(make_bench: MakeBench) -> None:
+    board = swing_board()
+    bench = make_bench(SwingGate, board, **SWING_OPENS, reports={"entry": "10 11"})
+    board.answers = False
+    board.on_open = lambda direction: bench.port.send(swing.frame(b"\x10\x11"))
+    with pytest.raises(DeviceSilent):
+        bench.barrier.open("entry")
+    assert bench.barrier.events.get(PATIENCE).barrier == "gate"
+
+
+def test_with_such_reports_another_frame_of_the_type_is_the_answer(make_bench: MakeBench) -> None:
+    bench = make_bench(SwingGate, swing_board(), **SWING_OPENS, reports={"entry": "10 11"})
+    bench.barrier.open("entry")
+    assert bench.opened() == "entry"
+    assert len(bench.barrier.events) == 0
+
+
+@pytest.mark.parametrize(
+    ("driver", "options"),
+    [
+        (SwingGate, {**SWING_OPENS, "reports": {"forced": "10"}}),
+        (SwingGate, {**SWING_OPENS, "reports": {"forced": "FF"}}),  # the handshake's
+        (Tripod, {"answer": "echo", "reports": {"entry": "40"}}),
+        (Tripod, {"answer": "echo", "reports": {"entry": "41 00"}}),
+    ],
+)
+def test_reports_that_cover_every_answer_are_refused_where_answers_are_awaited(
+    driver: Callable[..., object], options: dict[str, object]
+) -> None:
+    with pytest.raises(OptionsFault) as caught:
+        driver(WORLD, "gate", {"port": "/dev/x", **options})
+    assert "covers every answer" in str(caught.value.facts["problem"])
+    unasked = {"answer": "none"} if driver is Tripod else {"answered": False, "handshake": False}
+    driver(WORLD, "gate", {"port": "/dev/x", **options, **unasked})
 
 
 def test_an_unfinished_frame_does_not_hold_up_the_next(make_bench: MakeBench) -> None:
