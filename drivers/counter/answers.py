@@ -20,7 +20,8 @@ UNASKED: Final = (0x93, 0x10)
 IN_TURN: Final = (0x90, 0x00)
 FLOW: Final = (0xFD, 0x11)  # XON 11, XOFF 13: may come between any two bytes
 UNASKED_SIZE: Final = 4
-BURST: Final = 0.05  # seconds; bytes of one status come closer together, whatever adapter
+BURST: Final = 0.05  # seconds; what is said at once comes closer together, as a rule …
+UNFINISHED: Final = 0.5  # … but a server between may hold the rest of a status back for so long
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Parser:
 
     def feed(self, data: bytes, at: float) -> Sequence[Heard]:
         """`data` came at `at` (World.monotonic()); what is none of the three is skipped."""
-        if at - self._last > BURST:
+        if at - self._last > UNFINISHED:
             self._begun = 0
         self._last = at
         return [heard for byte in data if (heard := self._one(byte)) is not None]

@@ -139,19 +139,20 @@ class EscposPrinter(Kept[Line | DeviceFile]):
         self._answers.forget_turns()
 
     def _finished(self, port: Line | DeviceFile, deadline: float) -> DeviceFault | None:
-        """Wait until the last line is out. While the printer still prints, it is asked every second
-        whether it can go on."""
+        """Wait until the last line is out, and the printer can go on. While it still prints, it is
+        asked so every second."""
         self._ask_finished(port)
         waited = 0
         while self._world.monotonic() < deadline:
             answered = self._answers.in_turn(ANSWER_WITHIN)
-            if 1 <= answered <= self._owed:
-                self._owed -= answered
-                self._status(port, STATUS[-1][0])  # it is there: no last breath of a line
-                return None
+            # Also when it seems to have answered: that may have been the last byte of a status
+            # whose beginning was lost, or the last breath of a line.
             trouble = self._trouble(port)
             if trouble is not None:
                 return trouble
+            if 1 <= answered <= self._owed:
+                self._owed -= answered
+                return None
             waited += 1
             if answered or waited % ASK_AGAIN == 0:
                 # More came than was asked for, the rest of a status whose beginning was lost; or
@@ -194,10 +195,14 @@ class EscposPrinter(Kept[Line | DeviceFile]):
         return open_line(self._world, self._options, device=self.name)
 
     def _greet(self, connection: Line | DeviceFile) -> None:
+        if self._options.status != "none":
+            self._check(connection)
+        self._owed = 0
+        self._answers.begin()  # before anybody can print
+
+    def _check(self, connection: Line | DeviceFile) -> None:
         """A printer that can answer does so at once, also without paper; what comes in a stream is
         no answer, but boot text."""
-        if self._options.status == "none":
-            return
         connection.write(STATUS[-1][0], marks=True)
         said = connection.read(ANSWER_WITHIN)
         while more := connection.read(BURST):
@@ -208,8 +213,6 @@ class EscposPrinter(Kept[Line | DeviceFile]):
             raise DeviceProtocol(device=self.name, port=connection.attached, problem="status")
 
     def _serve(self, connection: Line | DeviceFile) -> None:
-        self._owed = 0
-        self._answers.begin()
         try:
             while True:
                 self._count("unasked", self._answers.take(connection.read()))

@@ -6,7 +6,16 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.counter.answers import BURST, Heard, InTurn, Parser, RealTime, Unasked, is_answer
+from drivers.counter.answers import (
+    BURST,
+    UNFINISHED,
+    Heard,
+    InTurn,
+    Parser,
+    RealTime,
+    Unasked,
+    is_answer,
+)
 from simulators.devices.lines import BOOT_TEXT
 
 PAPER_ENDS = bytes.fromhex("18000C0F")
@@ -30,6 +39,11 @@ def test_it_may_arrive_in_pieces(cuts: list[int]) -> None:
     assert heard(*chunks) == [Unasked(), Unasked()]
 
 
+def test_a_pause_within_one_makes_no_answer_of_its_rest() -> None:
+    for at in range(1, 4):
+        assert heard(PAPER_ENDS[:at], PAPER_ENDS[at:], gap=2 * BURST) == [Unasked()]
+
+
 def test_answers_beside_it_stay_answers() -> None:
     assert heard(b"\x00" + PAPER_ENDS + b"\x12" + b"\x0c") == [
         InTurn(),
@@ -44,7 +58,7 @@ def test_flow_control_in_between_is_no_word() -> None:
 
 
 def test_one_that_broke_off_takes_no_later_answer_with_it() -> None:
-    assert heard(PAPER_ENDS[:2], b"\x00", gap=2 * BURST) == [InTurn()]
+    assert heard(PAPER_ENDS[:2], b"\x00", gap=2 * UNFINISHED) == [InTurn()]
 
 
 def test_an_answer_is_one_word_and_no_text() -> None:
