@@ -186,7 +186,7 @@ class Chip:
         while more:
             part, more = self._data(number, b"")
             answer += part
-            if len(answer) > LONGEST_ANSWER:
+            if len(answer) > LONGEST_ANSWER or (more and not part):  # it would never end
                 raise CardFailed(WITHOUT_ANSWER)
         return answer
 

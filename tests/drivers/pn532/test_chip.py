@@ -176,6 +176,14 @@ def test_endless_answer_is_a_failed_card(tmp_path: Path, monkeypatch: pytest.Mon
         talk.chip.exchange(1, APDU)
 
 
+def test_answer_that_goes_on_with_nothing_is_a_failed_card(tmp_path: Path) -> None:
+    more = framed(b"\xd5\x41\x40\x90").hex()
+    nothing = framed(b"\xd5\x41\x40").hex()
+    turns = [(SELECT, ACK + more), (framed(b"\xd4\x40\x01").hex(), ACK + nothing)]
+    with talking(tmp_path, *turns) as talk, pytest.raises(CardFailed):
+        talk.chip.exchange(1, APDU)
+
+
 def test_card_that_does_not_answer_has_failed_and_the_chip_has_not(tmp_path: Path) -> None:
     with talking(tmp_path, (SELECT, ACK + LATE)) as talk, pytest.raises(CardFailed):
         talk.chip.exchange(1, APDU)
