@@ -34,6 +34,8 @@ TURN_WITHIN: Final = 2.0  # seconds that another receipt may take before ours is
 PRINT_WITHIN: Final = 30.0  # seconds for one receipt from first byte to confirmation
 FINISHED: Final = b"\x1dr\x01"  # GS r 1: answered in its turn, after all that was sent before
 LATE_WITHIN: Final = 3.0  # seconds for what a printer with new paper still has of the last receipt
+GREETED_WITHIN: Final = 2.0  # seconds for all that it says to the first question …
+MOST_SAID: Final = 256  # … and bytes
 ASK_AGAIN: Final = 10  # turns of `ANSWER_WITHIN` until the question counts as lost
 
 
@@ -204,12 +206,14 @@ class EscposPrinter(Kept[Line | DeviceFile]):
         """A printer that can answer does so at once, also without paper; what comes in a stream is
         no answer, but boot text."""
         connection.write(STATUS[-1][0], marks=True)
-        said = connection.read(ANSWER_WITHIN)
-        while more := connection.read(BURST):
+        until = self._world.monotonic() + GREETED_WITHIN
+        said = more = connection.read(ANSWER_WITHIN)
+        while more and len(said) <= MOST_SAID and self._world.monotonic() < until:
+            more = connection.read(BURST)
             said += more
         if not said:
             raise connection.silent()
-        if not is_answer(said):
+        if more or not is_answer(said):  # also what never ends
             raise DeviceProtocol(device=self.name, port=connection.attached, problem="status")
 
     def _serve(self, connection: Line | DeviceFile) -> None:

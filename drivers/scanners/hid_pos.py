@@ -15,9 +15,11 @@ from drivers.scanners.framing import STALE, Discarded, Framed, Outcome
 from drivers.scanners.source import (
     LONGEST_CODE,
     SAME_CODE_WINDOW,
+    SETTLED_WITHIN,
     Limit,
     Prefixes,
     Scanner,
+    ScannerGarbled,
     Window,
 )
 from world import World
@@ -107,12 +109,15 @@ class HidPosScanner(Scanner[UsbPipes]):
     def _greet(self, connection: UsbPipes) -> None:
         """Let go by what was shown before we listened, and what is coming in: its first reports may
         have gone to somebody else, so that nothing is whole until one was the last of its code, or
-        a silence after which a code is given up."""
+        a silence after which a code is given up. Raises `ScannerGarbled` when neither comes."""
         connection.discard()
+        until = self._world.monotonic() + SETTLED_WITHIN
         while report := connection.read(STALE):
             self._count("incomplete")
             if len(report) == REPORT and not report[MORE_AT]:
                 break
+            if self._world.monotonic() >= until:
+                raise ScannerGarbled(device=self.name, port=connection.attached)
 
     def _serve(self, connection: UsbPipes) -> None:
         reports = Reports(self._options.limit)

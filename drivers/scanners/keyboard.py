@@ -19,6 +19,7 @@ from drivers.scanners.framing import STALE, Discarded, Framed, Outcome
 from drivers.scanners.source import (
     LONGEST_CODE,
     SAME_CODE_WINDOW,
+    SETTLED_WITHIN,
     Limit,
     Prefixes,
     Scanner,
@@ -74,14 +75,18 @@ class Typing:
     """Puts a code together from key events. It ends with one of the keys `ends`, or, where there
     are none, with `gap` seconds of silence; see `drivers.scanners.framing.Framer`."""
 
-    def __init__(self, *, ends: frozenset[int], gap: float, limit: int) -> None:
+    def __init__(
+        self, *, ends: frozenset[int], gap: float, limit: int, under_way: bool = False
+    ) -> None:
+        """`under_way`: a code is being typed whose beginning was not heard."""
         self._ends = ends
         self._silence = STALE if ends else gap
         self._limit = limit
         self._code = bytearray()
         self._seen = 0.0
         self._last = 0.0
-        self._wrong: Discarded | None = None  # why the code that is being typed is none
+        # Why the code that is being typed is none.
+        self._wrong = Discarded("incomplete") if under_way else None
         self._held: set[int] = set()  # shifts and chords that are down
         self._lost_sync = False  # the kernel dropped events; the next report is whole again
 
@@ -162,6 +167,7 @@ class KeyboardScanner(Scanner[EventFile]):
 
     def __init__(self, world: World, name: str, options: Options) -> None:
         self._options = typed(options, KeyboardOptions, device=name)
+        self._under_way = False  # when it was greeted
         super().__init__(world, name, window=self._options.window, prefixes=self._options.prefixes)
 
     def _open(self) -> EventFile:
@@ -169,21 +175,30 @@ class KeyboardScanner(Scanner[EventFile]):
 
     def _greet(self, connection: EventFile) -> None:
         """Let go by what is being typed: its beginning may have gone to somebody else, so that
-        nothing is whole until an end was seen, or a silence after which a code is given up."""
-        options = self._options
-        typing = Typing(ends=ENDS[options.end], gap=options.gap, limit=options.limit)
-        silence = STALE if ENDS[options.end] else options.gap
-        heard = False
-        while events := connection.read(silence):
+        nothing is whole until an end was seen, or a silence after which a code is given up. A key
+        that is stuck says something without end, and hides no code."""
+        until = self._world.monotonic() + SETTLED_WITHIN
+        typing, heard = self._typing(), False
+        self._under_way = False
+        while events := connection.read(self._silence()):
             heard = True
             if typing.feed(events, self._world.monotonic()) and typing.patience is None:
                 break  # the last of them was an end
+            if self._world.monotonic() >= until:
+                self._under_way = typing.patience is not None
+                break
         if heard:
             self._count("incomplete")
 
+    def _silence(self) -> float:
+        return STALE if ENDS[self._options.end] else self._options.gap
+
+    def _typing(self, *, under_way: bool = False) -> Typing:
+        ends, options = ENDS[self._options.end], self._options
+        return Typing(ends=ends, gap=options.gap, limit=options.limit, under_way=under_way)
+
     def _serve(self, connection: EventFile) -> None:
-        options = self._options
-        typing = Typing(ends=ENDS[options.end], gap=options.gap, limit=options.limit)
+        typing = self._typing(under_way=self._under_way)
         while True:
             events = connection.read(typing.patience)
             self._take(typing.feed(events, self._world.monotonic()), connection.attached)

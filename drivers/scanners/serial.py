@@ -26,6 +26,7 @@ from drivers.scanners.framing import (
 from drivers.scanners.source import (
     LONGEST_CODE,
     SAME_CODE_WINDOW,
+    SETTLED_WITHIN,
     Limit,
     Prefixes,
     Scanner,
@@ -36,7 +37,6 @@ from drivers.scanners.triggers import TRIGGERS, Protocol
 from world import World
 
 ANSWER_WITHIN: Final = 1.0  # seconds
-SETTLED_WITHIN: Final = 2.0  # seconds from the opening
 
 
 class ScannerRefused(DeviceProtocol):

@@ -30,6 +30,7 @@ Limit = Annotated[int, Meta(ge=1, le=4096)]
 Prefixes = tuple[Annotated[str, Meta(min_length=1, max_length=32)], ...]
 SAME_CODE_WINDOW: Final = 3.0
 LONGEST_CODE: Final = 400
+SETTLED_WITHIN: Final = 2.0  # seconds from the opening; what never pauses is not waited for
 
 
 class Scanner(Kept[C]):

@@ -31,6 +31,7 @@ from simulators.devices.lines import BOOT_TEXT, EchoingLine, RestartingBoard
 from simulators.devices.printer import PrinterPeer, PrinterSimulator
 from simulators.devices.serial_server import TcpPort
 from simulators.world import SimWorld
+from tests.drivers.babbler import Babbler
 from tests.drivers.contract.printer import PATIENCE, RECEIPT, PrinterContract
 from tests.drivers.contract.reader import until
 from world import Queue, QueueEmpty
@@ -395,6 +396,24 @@ def test_a_status_that_pauses_before_its_last_byte_is_no_confirmation(seed: int)
         printer.start()
         with pytest.raises(PrinterPaper):
             printer.print(RECEIPT)
+        printer.stop()
+
+    world.play(history)
+
+
+@pytest.mark.parametrize("pause", [0.001, 0.04])
+def test_one_that_never_pauses_is_a_protocol_error(
+    pause: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = SimWorld(1)
+
+    def history() -> None:
+        babbler = Babbler(world, b"\x12", pause)
+        monkeypatch.setattr(driver, "open_line", lambda *_, **__: babbler)
+        printer = EscposPrinter(world, "slips", {"port": "/dev/x"})
+        printer.start()
+        world.wait(2 * driver.GREETED_WITHIN)
+        assert printer.status().state is DeviceState.PROTOCOL_ERROR
         printer.stop()
 
     world.play(history)

@@ -10,9 +10,12 @@ from drivers.contract import DeviceState
 from drivers.options import OptionsFault
 from drivers.scanners.framing import Discarded, Framed
 from drivers.scanners.hid_pos import HidPosScanner, Reports
+from drivers.scanners.source import SETTLED_WITHIN
 from simulators.devices.scan_module import HidPosScanner as Module
 from simulators.devices.scan_module import hid_pos_reports
 from simulators.devices.usb import UsbBus
+from simulators.world import SimWorld
+from tests.drivers.babbler import Babbler
 from tests.drivers.contract.reader import until
 from tests.drivers.contract.source import PATIENCE, SourceContract, read, ready
 from tests.drivers.scanners.recovery import reads_again
@@ -204,6 +207,24 @@ def test_stalling_or_flooding_device_is_a_protocol_error_and_comes_back(
     assert bench.source.status().counters["overruns"] == 3
     ready(bench)
     assert read(bench, b"and on").content == b"and on"
+
+
+@pytest.mark.parametrize("report", [bytes(8), hid_pos_reports(b"z" * 100)[0]])
+def test_one_that_never_pauses_nor_ends_a_code_is_garbled(
+    report: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = SimWorld(1)
+
+    def history() -> None:
+        babbler = Babbler(world, report, pause=0.5)
+        monkeypatch.setattr("drivers.scanners.hid_pos.open_usb", lambda *_, **__: babbler)
+        scanner = HidPosScanner(world, "scanner", {"usb": "0C2E:*"})
+        scanner.start()
+        world.wait(2 * SETTLED_WITHIN)
+        assert scanner.status().fault == "scanner.garbled"
+        scanner.stop()
+
+    world.play(history)
 
 
 @pytest.mark.parametrize("options", [{}, {"usb": "scanner"}, {"usb": "0C2E:*", "port": "x"}])

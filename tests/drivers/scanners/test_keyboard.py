@@ -2,7 +2,7 @@
 
 import os
 import string
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -10,11 +10,22 @@ from evdev import ecodes as keys
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drivers.contract import DeviceBusy, DeviceFault, DeviceProtocol, DeviceState
+from drivers.contract import (
+    Code,
+    DeviceBusy,
+    DeviceFault,
+    DeviceProtocol,
+    DeviceState,
+    DeviceStatus,
+)
 from drivers.io.events import Event, open_events
+from drivers.scanners import keyboard as driver
 from drivers.scanners.framing import Discarded, Framed, Outcome
 from drivers.scanners.keyboard import ENDS, KeyboardScanner, Typing
+from drivers.scanners.source import SETTLED_WITHIN
 from simulators.devices.keyboard import EVENT, KEY_OF, Keyboard, event, press, typed
+from simulators.world import SimWorld
+from tests.drivers.babbler import Babbler
 from tests.drivers.contract.reader import until
 from tests.drivers.contract.source import PATIENCE, SourceContract, read, ready
 from tests.drivers.io.descriptors import out_of_descriptors
@@ -219,6 +230,50 @@ def test_half_a_code_is_never_delivered(bench: KeyboardBench) -> None:
     bench.source.look()
     ready(bench)
     assert read(bench, b"67890").content == b"67890"
+
+
+def serve_babbling(
+    monkeypatch: pytest.MonkeyPatch, word: bytes, then: Callable[[Babbler[Sequence[Event]]], None]
+) -> tuple[Code, DeviceStatus]:
+    """What a scanner whose keyboard never pauses reads first, after `then`."""
+    world = SimWorld(1)
+
+    def history() -> tuple[Code, DeviceStatus]:
+        babbler: Babbler[Sequence[Event]] = Babbler(world, events(word), pause=0.03)
+        monkeypatch.setattr(driver, "open_events", lambda *_, **__: babbler)
+        scanner = KeyboardScanner(world, "scanner", {"port": "/dev/x"})
+        scanner.start()
+        world.wait(2 * SETTLED_WITHIN)
+        assert scanner.status().state is DeviceState.READY
+        then(babbler)
+        code = scanner.events.get(PATIENCE)
+        scanner.stop()
+        return code, scanner.status()
+
+    return world.play(history)
+
+
+STUCK = event(keys.EV_KEY, keys.KEY_A, 2)
+
+
+def test_a_key_that_is_stuck_keeps_no_code_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    def then(babbler: Babbler[Sequence[Event]]) -> None:
+        babbler.first = [events(typed("hello") + ENTER)]
+
+    code, _ = serve_babbling(monkeypatch, STUCK, then)
+    assert code.content == b"hello"
+
+
+def test_what_is_typed_without_an_end_while_it_is_opened_is_no_code(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def then(babbler: Babbler[Sequence[Event]]) -> None:
+        babbler.word = events(STUCK)
+        babbler.first = [events(typed("tail") + ENTER), events(typed("hello") + ENTER)]
+
+    code, status = serve_babbling(monkeypatch, typed("1"), then)
+    assert code.content == b"hello"
+    assert status.counters == {"incomplete": 2}
 
 
 @given(data=st.lists(st.binary(max_size=96), max_size=12))
