@@ -6,10 +6,10 @@ is told apart by `drivers.counter.answers`.
 """
 
 from collections.abc import Sequence
-from pathlib import PurePath
 from typing import Annotated, Final, Literal
 
 from msgspec import Meta
+from msgspec.structs import replace
 
 from drivers.contract import (
     DeviceBusy,
@@ -22,9 +22,10 @@ from drivers.contract import (
 from drivers.counter.answers import BURST, Answers, is_answer
 from drivers.counter.receipt import Cut, Form, rendered
 from drivers.counter.signs import Encoding
-from drivers.io.device_file import DeviceFile, open_device_file
+from drivers.io.device_file import DeviceFile, is_device_file, open_device_file
 from drivers.io.keeper import Kept
 from drivers.io.line import Line, LineOptions, open_line
+from drivers.io.ports import find_port, is_address
 from drivers.options import typed
 from world import World
 
@@ -192,9 +193,10 @@ class EscposPrinter(Kept[Line | DeviceFile]):
     # The device's thread
 
     def _open(self) -> Line | DeviceFile:
-        if PurePath(self._options.port).name.startswith("lp"):
-            return open_device_file(self._world, self._options.port, device=self.name)
-        return open_line(self._world, self._options, device=self.name)
+        port = find_port(self._world, self._options.port, device=self.name)
+        if not is_address(port) and is_device_file(self._world, port):
+            return open_device_file(self._world, port, device=self.name)
+        return open_line(self._world, replace(self._options, port=port), device=self.name)
 
     def _greet(self, connection: Line | DeviceFile) -> None:
         if self._options.status != "none":

@@ -5,6 +5,8 @@ As `drivers.io.line.Line`, without anything to set; no call waits longer than it
 
 import errno
 import os
+import stat
+from pathlib import Path
 from typing import Final
 
 from drivers.contract import (
@@ -24,6 +26,7 @@ WRITE_WITHIN: Final = 0.5  # seconds; a device that takes no bytes for so long i
 CHUNK: Final = 4096
 DENIED: Final = frozenset({errno.EACCES, errno.EPERM})
 GONE: Final = frozenset({errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO})
+CLASSES: Final = Path("/sys/dev/char")  # MAJOR:MINOR/subsystem leads to the class of a device
 
 
 class DeviceFile:
@@ -104,6 +107,27 @@ def open_device_file(world: World, port: str, *, device: str) -> DeviceFile:
     except OSError as error:  # no descriptors left
         os.close(descriptor)
         raise DeviceFault(device=device, port=path) from error
+
+
+def is_device_file(world: World, path: str) -> bool:
+    """Whether what `path` leads to is a printer's node, or another character device that is no tty.
+    Not found out by opening it: that restarts a board behind a tty."""
+    node = world.real_path(Path(path))
+    return node.name.startswith("lp") or _class_of(world, node) not in ("", "tty")
+
+
+def _class_of(world: World, node: Path) -> str:
+    """The kernel's class of a character device; empty for what is none, or has none (a pty)."""
+    try:
+        found = os.stat(node)
+    except OSError:
+        return ""
+    if not stat.S_ISCHR(found.st_mode):
+        return ""
+    number = f"{os.major(found.st_rdev)}:{os.minor(found.st_rdev)}"
+    link = CLASSES / number / "subsystem"
+    place = world.real_path(link)
+    return "" if place == link else place.name
 
 
 def _not_opened(world: World, error: OSError, path: str, device: str) -> DeviceFault:

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from drivers.contract import (
+    DeviceAbsent,
     DeviceBusy,
     DeviceFault,
     DeviceLost,
@@ -22,7 +23,13 @@ from drivers.contract import (
     Receipt,
 )
 from drivers.counter import printer as driver
-from drivers.counter.printer import EscposPrinter, PrinterCover, PrinterOffline, PrinterPaper
+from drivers.counter.printer import (
+    EscposOptions,
+    EscposPrinter,
+    PrinterCover,
+    PrinterOffline,
+    PrinterPaper,
+)
 from drivers.counter.receipt import Form, ReceiptTooLong, rendered
 from drivers.io.line import LineEchoes
 from drivers.io.wait import Interrupted
@@ -75,6 +82,13 @@ class Bench:
         self.simulator.port.plug()
 
 
+class UsbWorld(RealWorld):
+    """A pty stands for a printer's node, and not for a link to a tty."""
+
+    def real_path(self, path: Path) -> Path:
+        return path if path.name.startswith("lp") else super().real_path(path)
+
+
 MakeBench = Callable[..., Bench]
 
 
@@ -86,7 +100,8 @@ def make_bench(tmp_path: Path) -> Iterator[MakeBench]:
         path = tmp_path / "port" / name
         simulator = PrinterSimulator(path, 38_400 if name.startswith("lp") else 9600)
         simulator.port.plug()
-        printer = EscposPrinter(WORLD, "slips", {"port": str(path), **options})
+        world = UsbWorld() if name.startswith("lp") else WORLD
+        printer = EscposPrinter(world, "slips", {"port": str(path), **options})
         made.append(Bench(simulator, printer))
         printer.start()
         until(lambda: printer.status().state is DeviceState.READY, PATIENCE)
@@ -410,7 +425,7 @@ def test_one_that_never_pauses_is_a_protocol_error(
     def history() -> None:
         babbler = Babbler(world, b"\x12", pause)
         monkeypatch.setattr(driver, "open_line", lambda *_, **__: babbler)
-        printer = EscposPrinter(world, "slips", {"port": "/dev/x"})
+        printer = EscposPrinter(world, "slips", {"port": "socket://x:1"})
         printer.start()
         world.wait(2 * driver.GREETED_WITHIN)
         assert printer.status().state is DeviceState.PROTOCOL_ERROR
@@ -422,6 +437,52 @@ def test_one_that_never_pauses_is_a_protocol_error(
 def _fails(bench: Bench) -> None:
     with pytest.raises(DeviceFault):
         bench.printer.print(RECEIPT)
+
+
+class TestPort:
+    """Its kind is decided by what is found, not by the setting's text."""
+
+    @pytest.mark.parametrize(
+        ("setting", "opened"),
+        [
+            ("socket://lp-hall:9100", ("line", "socket://lp-hall:9100")),
+            ("{}/usb/lp0", ("file", "{}/usb/lp0")),
+            ("{}/receipts", ("file", "{}/receipts")),  # a link of udev's to lp0
+            ("{}/usb/lp* | {}/ttyUSB0", ("file", "{}/usb/lp0")),
+            ("{}/usb/lp7 | {}/ttyUSB0", ("line", "{}/ttyUSB0")),
+            ("{}/ttyUSB0 | {}/usb/lp0", ("line", "{}/ttyUSB0")),
+            ("{}/lp-by-name", ("line", "{}/lp-by-name")),  # a link to ttyUSB0
+        ],
+    )
+    def test_what_was_found_decides_how_it_is_opened(
+        self,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        setting: str,
+        opened: tuple[str, str],
+    ) -> None:
+        (tmp_path / "usb").mkdir()
+        (tmp_path / "usb" / "lp0").touch()
+        (tmp_path / "ttyUSB0").touch()
+        (tmp_path / "receipts").symlink_to("usb/lp0")
+        (tmp_path / "lp-by-name").symlink_to("ttyUSB0")
+        found: Queue[tuple[str, str]] = WORLD.queue()
+
+        def as_line(_: object, options: EscposOptions, *, device: str) -> None:
+            found.put(("line", options.port))
+            raise DeviceAbsent(device=device)
+
+        def as_file(_: object, port: str, *, device: str) -> None:
+            found.put(("file", port))
+            raise DeviceAbsent(device=device)
+
+        monkeypatch.setattr(driver, "open_line", as_line)
+        monkeypatch.setattr(driver, "open_device_file", as_file)
+        printer = EscposPrinter(WORLD, "slips", {"port": setting.replace("{}", str(tmp_path))})
+        printer.start()
+        kind, port = found.get(PATIENCE)
+        printer.stop()
+        assert (kind, port) == (opened[0], opened[1].replace("{}", str(tmp_path)))
 
 
 class TestRendered:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from drivers.contract import DeviceFault, DeviceLost
-from drivers.io.device_file import DeviceFile, open_device_file
+from drivers.io.device_file import DeviceFile, is_device_file, open_device_file
 from drivers.io.wait import REST
 from tests.drivers.io.descriptors import out_of_descriptors
 from world.real import RealWorld
@@ -41,6 +41,30 @@ def test_a_file_for_which_no_descriptors_are_left_is_a_fault_and_closed_again(
         open_device_file(WORLD, str(tmp_path / "lp0"), device="slips")
     assert os.listdir("/proc/self/fd") == before
     assert told.value.facts == {"device": "slips", "port": str(tmp_path / "lp0")}
+
+
+@pytest.mark.parametrize(("kind", "is_one"), [("usbmisc", True), ("tty", False), (None, False)])
+def test_a_character_device_is_one_unless_it_is_a_tty_or_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str | None, is_one: bool
+) -> None:
+    monkeypatch.setattr("drivers.io.device_file.CLASSES", tmp_path / "char")
+    number = os.stat("/dev/null").st_rdev
+    folder = tmp_path / "char" / f"{os.major(number)}:{os.minor(number)}"
+    folder.mkdir(parents=True)
+    if kind is not None:
+        (folder / "subsystem").symlink_to(tmp_path / "class" / kind)
+    (tmp_path / "receipts").symlink_to("/dev/null")
+    assert is_device_file(WORLD, str(tmp_path / "receipts")) is is_one
+
+
+def test_what_leads_to_a_printers_node_is_one_whatever_its_name(tmp_path: Path) -> None:
+    for node, link in (("lp0", "receipts"), ("ttyUSB0", "lp1")):
+        (tmp_path / node).touch()
+        (tmp_path / link).symlink_to(node)
+    assert is_device_file(WORLD, str(tmp_path / "lp0"))
+    assert is_device_file(WORLD, str(tmp_path / "receipts"))
+    assert not is_device_file(WORLD, str(tmp_path / "lp1"))
+    assert not is_device_file(WORLD, str(tmp_path / "gone"))
 
 
 def test_a_file_that_hung_up_is_lost(tmp_path: Path) -> None:
