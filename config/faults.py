@@ -61,6 +61,12 @@ class UnknownKey(ConfigFault):
     code = "config.unknown-key"
 
 
+class NothingToSet(ConfigFault):
+    """A key where none can be: a driver without options has been given one. Facts: file, key."""
+
+    code = "config.nothing-to-set"
+
+
 class WrongKey(ConfigFault):
     """A key whose form is not allowed, in a table that takes keys of one's own. Facts: file, key,
     allowed."""

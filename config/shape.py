@@ -14,7 +14,14 @@ from typing import Annotated, cast
 import msgspec
 from msgspec import inspect
 
-from config.faults import ConfigFault, MissingKey, UnknownKey, WrongKey, WrongValue
+from config.faults import (
+    ConfigFault,
+    MissingKey,
+    NothingToSet,
+    UnknownKey,
+    WrongKey,
+    WrongValue,
+)
 
 _SHOWN = 60  # characters of a wrong value that an error repeats
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}\Z")
@@ -51,7 +58,7 @@ def shown(value: object, key: str = "") -> str:
 
 
 def nearest(word: str, known: Sequence[str]) -> str:
-    """The one of `known` that looks most like `word`."""
+    """The one of `known`, which is never empty, that looks most like `word`."""
     return difflib.get_close_matches(word, known, n=1, cutoff=0.0)[0]
 
 
@@ -67,17 +74,20 @@ def _struct(
     known = sorted(fields)
     for name in table:
         if name not in fields:
-            yield UnknownKey(
-                file=file,
-                key=_join(key, _cut(name)),
-                nearest=nearest(name, known),
-                allowed=listed(known),
-            )
+            yield _unknown(name, known, key, file)
     for name, field in fields.items():
         if name in table:
             yield from _value(table[name], field.type, _join(key, name), file)
         elif field.required:
             yield MissingKey(file=file, key=_join(key, name), allowed=allowed(field.type))
+
+
+def _unknown(name: str, known: Sequence[str], key: str, file: str) -> ConfigFault:
+    """A key that a table does not have; some drivers take no option at all."""
+    place = _join(key, _cut(name))
+    if not known:
+        return NothingToSet(file=file, key=place)
+    return UnknownKey(file=file, key=place, nearest=nearest(name, known), allowed=listed(known))
 
 
 def _value(value: object, hint: object, key: str, file: str) -> Iterator[ConfigFault]:
@@ -102,12 +112,10 @@ def _value(value: object, hint: object, key: str, file: str) -> Iterator[ConfigF
 
 def _wrong_name(name: str, hint: object, key: str, file: str) -> ConfigFault:
     """A key of a table whose keys are chosen by whoever writes it, but not of any form."""
-    place = _join(key, _cut(name))
     info = inspect.type_info(hint)
     if isinstance(info, inspect.LiteralType):
-        known = [str(value) for value in info.values]
-        return UnknownKey(file=file, key=place, nearest=nearest(name, known), allowed=listed(known))
-    return WrongKey(file=file, key=place, allowed=allowed(hint))
+        return _unknown(name, [str(value) for value in info.values], key, file)
+    return WrongKey(file=file, key=_join(key, _cut(name)), allowed=allowed(hint))
 
 
 def _fits(value: object, hint: object) -> bool:

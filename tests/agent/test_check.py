@@ -7,9 +7,12 @@ import pytest
 
 from agent.check import require_usable
 from agent.codes import VERIFIED
+from agent.devices import DRIVER_GROUPS
+from agent.texts import LANGUAGES, Texts
 from config.faults import ConfigFault, ConfigInvalid
 from config.load import parse
 from drivers import registry
+from drivers.registry import installed
 from world.real import RealWorld
 
 GOOD = """
@@ -88,6 +91,35 @@ def test_an_option_that_the_driver_does_not_take_is_named_with_file_and_device(
     assert fault.code == code
     assert fault.facts["file"] == "box.toml"
     assert fault.facts["key"] == f"barriers[board].options.{key}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "driver"),
+    [(kind, driver) for kind, group in DRIVER_GROUPS.items() for driver in installed(group)],
+)
+def test_an_option_that_no_driver_has_is_a_fault_and_no_other_exception(
+    kind: str, driver: str
+) -> None:
+    found = problems(device_of(kind, driver))
+    assert [fault.facts["key"] for fault in found if str(fault.facts["key"]).endswith("prot")] == [
+        f"{kind}[more].options.prot"
+    ]
+    assert all(Texts(language).fault(fault) for fault in found for language in LANGUAGES)
+
+
+def device_of(kind: str, driver: str) -> str:
+    """A table with an option that no driver has; readers and inputs are in a lane of their own."""
+    reader = 'match = "*"\ninterface = "contactless"\n' if kind == "readers" else ""
+    text = f'[[{kind}]]\nname = "more"\ndriver = "{driver}"\n{reader}options = {{ prot = 1 }}\n'
+    if kind in ("readers", "scanners", "documents"):
+        text += f'[[lanes]]\nname = "more"\ndirection = "exit"\n{kind} = ["more"]\n'
+    return text
+
+
+def test_a_driver_without_options_is_told_so() -> None:
+    (fault,) = problems('[[barriers]]\nname = "gate"\noptions = { port = "/dev/ttyUSB0" }\n')
+    assert fault.code == "config.nothing-to-set"
+    assert fault.facts["key"] == "barriers[gate].options.port"
 
 
 def test_all_options_of_a_device_that_do_not_fit_are_told_at_once() -> None:
