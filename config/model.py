@@ -365,6 +365,18 @@ class SignIn(Settings, frozen=True, kw_only=True):
 User = Annotated[str, Meta(pattern=r"^[!-~]{1,64}\Z", description='"…" ASCII ≤ 64')]
 
 
+# A port's number as a URL has it, 1 to 65535: another one is no address that a page could have.
+_PORT: Final = (
+    r"0*(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+)
+Origin = Annotated[
+    str,
+    Meta(
+        pattern=rf"^https?://[a-z0-9.-]+(?::{_PORT})?\Z",
+        description='"https://…" · "https://…:PORT"',
+    ),
+]
+PageHost = Annotated[str, Meta(pattern=rf"^[a-z0-9.-]+:{_PORT}\Z", description='"…:PORT"')]
 PinDigits = Annotated[int, Meta(ge=4, le=16)]
 
 
@@ -374,12 +386,8 @@ class FacadeClient(Settings, frozen=True, kw_only=True):
 
     name: Name
     user: User | None = None
-    origin: (
-        Annotated[str, Meta(pattern=r"^https?://[a-z0-9.:-]+\Z", description='"https://…"')] | None
-    ) = None
-    host: Annotated[str, Meta(pattern=r"^[a-z0-9.-]+:[0-9]+\Z", description='"…:PORT"')] | None = (
-        None
-    )
+    origin: Origin | None = None
+    host: PageHost | None = None
     # The system's users whose browsers may be that page; empty: any user of this machine.
     users: tuple[User, ...] = ()
     # What the journal says the identities are for; ends up in each `disclosure`.

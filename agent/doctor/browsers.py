@@ -106,7 +106,10 @@ def fits(pattern: str, origin: str) -> bool:
     if told is None:
         return False
     page = urlsplit(origin)
-    host, port = page.hostname or "", page.port or PORTS[page.scheme]
+    try:
+        host, port = page.hostname or "", page.port or PORTS[page.scheme]
+    except ValueError:  # an agent that runs since before such ports were refused still has one
+        return False
     wanted = told["host"].strip("[]")
     if not (wanted in ("*", host) or (told["below"] and host.endswith(f".{wanted}"))):
         return False
@@ -123,7 +126,7 @@ def _folders(case: Case, settings: Facade) -> Iterator[Path]:
             continue
         yield folder
     for named in settings.browser_policies:
-        yield Path(named).relative_to("/")
+        yield Path(named.lstrip("/"))
 
 
 def _policies(case: Case, folder: Path) -> Policies:

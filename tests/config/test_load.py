@@ -313,6 +313,22 @@ def test_the_clients_of_the_interface_fit_together(clients: list[str], code: str
     assert (code, key) in {(p.code, str(p.facts["key"]).split("[0]")[0]) for p in problems(text)}
 
 
+@pytest.mark.parametrize("port", ["0", "00", "65536", "99999", "1x", "b:1", "", "-1", "1" * 30])
+def test_a_client_s_port_is_one_that_a_page_can_have(port: str) -> None:
+    page = '{CLIENT}origin = "https://his.example{origin}"\nhost = "localhost:{host}"\n'
+    for name, origin, host in (("origin", f":{port}", "1"), ("host", "", port)):
+        client = page.format(CLIENT=CLIENT, origin=origin, host=host)
+        problem = only(f"{WHOLE}[facade]\nport = 8686\n[[facade.clients]]\n{client}")
+        assert problem.code == "config.wrong-value"
+        assert problem.facts["key"] == f"facade.clients[his].{name}"
+
+
+@pytest.mark.parametrize("port", ["1", "80", "8686", "09999", "10000", "59999", "65499", "65535"])
+def test_every_port_that_there_is_may_be_a_client_s(port: str) -> None:
+    page = f'{CLIENT}origin = "https://his.example:{port}"\nhost = "localhost:{port}"\n'
+    parse(f"{WHOLE}[facade]\nport = 8686\n[[facade.clients]]\n{page}".encode(), "box.toml")
+
+
 def test_a_program_is_refused_by_answers_only_where_they_are_asked_for() -> None:
     refuse = '[facade]\nstanding = "refuse"\n'
     problem = only(WHOLE + refuse)

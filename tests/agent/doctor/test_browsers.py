@@ -168,6 +168,21 @@ def test_the_folder_of_another_browser_is_a_setting(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("slashes", ["/", "//", "///"])
+def test_a_folder_is_the_same_whatever_slashes_it_begins_with(tmp_path: Path, slashes: str) -> None:
+    of = pages(PAGE, folders=(f"{slashes}etc/made-up",))
+    said = {Path("etc/made-up/x.json"): {ALLOWING[0]: [PAGE]}}
+    (one,) = found(tmp_path, of, said, program=None)
+    assert (one.id, one.facts["folder"]) == ("browser-policy-names", "/etc/made-up")
+
+
+@pytest.mark.parametrize("origin", ["https://his.example:99999", "https://a:b:c", "https://h:1x"])
+def test_a_page_whose_port_is_none_is_named_by_no_list(tmp_path: Path, origin: str) -> None:
+    """Settings may be in force since before such ports were refused."""
+    said = {FOLDER / "x.json": {name: ["his.example", "a", "h", origin] for name in ALLOWING}}
+    assert ids(found(tmp_path, pages(origin), said)) == [("browser-policy-missing", True)]
+
+
 @pytest.mark.parametrize(
     ("pattern", "origin", "means"),
     [
@@ -201,3 +216,8 @@ def test_a_pattern_means_the_pages_that_the_browser_takes_it_for(
 @given(st.text())
 def test_any_pattern_means_a_page_or_not(pattern: str) -> None:
     assert fits(pattern, PAGE) in (True, False)
+
+
+@given(st.from_regex(r"\Ahttps?://[a-z0-9.:-]+\Z"))
+def test_any_page_is_meant_by_a_pattern_or_not(origin: str) -> None:
+    assert fits("[*.]his.example", origin) in (True, False)
