@@ -5,6 +5,7 @@ to be told: a browser shows nothing of a handshake that fails.
 """
 
 from collections import deque
+from contextlib import suppress
 
 import anyio
 from anyio import to_thread
@@ -20,18 +21,17 @@ from world import Fault
 AHEAD = 8  # messages of one socket that wait for an answer
 LONGEST_REASON = 123  # bytes (RFC 6455, 5.5)
 NOT_ALLOWED, TOO_MANY, TOO_FAST = 4403, 1013, 1008  # 4000 … 4999 are the application's own
+GONE = (WebSocketDisconnect, RuntimeError)  # or going: Starlette and uvicorn say either
 
 
 async def turn_away(socket: WebSocket, fault: Fault) -> None:
     """Told as a message and as the reason of the end."""
     answer = told(fault)
     code = TOO_MANY if isinstance(fault, TooManyCallers) else NOT_ALLOWED
-    try:
+    with suppress(*GONE):
         await socket.accept()
         await socket.send_text(written(answer).decode())
         await socket.close(code, _reason(fault, answer))
-    except WebSocketDisconnect:
-        return
 
 
 async def converse(socket: WebSocket, connection: Connection) -> None:
@@ -49,7 +49,7 @@ async def converse(socket: WebSocket, connection: Connection) -> None:
                 answer, id_ = await _called(connection, due[0])
                 try:
                     await socket.send_text(written(answer, id_).decode())
-                except (WebSocketDisconnect, RuntimeError):  # gone, or going: Starlette says either
+                except GONE:
                     connection.close()
                     return
                 due.popleft()
@@ -58,13 +58,16 @@ async def converse(socket: WebSocket, connection: Connection) -> None:
         tasks.start_soon(answer_all)
         while (message := await socket.receive())["type"] == "websocket.receive":
             if len(due) > AHEAD:
-                await socket.close(TOO_FAST, f"> {AHEAD}")
                 break
             due.append(message.get("text"))
             came.set()
         gone = True
         came.set()
+        # Before he is told: the call under way ends by it, and telling may fail or wait.
         connection.close()
+        if message["type"] == "websocket.receive":
+            with suppress(*GONE):
+                await socket.close(TOO_FAST, f"> {AHEAD}")
 
 
 async def _called(connection: Connection, text: str | None) -> tuple[Answer, Id]:

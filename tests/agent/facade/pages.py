@@ -70,6 +70,18 @@ def everything(line: socket.socket) -> bytes:
     return found
 
 
+def frame(data: bytes, opcode: int = 1, *, first: int = 0x80) -> bytes:
+    """As a browser sends it; `first`: FIN and the reserved bits."""
+    size = len(data)
+    if size > 0xFFFF:
+        length = b"\xff" + struct.pack(">Q", size)
+    elif size > 125:
+        length = b"\xfe" + struct.pack(">H", size)
+    else:
+        length = bytes([0x80 | size])
+    return bytes([first | opcode]) + length + bytes(4) + data
+
+
 class Socket:
     """A page's WebSocket, by hand (RFC 6455)."""
 
@@ -97,15 +109,8 @@ class Socket:
         return answer
 
     def send(self, data: bytes, opcode: int = 1, *, first: int = 0x80) -> None:
-        """One frame; `first`: FIN and the reserved bits."""
-        size = len(data)
-        if size > 0xFFFF:
-            length = b"\xff" + struct.pack(">Q", size)
-        elif size > 125:
-            length = b"\xfe" + struct.pack(">H", size)
-        else:
-            length = bytes([0x80 | size])
-        self.line.sendall(bytes([first | opcode]) + length + bytes(4) + data)
+        """One frame, see `frame`."""
+        self.line.sendall(frame(data, opcode, first=first))
 
     def receive(self) -> tuple[int, bytes]:
         opcode, size = self._exactly(2)

@@ -5,16 +5,20 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import anyio
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from starlette.types import Message
+from starlette.websockets import WebSocket
 
+from agent.facade.faults import ClientUnknown
 from agent.facade.web import EACH
 from agent.facade.web_envelope import LARGEST
-from agent.facade.web_socket import AHEAD, LONGEST_REASON
+from agent.facade.web_socket import AHEAD, LONGEST_REASON, turn_away
 from simulators.site import until
-from tests.agent.facade.callers import Live, live
-from tests.agent.facade.pages import Socket, ask, disclosures
+from tests.agent.facade.callers import WITHIN, Live, live
+from tests.agent.facade.pages import Socket, ask, disclosures, frame
 
 
 @pytest.fixture(scope="module")
@@ -230,6 +234,55 @@ def test_a_page_that_runs_ahead_of_its_answers_is_closed(desk: Live) -> None:
     go_on.set()
     desk.slot.steps.clear()
     desk.await_free()
+
+
+def test_a_page_that_runs_ahead_and_goes_frees_what_it_leased_at_once_and_leaves_no_traceback(
+    desk: Live, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its call does not end before the lease is seen to be free: the socket's end has freed it."""
+    entered, go_on = desk.world.event(), desk.world.event()
+
+    def hold() -> None:
+        entered.set()
+        go_on.wait(3 * WITHIN)
+
+    desk.slot.sent.clear()
+    desk.slot.steps[3] = hold
+    call = b'{"func":"iReadCardBas","in":["1"]}'
+    try:
+        with Socket(desk) as page:
+            page.send(call)
+            assert entered.wait(WITHIN)
+            page.line.sendall(frame(call) * (AHEAD + 2) + frame(b"\x03\xe8", opcode=8))
+            assert page.closing()[0] == 1000, "the page's own end came first"
+            until(lambda: not desk.desk.leases.current(), "the lease is not free", WITHIN)
+    finally:
+        go_on.set()
+        desk.slot.steps.clear()
+    desk.await_free()
+    assert ask(desk)[2]["result"] == "0"
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+@pytest.mark.parametrize("gone", [OSError, RuntimeError])
+@pytest.mark.parametrize("at", ["websocket.send", "websocket.close"])
+def test_who_goes_while_he_is_turned_away_leaves_no_traceback(
+    at: str, gone: type[Exception]
+) -> None:
+    """Both as uvicorn raises it."""
+    told: list[str] = []
+
+    async def receive() -> Message:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Message) -> None:
+        told.append(message["type"])
+        if message["type"] == at:
+            raise gone
+
+    page = WebSocket({"type": "websocket"}, receive, send)
+    anyio.run(turn_away, page, ClientUnknown(caller="made up"))
+    assert told[-1] == at
 
 
 # Memory
