@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -138,11 +139,21 @@ def _policies(case: Case, folder: Path) -> Policies:
     said: dict[str, Any] = {}
     unread: list[str] = []
     for path in (folder / name for name in names):
+        if not _is_file(case, path):
+            continue
         try:
             said |= decoded(_plain(case.read(path)), dict[str, Any], strict=False)
         except Undecodable:
             unread.append(f"/{path}")
     return Policies(_listed(said, ALLOWING), _listed(said, BLOCKING), unread)
+
+
+def _is_file(case: Case, path: Path) -> bool:
+    """Or a link to one. A browser reads nothing else of the folder, and a pipe would never end."""
+    try:
+        return S_ISREG(case.world.file_mode(case.world.real_path(case.root / path)))
+    except OSError:
+        return False
 
 
 def _plain(raw: bytes) -> bytes:

@@ -1,6 +1,7 @@
 """`doctor` on browsers: is each configured page let through, and what to write where it is not."""
 
 import json
+import os
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -124,6 +125,18 @@ def test_a_file_that_the_browser_passes_over_is_no_trouble_where_another_names_t
 ) -> None:
     files = {FOLDER / "a.json": {ALLOWING[0]: [PAGE]}, FOLDER / ".a.json.swp": b"b0VIM"}
     assert ids(found(tmp_path, pages(PAGE), files)) == [("browser-policy-names", True)]
+
+
+def test_what_is_no_file_in_the_folder_is_passed_over_as_the_browser_does(tmp_path: Path) -> None:
+    folder = tmp_path / FOLDER
+    (folder / "sub").mkdir(parents=True)
+    (folder / "link").symlink_to("sub")
+    (folder / "nowhere").symlink_to("not-there")
+    os.mkfifo(folder / "pipe")
+    assert ids(found(tmp_path, pages(PAGE), {})) == [("browser-policy-missing", True)]
+    (folder / "ours.json").symlink_to("sub/ours.json")
+    said = {FOLDER / "sub" / "ours.json": {ALLOWING[0]: [PAGE]}}
+    assert ids(found(tmp_path, pages(PAGE), said)) == [("browser-policy-names", True)]
 
 
 @pytest.mark.parametrize("said", [{ALLOWING[0]: "x"}, {ALLOWING[0]: [1, None]}, {ALLOWING[0]: {}}])
