@@ -10,6 +10,7 @@ from config.model import Facade
 
 DAY: Final = 86_400  # seconds; who was refused before is nobody's trouble now
 SHOWN: Final = 4  # refused callers
+ABOUT_REQUEST: Final = "facade.envelope"  # what was sent is no call, whoever sent it
 
 
 def facade(case: Case) -> Iterator[Finding]:
@@ -42,15 +43,20 @@ def _refusals(
     case: Case, settings: Facade, refusals: Sequence[Mapping[str, Any]]
 ) -> Iterator[Finding]:
     """A page or a user of the settings who was refused is somebody who is not served. A stranger is
-    refused as he should be, and a technician may know him."""
+    refused as he should be, and a technician may know him. A request that is no call says nothing
+    of whether its caller is served: it is told behind the others, and is no failure."""
     ours = {name for client in settings.clients for name in (client.origin, client.user) if name}
     young = [one for one in refusals if one["last"] > case.world.now() - DAY]
-    for one in young[:SHOWN]:
+    for one in sorted(young, key=lambda one: one["code"] == ABOUT_REQUEST)[:SHOWN]:
         said = [one[name] for name in ("origin", "host", "user") if one[name]]
         facts: Facts = {
             "caller": " · ".join(said) or "–",
             "times": one["times"],
             "last": datetime.fromtimestamp(one["last"], CHINA).strftime("%m-%d %H:%M"),
         }
-        known = (one["origin"] or one["user"]) in ours
-        yield Finding("facade-refused", not known, facts, (one["code"], one["facts"]))
+        cause = (one["code"], one["facts"])
+        if one["code"] == ABOUT_REQUEST:
+            yield Finding("facade-no-call", True, facts, cause)
+        else:
+            known = (one["origin"] or one["user"]) in ours
+            yield Finding("facade-refused", not known, facts, cause)

@@ -1,6 +1,7 @@
 """Who was turned away from the national interface lately, for the log and for `doctor`.
 
-A page or program that may not call cannot say so to anybody else. What it sends about itself is
+A page or program that may not call cannot say so to anybody else; one that is served later needs
+nobody to know. What it sends about itself is
 shown in plain signs only, and no flood of callers fills the log or the memory.
 """
 
@@ -61,6 +62,12 @@ class Refusals:
             room = self._may_log()
         if room:
             LOG.warning("sscard: refused %s: %s", stranger, fault.code)
+
+    def forget(self, stranger: Stranger) -> None:
+        """He has been served since, so that what he was refused for is nobody's trouble now."""
+        with self._changing:
+            for key in [key for key in self._told if key[0] == stranger]:
+                del self._told[key]
 
     def status(self) -> Sequence[dict[str, Any]]:
         """The last ones, the newest first: user, origin, host; code and facts of the fault; times,

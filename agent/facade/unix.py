@@ -123,6 +123,7 @@ class UnixServer:
         line = self._lines.take(caller.peer.uid)
         if line is None:
             raise TooManyCallers(allowed=EACH)
+        self._refusals.forget(Stranger(user=caller.peer.user))
         return client, line
 
     def _turn_away(self, caller: Caller, fault: Fault) -> None:

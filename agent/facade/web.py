@@ -79,6 +79,7 @@ class Web:
             connection = self._posting.setdefault(page.owner, self._made(page))
             function = request.path_params["function"]
             answer = await _watched(request, connection, function, body.parameters)
+            self._refusals.forget(stranger(request.headers, page.peer))
             return _json(answer, 200, self._clients.readable_by(request.headers), body.id)
         except Fault as fault:
             return self._refused(request, fault, id_in(raw))
@@ -126,6 +127,7 @@ class Web:
         connection = self._made(page)
         try:
             await socket.accept()
+            self._refusals.forget(stranger(socket.headers, page.peer))
             await converse(socket, connection)
         finally:
             connection.close()

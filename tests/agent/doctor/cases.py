@@ -301,6 +301,7 @@ BUSINESS = {
     "facade-down": False,
     "facade-any-user": True,
     "facade-refused": False,
+    "facade-no-call": True,
     "browser-policy-names": True,
     "browser-policy-missing": False,
     "browser-policy-blocks": False,

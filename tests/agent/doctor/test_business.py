@@ -8,6 +8,7 @@ import pytest
 
 from agent.doctor import Finding
 from agent.doctor.business import DAY, SHOWN
+from agent.facade.web_envelope import Refused
 from config.model import Agent as Settings
 from config.model import Facade, FacadeClient
 from tests.agent.doctor.cases import BUSINESS, box, examined, has_words, settings, status
@@ -89,6 +90,21 @@ def test_who_is_in_the_settings_and_refused_is_not_served(told: dict[str, str]) 
 def test_a_stranger_is_refused_as_he_should_be(told: dict[str, str]) -> None:
     (one,) = found(refusal(**told))["facade-refused"]
     assert one.well
+
+
+@pytest.mark.parametrize("origin", [ORIGIN, "https://evil.example"])
+def test_a_request_that_is_no_call_is_told_and_no_failure(origin: str) -> None:
+    no_call = refusal(origin=origin, host=HOST, code=Refused.code, facts={"problem": "made up"})
+    told = found(no_call)
+    assert "facade-refused" not in told
+    (one,) = told["facade-no-call"]
+    assert (one.well, one.facts["times"]) == (True, 2)
+
+
+def test_requests_that_are_no_calls_hide_no_caller_who_is_not_served() -> None:
+    no_call = refusal(origin=ORIGIN, code=Refused.code, facts={"problem": "made up"})
+    (one,) = found(*[no_call] * SHOWN, refusal(user="lab"))["facade-refused"]
+    assert not one.well
 
 
 def test_only_the_last_refusals_of_a_day_are_told() -> None:
