@@ -15,7 +15,8 @@ def city_keys(world: World, settings: Keys) -> CityKeys:
     try:
         text = read_text(world, Path(settings.authority))
     except OSError as error:
-        raise CityKeysFault(table="", entry=settings.authority, reason="unreadable") from error
+        reason = error.strerror or "unreadable"
+        raise CityKeysFault(table="", entry=settings.authority, reason=reason) from error
     except NotText as error:
         raise CityKeysFault(table="", entry=settings.authority, reason=error.found) from error
     return CityKeys.from_toml(text)

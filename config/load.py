@@ -46,7 +46,7 @@ def load(world: World, path: Path) -> Agent:
 def read_document(world: World, path: Path) -> Document:
     """The TOML document in a file that the settings name, whatever it is about. Raises
     `ConfigFault`."""
-    return _document(_read(world, path), str(path))
+    return _document(_read(world, path, regular=True), str(path))
 
 
 def parse(raw: bytes, file: str) -> Agent:
@@ -100,9 +100,10 @@ def merge(base: Document, over: Document) -> dict[str, object]:
     return merged
 
 
-def _read(world: World, path: Path) -> bytes:
+def _read(world: World, path: Path, *, regular: bool = False) -> bytes:
+    """`regular`: see `World.open`. Only the file of the command line may be a pipe: `<(…)`."""
     try:
-        with world.open(path, "rb") as stream:
+        with world.open(path, "rb", regular=regular) as stream:
             raw = stream.read(MAX_BYTES + 1)
     except FileNotFoundError as error:
         raise ConfigAbsent(file=str(path)) from error

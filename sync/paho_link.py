@@ -113,7 +113,7 @@ class PahoLink:
         client.connect_timeout = ANSWER_SECONDS
         client.max_inflight_messages = self._most
         if self._settings.ca is not None:
-            client.tls_set_context(tls.context(self._settings))
+            client.tls_set_context(tls.context(self._world, self._settings))
         if self._username is not None:
             password = self._secret() if self._secret is not None else self._password
             client.username_pw_set(self._username, password)

@@ -1,14 +1,17 @@
 """TLS to the broker: a context from three PEM files, and OpenSSL's errors as Faults.
 
-Python's ssl reads PEM files by path only, so these do not pass through `World.open`.
+Python's ssl reads a chain and its key by path only, so `World.open` does not read these files; it
+looks at each before. To ssl a pipe is a file to wait for, and a path that the locale cannot name
+is a UnicodeEncodeError.
 """
 
 import ssl
+from pathlib import Path
 from typing import Any
 
 from config.model import Sync
 from sync import faults
-from world import Fault
+from world import Fault, World
 
 # X509_V_ERR_* of OpenSSL's x509_vfy.h
 _NOT_YET_VALID = {9}
@@ -37,15 +40,17 @@ class TracingSocket(ssl.SSLSocket):
             raise
 
 
-def context(settings: Sync) -> ssl.SSLContext:
+def context(world: World, settings: Sync) -> ssl.SSLContext:
     """For the broker. `settings.ca` must be set. Raises as `client_context`."""
     assert settings.ca is not None
-    made = client_context(settings.ca, settings.certificate, settings.key)
+    made = client_context(world, settings.ca, settings.certificate, settings.key)
     made.sslsocket_class = TracingSocket
     return made
 
 
-def client_context(ca: str | None, certificate: str | None, key: str | None) -> ssl.SSLContext:
+def client_context(
+    world: World, ca: str | None, certificate: str | None, key: str | None
+) -> ssl.SSLContext:
     """TLS ≥ 1.2 that checks chain and host name; PEM files by path. Without `ca` the system's
     authorities are trusted; without `key` the certificate's file holds it.
 
@@ -53,6 +58,9 @@ def client_context(ca: str | None, certificate: str | None, key: str | None) -> 
     """
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
+    for file in (ca, certificate, key):
+        if file is not None:
+            _look(world, file)
     if ca is None:
         made.load_default_certs()
     else:
@@ -60,6 +68,13 @@ def client_context(ca: str | None, certificate: str | None, key: str | None) -> 
     if certificate is not None:
         _own(made, certificate, key or certificate)
     return made
+
+
+def _look(world: World, file: str) -> None:
+    try:
+        world.open(Path(file), "rb", regular=True).close()
+    except OSError as error:
+        raise faults.TlsFile(file=file, cause=_cause(error)) from error
 
 
 def _trust(made: ssl.SSLContext, file: str) -> None:

@@ -217,8 +217,12 @@ class World(Protocol):
         """A new lock, free."""
         ...
 
-    def open(self, path: Path, mode: str) -> IO[bytes]:
-        """A binary file: mode `rb`, `wb`, `xb`, `ab` or `r+b`. Raises `OSError`."""
+    def open(self, path: Path, mode: str, *, regular: bool = False) -> IO[bytes]:
+        """A binary file: mode `rb`, `wb`, `xb`, `ab` or `r+b`. Raises `OSError`.
+
+        `regular`: what the path leads to must be a file on a disk. A pipe without a writer, which
+        would be waited for without end, a device or a socket is refused at once.
+        """
         ...
 
     def make_folder(self, path: Path, permissions: int = 0o700) -> None:

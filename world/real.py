@@ -11,6 +11,7 @@ import queue
 import socket
 import sqlite3
 import ssl
+import stat
 import subprocess
 import sys
 import threading
@@ -262,10 +263,11 @@ class RealWorld:
     def lock(self) -> Lock:
         return RealLock()
 
-    def open(self, path: Path, mode: str) -> IO[bytes]:
+    def open(self, path: Path, mode: str, *, regular: bool = False) -> IO[bytes]:
         if "b" not in mode:
             raise ValueError(f"World.open is for bytes, not mode {mode!r}")
-        return cast(IO[bytes], open(_nameable(path), mode))
+        opener = _regular_only if regular else None
+        return cast(IO[bytes], open(_nameable(path), mode, opener=opener))
 
     def make_folder(self, path: Path, permissions: int = 0o700) -> None:
         try:
@@ -394,6 +396,26 @@ class RealWorld:
             return subprocess.run(command, timeout=timeout, check=False).returncode
         except subprocess.TimeoutExpired:
             return -9
+
+
+def _regular_only(name: str, flags: int) -> int:
+    """Looked at before, because to open a device may start it, and again after: the path may lead
+    elsewhere by then. O_NONBLOCK, which a regular file does not know, waits for no writer."""
+    _require_regular(os.stat(name), name)
+    descriptor = os.open(name, flags | os.O_NONBLOCK | os.O_NOCTTY)
+    try:
+        _require_regular(os.fstat(descriptor), name)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _require_regular(found: os.stat_result, name: str) -> None:
+    if stat.S_ISDIR(found.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(name))
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "not a file", str(name))
 
 
 def _for_its_owner(name: str, flags: int) -> int:

@@ -30,9 +30,12 @@ class NotText(ValueError):
         self.found, self.line, self.column = found, line, column
 
 
-def read_text(world: World, path: Path, most: int = LARGEST) -> str:
-    """The text in a file of at most `most` bytes. Raises `OSError`, `NotText`."""
-    with world.open(path, "rb") as file:
+def read_text(world: World, path: Path, most: int = LARGEST, *, regular: bool = True) -> str:
+    """The text in a file of at most `most` bytes. Raises `OSError`, `NotText`.
+
+    `regular`: see `World.open`. Without it a command line may name a pipe: `<(…)` in a shell.
+    """
+    with world.open(path, "rb", regular=regular) as file:
         raw = file.read(most + 1)
     if len(raw) > most:
         raise NotText(f"> {most}")

@@ -60,7 +60,7 @@ class Case:
     def read(self, path: Path) -> bytes:
         """A file below `root`; empty when it is not there or may not be read."""
         try:
-            with self.world.open(self.root / path, "rb") as stream:
+            with self.world.open(self.root / path, "rb", regular=True) as stream:
                 return stream.read()
         except OSError:
             return b""

@@ -63,7 +63,7 @@ def _kept_from_the_service(case: Case, one: _Files) -> Iterator[Finding]:
 def _opens(case: Case, file: Path) -> bool:
     """False only where this process lacks the right."""
     try:
-        case.world.open(file, "rb").close()
+        case.world.open(file, "rb", regular=True).close()
     except PermissionError:
         return False
     except OSError:
@@ -74,7 +74,7 @@ def _opens(case: Case, file: Path) -> bool:
 def _judged(case: Case, one: _Files) -> Iterator[Finding]:
     ca, certificate, key = (str(p) if p else None for p in (one.ca, one.certificate, one.key))
     try:
-        client_context(ca, certificate, key)
+        client_context(case.world, ca, certificate, key)
     except Fault as fault:
         yield Finding("tls-unusable", False, {"cause": fault.code}, (fault.code, fault.facts))
         return
@@ -90,7 +90,7 @@ def _judged(case: Case, one: _Files) -> Iterator[Finding]:
 def _in_time(case: Case, file: Path, judged: Judged) -> Finding:
     """By that one of a file's certificates on which its use depends."""
     now = datetime.fromtimestamp(case.world.now(), UTC)
-    with case.world.open(file, "rb") as stream:
+    with case.world.open(file, "rb", regular=True) as stream:
         raw = stream.read()
     try:
         one = judged(x509.load_pem_x509_certificates(raw), now)

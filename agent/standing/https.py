@@ -123,7 +123,7 @@ class HttpsSource:
 
         if self._context is None:
             files = self._settings
-            self._context = client_context(files.ca, files.certificate, files.key)
+            self._context = client_context(self._world, files.ca, files.certificate, files.key)
         stream = self._world.connect_tls(self._address, self._context, left())
         connection = _Connection(self._address, _Bounded(stream, left))
         try:

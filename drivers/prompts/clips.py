@@ -63,7 +63,8 @@ class Clips:
         file = f"{key}.wav"
         if self._folder is not None:
             try:
-                with self._world.open(self._folder / language / file, "rb") as stream:
+                own = self._folder / language / file
+                with self._world.open(own, "rb", regular=True) as stream:
                     yield stream.read(LARGEST + 1)
             except OSError:  # not in this pack
                 pass

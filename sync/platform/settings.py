@@ -34,7 +34,7 @@ class PlatformSettings(Settings, frozen=True, kw_only=True):
 def load(world: World, path: Path) -> PlatformSettings:
     """Read a TOML file. Raises `PlatformConfig`."""
     try:
-        found = document(read_text(world, path))
+        found = document(read_text(world, path, regular=False))
     except OSError as error:
         raise PlatformConfig(file=str(path), cause=error.strerror or "") from error
     except NotText as error:

@@ -1,5 +1,6 @@
 """`onecard config check` has every driver look at its options, and touches no device."""
 
+import os
 from importlib.resources import files
 from pathlib import Path
 
@@ -63,6 +64,16 @@ def test_a_city_s_own_record_table_has_to_fit(tmp_path: Path) -> None:
             assert problem in str(found[0].facts["problem"])
     [absent] = problems('[transit]\nlayouts = ["/nowhere/rail.toml"]\n')
     assert "/nowhere/rail.toml" in str(absent.facts["problem"])
+
+
+def test_a_pipe_that_the_settings_name_is_told_at_once(tmp_path: Path) -> None:
+    """Nobody writes into it, so to read it would be to wait without a word."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for text in (f'[transit]\nlayouts = ["{pipe}"]\n', f'[keys]\nauthority = "{pipe}"\n'):
+        [found] = problems(text)
+        assert str(pipe) in str(found.facts)
+        assert "not a file" in str(found.facts)
 
 
 def test_what_every_driver_takes_is_good() -> None:

@@ -1,5 +1,6 @@
 """A wrong configuration names file, key, what was found and what is allowed; all at once."""
 
+import os
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from config import faults
 from config.faults import ConfigFault
-from config.load import MAX_BYTES, load, merge, parse, profiles, settle
+from config.load import MAX_BYTES, load, merge, parse, profiles, read_document, settle
 from config.model import Agent
 from world.real import RealWorld
 
@@ -379,7 +380,7 @@ def test_an_absent_file_says_so(tmp_path: Path) -> None:
 
 def test_an_unreadable_file_says_why(tmp_path: Path) -> None:
     class Denied(RealWorld):
-        def open(self, path: Path, mode: str) -> IO[bytes]:
+        def open(self, path: Path, mode: str, *, regular: bool = False) -> IO[bytes]:
             raise PermissionError(13, "Permission denied", str(path))
 
     with pytest.raises(faults.ConfigUnreadable) as caught:
@@ -632,3 +633,19 @@ def test_a_receiver_needs_a_vehicle() -> None:
     agent = parse((WHOLE + '[vehicle]\nid = "bus-1"\n' + gnss).encode(), "box.toml")
     assert agent.vehicle is not None
     assert agent.vehicle.id == "bus-1"
+
+
+def test_the_file_of_the_command_line_may_be_a_pipe_and_one_that_settings_name_may_not(
+    tmp_path: Path,
+) -> None:
+    """`--config <(…)` has a writer; a pipe that has none would be waited for without a word."""
+    ours, theirs = os.pipe()
+    os.write(theirs, WHOLE.encode())
+    os.close(theirs)
+    assert load(RealWorld(), Path(f"/proc/self/fd/{ours}")).terminal.id == "t1"
+    os.close(ours)
+    pipe = tmp_path / "pipe.toml"
+    os.mkfifo(pipe)
+    with pytest.raises(faults.ConfigUnreadable) as caught:
+        read_document(RealWorld(), pipe)
+    assert caught.value.facts == {"file": str(pipe), "cause": "not a file"}

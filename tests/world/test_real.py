@@ -243,3 +243,30 @@ def test_small_pieces_on_a_loopback_line_do_not_wait_for_each_other() -> None:
         listener.accept()[0] as served,
     ):
         assert served.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
+
+
+def test_where_a_file_is_wanted_all_else_is_refused_at_once(tmp_path: Path) -> None:
+    world = RealWorld()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    (tmp_path / "file").write_bytes(b"one")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "socket"))
+    for name in ("pipe", "link", "socket", "/dev/null"):
+        with pytest.raises(OSError, match="not a file"):
+            world.open(tmp_path / name, "rb", regular=True)
+    with pytest.raises(IsADirectoryError):
+        world.open(tmp_path, "rb", regular=True)
+    for path in (tmp_path / "file", Path("/proc/self/stat")):
+        with world.open(path, "rb", regular=True) as file:
+            assert file.read()
+
+
+def test_a_file_that_becomes_a_pipe_before_it_is_opened_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    was = os.stat(__file__)
+    monkeypatch.setattr(os, "stat", lambda *_, **__: was)
+    with pytest.raises(OSError, match="not a file"):
+        RealWorld().open(tmp_path / "pipe", "rb", regular=True)

@@ -1,6 +1,7 @@
 """Text files as editors leave them: taken where the text is sure, else told what they are."""
 
 import codecs
+import os
 from pathlib import Path
 
 import pytest
@@ -71,9 +72,9 @@ def test_any_bytes_are_a_text_or_told(raw: bytes) -> None:
 
 def test_a_file_without_an_end_is_not_read_to_its_end() -> None:
     with pytest.raises(NotText):
-        read_text(RealWorld(), Path("/dev/zero"))
+        read_text(RealWorld(), Path("/dev/zero"), regular=False)
     with pytest.raises(NotText) as caught:
-        read_text(RealWorld(), Path("/dev/zero"), 100)
+        read_text(RealWorld(), Path("/dev/zero"), 100, regular=False)
     assert caught.value.found == "> 100"
 
 
@@ -81,3 +82,10 @@ def test_a_file_without_an_end_is_not_read_to_its_end() -> None:
 def test_a_name_that_no_file_can_have_is_an_os_error(tmp_path: Path, name: str) -> None:
     with pytest.raises(OSError, match=r"[Ii]nvalid"):
         RealWorld().open(tmp_path / name, "rb")
+
+
+def test_a_text_is_in_a_file_and_in_no_pipe_or_device(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(OSError, match="not a file"):
+            read_text(RealWorld(), path)

@@ -160,6 +160,11 @@ def _swapped(folder: Path, issued: Issued, authority: Authority) -> Spoilt:
     return {"certificate": issued.key, "key": issued.certificate}
 
 
+def _pipe(folder: Path, issued: Issued, authority: Authority) -> Spoilt:
+    os.mkfifo(folder / "pipe.pem")
+    return {"ca": folder / "pipe.pem"}
+
+
 def _under_passphrase(folder: Path, issued: Issued, authority: Authority) -> Spoilt:
     return {"key": locked(issued.key, folder / "locked.key")}
 
@@ -174,6 +179,7 @@ def _of_another(folder: Path, issued: Issued, authority: Authority) -> Spoilt:
         (_missing, "sync.tls-file", "nowhere.key"),
         (_text, "sync.tls-file", "notes.pem"),
         (_revoked_ones, "sync.tls-file", "revoked.pem"),
+        (_pipe, "sync.tls-file", "pipe.pem"),
         (_swapped, "sync.tls-file", "gate-1-1.key"),
         (_under_passphrase, "sync.tls-key-locked", "locked.key"),
         (_of_another, "sync.tls-key-mismatch", "gate-2-2.key"),
@@ -238,10 +244,10 @@ class Denied(Box):
         self.time = TODAY
         self.kept = kept
 
-    def open(self, path: Path, mode: str):  # type: ignore[no-untyped-def]
+    def open(self, path: Path, mode: str, *, regular: bool = False):  # type: ignore[no-untyped-def]
         if path == self.kept:
             raise PermissionError(13, "Permission denied", str(path))
-        return super().open(path, mode)
+        return super().open(path, mode, regular=regular)
 
 
 def test_what_only_the_service_may_read_is_not_called_wrong(authority: Authority) -> None:
