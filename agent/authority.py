@@ -4,7 +4,7 @@ from pathlib import Path
 
 from apdu.city_keys import PUBLIC_KEYS_ONLY, CityKeys, CityKeysFault
 from config.model import Keys
-from world import World
+from world import World, cause_of
 from world.text import NotText, read_text
 
 
@@ -15,7 +15,7 @@ def city_keys(world: World, settings: Keys) -> CityKeys:
     try:
         text = read_text(world, Path(settings.authority))
     except OSError as error:
-        reason = error.strerror or "unreadable"
+        reason = cause_of(error)
         raise CityKeysFault(table="", entry=settings.authority, reason=reason) from error
     except NotText as error:
         raise CityKeysFault(table="", entry=settings.authority, reason=error.found) from error

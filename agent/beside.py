@@ -11,7 +11,7 @@ from typing import Final
 
 from agent.streams import speaks_chinese, take_every_sign
 from agent.texts import Texts, language_of, locale_of
-from world import Fault
+from world import Fault, cause_of
 
 UNAVAILABLE: Final = 69  # EX_UNAVAILABLE: something outside of this program has to be mended first
 
@@ -30,7 +30,7 @@ class SystemFailed(Fault):
 
 def refusal(error: OSError) -> Fault:
     """The same as the system tells, as a fault of ours."""
-    cause = error.strerror or type(error).__name__
+    cause = cause_of(error)
     if error.filename is None:
         return SystemFailed(cause=cause)
     return SystemRefused(file=str(error.filename), cause=cause)

@@ -81,7 +81,7 @@ from trust.references import SECRET as REFERENCE_KEY
 from trust.references import References
 from trust.secrets import KEY_32, read_secret
 from trust.sm2 import sm2
-from world import Fault, World
+from world import Fault, World, cause_of
 
 LOG = logging.getLogger("onecard")
 FAREWELL = 3.0  # seconds that the link gets to say goodbye
@@ -106,7 +106,7 @@ class Agent:
             self._rule_book = RuleBook(world, data)  # fares, entitlements, lines
         except OSError as error:
             path = error.filename or str(data)
-            raise DataUnusable(path=path, cause=error.strerror or "") from error
+            raise DataUnusable(path=path, cause=cause_of(error)) from error
         rule_lists = [Heard(one, self._tell_of_fares) for one in self._rule_book.lists]
         self._every_list = EveryList(self._lists, rule_lists)
         self._arrivals = Arrivals(world, self._clock, data)

@@ -26,7 +26,7 @@ from config.faults import (
 )
 from config.model import USUAL_SOCKET, Agent
 from config.shape import departures, listed, shown
-from world import World, foreign
+from world import World, cause_of, foreign
 from world.text import NotText, end_of, text_of
 
 Document = Mapping[str, object]
@@ -108,7 +108,7 @@ def _read(world: World, path: Path, *, regular: bool = False) -> bytes:
     except FileNotFoundError as error:
         raise ConfigAbsent(file=str(path)) from error
     except OSError as error:
-        cause = error.strerror or type(error).__name__
+        cause = cause_of(error)
         raise ConfigUnreadable(file=str(path), cause=cause) from error
     if len(raw) > MAX_BYTES:
         raise ConfigTooLarge(file=str(path), allowed=MAX_BYTES)

@@ -22,7 +22,7 @@ from sync import faults, tls
 from sync.link import Acknowledged, Exchange, Lost, Message, Signal, Will
 from trust.keystore import KeyStore
 from trust.secrets import PASSWORD, read_secret
-from world import Event, Fault, Queue, QueueEmpty, World
+from world import Event, Fault, Queue, QueueEmpty, World, cause_of
 
 _TCP_NODELAY = (6, 1)  # IPPROTO_TCP, TCP_NODELAY of tcp(7)
 ANSWER_SECONDS = 10.0  # for TCP, TLS, CONNACK and SUBACK each
@@ -148,8 +148,8 @@ class PahoLink:
             return faults.UnknownHost(host=host)
         if error.errno is not None and error.errno < 0:  # EAI_* of getaddrinfo, not an errno
             return faults.UnknownHost(host=host)
-        cause = "timeout" if isinstance(error, TimeoutError) else error.strerror
-        return faults.Unreachable(host=host, port=port, cause=cause or type(error).__name__)
+        cause = "timeout" if isinstance(error, TimeoutError) else cause_of(error)
+        return faults.Unreachable(host=host, port=port, cause=cause)
 
     def _await(self, connection: _Connection, there: Callable[[], bool]) -> None:
         """Wait until the network task reports what `there` looks for, or an end of it all."""

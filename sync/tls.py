@@ -11,7 +11,7 @@ from typing import Any
 
 from config.model import Sync
 from sync import faults
-from world import Fault, World
+from world import Fault, World, cause_of
 
 # X509_V_ERR_* of OpenSSL's x509_vfy.h
 _NOT_YET_VALID = {9}
@@ -144,4 +144,4 @@ def alert(settings: Sync, error: ssl.SSLError) -> Fault:
 def _cause(error: OSError) -> str:
     if isinstance(error, ssl.SSLError):
         return error.reason or "not PEM"
-    return error.strerror or type(error).__name__
+    return cause_of(error)

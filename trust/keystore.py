@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from world import Fault, World
+from world import Fault, World, cause_of
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 
@@ -246,4 +246,4 @@ def _require_private(path: Path, mode: int) -> None:
 
 
 def _unusable(path: Path, error: OSError) -> KeyStoreUnusable:
-    return KeyStoreUnusable(path=str(path), cause=error.strerror or type(error).__name__)
+    return KeyStoreUnusable(path=str(path), cause=cause_of(error))

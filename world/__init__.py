@@ -6,7 +6,7 @@ be replayed. Faults, the base of every error that a person has to act on, live h
 every room may import this one and this one imports nobody.
 """
 
-from world.fault import Fault
+from world.fault import Fault, cause_of
 from world.ports import (
     Caller,
     Connected,
@@ -36,4 +36,5 @@ __all__ = [
     "Stream",
     "Task",
     "World",
+    "cause_of",
 ]

@@ -6,6 +6,12 @@ from typing import ClassVar
 Fact = str | int
 
 
+def cause_of(error: OSError) -> str:
+    """The system's words, else Python's own (an error without a number has only these), for a
+    fault's fact `cause`."""
+    return error.strerror or str(error) or type(error).__name__
+
+
 class Fault(Exception):
     """Base of every error that leaves a room.
 

@@ -47,6 +47,7 @@ _EX_SOFTWARE = 70
 # accept(2): the caller went, or there is no room for him now.
 _PASSES = (errno.ECONNABORTED, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _ACCEPT_AGAIN = 0.1  # seconds
+_LONGEST_ADDRESS = 107  # bytes of a Unix socket's path: unix(7), less the zero at its end
 _M_MMAP_THRESHOLD = -3  # malloc.h
 _LARGE_BLOCK = 1024 * 1024
 
@@ -368,7 +369,7 @@ class RealWorld:
         # Bound under another name first: under its own name it never has wider permissions.
         fresh = path.with_name(f".{path.name}.{os.getpid()}")
         fresh.unlink(missing_ok=True)
-        listener.bind(str(fresh))
+        _bind(listener, fresh)
         os.chmod(fresh, mode)
         if os.geteuid() == 0 and group in {entry.gr_name for entry in grp.getgrall()}:
             os.chown(fresh, -1, grp.getgrnam(group).gr_gid)
@@ -396,6 +397,19 @@ class RealWorld:
             return subprocess.run(command, timeout=timeout, check=False).returncode
         except subprocess.TimeoutExpired:
             return -9
+
+
+def _bind(listener: socket.socket, path: Path) -> None:
+    """Also where the name at first is longer than an address, and the one in the end is not: by way
+    of the open folder."""
+    if len(os.fsencode(path)) <= _LONGEST_ADDRESS:
+        listener.bind(str(path))
+        return
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        listener.bind(f"/proc/self/fd/{folder}/{path.name}")
+    finally:
+        os.close(folder)
 
 
 def _regular_only(name: str, flags: int) -> int:

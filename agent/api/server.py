@@ -12,7 +12,7 @@ import uvicorn
 from agent.api.app import Daemon, application, told
 from agent.http_lines import LARGEST_HEAD, counted
 from agent.lines import Lines
-from world import Fault, Peer, Task, World
+from world import Fault, Peer, Task, World, cause_of
 
 GROUP = "onecard"
 OWNER_AND_GROUP = 0o660
@@ -76,7 +76,7 @@ class ApiServer:
         try:
             listener = self._world.listen(self._path, mode=OWNER_AND_GROUP, group=GROUP)
         except OSError as error:
-            raise SocketUnusable(path=str(self._path), cause=error.strerror or "") from error
+            raise SocketUnusable(path=str(self._path), cause=cause_of(error)) from error
         self._task = self._world.spawn(
             lambda: self._server.run(sockets=[listener]), name="local api"
         )

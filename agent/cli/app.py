@@ -22,6 +22,7 @@ from agent.cli.help import by_columns, widen
 from agent.cli.proving import BENCHES, PROOFS
 from agent.cli.usage import WRONG_USAGE, wants_json, wrong_usage
 from agent.streams import take_every_sign
+from world import cause_of
 from world.fault import Fault
 
 LONGEST_WORD: Final = 80  # signs of a word that is told
@@ -164,7 +165,7 @@ def _refused(error: OSError) -> Fault:
     try:
         sys.stdout.flush()  # what could not be written is still there
     except OSError:
-        return OutputFailed(cause=error.strerror or type(error).__name__)
+        return OutputFailed(cause=cause_of(error))
     return refusal(error)
 
 

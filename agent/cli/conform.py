@@ -14,7 +14,7 @@ import typer
 from agent.cli.context import Context
 from agent.cli.output import output
 from agent.cli.proving import UnknownName, simulating
-from world import Fault
+from world import Fault, cause_of
 
 STDOUT = "-"
 
@@ -81,7 +81,7 @@ def _results(
     try:
         found = command.on_library(context, library, through, only)
     except OSError as error:
-        raise LibraryUnreadable(path=str(library), cause=error.strerror or "") from error
+        raise LibraryUnreadable(path=str(library), cause=cause_of(error)) from error
     return found
 
 

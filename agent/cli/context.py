@@ -17,6 +17,7 @@ import typer
 from agent.china import moment
 from agent.streams import speaks_chinese
 from agent.texts import Texts, language_of, locale_of
+from world import cause_of
 from world.fault import Fault
 
 if TYPE_CHECKING:
@@ -189,7 +190,7 @@ class Context:
         except BrokenPipeError:
             raise  # whoever read has read enough
         except OSError as error:
-            raise OutputFailed(cause=error.strerror or "") from error
+            raise OutputFailed(cause=cause_of(error)) from error
 
     @cached_property
     def _chinese(self) -> Texts:

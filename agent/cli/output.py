@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from world import Fault, World
+from world import Fault, World, cause_of
 
 
 class OutputUnwritable(Fault):
@@ -43,7 +43,7 @@ def output(world: World, path: Path) -> Iterator[IO[bytes]]:
             with world.open(path, "wb") as file:
                 yield file
     except OSError as error:
-        raise OutputUnwritable(file=str(path), cause=error.strerror or "") from error
+        raise OutputUnwritable(file=str(path), cause=cause_of(error)) from error
 
 
 def _kind(world: World, path: Path) -> int | None:

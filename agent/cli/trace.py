@@ -33,7 +33,7 @@ from apdu.replay import Replayed, replay
 from apdu.session import open_session
 from apdu.trace import LARGEST, Flow, Trace, parse
 from config.model import Agent as Settings
-from world import Fault, World
+from world import Fault, World, cause_of
 
 BAD = 1  # exit status of a replay that went another way
 LIVE_FLOWS = ("basic", "details", "read")
@@ -227,7 +227,7 @@ def _read(context: Context, file: Path) -> Trace:
         with context.world.open(file, "rb") as source:
             return parse(source.read(LARGEST + 1))
     except OSError as error:
-        raise TraceUnreadable(file=str(file), cause=error.strerror or "") from error
+        raise TraceUnreadable(file=str(file), cause=cause_of(error)) from error
 
 
 def _header(trace: Trace) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from agent.clock import Clock
 from agent.doctor.findings import Case, Facts, Finding
+from world import cause_of
 
 LEAST_SPACE = 20 * 1024 * 1024  # bytes: some days of taps
 ENOUGH_SPACE = 200 * 1024 * 1024  # bytes: a month of taps and a list beside it
@@ -22,7 +23,7 @@ def space(case: Case) -> Iterator[Finding]:
     try:
         free = case.world.free_space(data)
     except OSError as error:
-        cause = error.strerror or ""
+        cause = cause_of(error)
         yield Finding("data-unusable", False, {"path": str(data), "cause": cause})
     else:
         facts: Facts = {"path": str(data), "megabytes": free // (1024 * 1024)}

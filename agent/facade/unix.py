@@ -18,7 +18,7 @@ from agent.facade.fields import to_gbk
 from agent.facade.refusals import Refusals, Stranger
 from agent.lines import Line, Lines
 from config.model import FacadeClient
-from world import Caller, Fault, Listener, Queue, Task, World
+from world import Caller, Fault, Listener, Queue, Task, World, cause_of
 
 GROUP = "onecard"
 OWNER_AND_GROUP = 0o660
@@ -67,7 +67,7 @@ class UnixServer:
         try:
             self._listener = self._world.callers(self._path, mode=OWNER_AND_GROUP, group=GROUP)
         except OSError as error:
-            raise FacadeSocketUnusable(path=str(self._path), cause=error.strerror or "") from error
+            raise FacadeSocketUnusable(path=str(self._path), cause=cause_of(error)) from error
         self._task = self._world.spawn(self._accept, name="sscard")
 
     def stop(self) -> None:

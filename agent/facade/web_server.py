@@ -12,7 +12,7 @@ from agent.facade.web_envelope import LARGEST, written
 from agent.http_lines import LARGEST_HEAD, counted
 from agent.lines import Lines
 from config.model import FacadeClient
-from world import Fault, Peer, Task, World
+from world import Fault, Peer, Task, World, cause_of
 
 EACH = 32  # lines of one user
 LINES = 64  # of all users
@@ -64,7 +64,7 @@ class WebServer:
         try:
             listener = self._world.listen_local(self._port)
         except OSError as error:
-            raise FacadePortUnusable(port=self._port, cause=error.strerror or "") from error
+            raise FacadePortUnusable(port=self._port, cause=cause_of(error)) from error
         self._task = self._world.spawn(
             lambda: self._server.run(sockets=[listener]), name="sscard web"
         )

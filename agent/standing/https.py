@@ -31,7 +31,7 @@ from sync.contract.services import StatusAnswer, StatusRequest
 from sync.tls import client_context
 from trust.keystore import KeyStore
 from trust.sm2 import Sm2, sm2
-from world import Fault, QueueEmpty, World
+from world import Fault, QueueEmpty, World, cause_of
 from world.ports import Queue, Stream
 
 LONGEST: Final = 64 * 1024  # bytes of an answer's body
@@ -150,11 +150,10 @@ class HttpsSource:
         return TimedOut(service=self._service, milliseconds=round(within * 1000))
 
     def _unreachable(self, error: OSError | UnicodeError) -> Unreachable:
-        strerror = error.strerror if isinstance(error, OSError) else None
+        told = cause_of(error) if isinstance(error, OSError) else type(error).__name__
         reason = error.reason if isinstance(error, ssl.SSLError) else None
         host, port = self._address
-        cause = reason or strerror or type(error).__name__
-        return Unreachable(service=self._service, host=host, port=port, cause=cause)
+        return Unreachable(service=self._service, host=host, port=port, cause=reason or told)
 
 
 class _Bounded:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from apdu.transit.files import Layout, LayoutFault, Layouts, parse
-from world import World
+from world import World, cause_of
 from world.text import NotText, read_text
 
 # What trips go by: kind and bytes of a rail record's fields. All else a table may leave out.
@@ -58,7 +58,7 @@ def _text(world: World, path: str) -> str:
     try:
         return read_text(world, Path(path))
     except OSError as error:
-        raise LayoutFault(layout=path, field="", reason=str(error.strerror)) from error
+        raise LayoutFault(layout=path, field="", reason=cause_of(error)) from error
     except NotText as error:
         raise LayoutFault(layout=path, field="", reason=f"{error.found}, not UTF-8") from error
 

@@ -19,7 +19,7 @@ from agent.beside import told
 from agent.texts import LANGUAGES, Language, catalogue
 from agent.voices.faults import VoiceUnspoken
 from agent.voices.spoken import said, syllables
-from world import World
+from world import World, cause_of
 from world.foreign import Undecodable, document
 from world.real import RealWorld
 
@@ -102,7 +102,7 @@ def _spoken(world: World, folder: Path, language: Language, text: str, speed: in
     try:
         status = world.run(argv, timeout=PATIENCE)
     except OSError as error:
-        raise VoiceUnspoken(clip=text, cause=f"espeak-ng: {error.strerror}") from error
+        raise VoiceUnspoken(clip=text, cause=f"espeak-ng: {cause_of(error)}") from error
     if status != 0:
         raise VoiceUnspoken(clip=text, cause=f"espeak-ng: status {status}")
     with world.open(phonemes, "rb") as stream:

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from config.model import Positive, Settings, Sync
-from world import Fault, World
+from world import Fault, World, cause_of
 from world.foreign import Undecodable, document
 from world.text import NotText, read_text
 
@@ -36,7 +36,7 @@ def load(world: World, path: Path) -> PlatformSettings:
     try:
         found = document(read_text(world, path, regular=False))
     except OSError as error:
-        raise PlatformConfig(file=str(path), cause=error.strerror or "") from error
+        raise PlatformConfig(file=str(path), cause=cause_of(error)) from error
     except NotText as error:
         cause = f"{error.line}:{error.column} {error.found}, not UTF-8"
         raise PlatformConfig(file=str(path), cause=cause) from error

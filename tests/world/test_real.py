@@ -7,10 +7,11 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
-from world import Queue, QueueEmpty
+from world import Queue, QueueEmpty, cause_of
 from world.real import RealWorld
 
 
@@ -270,3 +271,22 @@ def test_a_file_that_becomes_a_pipe_before_it_is_opened_is_refused(
     monkeypatch.setattr(os, "stat", lambda *_, **__: was)
     with pytest.raises(OSError, match="not a file"):
         RealWorld().open(tmp_path / "pipe", "rb", regular=True)
+
+
+@pytest.mark.parametrize("name", ["s", "socket-of-a-long-name"])
+def test_every_path_that_an_address_has_room_for_is_listened_at(name: str) -> None:
+    """The name that it is bound under at first is longer."""
+    with TemporaryDirectory() as made:
+        folder = Path(made) / ("f" * (107 - len(made) - len(name) - 2))
+        path = folder / name
+        assert len(str(path)) == 107
+        with RealWorld().listen(path, mode=0o660, group="no-such-group"):
+            assert os.listdir(folder) == [name]
+            assert stat.S_IMODE(path.stat().st_mode) == 0o660
+            RealWorld().connect(str(path), 5).close()
+
+
+def test_a_cause_is_the_systems_words_else_pythons() -> None:
+    assert cause_of(OSError(2, "No such file or directory")) == "No such file or directory"
+    assert cause_of(OSError("AF_UNIX path too long")) == "AF_UNIX path too long"
+    assert cause_of(TimeoutError()) == "TimeoutError"

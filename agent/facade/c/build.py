@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from agent.beside import told
-from world import Fault, World
+from world import Fault, World, cause_of
 from world.real import RealWorld
 
 SONAME: Final = "libsscard.so.1"
@@ -75,7 +75,7 @@ def compile_c(world: World, arguments: Sequence[str]) -> None:
     try:
         status = world.run([compiler, *arguments], timeout=PATIENCE)
     except OSError as error:
-        raise LibraryNotBuilt(cause=f"{compiler}: {error.strerror}") from error
+        raise LibraryNotBuilt(cause=f"{compiler}: {cause_of(error)}") from error
     if status != 0:
         raise LibraryNotBuilt(cause=f"{compiler}: status {status}")
 
