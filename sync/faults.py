@@ -85,6 +85,12 @@ class TlsKeyMismatch(Fault):
     code = "sync.tls-key-mismatch"
 
 
+class TlsTooWeak(Fault):
+    """OpenSSL holds our certificate, or one of its chain, too weak to use. Facts: file, cause."""
+
+    code = "sync.tls-too-weak"
+
+
 class TlsFailed(Fault):
     """The handshake failed otherwise. Facts: host, reason (OpenSSL's)."""
 

@@ -19,6 +19,9 @@ _EXPIRED = {10}
 _WRONG_HOST = {62, 64}
 _UNKNOWN_CA = {2, 18, 19, 20, 21, 27}
 
+# SSL_R_* of OpenSSL's sslerr.h: below its security level, by length of key or by digest
+_TOO_WEAK = {"EE_KEY_TOO_SMALL", "CA_KEY_TOO_SMALL", "CA_MD_TOO_WEAK"}
+
 NO_CERTIFICATE = "NO_CERTIFICATE_FOUND"  # in OpenSSL's manner
 
 
@@ -54,7 +57,8 @@ def client_context(
     """TLS ≥ 1.2 that checks chain and host name; PEM files by path. Without `ca` the system's
     authorities are trusted; without `key` the certificate's file holds it.
 
-    Raises `TlsFile`, `TlsKeyLocked`, `TlsKeyMismatch`: each names the file that is wrong.
+    Raises `TlsFile`, `TlsKeyLocked`, `TlsKeyMismatch`, `TlsTooWeak`: each names the file that is
+    wrong.
     """
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -98,6 +102,8 @@ def _own(made: ssl.SSLContext, certificate: str, key: str) -> None:
             raise faults.TlsKeyLocked(file=key) from error
         if cause == "KEY_VALUES_MISMATCH":
             raise faults.TlsKeyMismatch(certificate=certificate, key=key) from error
+        if cause in _TOO_WEAK:
+            raise faults.TlsTooWeak(file=certificate, cause=cause) from error
         raise faults.TlsFile(file=key, cause=cause) from error
 
 

@@ -2,15 +2,27 @@
 
 import os
 import pty
+import ssl
 import subprocess
 import sys
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+from cryptography.x509.oid import NameOID
 
 from simulators.certificates import Authority
-from sync.faults import TlsFile, TlsKeyLocked, TlsKeyMismatch
+from sync.faults import TlsFile, TlsKeyLocked, TlsKeyMismatch, TlsTooWeak
 from sync.tls import client_context
 from tests import product
 from tests.tls import locked
@@ -135,3 +147,43 @@ def test_a_file_that_the_locale_cannot_name_is_the_one_that_is_named(tmp_path: P
         check=False,
     )
     assert child.stdout.splitlines() == [r"sync.tls-file '/nowhere/\u4e2d.pem'"] * 6, child.stderr
+
+
+SHA256_RSA, SHA1_RSA = (bytes.fromhex(f"2a864886f70d0101{last}") for last in ("0b", "05"))
+
+
+def test_a_certificate_that_is_too_weak_is_named_and_not_its_key(tmp_path: Path) -> None:
+    """By its own key, by that of an authority in its chain, by the digest of its signature."""
+    good = Authority(tmp_path).issue("gate-1")
+    strong = load_pem_private_key(good.key.read_bytes(), None)
+    assert isinstance(strong, ec.EllipticCurvePrivateKey)
+    weak = rsa.generate_private_key(65_537, 1024)
+    authority = _certified(weak, by=weak)
+    whole = ssl.PEM_cert_to_DER_cert(_certified(strong, by=weak).decode())
+    sha1 = ssl.DER_cert_to_PEM_cert(whole.replace(SHA256_RSA, SHA1_RSA)).encode()
+    for cause, key, pem in (
+        ("EE_KEY_TOO_SMALL", weak, authority),
+        ("CA_KEY_TOO_SMALL", strong, good.certificate.read_bytes() + authority),
+        ("CA_MD_TOO_WEAK", strong, sha1),
+    ):
+        certificate, private = tmp_path / f"{cause}.pem", tmp_path / f"{cause}.key"
+        certificate.write_bytes(pem)
+        private.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        with pytest.raises(TlsTooWeak) as caught:
+            client_context(WORLD, None, str(certificate), str(private))
+        assert caught.value.facts == {"file": str(certificate), "cause": cause}
+
+
+def _certified(
+    key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, *, by: rsa.RSAPrivateKey
+) -> bytes:
+    now = datetime.now(UTC)
+    made = x509.CertificateBuilder(
+        issuer_name=x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "made-up authority")]),
+        subject_name=x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "gate-1")]),
+        public_key=key.public_key(),
+        serial_number=x509.random_serial_number(),
+        not_valid_before=now,
+        not_valid_after=now + timedelta(days=1),
+    )
+    return made.sign(by, hashes.SHA256()).public_bytes(Encoding.PEM)
