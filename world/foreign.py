@@ -5,6 +5,7 @@ numbers of thousands of digits) these libraries raise more than their own errors
 """
 
 import json
+import re
 import tomllib
 from collections.abc import Sequence
 from math import isfinite
@@ -16,6 +17,11 @@ from world.fault import Fault
 
 T = TypeVar("T")
 
+_DOTS: Final = 100  # most in one key of a TOML document
+# Quoted, or a comment. A quote without an end goes on to the end of its line, so that each sign is
+# looked at once. Three quotes may be the end of a text that began further up.
+_ASIDE: Final = re.compile(r"""\"{3}|'{3}|"(?:\\.|[^"\\])*"?|'[^']*'?|#.*""")
+_BETWEEN_KEYS: Final = re.compile(r"[=,{}\[\]]")
 _SHOWN: Final = 40  # characters of a key that a problem repeats
 SMALLEST, LARGEST = -(2**63), 2**63 - 1  # what SQLite, a `long` in Java and `int64` hold
 
@@ -45,9 +51,22 @@ def decoded(raw: bytes | str, shape: type[T], *, strict: bool = True) -> T:
 def document(text: str) -> dict[str, Any]:
     """The tables of one TOML document. Raises `Undecodable`."""
     try:
+        _require_short_keys(text)
         return tomllib.loads(text)
     except _WRONG as error:
         raise Undecodable(problem=_problem(error)) from error
+
+
+def _require_short_keys(text: str) -> None:
+    """tomllib's time grows by the square of a key's parts: seconds for `a.a.a…` of 24 KB, in which
+    its caller does nothing else."""
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.count(".") <= _DOTS:
+            continue
+        # What a list holds is no key: a line of many numbers has as many dots.
+        parts = _BETWEEN_KEYS.split(_ASIDE.sub("", line))
+        if any(part.count(".") > _DOTS for part in parts):
+            raise _TooManyParts(f"more than {_DOTS} dots in a key (at line {number}, column 1)")
 
 
 def encoded(value: object) -> bytes:
@@ -74,6 +93,10 @@ def _shown(value: Any) -> Any:
 # `ValueError` holds MsgspecError, JSONDecodeError, TOMLDecodeError and UnicodeError, and is itself
 # what an integer of too many digits raises.
 _WRONG: Final = (ValueError, RecursionError, OverflowError)
+
+
+class _TooManyParts(ValueError):
+    """A key of so many that to read it takes too long."""
 
 
 class _Ambiguous(ValueError):

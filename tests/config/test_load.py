@@ -649,3 +649,10 @@ def test_the_file_of_the_command_line_may_be_a_pipe_and_one_that_settings_name_m
     with pytest.raises(faults.ConfigUnreadable) as caught:
         read_document(RealWorld(), pipe)
     assert caught.value.facts == {"file": str(pipe), "cause": "not a file"}
+
+
+def test_a_key_of_very_many_parts_is_told_with_its_line() -> None:
+    fault = only(f"{WHOLE}{'.'.join('a' * 12_000)} = 1\n")
+    assert isinstance(fault, faults.ConfigSyntax)
+    assert fault.facts["line"] == WHOLE.count("\n") + 1
+    assert fault.facts["cause"] == "more than 100 dots in a key"

@@ -1,5 +1,6 @@
 """Whatever somebody else wrote is a value of the wanted type, or one fault."""
 
+import tomllib
 from typing import Any
 
 import msgspec
@@ -102,6 +103,42 @@ def test_hostile_toml_is_a_fault_or_a_table(text: str) -> None:
     except Undecodable as fault:
         problem = str(fault.facts["problem"])
     assert problem
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ".".join("a" * 12_000) + " = 1",
+        "[" + ".".join("a" * 12_000) + "]",
+        "b = { " + " . ".join(['"a"'] * 12_000) + " = 1 }",
+        "b = [1.5, { " + ".".join("a" * 102) + " = 1 }]",
+        '""", ' + ".".join("a" * 102) + " = 1 }",
+    ],
+    ids=range(5),
+)
+def test_a_key_of_very_many_parts_is_told_with_its_line_before_it_is_read(
+    monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    monkeypatch.setattr(tomllib, "loads", None)
+    with pytest.raises(Undecodable) as caught:
+        document(f"first = 1\n{line}\n")
+    told = "more than 100 dots in a key (at line 2, column 1)"
+    assert caught.value.facts["problem"] == told
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "b = [" + ", ".join(["1.5"] * 500) + "]",
+        "b = '" + "." * 500 + "'",
+        'b = "\\"' + "." * 500 + "\" # it's so",
+        "# don't " + "." * 500,
+        ".".join("a" * 101) + " = 1",
+    ],
+    ids=range(5),
+)
+def test_dots_that_are_no_key_s_are_as_many_as_one_likes(line: str) -> None:
+    assert isinstance(document(line), dict)
 
 
 @given(st.text())
