@@ -1,8 +1,8 @@
 """Who was turned away from the national interface lately, for the log and for `doctor`.
 
 A page or program that may not call cannot say so to anybody else; one that is served later needs
-nobody to know. What it sends about itself is
-shown in plain signs only, and no flood of callers fills the log or the memory.
+nobody to know. What it sends about itself is shown in plain signs only, and no flood of callers
+fills the log or the memory.
 """
 
 import logging
