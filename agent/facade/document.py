@@ -210,7 +210,7 @@ another name or port of this machine than its `host` gets the CORS header with t
 WebSocket is accepted, told the refusal as an answer and closed with 4403 (1013 where there are too
 many) and the reason, whoever asks. Any other page's script sees no more than that its request
 failed. Origin and host of each are in the agent's log (a few a minute), and the last ones in
-`onecard doctor`.
+`onecard doctor`: as a failure where a client of the settings is not served, until it is.
 
 Preflights are answered for listed pages, with `Access-Control-Allow-Private-Network` (or
 `-Local-Network`) where a browser asks for it, as Chromium 104 to 141 does.
