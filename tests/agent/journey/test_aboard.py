@@ -74,7 +74,7 @@ def test_a_bus_drives_its_line_and_its_shift_survives_a_restart(tmp_path: Path) 
                 before = aboard.devices()[0].status.counters.get("fixes", 0)
                 gnss.tell(*place)
                 until(lambda n=before: aboard.devices()[0].status.counters.get("fixes", 0) > n)  # type: ignore[misc]
-            # A receiver says where it is again and again; a fix that nobody takes in time is dropped.
+            # Receivers say where they are again and again; what nobody takes in time is dropped.
             until(lambda: drawn_up(gnss, course[2], aboard) == "S3", PATIENCE)
             pay(store, 250)
             pay(store, 0, "senior")
