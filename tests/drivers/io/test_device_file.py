@@ -9,7 +9,7 @@ import pytest
 from drivers.contract import DeviceFault, DeviceLost
 from drivers.io.device_file import DeviceFile, is_device_file, open_device_file
 from drivers.io.wait import REST
-from tests.drivers.io.descriptors import out_of_descriptors
+from tests.drivers.io.descriptors import descriptors_of, out_of_descriptors
 from world.real import RealWorld
 
 WORLD = RealWorld()
@@ -36,10 +36,9 @@ def test_a_file_for_which_no_descriptors_are_left_is_a_fault_and_closed_again(
 ) -> None:
     (tmp_path / "lp0").touch()
     monkeypatch.setattr(os, "eventfd", out_of_descriptors)
-    before = os.listdir("/proc/self/fd")
     with pytest.raises(DeviceFault) as told:
         open_device_file(WORLD, str(tmp_path / "lp0"), device="slips")
-    assert os.listdir("/proc/self/fd") == before
+    assert descriptors_of(str(tmp_path / "lp0")) == 0
     assert told.value.facts == {"device": "slips", "port": str(tmp_path / "lp0")}
 
 

@@ -17,7 +17,7 @@ from drivers.io.wait import ready
 from drivers.options import OptionsFault, typed
 from drivers.pn532.reader import Pn532Readers
 from tests.drivers.contract.reader import SOON
-from tests.drivers.io.descriptors import out_of_descriptors
+from tests.drivers.io.descriptors import descriptors_of, out_of_descriptors
 from world.real import RealWorld
 
 WORLD = RealWorld()
@@ -137,13 +137,15 @@ def test_a_port_for_which_no_descriptors_are_left_is_a_fault_and_closed_again(
         options = LineOptions(port=os.ttyname(slave) if way == "tty" else address)
         with monkeypatch.context() as patch:
             patch.setattr(line_module, missing, out_of_descriptors)
-            before = os.listdir("/proc/self/fd")
+            before = descriptors_of(os.ttyname(slave))
             with pytest.raises(DeviceFault) as told:
                 open_line(WORLD, options, device="line")
             assert told.value.facts == {"device": "line", "port": options.port}
             del told  # whose frames hold what was made before
             gc.collect()
-            assert sorted(os.listdir("/proc/self/fd")) == sorted(before)
+            assert descriptors_of(os.ttyname(slave)) == before
+            if way == "socket":
+                assert server.accept()[0].recv(1) == b""
         open_line(WORLD, options, device="line").close()
     os.close(slave)
     os.close(master)
