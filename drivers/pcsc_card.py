@@ -323,7 +323,8 @@ class PcscReader:
             self._settle()
         if inserted and present:
             self._fault = None
-            self._settled_at = now  # it has shown what lies there; what comes behind that comes
+            if atr:  # it has shown what lies there; a card without power shows itself once more
+                self._settled_at = now
             self._events.put(Presence(self.name, self.interface, atr, self.seen.count, now, came))
 
     def _settle(self) -> None:
