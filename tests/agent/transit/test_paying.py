@@ -12,46 +12,48 @@ from tests.agent.transit.stand import FARE, REFERENCES, Barred, Bus, BusStand
 from world import Fault
 
 
-class Watched:
-    """A card that calls `before` when a command with that INS is on its way."""
+class Between:
+    """Somebody between card and reader, who hands everything on."""
 
-    def __init__(self, card: Channel, bus: Bus, seen: list[list[Event]]) -> None:
-        self._card = card
-        self._bus = bus
-        self._seen = seen
+    def __init__(self, card: Channel) -> None:
+        self.card = card
 
     @property
     def transport(self) -> Transport:
-        return self._card.transport
+        return self.card.transport
 
     @property
     def atr(self) -> bytes:
-        return self._card.atr
+        return self.card.atr
+
+    def transmit(self, command: bytes) -> bytes:
+        return self.card.transmit(command)
+
+
+class Watched(Between):
+    """Notes what the journal holds when the debit is on its way."""
+
+    def __init__(self, card: Channel, bus: Bus, seen: list[list[Event]]) -> None:
+        super().__init__(card)
+        self._bus = bus
+        self._seen = seen
 
     def transmit(self, command: bytes) -> bytes:
         if command[1] == 0x54:
             self._seen.append(self._bus.events())
-        return self._card.transmit(command)
+        return super().transmit(command)
 
 
-class Relayed:
-    """A card behind somebody who puts other bytes in place of some that it says."""
+class Relayed(Between):
+    """Puts other bytes in place of some that the card says."""
 
     def __init__(self, card: Channel, said: bytes, instead: bytes) -> None:
-        self._card = card
+        super().__init__(card)
         self._said = said
         self._instead = instead
 
-    @property
-    def transport(self) -> Transport:
-        return self._card.transport
-
-    @property
-    def atr(self) -> bytes:
-        return self._card.atr
-
     def transmit(self, command: bytes) -> bytes:
-        return self._card.transmit(command).replace(self._said, self._instead)
+        return super().transmit(command).replace(self._said, self._instead)
 
 
 def test_intent_is_durable_before_debit(bus_stand: BusStand) -> None:
