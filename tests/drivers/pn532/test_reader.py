@@ -28,7 +28,7 @@ from simulators.devices.lines import BOOT_TEXT, EchoingLine, RestartingBoard
 from simulators.devices.pn532 import ChipFaults
 from simulators.devices.pty import Peer
 from simulators.vpcd import Faults, Moment, TearAtApdu
-from tests.drivers.contract.reader import COMMAND, ReaderContract, expect, until
+from tests.drivers.contract.reader import COMMAND, READY_WITHIN, ReaderContract, expect, until
 from tests.drivers.echo import EchoCard
 from tests.drivers.pn532.conftest import MakeBench, Pn532Bench
 from world import Fault
@@ -390,7 +390,7 @@ def test_endless_garbage_is_a_protocol_error_and_ends_with_it(bench: Pn532Bench)
 
 def test_wrong_baud_rate_is_never_ready(make_bench: MakeBench) -> None:
     bench = make_bench(ready=False, baudrate=9600)
-    until(lambda: bench.reader.status().fault != "")
+    until(lambda: bench.reader.status().fault != "", READY_WITHIN)
     assert bench.reader.status().state in (DeviceState.NO_ANSWER, DeviceState.PROTOCOL_ERROR)
 
 
