@@ -53,5 +53,5 @@ def in_background() -> Iterator[Callable[[Callable[[], None]], None]]:
 
     yield run
     for thread in threads:
-        thread.join(10.0)
+        thread.join(60)
         assert not thread.is_alive()
