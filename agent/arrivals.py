@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from agent.clock import Clock
+from offline_store.clock import Clock
 from sync.applier import Handler
 from trust.envelope import Envelope
 from world import World

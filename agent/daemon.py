@@ -16,7 +16,6 @@ from agent.api.server import ApiServer
 from agent.arrivals import Arrivals
 from agent.authority import city_keys
 from agent.card_kinds import card_kinds
-from agent.clock import Clock
 from agent.codes import CodeDesk, Router
 from agent.documents import DocumentDesk
 from agent.facade.facade import Facade
@@ -61,7 +60,7 @@ from agent.transit.build import (
     make_ride,
 )
 from agent.transit.card_memory import held_alone
-from agent.transit.fares import FareSource, Ride
+from agent.transit.fares import FareSource, RideNow
 from agent.transit.paying import Payments
 from agent.transit.tables import load_layouts
 from agent.transit_codes.memory import CodeMemory
@@ -71,7 +70,8 @@ from agent.uplink import PlatformRequests, make_uplink
 from agent.watchdog import Watchdog
 from config.model import Agent as Settings
 from drivers.hotplug import Hotplug
-from offline_store.event import Record
+from offline_store.clock import Clock
+from offline_store.events.row import Record
 from offline_store.faults import ListUnreadable
 from offline_store.lists import Lists
 from offline_store.store import Store
@@ -340,7 +340,7 @@ class Agent:
         self._open_facade(desk, scene)
         self._hotplug.start()
 
-    def _open_payments(self, fares: FareSource, ride: Ride) -> Payments | None:
+    def _open_payments(self, fares: FareSource, ride: RideNow) -> Payments | None:
         """Where purses pay. What a power cut left open is known before the first card comes."""
         self._payments = make_payments(
             self._world,

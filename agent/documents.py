@@ -9,7 +9,7 @@ from agent.proof import Proof
 from agent.reasons import Reason
 from apdu.id_document import Doubt, IdDocument, parse
 from drivers.contract import Document, Unread
-from offline_store.event import Authentication
+from offline_store.events.happened import Authentication
 from trust.references import References
 from world import Fault
 

@@ -29,7 +29,7 @@ from drivers.contract import (
     DeviceUnreachable,
     SeveralCards,
 )
-from offline_store.event import Authentication
+from offline_store.events.happened import Authentication
 from offline_store.faults import Unstored
 from sync.requests import RequestFault, RequestTimeout
 from world import Fault

@@ -12,36 +12,32 @@ it.
 """
 
 from collections.abc import Callable
-from typing import Final, Literal
+from typing import Final
 
-from msgspec.structs import replace
-
-from agent.clock import Clock, ClockReading
-from agent.fares.ride import AGAIN_OF
 from agent.logbook import Missed
-from agent.passage import Tap
 from agent.returned import (
-    PAID,
-    RETURNS,
     RIDE,
     TIMED_OUT,
-    Returned,
+    code_of,
     given_today,
     paid_for,
-    place_of,
     returned,
     ridden,
     trip_moment,
 )
 from config.model import GiveBack as Settings
-from offline_store.event import Draft, Event
+from offline_store.clock import Clock
+from offline_store.events.about import GiveBack, Recovery, Returned
+from offline_store.events.payment import PaymentEnd
+from offline_store.events.reference import Reference
+from offline_store.events.row import Event
+from offline_store.events.tap import Tap
 from offline_store.store import Entry, Store, Turn, Unstored
 
 # Reasons of a give-back, and of the recovery that takes one back.
 STUCK: Final = "gate-stuck"
 LEFT_LYING: Final = "left-lying"
 WENT_THROUGH: Final = "passed-late"
-TODAY: Final = "given_back_today"  # `Draft.state`: as much of that kind timed out before this one
 
 
 class Nothing(Exception):
@@ -61,25 +57,25 @@ class GiveBacks:
         self._settings = settings
         self._missed = missed
 
-    def timed_out(self, lane: str, tap: Tap) -> None:
+    def timed_out(self, lane: str, tap: Reference) -> None:
         """Nobody went through for that tap's opening, as the barrier's sensors tell."""
         self._record(lambda turn: self._given(turn, lane, tap, TIMED_OUT))
 
-    def stuck(self, lane: str, tap: Tap) -> None:
+    def stuck(self, lane: str, tap: Reference) -> None:
         """The gate did not open for who had paid."""
         self._record(lambda turn: self._given(turn, lane, tap, STUCK))
 
-    def left_lying(self, lane: str, tap: Tap) -> None:
+    def left_lying(self, lane: str, tap: Reference) -> None:
         """That payment was found out from a card that nobody was seen to lay down, so nothing
         opened for it."""
         self._record(lambda turn: self._given(turn, lane, tap, LEFT_LYING))
 
-    def went_through(self, lane: str, tap: Tap) -> None:
+    def went_through(self, lane: str, tap: Reference) -> None:
         """He did, a moment after his time was up: what was given back is taken back, unless he has
         ridden for it by now."""
         self._record(lambda turn: self._taken_back(turn, lane, tap))
 
-    def _record(self, decide: Callable[[Turn], Draft]) -> None:
+    def _record(self, decide: Callable[[Turn], Event]) -> None:
         try:
             self._store.turn(lambda turn: Entry(decide(turn)))
         except Nothing:
@@ -87,9 +83,9 @@ class GiveBacks:
         except Unstored:
             self._missed.add(1)
 
-    def _given(self, turn: Turn, lane: str, tap: Tap, reason: str) -> Draft:
+    def _given(self, turn: Turn, lane: str, tap: Reference, reason: str) -> GiveBack:
         event = _tap(turn, tap)
-        before = turn.give_back_of(event.seq)
+        before = turn.give_back_of(tap)
         returns = returned(event)
         if returns is None or (before is not None and before.stands):
             raise Nothing
@@ -97,58 +93,47 @@ class GiveBacks:
         today = given_today(turn, event, returns, clock)
         if reason == TIMED_OUT and today >= self._most(returns):
             raise Nothing
-        draft = self._draft("give-back", clock, lane, reason, event.seq)
-        trip = trip_moment(event)
-        return replace(
-            draft,
+        return GiveBack(
+            clock=clock,
+            lane=lane,
+            scene=self._scene,
+            reason=reason,
+            about=tap,
             credential=event.credential,
             card=event.card,
             person=event.person,
-            code=event.code,
-            amounts={PAID: paid_for(event)} if returns == RIDE else {},
-            state={TODAY: today},
-            detail={RETURNS: returns, **({AGAIN_OF: trip} if trip else {})},
+            code=code_of(event),
+            returns=returns,
+            amount=paid_for(event) if returns == RIDE else 0,
+            again_of=trip_moment(event),
+            given_back_today=today,
         )
 
-    def _taken_back(self, turn: Turn, lane: str, tap: Tap) -> Draft:
-        given = turn.give_back_of(_tap(turn, tap).seq)
+    def _taken_back(self, turn: Turn, lane: str, tap: Reference) -> Recovery:
+        _tap(turn, tap)
+        given = turn.give_back_of(tap)
         if given is None or not given.stands:
             raise Nothing
         event = given.event
-        if place_of(event) in ridden(turn, event.person, event.scene):
+        if event.about.place in ridden(turn, event.person, event.scene):
             raise Nothing
-        return self._draft("recovery", self._clock.read(), lane, WENT_THROUGH, event.seq)
+        return Recovery(
+            clock=self._clock.read(),
+            lane=lane,
+            scene=self._scene,
+            reason=WENT_THROUGH,
+            about=given.stored.at,
+        )
 
     def _most(self, returns: Returned) -> int:
         settings = self._settings
         return settings.rides_per_day if returns == RIDE else settings.visits_per_day
 
-    def _draft(
-        self,
-        kind: Literal["give-back", "recovery"],
-        clock: ClockReading,
-        lane: str,
-        reason: str,
-        refers: int,
-    ) -> Draft:
-        return Draft(
-            kind=kind,
-            time_ms=clock.time_ms,
-            clock=clock.quality,
-            boot=clock.boot,
-            up_ms=clock.up_ms,
-            lane=lane,
-            scene=self._scene,
-            reason=reason,
-            refers=refers,
-        )
 
-
-def _tap(turn: Turn, tap: Tap) -> Event:
+def _tap(turn: Turn, tap: Reference) -> Tap | PaymentEnd:
     """The event of a tap; one of an earlier epoch is out of reach, and its visit stays as it is.
     Raises `Nothing`."""
-    epoch, seq = tap
-    event = turn.event(seq)
-    if event is None or event.epoch != epoch:
+    found = turn.event(tap)
+    if found is None or not isinstance(found.event, Tap | PaymentEnd):
         raise Nothing
-    return event
+    return found.event

@@ -1,12 +1,11 @@
 """Who stands there, as far as known: references instead of numbers, dates, how it was proved."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
 from agent.proof import Proof
 from agent.reasons import Reason
-from offline_store.event import Authentication
+from offline_store.events.happened import Authentication
 
 
 @dataclass(frozen=True, repr=False)
@@ -32,7 +31,7 @@ class Shown:
     uses: int  # how often it is good for at this terminal
     too_often: Reason  # once they are used up
     limit: int | None  # of a single trip, fen
-    evidence: Mapping[str, str]  # hex, as the clearing house needs it
+    content: str  # hex, as the clearing house needs it
     pays: bool = False
     counted: bool = False
 

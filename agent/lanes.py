@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
-from agent.passage import Opening, Passages, Tap
+from agent.passage import Opening, Passages
 from agent.proof import Right
 from drivers.contract import Barrier, Direction, PinPad, Printer, Prompt, Prompts
+from offline_store.events.reference import Reference
 from world import Queue, Task, World
 
 E = TypeVar("E")
@@ -26,7 +27,7 @@ class Lane:
     printer: Printer | None = None
     passages: Passages | None = None  # where the barrier tells who goes through
 
-    def open(self, right: Right, tap: Tap | None = None) -> Opening | None:
+    def open(self, right: Right, tap: Reference | None = None) -> Opening | None:
         """Let one person through, who has a `right` to it: the one way to a barrier. Whom, `tap`
         says, or `name_opening` afterwards where people are let out first. Raises `DeviceFault`."""
         if self.passages is not None:
@@ -35,7 +36,7 @@ class Lane:
             self.barrier.open(self.direction)
         return None
 
-    def name_opening(self, opening: Opening | None, tap: Tap | None) -> None:
+    def name_opening(self, opening: Opening | None, tap: Reference | None) -> None:
         """The record of an opening without a tap is durable, or there will be none."""
         if self.passages is not None and opening is not None:
             self.passages.name(opening, tap)

@@ -3,18 +3,16 @@
 What cannot be stored is counted, and told by the next tap that can.
 """
 
-from collections.abc import Callable
-from typing import Literal
-
 from msgspec.structs import replace
 
-from agent.clock import Clock
-from agent.passage import PassageEnd, Tap
-from offline_store.event import ABOUT_EPOCH, ABOUT_SEQ, Draft
-from offline_store.store import Entry, Store, Turn, Unstored
+from agent.passage import PassageEnd
+from offline_store.clock import Clock
+from offline_store.events.about import NOT_EXECUTED, Alarm, Passage, Recovery
+from offline_store.events.reference import Reference
+from offline_store.events.row import Event
+from offline_store.store import Entry, Store, Unstored
 from world import World
 
-NOT_EXECUTED = "not-executed"  # reason of a recovery event: what it refers to did not take place
 KNOWN = (
     "passed",
     "timed-out",
@@ -32,58 +30,51 @@ class Logbook:
         self._scene = scene
         self.missed = Missed(world)
 
-    def alarm(self, lane: str, reason: str, **detail: str | int) -> None:
+    def alarm(self, lane: str, reason: str, reader: str = "") -> None:
         """Something that an operator has to know."""
-        draft = replace(self._draft("alarm", lane, reason), detail=detail)
-        self._record(lambda turn: Entry(draft))
+        self._record(
+            Alarm(
+                clock=self._clock.read(),
+                lane=lane,
+                scene=self._scene,
+                reason=reason,
+                reader=reader,
+            )
+        )
 
-    def not_executed(self, lane: str, tap: Tap) -> None:
+    def not_executed(self, lane: str, tap: Reference) -> None:
         """The record says accepted, the barrier did not open: the person may come again at once."""
-        self._about(tap, self._draft("recovery", lane, NOT_EXECUTED))
+        self._record(
+            Recovery(
+                clock=self._clock.read(),
+                lane=lane,
+                scene=self._scene,
+                reason=NOT_EXECUTED,
+                about=tap,
+            )
+        )
 
     def passage(self, lane: str, end: PassageEnd) -> None:
         """Who went through, or did not, or went without a tap of his own."""
-        kind: Literal["passage", "alarm"] = "passage" if end.kind in KNOWN else "alarm"
-        draft = self._draft(kind, lane, end.kind)
+        clock = self._clock.read()
         since = round((self._world.monotonic() - end.at) * 1000)
-        detail: dict[str, int | str] = {"direction": end.direction} if end.direction else {}
-        self._about(end.tap, replace(draft, time_ms=draft.time_ms - since, detail=detail))
+        kind = Passage if end.kind in KNOWN else Alarm
+        self._record(
+            kind(
+                clock=replace(clock, time_ms=clock.time_ms - since),
+                lane=lane,
+                scene=self._scene,
+                reason=end.kind,
+                about=end.tap,
+                direction=end.direction or "",
+            )
+        )
 
-    def _about(self, tap: Tap | None, draft: Draft) -> None:
-        """An event that names an earlier one; of another epoch by its number and epoch."""
-
-        def decide(turn: Turn) -> Entry:
-            if tap is None:
-                return Entry(draft)
-            epoch, seq = tap
-            event = turn.event(seq)
-            if event is not None and event.epoch == epoch:
-                return Entry(replace(draft, refers=seq))
-            elsewhere = {ABOUT_EPOCH: epoch, ABOUT_SEQ: seq}
-            return Entry(replace(draft, detail={**draft.detail, **elsewhere}))
-
-        self._record(decide)
-
-    def _record(self, decide: Callable[[Turn], Entry]) -> None:
+    def _record(self, event: Event) -> None:
         try:
-            self._store.turn(decide)
+            self._store.turn(lambda turn: Entry(event))
         except Unstored:
             self.missed.add(1)
-
-    def _draft(
-        self, kind: Literal["alarm", "recovery", "passage"], lane: str, reason: str
-    ) -> Draft:
-        clock = self._clock.read()
-        return Draft(
-            kind=kind,
-            time_ms=clock.time_ms,
-            clock=clock.quality,
-            boot=clock.boot,
-            up_ms=clock.up_ms,
-            lane=lane,
-            scene=self._scene,
-            reason=reason,
-        )
 
 
 class Missed:

@@ -11,9 +11,9 @@ from math import inf
 from typing import Any, Final, Literal
 
 from drivers.contract import Barrier, Crossing, DeviceFault, Direction, Forced, Sensed
+from offline_store.events.reference import Reference
 from world import QueueEmpty, Task, World
 
-Tap = tuple[str, int]  # epoch and seq of the tap's record
 EndKind = Literal["passed", "timed-out", "passed-late", "tailgating", "wrong-way", "forced"]
 
 TAIL: Final = 3.0  # seconds behind a person in which whoever follows him is a tailgater
@@ -30,7 +30,9 @@ class PassageEnd:
     alarm."""
 
     kind: EndKind
-    tap: Tap | None  # whose opening; of a tailgater: behind whom; None: nobody's, or not recorded
+    tap: (
+        Reference | None
+    )  # whose opening; of a tailgater: behind whom; None: nobody's, or not recorded
     direction: Direction | None  # None of a leaf moved by force: the sensor does not tell
     at: float  # World.monotonic() when it was sensed, or when the time was up
 
@@ -38,7 +40,7 @@ class PassageEnd:
 class Opening:
     """A barrier is open for one person; made by `Passage.announce`."""
 
-    def __init__(self, direction: Direction, tap: Tap | None, since: float) -> None:
+    def __init__(self, direction: Direction, tap: Reference | None, since: float) -> None:
         self.direction = direction
         self.since = since  # who crossed earlier did not come for it
         self.tap = tap
@@ -62,7 +64,7 @@ class Passage:
         self._overdue: list[tuple[Opening, float]] = []  # whose time was up, and when
         self._ends: list[tuple[PassageEnd, Opening | None]] = []
 
-    def announce(self, direction: Direction, tap: Tap | None, at: float = -inf) -> Opening:
+    def announce(self, direction: Direction, tap: Reference | None, at: float = -inf) -> Opening:
         """The barrier is about to be opened. Without a tap `name` has to follow."""
         opening = Opening(direction, tap, at)
         self._waiting.append(opening)
@@ -77,7 +79,7 @@ class Passage:
         if opening in self._waiting:
             self._waiting.remove(opening)
 
-    def name(self, opening: Opening, tap: Tap | None) -> None:
+    def name(self, opening: Opening, tap: Reference | None) -> None:
         """The tap's record is durable, or there will be none."""
         opening.tap, opening.named = tap, True
 
@@ -184,7 +186,7 @@ class Passages:
         if self._task is not None:
             self._task.join(STOP_WITHIN)
 
-    def open(self, direction: Direction, tap: Tap | None = None) -> Opening:
+    def open(self, direction: Direction, tap: Reference | None = None) -> Opening:
         """Open the barrier for one person and watch for him. Raises `DeviceFault`: it is not open.
 
         Expected before it opens, as whoever is quick may be through before the board has answered.
@@ -203,7 +205,7 @@ class Passages:
         self._barrier.events.put(WAKE)
         return opening
 
-    def name(self, opening: Opening, tap: Tap | None) -> None:
+    def name(self, opening: Opening, tap: Reference | None) -> None:
         """The record of an opening without one is durable now; None: it could not be stored."""
         with self._guard:
             self._passage.name(opening, tap)

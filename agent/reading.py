@@ -16,7 +16,7 @@ from apdu.quirks import NO_KINDS, CardKinds
 from apdu.trace import Flow
 from config.model import Scene
 from drivers.contract import CardHandle
-from offline_store.event import Authentication
+from offline_store.events.happened import Authentication
 from trust import canonical
 from trust.references import References
 from world import World

@@ -17,7 +17,7 @@ from agent.identity import Identity, InClear, Presented, Unidentified
 from agent.proof import Proof
 from agent.reasons import Reason
 from config.model import CodeRule, Scene
-from offline_store.event import Authentication
+from offline_store.events.happened import Authentication
 from sync.contract.services import (
     Business,
     CodeAnswer,

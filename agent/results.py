@@ -14,7 +14,8 @@ from agent.texts import Texts
 from config.model import Result
 from config.shape import nearest
 from drivers.contract import Beep, Lamp, Prompt
-from offline_store.event import Record, Verdict
+from offline_store.events.happened import Verdict
+from offline_store.events.row import Record
 from world import Fault
 
 # Whoever gets on or leaves, and owes nothing more.

@@ -14,13 +14,13 @@ from typing import Final, Literal
 
 import msgspec
 
-from agent.fares.ride import CONCESSION, FULL, paid
+from agent.fares.ride import paid, ride_of
 from agent.texts import Texts
 from config.model import Result
 from drivers.contract import Beep, Lamp, Prompt
-from offline_store.event import Event
+from offline_store.events.payment import PaymentEnd
+from offline_store.events.row import Event
 
-BEFORE: Final = "balance_before"  # of a purse, as 8050 told it
 TOP_UP: Final = "top-up"  # the voice
 
 Preset = Literal["neutral", "greeting", "tone", "by-class"]
@@ -67,7 +67,7 @@ class Rides:
     def told(self, prompt: Prompt, event: Event) -> Prompt:
         """`prompt`, and of a ride that was priced what it cost."""
         fare, name = paid(event), _concession(event)
-        if fare is None or FULL not in event.amounts:
+        if fare is None or ride_of(event).full is None:
             return prompt
         called = self._preset == "by-class" and bool(name)
         if called:
@@ -80,7 +80,7 @@ class Rides:
     def for_staff(self, prompt: Prompt, event: Event) -> Prompt:
         """`prompt`, and of a ride for less whose it is, by lamp and words; silent as shipped."""
         fare, name = paid(event), _concession(event)
-        if fare is None or FULL not in event.amounts or not name:
+        if fare is None or ride_of(event).full is None or not name:
             return prompt
         shipped, city = self._spoken.get(name, UNNAMED), self._city.get(name, Result())
         words = self._words(name, prompt.text)
@@ -126,13 +126,13 @@ class Rides:
 
 
 def _concession(event: Event) -> str:
-    return str(event.detail.get(CONCESSION, ""))
+    return ride_of(event).concession
 
 
 def _left(event: Event, fare: int) -> int | None:
     """Fen in the purse now. None: no purse, or one at 0, of which 8050 does not tell how much of
     its overdraft was used before."""
-    before = event.amounts.get(BEFORE, 0)
+    before = event.purchase.balance_before if isinstance(event, PaymentEnd) else 0
     return before - fare if before > 0 else None
 
 

@@ -8,13 +8,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
-from agent.clock import Clock
 from agent.identity import Identity
 from agent.reasons import Reason
 from agent.resolving import identity_of
 from config.model import Kept
 from config.model import SignIn as Settings
-from offline_store.event import Check, Draft
+from offline_store.clock import Clock
+from offline_store.events.happened import Check, used
+from offline_store.events.reference import Reference
+from offline_store.events.terminal import SignIn
 from offline_store.store import Entry, Store, Turn, Unstored
 from sync.contract.services import ResolvedPerson
 from sync.faults import MessageMalformed
@@ -42,7 +44,7 @@ class Session:
     person: str  # person reference, 64 hex
     since_ms: int
     until_ms: int
-    tap: tuple[str, int]  # epoch and seq of its event
+    tap: Reference  # its event
     ends: float = field(repr=False)  # World.monotonic(): the clock may be set meanwhile
 
 
@@ -84,14 +86,14 @@ class Staff:
         except (MessageMalformed, Unstored):
             return False
         event = record.event()
-        if event.verdict != "accepted":
+        if not isinstance(event, SignIn) or event.verdict != "accepted":
             return False
         lasting = self._lasting()
         session = Session(
             person=identity.person,
-            since_ms=event.time_ms,
-            until_ms=event.time_ms + lasting * 1000,
-            tap=(record.epoch, record.seq),
+            since_ms=event.clock.time_ms,
+            until_ms=event.clock.time_ms + lasting * 1000,
+            tap=record.reference,
             ends=self._world.monotonic() + lasting,
         )
         with self._changing:
@@ -115,23 +117,18 @@ class Staff:
         """Seconds."""
         return round(self.settings.hours * 3600)
 
-    def _entry(self, turn: Turn, identity: Identity) -> Draft:
-        clock = self._clock.read()
+    def _entry(self, turn: Turn, identity: Identity) -> SignIn:
         listed = turn.lists.find_blacklisted(
             card=identity.card, number=identity.number, person=identity.person
         )
-        versions = dict(turn.lists.versions())
+        versions = turn.lists.versions()
         check = Check(
             subject="holder",
             status="listed" if listed else "normal",
             source=f"list:blacklist@{versions.get('blacklist', 0)}",
         )
-        return Draft(
-            time_ms=clock.time_ms,
-            clock=clock.quality,
-            boot=clock.boot,
-            up_ms=clock.up_ms,
-            kind="tap",
+        return SignIn(
+            clock=self._clock.read(),
             scene=PURPOSE,
             credential=CREDENTIAL,
             card=identity.card,
@@ -140,23 +137,17 @@ class Staff:
             reason=Reason.BLACKLISTED if listed else SIGNED_IN,
             authentication=identity.authentication,
             checks=(check,),
-            lists=versions,
-            detail={} if listed else {"lasting_s": self._lasting()},
+            lists=used(versions),
+            lasting_s=0 if listed else self._lasting(),
         )
 
-    def _exit(self, session: Session) -> Draft:
-        clock = self._clock.read()
-        epoch, seq = session.tap
-        return Draft(
-            time_ms=clock.time_ms,
-            clock=clock.quality,
-            boot=clock.boot,
-            up_ms=clock.up_ms,
-            kind="tap",
+    def _exit(self, session: Session) -> SignIn:
+        return SignIn(
+            clock=self._clock.read(),
             scene=PURPOSE,
             credential=CREDENTIAL,
             person=session.person,
             verdict="accepted",
             reason=SIGNED_OUT,
-            detail={"epoch": epoch, "seq": seq},
+            session=session.tap,
         )

@@ -3,6 +3,7 @@ act."""
 
 from collections.abc import Mapping
 
+from offline_store.events.tap import StageTimes
 from world import World
 
 STAGES = (
@@ -33,6 +34,11 @@ class Stages:
     def so_far(self) -> Mapping[str, int]:
         """Microseconds of the stages that have ended."""
         return dict(self._microseconds)
+
+    def times(self) -> StageTimes:
+        """The same, as the event of a tap has them."""
+        known = StageTimes.__struct_fields__
+        return StageTimes(**{name: us for name, us in self.so_far().items() if name in known})
 
     def total_us(self) -> int:
         """Microseconds from presence to the end of the last ended stage."""

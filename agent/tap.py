@@ -8,12 +8,12 @@ the scene decides exits as well.
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from functools import partial
 from types import MappingProxyType
 from typing import Final
 
-from agent.clock import Clock, ClockReading
 from agent.codes import CREDENTIAL as CODE
 from agent.codes import CodeDesk
 from agent.documents import CREDENTIAL as ID_CARD
@@ -24,13 +24,13 @@ from agent.identity import Identity, Presented, Unidentified
 from agent.journey.desk import JourneyDesk, Signed
 from agent.lanes import Lane
 from agent.logbook import Logbook
-from agent.passage import Opening, PassageEnd, Tap
+from agent.passage import Opening, PassageEnd
 from agent.powered import PoweredCard
 from agent.proof import LEAVING, Proof, Right
 from agent.reading import CardDesk
 from agent.reasons import Reason
 from agent.results import Results
-from agent.scenes import Decision, Scene, State
+from agent.scenes import Decision, Looked, Scene
 from agent.stages import Stages
 from agent.standing import Findings, StatusService, recalled
 from agent.transit.paying import Payments, Took
@@ -48,7 +48,12 @@ from drivers.contract import (
     SignallingReader,
     Unread,
 )
-from offline_store.event import CARD_KIND, DOUBTS, OFFLINE, STATUS_FAULT, Draft, Record
+from offline_store.clock import Clock, ClockReading
+from offline_store.events.happened import OfPerson, used
+from offline_store.events.reference import Reference
+from offline_store.events.row import Record
+from offline_store.events.seen import NOTHING_SEEN, Seen
+from offline_store.events.tap import Tap
 from offline_store.store import Entry, Store, Turn, Unstored
 from world import Fault, World
 
@@ -215,7 +220,7 @@ class Taps:
                 lane.name, card.open, _credential(presence), stages, watch
             )
             if took is not None and took.proof is not None and took.record is not None:
-                self._give_backs.left_lying(lane.name, (took.record.epoch, took.record.seq))
+                self._give_backs.left_lying(lane.name, took.record.reference)
 
     def _signal(self, reader: CardReader, reason: Reason, watch: Watch) -> None:
         """By the reader's own lamp, where it has one."""
@@ -259,7 +264,7 @@ class Taps:
         stages.end()
         if stuck is not None:  # what was paid stays paid, and a boarding is owed for it
             if record is not None:
-                self._give_backs.stuck(lane.name, (record.epoch, record.seq))
+                self._give_backs.stuck(lane.name, record.reference)
             self._logbook.alarm(lane.name, stuck.code)
         accepted = right is not None and stuck is None
         return TapReport(source, lane.name, reason, accepted, stages.so_far(), record)
@@ -302,7 +307,7 @@ class Taps:
         def decide(turn: Turn) -> Entry:
             nonlocal reason
             entry = self._decide(turn, lane, presented, findings, stages, missed, leaving=leaving)
-            reason = Reason(entry.draft.reason)
+            reason = Reason(entry.event.reason)
             return entry
 
         try:
@@ -323,7 +328,7 @@ class Taps:
             lane.show(*self._results.both(reason, record))
         stages.end()
         if record is not None and stuck is not None:
-            self._logbook.not_executed(lane.name, (record.epoch, record.seq))
+            self._logbook.not_executed(lane.name, record.reference)
             self._logbook.alarm(lane.name, stuck.code)
         return TapReport(
             reader=source,
@@ -347,66 +352,69 @@ class Taps:
     ) -> Entry:
         """Runs in the store's writer turn: state → scene → event."""
         clock = self._clock.read()
-        state: State = {}
+        looked = Looked()
         if leaving:  # whoever it is has been let out already; what was read is kept with it
             decision = Decision("accepted", Reason.ACCEPTED_EXIT)
         elif isinstance(presented, Unidentified):
             decision = Decision(self._results.verdict(presented.reason), presented.reason)
         else:
             known = recalled(turn, presented, self._application, findings, clock)
-            state = {
-                **self._code_memory.look(turn, presented, self._scene.kind, clock),
-                **self._scene.look(turn, presented, clock, known),
-            }
-            decision = self._judge_code(presented, state, clock) or self._scene.decide(
-                presented, turn.lists, state, clock, known
+            looked = self._scene.look(turn, presented, clock, known)
+            code = self._code_memory.look(turn, presented, self._scene.kind, clock)
+            looked = replace(looked, seen=looked.seen.joined(code))
+            decision = self._judge_code(presented, looked.seen, clock) or self._scene.decide(
+                presented, turn.lists, looked.seen, clock, known
             )
             decision = self._judge_doubts(presented, decision)
         # Leaving uses up no code: who leaves has been let out whatever he showed.
         shown = presented.shown if isinstance(presented, Identity) and not leaving else None
         stages.begin("commit")
-        draft = Draft(
-            kind="tap",
-            time_ms=clock.time_ms,
-            clock=clock.quality,
-            boot=clock.boot,
-            up_ms=clock.up_ms,
-            lane=lane.name,
-            scene=self._scene.kind,
-            credential=presented.credential,
-            card=presented.card if isinstance(presented, Identity) else "",
-            person=presented.person if isinstance(presented, Identity) else "",
-            code=shown.code if shown else "",
-            verdict=decision.verdict,
-            reason=decision.reason.value,
-            authentication=presented.authentication,
-            checks=decision.checks,
-            application=self._application,
-            amounts=dict(decision.amounts),
-            evidence=dict(shown.evidence) if shown and decision.verdict == "accepted" else {},
-            lists={**turn.lists.versions(), **decision.lists},
-            state={**state, **_dates(presented)},
-            stages_us=dict(stages.so_far()),
-            detail=_detail(presented, decision, findings, missed, leaving=leaving),
+        return Entry(
+            Tap(
+                clock=clock,
+                lane=lane.name,
+                scene=self._scene.kind,
+                credential=presented.credential,
+                card=presented.card if isinstance(presented, Identity) else "",
+                person=presented.person if isinstance(presented, Identity) else "",
+                application=self._application,
+                authentication=presented.authentication,
+                checks=decision.checks,
+                status_fault=findings.fault,
+                doubts=presented.doubts if isinstance(presented, Identity) else (),
+                lists=used({**turn.lists.versions(), **looked.lists}),
+                verdict=decision.verdict,
+                reason=decision.reason.value,
+                code=shown.code if shown else "",
+                code_content=shown.content if shown and decision.verdict == "accepted" else "",
+                card_kind=presented.kind if isinstance(presented, Identity) else "",
+                ride=looked.ride,
+                seen=looked.seen.joined(_dates(presented)),
+                offline=decision.offline,
+                stages_us=stages.times(),
+                fault=presented.detail if isinstance(presented, Unidentified) else "",
+                held_by=presented.holder if isinstance(presented, Unidentified) else "",
+                unstored_before=missed,
+                opened_first=leaving,
+            )
         )
-        return Entry(draft)
 
     def _sign(self, reason: Reason, record: Record | None, proof: Proof | None) -> Reason:
         """Who drives signs on or off, as nobody but him: his tap is durable. What he is told."""
         if reason is not Reason.DRIVER or not record or not proof or self._journey is None:
             return reason
         event = record.event()
+        if not isinstance(event, OfPerson):
+            return reason
         try:
             return SIGNED[self._journey.sign(event.person, event.credential, proof)]
         except Unstored:
             return Reason.NOT_STORED
 
-    def _judge_code(
-        self, presented: Identity, state: State, clock: ClockReading
-    ) -> Decision | None:
+    def _judge_code(self, presented: Identity, seen: Seen, clock: ClockReading) -> Decision | None:
         """None when the code may be used now, or there is none."""
         shown = presented.shown
-        reason = self._code_memory.judge(shown, state, clock) if shown else None
+        reason = self._code_memory.judge(shown, seen, clock) if shown else None
         return Decision(self._results.verdict(reason), reason) if reason else None
 
     def _judge_doubts(self, presented: Identity, decision: Decision) -> Decision:
@@ -416,7 +424,7 @@ class Taps:
         if decision.verdict != "accepted" or not reasons:
             return decision
         verdict = self._results.verdict(reasons[0])
-        return Decision(verdict, reasons[0], decision.checks, lists=decision.lists)
+        return Decision(verdict, reasons[0], decision.checks)
 
     def _ask(self, presented: Presented, stages: Stages) -> Findings:
         """The status check (卡鉴权), where it belongs to the scene and somebody is known; of an
@@ -426,7 +434,7 @@ class Taps:
         stages.begin("check")
         return self._standing.ask(presented)
 
-    def _open(self, lane: Lane, right: Right, tap: Tap | None) -> Opened:
+    def _open(self, lane: Lane, right: Right, tap: Reference | None) -> Opened:
         """Let the person through; what keeps the barrier from it is returned, not raised."""
         try:
             return Opened(lane.open(right, tap))
@@ -457,38 +465,16 @@ def _credential(presence: Presence) -> str:
     return "card-contact" if presence.interface is Interface.CONTACT else "card-contactless"
 
 
-def _tap(record: Record | None) -> Tap | None:
-    return (record.epoch, record.seq) if record else None
+def _tap(record: Record | None) -> Reference | None:
+    return record.reference if record else None
 
 
-def _dates(presented: Presented) -> dict[str, int]:
+def _dates(presented: Presented) -> Seen:
     """The card's own dates (YYYYMMDD), so that the decision can be replayed from its event."""
     if isinstance(presented, Unidentified):
-        return {}
-    dates = {"card_issued": presented.issued, "card_expires": presented.expires}
-    return {name: int(f"{day:%Y%m%d}") for name, day in dates.items() if day is not None}
+        return NOTHING_SEEN
+    return Seen(card_issued=_digits(presented.issued), card_expires=_digits(presented.expires))
 
 
-def _detail(
-    presented: Presented, decision: Decision, findings: Findings, missed: int, *, leaving: bool
-) -> dict[str, int | str]:
-    detail: dict[str, int | str] = dict(decision.detail)
-    if findings.fault:
-        detail[STATUS_FAULT] = findings.fault
-    if decision.offline:
-        detail[OFFLINE] = decision.offline
-    if isinstance(presented, Unidentified):
-        if presented.detail:
-            detail["fault"] = presented.detail
-        if presented.holder:
-            detail["holder"] = presented.holder
-    else:
-        if presented.doubts:
-            detail[DOUBTS] = ",".join(presented.doubts)
-        if presented.kind:
-            detail[CARD_KIND] = presented.kind
-    if missed:
-        detail["unstored_before"] = missed
-    if leaving:
-        detail["opened_first"] = 1
-    return detail
+def _digits(day: date | None) -> int | None:
+    return None if day is None else int(f"{day:%Y%m%d}")

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from agent.clock import Clock
 from agent.facade import wire
 from agent.facade.desk import Connection, Desk
 from agent.facade.disclosure import DisclosureBook
@@ -32,6 +31,7 @@ from apdu.city_keys import PUBLIC_KEYS_ONLY
 from benchmarks.measure import alternate, median, percentile
 from config.model import FacadeClient
 from drivers.contract import Interface
+from offline_store.clock import Clock
 from offline_store.lists import Lists
 from offline_store.store import Store
 from simulators.cards import Interface as CardInterface

@@ -24,7 +24,9 @@ from typing import Final
 from benchmarks import made_lists
 from benchmarks.made_lists import CARD_ISSUER, ENTRIES, ISSUER_KEY_ID, PRIVATE
 from benchmarks.measure import NoMeasurement, median, percentile
-from offline_store.event import Draft
+from offline_store.clock import ClockReading
+from offline_store.events.happened import used
+from offline_store.events.tap import Tap
 from offline_store.journal import SEED
 from offline_store.list_form import BLACKLIST, ISSUERS
 from offline_store.lists import Lists, View
@@ -176,18 +178,15 @@ class Terminal:
                 raise NoMeasurement("somebody who is not listed was found")
             turn.last_accepted(person, scene="bench")
             return Entry(
-                Draft(
-                    kind="tap",
-                    time_ms=1_790_000_000_000,
-                    clock="synchronised",
-                    boot="1",
+                Tap(
+                    clock=ClockReading(1_790_000_000_000, "synchronised", "1"),
                     lane="entry",
                     scene="bench",
                     card=card,
                     person=person,
                     verdict="accepted",
                     reason="accepted",
-                    lists=dict(lists.versions()),
+                    lists=used(lists.versions()),
                 )
             )
 

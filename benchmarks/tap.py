@@ -27,7 +27,8 @@ from apdu.psam import DF01, ENVIRONMENTS
 from benchmarks import tap_hsm
 from benchmarks.measure import NoMeasurement, alternate, median, percentile
 from drivers.contract import Presence
-from offline_store.event import Record
+from offline_store.columns import verdict_of, whose
+from offline_store.events.row import Record
 from simulators.cards import Algorithm, Card, Generation, Interface, make_card
 from simulators.ceremony import CardOrder, card_number, seeded
 from simulators.gate import LocalGate
@@ -190,7 +191,7 @@ class FullTap:
         """Bytes of the values of the last tap's row."""
         assert self._record is not None
         event, record = self._record.event(), self._record
-        texts = (event.kind, event.person, event.scene, event.lane, event.verdict or "")
+        texts = (event.kind, whose(event)[1], event.scene, event.lane, verdict_of(event) or "")
         return sum(map(len, (*texts, record.body, record.hash, record.mac)))
 
     def require_all_accepted(self) -> None:

@@ -23,6 +23,7 @@ from apdu.channel import Transport
 from benchmarks.measure import NoMeasurement, alternate, median, percentile
 from config.model import Sync
 from drivers.contract import CardHandle, CardReader, DeviceStatus, Presence
+from offline_store.events.happened import Checked
 from simulators.broker import Broker
 from simulators.cards import Algorithm, Card, Generation, Interface, make_card
 from simulators.ceremony import CardOrder, card_number
@@ -272,7 +273,8 @@ class HsmTap:
         )  # as if it had just come
         report = self._gate.taps.handle(self._gate.lane, self._reader, presence)
         self.parts.append(replace(self._clock))
-        proof = report.record.event().authentication if report.record else None
+        event = report.record.event() if report.record else None
+        proof = event.authentication if isinstance(event, Checked) else None
         self._outcomes[report.reason, proof.mode if proof else ""] += 1
 
     def settle(self) -> None:

@@ -9,7 +9,8 @@ from typing import Literal
 
 import msgspec
 
-from offline_store.event import Record
+from offline_store.events.row import Record, Row
+from offline_store.events.terminal import Checkpoint
 from trust.sm3 import hmac_sm3, sm3
 
 FIRST_SEQ = 1
@@ -99,17 +100,22 @@ def _wrong(before: Record | None, record: Record) -> list[BreakKind]:
     if body_hash(record.body) != record.hash:
         wrong.append("hash")
     try:
-        event = record.event()
+        row = record.row()
     except (msgspec.MsgspecError, RecursionError):
         return [*wrong, "event"]
-    if (event.epoch, event.seq) != (record.epoch, record.seq):
+    if (row.epoch, row.seq) != (record.epoch, record.seq):
         wrong.append("place")
     if record.seq == FIRST_SEQ:
-        head = event.detail.get("head", "")
-        if event.prev != first_prev(event.terminal, record.epoch, str(head)):
+        if not begins_an_epoch(row):
             wrong.append("prev")
     elif before is not None and before.seq + 1 != record.seq:
         wrong.append("gap")
-    elif before is not None and event.prev != before.hash:
+    elif before is not None and row.prev != before.hash:
         wrong.append("prev")
     return wrong
+
+
+def begins_an_epoch(row: Row) -> bool:
+    """Whether a first row follows what its epoch began with, as it says itself."""
+    head = row.event.head if isinstance(row.event, Checkpoint) else ""
+    return row.prev == first_prev(row.terminal, row.epoch, head)

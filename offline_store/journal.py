@@ -8,7 +8,7 @@ it must not be, and the next opening takes the step before anything is stored.
 
 import sqlite3
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,19 +16,14 @@ from pathlib import Path
 import msgspec
 
 from offline_store import chain
-from offline_store.clock_quality import clock_quality
+from offline_store.clock import ClockReading, read_clock
+from offline_store.columns import MARKS, NAMES, columns, row_id, subject
 from offline_store.epochs import Epoch, all_epochs, read_epoch, write_epoch
-from offline_store.event import (
-    ABOUT_EPOCH,
-    ABOUT_SEQ,
-    INTENT_EPOCH,
-    INTENT_SEQ,
-    OFFLINE,
-    Draft,
-    Event,
-    EventKind,
-    Record,
-)
+from offline_store.events.about import NOT_EXECUTED, Alarm, LostRows, Recovery
+from offline_store.events.payment import Intent, PaymentEnd
+from offline_store.events.reference import Reference
+from offline_store.events.row import ROW_VERSION, Event, Record, Row
+from offline_store.events.terminal import Checkpoint, EpochCause
 from offline_store.faults import (
     JournalDamaged,
     JournalForeign,
@@ -47,13 +42,13 @@ from offline_store.files import (
     tables_hash,
 )
 from offline_store.rows import (
-    as_event,
+    as_number,
+    as_row,
     as_text,
     checked,
     lost_spans,
     read_records,
     require_checked,
-    row_id,
     seq_of,
 )
 from trust.keystore import KeyStore
@@ -90,20 +85,9 @@ class Setting:
     boot: str
     keys: KeyStore
 
-    def draft(self, kind: str, reason: str, **detail: int | str) -> Draft:
-        """An event of the store's own."""
-        now = self.world.now()
-        return msgspec.convert(
-            {
-                "kind": kind,
-                "time_ms": int(now * 1000),
-                "clock": clock_quality(self.world, now),
-                "boot": self.boot,
-                "reason": reason,
-                "detail": detail,
-            },
-            Draft,
-        )
+    def clock(self) -> ClockReading:
+        """When an event of the store's own is."""
+        return read_clock(self.world, self.boot)
 
 
 class Journal:
@@ -133,83 +117,72 @@ class Journal:
     def insert(
         self,
         tip: Tip,
-        draft: Draft,
+        event: Event,
         sealed: bytes | None = None,
         *,
-        refers: int | None = None,
-        again: bool = False,
+        was: Reference | None = None,
     ) -> tuple[Record, Tip]:
-        """The row after `tip`, and the tip after it. `refers`: a row id, if not in this epoch.
-        `again`: entered once before; of its person the first row tells, executed or not."""
-        event = Event(
-            **{name: getattr(draft, name) for name in Draft.__struct_fields__},
-            v=1,
+        """The row after `tip`, and the tip after it. `was`: where it stood, if it is entered
+        again."""
+        row = Row(
+            v=ROW_VERSION,
             terminal=self.setting.terminal,
             epoch=tip.epoch,
             seq=tip.seq + 1,
             prev=tip.hash,
             sealed=sm3(sealed).hex() if sealed else "",
+            was=was,
+            event=event,
         )
-        body = msgspec.json.encode(event).decode()
+        body = msgspec.json.encode(row).decode()
         digest = chain.body_hash(body)
         mac = chain.mac(tip.key, digest)
-        if refers is None and event.refers is not None:
-            refers = row_id(tip.number, event.refers)
-        elif refers is None and INTENT_EPOCH in event.detail and not again:
-            refers = self._intent(event)
+        place = row_id(tip.number, row.seq)
         self.db.execute(
-            "INSERT INTO events (id, kind, time_ms, person, scene, lane, verdict, refers,"
-            " body, hash, mac, sealed, asked, offline, code)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                row_id(tip.number, event.seq),
-                event.kind,
-                event.time_ms,
-                "" if again else event.person,
-                event.scene,
-                event.lane,
-                event.verdict,
-                refers,
-                body,
-                digest,
-                mac,
-                sealed,
-                event.card if event.asked and not again else None,
-                None if again else event.detail.get(OFFLINE),
-                None if again else event.used_code or None,
-            ),
+            f"INSERT INTO events ({NAMES}) VALUES ({MARKS})",
+            (place, body, digest, mac, sealed, *columns(row, self._number_of(tip))),
         )
-        if not again:
-            self._note_payment(event.kind, row_id(tip.number, event.seq), refers)
-        record = Record(epoch=tip.epoch, seq=event.seq, body=body, hash=digest, mac=mac)
-        return record, replace(tip, seq=event.seq, hash=digest, key=chain.next_key(tip.key))
+        if was is None:
+            self._note_payment(event, place, tip)
+        record = Record(epoch=tip.epoch, seq=row.seq, body=body, hash=digest, mac=mac)
+        return record, replace(tip, seq=row.seq, hash=digest, key=chain.next_key(tip.key))
 
-    def _note_payment(self, kind: EventKind, row: int, refers: int | None) -> None:
+    def _note_payment(self, event: Event, place: int, tip: Tip) -> None:
         """An intent is open until an event about it says what became of it; an end that was not
         executed said nothing."""
-        if kind == "intent":
-            self.db.execute("INSERT INTO open_intents VALUES (?)", (row,))
-        elif kind in ("payment-end", "recovery") and refers is not None:
-            self.db.execute("DELETE FROM open_intents WHERE id = ?", (refers,))
-        if kind == "recovery" and refers is not None:
+        if isinstance(event, Intent):
+            self.db.execute("INSERT INTO open_intents VALUES (?)", (place,))
+        if not isinstance(event, PaymentEnd | Recovery):
+            return
+        about = subject(event)
+        number = self._number_of(tip)(about.epoch) if about is not None else None
+        if about is None or number is None:
+            return
+        ended = row_id(number, about.seq)
+        self.db.execute("DELETE FROM open_intents WHERE id = ?", (ended,))
+        if isinstance(event, Recovery):
             self.db.execute(
                 "INSERT OR IGNORE INTO open_intents"
                 " SELECT refers FROM events WHERE id = ? AND kind = 'payment-end'",
-                (refers,),
+                (ended,),
             )
 
-    def _intent(self, event: Event) -> int | None:
-        """The row of an intent of an earlier epoch, which the event names by epoch and seq."""
-        found = self.db.execute(
-            "SELECT number FROM epochs WHERE epoch = ?", (event.detail[INTENT_EPOCH],)
-        ).fetchone()
-        return row_id(found[0], int(event.detail[INTENT_SEQ])) if found else None
+    def _number_of(self, tip: Tip) -> Callable[[str], int | None]:
+        def number_of(epoch: str) -> int | None:
+            if epoch == tip.epoch:
+                return tip.number
+            found = self.db.execute(
+                "SELECT number FROM epochs WHERE epoch = ?", (epoch,)
+            ).fetchone()
+            return None if found is None else as_number(found[0])
+
+        return number_of
 
     # Epochs
 
-    def enter_epoch(self, cause: str, **detail: int | str) -> Tip:
-        """Begin an epoch in the open transaction; its first event tells why. After the COMMIT
-        comes `settle_seed`. Raises faults of the key store."""
+    def enter_epoch(self, cause: EpochCause, *, file: str = "", contested: str = "") -> Tip:
+        """Begin an epoch in the open transaction; its first event tells why, as `Checkpoint` has
+        it. After the COMMIT comes `settle_seed`. Raises faults of the key store."""
         seed = self._seed()
         before = read_epoch(self.db)
         number = before.number + 1 if before else 1
@@ -220,11 +193,17 @@ class Journal:
         write_epoch(self.db, Epoch(number, epoch, head, cause, step, mark, 0, None))
         prev = chain.first_prev(self.setting.terminal, epoch, head)
         tip = Tip(number, epoch, 0, prev, chain.epoch_key(seed, epoch))
-        told: dict[str, int | str] = {"cause": cause, "step": step, "head": head, **detail}
-        if before:
-            told["before"] = before.epoch
-        draft = self.setting.draft("checkpoint", "epoch-begun", **told)
-        return self.insert(tip, draft)[1]
+        begun = Checkpoint(
+            clock=self.setting.clock(),
+            reason="epoch-begun",
+            cause=cause,
+            step=step,
+            head=head,
+            before=before.epoch if before else "",
+            file=file,
+            contested=contested,
+        )
+        return self.insert(tip, begun)[1]
 
     def settle_seed(self) -> bool:
         """Take the seed's step if it is due. False when the seed is no child of the last epoch:
@@ -354,7 +333,7 @@ def _require_owner(journal: Journal) -> None:
     row = journal.db.execute("SELECT body FROM events ORDER BY id DESC LIMIT 1").fetchone()
     if row is None:
         return
-    found = as_event(row[0]).terminal
+    found = as_row(row[0]).terminal
     if found != journal.setting.terminal:
         raise JournalForeign(
             found=found, configured=journal.setting.terminal, path=str(journal.path)
@@ -399,18 +378,18 @@ def _tell_damage(journal: Journal, file: str) -> Tip:
     tip = journal.enter_epoch("damaged", file=file)
     epochs = {epoch.number: epoch.epoch for epoch in all_epochs(journal.db)}
     lost = [span for span in lost_spans(journal.db) if span.file == file and span.number in epochs]
+    clock = journal.setting.clock()
     for span in lost:
-        draft = journal.setting.draft(
-            "alarm",
-            "journal-unreadable",
-            epoch=epochs[span.number],
-            first=span.first,
-            last=span.last,
+        alarm = Alarm(
+            clock=clock,
+            reason="journal-unreadable",
             file=file,
+            lost=LostRows(epoch=epochs[span.number], first=span.first, last=span.last),
         )
-        _, tip = journal.insert(tip, draft)
+        _, tip = journal.insert(tip, alarm)
     if not lost:
-        _, tip = journal.insert(tip, journal.setting.draft("alarm", "journal-damaged", file=file))
+        damaged = Alarm(clock=clock, reason="journal-damaged", file=file)
+        _, tip = journal.insert(tip, damaged)
     journal.db.execute("DELETE FROM meta WHERE name = ?", (SALVAGED,))
     return tip
 
@@ -419,21 +398,17 @@ def tell_not_executed(journal: Journal, refused: Tip) -> Sequence[Record]:
     """Events for rows after `refused` that are there although their COMMIT failed and their
     callers were told so."""
     rows = journal.db.execute(
-        "SELECT id FROM events WHERE id > ? AND id < ? ORDER BY id",
+        "SELECT id, hash FROM events WHERE id > ? AND id < ? ORDER BY id",
         (row_id(refused.number, refused.seq), row_id(refused.number + 1, 0)),
     ).fetchall()
     if not rows:
         return []
     journal.begin()
     tip, records = journal.tip, []
-    for (row,) in rows:
-        draft = journal.setting.draft("recovery", "not-executed")
-        if tip.number == refused.number:
-            draft = msgspec.structs.replace(draft, refers=seq_of(row))
-        else:
-            elsewhere: dict[str, int | str] = {ABOUT_EPOCH: refused.epoch, ABOUT_SEQ: seq_of(row)}
-            draft = msgspec.structs.replace(draft, detail=elsewhere)
-        record, tip = journal.insert(tip, draft, refers=row)
+    for row, digest in rows:
+        about = Reference(refused.epoch, seq_of(row), digest)
+        told = Recovery(clock=journal.setting.clock(), reason=NOT_EXECUTED, about=about)
+        record, tip = journal.insert(tip, told)
         records.append(record)
     journal.commit(tip)
     return records

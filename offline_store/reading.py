@@ -9,7 +9,7 @@ import msgspec
 
 from offline_store.chain import Break, verify_chain
 from offline_store.epochs import all_epochs
-from offline_store.event import Record
+from offline_store.events.row import Record
 from offline_store.faults import JournalInUse, JournalUnreadable, NoJournal
 from offline_store.files import generations, journal_file
 from offline_store.rows import after, as_text, lost_spans, read_records

@@ -12,20 +12,22 @@ from typing import Protocol
 import msgspec
 
 from offline_store import chain
+from offline_store.columns import row_id
 from offline_store.epochs import Epoch, all_epochs, write_epoch
-from offline_store.event import WAS_SEQ, Draft, Event, Record
+from offline_store.events.about import Alarm
+from offline_store.events.reference import Reference
+from offline_store.events.row import Record
+from offline_store.events.terminal import EpochCause
 from offline_store.journal import Journal, Tip
 from offline_store.rows import (
     MOST_SEQ,
     Span,
-    as_event,
-    as_number,
     as_sealed,
+    as_stored,
     checked,
     lost_spans,
     read_records,
     require_checked,
-    row_id,
     seq_of,
     without,
 )
@@ -194,7 +196,7 @@ def take_receipt(journal: Journal, receipt: Receipt) -> bool:
     return False
 
 
-def _disagreement(db: Database, epoch: Epoch, receipt: Receipt) -> str | None:
+def _disagreement(db: Database, epoch: Epoch, receipt: Receipt) -> EpochCause | None:
     standing = _standing(db, epoch)
     if receipt.seq > standing.last or any(gap.last > standing.last for gap in receipt.gaps):
         return "platform-ahead"
@@ -205,12 +207,17 @@ def _disagreement(db: Database, epoch: Epoch, receipt: Receipt) -> str | None:
     return None
 
 
-def _contest(journal: Journal, epoch: Epoch, receipted: int, receipt: Receipt, reason: str) -> Tip:
+def _contest(
+    journal: Journal, epoch: Epoch, receipted: int, receipt: Receipt, reason: EpochCause
+) -> Tip:
     """A new epoch with its alarm; rows above `receipted` are entered again by `reenter`."""
     write_epoch(journal.db, epoch._replace(abandoned=1, reenter=receipted + 1))
     tip = journal.enter_epoch(reason, contested=receipt.epoch)
-    alarm = journal.setting.draft(
-        "alarm", reason, epoch=receipt.epoch, seq=receipt.seq, receipted=receipted
+    alarm = Alarm(
+        clock=journal.setting.clock(),
+        reason=reason,
+        about=Reference(receipt.epoch, receipt.seq, receipt.hash),
+        receipted=receipted,
     )
     _, tip = journal.insert(tip, alarm)
     for seq in sorted(receipt.conflicts):
@@ -239,22 +246,12 @@ def _reenter_rows(
 ) -> tuple[Tip, int | None]:
     """The tip after them, and the last seq; None when there were none."""
     rows = journal.db.execute(
-        "SELECT id, body, sealed, refers FROM events WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?",
+        "SELECT id, body, hash, sealed FROM events WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?",
         (first, last, limit),
     ).fetchall()
     reached = None
-    for row, body, sealed, refers in rows:
-        old = as_event(body)
-        about = None if refers is None else as_number(refers)
-        _, tip = journal.insert(tip, _again(old), as_sealed(sealed), refers=about, again=True)
+    for row, body, digest, sealed in rows:
+        old = as_stored(body, digest)
+        _, tip = journal.insert(tip, old.event, as_sealed(sealed), was=old.was or old.at)
         reached = seq_of(row)
     return tip, reached
-
-
-def _again(old: Event) -> Draft:
-    """The same event, naming where it stood; `refers` would mean a seq of the new epoch."""
-    fields = {name: getattr(old, name) for name in Draft.__struct_fields__}
-    detail: dict[str, int | str] = {**old.detail, "was_epoch": old.epoch, WAS_SEQ: old.seq}
-    if old.refers is not None:
-        detail["was_refers"] = old.refers
-    return Draft(**{**fields, "detail": detail, "refers": None})

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 import msgspec
 
 from offline_store.chain import body_hash
-from offline_store.event import Event, Record
+from offline_store.columns import SEQ_BITS, row_id
+from offline_store.events.row import Event, Record, Row, Stored, read, stored
 from offline_store.faults import JournalDamaged
 from trust.sm3 import sm3
 from world import Database
 
-SEQ_BITS = 40
 OPEN_AT_MOST = 500  # intents, ≤ 5 ms
 MOST_SEQ = (1 << SEQ_BITS) - 1
 COLUMNS = "events.id, epochs.epoch, events.body, events.hash, events.mac"
@@ -48,10 +48,6 @@ class Span(NamedTuple):
     last: int
 
 
-def row_id(number: int, seq: int) -> int:
-    return number << SEQ_BITS | seq
-
-
 def seq_of(row: int) -> int:
     return row & MOST_SEQ
 
@@ -79,22 +75,28 @@ def read_records(
     return records
 
 
-def open_intents(db: Database) -> list[Event]:
+def open_intents(db: Database) -> list[Stored[Event]]:
     """Payments that were begun and have no end yet, oldest first; there are ever only a few."""
     rows = db.execute(
-        "SELECT body FROM open_intents JOIN events USING (id) ORDER BY id LIMIT ?", (OPEN_AT_MOST,)
+        "SELECT body, hash FROM open_intents JOIN events USING (id) ORDER BY id LIMIT ?",
+        (OPEN_AT_MOST,),
     ).fetchall()
-    return [as_event(body) for (body,) in rows]
+    return [as_stored(body, digest) for body, digest in rows]
 
 
-def as_event(body: object) -> Event:
-    """The event of a row's text. Raises `JournalDamaged` where it is none."""
+def as_row(body: object) -> Row:
+    """The row of a text. Raises `JournalDamaged` where it is none."""
     if not isinstance(body, str):
         raise JournalDamaged(cause="event")
     try:
-        return msgspec.json.decode(body, type=Event)
+        return read(body)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise JournalDamaged(cause="event") from error
+
+
+def as_stored(body: object, digest: object) -> Stored[Event]:
+    """The event of a row's text and hash. Raises `JournalDamaged`."""
+    return stored(as_row(body), _text(digest))
 
 
 def as_sealed(value: object) -> bytes | None:

@@ -13,20 +13,18 @@ from typing import Any, NamedTuple
 import msgspec
 
 from offline_store.chain import body_hash
+from offline_store.columns import MARKS, NAMES, SEQ_BITS, NumberOf, columns, row_id
 from offline_store.epochs import Epoch
-from offline_store.event import OFFLINE, WAS_SEQ, Event
+from offline_store.events.row import Row as Text
+from offline_store.events.row import read
 from offline_store.faults import MISREAD
 from offline_store.files import SALVAGED
-from offline_store.rows import MOST_SEQ, SEQ_BITS, Span, as_text, checked, merged, row_id, without
+from offline_store.rows import MOST_SEQ, Span, as_text, checked, merged, without
 from offline_store.schema import OPEN_INTENTS
 from world import Database, World
 
 _CHUNK = 100
-_READ = "id, body, hash, mac, sealed, refers"
-_ENTERED = (
-    "id, kind, time_ms, person, scene, lane, verdict, refers, body, hash, mac, sealed,"
-    " asked, offline, code"
-)
+_READ = "id, body, hash, mac, sealed"
 
 Row = tuple[Any, ...]
 
@@ -39,7 +37,6 @@ class _Held(NamedTuple):
     hash: object
     mac: object
     sealed: object
-    refers: object
 
 
 def salvage(world: World, damaged: Path, fresh: Database) -> None:
@@ -89,51 +86,38 @@ def _enter(fresh: Database, table: str, rows: Iterable[Row]) -> None:
 def _copy_events(old: Database, fresh: Database, epoch: Epoch, end: int) -> list[int]:
     """Sequence numbers that were readable, ascending."""
     held = set()
-    for row, event in _readable(old, epoch.number, end):
-        if event.epoch == epoch.epoch:
-            columns = _columns(row, event)
-            marks = ", ".join("?" * len(columns))
-            fresh.execute(f"INSERT OR IGNORE INTO events ({_ENTERED}) VALUES ({marks})", columns)
-            held.add(event.seq)
+    number_of = _numbers(fresh)
+    for row, text in _readable(old, epoch.number, end):
+        if text.epoch == epoch.epoch:
+            sealed = row.sealed if isinstance(row.sealed, bytes) else None
+            own = (row.id, row.body, row.hash, row.mac, sealed)
+            fresh.execute(
+                f"INSERT OR IGNORE INTO events ({NAMES}) VALUES ({MARKS})",
+                (*own, *columns(text, number_of)),
+            )
+            held.add(text.seq)
     return sorted(held)
 
 
-def _columns(row: _Held, event: Event) -> Row:
-    """As `Journal.insert` fills them. Of a row that was entered again the first row tells the
-    person, and how he stood."""
-    again = WAS_SEQ in event.detail
-    return (
-        row.id,
-        event.kind,
-        event.time_ms,
-        "" if again else event.person,
-        event.scene,
-        event.lane,
-        event.verdict,
-        row.refers if isinstance(row.refers, int) else None,
-        row.body,
-        row.hash,
-        row.mac,
-        row.sealed if isinstance(row.sealed, bytes) else None,
-        event.card if event.asked and not again else None,
-        None if again else event.detail.get(OFFLINE),
-        None if again else event.used_code or None,
-    )
+def _numbers(fresh: Database) -> NumberOf:
+    """Of the epochs that were taken over so far; an event is about none that comes later."""
+    known: dict[str, int] = dict(fresh.execute("SELECT epoch, number FROM epochs").fetchall())
+    return known.get
 
 
-def _sound(row: _Held, number: int) -> Event | None:
+def _sound(row: _Held, number: int) -> Text | None:
     if not isinstance(row.body, str) or body_hash(row.body) != row.hash:
         return None
     if not isinstance(row.mac, str) or not row.mac:
         return None
     try:
-        event = msgspec.json.decode(row.body, type=Event)
+        text = read(row.body)
     except (msgspec.MsgspecError, RecursionError):
         return None
-    return event if row_id(number, event.seq) == row.id else None
+    return text if row_id(number, text.seq) == row.id else None
 
 
-def _readable(old: Database, number: int, end: int) -> Iterator[tuple[_Held, Event]]:
+def _readable(old: Database, number: int, end: int) -> Iterator[tuple[_Held, Text]]:
     """Sound rows of an epoch; `end` is the highest seq that is known to have been there."""
     first, last = row_id(number, 1), row_id(number, MOST_SEQ)
     at = first - 1

@@ -17,10 +17,11 @@ _TRIGGER = (
 )
 
 # All of them, from the events alone; also after a journal was taken over from a damaged one. What
-# was entered again in a later epoch is told of by its first row.
+# was entered again in a later epoch is told of by its first row: `was`, `was_seq` in version 1.
 OPEN_INTENTS = (
     "INSERT OR IGNORE INTO open_intents SELECT id FROM events i WHERE kind = 'intent'"
-    " AND body ->> '$.detail.was_seq' IS NULL AND NOT EXISTS (SELECT 1 FROM events e"
+    " AND body ->> '$.detail.was_seq' IS NULL AND body ->> '$.was' IS NULL"
+    " AND NOT EXISTS (SELECT 1 FROM events e"
     " WHERE e.refers = i.id AND e.kind IN ('payment-end', 'recovery') AND NOT EXISTS"
     " (SELECT 1 FROM events r WHERE r.refers = e.id AND r.kind = 'recovery'))"
 )
@@ -122,7 +123,7 @@ def _payments(tables: Tables) -> None:
 
 
 def _codes(tables: Tables) -> None:
-    """Which codes and tickets were used: `Event.used_code`; NULL: none."""
+    """Which codes and tickets were used: `Tap.used_code`; NULL: none."""
     tables.execute("ALTER TABLE events ADD COLUMN code TEXT")
     tables.execute("CREATE INDEX events_code ON events (code) WHERE code IS NOT NULL")
 

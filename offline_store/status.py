@@ -6,9 +6,10 @@ from pathlib import Path
 import msgspec
 
 from offline_store.chain import Break
+from offline_store.columns import row_id
 from offline_store.files import wal_of
 from offline_store.receipts import standings
-from offline_store.rows import as_number, lost_spans, row_id
+from offline_store.rows import as_number, lost_spans
 from world import Database, World
 
 

@@ -12,8 +12,8 @@ from datetime import date
 from pathlib import Path
 from typing import TypeVar
 
-from offline_store.event import Event as StoredEvent
-from offline_store.event import Record
+from offline_store.events.row import Event as Happening
+from offline_store.events.row import Record, Stored
 from offline_store.faults import IdentityGone, JournalStopped, Unstored
 from offline_store.jobs import Job
 from offline_store.journal import Journal, Setting
@@ -22,12 +22,12 @@ from offline_store.receipts import Receipt, outbox
 from offline_store.rows import as_sealed, open_intents
 from offline_store.sealing import Sealer
 from offline_store.status import Head, Status, Verification
-from offline_store.turn import Entry, ListSource, NoLists, Seen, Turn
+from offline_store.turn import Entry, ListSource, NoLists, Turn
 from offline_store.writer import Decide, Waiting, Writer
 from trust.keystore import KeyStore
 from world import Event, Queue, QueueEmpty, Task, World
 
-__all__ = ["Entry", "Head", "Seen", "Status", "Store", "Turn", "Unstored", "Verification"]
+__all__ = ["Entry", "Head", "Status", "Store", "Turn", "Unstored", "Verification"]
 
 T = TypeVar("T")
 
@@ -142,7 +142,7 @@ class Store:
         """
         return self._reading().records(epoch, after, limit)
 
-    def open_intents(self) -> Sequence[StoredEvent]:
+    def open_intents(self) -> Sequence[Stored[Happening]]:
         """Payments that were begun and have no end yet, oldest first, of all epochs: at a start
         these are what a power cut or a card that left has left open. Raises `Unstored`."""
         return self._ask(lambda journal: open_intents(journal.db))

@@ -5,8 +5,14 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from offline_store.event import UNKNOWN, Check, Draft, Event, Subject
-from offline_store.rows import as_event, as_number, row_id
+from offline_store.clock import ClockReading
+from offline_store.columns import row_id
+from offline_store.events.about import GiveBack
+from offline_store.events.happened import UNKNOWN, Check, Checked, Subject
+from offline_store.events.reference import Reference
+from offline_store.events.row import Event, Stored, of_kind
+from offline_store.faults import JournalDamaged
+from offline_store.rows import as_number, as_stored
 from world import Database
 
 NEWEST = 8  # events that are looked through for an answer in somebody's favour; ≤ 1 ms
@@ -28,7 +34,7 @@ _GIVEN_BACK = (
 class Entry:
     """What is to be recorded; `private` (identity fields) is sealed and never in the event."""
 
-    draft: Draft
+    event: Event
     private: bytes = field(default=b"", repr=False)
 
 
@@ -100,38 +106,46 @@ class NoLists:
 
 
 @dataclass(frozen=True)
-class Seen:
-    """An earlier event of the same person."""
-
-    epoch: str
-    seq: int
-    time_ms: int
-    reason: str
-
-
-@dataclass(frozen=True)
 class Done:
     """An accepted event of a person. `given_back`: the visit did not happen, and was returned; who
     had paid has still paid."""
 
-    event: Event
+    stored: Stored[Event]
     given_back: bool = False
+
+    @property
+    def event(self) -> Event:
+        return self.stored.event
+
+    @property
+    def clock(self) -> ClockReading:
+        """When it was."""
+        return self.stored.clock
 
 
 @dataclass(frozen=True)
-class GiveBack:
+class GivenBack:
     """What was given back to a person. `stands`: it was not taken back since."""
 
-    event: Event
+    stored: Stored[GiveBack]
     stands: bool = True
+
+    @property
+    def event(self) -> GiveBack:
+        return self.stored.event
+
+    @property
+    def clock(self) -> ClockReading:
+        """When it was."""
+        return self.stored.clock
 
 
 @dataclass(frozen=True)
 class Standing:
-    """An answer of a status service that an earlier event holds."""
+    """An answer of a status service that an earlier event holds. `clock`: when that was."""
 
     check: Check
-    event: Event
+    clock: ClockReading
 
 
 @dataclass(frozen=True)
@@ -155,7 +169,7 @@ class Turn:
 
     def last_accepted(
         self, person: str, *, scene: str, lane: str = "", since_ms: int = 0
-    ) -> Seen | None:
+    ) -> Stored[Event] | None:
         """The latest accepted event of the person in the scene (and lane), in journal order, with
         a time of `since_ms` (unix ms) or later; also one "in the future" of a clock set back.
 
@@ -165,15 +179,12 @@ class Turn:
         if not person:
             return None
         row = self._db.execute(
-            "SELECT body FROM events e WHERE person = ?1 AND person <> '' AND scene = ?2"
+            "SELECT body, hash FROM events e WHERE person = ?1 AND person <> '' AND scene = ?2"
             " AND verdict = 'accepted' AND time_ms >= ?3 AND (?4 = '' OR lane = ?4)"
             f" AND NOT {_NOT_EXECUTED} AND NOT {_GIVEN_BACK} ORDER BY e.id DESC LIMIT 1",
             (person, scene, since_ms, lane),
         ).fetchone()
-        if row is None:
-            return None
-        event = as_event(row[0])
-        return Seen(event.epoch, event.seq, event.time_ms, event.reason)
+        return None if row is None else as_stored(*row)
 
     def accepted(self, person: str, *, scene: str) -> Iterator[Done]:
         """The accepted events of the person in the scene, newest in journal order first: read a few
@@ -192,35 +203,35 @@ class Turn:
             return self._newest_first("offline IS NOT NULL AND person = ?1", person)
         return self._newest_first("offline = ?1", "foreign")
 
-    def given_back(self, person: str) -> Iterator[GiveBack]:
+    def given_back(self, person: str) -> Iterator[GivenBack]:
         """What was given back to the person in any scene, newest first."""
         rows = self._db.execute(
-            f"SELECT body, {_NOT_EXECUTED} FROM events e WHERE kind = 'give-back'"
+            f"SELECT body, hash, {_NOT_EXECUTED} FROM events e WHERE kind = 'give-back'"
             " AND person = ? AND person <> '' ORDER BY id DESC LIMIT ?",
             (person, FARTHEST),
         ).fetchall()
-        for body, taken_back in rows:
-            yield GiveBack(as_event(body), not taken_back)
+        for row in rows:
+            yield _given_back(*row)
 
-    def give_back_of(self, seq: int) -> GiveBack | None:
+    def give_back_of(self, about: Reference) -> GivenBack | None:
         """The one that stands for that event of the present epoch, or the last that did."""
         row = self._db.execute(
-            f"SELECT body, {_NOT_EXECUTED} FROM events e WHERE refers = ? AND kind = 'give-back'"
-            " ORDER BY id DESC LIMIT 1",
-            (row_id(self._number, seq),),
+            f"SELECT body, hash, {_NOT_EXECUTED} FROM events e"
+            " WHERE refers = ? AND kind = 'give-back' ORDER BY id DESC LIMIT 1",
+            (row_id(self._number, about.seq),),
         ).fetchone()
-        return None if row is None else GiveBack(as_event(row[0]), not row[1])
+        return None if row is None else _given_back(*row)
 
     def _newest_first(self, where: str, *values: str) -> Iterator[Done]:
         last, count = LAST_ID, FEW
         while count:
             rows = self._db.execute(
-                f"SELECT id, body, {_GIVEN_BACK} FROM events e WHERE {where} AND id < {last}"
+                f"SELECT id, body, hash, {_GIVEN_BACK} FROM events e WHERE {where} AND id < {last}"
                 f" AND NOT {_NOT_EXECUTED} ORDER BY id DESC LIMIT {count}",
                 values,
             ).fetchall()
-            for last, body, given_back in rows:  # noqa: B007
-                yield Done(as_event(body), bool(given_back))
+            for last, body, digest, given_back in rows:  # noqa: B007
+                yield Done(as_stored(body, digest), bool(given_back))
             count = MORE if len(rows) == count else 0
 
     def last_standing(self, *, card: str, person: str, application: str = "") -> Sequence[Standing]:
@@ -256,14 +267,14 @@ class Turn:
             return
         not_asked: Standing | None = None
         rows = self._db.execute(
-            f"SELECT body FROM events WHERE asked IS NOT NULL AND {column} = ?"
+            f"SELECT body, hash FROM events WHERE asked IS NOT NULL AND {column} = ?"
             " ORDER BY id DESC LIMIT ?",
             (value, FARTHEST),
         )
         with closing(rows):
-            for number, (body,) in enumerate(rows):
-                event = as_event(body)
-                if application not in (None, event.application):
+            for number, row in enumerate(rows):
+                event = as_stored(*row).event
+                if not isinstance(event, Checked) or application not in (None, event.application):
                     continue
                 found = _about(event, subject)
                 if found is not None and found.check.known:
@@ -274,17 +285,26 @@ class Turn:
         if not_asked is not None:
             yield not_asked
 
-    def event(self, seq: int) -> Event | None:
-        """An event of the present epoch."""
+    def event(self, about: Reference) -> Stored[Event] | None:
+        """An event of the present epoch; None: there is none under that name."""
         row = self._db.execute(
-            "SELECT body FROM events WHERE id = ?", (row_id(self._number, seq),)
+            "SELECT body, hash FROM events WHERE id = ?", (row_id(self._number, about.seq),)
         ).fetchone()
-        return None if row is None else as_event(row[0])
+        found = None if row is None else as_stored(*row)
+        return found if found is not None and found.at.epoch == about.epoch else None
 
 
-def _about(event: Event, subject: Subject) -> Standing | None:
+def _given_back(body: object, digest: object, taken_back: object) -> GivenBack:
+    """Raises `JournalDamaged`."""
+    found = of_kind(as_stored(body, digest), GiveBack)
+    if found is None:
+        raise JournalDamaged(cause="event")
+    return GivenBack(found, not taken_back)
+
+
+def _about(event: Checked, subject: Subject) -> Standing | None:
     """What a service answered about it in that event; None: nothing, or that it does not know."""
     for check in event.checks:
         if check.subject == subject and check.answered and check.status != UNKNOWN:
-            return Standing(check, event)
+            return Standing(check, event.clock)
     return None

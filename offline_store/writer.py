@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from offline_store.event import Record
+from offline_store.events.row import Record
 from offline_store.faults import MISREAD, JournalDamaged, Unprepared, unstored
 from offline_store.jobs import Job, Savepoint
 from offline_store.journal import Journal, Setting, Tip, open_journal, tell_not_executed
@@ -142,7 +142,7 @@ class Writer:
         for waiting in batch:
             with Savepoint(journal.db, waiting.job):
                 entry = waiting.decide(Turn(journal.db, tip.number, lists))
-                record, tip = journal.insert(tip, entry.draft, self._seal(entry))
+                record, tip = journal.insert(tip, entry.event, self._seal(entry))
                 stored.append((waiting, record))
         journal.commit(tip)
         return stored
@@ -151,7 +151,7 @@ class Writer:
         if not entry.private:
             return None
         try:
-            return self._sealer.seal(entry.private, entry.draft.time_ms)
+            return self._sealer.seal(entry.private, entry.event.clock.time_ms)
         except Fault as fault:
             raise Unprepared(cause=fault.code) from fault
 

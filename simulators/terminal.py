@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from agent.clock import Clock
 from agent.codes import CodeDesk, Router
 from agent.documents import DocumentDesk
 from agent.fares.rules import Rules
@@ -34,7 +33,8 @@ from apdu.city_keys import PUBLIC_KEYS_ONLY, CityKeys
 from apdu.transit.files import Layouts
 from config.load import parse
 from drivers.contract import CardReader, DeviceState
-from offline_store.event import Record
+from offline_store.clock import Clock
+from offline_store.events.row import Record
 from offline_store.lists import Lists
 from offline_store.store import Head, Store
 from simulators.cards import Interface

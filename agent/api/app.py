@@ -24,7 +24,7 @@ from agent.api.journey import Aboard, Nothing, journey_routes
 from agent.loans import DeviceUnknown
 from agent.signin import SignInOff, SignInOpen
 from agent.staff import StaffNeeded
-from offline_store.event import Record
+from offline_store.events.row import Record
 from world import Fault
 from world.foreign import Undecodable, decoded, encoded
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
-from agent.china import moment
 from agent.streams import speaks_chinese
 from agent.texts import Texts, language_of, locale_of
+from offline_store.china import moment
 from world import cause_of
 from world.fault import Fault
 

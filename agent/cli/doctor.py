@@ -13,6 +13,7 @@ from agent.doctor import Case, Finding, examine
 from agent.doctor.words import told
 from agent.key_store import key_store
 from agent.reader_service import reader_service
+from offline_store.events.happened import Checked
 
 RECENT = 50  # records
 UNSEEN: dict[str, Any] = {"devices": [], "attached": []}
@@ -77,9 +78,10 @@ def _psam_before(client: Client) -> str:
         return ""
     for record in reversed(records):
         try:
-            done = record.event().authentication
-        except msgspec.ValidationError:  # what damage left of a row
+            event = record.event()
+        except msgspec.MsgspecError:  # what damage left of a row
             continue
+        done = event.authentication if isinstance(event, Checked) else None
         if done is not None and done.mode == "psam":
             return done.terminal_number
     return ""

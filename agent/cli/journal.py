@@ -16,7 +16,6 @@ from typing import IO, Annotated, Any, Protocol
 import msgspec
 import typer
 
-from agent.china import CHINA
 from agent.cli.client import Client, DaemonAbsent, DaemonSilent
 from agent.cli.columns import Column
 from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
@@ -25,7 +24,10 @@ from agent.transit.clearing import CODE_COLUMNS as CODES
 from agent.transit.clearing import COLUMNS as CLEARING
 from agent.transit.clearing import clearing_rows, code_rows
 from config.model import Agent as Settings
-from offline_store.event import Event, Record
+from offline_store.china import CHINA
+from offline_store.columns import verdict_of, whose
+from offline_store.events.happened import OfPerson
+from offline_store.events.row import Event, Record, Stored
 from offline_store.reading import ReadOnlyJournal
 from world import Fault
 
@@ -178,11 +180,11 @@ def _clearing(source: Source, out: IO[bytes], *, by_code: bool) -> int:
     return count
 
 
-def _events(source: Source) -> Iterator[Event]:
+def _events(source: Source) -> Iterator[Stored[Event]]:
     """Without rows of which damage left no event: their payments are in the platform's reports."""
     for record in every(source):
         with suppress(msgspec.MsgspecError):
-            yield record.event()
+            yield record.stored()
 
 
 def open_source(context: Context, settings: Settings) -> Source:
@@ -247,12 +249,29 @@ def _flat(record: Record) -> dict[str, Any]:
     except msgspec.MsgspecError:
         known = {"epoch": record.epoch, "seq": record.seq, "kind": UNREADABLE, "hash": record.hash}
         return {column: known.get(column, "") for column in COLUMNS}
-    whole = {**msgspec.structs.asdict(event), "time": _time(event), "hash": record.hash}
+    card, person = whose(event)
+    whole = {
+        "epoch": record.epoch,
+        "seq": record.seq,
+        "kind": event.kind,
+        "time": _time(event),
+        "clock": event.clock.quality,
+        "lane": event.lane,
+        "scene": event.scene,
+        "credential": event.credential if isinstance(event, OfPerson) else "",
+        "card": card,
+        "person": person,
+        "verdict": verdict_of(event),
+        "reason": event.reason,
+        "hash": record.hash,
+    }
     return {column: whole[column] for column in COLUMNS}
 
 
 def _time(event: Event) -> str:
-    return datetime.fromtimestamp(event.time_ms / 1000, CHINA).isoformat(timespec="milliseconds")
+    return datetime.fromtimestamp(event.clock.time_ms / 1000, CHINA).isoformat(
+        timespec="milliseconds"
+    )
 
 
 def _table(context: Context, records: Sequence[Record]) -> None:
@@ -275,4 +294,4 @@ def _row(context: Context, record: Record) -> Sequence[str]:
         return str(record.seq), "–", "–", "–", context.texts.ui("row-unreadable")
     day, _, hour = _time(event)[5:19].partition("T")
     reason = context.texts.happened(event.reason)
-    return str(event.seq), f"{day} {hour}", event.lane or "–", MARKS[event.verdict], reason
+    return str(record.seq), f"{day} {hour}", event.lane or "–", MARKS[verdict_of(event)], reason

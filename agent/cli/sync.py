@@ -6,11 +6,11 @@ from typing import Any
 
 import typer
 
-from agent.china import CHINA
 from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
 from agent.doctor.findings import Finding
 from agent.doctor.link import unreceived
 from agent.doctor.words import told
+from offline_store.china import CHINA
 
 
 def add_to(app: typer.Typer, context: Context) -> None:

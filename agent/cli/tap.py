@@ -27,7 +27,8 @@ from agent.results import Results
 from agent.stages import STAGES, Stages
 from config.model import Agent as Settings
 from drivers.contract import Absence, CardReader, Presence
-from offline_store.event import CARD_KIND, Record
+from offline_store.events.row import Record
+from offline_store.events.tap import Tap
 from trust.references import References
 from trust.sm2 import sm2
 from world import Fault, Queue, QueueEmpty
@@ -233,19 +234,22 @@ def _print(context: Context, settings: Settings, found: Mapping[str, Any]) -> No
     context.tell(texts.reason(found["reason"]))
     for sentence in found.get("trouble", ()):
         context.mark(well=False, text=sentence)
-    if holder := _detail(found, "holder"):
-        context.tell(texts.ui("tap-holder", holder=holder))
-    if kind := _detail(found, "kind", CARD_KIND):
+    held_by, kind = _recorded(found)
+    if held_by:
+        context.tell(texts.ui("tap-holder", holder=held_by))
+    if kind:
         departs = departures(settings, kind) or "?"  # of a kind that the file has lost since
         context.tell(texts.ui("tap-kind", kind=kind, departures=departs))
 
 
-def _detail(found: Mapping[str, Any], name: str, recorded: str = "") -> str:
-    """Of a tap that was made here, or of the daemon's record; empty where there is nothing."""
+def _recorded(found: Mapping[str, Any]) -> tuple[str, str]:
+    """Programs that may hold the reader, and the card's kind, of a tap that was made here or of the
+    daemon's record; empty where there is nothing."""
     record = found.get("record")
     if record is None:
-        return str(found.get(name, ""))
-    return str(msgspec.convert(record, Record).event().detail.get(recorded or name, ""))
+        return str(found.get("holder", "")), str(found.get("kind", ""))
+    event = msgspec.convert(record, Record).event()
+    return (event.held_by, event.card_kind) if isinstance(event, Tap) else ("", "")
 
 
 def _certificates(context: Context, told: Sequence[Mapping[str, str]]) -> None:

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from agent.clock import Clock
 from agent.doctor.findings import Case, Facts, Finding
+from offline_store.clock import Clock
 from world import cause_of
 
 LEAST_SPACE = 20 * 1024 * 1024  # bytes: some days of taps

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from agent.china import CHINA
 from agent.doctor.findings import Case, Facts, Finding
 from config.model import Facade
+from offline_store.china import CHINA
 
 DAY: Final = 86_400  # seconds; who was refused before is nobody's trouble now
 SHOWN: Final = 4  # refused callers

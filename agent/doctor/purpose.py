@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from agent.china import moment
 from agent.doctor.findings import Case, Facts, Finding
 from agent.key_lists import MINISTRY_ISSUERS, MINISTRY_ROOTS, TICKET_ISSUERS
 from agent.reader_service import PCSCD_SOCKET
 from config.model import Agent as Settings
 from config.waits import asks_status
+from offline_store.china import moment
 
 CONSOLE: Final = "console"  # drivers of a terminal without hardware
 GATES: Final = ("library-gate", "metro-gate")  # scenes whose barrier has to move

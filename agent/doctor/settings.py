@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from agent.china import moment
 from agent.doctor.findings import Case, Finding
+from offline_store.china import moment
 from world.foreign import decoded
 
 

@@ -11,13 +11,14 @@ from typing import Literal
 
 from msgspec import structs
 
-from agent.clock import Clock
 from agent.facade.fields import beyond_gbk
 from agent.facade.standing import Asked, StandingDesk, StandsAgainst
 from agent.reasons import Reason
 from apdu.authentication import BasicRead
 from drivers.contract import Interface
-from offline_store.event import DOUBTS, STATUS_FAULT, Authentication, Draft
+from offline_store.clock import Clock
+from offline_store.events.happened import Authentication
+from offline_store.events.terminal import Disclosure as Event
 from offline_store.store import Entry, Store, Turn
 from trust import canonical
 from trust.references import References
@@ -100,44 +101,33 @@ class DisclosureBook:
         refusal: Reason | None = None
         clock = self._clock.read()
         asked = disclosure.asked
-        detail: dict[str, int | str] = {
-            "client": recipient.client,
-            "caller": recipient.caller,
-            "purpose": recipient.purpose,
-            "function": function,
-            "fields": disclosure.fields,
-            "act": act,
-        }
-        replaced = beyond_gbk(disclosure.name)
-        if replaced:
-            detail["beyond_gbk"] = replaced  # characters told as "?" in GBK
-        if disclosure.doubts:
-            detail[DOUBTS] = ",".join(disclosure.doubts)
-        if asked is not None and asked.findings.fault:
-            detail[STATUS_FAULT] = asked.findings.fault
         references, card_id = self._references, disclosure.card_id
         number = canonical.id_number(disclosure.number)
-        draft = Draft(
-            kind="disclosure",
-            time_ms=clock.time_ms,
-            clock=clock.quality,
-            boot=clock.boot,
-            up_ms=clock.up_ms,
+        told = Event(
+            clock=clock,
             lane=lane,
+            reason="disclosed",
             credential=f"card-{interface.value}",
             card=references.card(bytes.fromhex(card_id)) if card_id else "",
             person=references.person(number) if number else "",
-            reason="disclosed",
-            authentication=disclosure.authentication,
             application=self._standing.application if asked else "",
-            detail=detail,
+            authentication=disclosure.authentication,
+            status_fault=asked.findings.fault if asked is not None else "",
+            doubts=tuple(disclosure.doubts),
+            client=recipient.client,
+            caller=recipient.caller,
+            purpose=recipient.purpose,
+            function=function,
+            fields=disclosure.fields,
+            act=act,
+            beyond_gbk=beyond_gbk(disclosure.name),
         )
 
         def decide(turn: Turn) -> Entry:
             nonlocal refusal
             checks = self._standing.checks(turn, asked, clock)
             refusal = self._standing.refusal(checks, disclosure.doubts)
-            checked = structs.replace(draft, checks=checks)
+            checked = structs.replace(told, checks=checks)
             return Entry(checked if refusal is None else _withheld(checked, refusal))
 
         self._store.turn(decide)
@@ -145,7 +135,8 @@ class DisclosureBook:
             raise StandsAgainst(standing=refusal.value)
 
 
-def _withheld(draft: Draft, reason: Reason) -> Draft:
+def _withheld(told: Event, reason: Reason) -> Event:
     """The same, where nothing was handed out."""
-    detail = {("withheld" if name == "fields" else name): v for name, v in draft.detail.items()}
-    return structs.replace(draft, verdict="refused", reason=reason.value, detail=detail)
+    return structs.replace(
+        told, verdict="refused", reason=reason.value, fields="", withheld=told.fields
+    )

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from agent.clock import Clock
 from agent.facade.desk import Connection, Desk
 from agent.facade.disclosure import DisclosureBook
 from agent.facade.means import Means
@@ -23,6 +22,7 @@ from apdu.quirks import CardKinds
 from config.model import Capability, FacadeClient
 from config.model import Facade as Settings
 from drivers.contract import CardHandle
+from offline_store.clock import Clock
 from offline_store.store import Store
 from trust.references import References
 from world import World

@@ -26,7 +26,7 @@ from apdu.files import SOCIAL_SECURITY_NUMBER
 from apdu.key_authentication import How, Needs
 from apdu.session import CardSession
 from apdu.values import PARTS
-from offline_store.event import Authentication
+from offline_store.events.happened import Authentication
 
 TRANSACTIONS = "DF04EF08|$"
 MOST_DOUBTS = 16  # places that one disclosure names

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from agent.clock import ClockReading
 from agent.facade.faults import FacadeFault
 from agent.identity import Identity
 from agent.reading import identity_of
@@ -19,7 +18,8 @@ from agent.scenes.standing import reason_against
 from agent.standing import Findings, StatusService, recalled
 from agent.standing.memory import Memory
 from apdu.authentication import BasicRead
-from offline_store.event import Check
+from offline_store.clock import ClockReading
+from offline_store.events.happened import Check
 from trust.references import References
 
 Policy = Literal["record", "refuse"]

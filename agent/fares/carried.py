@@ -6,13 +6,16 @@ cheaper only for who proves it (the purchase, if only of 0 fen), and never deare
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
-from agent.clock import ClockReading
-from agent.fares.ride import TRANSFER, Fare, LastRide, State
+from msgspec.structs import replace
+
+from agent.fares.ride import TRANSFER, Fare
 from agent.fares.tariff import Tariff, Transfer, among
 from agent.journey.lines import LineBook
+from offline_store.clock import ClockReading
+from offline_store.events.seen import CardTold, LastRide, RidesBefore
 
 MINUTE_MS = 60_000
 
@@ -80,18 +83,19 @@ class Carried:
     rides: tuple[CardRide, ...] = ()
     day: CardDay | None = None
 
-    def recorded(self) -> dict[str, int | str]:
-        """For `Draft.state`: what the decision had of the card, beside what came of it."""
-        found: dict[str, int | str] = {}
-        if self.rides:
-            found |= {"card_line": self.rides[0].line, "card_ms": self.rides[0].time_ms}
-        if self.day is not None:
-            found["card_day_ms"] = self.day.time_ms
-            for name in ("paid_today", "conceded_today", "transfers"):
-                value = getattr(self.day, name)
-                if value is not None:
-                    found[f"card_{name}"] = value
-        return found
+    def seen(self) -> CardTold | None:
+        """For the event: what the decision had of the card, beside what came of it."""
+        if not self.rides and self.day is None:
+            return None
+        newest, day = self.rides[0] if self.rides else None, self.day
+        return CardTold(
+            line=newest.line if newest else None,
+            time_ms=newest.time_ms if newest else None,
+            day_ms=day.time_ms if day else None,
+            paid_today=day.paid_today if day else None,
+            conceded_today=day.conceded_today if day else None,
+            transfers=day.transfers if day else None,
+        )
 
 
 @dataclass(frozen=True)
@@ -107,13 +111,13 @@ class Ridden:
 
 
 def joined(
-    state: State,
+    state: RidesBefore,
     carried: Carried,
     tariff: Tariff,
     book: LineBook,
     clock: ClockReading,
     line: str = "",
-) -> State:
+) -> RidesBefore:
     """`state` is what this journal knows, `line` the one that is ridden now. A card of which all
     terminals write knows of the rides here as well, so neither is added to the other; without a
     clock no time of it means anything."""
@@ -126,7 +130,7 @@ def joined(
 
 
 def ridden(
-    found: Fare, state: State, line: int, station: int, operator: str | None = None
+    found: Fare, state: RidesBefore, line: int, station: int, operator: str | None = None
 ) -> Ridden:
     """After that fare; `operator` as in `Ridden`."""
     changed = any(step.rule == TRANSFER for step in found.steps)
@@ -141,7 +145,9 @@ def ridden(
     )
 
 
-def _with_day(state: State, day: CardDay | None, tariff: Tariff, clock: ClockReading) -> State:
+def _with_day(
+    state: RidesBefore, day: CardDay | None, tariff: Tariff, clock: ClockReading
+) -> RidesBefore:
     """What was paid counts in somebody's favour, so only of today and not of a time to come; what
     was conceded counts against him, so also where the other clock is ahead."""
     if day is None or day.time_ms < tariff.day_start_ms(clock.time_ms):
@@ -170,7 +176,7 @@ class _Codes:
         return same and (not operator or runs in (None, operator))
 
 
-def _last(state: State, carried: Carried, tariff: Tariff, book: _Codes) -> LastRide | None:
+def _last(state: RidesBefore, carried: Carried, tariff: Tariff, book: _Codes) -> LastRide | None:
     """The later of both."""
     told = _told(carried, tariff, book)
     if told is None or (state.last is not None and state.last.time_ms >= told.time_ms):

@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from agent.clock import CHINA, ClockReading
 from agent.fares.classes import classes_of, hex_type, is_foreign, is_refused
-from agent.fares.ride import TRANSFER, Fare, Journey, Rider, State, Step, Why
+from agent.fares.ride import TRANSFER, Fare, Journey, Rider, Step, Why
 from agent.fares.rules import Rules
 from agent.fares.tables import Priceless, base_fare
 from agent.fares.tariff import Cap, Concession, Scoped, Table, Tariff, Transfer, among
+from offline_store.clock import CHINA, ClockReading
+from offline_store.events.seen import RidesBefore
 
 MINUTE_MS = 60_000
 
@@ -27,12 +28,14 @@ class _Case:
     rider: Rider
     rules: Rules
     tariff: Tariff
-    state: State
+    state: RidesBefore
     now_ms: int
     moment: datetime | None  # None: the clock is not known
 
 
-def fare(journey: Journey, rider: Rider, rules: Rules, state: State, clock: ClockReading) -> Fare:
+def fare(
+    journey: Journey, rider: Rider, rules: Rules, state: RidesBefore, clock: ClockReading
+) -> Fare:
     """Decide. A refusal has amount 0 and says why in `reason`; see `Fare.accepted`."""
     if rules.tariff is None:
         return _refused(Why.NO_FARES, "–")

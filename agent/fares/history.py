@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from itertools import islice, takewhile
 from typing import Protocol
 
-from agent.clock import ClockReading
-from agent.fares.ride import CONCESSION, LINE, ON_CARD, LastRide, State, is_transfer, paid
+from agent.fares.ride import is_transfer, paid, ride_of
 from agent.fares.tariff import DAY_MS, Tariff
-from offline_store.event import Event
-from offline_store.turn import Done, GiveBack
+from offline_store.clock import ClockReading
+from offline_store.events.row import Event
+from offline_store.events.seen import LastRide, RidesBefore
+from offline_store.turn import Done, GivenBack
 
 MOST = 64  # events of one person that are looked at; who rides more often has paid his cap
 
@@ -21,7 +22,7 @@ class History(Protocol):
         """The person's accepted taps of that scene, newest first."""
         ...
 
-    def given_back(self, person: str) -> Iterator[GiveBack]:
+    def given_back(self, person: str) -> Iterator[GivenBack]:
         """What was given back to the person, newest first."""
         ...
 
@@ -34,7 +35,7 @@ class _Ride:
 
 def state_of(
     turn: History, person: str, tariff: Tariff, clock: ClockReading, *, scene: str
-) -> State:
+) -> RidesBefore:
     """The person's state for `fare`. An empty reference has none.
 
     What makes the next ride cheaper (what was paid towards a cap, the ride before that he changes
@@ -52,28 +53,28 @@ def state_of(
         if (amount := paid(one.event)) is not None
         and not (one.given_back and _never_was(one.event))
     ]
-    sure = [ride for ride in rides if clock.is_within(ride.event, farthest_ms)]
-    today = [ride for ride in sure if clock.is_within(ride.event, today_ms)]
-    perhaps = [ride for ride in rides if clock.may_be_within(ride.event, today_ms + 1)]
-    return State(
+    sure = [ride for ride in rides if clock.is_within(ride.event.clock, farthest_ms)]
+    today = [ride for ride in sure if clock.is_within(ride.event.clock, today_ms)]
+    perhaps = [ride for ride in rides if clock.may_be_within(ride.event.clock, today_ms + 1)]
+    return RidesBefore(
         paid_today=sum(ride.amount for ride in today),
         rides_today=len(today),
-        conceded_today=sum(bool(ride.event.detail.get(CONCESSION)) for ride in perhaps),
+        conceded_today=sum(bool(ride_of(ride.event).concession) for ride in perhaps),
         last=_last(sure[0], rides) if sure else None,
     )
 
 
 def _never_was(event: Event) -> bool:
     """Of what was given back: nobody paid for it, and no card tells of it."""
-    return not paid(event) and not ON_CARD & event.detail.keys()
+    return not paid(event) and not ride_of(event).on_card
 
 
 def _last(last: _Ride, rides: Sequence[_Ride]) -> LastRide:
     """`rides`: newest first."""
     in_a_row = takewhile(is_transfer, (ride.event for ride in rides))
     return LastRide(
-        line=str(last.event.detail.get(LINE, "")),
-        time_ms=last.event.time_ms,
+        line=ride_of(last.event).line,
+        time_ms=last.event.clock.time_ms,
         paid=last.amount,
         transfers=sum(1 for _ in in_a_row),
     )

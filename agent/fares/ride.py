@@ -1,36 +1,17 @@
 """What a fare is decided from, besides the rules, and what comes out of it. All amounts are fen."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Literal
 
 from agent.journey.lines import Direction
-from offline_store.event import Event
+from offline_store.events.payment import Intent, PaymentEnd
+from offline_store.events.ride import NO_RIDE, Ride, TripEnd
+from offline_store.events.row import Event
+from offline_store.events.tap import Tap
 
-# How a ride stands in its event (tap or payment end), so that the next fare and the driver's trip
-# summary find it. `Draft.amounts`, what was paid in fen: by a purse's confirmed debit, or else.
-CONFIRMED: Final = "confirmed"
-FARE: Final = "fare"
-FULL: Final = "full"  # before anything was taken off
-# `Draft.detail`:
-CONCESSION: Final = "concession"  # the class; missing: none
-EXPLAINED: Final = "steps"  # the steps, `Fare.explained`
-LINE: Final = "line"
-PROOF: Final = "proof"  # of a purchase of 0 fen by which a card proves itself: no ride
 TRANSFER: Final = "transfer"  # the rule of a step
-MOMENT: Final = "moment"  # of a purse's payment: 14 digits, as card and PSAM have it
-# Of a boarding for nothing: the ride that was paid for, given back and is ridden now; and of which
-# end of a trip, by the card's own time.
-AGAIN_EPOCH: Final = "again_epoch"
-AGAIN_SEQ: Final = "again_seq"
-AGAIN_OF: Final = "again_of"
-CARD_TOLD: Final = "card_told"  # the ride stands on the card as well, for the next terminal
-TRIP: Final = "trip"  # where entry and exit are taps of their own: which of them it was
-# What of a tap stands on the card, which no give-back undoes.
-ON_CARD: Final = frozenset({TRIP, CARD_TOLD})
 Guess = Literal["dearest", "cheapest"]
-TripEnd = Literal["entry", "exit"]
 ENTRY: Final[TripEnd] = "entry"
 EXIT: Final[TripEnd] = "exit"
 
@@ -73,56 +54,6 @@ class Rider:
 
 
 @dataclass(frozen=True)
-class LastRide:
-    """The person's ride before this one, for what it lets him transfer."""
-
-    line: str
-    time_ms: int
-    paid: int
-    transfers: int = 0  # how many rides in a row were transfers by then
-
-
-@dataclass(frozen=True)
-class State:
-    """What the journal knows of the person this day, read in the turn that decides."""
-
-    paid_today: int = 0
-    rides_today: int = 0
-    conceded_today: int = 0  # of these with a concession
-    last: LastRide | None = None
-
-    def recorded(self) -> dict[str, int | str]:
-        """For `Draft.state`; `State.of` makes the same state of it."""
-        found: dict[str, int | str] = {
-            "paid_today": self.paid_today,
-            "rides_today": self.rides_today,
-            "conceded_today": self.conceded_today,
-        }
-        if self.last is not None:
-            found["last_line"] = self.last.line
-            found["last_ms"] = self.last.time_ms
-            found["last_paid"] = self.last.paid
-            found["last_transfers"] = self.last.transfers
-        return found
-
-    @classmethod
-    def of(cls, recorded: Mapping[str, int | str]) -> "State":
-        """What `recorded` gave, to decide once more."""
-        last = None
-        if "last_line" in recorded:
-            last = LastRide(
-                str(recorded["last_line"]),
-                *(int(recorded[key]) for key in ("last_ms", "last_paid", "last_transfers")),
-            )
-        return cls(
-            paid_today=int(recorded["paid_today"]),
-            rides_today=int(recorded["rides_today"]),
-            conceded_today=int(recorded["conceded_today"]),
-            last=last,
-        )
-
-
-@dataclass(frozen=True)
 class Step:
     """One rule that was applied."""
 
@@ -149,24 +80,30 @@ class Fare:
         """The steps in one line: `rule by=amount; …`."""
         return "; ".join(f"{step.rule} {step.by}={step.amount}" for step in self.steps)
 
-    def recorded(self) -> dict[str, int | str]:
-        """For `Draft.detail`, beside the vehicle's (`JourneyDesk.recorded`)."""
-        found: dict[str, int | str] = {EXPLAINED: self.explained()}
-        return {**found, CONCESSION: self.concession} if self.concession else found
+    def of_ride(self) -> Ride:
+        """What a ride's event says of it."""
+        return Ride(full=self.full_fen, steps=self.explained(), concession=self.concession)
 
 
 def paid(event: Event) -> int | None:
     """What an accepted ride cost (fen); None: no ride, or nobody knows whether it was paid. A trip
     with an exit is a ride when it ends; who only proved his card has not ridden for that, and who
     boards for a ride that was given back rides that one."""
-    if event.kind not in ("tap", "payment-end") or event.verdict != "accepted":
+    if not isinstance(event, Tap | PaymentEnd) or event.verdict != "accepted":
         return None
-    if event.detail.get(TRIP) == ENTRY or {PROOF, AGAIN_SEQ} & event.detail.keys():
+    if event.ride.trip_end == ENTRY or event.ride.again is not None:
         return None
-    return event.amounts.get(CONFIRMED, event.amounts.get(FARE))
+    if isinstance(event, Tap):
+        return event.ride.fare
+    return None if event.purchase.proof else event.confirmed
+
+
+def ride_of(event: Event) -> Ride:
+    """What its event says of a ride; nothing where it is of none."""
+    return event.ride if isinstance(event, Tap | Intent | PaymentEnd) else NO_RIDE
 
 
 def is_transfer(event: Event) -> bool:
     """Whether a recorded ride was cheaper for being a transfer."""
-    steps = str(event.detail.get(EXPLAINED, "")).split("; ")
+    steps = ride_of(event).steps.split("; ")
     return any(step.startswith(f"{TRANSFER} ") for step in steps)

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from agent.clock import Clock
 from agent.devices import Placed
 from agent.fares.rules import Rules
 from agent.journey.desk import JourneyDesk
@@ -14,6 +13,7 @@ from config.model import Journey as Settings
 from config.model import Vehicle
 from drivers.contract.position import Position
 from drivers.position.receiver import NmeaReceiver
+from offline_store.clock import Clock
 from offline_store.store import Store
 from world import World
 

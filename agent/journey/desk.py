@@ -12,19 +12,22 @@ from typing import Final, Literal
 
 from msgspec.structs import replace
 
-from agent.clock import Clock
 from agent.fares.ride import Journey
 from agent.fares.rules import Rules
 from agent.journey.faults import LineUnknown, NobodyOn, StopUnknown
 from agent.journey.geofence import Located, locate
 from agent.journey.lines import Direction, LineBook
-from agent.journey.memory import Memory, MemoryFile, Shift
-from agent.journey.shift import CLOSED, OPENED, SCENE, At, Ledger, Summary, entered_again, summarise
+from agent.journey.memory import Memory, MemoryFile, OpenShift
+from agent.journey.shift import CLOSED, OPENED, Ledger, Summary, summarise
 from agent.proof import Proof
 from config.model import Journey as Settings
 from config.model import Vehicle
 from drivers.contract.position import Position
-from offline_store.event import Draft, Event
+from offline_store.clock import Clock
+from offline_store.events.reference import Reference
+from offline_store.events.ride import Ride
+from offline_store.events.row import Event, Stored
+from offline_store.events.terminal import Shift
 from offline_store.faults import ListUnreadable, Unstored
 from world import World
 
@@ -116,7 +119,7 @@ class JourneyDesk:
             shift = self._memory.shift
         if shift is None:
             return None
-        return summarise(event for _, event in self._ledger.after(shift.after))
+        return summarise(self._ledger.after(shift.after))
 
     # Where it is
 
@@ -182,23 +185,21 @@ class JourneyDesk:
         memory = self._memory
         return Journey(memory.line, memory.direction, memory.stop)
 
-    def recorded(self) -> dict[str, int | str]:
-        """For `Draft.detail` of a ride: what the back office is owed of the vehicle."""
-        memory = self._memory
-        book = self._book()
-        found: dict[str, int | str] = {
-            "vehicle": self._vehicle.id,
-            "line": memory.line,
-            "direction": memory.direction,
-            "station": memory.stop,
-        }
-        if memory.line in book.lines:
-            found["line_code"] = book.lines[memory.line].code
-        if memory.stop in book.stops:
-            found["station_code"] = book.stops[memory.stop].code
-        if memory.shift is not None:
-            found |= {"driver": memory.shift.driver, "shift": memory.shift.id}
-        return found
+    def ride(self) -> Ride:
+        """What the back office is owed of the vehicle, for who boards now."""
+        memory, book = self._memory, self._book()
+        line, stop = book.lines.get(memory.line), book.stops.get(memory.stop)
+        shift = memory.shift
+        return Ride(
+            vehicle=self._vehicle.id,
+            line=memory.line,
+            direction=memory.direction,
+            station=memory.stop,
+            line_code=line.code if line else None,
+            station_code=stop.code if stop else None,
+            driver=shift.driver if shift else "",
+            shift=shift.id if shift else "",
+        )
 
     def shown(self) -> dict[str, object]:
         """For the API: no reference in full."""
@@ -226,71 +227,46 @@ class JourneyDesk:
         if self._caught_up:
             return
         memory = self._memory
-        for at, event in self._ledger.after(memory.at):
-            memory = replace(_with_event(memory, at, event), at=at)
+        for row in self._ledger.after(memory.at):
+            memory = replace(_with_event(memory, row), at=row.at)
         self._caught_up = True
         self._keep(memory)
 
-    def _open(self, driver: str, credential: str, behind: At | None) -> None:
-        shift = self._world.random(8).hex()
-        detail: dict[str, int | str] = {"shift": shift, "after_epoch": "", "after_seq": 0}
-        if behind is not None:
-            detail |= {"after_epoch": behind[0], "after_seq": behind[1]}
-        draft = self._draft(OPENED, credential, driver)
-        at, event = self._write(replace(draft, detail={**draft.detail, **detail}))
-        self._signed_on = self._world.monotonic()
-        self._keep(_with_event(self._memory, at, event))
-
-    def _close(self, shift: Shift, credential: str) -> At | None:
-        """The last row that was counted into it."""
-        until, events = shift.after, []
-        for at, event in self._ledger.after(shift.after):
-            until = at
-            events.append(event)
-        summary = summarise(events)
-        draft = self._draft(CLOSED, credential, shift.driver)
-        amounts = {f"{row['class']} {row['kind']}": int(row["amount"]) for row in summary.shown()}
-        state: dict[str, int | str] = {
-            f"{row['class']} {row['kind']}": row["rides"] for row in summary.shown()
-        }
-        state |= {"refused": summary.refused, "unknown": summary.unknown}
-        detail: dict[str, int | str] = {
-            "shift": shift.id,
-            "rides": summary.rides,
-            "amount": summary.amount,
-            "opened_ms": shift.opened_ms,
-        }
-        if until is not None:
-            detail |= {"until_epoch": until[0], "until_seq": until[1]}
-        at, closing = self._write(
-            replace(draft, amounts=amounts, state=state, detail={**draft.detail, **detail})
-        )
-        self._keep(_with_event(self._memory, at, closing))
-        return until
-
-    def _draft(self, reason: str, credential: str, person: str) -> Draft:
-        clock = self._clock.read()
-        memory = self._memory
-        return Draft(
-            time_ms=clock.time_ms,
-            clock=clock.quality,
-            boot=clock.boot,
-            up_ms=clock.up_ms,
-            kind="tap",
-            scene=SCENE,
+    def _open(self, driver: str, credential: str, behind: Reference | None) -> None:
+        begun = Shift(
+            clock=self._clock.read(),
+            reason=OPENED,
             credential=credential,
-            person=person,
-            verdict="accepted",
-            reason=reason,
-            detail={
-                "vehicle": self._vehicle.id,
-                "line": memory.line,
-                "direction": memory.direction,
-            },
+            person=driver,
+            shift=self._world.random(8).hex(),
+            vehicle=self._vehicle.id,
+            line=self._memory.line,
+            direction=self._memory.direction,
+            after=behind,
         )
+        row = self._ledger.write(begun)
+        self._signed_on = self._world.monotonic()
+        self._keep(_with_event(self._memory, row))
 
-    def _write(self, draft: Draft) -> tuple[At, Draft]:
-        return self._ledger.write(draft), draft
+    def _close(self, shift: OpenShift, credential: str) -> Reference | None:
+        """The last row that was counted into it."""
+        rows = list(self._ledger.after(shift.after))
+        until = rows[-1].at if rows else shift.after
+        ended = Shift(
+            clock=self._clock.read(),
+            reason=CLOSED,
+            credential=credential,
+            person=shift.driver,
+            shift=shift.id,
+            vehicle=self._vehicle.id,
+            line=self._memory.line,
+            direction=self._memory.direction,
+            after=until,
+            opened_ms=shift.opened_ms,
+            totals=summarise(rows).totals(),
+        )
+        self._keep(_with_event(self._memory, self._ledger.write(ended)))
+        return until
 
     def _keep(self, memory: Memory) -> None:
         """In force at once. A disk that takes nothing stops no vehicle: what the file lacks, the
@@ -309,18 +285,17 @@ class JourneyDesk:
             return LineBook()
 
 
-def _with_event(memory: Memory, at: At, event: Draft) -> Memory:
+def _with_event(memory: Memory, row: Stored[Event]) -> Memory:
     """The memory after one event of the journal; others than of shifts change nothing."""
-    if event.scene != SCENE or (isinstance(event, Event) and entered_again(event)):
+    event = row.event
+    if not isinstance(event, Shift) or row.was is not None:
         return memory
-    if event.reason == CLOSED:
-        return replace(memory, shift=None, at=at)
-    detail = event.detail
-    behind = (str(detail["after_epoch"]), int(detail["after_seq"]))
-    shift = Shift(
-        id=str(detail["shift"]),
+    if event.totals is not None:
+        return replace(memory, shift=None, at=row.at)
+    shift = OpenShift(
+        id=event.shift,
         driver=event.person,
-        opened_ms=event.time_ms,
-        after=behind if behind[0] else at,
+        opened_ms=event.clock.time_ms,
+        after=event.after or row.at,
     )
-    return replace(memory, shift=shift, at=at)
+    return replace(memory, shift=shift, at=row.at)

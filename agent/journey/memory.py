@@ -9,19 +9,20 @@ from pathlib import Path
 import msgspec
 
 from agent.journey.lines import Direction
+from offline_store.events.reference import Reference
 from world import World
 from world.foreign import Undecodable, decoded
 
 NAME = "journey.json"
 
 
-class Shift(msgspec.Struct, frozen=True, kw_only=True):
+class OpenShift(msgspec.Struct, frozen=True, kw_only=True):
     """An open shift."""
 
     id: str  # 16 hex
     driver: str  # person reference, 64 hex
     opened_ms: int
-    after: tuple[str, int] | None  # row behind which its rides are counted
+    after: Reference | None  # row behind which its rides are counted
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,8 +32,8 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     direction: Direction = "up"
     stop: str = ""
     manual_until_ms: int = 0  # 0: the stop is not chosen by hand
-    shift: Shift | None = None
-    at: tuple[str, int] | None = None  # newest shift event that is in here; None: none was
+    shift: OpenShift | None = None
+    at: Reference | None = None  # newest shift event that is in here; None: none was
 
 
 class MemoryFile:

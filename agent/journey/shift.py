@@ -10,34 +10,32 @@ from typing import Final, Protocol
 
 import msgspec
 
-from agent.fares.ride import CONCESSION, PROOF, paid
+from agent.fares.ride import paid
 from agent.reasons import Reason
-from agent.returned import RETURNS, VISIT
-from offline_store.event import Draft, Event, Record, about
+from agent.returned import VISIT
+from offline_store.events.about import GiveBack
+from offline_store.events.payment import PaymentEnd
+from offline_store.events.reference import Reference
+from offline_store.events.row import Event, Record, Stored
+from offline_store.events.tap import Tap
+from offline_store.events.terminal import Shift, ShiftTotals, Takings
+from offline_store.in_force import in_force
 from offline_store.store import Entry, Store
 
-SCENE: Final = "driver-shift"  # in place of a scene: who signs on rides nowhere
 OPENED: Final = Reason.SHIFT_OPENED.value
 CLOSED: Final = Reason.SHIFT_CLOSED.value
-NOT_EXECUTED: Final = "not-executed"
 NORMAL: Final = "normal"
 PAGE: Final = 200
-
-At = tuple[str, int]  # epoch and seq of a row
 
 
 class Ledger(Protocol):
     """What a shift needs of the journal."""
 
-    def head(self) -> At | None:
-        """The last durable row."""
-        ...
-
-    def write(self, draft: Draft) -> At:
+    def write(self, event: Shift) -> Stored[Event]:
         """Durable on return. Raises `offline_store.store.Unstored`."""
         ...
 
-    def after(self, at: At | None) -> Iterator[tuple[At, Event]]:
+    def after(self, at: Reference | None) -> Iterator[Stored[Event]]:
         """Every event behind that row, oldest first; None: all. Raises `Unstored`."""
         ...
 
@@ -48,21 +46,16 @@ class StoreLedger:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def head(self) -> At | None:
-        head = self._store.head()
-        return None if head is None else (head.epoch, head.seq)
+    def write(self, event: Shift) -> Stored[Event]:
+        return self._store.turn(lambda turn: Entry(event)).stored()
 
-    def write(self, draft: Draft) -> At:
-        record = self._store.turn(lambda turn: Entry(draft))
-        return record.epoch, record.seq
-
-    def after(self, at: At | None) -> Iterator[tuple[At, Event]]:
-        epoch, seq = at if at is not None else (None, 0)
+    def after(self, at: Reference | None) -> Iterator[Stored[Event]]:
+        epoch, seq = at.place if at is not None else (None, 0)
         while page := self._store.records(epoch, seq, PAGE):
             for record in page:
-                event = _event(record)
+                event = _stored(record)
                 if event is not None:
-                    yield (record.epoch, record.seq), event
+                    yield event
             epoch, seq = page[-1].epoch, page[-1].seq
 
 
@@ -89,6 +82,20 @@ class Summary:
     def amount(self) -> int:
         return sum(count.amount for count in self.counts.values())
 
+    def totals(self) -> ShiftTotals:
+        """For the event that ends the shift."""
+        takings = tuple(
+            Takings(group=group, credential=credential, rides=count.rides, amount=count.amount)
+            for (group, credential), count in sorted(self.counts.items())
+        )
+        return ShiftTotals(
+            rides=self.rides,
+            amount=self.amount,
+            refused=self.refused,
+            unknown=self.unknown,
+            takings=takings,
+        )
+
     def shown(self) -> list[dict[str, str | int]]:
         """One row per class and kind, for the API and the screen."""
         return [
@@ -97,52 +104,45 @@ class Summary:
         ]
 
 
-def summarise(events: Iterable[Event]) -> Summary:
-    """Count the rides. A row that is recorded as not executed does not count, nor a ride for
-    nothing that was given back, and one that was entered again counts once."""
-    found = [event for event in events if not entered_again(event)]
-    taken_back = {about(event) for event in found if event.kind == "recovery"}
+def summarise(rows: Iterable[Stored[Event]]) -> Summary:
+    """Count the rides that count (`offline_store.in_force`), and no ride for nothing that was given
+    back."""
+    found = in_force(rows)
     undone = {
-        about(event)
-        for event in found
-        if (event.kind == "recovery" and event.reason == NOT_EXECUTED)
-        or (
-            event.kind == "give-back"
-            and event.detail.get(RETURNS) == VISIT
-            and (event.epoch, event.seq) not in taken_back
-        )
+        row.event.about.place
+        for row in found
+        if isinstance(row.event, GiveBack) and row.event.returns == VISIT
     }
     summary = Summary()
-    for event in found:
-        if (event.epoch, event.seq) not in undone:
-            _count(summary, event)
+    for row in found:
+        if row.at.place not in undone:
+            _count(summary, row.event)
     return summary
-
-
-def entered_again(event: Event) -> bool:
-    """The journal has begun a new epoch and holds this event for the second time."""
-    return "was_epoch" in event.detail
 
 
 def _count(summary: Summary, event: Event) -> None:
     """An intent says that a payment begins; only its end counts."""
-    if event.kind not in ("tap", "payment-end") or event.scene == SCENE:
+    if not isinstance(event, Tap | PaymentEnd):
         return
     if event.verdict == "refused":
         summary.refused += 1
-    elif event.verdict == "unknown" and PROOF not in event.detail:
+    elif event.verdict == "unknown" and not _proves(event):
         summary.unknown += 1
     amount = paid(event)
     if amount is not None:
-        name = str(event.detail.get(CONCESSION) or NORMAL)
+        name = event.ride.concession or NORMAL
         count = summary.counts.setdefault((name, event.credential), Count())
         count.rides += 1
         count.amount += amount
 
 
-def _event(record: Record) -> Event | None:
+def _proves(event: Tap | PaymentEnd) -> bool:
+    return isinstance(event, PaymentEnd) and event.purchase.proof
+
+
+def _stored(record: Record) -> Stored[Event] | None:
     """None for a row that damage made unreadable."""
     try:
-        return record.event()
-    except msgspec.MsgspecError:
+        return record.stored()
+    except (msgspec.MsgspecError, RecursionError):
         return None

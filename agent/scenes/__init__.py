@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 from agent.scenes.bus import Bus
 from agent.scenes.library_gate import LibraryGate
 from agent.scenes.metro_gate import MetroGate
-from agent.scenes.port import Decision, Lists, Scene, State, Turn
+from agent.scenes.port import Decision, Lists, Looked, Scene, Turn
 from agent.scenes.service_window import ServiceWindow
-from agent.transit.fares import FareSource, Ride, no_ride
+from agent.transit.fares import FareSource, RideNow, no_ride
 from config.model import Scene as SceneSettings
 
 KINDS: Mapping[str, Callable[[SceneSettings, str], Scene]] = {
@@ -23,7 +23,7 @@ def scene_for(
     settings: SceneSettings,
     region: str = "",
     fares: FareSource | None = None,
-    ride: Ride = no_ride,
+    ride: RideNow = no_ride,
 ) -> Scene:
     """The scene that the configuration names; `config.load` allows no other. `region`: the
     terminal's own, six digits; cards of another province are foreign to it. `fares` and `ride`:
@@ -37,8 +37,8 @@ __all__ = [
     "KINDS",
     "Decision",
     "Lists",
+    "Looked",
     "Scene",
-    "State",
     "Turn",
     "scene_for",
 ]

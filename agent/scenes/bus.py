@@ -2,28 +2,22 @@
 code that pays by the account behind it, a ticket that is paid for, and a social security card or
 an ID card, by which somebody may ride for nothing."""
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Sequence
 
-from agent.clock import ClockReading
-from agent.fares.ride import FARE, FULL, Rider
+from msgspec.structs import replace
+
+from agent.fares.ride import Rider
 from agent.identity import Identity
 from agent.reasons import Reason
 from agent.scenes.credential import judge_credential
-from agent.scenes.port import Decision, Lists, State, Turn
-from agent.scenes.standing import AMOUNT, StandingRule
-from agent.transit.fares import FareSource, Ride, no_ride
+from agent.scenes.port import Decision, Lists, Looked, Turn
+from agent.scenes.standing import StandingRule
+from agent.transit.fares import FareSource, RideNow, no_ride
 from config.model import Scene as SceneSettings
-from offline_store.event import Check
-
-# In the state:
-DRIVER: Final = "driver"  # of who drives
-PRICE: Final = "price"  # fen; missing where he does not ride
-FULL_PRICE: Final = "price_full"  # before anything was taken off; missing with a ticket
-PASSES: Final = "passes"  # the reason, where it costs nothing for once
-UNPRICED: Final = "unpriced"  # the reason, where there is no price
-TOLD: Final = "ride_"  # before what belongs into the event's detail
-LIST: Final = "list_"  # before the name of a list that the price went by: its version
+from offline_store.clock import ClockReading
+from offline_store.events.happened import Check
+from offline_store.events.ride import over
+from offline_store.events.seen import Price, Seen
 
 
 class Bus:
@@ -38,7 +32,7 @@ class Bus:
         settings: SceneSettings,
         region: str,
         fares: FareSource | None = None,
-        ride: Ride = no_ride,
+        ride: RideNow = no_ride,
     ) -> None:
         """Without `fares` nobody rides but with a ticket. `ride`: what a record says of it."""
         self._fares = fares
@@ -52,75 +46,55 @@ class Bus:
         identity: Identity,
         clock: ClockReading,
         standing: Sequence[Check] = (),
-    ) -> State:
+    ) -> Looked:
         """What the ride costs this person, and what that went by."""
-        state = dict(self._rule.look(turn, identity, clock, standing))
-        told = _marked(TOLD, self._ride())
+        seen = self._rule.look(turn, identity, clock, standing)
         shown = identity.shown
         if shown is not None and not shown.pays:
-            return {**state, **told, PRICE: 0}
+            free = replace(seen, price=Price(amount=0))
+            return Looked(free, replace(self._ride(), fare=0))
         if self._fares is None:
-            return state
+            return Looked(seen)
         priced = self._fares.price(turn, Rider(identity.person), clock)
         if priced.driver:
-            return {**state, DRIVER: 1}
-        state |= {**priced.state, **told, **_marked(TOLD, priced.detail)}
-        state |= _marked(LIST, priced.lists)
+            return Looked(replace(seen, price=Price(driver=True)))
+        ride = over(self._ride(), priced.ride)
         if priced.refused is not None:
-            return {**state, UNPRICED: priced.refused.value}
-        if shown is not None:  # its own limit is held against this
-            state[AMOUNT] = priced.amount
-        if priced.passes is not None:
-            state[PASSES] = priced.passes.value
-        return {**state, PRICE: priced.amount, FULL_PRICE: priced.full}
+            price = Price(refused=priced.refused.value)
+        else:
+            passes = priced.passes.value if priced.passes else ""
+            price = Price(amount=priced.amount, full=priced.full, passes=passes)
+            ride = replace(ride, fare=priced.amount)
+        return Looked(replace(seen.joined(priced.seen), price=price), ride, priced.lists)
 
     def decide(
         self,
         identity: Identity,
         lists: Lists,
-        state: State,
+        seen: Seen,
         clock: ClockReading,
         standing: Sequence[Check] = (),
     ) -> Decision:
-        judged = judge_credential(self._rule, identity, lists, state, clock, standing)
+        judged = judge_credential(self._rule, identity, lists, seen, clock, standing)
         checks, offline = judged.checks, judged.offline
         if judged.reason is not None:
             return Decision("refused", judged.reason, checks)
-        if DRIVER in state:
+        price = seen.price or Price()
+        if price.driver:
             return Decision("accepted", Reason.DRIVER, checks, offline)
-        refusal = _refusal(identity, state)
+        refusal = _refusal(identity, price)
         if refusal is not None:
             return Decision("refused", refusal, checks)
-        reason = Reason.PAID if _pays(identity) else Reason.ACCEPTED
-        return Decision(
-            "accepted",
-            Reason(str(state.get(PASSES, reason.value))),
-            checks,
-            offline,
-            amounts={
-                name: int(state[key])
-                for name, key in ((FARE, PRICE), (FULL, FULL_PRICE))
-                if key in state
-            },
-            detail=_unmarked(TOLD, state),
-            lists={name: int(version) for name, version in _unmarked(LIST, state).items()},
-        )
+        usual = Reason.PAID if _pays(identity) else Reason.ACCEPTED
+        return Decision("accepted", Reason(price.passes or usual), checks, offline)
 
 
 def _pays(identity: Identity) -> bool:
     return identity.shown is not None and identity.shown.pays
 
 
-def _refusal(identity: Identity, state: State) -> Reason | None:
+def _refusal(identity: Identity, price: Price) -> Reason | None:
     """Why he does not ride; a code pays any price, and what is no purse none."""
-    if _pays(identity):
-        return None if PRICE in state else Reason(str(state.get(UNPRICED, Reason.NO_FARE.value)))
-    return None if state.get(PRICE) == 0 else Reason.NO_PURSE
-
-
-def _marked(mark: str, values: Mapping[str, int | str]) -> dict[str, int | str]:
-    return {f"{mark}{name}": value for name, value in values.items()}
-
-
-def _unmarked(mark: str, state: State) -> dict[str, int | str]:
-    return {name.removeprefix(mark): state[name] for name in state if name.startswith(mark)}
+    if not _pays(identity):
+        return None if price.amount == 0 else Reason.NO_PURSE
+    return Reason(price.refused or Reason.NO_FARE) if price.amount is None else None

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agent.clock import ClockReading
 from agent.identity import Identity
 from agent.reasons import Reason
-from agent.scenes.port import Lists, Offline, State
+from agent.scenes.port import Lists, Offline
 from agent.scenes.standing import StandingRule
-from offline_store.event import Check
+from offline_store.clock import ClockReading
+from offline_store.events.happened import Check
+from offline_store.events.seen import Seen
 
 
 @dataclass(frozen=True)
@@ -25,14 +26,14 @@ def judge_credential(
     rule: StandingRule,
     identity: Identity,
     lists: Lists,
-    state: State,
+    seen: Seen,
     clock: ClockReading,
     standing: Sequence[Check],
 ) -> Judgement:
     """`standing`: what was answered where the scene asks (卡鉴权). Its own dates and the lists go
     before."""
     own = (_dates(identity, clock), *_listed(identity, lists))
-    judged = rule.judge(identity, standing, state)
+    judged = rule.judge(identity, standing, seen)
     return Judgement((*own, *standing), _reason(own) or judged.reason, judged.offline)
 
 

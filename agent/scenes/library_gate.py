@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 
-from agent.clock import ClockReading
+from msgspec.structs import replace
+
 from agent.identity import Identity
 from agent.reasons import Reason
 from agent.scenes.credential import judge_credential
-from agent.scenes.port import Decision, Lists, State, Turn
+from agent.scenes.port import Decision, Lists, Looked, Turn
 from agent.scenes.standing import StandingRule
-from agent.transit_codes import memory
+from agent.transit_codes.memory import for_several
 from config.model import Scene as SceneSettings
-from offline_store.event import Check, Event
-
-LAST_ENTRY = "last_entry_ms"
+from offline_store.clock import ClockReading
+from offline_store.events.happened import Check
+from offline_store.events.seen import Seen
+from offline_store.events.tap import Tap
 
 
 class LibraryGate:
@@ -33,45 +35,46 @@ class LibraryGate:
         identity: Identity,
         clock: ClockReading,
         standing: Sequence[Check] = (),
-    ) -> State:
+    ) -> Looked:
         """The last entry by any lane, unless the person has left since. How often a ticket is good
         for, it says itself."""
-        state = dict(self._rule.look(turn, identity, clock, standing))
+        seen = self._rule.look(turn, identity, clock, standing)
         if identity.shown is not None and identity.shown.counted:
-            return state
+            return Looked(seen)
         last = self._last(turn, identity.person, clock)
-        if last is not None and last.reason != Reason.ACCEPTED_EXIT:
-            state[LAST_ENTRY] = last.time_ms
-        return state
+        if last is None or last.reason == Reason.ACCEPTED_EXIT:
+            return Looked(seen)
+        return Looked(replace(seen, last_entry_ms=last.clock.time_ms))
 
-    def _last(self, turn: Turn, person: str, clock: ClockReading) -> Event | None:
+    def _last(self, turn: Turn, person: str, clock: ClockReading) -> Tap | None:
         """What the person himself did here last within the window: who goes in on his group ticket
         need not be he, and a visit that was given back did not happen."""
         for done in turn.accepted(person, scene=self.kind):
-            if done.event.time_ms < clock.time_ms - self._window_ms:
+            if done.clock.time_ms < clock.time_ms - self._window_ms:
                 return None
-            if not done.given_back and not memory.for_several(done.event.state):
-                return done.event
+            event = done.event
+            if not done.given_back and isinstance(event, Tap) and not for_several(event.seen):
+                return event
         return None
 
     def decide(
         self,
         identity: Identity,
         lists: Lists,
-        state: State,
+        seen: Seen,
         clock: ClockReading,
         standing: Sequence[Check] = (),
     ) -> Decision:
-        judged = judge_credential(self._rule, identity, lists, state, clock, standing)
+        judged = judge_credential(self._rule, identity, lists, seen, clock, standing)
         reason = judged.reason
-        if reason is None and self._just_here(state, clock):
+        if reason is None and self._just_here(seen, clock):
             reason = Reason.REPEATED
         if reason is not None:
             return Decision("refused", reason, judged.checks)
         return Decision("accepted", Reason.ACCEPTED, judged.checks, judged.offline)
 
-    def _just_here(self, state: State, clock: ClockReading) -> bool:
-        last = state.get(LAST_ENTRY)
+    def _just_here(self, seen: Seen, clock: ClockReading) -> bool:
+        last = seen.last_entry_ms
         # An entry far "in the future" says that the clock went back; a person must not be locked
         # out for as long as it was wrong. One within the window is a repetition either way.
-        return isinstance(last, int) and abs(clock.time_ms - last) < self._window_ms
+        return last is not None and abs(clock.time_ms - last) < self._window_ms

@@ -4,13 +4,13 @@ here has none: whose fare is nothing goes through, both ways."""
 from collections.abc import Sequence
 from dataclasses import replace
 
-from agent.clock import ClockReading
-from agent.fares.ride import FARE
 from agent.identity import Identity
 from agent.reasons import Reason
 from agent.scenes.bus import Bus
-from agent.scenes.port import Decision, Lists, State
-from offline_store.event import Check
+from agent.scenes.port import Decision, Lists
+from offline_store.clock import ClockReading
+from offline_store.events.happened import Check
+from offline_store.events.seen import Seen
 
 
 class MetroGate(Bus):
@@ -24,14 +24,14 @@ class MetroGate(Bus):
         self,
         identity: Identity,
         lists: Lists,
-        state: State,
+        seen: Seen,
         clock: ClockReading,
         standing: Sequence[Check] = (),
     ) -> Decision:
-        decision = super().decide(identity, lists, state, clock, standing)
+        decision = super().decide(identity, lists, seen, clock, standing)
         if decision.verdict != "accepted":
             return decision
         ticket = identity.shown is not None and not identity.shown.pays
-        if ticket or decision.amounts.get(FARE):
+        if ticket or (seen.price is not None and seen.price.amount):
             return Decision("refused", Reason.NO_PURSE, decision.checks)
         return replace(decision, reason=Reason.ACCEPTED)

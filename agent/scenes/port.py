@@ -2,15 +2,16 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Protocol
 
-from agent.clock import ClockReading
 from agent.identity import Identity
 from agent.reasons import Reason
-from offline_store.event import Check, Verdict
-from offline_store.turn import Done, GiveBack
-
-State = Mapping[str, int | str]
+from offline_store.clock import ClockReading
+from offline_store.events.happened import Check, Verdict
+from offline_store.events.ride import NO_RIDE, Ride
+from offline_store.events.seen import NOTHING_SEEN, Seen
+from offline_store.events.tap import Offline as Offline
+from offline_store.turn import Done, GivenBack
 
 
 class Lists(Protocol):
@@ -34,7 +35,7 @@ class Turn(Protocol):
         """The person's accepted taps of that scene, newest first."""
         ...
 
-    def given_back(self, person: str) -> Iterator[GiveBack]:
+    def given_back(self, person: str) -> Iterator[GivenBack]:
         """What was given back to the person, newest first."""
         ...
 
@@ -44,21 +45,24 @@ class Turn(Protocol):
         ...
 
 
-Offline = Literal["", "own", "foreign"]
-
-
 @dataclass(frozen=True)
 class Decision:
     """The verdict, its one reason, and what was checked on the way to it. `offline`: accepted
-    without an answer of a status service; "foreign": a card of another province. `amounts` (fen),
-    `detail` and the versions of `lists` are the event's too, where something is paid."""
+    without an answer of a status service; "foreign": a card of another province."""
 
     verdict: Verdict
     reason: Reason
     checks: tuple[Check, ...] = ()
     offline: Offline = ""
-    amounts: Mapping[str, int] = field(default_factory=dict)
-    detail: Mapping[str, int | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What a scene found out within the turn: all that it decides by, and what its record says of
+    the ride, where people ride. `lists`: versions of the lists that this went by."""
+
+    seen: Seen = NOTHING_SEEN
+    ride: Ride = NO_RIDE
     lists: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -91,7 +95,7 @@ class Scene(Protocol):
         identity: Identity,
         clock: ClockReading,
         standing: Sequence[Check] = (),
-    ) -> State:
+    ) -> Looked:
         """Read within the turn what `decide` needs, and no more."""
         ...
 
@@ -99,7 +103,7 @@ class Scene(Protocol):
         self,
         identity: Identity,
         lists: Lists,
-        state: State,
+        seen: Seen,
         clock: ClockReading,
         standing: Sequence[Check] = (),
     ) -> Decision:

@@ -3,14 +3,15 @@ twice."""
 
 from collections.abc import Sequence
 
-from agent.clock import ClockReading
 from agent.identity import Identity
 from agent.reasons import Reason
 from agent.scenes.credential import judge_credential
-from agent.scenes.port import Decision, Lists, State, Turn
+from agent.scenes.port import Decision, Lists, Looked, Turn
 from agent.scenes.standing import StandingRule
 from config.model import Scene as SceneSettings
-from offline_store.event import Check
+from offline_store.clock import ClockReading
+from offline_store.events.happened import Check
+from offline_store.events.seen import Seen
 
 
 class ServiceWindow:
@@ -29,18 +30,18 @@ class ServiceWindow:
         identity: Identity,
         clock: ClockReading,
         standing: Sequence[Check] = (),
-    ) -> State:
-        return self._rule.look(turn, identity, clock, standing)
+    ) -> Looked:
+        return Looked(self._rule.look(turn, identity, clock, standing))
 
     def decide(
         self,
         identity: Identity,
         lists: Lists,
-        state: State,
+        seen: Seen,
         clock: ClockReading,
         standing: Sequence[Check] = (),
     ) -> Decision:
-        judged = judge_credential(self._rule, identity, lists, state, clock, standing)
+        judged = judge_credential(self._rule, identity, lists, seen, clock, standing)
         if judged.reason is not None:
             return Decision("refused", judged.reason, judged.checks)
         return Decision("accepted", Reason.ACCEPTED, judged.checks, judged.offline)

@@ -9,17 +9,14 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from agent.clock import ClockReading
 from agent.identity import Identity
 from agent.reasons import Reason
-from agent.scenes.port import Offline, State, Turn
+from agent.scenes.port import Offline, Turn
 from config.model import Offline as OfflineSettings
-from offline_store.event import NORMAL, NOT_ASKED, Check, Subject
+from offline_store.clock import ClockReading
+from offline_store.events.happened import NORMAL, NOT_ASKED, Check, Subject
+from offline_store.events.seen import NOTHING_SEEN, Seen
 from offline_store.turn import Done
-
-AMOUNT: Final = "amount_fen"  # in the state, where somebody pays
-OFFLINE_TODAY: Final = "offline_today"  # of this person
-FOREIGN_TODAY: Final = "foreign_offline_today"  # of all cards of other provinces, at this terminal
 
 # What stands against somebody, by subject and status; any other word is the last of its subject.
 AGAINST: Final[Mapping[Subject, Mapping[str, Reason]]] = {
@@ -50,31 +47,31 @@ class StandingRule:
 
     def look(
         self, turn: Turn, identity: Identity, clock: ClockReading, standing: Sequence[Check]
-    ) -> State:
+    ) -> Seen:
         """How often today it went unanswered; read only when it is unanswered again. A day that may
         be today's is: a clock that is set renews nobody's count."""
         if not self._unanswered(standing):
-            return {}
-        state: dict[str, int | str] = {}
+            return NOTHING_SEEN
+        own, foreign = None, None
         rule = self._settings
         if rule.max_count is not None and identity.person:
             done = turn.unanswered(identity.person)
-            state[OFFLINE_TODAY] = _today(done, clock, rule.max_count)
+            own = _today(done, clock, rule.max_count)
         if rule.max_count_foreign is not None and self._foreign(identity):
-            state[FOREIGN_TODAY] = _today(turn.unanswered(), clock, rule.max_count_foreign)
-        return state
+            foreign = _today(turn.unanswered(), clock, rule.max_count_foreign)
+        return Seen(offline_today=own, foreign_offline_today=foreign)
 
-    def judge(self, identity: Identity, standing: Sequence[Check], state: State) -> Judged:
+    def judge(self, identity: Identity, standing: Sequence[Check], seen: Seen) -> Judged:
         """What these answers, fresh or remembered, mean for this person here."""
         against = reason_against(standing)
         if against is not None:
             return Judged(against)
         if not self._unanswered(standing):
             return Judged(None)
-        return self._judge_unanswered(identity, standing, state)
+        return self._judge_unanswered(identity, standing, seen)
 
     def _judge_unanswered(
-        self, identity: Identity, standing: Sequence[Check], state: State
+        self, identity: Identity, standing: Sequence[Check], seen: Seen
     ) -> Judged:
         rule = self._settings
         foreign = self._foreign(identity)
@@ -83,12 +80,12 @@ class StandingRule:
         if rule.unknown == "refuse" and not all(self._known(check) for check in standing):
             return Judged(Reason.STATUS_UNKNOWN)
         limits = [
-            (state.get(OFFLINE_TODAY), rule.max_count, 1),
-            (state.get(FOREIGN_TODAY), rule.max_count_foreign, 1),
-            (state.get(AMOUNT), rule.max_amount, 0),
+            (seen.offline_today, rule.max_count, 1),
+            (seen.foreign_offline_today, rule.max_count_foreign, 1),
+            (to_charge(identity, seen), rule.max_amount, 0),
         ]
         for spent, limit, more in limits:
-            if limit is not None and isinstance(spent, int) and spent + more > limit:
+            if limit is not None and spent is not None and spent + more > limit:
                 return Judged(Reason.OFFLINE_LIMIT)
         return Judged(None, "foreign" if foreign else "own")
 
@@ -104,6 +101,11 @@ class StandingRule:
     def _foreign(self, identity: Identity) -> bool:
         """A card of another province. An ID card names none, so it counts as one's own."""
         return identity.region != "" and identity.region[:2] != self._province
+
+
+def to_charge(identity: Identity, seen: Seen) -> int | None:
+    """Fen that the account behind a code would be charged; None: there is none, or no price."""
+    return seen.price.amount if identity.shown is not None and seen.price is not None else None
 
 
 def reason_against(standing: Sequence[Check]) -> Reason | None:

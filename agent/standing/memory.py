@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from math import inf
 from typing import Protocol
 
-from agent.clock import ClockReading, Dated
 from agent.identity import Identity
 from agent.standing.service import Findings
-from offline_store.event import UNKNOWN, Check
+from offline_store.clock import ClockReading
+from offline_store.events.happened import UNKNOWN, Check
 
 
 class Remembered(Protocol):
@@ -23,8 +23,8 @@ class Remembered(Protocol):
         ...
 
     @property
-    def event(self) -> Dated:
-        """The event in which it was recorded."""
+    def clock(self) -> ClockReading:
+        """When it was recorded."""
         ...
 
 
@@ -65,11 +65,11 @@ def recalled(
 def _has_age(remembered: Remembered, clock: ClockReading) -> bool:
     """Not without a clock, nor from a time that has not come yet: the clock was wrong then or is
     now."""
-    return clock.quality != "unset" and clock.age(remembered.event).most < inf
+    return clock.quality != "unset" and clock.age(remembered.clock).most < inf
 
 
 def _aged(remembered: Remembered, clock: ClockReading) -> Check:
-    check, age = remembered.check, clock.age(remembered.event)
+    check, age = remembered.check, clock.age(remembered.clock)
     return Check(
         subject=check.subject,
         status=check.status,

@@ -20,7 +20,7 @@ from agent.standing.faults import (
     Unreachable,
 )
 from agent.standing.port import StatusSource
-from offline_store.event import NOT_ASKED, Check, Subject
+from offline_store.events.happened import NOT_ASKED, Check, Subject
 from sync.contract.services import LONGEST_SHORT, Standing, StatusAnswer, StatusRequest
 from sync.requests import RequestLost, RequestTimeout
 from world import Fault, World

@@ -14,11 +14,11 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from agent.clock import CHINA
 from agent.standing.faults import BadSignature, Malformed, Refused, Unaskable
 from agent.standing.mapping import Answer, Mapping, Moment, Request, Subject, TimeForm
 from agent.standing.signing import Signer, in_order
-from offline_store.event import NOT_ASKED
+from offline_store.clock import CHINA
+from offline_store.events.happened import NOT_ASKED
 from sync.contract.services import Standing, StatusAnswer, StatusRequest
 from world.foreign import Undecodable, decoded
 

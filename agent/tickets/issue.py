@@ -10,8 +10,8 @@ from datetime import datetime
 from pathlib import Path
 
 from agent.beside import sentence, told
-from agent.clock import CHINA
 from agent.tickets.ticket import ANYBODY, EVERY_GROUP, KINDS, Ticket, issue
+from offline_store.clock import CHINA
 from trust.keystore import FileKeyStore
 from trust.sm2 import sm2
 from world import Fault, World

@@ -2,15 +2,15 @@
 
 from collections.abc import Callable, Mapping
 
-from agent.clock import ClockReading
 from agent.identity import Identity, Presented, Shown
 from agent.key_lists import TICKET_ISSUERS
 from agent.proof import Proof
 from agent.reasons import Reason
 from agent.tickets.ticket import ANYBODY, Scanned
 from agent.tickets.verify import verify
-from agent.transit_codes.resolver import EVIDENCE, KeysOf, Verify, refused
-from offline_store.event import Authentication
+from agent.transit_codes.resolver import KeysOf, Verify, refused
+from offline_store.clock import ClockReading
+from offline_store.events.happened import Authentication
 from trust.sm2 import Sm2
 from trust.sm3 import sm3
 
@@ -18,7 +18,7 @@ RULE = "onecard-ticket"
 
 
 class Tickets:
-    """Tickets for this terminal's `groups` of gates. `read_clock` is `agent.clock.Clock.read`."""
+    """Tickets for this terminal's `groups` of gates. `read_clock` is `Clock.read`."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class Tickets:
                 uses=ticket.uses,
                 too_often=Reason.TICKET_USED,
                 limit=None,
-                evidence={EVIDENCE: ticket.content.hex()},
+                content=ticket.content.hex(),
                 counted=True,
             ),
             proof=Proof.of_code(ticket),

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from agent.clock import Clock, ClockReading
 from agent.fares.ride import Journey
 from agent.fares.rules import Rules
 from agent.journey.desk import JourneyDesk
@@ -13,16 +12,17 @@ from agent.scenes.metro_gate import MetroGate
 from agent.texts import Texts
 from agent.transit.card_memory import CardMemory, Operator
 from agent.transit.card_types import CardTypes
-from agent.transit.fares import FareSource, FlatFare, ListedFare, Ride
+from agent.transit.fares import FareSource, FlatFare, ListedFare, RideNow
 from agent.transit.metro import Gates, Trips
 from agent.transit.offers import Offers, SingleRides
 from agent.transit.owed import RidesOwed
 from agent.transit.paying import Payments
 from agent.transit.psams import TransitDesk
-from agent.transit.records import RIDE
 from apdu.transit.files import Layouts
 from apdu.transit.values import Kind
 from config.model import Agent as Settings
+from offline_store.clock import Clock, ClockReading
+from offline_store.events.ride import Ride
 from offline_store.store import Store
 from trust.references import References
 from world import World
@@ -45,12 +45,17 @@ def make_fares(
     return listed if scene == MetroGate.kind else RidesOwed(listed, scene, settings.give_back)
 
 
-def make_ride(settings: Settings, journey: JourneyDesk | None = None) -> Ride:
+def make_ride(settings: Settings, journey: JourneyDesk | None = None) -> RideNow:
     """What a record says of the ride: by the vehicle, else by `[transit]`."""
     if journey is not None:
-        return journey.recorded
-    ride = {name: getattr(settings.transit, name) for name in RIDE}
-    known = {name: value for name, value in ride.items() if value}
+        return journey.ride
+    transit = settings.transit
+    known = Ride(
+        line=transit.line,
+        vehicle=transit.vehicle,
+        driver=transit.driver,
+        station=transit.station,
+    )
     return lambda: known
 
 
@@ -101,7 +106,7 @@ def make_payments(
     references: References,
     results: Results,
     offers: Offers,
-    ride: Ride,
+    ride: RideNow,
     rules: Callable[[], Rules] = Rules,
 ) -> Payments | None:
     """Not started yet; None: in this scene nobody pays with a purse."""

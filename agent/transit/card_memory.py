@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from agent.clock import ClockReading
 from agent.fares.carried import (
     MINUTE_MS,
     CardDay,
@@ -34,6 +33,7 @@ from apdu.transit.files import (
 )
 from apdu.transit.purse import Purse
 from apdu.transit.values import Initialised
+from offline_store.clock import ClockReading
 
 BUS: Final = 0x02  # 001E's industry
 SINGLE: Final = 0x06  # 001E's type of a ride that is paid at once
@@ -129,7 +129,7 @@ class RideStamp:
 
 
 class CardMemory:
-    """Of all cards at a terminal; any thread. `read_clock` is `agent.clock.Clock.read`: without it
+    """Of all cards at a terminal; any thread. `read_clock` is `Clock.read`: without it
     one row more is read than need be."""
 
     def __init__(

@@ -7,13 +7,13 @@ takes what that rests on (`agent.transit.records.Ending`).
 from collections.abc import Sequence
 from contextlib import suppress
 
-from agent.clock import Clock
 from agent.reasons import Reason
 from agent.results import Results
 from agent.transit.intents import Intent, OpenIntents
-from agent.transit.records import Ending, Grey, about, end_draft
-from offline_store.event import Draft, Record
-from offline_store.store import Entry, Store, Turn, Unstored
+from agent.transit.records import Ending, Grey, end_of
+from offline_store.clock import Clock
+from offline_store.events.row import Record
+from offline_store.store import Entry, Store, Unstored
 from world import Task, World
 
 
@@ -63,9 +63,9 @@ class Ends:
             return None
         # A card that only proved itself has decided nothing yet.
         verdict = None if reason is Reason.CARD_PROVED else self._results.verdict(reason)
-        draft = end_draft(intent, ending, reason, verdict, self._clock.read(), lane)
+        event = end_of(intent, ending, reason, verdict, self._clock.read(), lane)
         try:
-            return self._store.turn(lambda turn: _about(turn, draft, intent))
+            return self._store.turn(lambda turn: Entry(event))
         except Unstored:
             self.open.add(intent)
             return None
@@ -84,7 +84,3 @@ class Ends:
     def _give_up(self, intents: Sequence[Intent]) -> None:
         for intent in intents:
             self.end(intent, Reason.PAYMENT_GREY, Grey())
-
-
-def _about(turn: Turn, draft: Draft, intent: Intent) -> Entry:
-    return Entry(about(draft, intent, turn.event(intent.place.seq)))

@@ -4,19 +4,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
-from agent.clock import ClockReading
+from msgspec import structs
+
 from agent.fares.carried import NOTHING, Carried, Ridden, Wants, joined, ridden, wants_of
 from agent.fares.classes import TEST_CARD, is_driver
 from agent.fares.decide import fare
 from agent.fares.history import History, state_of
-from agent.fares.ride import EXPLAINED, LINE, Journey, Rider, Why
+from agent.fares.ride import Journey, Rider, Why
 from agent.fares.rules import Rules
 from agent.reasons import Reason
 from apdu.transit.files import Layout
 from apdu.transit.values import Initialised, Kind
+from offline_store.clock import ClockReading
+from offline_store.events.ride import NO_RIDE, Ride
+from offline_store.events.seen import NOTHING_SEEN, Seen
 from offline_store.faults import ListUnreadable
 
-Ride = Callable[[], Mapping[str, int | str]]  # line, vehicle, driver, stop, as they are now
+RideNow = Callable[[], Ride]  # line, vehicle, driver, stop, as they are now
 
 REFUSED: Final[Mapping[Why, Reason]] = {
     Why.NOT_INTEROPERABLE: Reason.WRONG_CITY,
@@ -24,9 +28,9 @@ REFUSED: Final[Mapping[Why, Reason]] = {
 }  # all else is the terminal's own trouble
 
 
-def no_ride() -> Mapping[str, int | str]:
+def no_ride() -> Ride:
     """Where nothing is known of it."""
-    return {}
+    return NO_RIDE
 
 
 class Stamp(Protocol):
@@ -45,27 +49,33 @@ class Stamp(Protocol):
 
 @dataclass(frozen=True)
 class Priced:
-    """`refused`: why nobody rides for that; None: he rides for `amount` fen. `state` is what the
-    decision read, `detail` how it came about, `lists` the lists that it went by. `driver`: he signs
+    """`refused`: why nobody rides for that; None: he rides for `amount` fen. `seen` is what the
+    decision read, `ride` how it came about, `lists` the lists that it went by. `driver`: he signs
     on or off here, and does not ride. `passes`: why he goes through and is not charged. Both rest
     on the card alone: a purse proves it by a purchase of 0 fen. `least`: fen that have to be in the
     purse, whatever is paid now. `stamp`: what is written at the same moment. `bought`: what he is
-    told when it is paid. `ridden`: what the next terminal is to be told of a ride."""
+    told when it is paid. `proof`: it only proves the card. `ridden`: what the next terminal is to
+    be told of a ride."""
 
     amount: int
-    full: int = 0
     refused: Reason | None = None
-    detail: Mapping[str, int | str] = field(default_factory=dict)
-    state: Mapping[str, int | str] = field(default_factory=dict)
+    ride: Ride = NO_RIDE
+    seen: Seen = NOTHING_SEEN
     lists: Mapping[str, int] = field(default_factory=dict)
     driver: bool = False
     passes: Reason | None = None
     least: int = 0
     stamp: Stamp | None = None
     bought: Reason = Reason.PAID
+    proof: bool = False
     ridden: Ridden | None = (
         None  # what the card is to tell of the ride, where the tariff goes by it
     )
+
+    @property
+    def full(self) -> int:
+        """Fen, before anything was taken off."""
+        return self.ride.full or 0
 
     @property
     def instead(self) -> Reason | None:
@@ -138,7 +148,8 @@ class FlatFare:
             return Priced(0, refused=Reason.CARD_NOT_TAKEN)
         if rider.city and rider.city != self._city and not rider.interoperable:
             return Priced(0, refused=Reason.WRONG_CITY)
-        return Priced(self._amount, self._amount, detail={EXPLAINED: f"flat={self._amount}"})
+        ride = Ride(full=self._amount, steps=f"flat={self._amount}")
+        return Priced(self._amount, ride=ride)
 
 
 class ListedFare:
@@ -193,10 +204,9 @@ class ListedFare:
         operator = rules.lines.operator_of(journey.line)
         return Priced(
             found.amount_fen,
-            found.full_fen,
             None if found.accepted else REFUSED.get(found.reason, Reason.NO_FARE),
-            {LINE: journey.line, **found.recorded()},
-            {**state.recorded(), **(carried.recorded() if carried else {})},
+            structs.replace(found.of_ride(), line=journey.line),
+            Seen(rides=state, card=carried.seen() if carried else None),
             rules.versions,
             ridden=ridden(found, state, line, station, operator) if found.accepted else None,
         )

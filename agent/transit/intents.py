@@ -8,27 +8,21 @@ is still at its reader it is under way: nobody else who shows that number is ask
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from agent.fares.ride import PROOF
 from agent.transit.psams import Session
 from apdu.transit.transit_psam import Verified
 from apdu.transit.values import Kind
-from offline_store.event import Event
+from offline_store.events.payment import Intent as Event
+from offline_store.events.reference import Reference
+from offline_store.events.row import Event as Happening
+from offline_store.events.row import Stored
 from world import World
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where an event stands."""
-
-    epoch: str
-    seq: int
 
 
 @dataclass(frozen=True)
 class Intent:
     """What was about to be paid; `event` is the whole record, which its end repeats."""
 
-    place: Place
+    at: Reference
     event: Event
     session: Session | None = field(default=None, compare=False)  # None after a restart
 
@@ -43,33 +37,33 @@ class Intent:
 
     @property
     def kind(self) -> Kind:
-        return Kind.COMPOSITE if self.event.detail["type"] == Kind.COMPOSITE.type else Kind.SIMPLE
+        return Kind.COMPOSITE if self.event.purchase.type == Kind.COMPOSITE.type else Kind.SIMPLE
 
     @property
     def proves(self) -> bool:
         """It was a purchase of 0 fen by which the card was to prove itself: it buys nothing."""
-        return PROOF in self.event.detail
+        return self.event.purchase.proof
 
     @property
     def seq(self) -> int:
         """The card's own number, as 8050 told it."""
-        return int(self.event.detail["card_seq"])
+        return self.event.purchase.card_seq
 
     @property
     def amount(self) -> int:
-        return self.event.amounts["amount"]
+        return self.event.purchase.amount
 
     @property
     def balance_before(self) -> int:
-        return self.event.amounts["balance_before"]
+        return self.event.purchase.balance_before
 
     @property
     def terminal(self) -> bytes:
-        return bytes.fromhex(self.event.evidence["terminal"])
+        return bytes.fromhex(self.event.purchase.terminal)
 
     @property
     def moment(self) -> str:
-        return str(self.event.detail["moment"])
+        return self.event.purchase.moment
 
 
 class OpenIntents:
@@ -78,36 +72,39 @@ class OpenIntents:
     def __init__(self, world: World) -> None:
         self._world = world
         self._changing = world.lock()
-        self._open: dict[Place, tuple[Intent, float]] = {}  # with World.monotonic() of its opening
-        self._under_way: set[Place] = set()
+        self._open: dict[
+            tuple[str, int], tuple[Intent, float]
+        ] = {}  # with World.monotonic() of its opening
+        self._under_way: set[tuple[str, int]] = set()
         self.changed = world.event()
 
-    def load(self, events: Sequence[Event]) -> None:
+    def load(self, rows: Sequence[Stored[Happening]]) -> None:
         """What the journal knows of at a start."""
-        for event in events:
-            self.add(Intent(Place(event.epoch, event.seq), event))
+        for row in rows:
+            if isinstance(row.event, Event):
+                self.add(Intent(row.at, row.event))
 
     def begin(self, intent: Intent) -> None:
         """Its card is about to be sent 8054; `rest` says that this is over."""
         with self._changing:
-            self._under_way.add(intent.place)
-            self._open[intent.place] = intent, self._world.monotonic()
+            self._under_way.add(intent.at.place)
+            self._open[intent.at.place] = intent, self._world.monotonic()
         self.changed.set()
 
     def rest(self, intent: Intent) -> None:
         """Its card has left, or is given up; whoever comes with that number is asked about it."""
         with self._changing:
-            self._under_way.discard(intent.place)
+            self._under_way.discard(intent.at.place)
 
     def add(self, intent: Intent) -> None:
         with self._changing:
-            self._open[intent.place] = intent, self._world.monotonic()
+            self._open[intent.at.place] = intent, self._world.monotonic()
         self.changed.set()
 
     def claim(self, intent: Intent) -> bool:
         """Take it out, to end it; False: somebody else does. `add` puts it back."""
         with self._changing:
-            return self._open.pop(intent.place, None) is not None
+            return self._open.pop(intent.at.place, None) is not None
 
     def of_card(self, card: str) -> Sequence[Intent] | None:
         """By the card's reference, oldest first; None: one of them is under way elsewhere."""
@@ -115,7 +112,7 @@ class OpenIntents:
             return []
         with self._changing:
             found = [intent for intent, _ in self._open.values() if intent.card == card]
-            if any(intent.place in self._under_way for intent in found):
+            if any(intent.at.place in self._under_way for intent in found):
                 return None
             return found
 

@@ -15,34 +15,26 @@ from datetime import date
 from itertools import islice
 from typing import Final
 
-from agent.clock import ClockReading
+from msgspec import structs
+
 from agent.fares.history import MOST, History
-from agent.fares.ride import (
-    AGAIN_OF,
-    ENTRY,
-    EXIT,
-    EXPLAINED,
-    TRIP,
-    Guess,
-    Journey,
-    Rider,
-    TripEnd,
-)
+from agent.fares.ride import ENTRY, EXIT, Guess, Journey, Rider, ride_of
 from agent.fares.rules import Rules
 from agent.reasons import Reason
-from agent.returned import boarding_for, owed
+from agent.returned import owed
 from agent.transit.card_memory import CardMemory, CardWord, Operator, RideStamp
 from agent.transit.fares import FareSource, Priced
 from agent.transit.intents import Intent
 from agent.transit.offers import Offer
 from agent.transit.trips import (
     Inside,
-    Point,
     Sight,
     Stamp,
     Station,
     Trip,
     TripType,
+    moment_ms,
+    moment_of,
     stop_of,
 )
 from apdu.transit.faults import PurseStatus
@@ -52,16 +44,13 @@ from apdu.transit.values import Management
 from config.model import GiveBack
 from config.model import Metro as Settings
 from drivers.contract import Direction
+from offline_store.clock import ClockReading
+from offline_store.events.ride import NO_RIDE, Ride, TripEnd
+from offline_store.events.ride import Trip as TripBought
+from offline_store.events.seen import TripPoint
 from offline_store.faults import ListUnreadable
 
 MINUTE_MS: Final = 60_000
-# In the detail of a tap and of a payment's events:
-TRIP_TYPE: Final = "trip_type"  # of the row in 001E
-ENTERED_AT: Final = "entry_station"  # the stop's id, or the card's eight bytes where it is none
-ENTERED_ON: Final = "entry_moment"  # 14 digits of hex, as the card has it: not always a time
-OVERSTAY: Final = "overstay"  # fen, part of the amount
-MISSING: Final = "missing"  # fen, part of the amount: for a trip that was not ended, or not begun
-
 GUESS: Final[Mapping[str, Guess]] = {"highest": "dearest", "lowest": "cheapest"}
 BOUGHT: Final[Mapping[TripType, Reason]] = {
     TripType.ENTRY: Reason.TRIP_BEGUN,
@@ -126,8 +115,8 @@ class Trips:
 
     def serves(self, purse: Purse, intent: Intent, lane: str) -> bool:
         """An exit that was paid lets nobody in, nor does an entry whose trip is over by now."""
-        end = intent.event.detail.get(TRIP)
-        if end != self._directions.get(lane):
+        end = intent.event.ride.trip_end
+        if end is None or end != self._directions.get(lane):
             return False
         trip = self._trip(purse, intent)
         inside = Inside.IN if end == ENTRY else Inside.OUT
@@ -137,7 +126,7 @@ class Trips:
         return self._trip(purse, intent).sight(intent.event)
 
     def _trip(self, purse: Purse, intent: Intent) -> Trip:
-        layout = self._layouts.find(str(intent.event.detail["city"]), "rail")
+        layout = self._layouts.find(intent.event.purchase.city, "rail")
         return Trip.read(layout, purse.read_record(layout))
 
 
@@ -160,11 +149,12 @@ class _Case:
     rules: Rules
     here: Station
 
-    def minutes_since(self, point: Point) -> float | None:
+    def minutes_since(self, point: TripPoint) -> float | None:
         """None: not known. Below zero where the other gate's clock is ahead of this one."""
-        if self.clock.quality == "unset" or not point.time_ms:
+        time_ms = moment_ms(point.time)
+        if self.clock.quality == "unset" or not time_ms:
             return None
-        return (self.clock.time_ms - point.time_ms) / MINUTE_MS
+        return (self.clock.time_ms - time_ms) / MINUTE_MS
 
 
 @dataclass(frozen=True)
@@ -193,8 +183,8 @@ class _Card(ABC):
         priced = self._decided(_Case(turn, rider, clock, rules, here))
         return replace(
             priced,
-            detail={**priced.detail, **self._told(rules)},
-            state={**priced.state, **self.trip.recorded()},
+            ride=self._told(priced.ride, rules),
+            seen=structs.replace(priced.seen, trip=self.trip.seen()),
             lists=priced.lists or rules.versions,
         )
 
@@ -212,12 +202,15 @@ class _Card(ABC):
     @abstractmethod
     def _outside(self, case: _Case) -> Priced: ...
 
-    def _told(self, rules: Rules) -> Mapping[str, int | str]:
-        """Where and when who is inside came in."""
+    def _told(self, ride: Ride, rules: Rules) -> Ride:
+        """With where and when who is inside came in."""
         if self.trip.inside != Inside.IN:
-            return {}
+            return ride
         entry = self.trip.entry
-        return {ENTERED_AT: self._stop(rules, entry) or entry.station, ENTERED_ON: entry.time}
+        station = self._stop(rules, entry) or entry.station
+        trip = ride.trip or TripBought()
+        told = structs.replace(trip, entry_station=station, entry_moment=entry.time)
+        return structs.replace(ride, trip=told)
 
     def _fare(self, case: _Case, journey: Journey) -> Priced:
         carried = self.word.carried if self.word else None
@@ -226,12 +219,13 @@ class _Card(ABC):
     def _missing(self, case: _Case, stop: str, how: str) -> Priced:
         """For a trip of which only this stop is known."""
         found = self._fare(case, self._open_ended(stop, GUESS[how]))
-        return replace(found, detail={**found.detail, MISSING: found.amount})
+        trip = TripBought(missing=found.amount)
+        return replace(found, ride=structs.replace(found.ride, trip=trip))
 
     def _open_ended(self, stop: str, guess: Guess) -> Journey:
         return Journey(self.gates.line, boarded=stop, guess=guess, network=True)
 
-    def _stop(self, rules: Rules, point: Point) -> str:
+    def _stop(self, rules: Rules, point: TripPoint) -> str:
         """Its id; empty: none that this city's lists know."""
         return stop_of(point.station, rules.lines) if point.city == self.gates.city else ""
 
@@ -245,7 +239,7 @@ class _Card(ABC):
             return False
         done = islice(case.turn.accepted(case.rider.person, scene=self.gates.scene), MOST)
         return not any(
-            one.event.reason == Reason.TRIP_AGAIN and one.event.detail.get(AGAIN_OF) == point.time
+            one.event.reason == Reason.TRIP_AGAIN and ride_of(one.event).again_of == point.time
             for one in done
         )
 
@@ -260,12 +254,12 @@ class _Card(ABC):
             clock=case.clock,
             minutes=self.gates.give_back.ride_minutes,
         )
-        detail: dict[str, int | str] = {AGAIN_OF: time}
-        if given is not None and given.detail.get(AGAIN_OF) == time:
-            detail |= boarding_for(given)
+        ride = Ride(again_of=time)
+        if given is not None and given.again_of == time:
+            ride = Ride(again_of=time, again=given.about)
         elif not self._just_now(case, end, minutes):
             return None
-        return Priced(0, passes=Reason.TRIP_AGAIN, detail=detail)
+        return Priced(0, passes=Reason.TRIP_AGAIN, ride=ride)
 
     def _told_of(self, priced: Priced) -> RideStamp | None:
         """What the city's record is told of a trip that ends."""
@@ -286,9 +280,10 @@ class _Card(ABC):
             dearest,
             self._told_of(priced) if kind.end == EXIT else None,
         )
-        said = {TRIP: kind.end, TRIP_TYPE: int(kind), **case.here.codes}
-        detail = {**priced.detail, **said}
-        return replace(priced, stamp=stamp, bought=BOUGHT[kind], detail=detail)
+        trip = priced.ride.trip or TripBought()
+        bought = structs.replace(trip, end=kind.end, type=int(kind))
+        ride = case.here.of_ride(structs.replace(priced.ride, trip=bought))
+        return replace(priced, stamp=stamp, bought=BOUGHT[kind], ride=ride)
 
 
 class EnteringCard(_Card):
@@ -321,7 +316,7 @@ class EnteringCard(_Card):
         wanted = self.gates.settings.least_balance
         least = cheapest.amount if wanted is None else wanted
         kind = TripType.NO_EXIT if missing else TripType.ENTRY
-        owed = missing or replace(cheapest, amount=0, full=0, detail={})
+        owed = missing or replace(cheapest, amount=0, ride=NO_RIDE)
         return self._stamped(case, replace(owed, least=owed.amount + least), kind, dearest)
 
 
@@ -334,7 +329,7 @@ class LeavingCard(_Card):
 
     def _inside(self, case: _Case) -> Priced:
         entry = self.trip.entry
-        stop = self._stop(case.rules, entry) if entry.moment else ""
+        stop = self._stop(case.rules, entry) if moment_of(entry) else ""
         return self._leaving(case, stop) if stop else Priced(0, refused=Reason.ENTRY_UNKNOWN)
 
     def _outside(self, case: _Case) -> Priced:
@@ -357,7 +352,7 @@ class LeavingCard(_Card):
             return Priced(0, refused=Reason.OVERSTAYED)
         turned_back = minutes is not None and abs(minutes) < settings.turn_back_minutes
         if stop == case.here.stop and turned_back:
-            return self._sold(case, Priced(0, detail={EXPLAINED: "turn-back=0"}), TripType.EXIT)
+            return self._sold(case, Priced(0, ride=Ride(steps="turn-back=0")), TripType.EXIT)
         priced = self._ride(case, stop)
         if late and priced.instead is None:
             priced = _surcharged(priced, settings.overstay_fare)
@@ -365,7 +360,7 @@ class LeavingCard(_Card):
 
     def _ride(self, case: _Case, stop: str) -> Priced:
         """By the table. Who went nowhere pays the least where it does not say what."""
-        entered = self.trip.entry.time_ms
+        entered = moment_ms(self.trip.entry.time)
         there = Journey(
             self.gates.line, boarded=stop, left=case.here.stop, boarded_ms=entered, network=True
         )
@@ -379,6 +374,11 @@ class LeavingCard(_Card):
 
 
 def _surcharged(priced: Priced, fen: int) -> Priced:
-    steps = f"{priced.detail.get(EXPLAINED, '')}; overstay={priced.amount + fen}"
-    detail = {**priced.detail, EXPLAINED: steps, OVERSTAY: fen}
-    return replace(priced, amount=priced.amount + fen, full=priced.full + fen, detail=detail)
+    amount = priced.amount + fen
+    ride = structs.replace(
+        priced.ride,
+        full=priced.full + fen,
+        steps=f"{priced.ride.steps}; overstay={amount}",
+        trip=structs.replace(priced.ride.trip or TripBought(), overstay=fen),
+    )
+    return replace(priced, amount=amount, ride=ride)

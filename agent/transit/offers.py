@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final, Protocol
 
-from agent.clock import ClockReading
 from agent.fares.history import History
 from agent.fares.ride import Rider
 from agent.transit.card_memory import CardMemory, CardWord, Operator, RideStamp
@@ -17,6 +16,7 @@ from agent.transit.trips import Sight
 from apdu.transit.files import Layouts
 from apdu.transit.purse import Purse
 from apdu.transit.values import Management
+from offline_store.clock import ClockReading
 
 NOBODY: Final = Operator()
 

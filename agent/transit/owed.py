@@ -3,14 +3,16 @@
 from dataclasses import replace
 from typing import Final
 
-from agent.clock import ClockReading
+from msgspec import structs
+
 from agent.fares.carried import Carried, Wants
 from agent.fares.history import History
-from agent.fares.ride import EXPLAINED, Journey, Rider
+from agent.fares.ride import Journey, Rider
 from agent.reasons import Reason
-from agent.returned import PAID, boarding_for, owed
+from agent.returned import owed
 from agent.transit.fares import FareSource, Priced
 from config.model import GiveBack
+from offline_store.clock import ClockReading
 
 STEP: Final = "given-back=0"
 
@@ -46,8 +48,8 @@ class RidesOwed:
             clock=clock,
             minutes=self._settings.ride_minutes,
         )
-        if given is None or (not priced.amount and given.amounts.get(PAID)):
+        if given is None or (not priced.amount and given.amount):
             return priced
-        steps = f"{priced.detail.get(EXPLAINED, '')}; {STEP}"
-        detail = {**priced.detail, EXPLAINED: steps, **boarding_for(given)}
-        return replace(priced, amount=0, passes=Reason.RIDE_AGAIN, detail=detail, ridden=None)
+        steps = f"{priced.ride.steps}; {STEP}"
+        ride = structs.replace(priced.ride, steps=steps, again=given.about)
+        return replace(priced, amount=0, passes=Reason.RIDE_AGAIN, ride=ride, ridden=None)

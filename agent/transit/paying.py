@@ -14,9 +14,8 @@ from datetime import date
 from itertools import islice
 from typing import Final
 
-from agent.clock import Clock, ClockReading
 from agent.fares.history import MOST
-from agent.fares.ride import PROOF, Rider
+from agent.fares.ride import Rider
 from agent.proof import Proof
 from agent.reasons import Reason
 from agent.results import Results
@@ -24,12 +23,12 @@ from agent.stages import Stages
 from agent.transit.asked_once import AskedOnce
 from agent.transit.card_types import CardTypes
 from agent.transit.ends import Ends
-from agent.transit.fares import Priced, Ride
+from agent.transit.fares import Priced, RideNow
 from agent.transit.intents import Intent
 from agent.transit.offers import Offer, Offers
 from agent.transit.psams import TransitDesk
 from agent.transit.purchase import Again, Presentation, Purchases, Tried
-from agent.transit.records import Confirmed, Ending, Grey, Holder, NotMade, Place, tap_draft
+from agent.transit.records import Confirmed, Ending, Grey, Holder, NotMade, Place, unpaid_tap
 from agent.transit.settling import Claim, Heard, Proved, hear, settled, weighed
 from agent.watchdog import Hold, Unwatched
 from apdu import days
@@ -39,7 +38,9 @@ from apdu.transit.files import TransitRecordFault
 from apdu.transit.transit_psam import Verified
 from apdu.transit.values import Kind, PublicInfo
 from config.model import Transit
-from offline_store.event import Event, Record
+from offline_store.clock import Clock, ClockReading
+from offline_store.events.payment import PaymentEnd
+from offline_store.events.row import Record, Stored, of_kind
 from offline_store.faults import ListUnreadable
 from offline_store.store import Entry, Store, Turn
 from trust.references import References
@@ -74,7 +75,7 @@ class Payments:
         offers: Offers,
         references: References,
         results: Results,
-        ride: Ride,
+        ride: RideNow,
         scene: str,
         application: str,
         grey_after: float,
@@ -228,7 +229,7 @@ class Payments:
         priced = offer.price(turn, rider, clock)
         if priced.free is None:
             return priced
-        return replace(priced, detail={**priced.detail, PROOF: 1}, bought=priced.free)
+        return replace(priced, proof=True, bought=priced.free)
 
     def _is_listed(self, turn: Turn, holder: Holder) -> bool:
         """By any form in which a list may name a purse. Raises `ListUnreadable`."""
@@ -270,7 +271,7 @@ class Payments:
         other. What it came to else: the person does not get through, and nothing that was open
         ends by it. Raises as `Purchases.attempt`."""
         try:
-            tried = self._purchases.attempt(tap, Priced(0, detail={PROOF: 1}))
+            tried = self._purchases.attempt(tap, Priced(0, proof=True))
         except PurseStatus:
             return self._not_paying(tap, Reason.CARD_UNPROVED)
         if tried.refusal is not None:
@@ -322,12 +323,12 @@ class Payments:
         serves = claim.paid == "yes" and self._offers.serves(tap.purse, intent, tap.place.lane)
         return Heard(intent, claim, serves)
 
-    def _paid_before(self, card: str) -> Sequence[Event]:
+    def _paid_before(self, card: str) -> Sequence[Stored[PaymentEnd]]:
         """The ends of what the card has paid here lately."""
 
-        def look(turn: Turn) -> Sequence[Event]:
+        def look(turn: Turn) -> Sequence[Stored[PaymentEnd]]:
             done = islice(turn.accepted(card, scene=self._scene), MOST)
-            return [one.event for one in done if one.event.kind == "payment-end"]
+            return [end for one in done if (end := of_kind(one.stored, PaymentEnd)) is not None]
 
         return self._store.look(look)
 
@@ -396,8 +397,8 @@ class Payments:
 
     def _not_paying(self, tap: Presentation, reason: Reason, priced: Priced | None = None) -> Took:
         verdict = self._results.verdict(reason)
-        draft = tap_draft(tap.place, tap.holder.card, self._clock.read(), reason, verdict, priced)
-        return Took(reason, self._store.turn(lambda turn: Entry(draft)))
+        event = unpaid_tap(tap.place, tap.holder.card, self._clock.read(), reason, verdict, priced)
+        return Took(reason, self._store.turn(lambda turn: Entry(event)))
 
 
 def _better(one: Took | None, other: Took | None) -> Took | None:

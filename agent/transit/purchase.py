@@ -9,14 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from agent.clock import CHINA, Clock
 from agent.stages import Stages
 from agent.transit.fares import Priced
 from agent.transit.faults import FareMoved
 from agent.transit.intents import Intent, OpenIntents
-from agent.transit.intents import Place as At
 from agent.transit.psams import Leased, TransitDesk
-from agent.transit.records import Holder, Place, intent_draft
+from agent.transit.records import Holder, Place, intent_of
 from agent.transit.settling import Claim, Unchecked, check, hear
 from agent.transit.trips import Sight
 from agent.watchdog import Hold
@@ -26,7 +24,9 @@ from apdu.transit.purse import Purse
 from apdu.transit.transit_psam import Verified
 from apdu.transit.values import Authorisation, Debited, Initialised, Kind, Terminal
 from drivers.contract import DeviceFault
-from offline_store.event import Record
+from offline_store.clock import CHINA, Clock
+from offline_store.events.payment import Intent as Event
+from offline_store.events.row import Record
 from offline_store.store import Entry, Store, Turn
 from world import Fault, World
 
@@ -136,19 +136,22 @@ class Purchases:
     ) -> tuple[Intent, Record]:
         """The intent, durable."""
         clock = self._clock.read()
+        event: Event | None = None
 
         def decide(turn: Turn) -> Entry:
             now = again(turn) if again else priced
             if not now.buys_the_same(priced):
                 raise FareMoved
             lists = {**turn.lists.versions(), **now.lists} if again else {}
-            draft = intent_draft(
+            nonlocal event
+            event = intent_of(
                 tap.place, tap.holder, begun, authorised, now, clock, lists, judged=bool(again)
             )
-            return Entry(draft)
+            return Entry(event)
 
         record = self._store.turn(decide)
-        intent = Intent(At(record.epoch, record.seq), record.event(), leased.session(authorised))
+        assert event is not None
+        intent = Intent(record.reference, event, leased.session(authorised))
         self._intents.begin(intent)
         return intent, record
 

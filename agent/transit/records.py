@@ -1,33 +1,30 @@
 """The two events of a payment: everything the back office wants is in both (docs/clearing.md).
 
-Amounts are fen. `confirmed` or `grey` in an end's amounts is what the clearing counts: each debit
-of a card is in exactly one of the two. How a payment ended is a value of its own, and the two that
+Amounts are fen. An end that is confirmed or grey is what the clearing counts: each debit of a card
+is in exactly one of them. How a payment ended is a value of its own, and the two that
 say so for certain cannot be made without what they rest on.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from msgspec.structs import replace
 
-from agent.clock import ClockReading
-from agent.fares.ride import CARD_TOLD, FULL, TRIP
 from agent.reasons import Reason
 from agent.transit.fares import Priced
 from agent.transit.intents import Intent
 from apdu.transit.faults import DebitRefused
 from apdu.transit.transit_psam import Verified
 from apdu.transit.values import Authorisation, Initialised, Management, PublicInfo
-from offline_store.event import DOUBTS, INTENT_EPOCH, INTENT_SEQ, Check, Draft, Event, Verdict
+from offline_store.clock import ClockReading
+from offline_store.events.happened import Check, Verdict, used
+from offline_store.events.payment import Intent as Event
+from offline_store.events.payment import PaymentEnd
+from offline_store.events.ride import NO_RIDE, Mac2, Outcome, Purchase, Ride, over
+from offline_store.events.seen import NOTHING_SEEN
+from offline_store.events.tap import Tap
 
 BEGUN = "payment-begun"  # an intent's reason
-PROVED_BY = "proved_by"  # evidence: the PSAM's number of the purchase that proved the card since
-RIDE = ("line", "vehicle", "driver", "station")  # what a record says of the ride, if known
-
-# What is known of the MAC2 that a card gave for a payment. `proved`: it could not be checked, and
-# the card has proved itself since. Only these and `verified` ones are ever confirmed.
-Mac2 = Literal["verified", "proved", "unverified", "refused", "none"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +35,7 @@ class Place:
     scene: str
     credential: str
     application: str
-    ride: Mapping[str, int | str]  # line, vehicle, driver, station; what is not known is missing
+    ride: Ride  # line, vehicle, driver, station, as far as they are known
 
 
 @dataclass(frozen=True)
@@ -81,36 +78,32 @@ class Grey:
 Ending = Confirmed | NotMade | Grey
 
 
-def tap_draft(
+def unpaid_tap(
     place: Place,
     card: str,
     clock: ClockReading,
     reason: Reason,
     verdict: Verdict,
     priced: Priced | None = None,
-) -> Draft:
+) -> Tap:
     """A tap that came to no intent. `priced`: what was found out until then."""
-    return Draft(
-        kind="tap",
-        time_ms=clock.time_ms,
-        clock=clock.quality,
-        boot=clock.boot,
-        up_ms=clock.up_ms,
+    return Tap(
+        clock=clock,
         lane=place.lane,
         scene=place.scene,
         credential=place.credential,
         card=card,
         person=card,
+        application=place.application,
         verdict=verdict,
         reason=reason.value,
-        application=place.application,
-        lists=dict(priced.lists) if priced else {},
-        state=dict(priced.state) if priced else {},
-        detail=dict(priced.detail) if priced else {},
+        lists=used(priced.lists) if priced else (),
+        seen=priced.seen if priced else NOTHING_SEEN,
+        ride=priced.ride if priced else NO_RIDE,
     )
 
 
-def intent_draft(
+def intent_of(
     place: Place,
     holder: Holder,
     begun: Initialised,
@@ -120,103 +113,86 @@ def intent_draft(
     lists: Mapping[str, int],
     *,
     judged: bool = True,
-) -> Draft:
+) -> Event:
     """All that is needed to find out later whether the card paid, and to clear it. `judged`: its
     holder has been looked for in the lists."""
     public, management, terminal = holder.public, holder.management, begun.terminal
-    said: dict[str, int | str] = {
-        "type": begun.kind.type,
-        "moment": authorised.moment,
-        "card_seq": begun.seq,
-        "key_version": begun.key_version,
-        "key_index": terminal.key_index,
-        "algorithm": begun.algorithm,
-        "province": management.province,
-        "city": management.city,
-        "card_type": management.card_type,
-        **place.ride,
-        **priced.detail,
-    }
-    if priced.stamp is not None and TRIP not in priced.detail:
-        said[CARD_TOLD] = 1
-    if public.doubts:
-        said[DOUBTS] = ",".join(public.doubts)
-    return Draft(
-        kind="intent",
-        time_ms=clock.time_ms,
-        clock=clock.quality,
-        boot=clock.boot,
-        up_ms=clock.up_ms,
+    ride = over(place.ride, priced.ride)
+    told = priced.stamp is not None and ride.trip_end is None
+    return Event(
+        clock=clock,
         lane=place.lane,
         scene=place.scene,
         credential=place.credential,
         card=holder.card,
         person=holder.card,
+        application=place.application,
         reason=BEGUN,
         checks=(_not_listed(lists),) if judged else (),
-        application=place.application,
-        amounts={
-            "amount": begun.amount,
-            FULL: priced.full,
-            "balance_before": begun.balance,
-            "overdraft": begun.overdraft,
-        },
-        evidence={
-            "card_number": f"0{public.card_number}",
-            "issuer": public.issuer.hex(),
-            "terminal": terminal.number.hex(),
-            "psam_serial": terminal.serial.hex(),
-            "psam_seq": f"{authorised.sequence:08x}",
-        },
-        lists=dict(lists),
-        state=dict(priced.state),
-        detail=said,
+        doubts=tuple(public.doubts),
+        lists=used(lists),
+        seen=priced.seen,
+        ride=replace(ride, full=priced.full, card_told=told),
+        purchase=Purchase(
+            amount=begun.amount,
+            balance_before=begun.balance,
+            overdraft=begun.overdraft,
+            card_number=f"0{public.card_number}",
+            issuer=public.issuer.hex(),
+            terminal=terminal.number.hex(),
+            psam_serial=terminal.serial.hex(),
+            psam_seq=f"{authorised.sequence:08x}",
+            type=begun.kind.type,
+            moment=authorised.moment,
+            card_seq=begun.seq,
+            key_version=begun.key_version,
+            key_index=terminal.key_index,
+            algorithm=begun.algorithm,
+            province=management.province,
+            city=management.city,
+            card_type=management.card_type,
+            proof=priced.proof,
+        ),
     )
 
 
-def end_draft(
+def end_of(
     intent: Intent,
     ending: Ending,
     reason: Reason,
     verdict: Verdict | None,
     clock: ClockReading,
     lane: str = "",
-) -> Draft:
-    """Names its intent and repeats it, so that one row is one record of the clearing. `refers` is
-    the store's turn to fill in (`about`)."""
+) -> PaymentEnd:
+    """Names its intent and repeats it, so that one row is one record of the clearing."""
     begun = intent.event
-    amounts, evidence = dict(begun.amounts), dict(begun.evidence)
+    outcome: Outcome = "not-made"
     mac2: Mac2 = "none"
     if isinstance(ending, Confirmed):
-        amounts["confirmed"] = intent.amount
+        outcome = "confirmed"
         mac2 = "verified" if intent.is_own(ending.by) else "proved"
     elif isinstance(ending, Grey):
-        amounts["grey"] = intent.amount
-        mac2 = ending.mac2
-    if ending.balance is not None:
-        amounts["balance_after"] = ending.balance
-    if not isinstance(ending, NotMade) and ending.tac:
-        evidence["tac"] = ending.tac.hex()
+        outcome, mac2 = "grey", ending.mac2
     proof = _other_proof(intent, ending)
-    if proof is not None:
-        evidence[PROVED_BY] = f"{proof.authorisation.sequence:08x}"
-    return Draft(
-        kind="payment-end",
-        time_ms=clock.time_ms,
-        clock=clock.quality,
-        boot=clock.boot,
-        up_ms=clock.up_ms,
+    return PaymentEnd(
+        clock=clock,
         lane=lane or begun.lane,
         scene=begun.scene,
         credential=begun.credential,
         card=begun.card,
         person=begun.person,
+        application=begun.application,
         verdict=verdict,
         reason=reason.value,
-        application=begun.application,
-        amounts=amounts,
-        evidence=evidence,
-        detail={**begun.detail, "mac2": mac2},
+        intent=intent.at,
+        outcome=outcome,
+        purchase=begun.purchase,
+        ride=begun.ride,
+        mac2=mac2,
+        tac="" if isinstance(ending, NotMade) else ending.tac.hex(),
+        balance_after=ending.balance,
+        proved_by=f"{proof.authorisation.sequence:08x}" if proof is not None else "",
+        doubts=begun.doubts,
     )
 
 
@@ -225,15 +201,6 @@ def _other_proof(intent: Intent, ending: Ending) -> Verified | None:
     if isinstance(ending, Grey) or not isinstance(ending.by, Verified):
         return None
     return None if intent.is_own(ending.by) else ending.by
-
-
-def about(draft: Draft, intent: Intent, same: Event | None) -> Draft:
-    """The end with its intent's place. `same`: what stands at that seq in the present epoch."""
-    place = intent.place
-    if same is not None and same.epoch == place.epoch:
-        return replace(draft, refers=place.seq)
-    elsewhere: dict[str, int | str] = {INTENT_EPOCH: place.epoch, INTENT_SEQ: place.seq}
-    return replace(draft, detail={**draft.detail, **elsewhere})
 
 
 def _not_listed(lists: Mapping[str, int]) -> Check:

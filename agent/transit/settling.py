@@ -15,7 +15,6 @@ from typing import Final, Literal
 from agent.reasons import Reason
 from agent.transit.intents import Intent
 from agent.transit.psams import Session
-from agent.transit.records import Mac2
 from agent.transit.trips import Sight, moment_ms
 from apdu.psam import PsamBusy, PsamMissing
 from apdu.transit.faults import PurseMalformed, PurseStatus
@@ -27,7 +26,9 @@ from apdu.transit.transit_psam import (
     Verified,
 )
 from apdu.transit.values import Kind, LogEntry, Proof
-from offline_store.event import Event
+from offline_store.events.payment import PaymentEnd
+from offline_store.events.ride import Mac2
+from offline_store.events.row import Stored
 
 Paid = Literal["yes", "no", "unknown"]
 Unchecked = Literal["unverified", "refused"]
@@ -112,7 +113,7 @@ def hear(purse: Purse, intent: Intent, look: Callable[[Purse, Intent], Sight]) -
     return Claim("unknown", balance=balance)
 
 
-def weighed(heard: Sequence[Heard], before: Sequence[Event]) -> Sequence[Heard]:
+def weighed(heard: Sequence[Heard], before: Sequence[Stored[PaymentEnd]]) -> Sequence[Heard]:
     """A card uses each of its numbers once, and they grow: what it says is held against the ends of
     what it has paid here (`before`) and against each other. Of several intents with one number that
     it seems to have paid only the one that the PSAM believes was; else nobody knows which."""
@@ -132,11 +133,11 @@ def weighed(heard: Sequence[Heard], before: Sequence[Event]) -> Sequence[Heard]:
     return [weigh(one) for one in heard]
 
 
-def _used_up(intent: Intent, end: Event) -> bool:
+def _used_up(intent: Intent, end: Stored[PaymentEnd]) -> bool:
     """The card had used that number, or a later one, for the payment of `end` by then: whoever told
     it to this intent was not that card."""
-    number, place = int(end.detail["card_seq"]), intent.place
-    earlier = end.epoch == place.epoch and end.seq < place.seq
+    number, at = end.event.purchase.card_seq, intent.at
+    earlier = end.at.epoch == at.epoch and end.at.seq < at.seq
     return intent.seq == number or (earlier and intent.seq < number)
 
 

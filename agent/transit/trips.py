@@ -11,19 +11,22 @@ from datetime import date, datetime
 from enum import IntEnum
 from typing import Final, Literal, Protocol
 
-from agent.clock import CHINA
-from agent.fares.ride import ENTRY, EXIT, TRIP, TripEnd
+from msgspec import structs
+
+from agent.fares.ride import ENTRY, EXIT
 from agent.journey.lines import LineBook, coded_stops
 from apdu.transit.files import BLANK, Layout, Value, national
 from apdu.transit.values import Initialised
-from offline_store.event import Event
+from offline_store.clock import CHINA
+from offline_store.events.payment import Intent
+from offline_store.events.ride import Ride, TripEnd
+from offline_store.events.seen import CardTrip, TripPoint
 
 METRO: Final = 0x01  # 001E's industry
 # 001E's types: rides that were paid for, and entries, some of them with what was missing before.
 RIDE_ROWS: Final = frozenset({0x04, 0x06, 0x07})
 ENTRY_ROWS: Final = frozenset({0x03, 0x08})
 CENTURY: Final = range(2000, 2100)  # years; a card may say anything
-MARK: Final = "trip_"  # before what the card told, in the event's state
 
 # What a card's record is to a purchase that was begun on it: it holds what that would have
 # written; it is as it was before; somebody else has written it; nothing of that kind is known.
@@ -71,10 +74,10 @@ class Station:
         codes = f"{found.code:04X}", f"{book.stops[stop].code:04X}"
         return cls(stop, line, *codes, found.operator)
 
-    @property
-    def codes(self) -> dict[str, int | str]:
-        """For `Draft.detail`, as a vehicle's desk has them."""
-        return {"line_code": int(self.line_code, 16), "station_code": int(self.stop_code, 16)}
+    def of_ride(self, ride: Ride) -> Ride:
+        """The ride, with these codes, as a vehicle's desk has them."""
+        codes = int(self.line_code, 16), int(self.stop_code, 16)
+        return structs.replace(ride, line_code=codes[0], station_code=codes[1])
 
     def record(self, operator: str) -> str:
         """The eight bytes of 001A (transaction, stations): as 001E's transaction (L). `operator`:
@@ -94,77 +97,50 @@ def stop_of(record: str, book: LineBook) -> str:
 
 
 @dataclass(frozen=True)
-class Point:
-    """One end of a trip as the card has it; hex, `time` 14 digits of China time where there is
-    one."""
-
-    city: str
-    station: str
-    terminal: str
-    time: str
-
-    @property
-    def moment(self) -> datetime | None:
-        """None: no time at all, or none that a trip can be of."""
-        return _moment(self.time)
-
-    @property
-    def time_ms(self) -> int:
-        """Unix ms; 0 where `moment` is None."""
-        return moment_ms(self.time)
-
-
-@dataclass(frozen=True)
 class Trip:
     """The rail record of 001A."""
 
     inside: int  # see `Inside`; a card may hold anything
-    entry: Point
-    exit: Point
+    entry: TripPoint
+    exit: TripPoint
 
     @classmethod
     def read(cls, layout: Layout, raw: bytes) -> "Trip":
         """A record that was never written is the initial one. A time may be anything: only who
-        decides by it needs one (`Point.moment`). Raises `TransitRecordFault`: another length,
-        another record's id."""
+        decides by it needs one (`moment_of`). Raises `TransitRecordFault`: another length, another
+        record's id."""
         written = raw if raw.strip(BLANK) else layout.encode({}, bytes(len(raw)))
         values = layout.decode(written, digits=())
         return cls(int(values["state"]), _point(values, ENTRY), _point(values, EXIT))
 
-    def at(self, end: TripEnd) -> Point:
+    def at(self, end: TripEnd) -> TripPoint:
         return self.entry if end == ENTRY else self.exit
 
     @property
     def day(self) -> date | None:
         """Of the entry of who is inside: a card that ran out at midnight still leaves."""
-        moment = self.entry.moment if self.inside == Inside.IN else None
+        moment = moment_of(self.entry) if self.inside == Inside.IN else None
         return moment.date() if moment else None
 
-    def recorded(self) -> dict[str, int | str]:
-        """For `Draft.state`."""
-        found: dict[str, int | str] = {f"{MARK}state": self.inside}
-        for name, point in ((ENTRY, self.entry), (EXIT, self.exit)):
-            found[f"{MARK}{name}_city"] = point.city
-            found[f"{MARK}{name}_station"] = point.station
-            found[f"{MARK}{name}_terminal"] = point.terminal
-            found[f"{MARK}{name}_time"] = point.time
-        return found
+    def seen(self) -> CardTrip:
+        """For the event."""
+        return CardTrip(self.inside, self.entry, self.exit)
 
-    def ends_with(self, intent: Event) -> bool:
+    def ends_with(self, intent: Intent) -> bool:
         """Whether that end of the trip is at the terminal and of the second that `intent` says."""
-        return _place(self.recorded(), intent) == _wanted(intent)
+        return _place(self.seen(), intent) == _wanted(intent)
 
-    def sight(self, intent: Event) -> Sight:
+    def sight(self, intent: Intent) -> Sight:
         """What this record is to a purchase that `intent` began."""
-        if TRIP not in intent.detail:
+        end, before = intent.ride.trip_end, intent.seen.trip
+        if end is None:
             return "nothing"
-        before = {name: value for name, value in intent.state.items() if name.startswith(MARK)}
-        inside = Inside.IN if intent.detail[TRIP] == ENTRY else Inside.OUT
+        inside = Inside.IN if end == ENTRY else Inside.OUT
         if _place(before, intent) == _wanted(intent):
             # A clock that was set back: the card had that second before. Only its state can tell.
-            unchanged = before == self.recorded() and self.inside != inside
+            unchanged = before == self.seen() and self.inside != inside
             return "before" if unchanged else "nothing"
-        if before == self.recorded():
+        if before == self.seen():
             return "before"
         return "ours" if self.ends_with(intent) else "others"
 
@@ -238,6 +214,11 @@ class Stamp:
         }
 
 
+def moment_of(point: TripPoint) -> datetime | None:
+    """None: no time at all, or none that a trip can be of."""
+    return _moment(point.time)
+
+
 def _moment(digits: str) -> datetime | None:
     try:
         moment = datetime.strptime(digits, "%Y%m%d%H%M%S").replace(tzinfo=CHINA)
@@ -252,20 +233,22 @@ def moment_ms(digits: str) -> int:
     return int(moment.timestamp() * 1000) if moment else 0
 
 
-def _place(recorded: Mapping[str, int | str], intent: Event) -> tuple[object, object]:
-    """Terminal and time of the end that `intent` is about, in what `Trip.recorded` gave."""
-    end = f"{MARK}{intent.detail[TRIP]}"
-    return recorded.get(f"{end}_terminal"), recorded.get(f"{end}_time")
+def _place(trip: CardTrip | None, intent: Intent) -> tuple[str, str] | None:
+    """Terminal and time of the end that `intent` is about."""
+    if trip is None:
+        return None
+    point = trip.entry if intent.ride.trip_end == ENTRY else trip.exit
+    return point.terminal, point.time
 
 
-def _wanted(intent: Event) -> tuple[object, object]:
-    return eight(intent.evidence["terminal"]), intent.detail["moment"]
+def _wanted(intent: Intent) -> tuple[str, str]:
+    return eight(intent.purchase.terminal), intent.purchase.moment
 
 
-def _point(values: Mapping[str, Value], end: TripEnd) -> Point:
+def _point(values: Mapping[str, Value], end: TripEnd) -> TripPoint:
     """A city's table need not have every field."""
     parts = ("city", "station", "terminal", "time")
-    return Point(*(str(values.get(f"{end}_{part}", "")) for part in parts))
+    return TripPoint(*(str(values.get(f"{end}_{part}", "")) for part in parts))
 
 
 def eight(terminal: str) -> str:

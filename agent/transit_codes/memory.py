@@ -8,17 +8,12 @@ has no account: it is judged by its own uses, whoever of its holder's people was
 
 from typing import Final, Protocol
 
-from agent.clock import ClockReading
 from agent.identity import Identity, Shown
 from agent.reasons import Reason
-from agent.scenes.port import State
-from agent.scenes.standing import AMOUNT
+from offline_store.clock import ClockReading, Dated
+from offline_store.events.seen import NOTHING_SEEN, CodeSeen, Seen
 
 MOMENT: Final = 2.0  # seconds: the same account again was not meant
-LAST_CODE: Final = "last_code_ms"  # this very code's last use
-LAST_ACCOUNT: Final = "last_account_ms"
-USES: Final = "code_uses"
-GOOD_FOR: Final = "code_good_for"  # uses of a ticket, this one and those before among them
 
 
 class Used(Protocol):
@@ -35,15 +30,6 @@ class Used(Protocol):
         ...
 
 
-class Seen(Protocol):
-    """See `offline_store.turn.Seen`."""
-
-    @property
-    def time_ms(self) -> int:
-        """Wall clock of the event, unix milliseconds."""
-        ...
-
-
 class Memory(Protocol):
     """See `offline_store.turn.Turn`."""
 
@@ -51,7 +37,7 @@ class Memory(Protocol):
         """The uses of the code with this reference (64 hexadecimal digits)."""
         ...
 
-    def last_accepted(self, person: str, *, scene: str) -> Seen | None:
+    def last_accepted(self, person: str, *, scene: str) -> Dated | None:
         """The person's last accepted tap of that scene, or None."""
         ...
 
@@ -62,48 +48,44 @@ class CodeMemory:
     def __init__(self, interval: float) -> None:
         self._interval_ms = int(interval * 1000)
 
-    def look(self, turn: Memory, identity: Identity, scene: str, clock: ClockReading) -> State:
-        """What `judge` needs; empty for whoever has shown no code that was verified here."""
+    def look(self, turn: Memory, identity: Identity, scene: str, clock: ClockReading) -> Seen:
+        """What `judge` needs; nothing for whoever has shown no code that was verified here."""
         shown = identity.shown
         if shown is None:
-            return {}
+            return NOTHING_SEEN
         used = turn.code_uses(shown.code)
-        state: dict[str, int | str] = {USES: used.count}
-        if used.count:
-            state[LAST_CODE] = used.last_ms
+        last = used.last_ms if used.count else None
         if shown.counted:
-            return {**state, GOOD_FOR: shown.uses}
+            return Seen(code=CodeSeen(uses=used.count, last_ms=last, good_for=shown.uses))
         since = clock.time_ms - max(self._interval_ms, int(MOMENT * 1000))
-        seen = turn.last_accepted(identity.person, scene=scene)
-        if seen is not None and seen.time_ms >= since:
-            state[LAST_ACCOUNT] = seen.time_ms
-        return state
+        before = turn.last_accepted(identity.person, scene=scene)
+        just = before is not None and before.clock.time_ms >= since
+        account = before.clock.time_ms if before is not None and just else None
+        return Seen(code=CodeSeen(uses=used.count, last_ms=last, last_account_ms=account))
 
-    def judge(self, shown: Shown, state: State, clock: ClockReading) -> Reason | None:
-        """Why it is not taken, None when nothing stands against it. `state` may hold the fare
-        (`scenes.standing.AMOUNT`, fen)."""
+    def judge(self, shown: Shown, seen: Seen, clock: ClockReading) -> Reason | None:
+        """Why it is not taken, None when nothing stands against it."""
         moment = int(MOMENT * 1000)
-        if any(_within(state.get(last), moment, clock) for last in (LAST_CODE, LAST_ACCOUNT)):
+        code = seen.code or CodeSeen(uses=0)
+        if any(_within(last, moment, clock) for last in (code.last_ms, code.last_account_ms)):
             return Reason.CODE_TOO_SOON
-        uses = state[USES]
-        if isinstance(uses, int) and uses >= shown.uses:
+        if code.uses >= shown.uses:
             return shown.too_often
-        if _within(state.get(LAST_ACCOUNT), self._interval_ms, clock):
+        if _within(code.last_account_ms, self._interval_ms, clock):
             return Reason.CODE_INTERVAL
-        amount = state.get(AMOUNT)
-        if shown.limit is not None and isinstance(amount, int) and amount > shown.limit:
+        amount = seen.price.amount if seen.price else None
+        if shown.limit is not None and amount is not None and amount > shown.limit:
             return Reason.CODE_OVER_LIMIT
         return None
 
 
-def for_several(state: State) -> bool:
-    """Whether an event's state is of a ticket that several people may go in on: it does not say
-    that its holder was one of them."""
-    good_for = state.get(GOOD_FOR, 1)
-    return isinstance(good_for, int) and good_for > 1
+def for_several(seen: Seen) -> bool:
+    """Whether that is of a ticket that several people may go in on: it does not say that its holder
+    was one of them."""
+    return seen.code is not None and seen.code.good_for > 1
 
 
-def _within(last: int | str | None, window_ms: int, clock: ClockReading) -> bool:
+def _within(last: int | None, window_ms: int, clock: ClockReading) -> bool:
     """A time far "in the future" says that the clock went back: nobody is locked out for that. The
     code itself stays used, whatever the clock says."""
-    return isinstance(last, int) and abs(clock.time_ms - last) < window_ms
+    return last is not None and abs(clock.time_ms - last) < window_ms

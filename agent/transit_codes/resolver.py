@@ -1,13 +1,11 @@
 """`resolve = "offline"`: a code that this terminal verifies itself → the account behind it.
 
 Nothing is asked and nothing kept; what has to be remembered is decided in the store's turn. The
-code's bytes go into the record's evidence, for clearing, and nowhere else.
+code's bytes go into the record, for clearing, and nowhere else.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Final
 
-from agent.clock import ClockReading
 from agent.codes import CREDENTIAL
 from agent.identity import Identity, Presented, Shown, Unidentified
 from agent.key_lists import MINISTRY_ISSUERS, MINISTRY_ROOTS, Keys
@@ -22,13 +20,12 @@ from agent.transit_codes.verify import (
     verify_three_level,
     verify_two_level,
 )
-from offline_store.event import Authentication
+from offline_store.clock import ClockReading
+from offline_store.events.happened import Authentication
 from trust.engine import Sm2Failed
 from trust.references import References
 from trust.sm2 import Sm2
 from trust.sm3 import sm3
-
-EVIDENCE: Final = "code"  # key of the code's bytes in `Draft.evidence`
 
 Verify = Callable[[str, bytes], Presented]
 KeysOf = Callable[[str], Keys]  # `agent.key_lists.KeyLists.keys`
@@ -52,7 +49,7 @@ class OfflineResolver:
 
 
 class MinistryCodes:
-    """Ministry of Transport codes. `read_clock` is `agent.clock.Clock.read`."""
+    """Ministry of Transport codes. `read_clock` is `offline_store.clock.Clock.read`."""
 
     def __init__(
         self,
@@ -115,7 +112,7 @@ class MinistryCodes:
             uses=1,
             too_often=Reason.CODE_SEEN,
             limit=limit,
-            evidence={EVIDENCE: code.content.hex()},
+            content=code.content.hex(),
             pays=True,
         )
         return Identity(

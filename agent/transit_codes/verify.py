@@ -11,7 +11,6 @@ from functools import cached_property, lru_cache, partial
 from itertools import product
 from typing import Final
 
-from agent.clock import CHINA, ClockReading
 from agent.key_lists import Keys, PublicKey
 from agent.reasons import Reason
 from agent.transit_codes.layout import (
@@ -22,6 +21,7 @@ from agent.transit_codes.layout import (
     three_level,
     two_level,
 )
+from offline_store.clock import CHINA, ClockReading
 from trust import canonical
 from trust.engine import BadKey
 from trust.sm2 import Sm2, Verifier

@@ -11,9 +11,11 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from agent.fares.ride import CONFIRMED, FARE, paid
-from agent.reasons import Reason
-from offline_store.event import Event, Record
+from agent.fares.ride import paid
+from offline_store.events.payment import PaymentEnd
+from offline_store.events.row import Event, Record
+from offline_store.events.tap import Tap
+from offline_store.events.terminal import Shift
 from simulators.demo.riders import Riders, Shows
 from simulators.demo.running import TransitRun
 from simulators.site import DOOR, TERMINAL, NotInTime, until
@@ -285,24 +287,24 @@ class BusRun(TransitRun):
         people = self._riders.passengers.values()
         spent = {f"0{one.number}": one.spent_here for one in people}
         confirmed = dict.fromkeys(spent, 0)
-        for event in events:
-            number = event.evidence.get("card_number", "")
-            confirmed[number] = confirmed.get(number, 0) + event.amounts.get(CONFIRMED, 0)
-        grey = [event for event in events if "grey" in event.amounts]
+        ends = [event for event in events if isinstance(event, PaymentEnd)]
+        for end in ends:
+            confirmed[end.purchase.card_number] += end.confirmed or 0
+        grey = [end for end in ends if end.outcome == "grey"]
         return Money(
             spent=sum(spent.values()),
             confirmed=sum(confirmed.values()),
             grey=sum(
-                event.amounts["grey"]
-                for event in grey
-                if spent[event.evidence["card_number"]] > confirmed[event.evidence["card_number"]]
+                end.purchase.amount
+                for end in grey
+                if spent[end.purchase.card_number] > confirmed[end.purchase.card_number]
             ),
             grey_rows=len(grey),
-            by_code=sum(event.amounts.get(FARE, 0) for event in events),
+            by_code=sum(paid(event) or 0 for event in events if isinstance(event, Tap)),
             codes_due=sum(row.boarding.fare or 0 for row in rows if row.boarding.shows),
             shifts=sum(
-                int(event.detail["amount"])
+                event.totals.amount
                 for event in events
-                if event.reason == Reason.SHIFT_CLOSED
+                if isinstance(event, Shift) and event.totals is not None
             ),
         )

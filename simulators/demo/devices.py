@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from agent.passage import LATE
+from offline_store.columns import subject
+from offline_store.events.about import Passage, Recovery
+from offline_store.events.tap import Tap
 from simulators.box.box import SOON, Box, Part
 from simulators.box.outputs import ModbusPart
 from simulators.devices.virtual_gate import Conduct, VirtualGate
@@ -142,9 +145,11 @@ def _passages(box: Box) -> list[str]:
 def _settled(box: Box) -> bool:
     """Everybody who was let in has gone through, or his time is up, also that in which whoever goes
     through is taken for him."""
-    events = [record.event() for record in box.agent.records()]
-    entry = [event for event in events if event.lane == "entry"]
-    let_in = {event.seq for event in entry if event.kind == "tap" and event.reason == "accepted"}
-    undone = {event.refers for event in entry if event.kind in ("passage", "recovery")}
-    missed = [event.time_ms for event in entry if event.reason == "timed-out"]
+    rows = [record.stored() for record in box.agent.records()]
+    entry = [row for row in rows if row.event.lane == "entry"]
+    let_in = {
+        row.at for row in entry if isinstance(row.event, Tap) and row.event.reason == "accepted"
+    }
+    undone = {subject(row.event) for row in entry if isinstance(row.event, Passage | Recovery)}
+    missed = [row.clock.time_ms for row in entry if row.event.reason == "timed-out"]
     return let_in <= undone and time.time() * 1000 > max(missed, default=0) + OVERDUE * 1000

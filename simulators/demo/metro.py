@@ -10,9 +10,10 @@ from typing import Final, Protocol
 
 import msgspec
 
-from agent.clock import CHINA
 from agent.transit.trips import Inside
-from offline_store.event import Record
+from offline_store.clock import CHINA
+from offline_store.events.payment import PaymentEnd
+from offline_store.events.row import Record
 from simulators.demo.running import TransitRun
 from simulators.site import TERMINAL, NotInTime, until
 from simulators.transit.bus import Passenger
@@ -229,7 +230,7 @@ class MetroRun(TransitRun):
         site = self._site
         self._await_end()
         journal = site.agent.records()
-        events = [row.event() for row in journal]
+        ends = [event for row in journal if isinstance(event := row.event(), PaymentEnd)]
         debited = {
             (f"0{person.number}", seq) for person in self.people.values() for seq in _made(person)
         }
@@ -238,12 +239,12 @@ class MetroRun(TransitRun):
             journal=journal,
             platform={(r.epoch, r.seq): r.hash for r in site.platform.ledger.rows(TERMINAL)},
             spent=sum(person.spent_here for person in self.people.values()),
-            confirmed=sum(event.amounts.get("confirmed", 0) for event in events),
+            confirmed=sum(end.confirmed or 0 for end in ends),
             grey=sum(
-                event.amounts["grey"]
-                for event in events
-                if "grey" in event.amounts
-                and (event.evidence["card_number"], int(event.detail["card_seq"])) in debited
+                end.purchase.amount
+                for end in ends
+                if end.outcome == "grey"
+                and (end.purchase.card_number, end.purchase.card_seq) in debited
             ),
             whole=bool(site.agent.client.get("/v1/journal/verify")["whole"]),
             reader_stack=site.reader_stack,

@@ -10,7 +10,8 @@ from typing import Any, Protocol
 
 import msgspec
 
-from offline_store.event import Record
+from offline_store.columns import verdict_of
+from offline_store.events.row import Record
 from simulators.cards import Algorithm, Interface
 from simulators.feed import Feed
 from simulators.people import FOREIGN, Visit, Wallet
@@ -137,7 +138,7 @@ class Morning:
             visit=visit,
             person=self._site.cast.person(visit.person).name,
             card=self._card(visit),
-            verdict=(event.verdict or "") if event else "refused",
+            verdict=(verdict_of(event) or "") if event else "refused",
             reason=event.reason if event else str(report["reason"]),
             milliseconds=sum(report["stages_us"].values()) / 1000,
             record=record,

@@ -5,6 +5,7 @@ A run stands on a site with a transit PSAM; its journal and its platform are com
 
 from typing import Final
 
+from offline_store.events.payment import Intent, PaymentEnd
 from simulators.feed import Feed
 from simulators.site import DRAIN_SECONDS, Site, until
 
@@ -52,6 +53,6 @@ class TransitRun:
         )
 
     def _open(self) -> bool:
-        events = [record.event() for record in self._terminal.agent.records()]
-        ended = {event.refers for event in events if event.kind == "payment-end"}
-        return any(event.kind == "intent" and event.seq not in ended for event in events)
+        rows = [record.stored() for record in self._terminal.agent.records()]
+        ended = {row.event.intent for row in rows if isinstance(row.event, PaymentEnd)}
+        return any(isinstance(row.event, Intent) and row.at not in ended for row in rows)

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from offline_store.event import Check, Record
+from offline_store.events.happened import Check, Checked
+from offline_store.events.row import Record
 from simulators.cards import Interface
 from simulators.devices.idcard import document_of
 from simulators.feed import Feed
@@ -119,7 +120,7 @@ class WindowDay:
         return row
 
     def _row(self, visit: Visit, got: str, records: Sequence[Record]) -> Row:
-        events = [record.event() for record in records]
+        events = [event for record in records if isinstance(event := record.event(), Checked)]
         proofs = [event.authentication for event in events if event.authentication]
         ages = [check.age_s for event in events for check in event.checks if _remembered(check)]
         return Row(

@@ -14,7 +14,6 @@ from typing import Final, TypeVar, cast
 
 import msgspec
 
-from agent.clock import CHINA, Clock
 from agent.fares.ride import Journey
 from agent.fares.rules import Rules
 from agent.fares.tariff import parse_tariff
@@ -29,9 +28,14 @@ from agent.transit.paying import Payments, Took
 from agent.transit.psams import TransitDesk
 from apdu.channel import Channel
 from config.model import Metro
-from offline_store.event import Draft, Event, Record
+from offline_store.clock import CHINA, Clock
+from offline_store.columns import verdict_of, whose
+from offline_store.events.payment import PaymentEnd
+from offline_store.events.reference import Reference
+from offline_store.events.ride import Ride
+from offline_store.events.row import ROW_VERSION, Event, Record, Row, Stored, stored
 from offline_store.store import Entry, Store
-from offline_store.turn import Done, GiveBack, NoLists
+from offline_store.turn import Done, GivenBack, NoLists
 from simulators.cards.transit_psam import transit_psam
 from simulators.malice.purse import Gang, Keyless
 from simulators.transit import lists
@@ -60,34 +64,32 @@ class Books:
     """A journal in memory: what payments need of `offline_store.store.Store`, and its own turn."""
 
     def __init__(self) -> None:
-        self.events: list[Event] = []
+        self.rows: list[Stored[Event]] = []
         self.lists = NoLists().view()
 
     def turn(self, decide: "Callable[[Books], Entry]") -> Record:
-        draft = decide(self).draft
-        fields = {name: getattr(draft, name) for name in Draft.__struct_fields__}
-        seq = len(self.events) + 1
-        event = Event(**fields, v=1, terminal="bus-1", epoch=EPOCH, seq=seq, prev="")
-        self.events.append(event)
-        return Record(
-            epoch=EPOCH, seq=seq, body=msgspec.json.encode(event).decode(), hash="", mac=""
-        )
+        event = decide(self).event
+        seq = len(self.rows) + 1
+        row = Row(v=ROW_VERSION, terminal="bus-1", epoch=EPOCH, seq=seq, prev="", event=event)
+        self.rows.append(stored(row, ""))
+        return Record(epoch=EPOCH, seq=seq, body=msgspec.json.encode(row).decode(), hash="", mac="")
 
     def look(self, read: "Callable[[Books], T]") -> T:
         return read(self)
 
-    def open_intents(self) -> Sequence[Event]:
+    def open_intents(self) -> Sequence[Stored[Event]]:
         return []
 
-    def event(self, seq: int) -> Event:
-        return self.events[seq - 1]
+    def event(self, about: Reference) -> Stored[Event]:
+        return self.rows[about.seq - 1]
 
     def accepted(self, person: str, *, scene: str) -> Iterator[Done]:
-        for event in reversed(self.events):
-            if (event.person, event.scene, event.verdict) == (person, scene, "accepted"):
-                yield Done(event)
+        for row in reversed(self.rows):
+            known = whose(row.event)[1], row.event.scene, verdict_of(row.event)
+            if known == (person, scene, "accepted"):
+                yield Done(row)
 
-    def given_back(self, person: str) -> Iterator[GiveBack]:
+    def given_back(self, person: str) -> Iterator[GivenBack]:
         return iter(())
 
 
@@ -136,7 +138,7 @@ class _Ride:
             offers=self._offers(),
             references=References(CITY_KEY),
             results=RESULTS,
-            ride=lambda: {"line": "42"},
+            ride=lambda: Ride(line="42"),
             scene=self._scene,
             application="",
             grey_after=10_000.0,
@@ -197,14 +199,14 @@ class _Ride:
 
     def _keyless(self, lane: str, order: PurseOrder, gang: Gang) -> None:
         self._came.taps += 1
-        before = len(self._books.events)
+        before = len(self._books.rows)
         card = Keyless(self._chance, order, gang, self._world.wait, self._now)
         took = self._tap(lane, card)
         if took is not None:
             self._came.through += took.proof is not None or RESULTS.accepted(took.reason)
         self._came.ended += sum(
-            event.kind == "payment-end" and (event.refers or 0) <= before
-            for event in self._books.events[before:]
+            isinstance(row.event, PaymentEnd) and row.event.intent.seq <= before
+            for row in self._books.rows[before:]
         )
 
     def _tap(self, lane: str, card: Channel) -> Took | None:
@@ -224,7 +226,8 @@ class _Ride:
             for debit in one.debits
         }
         self._came.confirmed += sum(
-            "confirmed" in event.amounts
-            and (event.evidence["card_number"], event.evidence["psam_seq"]) not in made
-            for event in self._books.events
+            isinstance(row.event, PaymentEnd)
+            and row.event.outcome == "confirmed"
+            and (row.event.purchase.card_number, row.event.purchase.psam_seq) not in made
+            for row in self._books.rows
         )

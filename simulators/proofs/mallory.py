@@ -10,7 +10,6 @@ from datetime import datetime
 from random import Random
 from typing import Final
 
-from agent.clock import CHINA
 from agent.reasons import Reason
 from agent.results import Results
 from agent.stages import Stages
@@ -20,7 +19,9 @@ from agent.transit.purchase import Presentation
 from agent.transit.settling import Proved
 from apdu.transit.transit_psam import Verified
 from apdu.transit.values import Authorisation
-from offline_store.event import Event
+from offline_store.clock import CHINA
+from offline_store.events.payment import PaymentEnd
+from offline_store.events.row import Event, Stored
 from offline_store.store import Store
 from simulators.malice.purse import Gang, Keyless
 from simulators.proofs.money_judge import Tally
@@ -65,7 +66,7 @@ class Mallory:
             pass  # with nothing begun
         if took is not None:
             self.tally.let_in += took.proof is not None or RESULTS.accepted(took.reason)
-        self.tally.robbed += sum(robs(event, lane, before) for event in self._since(before))
+        self.tally.robbed += sum(robs(row, lane, before) for row in self._since(before))
 
     def _somebody(self, passengers: Sequence[Passenger]) -> PurseOrder:
         """Rather somebody whose payment is open: his number is what there is to be had."""
@@ -87,17 +88,18 @@ class Mallory:
         status = self.store.status()
         return status.epoch, status.seq
 
-    def _since(self, head: tuple[str, int]) -> list[Event]:
-        return [record.event() for record in self.store.records(*head, PAGE)]
+    def _since(self, head: tuple[str, int]) -> list[Stored[Event]]:
+        return [record.stored() for record in self.store.records(*head, PAGE)]
 
 
-def robs(event: Event, lane: str, before: tuple[str, int]) -> bool:
+def robs(row: Stored[Event], lane: str, before: tuple[str, int]) -> bool:
     """Whether somebody who came to `lane` when `before` was the journal's last row has ended there
     what had been open already. Time's own grey ends know nothing of a card, and rob nobody."""
-    if event.kind != "payment-end" or event.lane != lane:
+    end = row.event
+    if not isinstance(end, PaymentEnd) or end.lane != lane:
         return False
-    timed_out = event.reason == Reason.PAYMENT_GREY and "balance_after" not in event.amounts
-    earlier = event.refers is None or event.refers <= before[1]
+    timed_out = end.reason == Reason.PAYMENT_GREY and end.balance_after is None
+    earlier = end.intent.epoch != row.at.epoch or end.intent.seq <= before[1]
     return earlier and not timed_out
 
 

@@ -17,7 +17,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from agent.clock import Clock, ClockReading
 from agent.fares.ride import Journey
 from agent.fares.rules import Rules
 from agent.fares.tariff import parse_tariff
@@ -28,18 +27,20 @@ from agent.stages import Stages
 from agent.texts import Texts
 from agent.transit.fares import FlatFare, ListedFare, Priced
 from agent.transit.intents import Intent
-from agent.transit.intents import Place as At
 from agent.transit.offers import Offer, Offers, SingleRides
 from agent.transit.owed import RidesOwed
 from agent.transit.paying import Payments
 from agent.transit.psams import Leased, TransitDesk
 from agent.transit.purchase import Again, Presentation, Purchases
-from agent.transit.records import Holder, intent_draft
+from agent.transit.records import Holder, intent_of
 from agent.transit.trips import Stamp
 from apdu.transit.files import Layout
 from apdu.transit.values import Authorisation, Initialised
 from config.model import Metro
-from offline_store.event import Draft, Event, Record
+from offline_store.clock import Clock, ClockReading
+from offline_store.events.reference import Reference
+from offline_store.events.ride import Ride
+from offline_store.events.row import Event, Record, Stored
 from offline_store.reading import ReadOnlyJournal
 from offline_store.store import Store, Turn
 from simulators.cards.transit_psam import transit_psam
@@ -212,9 +213,9 @@ class History:
         )
         return Passenger(order, self._city.purse(order))
 
-    def _events(self) -> list[Event]:
+    def _events(self) -> list[Stored[Event]]:
         journal = ReadOnlyJournal(RealWorld(), self._folder)
-        return [record.event() for record in journal.records(None, 0, MOST_ROWS)]
+        return [record.stored() for record in journal.records(None, 0, MOST_ROWS)]
 
     # For a session
 
@@ -236,7 +237,7 @@ class History:
             offers=self._offers(),
             references=References(CITY_KEY),
             results=Results(Texts("en")),
-            ride=lambda: {"line": "18", "vehicle": "0042"},
+            ride=lambda: Ride(line="18", vehicle="0042"),
             scene=self.scene,
             application="",
             grey_after=GREY_AFTER,
@@ -387,11 +388,9 @@ class InMind(Purchases):
         leased: Leased,
     ) -> tuple[Intent, Record]:
         clock = self._clock.read()
-        draft = intent_draft(tap.place, tap.holder, begun, authorised, priced, clock, {})
-        fields = {name: getattr(draft, name) for name in Draft.__struct_fields__}
+        event = intent_of(tap.place, tap.holder, begun, authorised, priced, clock, {})
         self._count += 1
-        event = Event(**fields, v=1, terminal=TERMINAL, epoch="", seq=self._count, prev="")
-        intent = Intent(At("", self._count), event, leased.session(authorised))
+        intent = Intent(Reference("", self._count), event, leased.session(authorised))
         self._intents.begin(intent)
         return intent, Record(epoch="", seq=self._count, body="", hash="", mac="")
 

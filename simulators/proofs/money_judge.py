@@ -5,9 +5,11 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from typing import Final
 
-from agent.fares.ride import ENTRY, TRIP
+from agent.fares.ride import ENTRY
 from agent.transit.trips import Inside
-from offline_store.event import INTENT_EPOCH, INTENT_SEQ, Event
+from offline_store.events.payment import Intent, PaymentEnd
+from offline_store.events.row import Event, Stored, of_kind
+from offline_store.in_force import Place, in_force
 from simulators.transit.bus import Passenger
 from simulators.transit.city import TransitCity
 
@@ -66,7 +68,7 @@ class Judge:
         self,
         city: TransitCity,
         passengers: Sequence[Passenger],
-        events: Sequence[Event],
+        rows: Sequence[Stored[Event]],
         tally: Tally,
         forged: Set[tuple[str, int]] = frozenset(),
     ) -> None:
@@ -74,13 +76,13 @@ class Judge:
         them."""
         self._city = city
         self._passengers = {f"0{one.number}": one for one in passengers}
-        self._events = events
+        self._rows = rows
         self._tally = tally
         self._forged = forged
-        annulled = {(e.epoch, e.refers) for e in events if e.kind == "recovery"}
-        valid = [e for e in events if (e.epoch, e.seq) not in annulled]
-        self._intents = [e for e in valid if e.kind == "intent"]
-        self._ends = [e for e in valid if e.kind == "payment-end"]
+        valid = in_force(rows)
+        self._intents = [row for one in valid if (row := of_kind(one, Intent))]
+        self._ended = [end for one in valid if (end := of_kind(one, PaymentEnd))]
+        self._ends = [row.event for row in self._ended]
 
     def judge(self) -> None:
         tally = self._tally
@@ -89,24 +91,24 @@ class Judge:
             for card, passenger in self._passengers.items()
             for debit in passenger.debits
         }
-        records: dict[tuple[str, str], list[Event]] = {}
+        records: dict[tuple[str, str], list[PaymentEnd]] = {}
         for end in self._ends:
             tally.recovered += end.reason == "torn-recovered"
-            if "confirmed" in end.amounts or "grey" in end.amounts:
+            if end.outcome != "not-made":
                 records.setdefault(_purchase(end), []).append(end)
         confirmed = grey = 0
         for end in self._ends:
             truly = _purchase(end) in debits
-            if "confirmed" in end.amounts:
+            if end.outcome == "confirmed":
                 tally.confirmed += 1
                 tally.invented += not truly
-                tally.unproved += end.detail["mac2"] not in ("verified", "proved")
-                confirmed += end.amounts["confirmed"]
+                tally.unproved += end.mac2 not in ("verified", "proved")
+                confirmed += end.purchase.amount
                 tally.wrong_tacs += not self._tac_is_right(end)
-            if "grey" in end.amounts:
+            if end.outcome == "grey":
                 tally.grey += 1
                 tally.grey_debited += truly
-                grey += end.amounts["grey"] if truly else 0
+                grey += end.purchase.amount if truly else 0
         for key in debits:
             found = records.get(key, [])
             tally.debits += 1
@@ -122,74 +124,69 @@ class Judge:
         """Where he is, by the last purchase that his card truly made here."""
         number = f"0{passenger.number}"
         made = [debit.psam_seq for debit in passenger.debits]
-        begun = {intent.evidence["psam_seq"]: intent for intent in self._intents_of(number)}
-        trips = [
-            begun[seq].detail[TRIP] for seq in made if seq in begun and TRIP in begun[seq].detail
-        ]
+        begun = {intent.purchase.psam_seq: intent for intent in self._intents_of(number)}
+        ends = [begun[seq].ride.trip_end for seq in made if seq in begun]
+        trips = [end for end in ends if end is not None]
         if trips:
             told = Inside.IN if trips[-1] == ENTRY else Inside.OUT
             self._tally.trips += len(trips)
             self._tally.wrong_trips += passenger.inside.state.records[0][STATE] != told
 
-    def _intents_of(self, card_number: str) -> Sequence[Event]:
-        return [e for e in self._intents if e.evidence["card_number"] == card_number]
+    def _intents_of(self, card_number: str) -> Sequence[Intent]:
+        intents = [row.event for row in self._intents]
+        return [intent for intent in intents if intent.purchase.card_number == card_number]
 
-    def _tac_is_right(self, end: Event) -> bool:
-        passenger = self._passengers.get(end.evidence["card_number"])
-        if "tac" not in end.evidence or passenger is None:
+    def _tac_is_right(self, end: PaymentEnd) -> bool:
+        said = end.purchase
+        passenger = self._passengers.get(said.card_number)
+        if not end.tac or passenger is None:
             return True
-        said = end.detail
-        tac = self._city.tac(
+        tac: bytes = self._city.tac(
             passenger.order,
-            amount=end.amounts["amount"],
-            kind=int(said["type"]),
-            terminal=bytes.fromhex(end.evidence["terminal"]),
-            sequence=int(end.evidence["psam_seq"], 16),
-            moment=str(said["moment"]),
+            amount=said.amount,
+            kind=said.type,
+            terminal=bytes.fromhex(said.terminal),
+            sequence=int(said.psam_seq, 16),
+            moment=said.moment,
         )
-        return tac.hex() == end.evidence["tac"]
+        return tac.hex() == end.tac
 
     def _count_unended(self) -> None:
-        ends: dict[tuple[str, int], list[int]] = {}
-        order = {(e.epoch, e.seq): at for at, e in enumerate(self._events)}
-        for end in self._ends:
-            ends.setdefault(_place(end), []).append(order[end.epoch, end.seq])
-        before: dict[str, list[Event]] = {}
+        ends: dict[Place, list[int]] = {}
+        order = {row.at.place: at for at, row in enumerate(self._rows)}
+        for end in self._ended:
+            ends.setdefault(end.event.intent.place, []).append(order[end.at.place])
+        before: dict[str, list[Stored[Intent]]] = {}
         for intent in self._intents:
-            place = (intent.epoch, intent.seq)
+            place = intent.at.place
             self._tally.unended += len(ends.get(place, [])) != 1
-            earlier = before.setdefault(intent.card, [])
+            earlier = before.setdefault(intent.event.card, [])
             self._tally.forgotten += any(
-                self._charged(one, intent, earlier[number + 1 :])
-                and min(ends.get((one.epoch, one.seq), [ENDLESS])) > order[place]
+                self._charged(
+                    one.event, intent.event, [between.event for between in earlier[number + 1 :]]
+                )
+                and min(ends.get(one.at.place, [ENDLESS])) > order[place]
                 for number, one in enumerate(earlier)
             )
             earlier.append(intent)
 
-    def _charged(self, earlier: Event, intent: Event, between: Sequence[Event]) -> bool:
+    def _charged(self, earlier: Intent, intent: Intent, between: Sequence[Intent]) -> bool:
         """That card has paid `earlier`, which is for what `intent` is to be paid for again: no trip
         has begun, or ended, on it in between."""
-        told = intent.evidence["card_number"], int(intent.detail["card_seq"])
-        if told in self._forged or not intent.amounts["amount"]:  # nobody is charged by it
+        told = intent.purchase.card_number, intent.purchase.card_seq
+        if told in self._forged or not intent.purchase.amount:  # nobody is charged by it
             return False
-        passenger = self._passengers.get(earlier.evidence["card_number"])
+        passenger = self._passengers.get(earlier.purchase.card_number)
         made = {one.psam_seq: one.amount for one in (passenger.debits if passenger else ())}
-        trip = intent.detail.get(TRIP)
+        trip = intent.ride.trip_end
         another = any(
-            one.detail.get(TRIP, trip) != trip and one.evidence["psam_seq"] in made
+            one.ride.trip_end not in (None, trip) and one.purchase.psam_seq in made
             for one in between
         )
-        same = earlier.detail.get(TRIP) == trip and not another
-        return same and made.get(earlier.evidence["psam_seq"], 0) > 0
+        same = earlier.ride.trip_end == trip and not another
+        return same and made.get(earlier.purchase.psam_seq, 0) > 0
 
 
-def _purchase(event: Event) -> tuple[str, str]:
+def _purchase(event: Intent | PaymentEnd) -> tuple[str, str]:
     """By the PSAM's number, which no two of its purchases share."""
-    return event.evidence["card_number"], event.evidence["psam_seq"]
-
-
-def _place(end: Event) -> tuple[str, int]:
-    """Of the intent that it names."""
-    if end.refers is not None:
-        return end.epoch, end.refers
-    return str(end.detail[INTENT_EPOCH]), int(end.detail[INTENT_SEQ])
+    return event.purchase.card_number, event.purchase.psam_seq

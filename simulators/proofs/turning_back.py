@@ -6,27 +6,29 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from agent.clock import CHINA_AHEAD_MS, DAY_MS, Clock, ClockReading
 from agent.fares.carried import Carried
 from agent.fares.history import History
-from agent.fares.ride import AGAIN_EPOCH, AGAIN_SEQ, Journey, Rider
+from agent.fares.ride import Journey, Rider, ride_of
 from agent.give_back import GiveBacks
 from agent.logbook import Missed
-from agent.returned import RETURNS, Place, place_of
 from agent.transit.fares import Priced
 from agent.transit.owed import RidesOwed
 from agent.transit.paying import Took
-from config.model import GiveBack
-from offline_store.event import Event
+from config.model import GiveBack as Settings
+from offline_store.clock import CHINA_AHEAD_MS, DAY_MS, Clock, ClockReading
+from offline_store.columns import verdict_of
+from offline_store.events.about import GiveBack, Recovery
+from offline_store.events.payment import PaymentEnd
+from offline_store.events.row import Event, Stored
+from offline_store.in_force import Place
 from offline_store.store import Store
-from offline_store.turn import Done
-from offline_store.turn import GiveBack as Given
+from offline_store.turn import Done, GivenBack
 from simulators.proofs.money_judge import Tally
 from world import World
 
 TURNS_BACK: Final = 0.35  # of who was let through
 SLOW: Final = 0.15  # of these: goes through a moment after his time
-LIMITS: Final = GiveBack()
+LIMITS: Final = Settings()
 
 
 class Gate:
@@ -40,7 +42,7 @@ class Gate:
         """Whether who has just been let through goes away again."""
         if took.proof is None or took.record is None or self._chance.random() >= TURNS_BACK:
             return False
-        place = took.record.epoch, took.record.seq
+        place = took.record.reference
         self._back.timed_out(lane, place)
         if self._chance.random() < SLOW:
             self._back.went_through(lane, place)
@@ -48,24 +50,26 @@ class Gate:
         return True
 
 
-def judge(events: Sequence[Event], tally: Tally) -> None:
+def judge(rows: Sequence[Stored[Event]], tally: Tally) -> None:
     """Each boarding for nothing is of a ride that was given back by then, and of no other's."""
-    taken_back = {(e.epoch, e.refers) for e in events if e.kind == "recovery"}
+    taken_back = {row.event.about.place for row in rows if isinstance(row.event, Recovery)}
     owed: set[Place] = set()
     ridden: set[Place] = set()
     given: Counter[tuple[str, str, int]] = Counter()
-    for event in events:
-        if event.kind == "give-back" and (event.epoch, event.seq) not in taken_back:
-            owed.add(place_of(event))
-            day = (event.time_ms + CHINA_AHEAD_MS) // DAY_MS
-            given[event.person, str(event.detail[RETURNS]), day] += 1
+    for row in rows:
+        event = row.event
+        if isinstance(event, GiveBack) and row.at.place not in taken_back:
+            owed.add(event.about.place)
+            day = (event.clock.time_ms + CHINA_AHEAD_MS) // DAY_MS
+            given[event.person, event.returns, day] += 1
             tally.given_back += 1
-        if event.verdict == "accepted" and AGAIN_SEQ in event.detail:
-            place = str(event.detail[AGAIN_EPOCH]), int(event.detail[AGAIN_SEQ])
+        again = ride_of(event).again
+        if again is not None and verdict_of(event) == "accepted":
+            cost = event.purchase.amount if isinstance(event, PaymentEnd) else 0
             tally.boarded += 1
-            tally.unowed += place not in owed or event.amounts.get("amount", 0) != 0
-            tally.ridden_twice += place in ridden
-            ridden.add(place)
+            tally.unowed += again.place not in owed or cost != 0
+            tally.ridden_twice += again.place in ridden
+            ridden.add(again.place)
     most = {"ride": LIMITS.rides_per_day, "visit": LIMITS.visits_per_day}
     tally.too_often += sum(count > most[kind] for (_, kind, _), count in given.items())
 
@@ -93,5 +97,5 @@ class _Forgetful:
     def accepted(self, person: str, *, scene: str) -> Iterator[Done]:
         return iter(())
 
-    def given_back(self, person: str) -> Iterator[Given]:
+    def given_back(self, person: str) -> Iterator[GivenBack]:
         return self._turn.given_back(person)

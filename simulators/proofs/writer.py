@@ -14,7 +14,9 @@ import threading
 from pathlib import Path
 
 from offline_store.chain import FIRST_SEQ
-from offline_store.event import Draft
+from offline_store.clock import ClockReading
+from offline_store.events.reference import Reference
+from offline_store.events.tap import Tap
 from offline_store.journal import SEED
 from offline_store.store import Entry, Store, Turn
 from trust.keystore import FileKeyStore
@@ -69,9 +71,9 @@ def main(folder: Path, variant: str) -> None:
 
 
 def _write(store: Store, lane: str) -> None:
-    draft = _draft(lane)
+    event = _tap(lane)
     while True:
-        record = store.turn(lambda turn: Entry(draft))
+        record = store.turn(lambda turn: Entry(event))
         _say(f"{record.epoch} {record.seq} {record.hash}\n".encode())
 
 
@@ -79,21 +81,20 @@ def _write_early(store: Store, lane: str) -> None:
     seen: list[int] = []
 
     def decide(turn: Turn) -> Entry:
-        while turn.event(len(seen) + FIRST_SEQ) is not None:
+        head = store.head()
+        assert head is not None
+        while turn.event(Reference(head.epoch, len(seen) + FIRST_SEQ)) is not None:
             seen.append(0)
         _say(b"- %d -\n" % (len(seen) + FIRST_SEQ))
-        return Entry(_draft(lane))
+        return Entry(_tap(lane))
 
     while True:
         store.turn(decide)
 
 
-def _draft(lane: str) -> Draft:
-    return Draft(
-        kind="tap",
-        time_ms=1_790_000_000_000,
-        clock="synchronised",
-        boot="boot-1",
+def _tap(lane: str) -> Tap:
+    return Tap(
+        clock=ClockReading(1_790_000_000_000, "synchronised", "boot-1"),
         lane=lane,
         scene="library-gate",
         person="a1" * 32,

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from agent.fares.ride import ENTRY, Journey, TripEnd
+from agent.fares.ride import ENTRY, Journey
 from agent.fares.rules import Rules
 from agent.fares.tariff import parse_tariff
 from agent.journey.lines import parse_lines
@@ -16,6 +16,7 @@ from agent.transit.fares import FlatFare, ListedFare
 from agent.transit.metro import Gates, Trips
 from apdu.transit.files import Layouts, Value
 from config.model import Metro
+from offline_store.events.ride import TripEnd
 
 CITY: Final = "5199"
 SCENE: Final = "metro-gate"

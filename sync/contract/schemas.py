@@ -13,7 +13,8 @@ from typing import Any
 
 import msgspec
 
-from offline_store.event import Event
+from offline_store.events.row import Row
+from offline_store.events.version_1 import Event1
 from sync.contract import messages, services
 from trust.envelope import Statement
 from world import World
@@ -23,7 +24,8 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 # File name → (type, title). `items` is the inflated second part of an event batch.
 SHAPES: Mapping[str, tuple[Any, str]] = {
-    "event": (Event, "Body of one journal event"),
+    "event": (Row, "Text of one row of a journal"),
+    "event-1": (Event1, "Text of one row of a journal, version 1"),
     "batch-header": (messages.BatchHeader, "First line of an event batch"),
     "items": (tuple[messages.Item, ...], "Inflated items of an event batch"),
     "manifest": (Statement, "Manifest of an envelope"),

@@ -13,7 +13,9 @@ from typing import Any, Final
 import msgspec
 
 from offline_store import chain
-from offline_store.event import Event, Record
+from offline_store.clock import ClockReading
+from offline_store.events.row import ROW_VERSION, Record, Row
+from offline_store.events.tap import Tap
 from sync.contract import messages
 from sync.contract.topics import Place
 from trust import canonical
@@ -109,23 +111,17 @@ def rows() -> list[tuple[Record, bytes]]:
     prev, key = chain.first_prev(PLACE.terminal, epoch, ""), chain.epoch_key(SEED, epoch)
     made = []
     for seq, reason in enumerate(("accepted", "blacklisted", "repeated"), chain.FIRST_SEQ):
-        event = Event(
-            kind="tap",
-            time_ms=CREATED * 1000 + seq,
-            clock="synchronised",
-            boot="boot-1",
+        event = Tap(
+            clock=ClockReading(CREATED * 1000 + seq, "synchronised", "boot-1"),
             lane="入口",  # UTF-8, not escaped
             scene="library-gate",
             person=person,
             verdict="accepted" if reason == "accepted" else "refused",
             reason=reason,
-            v=1,
-            terminal=PLACE.terminal,
-            epoch=epoch,
-            seq=seq,
-            prev=prev,
         )
-        body = msgspec.json.encode(event).decode()
+        place = {"terminal": PLACE.terminal, "epoch": epoch, "prev": prev}
+        row = Row(v=ROW_VERSION, seq=seq, event=event, **place)
+        body = msgspec.json.encode(row).decode()
         prev = chain.body_hash(body)
         made.append(
             (Record(epoch=epoch, seq=seq, body=body, hash=prev, mac=chain.mac(key, prev)), key)

@@ -11,7 +11,8 @@ from typing import Literal
 import msgspec
 
 from offline_store.chain import body_hash
-from offline_store.event import Event
+from offline_store.events.row import Row, row_of
+from offline_store.events.version_1 import Event1
 from sync.contract import messages
 from sync.contract.messages import Item
 from sync.contract.topics import Place
@@ -26,7 +27,7 @@ class Sound:
     """A row whose text has its hash and says of itself what topic and header say."""
 
     item: Item
-    event: Event
+    row: Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +66,23 @@ def _row(place: Place, epoch: str, item: Item) -> Sound | Poisoned:
     if body_hash(item.body) != item.hash:
         return Poisoned(item.seq, "hash", raw)
     try:
-        event = decoded(item.body, Event)
+        row = _read(item.body)
     except Undecodable:
         return Poisoned(item.seq, "event", raw)
-    if event.terminal != place.terminal:
+    if row.terminal != place.terminal:
         return Poisoned(item.seq, "foreign", raw)
-    if (event.epoch, event.seq) != (epoch, item.seq):
+    if (row.epoch, row.seq) != (epoch, item.seq):
         return Poisoned(item.seq, "place", raw)
-    return Sound(item, event)
+    return Sound(item, row)
+
+
+def _read(body: str) -> Row:
+    """Of either version. Raises `Undecodable`."""
+    try:
+        return decoded(body, Row)
+    except Undecodable as fault:
+        old = decoded(body, Event1)
+        try:
+            return row_of(old)
+        except msgspec.ValidationError:
+            raise fault from None

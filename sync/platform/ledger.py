@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from offline_store import chain
-from offline_store.event import Event
+from offline_store.columns import verdict_of, whose
 from sync.contract.messages import MAX_LISTED, Range, Receipt
 from sync.contract.topics import Place
 from sync.platform.examine import Examined, Poisoned, Sound
@@ -225,10 +225,11 @@ def _ms(world: World) -> int:
 
 
 def _insert(db: Database, terminal: str, row: Sound, now: int) -> None:
-    item, event = row.item, row.event
+    item, text, event = row.item, row.row, row.row.event
+    card, person = whose(event)
     held = db.execute(
         "SELECT hash FROM events WHERE terminal = ? AND epoch = ? AND seq = ?",
-        (terminal, event.epoch, item.seq),
+        (terminal, text.epoch, item.seq),
     ).fetchone()
     if held is not None:
         if held[0] != item.hash:
@@ -238,39 +239,34 @@ def _insert(db: Database, terminal: str, row: Sound, now: int) -> None:
         "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             terminal,
-            event.epoch,
+            text.epoch,
             item.seq,
             item.hash,
             item.mac,
-            event.prev,
+            text.prev,
             event.kind,
-            event.time_ms,
-            event.verdict,
+            event.clock.time_ms,
+            verdict_of(event),
             event.reason,
-            event.card,
-            event.person,
+            card,
+            person,
             item.body,
             now,
         ),
     )
-    if event.seq == chain.FIRST_SEQ and not _begins_an_epoch(event):
-        _raise_alarm(db, Alarm(terminal, event.epoch, event.seq, "chain"), now)
-    if event.verdict == "accepted":
+    if text.seq == chain.FIRST_SEQ and not chain.begins_an_epoch(text):
+        _raise_alarm(db, Alarm(terminal, text.epoch, text.seq, "chain"), now)
+    if verdict_of(event) == "accepted":
         # Accepted offline, revoked since: it stays accepted, and somebody should know.
         db.execute(
             "INSERT INTO flags SELECT ?, ?, ?, 'revoked-since' FROM revoked"
             " WHERE reference IN (?, ?) LIMIT 1",
-            (terminal, event.epoch, item.seq, event.card, event.person),
+            (terminal, text.epoch, item.seq, card, person),
         )
 
 
-def _begins_an_epoch(event: Event) -> bool:
-    head = str(event.detail.get("head", ""))
-    return event.prev == chain.first_prev(event.terminal, event.epoch, head)
-
-
 def _conflict(db: Database, terminal: str, row: Sound, now: int) -> None:
-    epoch = row.event.epoch
+    epoch = row.row.epoch
     _raise_alarm(db, Alarm(terminal, epoch, row.item.seq, "conflict"), now)
     kept = Poisoned(row.item.seq, "conflict", row.item.body.encode())
     _set_aside(db, terminal, epoch, kept, now)

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import TypeVar, cast
 
 import msgspec
+from offline_store.events.happened import UNKNOWN
+from offline_store.events.row import Event, Record
 
-from agent.clock import Clock
 from agent.codes import CodeDesk, Resolve, Resolver, Router
 from agent.documents import DocumentDesk
 from agent.journey.desk import JourneyDesk
@@ -45,7 +46,7 @@ from drivers.contract import (
     Sensed,
 )
 from offline_store.chain import body_hash
-from offline_store.event import OFFLINE, UNKNOWN, Draft, Event, Record
+from offline_store.clock import Clock
 from offline_store.faults import DiskFull
 from offline_store.store import Entry, Store
 from offline_store.turn import Done, GiveBack, Standing, Uses

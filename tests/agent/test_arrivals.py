@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from agent.arrivals import Arrivals
-from agent.clock import Clock
+from offline_store.clock import Clock
 from trust.envelope import Envelope, Manifest
 from world import Fault
 from world.real import RealWorld

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 from hypothesis import example, given
 from hypothesis import strategies as st
+from offline_store.clock import ClockQuality
 
-from agent.clock import Age, ClockReading
-from offline_store.clock_quality import EARLIEST
-from offline_store.event import ClockQuality
+from offline_store.clock import EARLIEST, Age, ClockReading
 
 DAY_MS = 86_400_000
 START_MS = 1_790_000_000_000

@@ -11,6 +11,7 @@ from typing import TypeVar
 import msgspec
 import pytest
 from msgspec.structs import replace
+from offline_store.events.happened import Authentication
 
 from agent.codes import CodeDesk, Router
 from agent.identity import Identity, Presented, Unidentified
@@ -18,7 +19,6 @@ from agent.reasons import Reason
 from agent.resolving import PlatformResolver, identity_of
 from config.model import CodeRule, Scene
 from drivers.io.repeats import Repeats
-from offline_store.event import Authentication
 from simulators.city.codes import LIFE, CodeService
 from simulators.world import SimWorld
 from sync.contract.services import CodeAnswer, CodeRequest, ResolvedPerson, decode, encode

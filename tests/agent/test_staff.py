@@ -6,9 +6,9 @@ from typing import TypeVar
 import pytest
 from msgspec.structs import replace
 
-from agent.clock import Clock
 from agent.staff import SIGNED_IN, SIGNED_OUT, Staff, StaffNeeded
 from config.model import SignIn
+from offline_store.clock import Clock
 from simulators.world import SimWorld
 from sync.contract.services import ResolvedPerson
 from tests.agent.stand import WINDOW, FakeLists, Stand, cast_store

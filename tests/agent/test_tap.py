@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from offline_store.events.happened import Authentication
 
 from agent.identity import Identity, Presented
 from agent.lanes import Lane
@@ -20,7 +21,6 @@ from agent.status import tap_status
 from agent.tap import TapReport, Taps
 from apdu.channel import CardGone, CardMute, ReaderGone
 from drivers.contract import DeviceAbsent, DeviceLost, DeviceProtocol, Unread
-from offline_store.event import Authentication
 from simulators.people import load_cast
 from simulators.world import SimWorld
 from tests.agent.stand import Stand, play

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from agent.clock import Clock
 from agent.codes import CodeDesk, Router
 from agent.documents import DocumentDesk
 from agent.journey.desk import JourneyDesk
@@ -22,6 +21,7 @@ from agent.watchdog import Watchdog
 from apdu.channel import Channel
 from config.model import GiveBack, Scene
 from drivers.contract import CardHandle, DeviceFault, Interface, Presence
+from offline_store.clock import Clock
 from simulators.transit.bus import Passenger, SteppedCard
 from simulators.world import SimWorld
 from tests.agent.fares.city import MADE_UP

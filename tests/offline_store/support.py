@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from offline_store.event import Draft, Record
+from offline_store.events.row import Record
+
 from offline_store.journal import SEED
 from offline_store.store import Entry, Store, Turn
 from trust.keystore import SecretMissing

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
+from offline_store.events.row import Event
 
 from offline_store import chain
-from offline_store.event import Event
 from sync.contract.messages import Receipt
 from world.ports import Event as WorldEvent
 

@@ -7,7 +7,6 @@ import socket
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from agent.clock import Clock
 from agent.facade import wire
 from agent.facade.desk import Connection, Desk
 from agent.facade.disclosure import DisclosureBook
@@ -22,6 +21,7 @@ from agent.seats import ReaderSeat
 from agent.texts import Texts
 from config.model import FacadeClient
 from drivers.contract import Interface
+from offline_store.clock import Clock
 from simulators.site import until
 from tests.agent.facade.counter import EVERYTHING, Counter
 from tests.agent.stand import KEYS, FakeReader, Stand, cast_store

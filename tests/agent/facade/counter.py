@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from agent.clock import Clock
+from offline_store.events.row import Event
+
 from agent.facade.call import Answer
 from agent.facade.desk import Connection, Desk
 from agent.facade.disclosure import DisclosureBook
@@ -20,7 +21,7 @@ from apdu.city_keys import CityKeys
 from apdu.quirks import NO_KINDS, CardKinds
 from config.model import Capability, FacadeClient, Kept, Scene, SignIn
 from drivers.contract import Interface
-from offline_store.event import Event
+from offline_store.clock import Clock
 from simulators.cards.ciphers import Algorithm
 from simulators.ceremony import City
 from simulators.people import Cast

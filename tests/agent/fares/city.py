@@ -5,11 +5,11 @@ from pathlib import Path
 
 import msgspec
 
-from agent.clock import ClockReading
 from agent.fares.entitlements import Entitlements, entitlements_payload, packed, read_packed
 from agent.fares.rules import Rules
 from agent.fares.tariff import Tariff, parse_tariff
 from agent.journey.lines import LineBook, parse_lines
+from offline_store.clock import ClockReading
 
 PAGE = (Path(__file__).parents[3] / "docs" / "fares.md").read_text(encoding="utf-8")
 MADE_UP, ELSEWHERE = "9901", "9902"

@@ -6,9 +6,9 @@ from typing import Final
 import msgspec
 import pytest
 
-from agent.clock import ClockReading
 from agent.fares import Fare, Journey, LastRide, Rider, Rules, State, Why, fare
 from agent.journey.lines import LineBook
+from offline_store.clock import ClockReading
 from tests.agent.fares.city import ELSEWHERE, MADE_UP, NOON, at, people, person, rules, tariff
 
 NIGHT, PEAK, EARLY, SATURDAY = 11.5, -4.0, -6.0, 96.0  # hours from that Tuesday's noon

@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from agent.clock import ClockReading
 from agent.fares import Fare, Journey, LastRide, Rider, Rules, State, fare
 from agent.fares.tariff import (
     Cap,
@@ -22,6 +21,7 @@ from agent.fares.tariff import (
     Window,
 )
 from agent.journey.lines import LineBook
+from offline_store.clock import ClockReading
 from tests.agent.fares.city import ELSEWHERE, MADE_UP, NOON, at, lines, people, person
 
 BOOK: LineBook = lines()

@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from agent.clock import Clock
+from offline_store.events.happened import EventKind, Verdict
+from offline_store.events.row import Event
+
 from agent.fares.ride import CONCESSION, CONFIRMED, FARE
 from agent.fares.rules import Rules
 from agent.journey.desk import JourneyDesk
@@ -12,7 +14,7 @@ from agent.proof import Proof
 from config.model import Journey as Settings
 from config.model import Vehicle
 from drivers.contract.position import Position
-from offline_store.event import Draft, Event, EventKind, Verdict
+from offline_store.clock import Clock
 from offline_store.faults import DiskFull
 from simulators.world import SimWorld
 from tests.agent.fares.city import person, rules

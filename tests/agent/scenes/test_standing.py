@@ -7,8 +7,9 @@ from datetime import date, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from offline_store.events.happened import Authentication, Check, Subject
+from offline_store.events.row import Event
 
-from agent.clock import CHINA, ClockReading
 from agent.identity import Identity
 from agent.reasons import Reason
 from agent.scenes import scene_for
@@ -17,7 +18,7 @@ from agent.scenes.port import Offline as OfflineKind
 from agent.scenes.service_window import ServiceWindow
 from agent.scenes.standing import AMOUNT, FOREIGN_TODAY, OFFLINE_TODAY
 from config.model import Offline, Scene
-from offline_store.event import Authentication, Check, Event, Subject
+from offline_store.clock import CHINA, ClockReading
 from tests.agent.stand import EPOCH, FakeLists, FakeTurn
 
 NOON = datetime(2026, 9, 21, 12, tzinfo=CHINA)

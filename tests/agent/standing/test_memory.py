@@ -6,19 +6,13 @@ from dataclasses import dataclass
 
 from hypothesis import given
 from hypothesis import strategies as st
+from offline_store.clock import ClockQuality
+from offline_store.events.happened import Authentication, Check, NOT_ASKED, Subject, UNKNOWN
+from offline_store.events.row import Event
 
-from agent.clock import ClockReading
 from agent.identity import Identity
 from agent.standing import Findings, recalled
-from offline_store.event import (
-    NOT_ASKED,
-    UNKNOWN,
-    Authentication,
-    Check,
-    ClockQuality,
-    Event,
-    Subject,
-)
+from offline_store.clock import ClockReading
 from offline_store.turn import Standing
 
 YEAR_MS = 365 * 86_400_000

@@ -10,7 +10,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from qrcode.constants import ERROR_CORRECT_M
 
-from agent.clock import ClockReading
 from agent.codes import Router
 from agent.identity import Identity, Shown, Unidentified
 from agent.reasons import Reason
@@ -21,6 +20,7 @@ from agent.tickets.ticket import ANYBODY, EVERY_GROUP, SIZE, Scanned, issue, sca
 from agent.tickets.verify import verify
 from agent.transit_codes.resolver import OfflineResolver
 from config.model import CodeRule
+from offline_store.clock import ClockReading
 from simulators.transit.codes import ISSUER, NOW
 from simulators.transit.tickets import DEFECTS, GOOD, GROUP, KEY_ID, Defect, issuers, made
 from tests.agent.stand import CITY_KEY

@@ -12,7 +12,8 @@ from shutil import copytree
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
-from agent.clock import CHINA, Clock
+from offline_store.events.row import Event
+
 from agent.fares.ride import ENTRY, EXIT
 from agent.fares.rules import Rules
 from agent.reasons import Reason
@@ -25,7 +26,7 @@ from agent.transit.trips import Inside, Trip
 from apdu.channel import Channel
 from apdu.transit.files import Layouts, national
 from config.model import Metro
-from offline_store.event import Event
+from offline_store.clock import CHINA, Clock
 from offline_store.store import Store
 from offline_store.turn import NoLists
 from simulators.cards.transit_psam import transit_psam

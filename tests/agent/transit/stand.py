@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from agent.clock import Clock
+from offline_store.events.row import Event
+
 from agent.reasons import Reason
 from agent.results import Results
 from agent.stages import Stages
@@ -16,7 +17,7 @@ from agent.transit.paying import Payments, Took
 from agent.transit.psams import TransitDesk
 from apdu.channel import Channel
 from apdu.transit.values import Kind
-from offline_store.event import Event
+from offline_store.clock import Clock
 from offline_store.lists import Entry
 from offline_store.store import Store
 from offline_store.turn import ListView, NoLists

@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from offline_store.events.row import Event
 
-from agent.clock import CHINA, ClockReading
 from agent.fares.carried import Carried, joined
 from agent.fares.decide import fare
 from agent.fares.history import state_of
@@ -29,7 +29,7 @@ from apdu.channel import Channel, Transport
 from apdu.transit.files import LayoutFault, Layouts, Value, national
 from apdu.transit.purse import Purse
 from apdu.transit.values import Initialised, Kind, Terminal
-from offline_store.event import Event
+from offline_store.clock import CHINA, ClockReading
 from offline_store.turn import Done
 from simulators.transit import lists, metro
 from simulators.transit.bus import Passenger

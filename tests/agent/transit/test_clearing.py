@@ -7,7 +7,6 @@ import pytest
 
 from agent.journey.shift import summarise
 from agent.transit.clearing import CODE_COLUMNS, COLUMNS, clearing_rows, code_rows
-from offline_store.event import INTENT_EPOCH, INTENT_SEQ, Draft
 from offline_store.faults import Unstored
 from offline_store.files import journal_file
 from offline_store.store import Entry

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from agent.clock import Clock
 from agent.fares.tariff import parse_tariff
 from agent.give_back import GiveBacks
 from agent.logbook import Missed
 from agent.reasons import Reason
 from config.model import GiveBack
+from offline_store.clock import Clock
 from simulators.transit.bus import Passenger
 from simulators.transit.metro import FARES_LIST, SCENE, metro_rules
 from tests.agent.transit.metro_stand import MetroStand, Network, Station, metro_settings

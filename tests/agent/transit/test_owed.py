@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from offline_store.events.row import Event
 
-from agent.clock import Clock
 from agent.fares.rules import Rules
 from agent.give_back import GiveBacks
 from agent.logbook import Missed
@@ -18,7 +18,7 @@ from agent.transit.fares import FlatFare
 from agent.transit.owed import RidesOwed
 from agent.transit.paying import Took
 from config.model import GiveBack, Scene
-from offline_store.event import Event
+from offline_store.clock import Clock
 from simulators.transit.bus import Passenger
 from simulators.transit.codes import GOOD, NOW
 from simulators.world import SimWorld

@@ -1,11 +1,11 @@
 """A stand whose terminal verifies codes, with made-up phones and tickets."""
 
-from agent.clock import Clock
 from agent.codes import VERIFIED
 from agent.doctor.purpose import KEYS_OF
 from agent.key_lists import MINISTRY_ISSUERS, MINISTRY_ROOTS, TICKET_ISSUERS, Keys
 from agent.tickets.resolver import Tickets
 from agent.transit_codes.resolver import MinistryCodes, OfflineResolver
+from offline_store.clock import Clock
 from simulators.transit import tickets
 from simulators.transit.codes import FAR, Phones
 from tests.agent.stand import Stand

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from agent.clock import ClockReading
 from agent.codes import CodeDesk, Router
 from agent.identity import Identity, Shown
 from agent.reasons import Reason
@@ -19,7 +18,7 @@ from agent.texts import Texts
 from agent.transit_codes.memory import LAST_ACCOUNT, LAST_CODE, USES, CodeMemory
 from agent.transit_codes.resolver import MinistryCodes, OfflineResolver
 from config.model import CodeRule
-from offline_store.event import Draft
+from offline_store.clock import ClockReading
 from offline_store.store import Entry, Store, Turn
 from simulators.transit.codes import DEFECTS, GOOD, NOW, Phones
 from tests.offline_store.support import Site

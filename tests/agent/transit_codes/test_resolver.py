@@ -1,9 +1,9 @@
 """Who resolves offline: the verifier of the rule's name, and what it means when it cannot."""
 
-from agent.clock import ClockReading
 from agent.identity import Presented, Unidentified
 from agent.reasons import Reason
 from agent.transit_codes.resolver import MinistryCodes, OfflineResolver
+from offline_store.clock import ClockReading
 from simulators.transit.codes import NOW, Phones
 from trust.engine import Sm2Failed
 from trust.references import References

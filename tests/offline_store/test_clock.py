@@ -4,8 +4,7 @@ from datetime import date, datetime
 
 import pytest
 
-from agent.clock import BOOT_ID, CHINA, Clock, ClockReading
-from offline_store.clock_quality import EARLIEST
+from offline_store.clock import BOOT_ID, CHINA, EARLIEST, Clock, ClockReading
 from simulators.world import SimWorld
 
 

@@ -1,56 +1,28 @@
-"""The terminal's clock with its quality: what every event and every time limit is judged by."""
+"""The terminal's clock with its quality: what every event and every time limit is judged by.
+
+World's wall clock, boot id and time since power-up → `ClockReading`, which stands in each event →
+how long ago an earlier event was, as far as anybody can know.
+"""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from math import inf
 from pathlib import Path
-from typing import Final, Protocol, TypeVar
+from typing import Final, Literal, Protocol, TypeVar
 
-from agent.china import CHINA as CHINA
-from offline_store.clock_quality import clock_quality
-from offline_store.event import ClockQuality
+import msgspec
+
+from offline_store.china import CHINA as CHINA
 from world import World
+
+ClockQuality = Literal["synchronised", "holdover", "unset"]
 
 CHINA_AHEAD_MS: Final = 8 * 3_600_000
 DAY_MS: Final = 24 * 3_600_000
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-
-
-class Dated(Protocol):
-    """An event of the journal, as far as its age goes."""
-
-    @property
-    def time_ms(self) -> int:
-        """Wall clock of the event, unix milliseconds."""
-        ...
-
-    @property
-    def clock(self) -> ClockQuality:
-        """How good that clock was."""
-        ...
-
-    @property
-    def boot(self) -> str:
-        """The kernel's id of the boot in which the event was."""
-        ...
-
-    @property
-    def up_ms(self) -> int:
-        """Milliseconds since that boot."""
-        ...
-
-
-class Done(Protocol):
-    """Something that the journal holds an event of."""
-
-    @property
-    def event(self) -> Dated:
-        """The event that tells of it."""
-        ...
-
-
-D = TypeVar("D", bound=Done)
+# 2026-01-01 in China: no terminal of this software can have been switched on before it was written.
+EARLIEST = 1_767_196_800
 
 
 @dataclass(frozen=True)
@@ -61,8 +33,7 @@ class Age:
     most: float
 
 
-@dataclass(frozen=True)
-class ClockReading:
+class ClockReading(msgspec.Struct, frozen=True, omit_defaults=True):
     """A moment: unix milliseconds, how far they can be trusted, which boot this is and how long
     the machine has been up (ms; 0: not known).
 
@@ -87,12 +58,12 @@ class ClockReading:
         """How long today has lasted in China."""
         return (self.time_ms + CHINA_AHEAD_MS) % DAY_MS
 
-    def age(self, event: Dated) -> Age:
+    def age(self, then: "ClockReading") -> Age:
         """How long ago that was; never less than the machine has been up for since."""
-        ago, same_boot = self.time_ms - event.time_ms, event.boot == self.boot
-        unset = [event.clock, self.quality].count("unset")
+        ago, same_boot = self.time_ms - then.time_ms, then.boot == self.boot
+        unset = [then.quality, self.quality].count("unset")
         told = ago >= 0 and (unset == 0 or (unset == 2 and same_boot))
-        since = event.up_ms if same_boot and event.up_ms <= self.up_ms else 0
+        since = then.up_ms if same_boot and then.up_ms <= self.up_ms else 0
         least = self.up_ms - since
         if told:
             return Age(max(ago, least), max(ago, least))
@@ -100,22 +71,49 @@ class ClockReading:
             return Age(ago if ago >= 0 else inf, inf)
         return Age(least, inf)
 
-    def may_be_within(self, event: Dated, duration_ms: float) -> bool:
+    def may_be_within(self, then: "ClockReading", duration_ms: float) -> bool:
         """It may have been less than that ago."""
-        return self.age(event).least < duration_ms
+        return self.age(then).least < duration_ms
 
-    def perhaps_within(self, done: Iterable[D], duration_ms: float) -> Iterator[D]:
+    def perhaps_within(self, done: Iterable["D"], duration_ms: float) -> Iterator["D"]:
         """Those that may have been less than that ago, of what the journal gives newest first."""
         for one in done:
-            age = self.age(one.event)
+            age = self.age(one.clock)
             if duration_ms <= age.most < inf:  # and so was all before it
                 return
             if age.least < duration_ms:
                 yield one
 
-    def is_within(self, event: Dated, duration_ms: float) -> bool:
+    def is_within(self, then: "ClockReading", duration_ms: float) -> bool:
         """It surely was no more than that ago."""
-        return self.age(event).most <= duration_ms
+        return self.age(then).most <= duration_ms
+
+
+class Dated(Protocol):
+    """Something that the journal holds an event of."""
+
+    @property
+    def clock(self) -> ClockReading:
+        """When that event was."""
+        ...
+
+
+D = TypeVar("D", bound=Dated)
+
+
+def clock_quality(world: World, now: float) -> ClockQuality:
+    """How far `now` (unix seconds) can be trusted. unset: the clock was never set since power-up;
+    holdover: no time source keeps it."""
+    if now < EARLIEST:
+        return "unset"
+    return "synchronised" if world.clock_synchronised() else "holdover"
+
+
+def read_clock(world: World, boot: str) -> ClockReading:
+    """The clock now; `boot`: the kernel's id of this boot."""
+    now = world.now()
+    up_ms = int(world.monotonic() * 1000)
+    return ClockReading(int(now * 1000), clock_quality(world, now), boot, up_ms)
 
 
 class Clock:
@@ -127,6 +125,4 @@ class Clock:
             self._boot = file.read().decode("ascii").strip()
 
     def read(self) -> ClockReading:
-        now = self._world.now()
-        up = int(self._world.monotonic() * 1000)
-        return ClockReading(int(now * 1000), clock_quality(self._world, now), self._boot, up)
+        return read_clock(self._world, self._boot)
