@@ -120,7 +120,7 @@ def rows() -> list[tuple[Record, bytes]]:
             reason=reason,
         )
         place = {"terminal": PLACE.terminal, "epoch": epoch, "prev": prev}
-        row = Row(v=ROW_VERSION, seq=seq, event=event, **place)
+        row = Row(v=ROW_VERSION, seq=seq, event=event, was=None, **place)
         body = msgspec.json.encode(row).decode()
         prev = chain.body_hash(body)
         made.append(

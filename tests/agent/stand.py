@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from typing import TypeVar, cast
 
 import msgspec
-from offline_store.events.happened import UNKNOWN
-from offline_store.events.row import Event, Record
 
 from agent.codes import CodeDesk, Resolve, Resolver, Router
 from agent.documents import DocumentDesk
@@ -47,9 +45,16 @@ from drivers.contract import (
 )
 from offline_store.chain import body_hash
 from offline_store.clock import Clock
+from offline_store.columns import verdict_of, whose
+from offline_store.events.about import Alarm, GiveBack
+from offline_store.events.happened import UNKNOWN, Checked
+from offline_store.events.reference import Reference
+from offline_store.events.row import ROW_VERSION, Event, Record, Row, Stored, of_kind
+from offline_store.events.tap import Tap
 from offline_store.faults import DiskFull
+from offline_store.in_force import in_force
 from offline_store.store import Entry, Store
-from offline_store.turn import Done, GiveBack, Standing, Uses
+from offline_store.turn import Done, GivenBack, Standing, Uses
 from simulators.cards import Card
 from simulators.cards import Interface as CardInterface
 from simulators.ceremony import CITY_KEYS
@@ -285,77 +290,82 @@ class FakeLists:
 class FakeTurn:
     """See `offline_store.turn.Turn`."""
 
-    def __init__(self, events: list[Event], lists: FakeLists) -> None:
-        self._events = events
+    def __init__(self, rows: list[Stored[Event]], lists: FakeLists) -> None:
+        self._rows = rows
         self.lists = lists
 
-    def last_accepted(self, person: str, *, scene: str) -> Event | None:
-        return next(
-            (one.event for one in self.accepted(person, scene=scene) if not one.given_back), None
-        )
+    def last_accepted(self, person: str, *, scene: str) -> Stored[Event] | None:
+        done = self.accepted(person, scene=scene)
+        return next((one.stored for one in done if not one.given_back), None)
 
     def accepted(self, person: str, *, scene: str) -> Iterator[Done]:
-        for event in reversed(self._events):
-            if event.person == person != "" and (event.scene, event.verdict) == (scene, "accepted"):
-                yield from self._done(event)
+        for row in self._newest_first():
+            known = whose(row.event)[1], row.event.scene, verdict_of(row.event)
+            if person and known == (person, scene, "accepted"):
+                yield self._done(row)
 
     def unanswered(self, person: str = "") -> Iterator[Done]:
-        for event in reversed(self._events):
-            kind = event.detail.get(OFFLINE)
-            if kind and (event.person == person if person else kind == "foreign"):
-                yield from self._done(event)
+        for row in self._newest_first():
+            event = row.event
+            if not isinstance(event, Tap) or not event.offline:
+                continue
+            if event.person == person if person else event.offline == "foreign":
+                yield self._done(row)
 
     def code_uses(self, code: str) -> Uses:
         used = [
-            done
-            for event in self._events
-            if event.used_code == code != ""
-            for done in self._done(event)
+            self._done(row)
+            for row in self._newest_first()
+            if isinstance(row.event, Tap) and row.event.used_code == code != ""
         ]
-        times = [done.event.time_ms for done in used if not done.given_back]
+        times = [done.clock.time_ms for done in used if not done.given_back]
         return Uses(len(times), max(times, default=0), len(used) - len(times))
 
-    def given_back(self, person: str) -> Iterator[GiveBack]:
-        for event in reversed(self._events):
-            if event.kind == "give-back" and event.person == person != "":
-                yield GiveBack(event, event.seq not in self._undone())
+    def given_back(self, person: str) -> Iterator[GivenBack]:
+        for row in self._give_backs():
+            if row.event.person == person != "":
+                yield GivenBack(row, self._stands(row))
 
-    def give_back_of(self, seq: int) -> GiveBack | None:
-        for event in reversed(self._events):
-            if event.kind == "give-back" and event.refers == seq:
-                return GiveBack(event, event.seq not in self._undone())
-        return None
-
-    def _undone(self) -> set[int | None]:
-        return {event.refers for event in self._events if event.kind == "recovery"}
-
-    def _done(self, event: Event) -> Iterator[Done]:
-        if event.seq not in self._undone():
-            back = self.give_back_of(event.seq)
-            yield Done(event, back is not None and back.stands)
+    def give_back_of(self, about: Reference) -> GivenBack | None:
+        found = (row for row in self._give_backs() if row.event.about.place == about.place)
+        row = next(found, None)
+        return None if row is None else GivenBack(row, self._stands(row))
 
     def last_standing(self, *, card: str, person: str, application: str = "") -> list[Standing]:
-        found = {}
-        for event in self._events:
-            whose = {
+        found: dict[str, Standing] = {}
+        for row in self._rows:
+            event = row.event
+            if not isinstance(event, Checked) or not event.asked:
+                continue
+            about = {
                 "holder": event.person == person,
                 "card": event.card == card,
                 "business": event.person == person and event.application == application,
             }
-            if event.asked:
-                for check in event.checks:
-                    better = check.known or check.subject not in found
-                    if (
-                        check.answered
-                        and check.status != UNKNOWN
-                        and whose[check.subject]
-                        and better
-                    ):
-                        found[check.subject] = Standing(check, event)
+            for check in event.checks:
+                better = check.known or check.subject not in found
+                told = check.answered and check.status != UNKNOWN
+                if told and about[check.subject] and better:
+                    found[check.subject] = Standing(check, event.clock)
         return list(found.values())
 
-    def event(self, seq: int) -> Event | None:
-        return self._events[seq - 1] if 0 < seq <= len(self._events) else None
+    def event(self, about: Reference) -> Stored[Event] | None:
+        return next((row for row in self._rows if row.at.place == about.place), None)
+
+    def _newest_first(self) -> Iterator[Stored[Event]]:
+        return reversed(in_force(self._rows))
+
+    def _give_backs(self) -> Iterator[Stored[GiveBack]]:
+        for row in reversed(self._rows):
+            if (found := of_kind(row, GiveBack)) is not None:
+                yield found
+
+    def _stands(self, row: Stored[GiveBack]) -> bool:
+        return any(one.at == row.at for one in in_force(self._rows))
+
+    def _done(self, row: Stored[Event]) -> Done:
+        back = self.give_back_of(row.at)
+        return Done(row, back is not None and back.stands)
 
 
 class FakeRequests:
@@ -415,7 +425,7 @@ class FakeStore:
         self._writing = world.lock()
         self._calls = calls
         self.lists = FakeLists()
-        self.events: list[Event] = []
+        self.rows: list[Stored[Event]] = []
         self.records: list[Record] = []
         self.broken = False
         self.pace = 0.001
@@ -426,27 +436,31 @@ class FakeStore:
             if self.broken:
                 self._calls.append("not stored")
                 raise DiskFull(cause="SQLITE_FULL")
-            draft = decide(FakeTurn(self.events, self.lists)).draft
-            event = _event(draft, len(self.events) + 1)
-            body = msgspec.json.encode(event).decode()
-            self.events.append(event)
-            self._calls.append(f"stored {event.kind} {event.reason}")
-            record = Record(
-                epoch=EPOCH, seq=event.seq, body=body, hash=body_hash(body), mac="0" * 64
+            event = decide(FakeTurn(self.rows, self.lists)).event
+            row = Row(
+                v=ROW_VERSION,
+                terminal="gate-1",
+                epoch=EPOCH,
+                seq=len(self.rows) + 1,
+                prev="0" * 64,
+                event=event,
             )
+            body = msgspec.json.encode(row).decode()
+            self._calls.append(f"stored {event.kind} {event.reason}")
+            record = Record(epoch=EPOCH, seq=row.seq, body=body, hash=body_hash(body), mac="0" * 64)
+            self.rows.append(record.stored())
             self.records.append(record)
             return record
 
-    def taps(self) -> list[Event]:
-        return [event for event in self.events if event.kind == "tap"]
+    @property
+    def events(self) -> list[Event]:
+        return [row.event for row in self.rows]
 
-    def alarms(self) -> list[Event]:
-        return [event for event in self.events if event.kind == "alarm"]
+    def taps(self) -> list[Tap]:
+        return [event for event in self.events if isinstance(event, Tap)]
 
-
-def _event(draft: Draft, seq: int) -> Event:
-    fields = {name: getattr(draft, name) for name in Draft.__struct_fields__}
-    return Event(**fields, v=1, terminal="gate-1", epoch=EPOCH, seq=seq, prev="0" * 64)
+    def alarms(self) -> list[Alarm]:
+        return [event for event in self.events if isinstance(event, Alarm)]
 
 
 class Stand:

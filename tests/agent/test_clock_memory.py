@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from hypothesis import example, given
 from hypothesis import strategies as st
-from offline_store.clock import ClockQuality
 
-from offline_store.clock import EARLIEST, Age, ClockReading
+from offline_store.clock import EARLIEST, Age, ClockQuality, ClockReading
 
 DAY_MS = 86_400_000
 START_MS = 1_790_000_000_000

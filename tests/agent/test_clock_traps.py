@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from offline_store.events.row import Event
 
+from offline_store.events.row import Event
 from offline_store.store import Store
 from simulators.world import SimWorld
 from tests.agent.stand import WINDOW, Stand

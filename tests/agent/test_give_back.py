@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from offline_store.events.row import Event
 
 from agent.lanes import Lane
 from agent.passage import LATE, PassageEnd, Passages
 from agent.tickets.ticket import ANYBODY
 from config.model import GiveBack, Scene
 from drivers.contract import Crossing, DeviceFault
+from offline_store.events.row import Event
 from offline_store.store import Store
 from simulators.transit import tickets
 from simulators.transit.codes import GOOD, NOW

@@ -5,12 +5,12 @@ from dataclasses import replace
 from typing import TypeVar
 
 import pytest
-from offline_store.events.row import Event
 
 from agent.lanes import Lane
 from agent.passage import PassageEnd, Passages
 from agent.reasons import Reason
 from drivers.contract import Crossing, DeviceFault, Direction, Forced
+from offline_store.events.row import Event
 from tests.agent.stand import EPOCH, Stand, play
 
 T = TypeVar("T")

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from offline_store.events.row import Record
 
 from drivers.contract import DeviceProtocol
+from offline_store.events.row import Record
 from offline_store.store import Entry, Store
 from simulators.world import SimWorld
 from tests.agent.stand import FakeStore, FakeTurn, Stand, cast_store, tap

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from offline_store.events.happened import Authentication
 
 from agent.identity import Identity, Presented
 from agent.lanes import Lane
 from agent.proof import LEAVING, Proof
 from agent.reasons import Reason
+from offline_store.events.happened import Authentication
 from tests import product
 from tests.agent.stand import FakeBarrier, Stand, play
 

@@ -11,7 +11,6 @@ from typing import TypeVar
 import msgspec
 import pytest
 from msgspec.structs import replace
-from offline_store.events.happened import Authentication
 
 from agent.codes import CodeDesk, Router
 from agent.identity import Identity, Presented, Unidentified
@@ -19,6 +18,7 @@ from agent.reasons import Reason
 from agent.resolving import PlatformResolver, identity_of
 from config.model import CodeRule, Scene
 from drivers.io.repeats import Repeats
+from offline_store.events.happened import Authentication
 from simulators.city.codes import LIFE, CodeService
 from simulators.world import SimWorld
 from sync.contract.services import CodeAnswer, CodeRequest, ResolvedPerson, decode, encode

@@ -3,8 +3,6 @@
 from dataclasses import replace
 
 import pytest
-from offline_store.events.happened import Verdict
-from offline_store.events.row import Event
 
 from agent.lanes import Lane
 from agent.reasons import Reason
@@ -13,6 +11,8 @@ from agent.rides import Preset, Rides, spoken
 from agent.texts import LANGUAGES, Texts
 from config.model import Result
 from drivers.console import ConsolePrompts
+from offline_store.events.happened import Verdict
+from offline_store.events.row import Event
 from world.real import RealWorld
 
 WORLD = RealWorld()

@@ -1,7 +1,6 @@
 """Statuses as JSON: the exact keys, because others read them (pywebdriver #141)."""
 
 import msgspec
-from offline_store.events.row import Record
 
 from agent.devices import Placed
 from agent.reasons import Reason
@@ -9,6 +8,7 @@ from agent.sam_slot import SamStatus
 from agent.status import device_status, sam_status, tap_status
 from agent.tap import TapReport
 from drivers.contract import DeviceState, DeviceStatus
+from offline_store.events.row import Record
 
 
 def test_a_devices_keys_are_a_contract() -> None:

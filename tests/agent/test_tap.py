@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from offline_store.events.happened import Authentication
 
 from agent.identity import Identity, Presented
 from agent.lanes import Lane
@@ -21,6 +20,7 @@ from agent.status import tap_status
 from agent.tap import TapReport, Taps
 from apdu.channel import CardGone, CardMute, ReaderGone
 from drivers.contract import DeviceAbsent, DeviceLost, DeviceProtocol, Unread
+from offline_store.events.happened import Authentication
 from simulators.people import load_cast
 from simulators.world import SimWorld
 from tests.agent.stand import Stand, play

@@ -5,13 +5,13 @@ from dataclasses import replace
 from typing import TypeVar
 
 import pytest
-from offline_store.events.row import Event
 
 from agent.fares.ride import Journey
 from agent.fares.rules import Rules
 from agent.reasons import Reason
 from agent.transit.fares import FlatFare, ListedFare
 from config.model import Scene
+from offline_store.events.row import Event
 from simulators.transit import tickets
 from simulators.transit.codes import GOOD, NOW
 from simulators.world import SimWorld

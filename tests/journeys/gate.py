@@ -11,8 +11,8 @@ from subprocess import CompletedProcess
 from typing import Any
 
 import msgspec
-from offline_store.events.row import Event, Record
 
+from offline_store.events.row import Event, Record
 from simulators.cards import Card, Interface
 from simulators.feed import Feed
 from simulators.people import Wallet

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 import zxingcpp
 from msgspec import convert
-from offline_store.events.row import Record
 
 from agent.key_lists import key_list_payload
 from agent.qr import HALVES
+from offline_store.events.row import Record
 from simulators.devices.scan_module import ScanModule
 from simulators.site import STAFF, TERMINAL, Site, until
 from simulators.transit import tickets

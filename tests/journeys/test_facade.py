@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from offline_store.events.row import Event
 
+from offline_store.events.row import Event
 from simulators.cards import Interface
 from simulators.ceremony import CITY_KEYS
 from simulators.people import Wallet

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from offline_store.events.row import Event
 
+from offline_store.events.row import Event
 from simulators.cards import Algorithm, Card, Generation, Interface
 from simulators.ceremony import CardOrder, City, card_number
 from simulators.city.hsm import SECOND, Manners

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from offline_store.events.row import Record
 
 from agent.reasons import Reason
 from agent.tap import TapReport
 from drivers.contract import DeviceState
+from offline_store.events.row import Record
 from simulators.cards import Card, Interface
 from simulators.cards.faults import wrong_cryptogram
 from simulators.devices.pn532 import Pn532Chip, Tag

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from offline_store.events.row import Event
 
+from offline_store.events.row import Event
 from simulators.cards import Algorithm, Generation
 from simulators.ceremony import CardOrder, City, card_number
 from simulators.city.provinces import Mountain

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from offline_store.events.row import Event
 
+from offline_store.events.row import Event
 from simulators.demo.window import Outcome, Row, WindowDay
 from simulators.window.day import Day, load_day
 from simulators.window.site import WindowSite

@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from offline_store.clock import ClockReading
 from offline_store.events.row import Record
-
+from offline_store.events.tap import Tap
 from offline_store.journal import SEED
 from offline_store.store import Entry, Store, Turn
 from trust.keystore import SecretMissing
@@ -143,19 +145,17 @@ class Site:
         )
 
 
-def draft(person: str = ANNA, *, time_ms: int = 1_790_000_000_000, **fields: object) -> Draft:
-    given = {
-        "kind": "tap",
-        "time_ms": time_ms,
-        "clock": "synchronised",
-        "boot": "boot-1",
+def draft(person: str = ANNA, *, time_ms: int = 1_790_000_000_000, **fields: Any) -> Tap:
+    """A tap, about to be stored."""
+    given: dict[str, Any] = {
+        "clock": ClockReading(time_ms, "synchronised", "boot-1"),
         "lane": "entry",
         "scene": "library-gate",
         "person": person,
         "verdict": "accepted",
         "reason": "accepted",
     }
-    return Draft(**{**given, **fields})  # type: ignore[arg-type]
+    return Tap(**{**given, **fields})
 
 
 def tap(person: str = ANNA, **fields: object) -> Callable[[Turn], Entry]:

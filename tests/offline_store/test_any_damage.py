@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from offline_store.events.happened import Authentication, Check
-from offline_store.events.row import Event
 
 from offline_store import migrate
+from offline_store.events.happened import Authentication, Check
+from offline_store.events.row import Event
 from offline_store.faults import IdentityGone, Unstored
 from offline_store.files import journal_file
 from offline_store.store import Entry, Store, Turn

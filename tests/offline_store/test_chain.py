@@ -3,7 +3,6 @@
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
-from offline_store.events.row import Event, Record
 
 from offline_store.chain import (
     body_hash,
@@ -15,6 +14,7 @@ from offline_store.chain import (
     next_seed,
     verify_chain,
 )
+from offline_store.events.row import Event, Record
 from tests.offline_store.support import FIRST_SEED, TERMINAL
 from trust.sm3 import sm3
 

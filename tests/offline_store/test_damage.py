@@ -9,9 +9,9 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from offline_store.events.row import Event
 
 from offline_store.chain import body_hash
+from offline_store.events.row import Event
 from offline_store.faults import JournalDamaged, Unstored
 from offline_store.files import journal_file, wal_of
 from offline_store.reading import ReadOnlyJournal

@@ -7,9 +7,9 @@ from pathlib import Path
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from offline_store.events.row import Record
 
 from offline_store.chain import epoch_key, next_seed, verify_chain
+from offline_store.events.row import Record
 from offline_store.faults import Unstored
 from offline_store.store import Entry, Store, Turn
 from tests.offline_store.support import FIRST_SEED, FULL, IOERR, Receipt, Site, draft, every_record

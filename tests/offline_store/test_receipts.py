@@ -1,8 +1,8 @@
 """Receipts: cumulative, in any order, and what happens when the two ends disagree."""
 
 import pytest
-from offline_store.events.row import Record
 
+from offline_store.events.row import Record
 from offline_store.faults import Unstored
 from offline_store.store import Entry, Store, Turn
 from tests.offline_store.support import (

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import TypeVar
 
-from offline_store.events.happened import Check, Subject
 from sqlite_utils import Database as Tables
 
 from offline_store import schema
+from offline_store.events.happened import Check, Subject
 from offline_store.files import journal_file
 from offline_store.salvage import salvage
 from offline_store.store import Entry, Store, Turn

@@ -3,11 +3,15 @@
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
-from offline_store.events.row import Event
 
 from offline_store import chain
+from offline_store.clock import ClockReading
+from offline_store.events.row import ROW_VERSION
+from offline_store.events.row import Row as RowText
+from offline_store.events.tap import Tap
 from sync.contract.messages import Receipt
 from world.ports import Event as WorldEvent
 
@@ -51,21 +55,19 @@ class MemoryJournal:
             listener.set()
 
     def _seal(self, seq: int, fields: dict[str, object]) -> Row:
-        event = Event(
-            **{
-                "kind": "tap",
-                "time_ms": 1_790_000_000_000 + seq,
-                "clock": "synchronised",
-                "boot": "boot-1",
-                "v": 1,
-                "terminal": self.terminal,
-                "epoch": self.epoch,
-                "seq": seq,
-                "prev": self._prev,
-                **fields,
-            }  # type: ignore[arg-type]
+        given: dict[str, Any] = {
+            "clock": ClockReading(1_790_000_000_000 + seq, "synchronised", "boot-1"),
+            "verdict": "accepted",
+        }
+        text = RowText(
+            v=ROW_VERSION,
+            terminal=self.terminal,
+            epoch=self.epoch,
+            seq=seq,
+            prev=self._prev,
+            event=Tap(**{**given, **fields}),
         )
-        body = msgspec.json.encode(event).decode()
+        body = msgspec.json.encode(text).decode()
         self._prev = chain.body_hash(body)
         mac = chain.mac(self._key, self._prev)
         self._key = chain.next_key(self._key)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from offline_store.events.row import Event
 
+from offline_store.events.row import Event
 from offline_store.store import Entry, Store
 from simulators.broker import Broker
 from sync.outbox import Outbox

@@ -14,7 +14,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from offline_store.events.row import Record
 
 from agent import http_lines
 from agent.api.app import LARGEST_BODY, PAGE, VERSION
@@ -27,6 +26,7 @@ from agent.loans import DeviceUnknown
 from agent.signin import SignInOff, SignInOpen, SignInUnable
 from agent.staff import StaffNeeded
 from agent.texts import Texts
+from offline_store.events.row import Record
 from offline_store.faults import JournalBusy
 from sync.requests import RequestOffline
 from tests.hostile import HOSTILE_JSON

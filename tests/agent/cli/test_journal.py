@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import msgspec
 import pytest
-from offline_store.events.row import Event, Record
 
 from agent.cli import journal
 from agent.cli.columns import Column, table, width
 from agent.cli.context import USUAL, Context
 from agent.reasons import Reason
 from agent.texts import LANGUAGES, Language, Texts
+from offline_store.events.row import Event, Record
 
 EPOCH = "ab" * 16
 WHEN_MS = 1_790_000_000_000

@@ -4,8 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from offline_store.events.row import Event
-
 from agent.facade.call import Answer
 from agent.facade.desk import Connection, Desk
 from agent.facade.disclosure import DisclosureBook
@@ -22,6 +20,7 @@ from apdu.quirks import NO_KINDS, CardKinds
 from config.model import Capability, FacadeClient, Kept, Scene, SignIn
 from drivers.contract import Interface
 from offline_store.clock import Clock
+from offline_store.events.row import Event
 from simulators.cards.ciphers import Algorithm
 from simulators.ceremony import City
 from simulators.people import Cast

@@ -3,12 +3,12 @@
 import pytest
 from msgspec import convert
 from msgspec.structs import replace
-from offline_store.events.row import Event
 
 from agent.facade.call import Answer
 from agent.scenes import KINDS, scene_for
 from config.model import Scene
 from config.waits import asks_status
+from offline_store.events.row import Event
 from simulators.people import load_cast
 from tests.agent.facade.counter import Counter, play
 from tests.agent.stand import WITHIN

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
-from offline_store.events.happened import EventKind, Verdict
 
 from agent.fares import Journey, LastRide, Rider, State, fare
 from agent.fares.history import state_of
 from agent.fares.ride import CARD_TOLD, CONCESSION, EXIT, FARE, TRIP
 from offline_store.clock import ClockReading
+from offline_store.events.happened import EventKind, Verdict
 from offline_store.store import Entry
 from tests.agent.fares.city import NOON, at, person, rules
 from tests.offline_store.support import Site

@@ -2,21 +2,24 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, Literal
 
-from offline_store.events.happened import EventKind, Verdict
-from offline_store.events.row import Event
-
-from agent.fares.ride import CONCESSION, CONFIRMED, FARE
 from agent.fares.rules import Rules
 from agent.journey.desk import JourneyDesk
-from agent.journey.shift import At
 from agent.proof import Proof
 from config.model import Journey as Settings
 from config.model import Vehicle
 from drivers.contract.position import Position
-from offline_store.clock import Clock
+from offline_store.clock import Clock, ClockReading
+from offline_store.events.happened import Verdict
+from offline_store.events.payment import PaymentEnd
+from offline_store.events.reference import Reference
+from offline_store.events.ride import Outcome, Ride
+from offline_store.events.row import Event, Stored
+from offline_store.events.tap import Tap
 from offline_store.faults import DiskFull
 from simulators.world import SimWorld
+from tests.agent.events import purchase
 from tests.agent.fares.city import person, rules
 
 EPOCH = "e" * 32
@@ -33,28 +36,26 @@ class FakeLedger:
     nobody has heard of it yet."""
 
     def __init__(self) -> None:
-        self.events: list[Event] = []
+        self.rows: list[Stored[Event]] = []
         self.broken = False
         self.cut_after_write = False
 
-    def head(self) -> At | None:
-        return (EPOCH, len(self.events)) if self.events else None
+    @property
+    def events(self) -> list[Event]:
+        return [row.event for row in self.rows]
 
-    def write(self, draft: Draft) -> At:
+    def write(self, event: Event) -> Stored[Event]:
         if self.broken:
             raise DiskFull(cause="SQLITE_FULL")
-        fields = {name: getattr(draft, name) for name in Draft.__struct_fields__}
-        seq = len(self.events) + 1
-        event = Event(**fields, v=1, terminal="bus-1", epoch=EPOCH, seq=seq, prev="0" * 64)
-        self.events.append(event)
+        row = Stored(Reference(EPOCH, len(self.rows) + 1, "0" * 64), "bus-1", event)
+        self.rows.append(row)
         if self.cut_after_write:
             self.cut_after_write = False
             raise PowerCut
-        return EPOCH, seq
+        return row
 
-    def after(self, at: At | None) -> Iterator[tuple[At, Event]]:
-        for event in self.events[at[1] if at else 0 :]:
-            yield (event.epoch, event.seq), event
+    def after(self, at: Reference | None) -> Iterator[Stored[Event]]:
+        yield from self.rows[at.seq if at else 0 :]
 
 
 class Bus:
@@ -89,21 +90,25 @@ class Bus:
         amount: int,
         concession: str = "",
         credential: str = "purse",
-        kind: EventKind = "payment-end",
+        kind: Literal["tap", "payment-end"] = "payment-end",
         verdict: Verdict = "accepted",
     ) -> None:
         """Somebody pays, as the scene records it."""
+        clock = ClockReading(1, "synchronised", "b")
+        ride = Ride(concession=concession, fare=None if kind == "payment-end" else amount)
+        known: dict[str, Any] = {"clock": clock, "scene": "bus", "credential": credential}
+        if kind == "tap":
+            self.ledger.write(Tap(verdict=verdict, ride=ride, **known))
+            return
+        outcome: Outcome = "grey" if verdict == "unknown" else "confirmed"
         self.ledger.write(
-            Draft(
-                time_ms=1,
-                clock="synchronised",
-                boot="b",
-                kind=kind,
-                scene="bus",
-                credential=credential,
+            PaymentEnd(
                 verdict=verdict,
-                amounts={CONFIRMED if kind == "payment-end" else FARE: amount},
-                detail={CONCESSION: concession} if concession else {},
+                outcome=outcome if verdict != "refused" else "not-made",
+                intent=Reference(EPOCH, 0),
+                purchase=purchase(amount),
+                ride=ride,
+                **known,
             )
         )
 

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from offline_store.events.happened import Authentication
 
 from agent.fares.ride import CONCESSION, FARE
 from agent.fares.rules import Rules
@@ -16,6 +15,7 @@ from drivers.contract import DeviceState
 from drivers.options import OptionsFault
 from drivers.position.receiver import NmeaReceiver
 from offline_store.clock import Clock
+from offline_store.events.happened import Authentication
 from offline_store.store import Entry, Store
 from simulators.devices.gnss import GnssSimulator, way
 from tests.agent.fares.city import rules

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import pytest
-from offline_store.events.happened import Check
 
 from agent.fares.ride import Journey, Rider
 from agent.fares.rules import Rules
@@ -13,6 +12,7 @@ from agent.scenes import Decision, scene_for
 from agent.scenes.standing import AMOUNT
 from agent.transit.fares import FlatFare, ListedFare
 from config.model import Scene
+from offline_store.events.happened import Check
 from tests.agent.fares.city import MADE_UP, lines, people, person, tariff
 from tests.agent.scenes.test_library_gate import CARD, at, somebody
 from tests.agent.stand import FakeLists, FakeTurn

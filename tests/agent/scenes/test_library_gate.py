@@ -8,16 +8,15 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from offline_store.clock import ClockQuality
-from offline_store.events.happened import Authentication
-from offline_store.events.row import Event
 
 from agent.identity import Identity
 from agent.reasons import Reason
 from agent.scenes import KINDS, Decision, scene_for
 from agent.scenes.library_gate import LAST_ENTRY, LibraryGate
 from config.model import Scene
-from offline_store.clock import CHINA, EARLIEST, ClockReading
+from offline_store.clock import CHINA, EARLIEST, ClockQuality, ClockReading
+from offline_store.events.happened import Authentication
+from offline_store.events.row import Event
 from tests.agent.stand import EPOCH, FakeLists, FakeTurn, Stand, play
 
 NOON = datetime(2026, 9, 21, 12, tzinfo=CHINA)

@@ -7,8 +7,6 @@ from datetime import date, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from offline_store.events.happened import Authentication, Check, Subject
-from offline_store.events.row import Event
 
 from agent.identity import Identity
 from agent.reasons import Reason
@@ -19,6 +17,8 @@ from agent.scenes.service_window import ServiceWindow
 from agent.scenes.standing import AMOUNT, FOREIGN_TODAY, OFFLINE_TODAY
 from config.model import Offline, Scene
 from offline_store.clock import CHINA, ClockReading
+from offline_store.events.happened import Authentication, Check, Subject
+from offline_store.events.row import Event
 from tests.agent.stand import EPOCH, FakeLists, FakeTurn
 
 NOON = datetime(2026, 9, 21, 12, tzinfo=CHINA)

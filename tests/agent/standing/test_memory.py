@@ -6,13 +6,12 @@ from dataclasses import dataclass
 
 from hypothesis import given
 from hypothesis import strategies as st
-from offline_store.clock import ClockQuality
-from offline_store.events.happened import Authentication, Check, NOT_ASKED, Subject, UNKNOWN
-from offline_store.events.row import Event
 
 from agent.identity import Identity
 from agent.standing import Findings, recalled
-from offline_store.clock import ClockReading
+from offline_store.clock import ClockQuality, ClockReading
+from offline_store.events.happened import NOT_ASKED, UNKNOWN, Authentication, Check, Subject
+from offline_store.events.row import Event
 from offline_store.turn import Standing
 
 YEAR_MS = 365 * 86_400_000

@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 import pytest
-from offline_store.events.happened import Authentication
 
 from agent.identity import Identity, InClear
 from agent.standing.faults import TimedOut, Unaskable
 from agent.standing.service import FAILURES, REST, Routes, StatusService
+from offline_store.events.happened import Authentication
 from simulators.world import SimWorld
 from sync.contract.services import Standing, StatusAnswer, StatusRequest, decode, encode
 from world import Fault

@@ -2,11 +2,11 @@
 may take."""
 
 import pytest
-from offline_store.events.happened import Check
-from offline_store.events.row import Event
 
 from agent.reasons import Reason
 from config.model import Offline, Scene
+from offline_store.events.happened import Check
+from offline_store.events.row import Event
 from simulators.city.status import Stand as How
 from tests.agent.stand import GATE, WITHIN, FakeLists, Stand, play
 

@@ -12,8 +12,6 @@ from shutil import copytree
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
-from offline_store.events.row import Event
-
 from agent.fares.ride import ENTRY, EXIT
 from agent.fares.rules import Rules
 from agent.reasons import Reason
@@ -27,6 +25,10 @@ from apdu.channel import Channel
 from apdu.transit.files import Layouts, national
 from config.model import Metro
 from offline_store.clock import CHINA, Clock
+from offline_store.events.payment import Intent, PaymentEnd
+from offline_store.events.ride import Ride
+from offline_store.events.row import Event, Stored
+from offline_store.events.tap import Tap
 from offline_store.store import Store
 from offline_store.turn import NoLists
 from simulators.cards.transit_psam import transit_psam
@@ -185,7 +187,7 @@ class Station:
             offers=self.offers,
             references=REFERENCES,
             results=Results(Texts("en")),
-            ride=lambda: {"line": "M1", "station": stop},
+            ride=lambda: Ride(line="M1", station=stop),
             scene=SCENE,
             application="",
             grey_after=GREY_AFTER,
@@ -238,13 +240,26 @@ class Station:
         """What the last tap's card was asked, in order."""
         return [command[1] for command in self.sent]
 
-    def events(self, *kinds: str) -> list[Event]:
+    def rows(self, *kinds: str) -> list[Stored[Event]]:
+        """Payments' own events of the whole journal."""
         kinds = kinds or ("tap", "intent", "payment-end")
-        records = self.store.records(None, 0, 1000)
-        return [event for event in (r.event() for r in records) if event.kind in kinds]
+        rows = [record.stored() for record in self.store.records(None, 0, 1000)]
+        return [row for row in rows if row.event.kind in kinds]
 
-    def end(self) -> Event:
-        return self.events("payment-end")[-1]
+    def events(self, *kinds: str) -> list[Event]:
+        return [row.event for row in self.rows(*kinds)]
+
+    def taps(self) -> list[Tap]:
+        return [event for event in self.events() if isinstance(event, Tap)]
+
+    def intents(self) -> list[Intent]:
+        return [event for event in self.events() if isinstance(event, Intent)]
+
+    def ends(self) -> list[PaymentEnd]:
+        return [event for event in self.events() if isinstance(event, PaymentEnd)]
+
+    def end(self) -> PaymentEnd:
+        return self.ends()[-1]
 
 
 @cache

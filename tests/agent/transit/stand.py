@@ -5,8 +5,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from offline_store.events.row import Event
-
 from agent.reasons import Reason
 from agent.results import Results
 from agent.stages import Stages
@@ -18,6 +16,10 @@ from agent.transit.psams import TransitDesk
 from apdu.channel import Channel
 from apdu.transit.values import Kind
 from offline_store.clock import Clock
+from offline_store.events.payment import Intent, PaymentEnd
+from offline_store.events.ride import Ride
+from offline_store.events.row import Event, Stored
+from offline_store.events.tap import Tap
 from offline_store.lists import Entry
 from offline_store.store import Store
 from offline_store.turn import ListView, NoLists
@@ -149,7 +151,7 @@ class Bus:
             offers=SingleRides(fares),
             references=REFERENCES,
             results=Results(Texts("en")),
-            ride=lambda: {"line": "18"},
+            ride=lambda: Ride(line="18"),
             scene="bus",
             application="",
             grey_after=GREY_AFTER,
@@ -176,11 +178,23 @@ class Bus:
         """What the last tap's card was asked, in order."""
         return [command[1] for command in self.sent]
 
-    def events(self, *kinds: str) -> list[Event]:
+    def rows(self, *kinds: str) -> list[Stored[Event]]:
         """Payments' own events of the whole journal."""
         kinds = kinds or ("tap", "intent", "payment-end")
-        records = self.store.records(None, 0, 1000)
-        return [event for event in (r.event() for r in records) if event.kind in kinds]
+        rows = [record.stored() for record in self.store.records(None, 0, 1000)]
+        return [row for row in rows if row.event.kind in kinds]
 
-    def end(self) -> Event:
-        return self.events("payment-end")[-1]
+    def events(self, *kinds: str) -> list[Event]:
+        return [row.event for row in self.rows(*kinds)]
+
+    def taps(self) -> list[Tap]:
+        return [event for event in self.events() if isinstance(event, Tap)]
+
+    def intents(self) -> list[Intent]:
+        return [event for event in self.events() if isinstance(event, Intent)]
+
+    def ends(self) -> list[PaymentEnd]:
+        return [event for event in self.events() if isinstance(event, PaymentEnd)]
+
+    def end(self) -> PaymentEnd:
+        return self.ends()[-1]

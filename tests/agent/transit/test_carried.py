@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from offline_store.events.row import Event
 
 from agent.fares.carried import Carried, joined
 from agent.fares.decide import fare
@@ -30,6 +29,7 @@ from apdu.transit.files import LayoutFault, Layouts, Value, national
 from apdu.transit.purse import Purse
 from apdu.transit.values import Initialised, Kind, Terminal
 from offline_store.clock import CHINA, ClockReading
+from offline_store.events.row import Event
 from offline_store.turn import Done
 from simulators.transit import lists, metro
 from simulators.transit.bus import Passenger

@@ -11,7 +11,6 @@ from random import Random
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from offline_store.events.row import Event
 
 import agent.transit.purchase as purchase
 from agent.fares.ride import PROOF
@@ -19,6 +18,7 @@ from agent.transit.metro import Trips
 from agent.transit.paying import Payments
 from agent.transit.trips import Inside
 from config.model import Metro
+from offline_store.events.row import Event
 from simulators.malice.purse import Gang, Keyless
 from simulators.proofs.mallory import Trusting, robs
 from simulators.transit.bus import Passenger

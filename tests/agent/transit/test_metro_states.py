@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from offline_store.clock import ClockQuality
 
 from agent.fares.ride import Rider
 from agent.reasons import Reason
@@ -13,7 +12,7 @@ from agent.transit.metro import EnteringCard, LeavingCard
 from agent.transit.trips import Inside, Trip
 from apdu.transit.files import Layouts, TransitRecordFault
 from config.model import Metro
-from offline_store.clock import ClockReading
+from offline_store.clock import ClockQuality, ClockReading
 from simulators.transit.bus import Passenger
 from simulators.transit.metro import CITY, gates, record
 from tests.agent.stand import FakeLists, FakeTurn

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from offline_store.events.row import Event
 
 from agent.fares.rules import Rules
 from agent.give_back import GiveBacks
@@ -19,6 +18,7 @@ from agent.transit.owed import RidesOwed
 from agent.transit.paying import Took
 from config.model import GiveBack, Scene
 from offline_store.clock import Clock
+from offline_store.events.row import Event
 from simulators.transit.bus import Passenger
 from simulators.transit.codes import GOOD, NOW
 from simulators.world import SimWorld

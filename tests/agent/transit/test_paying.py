@@ -1,12 +1,12 @@
 """A purse pays: intent, debit, end, in that order and durable; and who is not charged."""
 
 import pytest
-from offline_store.events.row import Event
 
 from agent.reasons import Reason
 from apdu.channel import CardGone, Channel, Transport
 from apdu.psam import PsamMissing
 from apdu.transit.faults import NotPurse, PurseLocked
+from offline_store.events.row import Event
 from simulators.vpcd import Moment, TearAtInstruction
 from tests.agent.transit.stand import FARE, REFERENCES, Barred, Bus, BusStand
 from world import Fault

@@ -4,12 +4,11 @@ one evening is made good the next morning, and every row waits for the platform,
 
 from functools import partial
 
-from offline_store.events.row import Event
-
 from agent.fares.ride import PROOF, Journey
 from agent.fares.rules import Rules
 from agent.reasons import Reason
 from agent.transit.fares import FlatFare, ListedFare
+from offline_store.events.row import Event
 from tests.agent.fares.city import MADE_UP, lines, people, tariff
 from tests.agent.transit.stand import LOST, Bus, BusStand
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from offline_store.events.row import Record
 
 from offline_store import chain
+from offline_store.events.row import Record
 from sync.contract import messages, vectors
 from sync.platform.examine import Sound, examine
 from tests import product

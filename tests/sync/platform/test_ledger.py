@@ -5,9 +5,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from offline_store.events.row import Event
 
 from offline_store import chain
+from offline_store.events.row import Event
 from sync.contract import messages
 from sync.contract.messages import Range, Receipt
 from sync.contract.topics import Place

@@ -1,0 +1,54 @@
+"""Events and their parts, made up for tests."""
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from offline_store.events.happened import Happened
+from offline_store.events.ride import Purchase
+from offline_store.events.row import Event, Record
+from offline_store.events.tap import Tap
+
+E = TypeVar("E", bound=Happened)
+
+
+def purchase(amount: int = 200, **fields: Any) -> Purchase:
+    """What a made-up purse was asked to pay (fen)."""
+    given: dict[str, Any] = {
+        "amount": amount,
+        "balance_before": 1000,
+        "overdraft": 0,
+        "card_number": "0" + "3" * 19,
+        "issuer": "11" * 8,
+        "terminal": "22" * 6,
+        "psam_serial": "33" * 10,
+        "psam_seq": "00000001",
+        "type": 6,
+        "moment": "20260101080000",
+        "card_seq": 7,
+        "key_version": 1,
+        "key_index": 1,
+        "algorithm": 0,
+        "province": "5100",
+        "city": "5199",
+        "card_type": 1,
+    }
+    return Purchase(**{**given, **fields})
+
+
+def as_kind(event: Event | None, kind: type[E]) -> E:
+    """The event, which has to be of that kind."""
+    assert isinstance(event, kind)
+    return event
+
+
+def tap_of(record: Record | None) -> Tap:
+    """The tap that a record holds."""
+    assert record is not None
+    return as_kind(record.event(), Tap)
+
+
+def said(event: Event) -> dict[str, Any]:
+    """All that stands in its text."""
+    whole: dict[str, Any] = msgspec.to_builtins(event)
+    return whole
