@@ -44,6 +44,10 @@ class InForce:
     taken_ms: int
     refused: Refused | None = None
 
+    def take(self, settings: Settings, now_ms: int) -> None:
+        """Go by these from now on."""
+        self.settings, self.taken_ms, self.refused = settings, now_ms, None
+
     def status(self) -> dict[str, Any]:
         """`taken_ms`, and `refused`: None, or `time_ms` and `problems` with code and facts each."""
         refused = self.refused

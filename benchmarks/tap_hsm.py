@@ -19,7 +19,9 @@ from agent.hsm import HsmDesk
 from agent.reading import CardDesk
 from agent.reasons import Reason
 from agent.sam import SamDesk
+from agent.traces import Traces
 from apdu.channel import Transport
+from apdu.quirks import CardKinds
 from benchmarks.measure import NoMeasurement, alternate, median, percentile
 from config.model import Sync
 from drivers.contract import CardHandle, CardReader, DeviceStatus, Presence
@@ -47,6 +49,7 @@ from trust.envelope import Opener
 from trust.keystore import FileKeyStore
 from trust.references import References
 from trust.sm2 import sm2
+from world import World
 from world.real import RealWorld
 
 CARD: Final = AT[Interface.CONTACTLESS]
@@ -287,10 +290,17 @@ class HsmTap:
             raise NoMeasurement(f"not every tap was accepted by the HSM: {dict(self._outcomes)}")
 
     def _desk(
-        self, world: RealWorld, sams: SamDesk, references: References, hsm: HsmDesk | None
+        self,
+        world: World,
+        sams: SamDesk,
+        references: References,
+        hsm: HsmDesk | None,
+        traces: Traces | None,
+        cards: CardKinds,
     ) -> CardDesk:
         assert hsm is None, "the gate has no uplink of its own"
-        return CardDesk(world, sams, references, HsmDesk(self._requests, WITHIN))
+        timed = HsmDesk(self._requests, WITHIN)
+        return CardDesk(world, sams, references, timed, traces, cards)
 
     def _uplink(self) -> Uplink:
         settings = Sync(host=self._broker.host, port=self._broker.port)

@@ -13,7 +13,6 @@ from agent.facade.disclosure import DisclosureBook
 from agent.facade.means import Means
 from agent.facade.standing import StandingDesk
 from agent.seats import ReaderSeat
-from apdu.city_keys import CityKeys
 from config.model import FacadeClient
 from drivers.contract import CardReader, DeviceState
 from simulators.cards import Interface
@@ -51,8 +50,7 @@ class LocalCounter(LocalTerminal):
         around: Around = lambda reader: reader,
     ) -> None:
         port = folder / "pinpad"
-        keys = CityKeys.from_toml(CITY_KEYS)
-        super().__init__(cast, folder, _configuration(port), keys=keys)
+        super().__init__(cast, folder, _configuration(port), authority=CITY_KEYS)
         self.typist = Typist()
         self.log = Overhearing()
         self._pad = PtyPort(port, self.typist)
@@ -64,16 +62,19 @@ class LocalCounter(LocalTerminal):
         logging.getLogger().addHandler(self.log)
         stack.callback(logging.getLogger().removeHandler, self.log)
         stack.enter_context(self._pad)
-        self.gate.start(self.taps)
+        stack.callback(self.service.close)
+        self.service.open()
         for seat in self.gate.seats:
             seat.reader = self._around(seat.reader)
-        unasked = StandingDesk(None, self.references, "", "record")
+        parts, service = self.parts, self.service
+        unasked = StandingDesk(None, parts.references, "", "record")
+        cards = service.cards.authenticator
         self.calls = Desk(
             seats=self.gate.seats,
-            means=Means(self.world, self.desk.authenticator, self.keys, "COUNTER-1", unasked),
-            watchdog=self.watchdog,
-            results=self.results,
-            book=DisclosureBook(self.clock, self.store, self.references, unasked),
+            means=Means(self.world, cards, parts.city_keys, "COUNTER-1", unasked),
+            watchdog=service.watchdog,
+            results=service.results,
+            book=DisclosureBook(parts.clock, parts.store, parts.references, unasked),
             lease=LEASE,
             pin_timeout=PIN_TIMEOUT,
             require=lambda capability: None,

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.assembly import MakeDesk
 from agent.lanes import Lane
 from agent.passage import PassageEnd
 from agent.reading import CardDesk
@@ -14,7 +15,7 @@ from drivers.console import ConsoleBarrier, ConsolePrompts
 from drivers.contract import CardReader, Code, Document, Presence, Unread
 from simulators.people import Cast
 from simulators.site import DOOR, DOOR_SLOT, PSAM, READERS
-from simulators.terminal import AT, LocalTerminal, MakeDesk, Way, reader_tables
+from simulators.terminal import AT, LocalTerminal, Way, reader_tables
 
 ENTRY = "entry"
 GATE_READERS = (DOOR, DOOR_SLOT, PSAM)
@@ -57,10 +58,10 @@ class LocalGate(LocalTerminal):
             assert isinstance(device, ConsoleBarrier | ConsolePrompts)
             device.listen(lambda line: None)
         if self._serve:
-            self.gate.start(self)
+            stack.callback(self.service.close)
+            self.service.open(self)
         else:
-            self.gate.sams.start()
-            self.gate.look()
+            self.look(stack)
 
     @property
     def lane(self) -> Lane:

@@ -1,57 +1,37 @@
 """A terminal of the product's own parts in this process, on a real pcscd, with a store on disk.
 
 Proofs and benchmarks stand on it where a whole agent would hide what they count or time; what lies
-between card and journal is put together as `agent.daemon` does it. Which readers and lanes it has
+between card and journal is put together by `agent.assembly`. Which readers and lanes it has
 is the settings' matter: `simulators.gate` lets people in, `simulators.counter` serves callers.
 """
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from agent.codes import CodeDesk, Router
-from agent.documents import DocumentDesk
-from agent.fares.rules import Rules
+from agent.assembly import MakeDesk, Replacements, Service, Terminal
 from agent.gate import Gate
-from agent.hsm import HsmDesk
-from agent.key_lists import KeyLists
 from agent.reading import CardDesk
-from agent.results import Results
-from agent.sam import SamDesk
-from agent.scenes import scene_for
-from agent.standing import make_status_service
 from agent.tap import Taps
 from agent.texts import Texts
-from agent.transit.build import make_fares, make_offers, make_payments, make_ride
-from agent.transit_codes.memory import CodeMemory
-from agent.uplink import PlatformRequests, make_uplink
-from agent.watchdog import Watchdog
-from apdu.city_keys import PUBLIC_KEYS_ONLY, CityKeys
-from apdu.transit.files import Layouts
 from config.load import parse
 from drivers.contract import CardReader, DeviceState
-from offline_store.clock import Clock
 from offline_store.events.row import Record
-from offline_store.lists import Lists
 from offline_store.store import Head, Store
 from simulators.cards import Interface
 from simulators.pcscd import Pcscd
 from simulators.people import Cast
 from simulators.site import DOOR, DOOR_SLOT, READERS, until
 from trust.keystore import FileKeyStore
-from trust.references import References
-from world import Fault
 from world.real import RealWorld
 
 TERMINAL = "local-gate"
 PAGE = 50  # records
 FAREWELL = 3.0  # seconds that the link gets
 AT = {Interface.CONTACTLESS: DOOR, Interface.CONTACT: DOOR_SLOT}
-
-MakeDesk = Callable[[RealWorld, SamDesk, References, HsmDesk | None], CardDesk]
 
 
 def become_client(pcscd: Pcscd) -> None:
@@ -71,7 +51,7 @@ class Way:
 class LocalTerminal:
     """A context manager. `configuration` is the settings' text behind `[terminal]`; with a `[sync]`
     there is an uplink, and the HSM behind it. `desk` makes another reader of cards than the
-    product's."""
+    product's; `authority` is the issuing authority's table, as a file has it."""
 
     def __init__(
         self,
@@ -80,91 +60,38 @@ class LocalTerminal:
         configuration: str,
         *,
         desk: MakeDesk = CardDesk,
-        keys: CityKeys = PUBLIC_KEYS_ONLY,
+        authority: str = "",
     ) -> None:
         self.world = RealWorld()
-        store_of_keys = FileKeyStore(self.world, folder / "keys")
-        secrets = cast.city.terminal_secrets(TERMINAL)
-        for name, secret in secrets.items():
-            store_of_keys.write(name, secret)
+        keys = folder / "keys"
+        for name, secret in cast.city.terminal_secrets(TERMINAL).items():
+            FileKeyStore(self.world, keys).write(name, secret)
         head = f"""
 [terminal]
 id = "{TERMINAL}"
 city = "{cast.region}"
 data = "{folder / "data"}"
+language = "en"
+
+[keys]
+path = "{keys}"
 """
-        self.settings = settings = parse((head + configuration).encode(), "local terminal")
-        self.clock = Clock(self.world)
-        data = Path(settings.terminal.data)
-        lists = Lists(self.world, data)
-        self.store = Store(
-            self.world,
-            data,
-            terminal=TERMINAL,
-            boot=self.clock.read().boot,
-            keys=store_of_keys,
-            lists=lists,
-        )
-        self.keys = keys
-        self.gate = Gate(self.world, settings, keys)
-        self.watchdog = Watchdog(self.world, settings.watchdog.card_silent)
-        self.references = References(secrets["city-reference"])
-        self.results = Results(Texts("en"))
-        self.requests = PlatformRequests()
-        hsm = None
-        if settings.sync is not None:
-            hsm = HsmDesk(self.requests, settings.hsm.within)
-            self.requests.uplink = make_uplink(
-                self.world,
-                settings,
-                self.store,
-                lists,
-                KeyLists(self.world, data),
-                store_of_keys,
-                report=lambda status: None,
-                warn=_raise,
-            )
-        self.desk = desk(self.world, self.gate.sams, self.references, hsm)
-        fares = make_fares(settings)
-        self.payments = make_payments(
-            self.world,
-            settings,
-            clock=self.clock,
-            store=self.store,
-            desk=self.gate.transit,
-            references=self.references,
-            results=self.results,
-            offers=make_offers(settings, Rules, fares, Layouts.shipped(), self.clock.read),
-            ride=make_ride(settings),
-        )
-        self.taps = Taps(
-            self.world,
-            clock=self.clock,
-            store=self.store,
-            scene=scene_for(settings.scene, settings.terminal.city),
-            results=self.results,
-            desk=self.desk,
-            codes=CodeDesk(Router(settings.codes), {}),
-            code_memory=CodeMemory(settings.offline_codes.interval),
-            documents=DocumentDesk(self.references),
-            watchdog=self.watchdog,
-            standing=make_status_service(self.world, settings, store_of_keys, PlatformRequests()),
-            application="",
-            report=lambda report: None,
-            payments=self.payments,
-        )
+        if authority:
+            table = folder / "authority.toml"
+            table.write_text(authority, encoding="utf-8")
+            head += f'authority = "{table}"\n'
+        self.settings = parse((head + configuration).encode(), "local terminal")
+        self.parts = Terminal(self.world, self.settings, Replacements(desk))
+        self.service = Service(self.parts, self.settings, Texts("en"), lambda report: None)
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             self.store.start()
             stack.callback(self.store.close)
-            self.watchdog.start()
-            stack.callback(self.watchdog.stop)
-            stack.callback(self.gate.stop)
             self.open_gate(stack)
             until(self._ready, "the readers are not ready")
-            uplink = self.requests.uplink
+            uplink = self.parts.requests.uplink = self.parts.uplink(self.settings, Texts("en"))
             if uplink is not None:
                 uplink.start()
                 stack.callback(uplink.stop, FAREWELL)
@@ -175,13 +102,37 @@ data = "{folder / "data"}"
         self._stack.close()
 
     def open_gate(self, stack: ExitStack) -> None:
-        """Put the readers' threads to work; what must end before the gate does goes on `stack`."""
+        """Put the readers' threads to work; what must end before the store does goes on `stack`."""
         raise NotImplementedError
+
+    def look(self, stack: ExitStack) -> None:
+        """Have readers and PSAMs ready, and serve nobody: the harness calls `taps` itself."""
+        self.service.watchdog.start()
+        stack.callback(self.service.watchdog.stop)
+        stack.callback(self.gate.stop)
+        if self.service.payments is not None:
+            self.service.payments.start()
+            stack.callback(self.service.payments.stop)
+        self.gate.sams.start()
+        self.gate.transit.start()
+        self.gate.look()
+
+    @property
+    def store(self) -> Store:
+        return self.parts.store
+
+    @property
+    def gate(self) -> Gate:
+        return self.service.gate
+
+    @property
+    def taps(self) -> Taps:
+        return self.service.taps
 
     @property
     def online(self) -> bool:
         """Whether its uplink has the platform's broker now."""
-        uplink = self.requests.uplink
+        uplink = self.parts.requests.uplink
         return uplink is not None and uplink.status().state == "online"
 
     @property
@@ -200,11 +151,6 @@ data = "{folder / "data"}"
 
     def _ready(self) -> bool:
         return {placed.status.state for placed in self.gate.readers()} == {DeviceState.READY}
-
-
-def _raise(fault: Fault) -> None:
-    """A harness has no key that may be wrong."""
-    raise fault
 
 
 def reader_tables(systems: Sequence[str], ways: Mapping[str, Way] | None = None) -> str:

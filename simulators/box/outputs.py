@@ -35,7 +35,7 @@ class BarrierPart(SerialPart):
         opened = self.peer.opened
         while not opened.empty():
             opened.get_nowait()
-        lane = box.local.running.gate.lanes[self.lane]
+        lane = box.local.running.service.gate.lanes[self.lane]
         assert lane.barrier is not None
         try:
             lane.barrier.open(lane.direction)  # for nobody, so no passage comes of it
@@ -134,7 +134,7 @@ class PrinterPart(SerialPart):
     peer: PrinterPeer
 
     def works(self, box: Box) -> str:
-        printer = box.local.running.gate.lanes[self.lane].printer
+        printer = box.local.running.service.gate.lanes[self.lane].printer
         assert printer is not None
         before = len(self.peer.receipts)
         try:
@@ -159,7 +159,7 @@ class PinPadPart(SerialPart):
         return f'{{ port = "{self.port.path}", begin = "3F" }}'
 
     def works(self, box: Box) -> str:
-        pad = box.local.running.gate.lanes[self.lane].pinpad
+        pad = box.local.running.service.gate.lanes[self.lane].pinpad
         assert pad is not None
         answers: queue.Queue[str] = queue.Queue()
 

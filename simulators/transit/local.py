@@ -24,11 +24,7 @@ class LocalBus(LocalTerminal):
         for prompts in self.lane.prompts:
             assert isinstance(prompts, ConsolePrompts)
             prompts.listen(lambda line: None)
-        assert self.payments is not None
-        self.payments.start()
-        stack.callback(self.payments.stop)
-        self.gate.transit.start()
-        self.gate.look()
+        self.look(stack)
 
     @property
     def lane(self) -> Lane:

@@ -40,7 +40,7 @@ def planted(box: Box) -> Mapping[str, str]:
 
 def ask_for_a_pin(box: Box) -> bool:
     """True when the PIN came; it is wiped then."""
-    pad = box.local.running.gate.lanes["desk"].pinpad
+    pad = box.local.running.service.gate.lanes["desk"].pinpad
     peer, port = box.part("pad").peer, box.part("pad").port  # type: ignore[attr-defined]
     assert pad is not None
     came: list[bool] = []

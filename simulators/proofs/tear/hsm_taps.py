@@ -153,7 +153,7 @@ class HsmTrial(TapTrial):
         until(self._reached, "no way to the HSM")
 
     def _reached(self) -> bool:
-        asked = self.gate.requests.ask("hsm", PROBE, within=WITHIN)
+        asked = self.gate.parts.requests.ask("hsm", PROBE, within=WITHIN)
         try:
             return decode(asked.result(), HsmAnswer).error == "malformed"
         except RequestFault:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from agent.assembly import MakeDesk
 from agent.facade.desk import Connection
 from agent.reading import CardDesk
 from simulators.city.platform import CityPlatform
@@ -21,7 +22,7 @@ from simulators.proofs.tear.hasty import HastyDesk, TrustingDesk
 from simulators.proofs.tear.hsm_taps import HSM_FLOWS, SETTINGS, HsmTrial
 from simulators.proofs.tear.tally import GOALS, Tally
 from simulators.proofs.tear.taps import FLOWS, Flow, PsamTrial
-from simulators.terminal import MakeDesk, become_client
+from simulators.terminal import become_client
 
 QUICK: Final = 23  # every so many boundaries: prime to the three moments, so all of them come
 FEW: Final = 1000  # more than there are boundaries: the first, and the deciding commands

@@ -1,0 +1,345 @@
+"""All parts of a terminal, made from its settings: the one module that knows them all.
+
+    settings ─▶ Terminal   store, lists, keys, staff: as long as the process
+    settings ─▶ Service    gate, scene, taps, payments, façade: as long as these settings
+
+Daemon, demos, proofs and benchmarks stand on it alike; `Replacements` says what they may exchange.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from agent.arrivals import Arrivals
+from agent.authority import city_keys
+from agent.card_kinds import card_kinds
+from agent.codes import CodeDesk, Router
+from agent.documents import DocumentDesk
+from agent.facade.facade import Facade
+from agent.facade.standing import StandingDesk
+from agent.facade.unix import FacadeSocketUnusable
+from agent.facade.web_server import FacadePortUnusable
+from agent.fares.rules import RuleBook
+from agent.gate import Gate, Handlers, device_folders
+from agent.hsm import HsmDesk
+from agent.in_force import DataUnusable
+from agent.journey.aboard import Aboard
+from agent.key_lists import KeyLists
+from agent.key_store import key_store
+from agent.reading import CardDesk, refused_doubts
+from agent.reasons import Reason
+from agent.resolving import PlatformResolver
+from agent.sam import SamDesk
+from agent.scenes import scene_for
+from agent.signed_lists import EveryList, Heard
+from agent.signin import SignInDesk
+from agent.staff import Staff
+from agent.standing import make_status_service
+from agent.tap import TapReport, Taps
+from agent.texts import Texts
+from agent.tickets.resolver import Tickets
+from agent.traces import Traces
+from agent.transit.build import (
+    PAYING,
+    make_fares,
+    make_offers,
+    make_payments,
+    make_results,
+    make_ride,
+)
+from agent.transit.card_memory import held_alone
+from agent.transit.tables import load_layouts
+from agent.transit_codes.memory import CodeMemory
+from agent.transit_codes.resolver import MinistryCodes, OfflineResolver
+from agent.transit_codes.verify import OtherIssuers
+from agent.uplink import PlatformRequests, make_uplink
+from agent.watchdog import Watchdog
+from apdu.quirks import CardKinds
+from config.model import Agent as Settings
+from drivers.hotplug import Hotplug
+from offline_store.clock import Clock
+from offline_store.faults import ListUnreadable
+from offline_store.lists import Lists
+from offline_store.store import Store
+from sync.uplink import Status, Uplink
+from trust.references import SECRET as REFERENCE_KEY
+from trust.references import References
+from trust.secrets import KEY_32, read_secret
+from trust.sm2 import sm2
+from world import World, cause_of
+
+LOG = logging.getLogger("onecard")
+
+MakeDesk = Callable[
+    [World, SamDesk, References, HsmDesk | None, Traces | None, CardKinds], CardDesk
+]
+
+
+@dataclass(frozen=True)
+class Replacements:
+    """What a harness puts in the place of the product's own parts."""
+
+    desk: MakeDesk = CardDesk  # reads and authenticates cards
+
+
+NONE: Final = Replacements()
+
+
+class Terminal:
+    """What one terminal has for as long as its process lives; `store` is not started yet."""
+
+    def __init__(self, world: World, settings: Settings, replace: Replacements = NONE) -> None:
+        """Touches no device. Raises `DataUnusable`, the faults of key store and lists, and of the
+        authority's table."""
+        self.world = world
+        self.replace = replace
+        self.clock = Clock(world)
+        self.keys = key_store(world, settings.keys)
+        self.references = References(read_secret(self.keys, REFERENCE_KEY, KEY_32))
+        self.city_keys = city_keys(world, settings.keys)
+        data = Path(settings.terminal.data)
+        try:
+            self._lists = Lists(world, data)
+            self.key_lists = KeyLists(world, data)
+            self.rule_book = RuleBook(world, data)  # fares, entitlements, lines
+        except OSError as error:
+            path = error.filename or str(data)
+            raise DataUnusable(path=path, cause=cause_of(error)) from error
+        self.rules_changed: Callable[[], None] = _nobody_asks
+        rule_lists = [Heard(one, lambda: self.rules_changed()) for one in self.rule_book.lists]
+        self.every_list = EveryList(self._lists, rule_lists)
+        self.arrivals = Arrivals(world, self.clock, data)
+        self.store = Store(
+            world,
+            data,
+            terminal=settings.terminal.id,
+            boot=self.clock.read().boot,
+            keys=self.keys,
+            lists=self._lists,
+        )
+        self.requests = PlatformRequests()
+        self.traces = Traces(world)
+        self.staff = Staff(world, self.clock, self.store, self.references, settings.sign_in)
+
+    def uplink(self, settings: Settings, texts: Texts) -> Uplink | None:
+        """The link to the platform, not started; None: there is none. What is wrong with its
+        certificates and password shows in its status. Raises `KeyStoreUnusable`."""
+        if settings.sync is None:
+            return None
+        return make_uplink(
+            self.world,
+            settings,
+            self.store,
+            self.arrivals.noting(self.every_list),
+            self.arrivals.noting(self.key_lists),
+            self.keys,
+            report=lambda status: _tell_link(texts, status),
+            warn=lambda fault: LOG.error("%s", texts.fault(fault)),
+        )
+
+
+class Service:
+    """Serves people by one version of the settings, from `open` to `close`."""
+
+    def __init__(
+        self,
+        terminal: Terminal,
+        settings: Settings,
+        texts: Texts,
+        report: Callable[[TapReport], None],
+    ) -> None:
+        """Touches no device. `report`: told of each tap that has ended. Raises driver and key store
+        faults, those of mapping files and of record tables."""
+        world, self._terminal, self.settings, self._texts = (
+            terminal.world,
+            terminal,
+            settings,
+            texts,
+        )
+        self.gate = Gate(world, settings, terminal.city_keys)
+        self.results = make_results(settings, texts)
+        self.standing = make_status_service(world, settings, terminal.keys, terminal.requests)
+        self.layouts = load_layouts(world, settings.transit.layouts)
+        self.aboard = self._make_aboard()
+        self.watchdog = Watchdog(world, settings.watchdog.card_silent)
+        self._hotplug = Hotplug(world, self.gate.plugged, device_folders(settings))
+        self.cards = terminal.replace.desk(
+            world,
+            self.gate.sams,
+            terminal.references,
+            self._hsm(),
+            terminal.traces,
+            card_kinds(settings),
+        )
+        journey = self.aboard.desk if self.aboard is not None else None
+        rules = terminal.rule_book.rules
+        fares, ride = make_fares(settings, rules, journey), make_ride(settings, journey)
+        self.scene = scene_for(settings.scene, settings.terminal.city, fares, ride)
+        self.payments = make_payments(
+            world,
+            settings,
+            clock=terminal.clock,
+            store=terminal.store,
+            desk=self.gate.transit,
+            references=terminal.references,
+            results=self.results,
+            offers=make_offers(settings, rules, fares, self.layouts, terminal.clock.read),
+            ride=ride,
+            rules=rules,
+        )
+        self.taps = Taps(
+            world,
+            clock=terminal.clock,
+            store=terminal.store,
+            scene=self.scene,
+            results=self.results,
+            desk=self.cards,
+            codes=self._codes(),
+            code_memory=CodeMemory(settings.offline_codes.interval),
+            documents=DocumentDesk(terminal.references),
+            watchdog=self.watchdog,
+            standing=self.standing,
+            application=settings.terminal.application,
+            report=report,
+            payments=self.payments,
+            journey=journey,
+            refuses=refused_doubts(settings.scene),
+            give_back=settings.give_back,
+        )
+        sign_in, admit = settings.sign_in, terminal.staff.enter
+        self.sign_in = SignInDesk(world, terminal.requests, sign_in, "staff", admit)
+        self.facade = self._make_facade()
+
+    def open(self, handlers: Handlers | None = None) -> None:
+        """Serve at the lanes, and business programs; the store runs. `handlers`: who takes what is
+        shown there, in place of `taps`."""
+        self.watchdog.start()
+        if self.aboard is not None:
+            self.aboard.start()
+        if self.payments is not None:  # what a power cut left open is known before the first card
+            self.payments.start()
+        self.gate.start(handlers or self.taps, self.results.prompt(Reason.WELCOME))
+        self._terminal.rules_changed = self._tell_of_fares
+        self._tell_of_fares()
+        self._open_facade()
+        self._hotplug.start()
+
+    def close(self) -> None:
+        """Taps under way end and are recorded; callers are hung up on."""
+        self.sign_in.cancel()
+        self._terminal.rules_changed = _nobody_asks
+        if self.facade is not None:
+            self.facade.close()
+        self._hotplug.stop()
+        self.gate.say(self.results.prompt(Reason.OUT_OF_SERVICE))
+        if not self.gate.stop():
+            LOG.warning("%s", self._texts.ui("reader-left-hanging"))
+        if self.payments is not None:
+            self.payments.stop()
+        self.watchdog.stop()
+        if self.aboard is not None:
+            self.aboard.stop()
+
+    # Parts
+
+    def _make_aboard(self) -> Aboard | None:
+        """Where there is a vehicle. Raises `drivers.options.OptionsFault`."""
+        settings, terminal = self.settings, self._terminal
+        if settings.vehicle is None:
+            return None
+        return Aboard(
+            terminal.world,
+            terminal.clock,
+            settings.vehicle,
+            settings.journey,
+            terminal.store,
+            terminal.rule_book.rules,
+            Path(settings.terminal.data),
+        )
+
+    def _hsm(self) -> HsmDesk | None:
+        """Where there is a way to a platform, unless it is switched off."""
+        settings, terminal = self.settings, self._terminal
+        if settings.sync is None or not settings.hsm.enabled:
+            return None
+        return HsmDesk(terminal.requests, settings.hsm.within, terminal.city_keys)
+
+    def _codes(self) -> CodeDesk:
+        settings, terminal = self.settings, self._terminal
+        platform = PlatformResolver(
+            terminal.requests, terminal.references, settings.codes, settings.scene
+        )
+        return CodeDesk(
+            Router(settings.codes), {"platform": platform, "offline": self._offline_codes()}
+        )
+
+    def _offline_codes(self) -> OfflineResolver:
+        """Codes that are verified here, by the signed lists of keys."""
+        settings, terminal = self.settings.offline_codes, self._terminal
+        keys, clock = terminal.key_lists.keys, terminal.clock.read
+        others = OtherIssuers(settings.other_issuers)
+        ministry = MinistryCodes(sm2(), keys, clock, terminal.references, others)
+        tickets = Tickets(sm2(), keys, clock, settings.gate_groups)
+        return OfflineResolver({**ministry.verifiers(), **tickets.verifiers()})
+
+    def _make_facade(self) -> Facade | None:
+        """Where business programs may call."""
+        settings, terminal = self.settings.facade, self._terminal
+        if settings is None:
+            return None
+        standing = StandingDesk(
+            self.standing if self.scene.asks else None,
+            terminal.references,
+            self.settings.terminal.application,
+            settings.standing,
+            refused_doubts(self.settings.scene),
+        )
+        return Facade(
+            terminal.world,
+            settings,
+            terminal.clock,
+            terminal.store,
+            terminal.references,
+            standing,
+        )
+
+    def _open_facade(self) -> None:
+        """A socket that cannot be made keeps nobody else away."""
+        if self.facade is None:
+            return
+        try:
+            self.facade.open(
+                self.gate,
+                self.watchdog,
+                self.results,
+                self.cards.authenticator,
+                self._terminal.city_keys,
+                self._terminal.staff.require,
+                card_kinds(self.settings),
+            )
+        except (FacadeSocketUnusable, FacadePortUnusable) as fault:
+            LOG.error("%s", self._texts.fault(fault))
+
+    def _tell_of_fares(self) -> None:
+        """What of the fare list each terminal keeps for itself, because cards have no room for it:
+        the people who run the terminals should know."""
+        if self.settings.scene.kind not in PAYING:
+            return
+        try:
+            tariff = self._terminal.rule_book.rules().tariff
+        except ListUnreadable:
+            return
+        for what, city in held_alone(tariff, self.layouts) if tariff else ():
+            LOG.warning("%s", self._texts.ui(f"{what}-held-alone", city=city))
+
+
+def _nobody_asks() -> None:
+    """Stands where nobody has to know that rules have changed."""
+
+
+def _tell_link(texts: Texts, status: Status) -> None:
+    trouble = status.last_fault
+    cause = f" ({trouble.code})" if trouble and status.state == "offline" else ""
+    LOG.info("%s%s", texts.ui(f"link-{status.state}"), cause)
