@@ -27,7 +27,7 @@ from agent.returned import (
 )
 from config.model import GiveBack as Settings
 from offline_store.clock import Clock
-from offline_store.events.about import GiveBack, Recovery, Returned
+from offline_store.events.about import NOT_EXECUTED, GiveBack, Recovery, Returned
 from offline_store.events.payment import PaymentEnd
 from offline_store.events.reference import Reference
 from offline_store.events.row import Event
@@ -61,9 +61,11 @@ class GiveBacks:
         """Nobody went through for that tap's opening, as the barrier's sensors tell."""
         self._record(lambda turn: self._given(turn, lane, tap, TIMED_OUT))
 
-    def stuck(self, lane: str, tap: Reference) -> None:
-        """The gate did not open for who had paid."""
-        self._record(lambda turn: self._given(turn, lane, tap, STUCK))
+    def not_opened(self, lane: str, tap: Reference) -> None:
+        """The record says accepted, and nothing opened. What a purse has paid stays paid, and a
+        boarding is owed for it; any other tap did not take place: its holder may come again at
+        once."""
+        self._record(lambda turn: self._undone(turn, lane, tap))
 
     def left_lying(self, lane: str, tap: Reference) -> None:
         """That payment was found out from a card that nobody was seen to lay down, so nothing
@@ -109,6 +111,12 @@ class GiveBacks:
             given_back_today=today,
         )
 
+    def _undone(self, turn: Turn, lane: str, tap: Reference) -> GiveBack | Recovery:
+        found = turn.event(tap)
+        if found is not None and isinstance(found.event, PaymentEnd):
+            return self._given(turn, lane, tap, STUCK)
+        return self._recovery(lane, NOT_EXECUTED, tap)
+
     def _taken_back(self, turn: Turn, lane: str, tap: Reference) -> Recovery:
         _tap(turn, tap)
         given = turn.give_back_of(tap)
@@ -117,12 +125,11 @@ class GiveBacks:
         event = given.event
         if event.about.place in ridden(turn, event.person, event.scene):
             raise Nothing
+        return self._recovery(lane, WENT_THROUGH, given.stored.at)
+
+    def _recovery(self, lane: str, reason: str, about: Reference) -> Recovery:
         return Recovery(
-            clock=self._clock.read(),
-            lane=lane,
-            scene=self._scene,
-            reason=WENT_THROUGH,
-            about=given.stored.at,
+            clock=self._clock.read(), lane=lane, scene=self._scene, reason=reason, about=about
         )
 
     def _most(self, returns: Returned) -> int:

@@ -1,4 +1,4 @@
-"""Events of the journal that no tap waits for: alarms, recoveries, passages.
+"""Events of the journal that no tap waits for: alarms, passages.
 
 What cannot be stored is counted, and told by the next tap that can.
 """
@@ -7,8 +7,7 @@ from msgspec.structs import replace
 
 from agent.passage import PassageEnd
 from offline_store.clock import Clock
-from offline_store.events.about import NOT_EXECUTED, Alarm, Passage, Recovery
-from offline_store.events.reference import Reference
+from offline_store.events.about import Alarm, Passage
 from offline_store.events.row import Event
 from offline_store.store import Entry, Store, Unstored
 from world import World
@@ -39,18 +38,6 @@ class Logbook:
                 scene=self._scene,
                 reason=reason,
                 reader=reader,
-            )
-        )
-
-    def not_executed(self, lane: str, tap: Reference) -> None:
-        """The record says accepted, the barrier did not open: the person may come again at once."""
-        self._record(
-            Recovery(
-                clock=self._clock.read(),
-                lane=lane,
-                scene=self._scene,
-                reason=NOT_EXECUTED,
-                about=tap,
             )
         )
 

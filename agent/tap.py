@@ -26,14 +26,15 @@ from agent.lanes import Lane
 from agent.logbook import Logbook
 from agent.passage import Opening, PassageEnd
 from agent.powered import PoweredCard
-from agent.proof import LEAVING, Proof, Right
+from agent.proof import LEAVING, Right
 from agent.reading import CardDesk
 from agent.reasons import Reason
 from agent.results import Results
 from agent.scenes import Decision, Looked, Scene
 from agent.stages import Stages
 from agent.standing import Findings, StatusService, recalled
-from agent.transit.paying import Payments, Took
+from agent.tap_result import TapResult
+from agent.transit.paying import Payments
 from agent.transit_codes.memory import CodeMemory
 from agent.watchdog import Watch, Watchdog
 from apdu.transit.faults import NotPurse
@@ -244,30 +245,43 @@ class Taps:
         credential = _credential(presence)
         stages.begin("open")
         try:
-            took = self._payments.take(lane.name, card.open(), credential, stages, watch)
+            result = self._payments.take(lane.name, card.open(), credential, stages, watch)
         except NotPurse:
             return None
         except Fault as fault:
             presented = unidentified(credential, fault, gave_up=watch.gave_up)
             return self._settle(lane, presence.reader, presented, stages, leaving=False)
-        return self._act(lane, presence.reader, took, stages)
+        return self._act(lane, presence.reader, result, stages)
 
-    def _act(self, lane: Lane, source: str, took: Took, stages: Stages) -> TapReport:
-        """Let the person through if he may, and tell him; the record is durable."""
-        record = took.record
-        reason = self._sign(took.reason, record, took.proof)
+    def _act(
+        self,
+        lane: Lane,
+        source: str,
+        result: TapResult,
+        stages: Stages,
+        *,
+        leaving: bool = False,
+    ) -> TapReport:
+        """The one end of every tap, its record durable: let the person through if he may, and tell
+        him; what did not happen, because nothing opened, is taken back. `leaving`: he has been let
+        out, and has his answer."""
+        record = result.record
+        reason = self._sign(result)
         stages.begin("act")
-        right = took.proof if self._results.accepted(reason) else None
-        stuck = self._open(lane, right, _tap(record)).stuck if right else None
-        reason = Reason.OUT_OF_SERVICE if stuck else reason
-        lane.show(*self._results.both(reason, record))
+        may = self._results.accepted(reason)
+        stuck: DeviceFault | None = None
+        if not leaving:
+            right = result.proof if may else None
+            stuck = self._open(lane, right, _tap(record)).stuck if right else None
+            reason = Reason.OUT_OF_SERVICE if stuck else reason
+            lane.show(*self._results.both(reason, record))
+            may = right is not None and stuck is None
         stages.end()
-        if stuck is not None:  # what was paid stays paid, and a boarding is owed for it
+        if stuck is not None:
             if record is not None:
-                self._give_backs.stuck(lane.name, record.reference)
+                self._give_backs.not_opened(lane.name, record.reference)
             self._logbook.alarm(lane.name, stuck.code)
-        accepted = right is not None and stuck is None
-        return TapReport(source, lane.name, reason, accepted, stages.so_far(), record)
+        return TapReport(source, lane.name, reason, may, stages.so_far(), record)
 
     def _read(
         self,
@@ -301,7 +315,6 @@ class Taps:
         findings = NOTHING_ASKED if leaving else self._ask(presented, stages)
         stages.begin("decide")
         missed = self._logbook.missed.take()
-        record: Record | None = None
         reason = Reason.NOT_STORED
 
         def decide(turn: Turn) -> Entry:
@@ -310,34 +323,15 @@ class Taps:
             reason = Reason(entry.event.reason)
             return entry
 
-        try:
-            record = self._store.turn(decide)
-        except Unstored:
-            reason = Reason.NOT_STORED
-            self._logbook.missed.add(missed + 1)
         proof = presented.proof if isinstance(presented, Identity) else None
-        reason = self._sign(reason, record, proof)
-        stages.begin("act")
-        right: Right | None = LEAVING if leaving else proof
-        if not self._results.accepted(reason):
-            right = None
-        stuck: DeviceFault | None = None
-        if not leaving:  # who leaves has his answer
-            stuck = self._open(lane, right, _tap(record)).stuck if right else None
-            reason = Reason.OUT_OF_SERVICE if stuck else reason
-            lane.show(*self._results.both(reason, record))
-        stages.end()
-        if record is not None and stuck is not None:
-            self._logbook.not_executed(lane.name, record.reference)
-            self._logbook.alarm(lane.name, stuck.code)
-        return TapReport(
-            reader=source,
-            lane=lane.name,
-            reason=reason,
-            accepted=right is not None and stuck is None,
-            stages_us=stages.so_far(),
-            record=record,
-        )
+        try:
+            result = TapResult(reason, self._store.turn(decide), proof)
+        except Unstored:
+            self._logbook.missed.add(missed + 1)
+            result = TapResult(Reason.NOT_STORED, None, proof)
+        else:
+            result = replace(result, reason=reason)
+        return self._act(lane, source, result, stages, leaving=leaving)
 
     def _decide(
         self,
@@ -399,8 +393,9 @@ class Taps:
             )
         )
 
-    def _sign(self, reason: Reason, record: Record | None, proof: Proof | None) -> Reason:
+    def _sign(self, result: TapResult) -> Reason:
         """Who drives signs on or off, as nobody but him: his tap is durable. What he is told."""
+        reason, record, proof = result.reason, result.record, result.proof
         if reason is not Reason.DRIVER or not record or not proof or self._journey is None:
             return reason
         event = record.event()

@@ -9,7 +9,7 @@ a proof"). A paid ride is that proof; where there is none, a purchase of 0 fen i
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from itertools import islice
 from typing import Final
@@ -20,6 +20,7 @@ from agent.proof import Proof
 from agent.reasons import Reason
 from agent.results import Results
 from agent.stages import Stages
+from agent.tap_result import TapResult
 from agent.transit.asked_once import AskedOnce
 from agent.transit.card_types import CardTypes
 from agent.transit.ends import Ends
@@ -40,7 +41,7 @@ from apdu.transit.values import Kind, PublicInfo
 from config.model import Transit
 from offline_store.clock import Clock, ClockReading
 from offline_store.events.payment import PaymentEnd
-from offline_store.events.row import Record, Stored, of_kind
+from offline_store.events.row import Stored, of_kind
 from offline_store.faults import ListUnreadable
 from offline_store.store import Entry, Store, Turn
 from trust.references import References
@@ -48,16 +49,6 @@ from world import Fault, World
 
 UNWATCHED: Final = Unwatched()
 HEAD: Final = 3  # digits of a card's number that neither its keys nor the PSAM know of
-
-
-@dataclass(frozen=True)
-class Took:
-    """What a tap of a purse came to. `record`: the last event of it that is durable. `proof`: of
-    its card, where something rests on that."""
-
-    reason: Reason
-    record: Record | None
-    proof: Proof | None = None
 
 
 class Payments:
@@ -118,7 +109,7 @@ class Payments:
 
     def take(
         self, lane: str, card: Channel, credential: str, stages: Stages, watch: Hold = UNWATCHED
-    ) -> Took:
+    ) -> TapResult:
         """One tap. Raises, with nothing begun: `NotPurse`, the other faults of `Purse`, of the
         channel and of the PSAM, `Unstored`, `FareMoved`."""
         self._ends.load()
@@ -141,7 +132,7 @@ class Payments:
         credential: str,
         stages: Stages,
         watch: Hold = UNWATCHED,
-    ) -> Took | None:
+    ) -> TapResult | None:
         """Of a card that nobody was seen to lay down: what is open of it ends, by a purchase of
         0 fen where that needs a proof, and nothing is bought. `power` it only where something is
         open. None: nothing ended. Raises as `take`."""
@@ -155,7 +146,9 @@ class Payments:
         took, still_open = self._recover(tap)
         if took is None and still_open:
             proved = self._prove(tap)
-            took = proved if isinstance(proved, Took) else self._settle(tap, still_open, proved)
+            took = (
+                proved if isinstance(proved, TapResult) else self._settle(tap, still_open, proved)
+            )
         return took
 
     def _presented(
@@ -179,7 +172,7 @@ class Payments:
 
     # A new purchase
 
-    def _pay(self, tap: Presentation, offer: Offer, still_open: Sequence[Heard]) -> Took:
+    def _pay(self, tap: Presentation, offer: Offer, still_open: Sequence[Heard]) -> TapResult:
         """`still_open`: what the purchase's own proof will settle as well."""
         clock = self._clock.read()
         why = _out_of_date(tap.holder.public, clock, offer.day)
@@ -242,10 +235,10 @@ class Payments:
 
     def _bought(
         self, tap: Presentation, tried: Tried, bought: Reason, still_open: Sequence[Heard]
-    ) -> Took:
+    ) -> TapResult:
         """What came of it, durable where it is known; else it stays open, and the person is asked
         to come again."""
-        unknown = Took(Reason.PAY_AGAIN, tried.record)
+        unknown = TapResult(Reason.PAY_AGAIN, tried.record)
         if tried.refusal is not None:
             return self._refused(tried, Reason.PAYMENT_REFUSED)
         claim = tried.claim
@@ -262,11 +255,11 @@ class Payments:
             proved = self._prove(tap)
         except Fault:
             return unknown
-        if isinstance(proved, Took):
+        if isinstance(proved, TapResult):
             return self._forged(tried) if proved.reason is Reason.PAYMENT_FORGED else unknown
         return self._settle(tap, [*still_open, mine], proved) or unknown
 
-    def _prove(self, tap: Presentation) -> Proved | Took:
+    def _prove(self, tap: Presentation) -> Proved | TapResult:
         """Let the card prove itself by a purchase of 0 fen, which has an intent and an end as any
         other. What it came to else: the person does not get through, and nothing that was open
         ends by it. Raises as `Purchases.attempt`."""
@@ -280,15 +273,15 @@ class Payments:
         if claim is not None and claim.mac2 == "refused":
             return self._forged(tried)
         if claim is None or claim.verified is None:
-            return Took(Reason.PAY_AGAIN, tried.record)
+            return TapResult(Reason.PAY_AGAIN, tried.record)
         paid = Confirmed(claim.verified, claim.tac, claim.balance)
         if self._ends.end(tried.intent, Reason.CARD_PROVED, paid) is None:
-            return Took(Reason.PAY_AGAIN, None)
+            return TapResult(Reason.PAY_AGAIN, None)
         return Proved(claim.verified, tried.seq)
 
     # What is still open
 
-    def _recover(self, tap: Presentation) -> tuple[Took | None, Sequence[Heard]]:
+    def _recover(self, tap: Presentation) -> tuple[TapResult | None, Sequence[Heard]]:
         """What the tap is over with, if it is: not where nothing was paid, nor where it was paid
         for something else than people come to this lane for. And what is still open, because the
         card has only said so. Raises what `hear` raises: all stays open, and nothing new is begun
@@ -301,7 +294,7 @@ class Payments:
             return self._not_paying(tap, Reason.PAY_AGAIN), ()
         if any(one.claim.paid != "no" and not one.claim.verified for one in heard):
             heard = [*weighed(heard, self._paid_before(tap.holder.card))]
-        over: Took | None = None
+        over: TapResult | None = None
         waiting: list[Heard] = []
         for one in heard:
             if one.claim.verified is None:
@@ -312,7 +305,7 @@ class Payments:
         if over is not None or not any(one.waits for one in waiting):
             return over, waiting
         proved = self._prove(tap)
-        if isinstance(proved, Took):
+        if isinstance(proved, TapResult):
             return proved, ()
         return self._settle(tap, waiting, proved), ()
 
@@ -345,39 +338,41 @@ class Payments:
                 waiting.append(one)
         return waiting
 
-    def _settle(self, tap: Presentation, heard: Sequence[Heard], proved: Proved) -> Took | None:
+    def _settle(
+        self, tap: Presentation, heard: Sequence[Heard], proved: Proved
+    ) -> TapResult | None:
         """End what the card has said, now that it is proved. What the tap is over with, if it
         is."""
-        over: Took | None = None
+        over: TapResult | None = None
         for one in heard:
             over = _better(over, self._end(tap, one, settled(one, proved.seq), proved.verified))
         return over
 
-    def _end(self, tap: Presentation, heard: Heard, claim: Claim, by: Verified) -> Took | None:
+    def _end(self, tap: Presentation, heard: Heard, claim: Claim, by: Verified) -> TapResult | None:
         """One end, durable, with what it rests on. None: the person has nothing of it."""
         reason, ending = _ending(heard, claim, by)
         record = self._ends.end(heard.intent, reason, ending, tap.place.lane)
         if record is None:
-            return Took(Reason.PAY_AGAIN, None)
+            return TapResult(Reason.PAY_AGAIN, None)
         if claim.paid == "unknown" and not heard.intent.proves:
-            return Took(reason, record)
+            return TapResult(reason, record)
         served = claim.paid == "yes" and heard.serves
-        return Took(reason, record, Proof.of_purse(by)) if served else None
+        return TapResult(reason, record, Proof.of_purse(by)) if served else None
 
     # Who does not pay
 
-    def _forged(self, tried: Tried) -> Took:
+    def _forged(self, tried: Tried) -> TapResult:
         """The PSAM does not believe the card that has answered just now."""
         claim = tried.claim or Claim("unknown")
         grey = Grey(claim.tac, "refused", claim.balance)
         record = self._ends.end(tried.intent, Reason.PAYMENT_FORGED, grey)
-        return Took(Reason.PAYMENT_FORGED if record else Reason.PAY_AGAIN, record)
+        return TapResult(Reason.PAYMENT_FORGED if record else Reason.PAY_AGAIN, record)
 
-    def _refused(self, tried: Tried, reason: Reason) -> Took:
+    def _refused(self, tried: Tried, reason: Reason) -> TapResult:
         """The card says for sure that it did not pay what it was asked for just now."""
         assert tried.refusal is not None
         record = self._ends.end(tried.intent, reason, NotMade(tried.refusal))
-        return Took(reason if record else Reason.PAY_AGAIN, record)
+        return TapResult(reason if record else Reason.PAY_AGAIN, record)
 
     def _turned_away(
         self,
@@ -385,7 +380,7 @@ class Payments:
         still_open: Sequence[Heard],
         reason: Reason,
         priced: Priced | None = None,
-    ) -> Took:
+    ) -> TapResult:
         """Nothing is bought, so a purchase of 0 fen proves what the card has said of others."""
         took = self._not_paying(tap, reason, priced)
         if still_open:
@@ -395,13 +390,15 @@ class Payments:
                     self._settle(tap, still_open, proved)
         return took
 
-    def _not_paying(self, tap: Presentation, reason: Reason, priced: Priced | None = None) -> Took:
+    def _not_paying(
+        self, tap: Presentation, reason: Reason, priced: Priced | None = None
+    ) -> TapResult:
         verdict = self._results.verdict(reason)
         event = unpaid_tap(tap.place, tap.holder.card, self._clock.read(), reason, verdict, priced)
-        return Took(reason, self._store.turn(lambda turn: Entry(event)))
+        return TapResult(reason, self._store.turn(lambda turn: Entry(event)))
 
 
-def _better(one: Took | None, other: Took | None) -> Took | None:
+def _better(one: TapResult | None, other: TapResult | None) -> TapResult | None:
     """Who has paid gets through, whatever else is open in his number."""
     return one if other is None or (one and one.proof) else other
 

@@ -21,10 +21,11 @@ from agent.journey.lines import parse_lines
 from agent.reasons import Reason
 from agent.results import Results
 from agent.stages import Stages
+from agent.tap_result import TapResult
 from agent.texts import Texts
 from agent.transit.fares import FlatFare, ListedFare
 from agent.transit.offers import Offers, SingleRides
-from agent.transit.paying import Payments, Took
+from agent.transit.paying import Payments
 from agent.transit.psams import TransitDesk
 from apdu.channel import Channel
 from config.model import Metro
@@ -209,7 +210,7 @@ class _Ride:
             for row in self._books.rows[before:]
         )
 
-    def _tap(self, lane: str, card: Channel) -> Took | None:
+    def _tap(self, lane: str, card: Channel) -> TapResult | None:
         """None: a fault, which is a refusal."""
         stages = Stages(self._world, self._world.monotonic())
         with suppress(Fault):

@@ -13,8 +13,9 @@ from typing import Final
 from agent.reasons import Reason
 from agent.results import Results
 from agent.stages import Stages
+from agent.tap_result import TapResult
 from agent.texts import Texts
-from agent.transit.paying import Payments, Took
+from agent.transit.paying import Payments
 from agent.transit.purchase import Presentation
 from agent.transit.settling import Proved
 from apdu.transit.transit_psam import Verified
@@ -58,7 +59,7 @@ class Mallory:
         card = Keyless(self.chance, order, self.gang, self.world.wait, self._now)
         before = self._head()
         self.tally.forged += 1
-        took: Took | None = None
+        took: TapResult | None = None
         try:
             stages = Stages(self.world, self.world.monotonic())
             took = self.payments.take(lane, card, "card-contactless", stages)
@@ -106,5 +107,5 @@ def robs(row: Stored[Event], lane: str, before: tuple[str, int]) -> bool:
 class Trusting(Payments):
     """The control: takes what a card says of itself for proved."""
 
-    def _prove(self, tap: Presentation) -> Proved | Took:
+    def _prove(self, tap: Presentation) -> Proved | TapResult:
         return Proved(Verified(Authorisation(0, b"", "")), 0x1_0000)

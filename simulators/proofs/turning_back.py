@@ -11,9 +11,9 @@ from agent.fares.history import History
 from agent.fares.ride import Journey, Rider, ride_of
 from agent.give_back import GiveBacks
 from agent.logbook import Missed
+from agent.tap_result import TapResult
 from agent.transit.fares import Priced
 from agent.transit.owed import RidesOwed
-from agent.transit.paying import Took
 from config.model import GiveBack as Settings
 from offline_store.clock import CHINA_AHEAD_MS, DAY_MS, Clock, ClockReading
 from offline_store.columns import verdict_of
@@ -38,7 +38,7 @@ class Gate:
         self._chance = chance
         self._back = GiveBacks(Clock(world), store, scene, LIMITS, Missed(world))
 
-    def turned_back(self, lane: str, took: Took) -> bool:
+    def turned_back(self, lane: str, took: TapResult) -> bool:
         """Whether who has just been let through goes away again."""
         if took.proof is None or took.record is None or self._chance.random() >= TURNS_BACK:
             return False

@@ -1,0 +1,17 @@
+"""What a tap came to, before anybody acts on it."""
+
+from dataclasses import dataclass
+
+from agent.proof import Proof
+from agent.reasons import Reason
+from offline_store.events.row import Record
+
+
+@dataclass(frozen=True)
+class TapResult:
+    """`record`: the last event of it that is durable, None where it could not be stored. `proof`:
+    of its card, code or document, where something may rest on that."""
+
+    reason: Reason
+    record: Record | None
+    proof: Proof | None = None
