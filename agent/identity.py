@@ -5,6 +5,7 @@ from datetime import date
 
 from agent.proof import Proof
 from agent.reasons import Reason
+from apdu.needs import Need
 from offline_store.events.happened import Authentication
 
 
@@ -51,6 +52,7 @@ class Identity:
     authentication: Authentication
     kind: str = ""  # of `[[cards]]`, by which the card was spoken to
     region: str = ""  # six digits, of the card's city; in no event; empty: not known
+    read: tuple[Need, ...] = ()  # what of a card was read
     doubts: tuple[str, ...] = ()  # what is odd about card or document and refuses nobody; codes
     clear: InClear = field(default=InClear(), repr=False, compare=False)
     shown: Shown | None = field(default=None, repr=False, compare=False)

@@ -12,6 +12,7 @@ from agent.stages import Stages
 from agent.traces import Traces
 from apdu import days
 from apdu.authentication import Authenticator, BasicRead, Doubt, read_basic
+from apdu.needs import BASIC, Need
 from apdu.quirks import NO_KINDS, CardKinds
 from apdu.trace import Flow
 from config.model import Scene
@@ -48,20 +49,28 @@ class CardDesk:
         credential: str,
         stages: Stages,
         *,
+        needs: frozenset[Need] = BASIC,
         leaving: bool = False,
         reader: str = "",
     ) -> Identity:
-        """Raises the faults of `apdu.authentication.read_basic`. The card is powered down by
-        whoever has opened it, on every exit."""
-        read = self.read_in_clear(handle, stages, leaving=leaving, reader=reader)
+        """What is not needed is not read, and stays empty. The card is powered down by whoever has
+        opened it, on every exit. Raises the faults of `apdu.authentication.read_basic`."""
+        read = self.read_in_clear(handle, stages, needs=needs, leaving=leaving, reader=reader)
         return identity_of(read, credential, self._references)
 
     def read_in_clear(
-        self, handle: CardHandle, stages: Stages, *, leaving: bool = False, reader: str = ""
+        self,
+        handle: CardHandle,
+        stages: Stages,
+        *,
+        needs: frozenset[Need] = BASIC,
+        leaving: bool = False,
+        reader: str = "",
     ) -> BasicRead:
         """The basic read itself, for whoever may see it. `reader` is what a trace is called by."""
         keys = self.authenticator(handle, leaving=leaving)
-        flow = Flow("basic", cards=self._cards.of_atr(handle.atr))
+        part = None if needs == BASIC else tuple(sorted(needs))
+        flow = Flow("basic", cards=self._cards.of_atr(handle.atr), needs=part)
         with self._traces.watching(reader, handle, keys, flow) as (card, watched):
             return read_basic(
                 card,
@@ -69,6 +78,7 @@ class CardDesk:
                 clock=self._world.monotonic,
                 stage=stages.begin,
                 quirks=self._cards,
+                needs=needs,
             )
 
     def authenticator(self, handle: CardHandle, *, leaving: bool = False) -> Authenticator:
@@ -110,6 +120,7 @@ def identity_of(read: BasicRead, credential: str, references: References) -> Ide
         kind=read.kind,
         region=read.region,
         doubts=tuple(doubt.value for doubt in read.doubts),
+        read=tuple(sorted(read.read)),
         clear=InClear(
             card_id=read.card_id,
             card_number=card_number,

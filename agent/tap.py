@@ -297,7 +297,12 @@ class Taps:
         stages.begin("open")
         try:
             return self._desk.read(
-                card.open(), credential, stages, leaving=leaving, reader=presence.reader
+                card.open(),
+                credential,
+                stages,
+                needs=self._scene.needs,
+                leaving=leaving,
+                reader=presence.reader,
             )
         except Fault as fault:
             return unidentified(credential, fault, gave_up=watch.gave_up)
@@ -381,6 +386,7 @@ class Taps:
                 reason=decision.reason.value,
                 code=shown.code if shown else "",
                 code_content=shown.content if shown and decision.verdict == "accepted" else "",
+                read=presented.read if isinstance(presented, Identity) else (),
                 card_kind=presented.kind if isinstance(presented, Identity) else "",
                 ride=looked.ride,
                 seen=looked.seen.joined(_dates(presented)),

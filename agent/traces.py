@@ -11,7 +11,7 @@ from apdu.trace import Flow, Recorder, Trace
 from world import Fault, World
 
 Sides = tuple[Channel, Authenticator]
-BASIC = Flow("basic")
+TAP = Flow("basic")
 
 
 @contextmanager
@@ -40,7 +40,7 @@ class Traces:
 
     @contextmanager
     def watching(
-        self, reader: str, card: Channel, keys: Authenticator, flow: Flow = BASIC
+        self, reader: str, card: Channel, keys: Authenticator, flow: Flow = TAP
     ) -> Iterator[Sides]:
         """The card and the key server that the flow is to use."""
         if not self.feed.listeners:

@@ -30,6 +30,7 @@ from apdu.files import (
     Generation,
 )
 from apdu.keys import IRK, RKSSSE, STK, Key
+from apdu.needs import BASIC, OF_HOLDER, Need
 from apdu.pin import pin_block
 from apdu.processors import Observer
 from apdu.psam import MAC_AND_ENCRYPT_TYPE, Psam, PsamKey
@@ -244,6 +245,7 @@ class BasicRead:
     stages: Mapping[Stage, int]  # microseconds
     doubts: tuple[Doubt, ...] = ()
     kind: str = ""  # of the terminal's kinds of cards, by which it was spoken to
+    read: frozenset[Need] = BASIC  # what of the above was read; the rest is empty
 
     def interface_fields(self, device_number: str = "") -> tuple[str, ...]:
         """The 11 fields of iReadCardBas, in order (spec sscard-interface.md)."""
@@ -271,11 +273,12 @@ def read_basic(
     *,
     clock: Callable[[], float],
     stage: Callable[[Stage], None],
-    details: bool = False,
+    needs: frozenset[Need] = BASIC,
     quirks: Quirks | CardKinds = NO_KINDS,
     observer: Observer | None = None,
 ) -> BasicRead:
-    """Authenticate the card and read its basic data; `details` adds sex, nation and birth.
+    """Authenticate the card and read what somebody `needs` of it, and no more: without anything of
+    the holder there is no external authentication, and a 3.0 card's personal file stays shut.
 
     `clock` is `World.monotonic`; `stage` is told each stage as it begins. The authenticator is
     released on every exit, powering the card down is the caller's. Raises the channel's faults,
@@ -289,13 +292,13 @@ def read_basic(
         stages.enter("select")
         fci = card.select()
         stages.enter("authenticate")
-        proven = _authenticate(card, fci, authenticator, details)
+        proven = _authenticate(card, fci, authenticator, needs)
     finally:
         authenticator.release()
     if proven.opening is not None:
         card.external_authenticate(RKSSSE, *proven.opening)
     stages.enter("read")
-    holder = proven.holder or _read_holder(card, details)
+    holder = proven.holder or _read_holder(card, needs)
     return BasicRead(
         generation=card.generation,
         algorithm=proven.parameters.algorithm,
@@ -311,6 +314,7 @@ def read_basic(
         stages=stages.durations(),
         doubts=tuple(_doubts(card, proven, holder)),
         kind=card.kind,
+        read=needs,
     )
 
 
@@ -336,23 +340,23 @@ class _Proven:
 
 
 def _authenticate(
-    card: SocialSecurityCard, fci: Fci, authenticator: Authenticator, details: bool
+    card: SocialSecurityCard, fci: Fci, authenticator: Authenticator, needs: frozenset[Need]
 ) -> _Proven:
-    """The card's proof, compared; beside it everything that may be read while it is computed.
+    """The card's proof, compared; beside it what is needed and may be read while it is computed.
 
     3.0: between challenge D and the 0082 that follows this function nothing goes to the card.
     """
     parameters = parameters_of(card, fci)
     proof = Proof.asked(card, parameters, authenticator)
-    issuer = _read_issuer(card)
-    third = card.generation is Generation.V3
+    issuer = _read_issuer(card, needs)
+    opens = card.generation is Generation.V3 and bool(needs & OF_HOLDER)
     holder: Holder | None = None
     external: Pending[bytes] | None = None
-    if third:
+    if opens:
         original, factor = card.challenge(), card.challenge()  # C, D
         external = authenticator.external(parameters, factor, original)
     else:
-        holder = _read_holder(card, details)
+        holder = _read_holder(card, needs)
     proof.compare(card.generation)
     return _Proven(
         parameters,
@@ -361,7 +365,7 @@ def _authenticate(
             mode=authenticator.mode,
             algorithm=parameters.algorithm,
             key=IRK.kid_hex,
-            read_key=RKSSSE.kid_hex if third else "",
+            read_key=RKSSSE.kid_hex if opens else "",
             terminal_number=authenticator.terminal_number,
         ),
         holder,
@@ -419,18 +423,20 @@ def _compare(
         )
 
 
-def _read_issuer(card: SocialSecurityCard) -> _Issuer:
+def _read_issuer(card: SocialSecurityCard, needs: frozenset[Need]) -> _Issuer:
+    """The version always: by it the generation is known."""
     return _Issuer(
         version=card.read_version(),
-        card_number=card.read(CARD_NUMBER),
-        issue_date=card.read(ISSUE_DATE),
-        expiry_date=card.read(EXPIRY_DATE),
+        card_number=card.read(CARD_NUMBER) if "card-number" in needs else "",
+        issue_date=card.read(ISSUE_DATE) if "issue-date" in needs else "",
+        expiry_date=card.read(EXPIRY_DATE) if "expiry-date" in needs else "",
     )
 
 
-def _read_holder(card: SocialSecurityCard, details: bool) -> Holder:
-    number, name = card.read(SOCIAL_SECURITY_NUMBER), card.read_name()
-    if not details:
+def _read_holder(card: SocialSecurityCard, needs: frozenset[Need]) -> Holder:
+    number = card.read(SOCIAL_SECURITY_NUMBER) if "person" in needs else ""
+    name = card.read_name() if "name" in needs else ""
+    if "details" not in needs:
         return Holder(number, name)
     return Holder(
         number,

@@ -21,6 +21,7 @@ from apdu.city_keys import CityKeys
 from apdu.file_address import FileData, parse_address
 from apdu.key_authentication import How
 from apdu.keys import IRK, KEYS, RKSSSE, STK, Key
+from apdu.needs import BASIC, DETAILED, Need
 from apdu.quirks import CardKinds
 from apdu.redaction import CHANGE_PIN, PIN_BOUNDARY
 from apdu.session import CardSession, open_session
@@ -242,13 +243,18 @@ def _digits(packed: bytes) -> bytearray:
     return bytearray(packed.hex().encode())
 
 
-def _basic(case: _Case, *, details: bool = False) -> BasicRead:
+def _basic(case: _Case) -> BasicRead:
+    needs = case.trace.header.flow.needs
+    return _read_basic(case, BASIC if needs is None else frozenset(needs))
+
+
+def _read_basic(case: _Case, needs: frozenset[Need]) -> BasicRead:
     return read_basic(
         case.card,
         case.keys,
         clock=case.player.now,
         stage=lambda name: None,
-        details=details,
+        needs=needs,
         quirks=case.cards,
     )
 
@@ -287,7 +293,7 @@ def _unblock_pin(case: _Case) -> Sequence[FileData]:
 
 FLOWS: Final[Mapping[str, Callable[[_Case], BasicRead | Sequence[FileData]]]] = {
     "basic": _basic,
-    "details": lambda case: _basic(case, details=True),
+    "details": lambda case: _read_basic(case, DETAILED),
     "read": _read,
     "verify-pin": _verify_pin,
     "change-pin": _change_pin,

@@ -16,6 +16,7 @@ from apdu import standins
 from apdu.authentication import Authenticator, CardParameters, Mode, Pending
 from apdu.channel import Channel, Transport
 from apdu.keys import IRK, RKSSSE, STK, Key
+from apdu.needs import Need
 from apdu.quirks import CardKind
 from apdu.records import AtrFault, HistoricalBytes
 from apdu.redaction import Redactor, pin_command
@@ -46,6 +47,7 @@ class Flow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     address: str = ""  # fileAddr, see `apdu.file_address`
     how: Literal["", "key", "pin"] = ""
     cards: tuple[CardKind, ...] = ()  # the terminal's kinds of cards, by which it was done
+    needs: tuple[Need, ...] | None = None  # of `basic`: what was read; None: all of it
 
 
 class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -21,12 +21,13 @@ from agent.cli.output import output
 from agent.cli.ready import require_of_daemon, require_of_gate
 from agent.cli.tap import FIELDS, NobodyTapped, first_card
 from agent.gate import Gate
-from agent.traces import BASIC, recorded
+from agent.traces import TAP, recorded
 from apdu.authentication import Authenticator, read_basic
 from apdu.channel import Channel
 from apdu.city_keys import CityKeys
 from apdu.decoding import Step, steps
 from apdu.file_address import FileAddressFault, format_address, parse_address
+from apdu.needs import BASIC, DETAILED
 from apdu.quirks import CardKinds
 from apdu.redaction import SSSE_RECORDS
 from apdu.replay import Replayed, replay
@@ -139,8 +140,8 @@ def _watched(
     require_of_daemon(context, settings, reader)
     for told in context.client(settings).stream("/v1/traces", wait):
         if not told:
-            if flow != BASIC:
-                raise TraceFlow(found=flow.kind, allowed=BASIC.kind)  # what a tap does
+            if flow.kind != TAP.kind:
+                raise TraceFlow(found=flow.kind, allowed=TAP.kind)  # what a tap does
             _ask(context)
         elif reader in (None, told["reader"]):
             return parse(told["trace"].encode())
@@ -183,13 +184,12 @@ def _run(world: World, card: Channel, keys: Authenticator, table: CityKeys, flow
         with open_session(card, keys, keys=table, quirks=kinds) as session:
             session.read(parse_address(flow.address), how="key")
         return
-    details = flow.kind == "details"
     read_basic(
         card,
         keys,
         clock=world.monotonic,
         stage=lambda name: None,
-        details=details,
+        needs=DETAILED if flow.kind == "details" else BASIC,
         quirks=kinds,
     )
 

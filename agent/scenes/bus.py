@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from agent.fares.ride import Rider
 from agent.identity import Identity
 from agent.reasons import Reason
-from agent.scenes.credential import judge_credential
+from agent.scenes.credential import judge_credential, needs_of
 from agent.scenes.port import Decision, Lists, Looked, Turn
 from agent.scenes.standing import StandingRule
 from agent.transit.fares import FareSource, RideNow, no_ride
@@ -39,6 +39,7 @@ class Bus:
         self._ride = ride
         self._rule = StandingRule(settings.offline, region)
         self.asks = settings.check == "ask"
+        self.needs = needs_of(asks=self.asks)
 
     def look(
         self,

@@ -2,14 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from agent.identity import Identity
 from agent.reasons import Reason
 from agent.scenes.port import Lists, Offline
 from agent.scenes.standing import StandingRule
+from apdu.needs import BASIC, Need
 from offline_store.clock import ClockReading
 from offline_store.events.happened import Check
 from offline_store.events.seen import Seen
+
+# What dates and lists go by; a name is no part of it.
+JUDGED: Final[frozenset[Need]] = BASIC - {"name"}
+
+
+def needs_of(*, asks: bool) -> frozenset[Need]:
+    """What `judge_credential` goes by; a status service is asked with the name as well."""
+    return BASIC if asks else JUDGED
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from agent.identity import Identity
 from agent.reasons import Reason
-from agent.scenes.credential import judge_credential
+from agent.scenes.credential import judge_credential, needs_of
 from agent.scenes.port import Decision, Lists, Looked, Turn
 from agent.scenes.standing import StandingRule
 from agent.transit_codes.memory import for_several
@@ -28,6 +28,7 @@ class LibraryGate:
         self._window_ms = int(settings.repeat_window * 1000)
         self._rule = StandingRule(settings.offline, region)
         self.asks = settings.check == "ask"
+        self.needs = needs_of(asks=self.asks)
 
     def look(
         self,

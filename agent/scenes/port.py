@@ -6,6 +6,7 @@ from typing import Protocol
 
 from agent.identity import Identity
 from agent.reasons import Reason
+from apdu.needs import Need
 from offline_store.clock import ClockReading
 from offline_store.events.happened import Check, Verdict
 from offline_store.events.ride import NO_RIDE, Ride
@@ -82,6 +83,11 @@ class Scene(Protocol):
     def decides_exits(self) -> bool:
         """Who leaves is decided about before anything opens, as who enters; else he is let out
         first, and recorded afterwards."""
+        ...
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """What it wants of a social security card; no more is read (最小必要)."""
         ...
 
     @property

@@ -8,6 +8,7 @@ from agent.reasons import Reason
 from agent.scenes.credential import judge_credential
 from agent.scenes.port import Decision, Lists, Looked, Turn
 from agent.scenes.standing import StandingRule
+from apdu.needs import BASIC
 from config.model import Scene as SceneSettings
 from offline_store.clock import ClockReading
 from offline_store.events.happened import Check
@@ -23,6 +24,7 @@ class ServiceWindow:
     def __init__(self, settings: SceneSettings, region: str) -> None:
         self._rule = StandingRule(settings.offline, region)
         self.asks = settings.check != "lists"
+        self.needs = BASIC
 
     def look(
         self,

@@ -14,6 +14,7 @@ from apdu.certificates import FILES, CardCertificates
 from apdu.channel import Channel, Transport
 from apdu.file_address import parse_address, parse_data
 from apdu.files import Generation as CardGeneration
+from apdu.needs import DETAILED
 from apdu.psam import Psam
 from apdu.session import CardSession, open_session
 from apdu.social_security import SocialSecurityCard
@@ -160,7 +161,7 @@ def _recorded(name: str, run: Run, kind: Kind) -> Iterator[Subject]:
 
 def read_with_details(card: Channel, keys: Authenticator) -> CardGeneration:
     """The basic read with all that it can read."""
-    read = read_basic(card, keys, clock=float, stage=lambda name: None, details=True)
+    read = read_basic(card, keys, clock=float, stage=lambda name: None, needs=DETAILED)
     return read.generation
 
 

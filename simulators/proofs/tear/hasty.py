@@ -19,6 +19,7 @@ from apdu.authentication import (
 )
 from apdu.channel import Transport
 from apdu.keys import RKSSSE, Key
+from apdu.needs import BASIC, Need
 from drivers.contract import CardHandle
 
 INTERNAL_AUTHENTICATE = b"\x00\x88"
@@ -99,11 +100,17 @@ class HastyDesk(CardDesk):
     """See `agent.reading.CardDesk`, which it breaks."""
 
     def read_in_clear(
-        self, handle: CardHandle, stages: Stages, *, leaving: bool = False, reader: str = ""
+        self,
+        handle: CardHandle,
+        stages: Stages,
+        *,
+        needs: frozenset[Need] = BASIC,
+        leaving: bool = False,
+        reader: str = "",
     ) -> BasicRead:
         card = Overheard(handle)
         asked = HastyAuthenticator(self.authenticator(handle, leaving=leaving), card)
-        return read_basic(card, asked, clock=time.monotonic, stage=stages.begin)
+        return read_basic(card, asked, clock=time.monotonic, stage=stages.begin, needs=needs)
 
 
 class StillThere:
