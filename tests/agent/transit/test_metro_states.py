@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from agent.fares.ride import Rider
 from agent.reasons import Reason
 from agent.transit.metro import EnteringCard, LeavingCard
-from agent.transit.trips import Inside, Trip
+from agent.transit.trips import Inside, Trip, moment_of
 from apdu.transit.files import Layouts, TransitRecordFault
 from config.model import Metro
 from offline_store.clock import ClockQuality, ClockReading
@@ -312,7 +312,8 @@ def test_only_the_state_and_the_end_of_this_trip_decide(
         assert gate.take(lane, passenger).reason is told
         assert 10_000 - passenger.inside.money == paid
         if told in (BEGUN, ENDED):
-            assert trip_of(passenger).at("entry" if lane == "in" else "exit").moment is not None
+            made = trip_of(passenger).at("entry" if lane == "in" else "exit")
+            assert moment_of(made) is not None
         else:
             assert passenger.inside.state == before
 
