@@ -13,6 +13,7 @@ from apdu.authentication import (
 from apdu.channel import CardGone, Transport
 from apdu.crypto import Algorithm
 from apdu.files import Generation
+from apdu.needs import DETAILED
 from apdu.psam import Psam, PsamLacksAlgorithm, PsamLacksReadKey
 from apdu.quirks import Quirks
 from apdu.status import (
@@ -246,7 +247,7 @@ def test_empty_fields_are_kept() -> None:
 
 
 def test_details_are_read_only_when_asked_for() -> None:
-    result = read(Scripted([*CARD_3_0, *flow.DETAILS]), details=True)
+    result = read(Scripted([*CARD_3_0, *flow.DETAILS]), needs=DETAILED)
     holder = result.holder
     assert (holder.sex, holder.nation, holder.birthplace, holder.birth_date) == (
         "1",
@@ -446,7 +447,7 @@ def test_a_card_that_counts_its_records_is_asked_by_number() -> None:
 
 
 def test_no_personal_data_in_any_repr() -> None:
-    result = read(Scripted([*CARD_3_0, *flow.DETAILS]), details=True)
+    result = read(Scripted([*CARD_3_0, *flow.DETAILS]), needs=DETAILED)
     shown = f"{result!r} {result} {result.holder!r} {result.authenticated!r}"
     for secret in (*result.interface_fields()[1:6], "19000101"):
         assert secret not in shown

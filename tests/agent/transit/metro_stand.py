@@ -17,8 +17,9 @@ from agent.fares.rules import Rules
 from agent.reasons import Reason
 from agent.results import Results
 from agent.stages import Stages
+from agent.tap_result import TapResult
 from agent.texts import Texts
-from agent.transit.paying import Payments, Took
+from agent.transit.paying import Payments
 from agent.transit.psams import TransitDesk
 from agent.transit.trips import Inside, Trip
 from apdu.channel import Channel
@@ -211,7 +212,7 @@ class Station:
         passenger: Passenger,
         tear: TearAtInstruction | None = None,
         around: Callable[[Channel], Channel] = lambda card: card,
-    ) -> Took:
+    ) -> TapResult:
         """That card is held to the gate's reader until the tap is over. Raises what `take` does."""
         card = Torn(SteppedCard(self.world, passenger, self._city.face(passenger.inside)), tear)
         self.sent = card.sent

@@ -8,10 +8,11 @@ from typing import TypeVar
 from agent.reasons import Reason
 from agent.results import Results
 from agent.stages import Stages
+from agent.tap_result import TapResult
 from agent.texts import Texts
 from agent.transit.fares import FareSource, FlatFare
 from agent.transit.offers import SingleRides
-from agent.transit.paying import Payments, Took
+from agent.transit.paying import Payments
 from agent.transit.psams import TransitDesk
 from apdu.channel import Channel
 from apdu.transit.values import Kind
@@ -178,7 +179,7 @@ class Bus:
         passenger: Passenger,
         tear: TearAtInstruction | None = None,
         around: Callable[[Channel], Channel] = lambda card: card,
-    ) -> Took:
+    ) -> TapResult:
         """That card is held to the reader until the tap is over. Raises what `take` raises."""
         card = Torn(SteppedCard(self.world, passenger, self.city.face(passenger.inside)), tear)
         self.sent = card.sent

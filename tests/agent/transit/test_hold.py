@@ -9,7 +9,7 @@ import pytest
 from agent.leases import PATIENCE
 from agent.reasons import Reason
 from agent.stages import Stages
-from agent.transit.paying import Took
+from agent.tap_result import TapResult
 from agent.watchdog import HELD, Watchdog
 from apdu.channel import Channel
 from apdu.psam import PsamBusy
@@ -68,7 +68,7 @@ class Watched:
     def stop(self) -> None:
         self._dog.stop()
 
-    def tap(self, passenger: Passenger, late: dict[int, float]) -> Took:
+    def tap(self, passenger: Passenger, late: dict[int, float]) -> TapResult:
         bus = self._bus
         inner = SteppedCard(bus.world, passenger, bus.city.face(passenger.inside))
         reader = FakeReader(bus.world)
@@ -78,7 +78,7 @@ class Watched:
             stages = Stages(bus.world, bus.world.monotonic())
             return bus.payments.take("door", card, "card-contactless", stages, watch)
 
-    def recover(self, passenger: Passenger, late: dict[int, float]) -> Took | None:
+    def recover(self, passenger: Passenger, late: dict[int, float]) -> TapResult | None:
         """That card lay there."""
         bus = self._bus
         inner = SteppedCard(bus.world, passenger, bus.city.face(passenger.inside))
@@ -157,7 +157,7 @@ def test_a_card_that_hangs_in_the_debit_keeps_the_psam_from_nobody(bus_stand: Bu
         assert len(taps.gave_up) == 1
         task.join()
         [took] = came
-        assert isinstance(took, Took)
+        assert isinstance(took, TapResult)
         assert (took.reason, took.proof) == (Reason.PAY_AGAIN, None)
         assert len(bus.store.open_intents()) == 1
         assert taps.tap(hangs, {}).reason is Reason.TORN_RECOVERED
@@ -174,7 +174,7 @@ def test_what_hung_is_asked_at_another_reader_once_it_is_given_up(bus_stand: Bus
         assert taps.tap(torn, {}).reason is Reason.TORN_RECOVERED
         task.join()
         [took] = came
-        assert isinstance(took, Took)
+        assert isinstance(took, TapResult)
         assert took.proof is None
         assert len(bus.events("payment-end")) == len(bus.events("intent"))
 
@@ -254,7 +254,7 @@ def test_control_a_psam_that_is_taken_over_after_a_while_breaks_an_honest_proof(
         bus.world.wait(0.2)
         assert taps.tap(other, {}).reason is Reason.PAID
         task.join()
-        assert isinstance(came[0], Took)
+        assert isinstance(came[0], TapResult)
         assert "proved" in [end.mac2 for end in bus.ends()]
 
     monkeypatch.setattr("agent.transit.psams.NEVER", 0.3)

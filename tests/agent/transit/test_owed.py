@@ -12,10 +12,10 @@ from agent.fares.rules import Rules
 from agent.give_back import GiveBacks
 from agent.logbook import Missed
 from agent.reasons import Reason
+from agent.tap_result import TapResult
 from agent.transit.clearing import clearing_rows, code_rows
 from agent.transit.fares import FlatFare
 from agent.transit.owed import RidesOwed
-from agent.transit.paying import Took
 from config.model import GiveBack, Scene
 from offline_store.clock import Clock
 from offline_store.events.about import GiveBack as Given
@@ -56,7 +56,7 @@ class Ride:
         return took.reason
 
 
-def place(took: Took) -> Reference:
+def place(took: TapResult) -> Reference:
     assert took.record is not None
     return took.record.reference
 

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.transit.paying import Payments, Took
+from agent.tap_result import TapResult
+from agent.transit.paying import Payments
 from agent.transit.purchase import Presentation
 from agent.transit.settling import Proved
 from apdu.authentication import Authenticator
@@ -60,7 +61,7 @@ def test_control_a_build_that_takes_unverified_for_paid_is_found(what: str) -> N
 
 def test_control_an_exception_in_a_payment_is_found_with_its_place() -> None:
     class Broken(Payments):
-        def _prove(self, tap: Presentation) -> Proved | Took:
+        def _prove(self, tap: Presentation) -> Proved | TapResult:
             raise IndexError
 
     found = fuzz.rides(7, range(40), Broken)
