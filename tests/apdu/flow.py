@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from apdu.authentication import Authenticator, BasicRead, CardParameters, Mode, Stage, read_basic
 from apdu.channel import Channel
 from apdu.keys import RKSSSE, Key
+from apdu.needs import BASIC, Need
 from apdu.quirks import STANDARD, Quirks
 from world import Fault
 
@@ -129,7 +130,7 @@ def read(
     authenticator: Authenticator | None = None,
     *,
     stages: list[Stage] | None = None,
-    details: bool = False,
+    needs: frozenset[Need] = BASIC,
     quirks: Quirks = STANDARD,
 ) -> BasicRead:
     return read_basic(
@@ -137,6 +138,6 @@ def read(
         authenticator or FakeAuthenticator(),
         clock=Ticking(),
         stage=(stages if stages is not None else []).append,
-        details=details,
+        needs=needs,
         quirks=quirks,
     )
