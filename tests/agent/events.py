@@ -10,6 +10,18 @@ from offline_store.events.row import Event, Record
 from offline_store.events.tap import Tap
 
 E = TypeVar("E", bound=Happened)
+NOTES = {
+    "status_fault",
+    "doubts",
+    "card_kind",
+    "ride",
+    "offline",
+    "fault",
+    "held_by",
+    "unstored_before",
+    "opened_first",
+    "extra",
+}  # fields of a tap
 
 
 def purchase(amount: int = 200, **fields: Any) -> Purchase:
@@ -40,6 +52,11 @@ def as_kind(event: Event | None, kind: type[E]) -> E:
     """The event, which has to be of that kind."""
     assert isinstance(event, kind)
     return event
+
+
+def noted(tap: Tap) -> dict[str, Any]:
+    """What stands in its text besides who came, when, and what was decided by what."""
+    return {name: value for name, value in said(tap).items() if name in NOTES}
 
 
 def tap_of(record: Record | None) -> Tap:
