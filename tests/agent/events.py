@@ -4,6 +4,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from offline_store.columns import subject
 from offline_store.events.happened import Happened
 from offline_store.events.ride import Purchase
 from offline_store.events.row import Event, Record
@@ -63,6 +64,12 @@ def tap_of(record: Record | None) -> Tap:
     """The tap that a record holds."""
     assert record is not None
     return as_kind(record.event(), Tap)
+
+
+def about_seq(event: Event) -> int | None:
+    """The row that it is about, by its place in the epoch."""
+    about = subject(event)
+    return None if about is None else about.seq
 
 
 def said(event: Event) -> dict[str, Any]:
