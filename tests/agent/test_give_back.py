@@ -14,7 +14,7 @@ from agent.tickets.ticket import ANYBODY
 from config.model import GiveBack, Scene
 from drivers.contract import Crossing, DeviceFault
 from offline_store.columns import verdict_of
-from offline_store.events import about as events
+from offline_store.events.about import GiveBack as GivenBack
 from offline_store.events.row import Event
 from offline_store.store import Store
 from simulators.transit import tickets
@@ -156,7 +156,7 @@ def test_the_event_names_the_tap_and_stands_before_the_end_of_the_passage() -> N
         return site.told(), site.stand.store.events[1]
 
     told, found = play(scenario)
-    event = as_kind(found, events.GiveBack)
+    event = as_kind(found, GivenBack)
     assert told == [("give-back", "timed-out", 1), ("passage", "timed-out", 1)]
     assert (event.scene, event.lane, event.credential) == (
         "library-gate",
