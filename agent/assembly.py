@@ -31,8 +31,10 @@ from agent.key_store import key_store
 from agent.reading import CardDesk, refused_doubts
 from agent.reasons import Reason
 from agent.resolving import PlatformResolver
+from agent.results import Results
 from agent.sam import SamDesk
-from agent.scenes import scene_for
+from agent.scenes import registry as scenes
+from agent.scenes.port import Parts
 from agent.signed_lists import EveryList, Heard
 from agent.signin import SignInDesk
 from agent.staff import Staff
@@ -41,14 +43,6 @@ from agent.tap import TapReport, Taps
 from agent.texts import Texts
 from agent.tickets.resolver import Tickets
 from agent.traces import Traces
-from agent.transit.build import (
-    PAYING,
-    make_fares,
-    make_offers,
-    make_payments,
-    make_results,
-    make_ride,
-)
 from agent.transit.card_memory import held_alone
 from agent.transit.tables import load_layouts
 from agent.transit_codes.memory import CodeMemory
@@ -159,7 +153,9 @@ class Service:
             texts,
         )
         self.gate = Gate(world, settings, terminal.city_keys)
-        self.results = make_results(settings, texts)
+        kind = scenes.find(settings.scene.kind)
+        options = scenes.options_of(kind, settings)
+        self.results = results_of(settings, texts)
         self.standing = make_status_service(world, settings, terminal.keys, terminal.requests)
         self.layouts = load_layouts(world, settings.transit.layouts)
         self.aboard = self._make_aboard()
@@ -174,20 +170,20 @@ class Service:
             card_kinds(settings),
         )
         journey = self.aboard.desk if self.aboard is not None else None
-        rules = terminal.rule_book.rules
-        fares, ride = make_fares(settings, rules, journey), make_ride(settings, journey)
-        self.scene = scene_for(settings.scene, settings.terminal.city, fares, ride)
-        self.payments = make_payments(
-            world,
-            settings,
-            clock=terminal.clock,
-            store=terminal.store,
-            desk=self.gate.transit,
-            references=terminal.references,
-            results=self.results,
-            offers=make_offers(settings, rules, fares, self.layouts, terminal.clock.read),
-            ride=ride,
-            rules=rules,
+        self.scene = scenes.make(
+            Parts(
+                world=world,
+                settings=settings,
+                options=options,
+                clock=terminal.clock,
+                store=terminal.store,
+                references=terminal.references,
+                results=self.results,
+                rules=terminal.rule_book.rules,
+                layouts=self.layouts,
+                transit=self.gate.transit,
+                journey=journey,
+            )
         )
         self.taps = Taps(
             world,
@@ -203,7 +199,6 @@ class Service:
             standing=self.standing,
             application=settings.terminal.application,
             report=report,
-            payments=self.payments,
             journey=journey,
             refuses=refused_doubts(settings.scene),
             give_back=settings.give_back,
@@ -218,8 +213,8 @@ class Service:
         self.watchdog.start()
         if self.aboard is not None:
             self.aboard.start()
-        if self.payments is not None:  # what a power cut left open is known before the first card
-            self.payments.start()
+        if self.scene.payer is not None:  # what a power cut left open is known before a card comes
+            self.scene.payer.start()
         self.gate.start(handlers or self.taps, self.results.prompt(Reason.WELCOME))
         self._terminal.rules_changed = self._tell_of_fares
         self._tell_of_fares()
@@ -236,8 +231,8 @@ class Service:
         self.gate.say(self.results.prompt(Reason.OUT_OF_SERVICE))
         if not self.gate.stop():
             LOG.warning("%s", self._texts.ui("reader-left-hanging"))
-        if self.payments is not None:
-            self.payments.stop()
+        if self.scene.payer is not None:
+            self.scene.payer.stop()
         self.watchdog.stop()
         if self.aboard is not None:
             self.aboard.stop()
@@ -325,7 +320,7 @@ class Service:
     def _tell_of_fares(self) -> None:
         """What of the fare list each terminal keeps for itself, because cards have no room for it:
         the people who run the terminals should know."""
-        if self.settings.scene.kind not in PAYING:
+        if not self.scene.pays:
             return
         try:
             tariff = self._terminal.rule_book.rules().tariff
@@ -333,6 +328,13 @@ class Service:
             return
         for what, city in held_alone(tariff, self.layouts) if tariff else ():
             LOG.warning("%s", self._texts.ui(f"{what}-held-alone", city=city))
+
+
+def results_of(settings: Settings, texts: Texts) -> Results:
+    """What people are told, as the city wants it. Raises `agent.results.ResultUnknown`, and what
+    `agent.scenes.registry.find` raises."""
+    announcer = scenes.find(settings.scene.kind).announcer(settings, texts)
+    return Results(texts, settings.results, announcer, settings.spoken.preset)
 
 
 def _nobody_asks() -> None:

@@ -18,6 +18,7 @@ from config.faults import (
     DriverMisfit,
     FileDenied,
     LayoutMisfit,
+    SceneMisfit,
     UnknownKey,
     WrongValue,
 )
@@ -49,6 +50,7 @@ def require_usable(world: World, settings: Settings, file: str) -> None:
         for kind, device in configured(settings)
         for problem in _problems(world, kind, device, file)
     ]
+    problems += _scene(settings, file)
     problems += _unknown_reasons(settings, file)
     problems += _codes_nobody_verifies(settings, file)
     problems += _mappings(world, settings)
@@ -60,6 +62,23 @@ def require_usable(world: World, settings: Settings, file: str) -> None:
         raise problems[0]
     if problems:
         raise ConfigInvalid(file, problems)
+
+
+def _scene(settings: Settings, file: str) -> Iterator[ConfigFault]:
+    """Whether it is installed, and takes its options."""
+    from agent.scenes import registry as scenes
+
+    kind = settings.scene.kind
+    try:
+        scenes.options_of(scenes.find(kind), settings, file)
+    except ConfigFault as fault:
+        yield from fault.problems
+    except scenes.SceneUnknown:
+        found, allowed = shown(kind), listed(scenes.installed())
+        yield WrongValue(file=file, key="scene.kind", found=found, allowed=allowed)
+    except scenes.SceneBroken as fault:
+        facts = {name: str(fault.facts[name]) for name in ("package", "point", "missing")}
+        yield SceneMisfit(file=file, key="scene.kind", scene=kind, **facts)
 
 
 def _unknown_reasons(settings: Settings, file: str) -> Iterator[ConfigFault]:

@@ -4,18 +4,17 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib.resources import files
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
 from agent.reasons import Reason
-from agent.rides import Preset, Rides
 from agent.texts import Texts
-from config.model import Result
+from config.model import Preset, Result
 from config.shape import nearest
 from drivers.contract import Beep, Lamp, Prompt
 from offline_store.events.happened import Verdict
-from offline_store.events.row import Record
+from offline_store.events.row import Event, Record
 from world import Fault
 
 # Whoever gets on or leaves, and owes nothing more.
@@ -51,6 +50,18 @@ class ResultUnknown(Fault):
     code = "results.unknown"
 
 
+class Announcer(Protocol):
+    """Makes a prompt fuller, from the event of what somebody was let through for."""
+
+    def told(self, prompt: Prompt, event: Event) -> Prompt:
+        """For everybody."""
+        ...
+
+    def for_staff(self, prompt: Prompt, event: Event) -> Prompt:
+        """On what only staff see or hear."""
+        ...
+
+
 class Results:
     """The table in one language, with what the city tells its people otherwise. What a reason
     means, accepted or refused, no setting changes."""
@@ -59,16 +70,16 @@ class Results:
         self,
         texts: Texts,
         city: Mapping[str, Result] | None = None,
-        rides: Rides | None = None,
+        announcer: Announcer | None = None,
         preset: Preset = "neutral",
     ) -> None:
-        """`rides`: where people ride. `preset`: see `config.model.Spoken`. Raises
+        """`announcer`: the scene's own. `preset`: see `config.model.Spoken`. Raises
         `ResultUnknown`."""
         city = city or {}
         for reason in city:
             if reason not in list(Reason):
                 raise ResultUnknown(reason=reason, nearest=nearest(reason, sorted(Reason)))
-        self._rides = rides
+        self._announcer = announcer
         self._rows = table()
         self._prompts = {
             reason: _prompt(reason, row, texts, city.get(reason, Result()), preset)
@@ -83,17 +94,17 @@ class Results:
         """`prompt`; of a ride that was let through with what it cost. `record`: what is durable of
         it."""
         prompt = self.prompt(reason)
-        if self._rides is None or record is None or reason not in RIDES:
+        if self._announcer is None or record is None or reason not in RIDES:
             return prompt
-        return self._rides.told(prompt, record.event())
+        return self._announcer.told(prompt, record.event())
 
     def for_staff(self, reason: Reason, record: Record | None) -> Prompt:
         """The same on what only staff see or hear: of who rides for less, his class. Nothing is
         said where nothing has to be."""
         prompt = replace(self.told(reason, record), voice="")
-        if self._rides is None or record is None or reason not in RIDES:
+        if self._announcer is None or record is None or reason not in RIDES:
             return prompt
-        return self._rides.for_staff(prompt, record.event())
+        return self._announcer.for_staff(prompt, record.event())
 
     def both(self, reason: Reason, record: Record | None) -> tuple[Prompt, Prompt]:
         """What everybody is told, and what staff are."""

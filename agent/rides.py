@@ -10,20 +10,18 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib.resources import files
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
 from agent.fares.ride import paid, ride_of
 from agent.texts import Texts
-from config.model import Result
+from config.model import Preset, Result
 from drivers.contract import Beep, Lamp, Prompt
 from offline_store.events.payment import PaymentEnd
 from offline_store.events.row import Event
 
 TOP_UP: Final = "top-up"  # the voice
-
-Preset = Literal["neutral", "greeting", "tone", "by-class"]
 
 
 class Spoken(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -30,11 +30,10 @@ from agent.proof import LEAVING, Right
 from agent.reading import CardDesk
 from agent.reasons import Reason
 from agent.results import Results
-from agent.scenes import Decision, Looked, Scene
+from agent.scenes.port import Case, Decision, Looked, Scene
 from agent.stages import Stages
 from agent.standing import Findings, StatusService, recalled
 from agent.tap_result import TapResult
-from agent.transit.paying import Payments
 from agent.transit_codes.memory import CodeMemory
 from agent.watchdog import Watch, Watchdog
 from apdu.transit.faults import NotPurse
@@ -112,13 +111,11 @@ class Taps:
         standing: StatusService,
         application: str,
         report: Callable[[TapReport], None],
-        payments: Payments | None = None,
         journey: JourneyDesk | None = None,
         refuses: Mapping[str, Reason] = MappingProxyType({}),
         give_back: GiveBack = AS_SHIPPED,
     ) -> None:
-        """`payments`: where purses pay; without it a card is an identity and nothing else.
-        `refuses`: doubts about a card that the city takes for reasons. `give_back`: how often a
+        """`refuses`: doubts about a card that the city takes for reasons. `give_back`: how often a
         visit that did not happen is returned. `journey`: of the vehicle that the terminal is in."""
         self._world = world
         self._clock = clock
@@ -133,7 +130,6 @@ class Taps:
         self._standing = standing
         self._application = application
         self._report = report
-        self._payments = payments
         self._journey = journey
         self._refuses = refuses
         self._logbook = Logbook(world, clock, store, scene.kind)
@@ -214,11 +210,11 @@ class Taps:
         self, lane: Lane, card: PoweredCard, presence: Presence, watch: Watch, stages: Stages
     ) -> None:
         """A torn payment of it ends here; who has paid is owed a boarding for when he comes."""
-        if self._payments is None:
+        if self._scene.payer is None:
             return
         stages.begin("open")
         with suppress(Fault):  # then it stays open, and the card is asked when it comes
-            took = self._payments.recover(
+            took = self._scene.payer.recover(
                 lane.name, card.open, _credential(presence), stages, watch
             )
             if took is not None and took.proof is not None and took.record is not None:
@@ -241,12 +237,12 @@ class Taps:
         self, lane: Lane, card: PoweredCard, presence: Presence, watch: Watch, stages: Stages
     ) -> TapReport | None:
         """A purse pays; None: there is none on the card, or nobody pays here."""
-        if self._payments is None:
+        if self._scene.payer is None:
             return None
         credential = _credential(presence)
         stages.begin("open")
         try:
-            result = self._payments.take(lane.name, card.open(), credential, stages, watch)
+            result = self._scene.payer.take(lane.name, card.open(), credential, stages, watch)
         except NotPurse:
             return None
         except Fault as fault:
@@ -359,11 +355,12 @@ class Taps:
             decision = Decision(self._results.verdict(presented.reason), presented.reason)
         else:
             known = recalled(turn, presented, self._application, findings, clock)
-            looked = self._scene.look(turn, presented, clock, known)
+            case = Case(presented, clock, known)
+            looked = self._scene.look(turn, case)
             code = self._code_memory.look(turn, presented, self._scene.kind, clock)
             looked = replace(looked, seen=looked.seen.joined(code))
             decision = self._judge_code(presented, looked.seen, clock) or self._scene.decide(
-                presented, turn.lists, looked.seen, clock, known
+                turn.lists, case, looked.seen
             )
             decision = self._judge_doubts(presented, decision)
         # Leaving uses up no code: who leaves has been let out whatever he showed.

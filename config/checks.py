@@ -42,7 +42,6 @@ def contradictions(agent: Agent, file: str) -> list[ConfigFault]:
         *_status_services(agent, file),
         *_vehicle(agent, file),
         *too_long_waits(agent, file),
-        *(_metro(agent, file) if agent.scene.kind == "metro-gate" else ()),
     ]
 
 
@@ -283,29 +282,6 @@ def _vehicle(agent: Agent, file: str) -> Iterator[ConfigFault]:
     """A receiver where nothing moves would be for nobody."""
     if agent.journey.gnss and agent.vehicle is None:
         yield NeedsKey(file=file, key="journey.gnss", allowed="vehicle.id")
-
-
-def _metro(agent: Agent, file: str) -> Iterator[ConfigFault]:
-    """A gate stands still, at a station, and each tap is an entry or an exit."""
-    for name in ("line", "station"):
-        if not getattr(agent.transit, name):
-            yield MissingKey(file=file, key=f"transit.{name}", allowed='"…"')
-    taps = [lane for lane in agent.lanes if lane.taps]
-    for lane in taps:
-        if lane.direction == "counter":
-            key, allowed = f"lanes[{lane.name}].direction", '"entry" | "exit" · taps = false'
-            yield WrongValue(file=file, key=key, found='"counter"', allowed=allowed)
-    if not taps:
-        allowed = 'direction = "entry" · "exit"'
-        yield MissingKey(file=file, key="lanes[…].direction", allowed=allowed)
-    if agent.vehicle is not None:
-        yield WrongValue(file=file, key="scene.kind", found='"metro-gate"', allowed='"bus"')
-    metro = agent.metro
-    if metro.overstay == "surcharge":
-        for name in ("longest_minutes", "overstay_fare"):
-            if not getattr(metro, name):
-                key, allowed = f"metro.{name}", "integer ≥ 1"
-                yield WrongValue(file=file, key=key, found="0", allowed=allowed)
 
 
 def _loopback(host: str) -> bool:

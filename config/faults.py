@@ -137,6 +137,13 @@ class DriverMisfit(ConfigFault):
     code = "config.driver-misfit"
 
 
+class SceneMisfit(ConfigFault):
+    """The scene is installed and cannot be loaded. Facts: file, key, scene, package, point
+    (MODULE:NAME), missing."""
+
+    code = "config.scene-misfit"
+
+
 class LayoutMisfit(ConfigFault):
     """A city's own record table cannot be used. Facts: file, key, problem (table, field, why)."""
 

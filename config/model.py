@@ -178,11 +178,11 @@ class Offline(Settings, frozen=True, kw_only=True):
 class Scene(Settings, frozen=True, kw_only=True):
     """What this terminal is for."""
 
-    kind: Literal["library-gate", "service-window", "bus", "metro-gate"]
-    repeat_window: Annotated[float, Meta(ge=0, le=3600)] = 8.0  # same person again within: refused
+    kind: Name  # of an entry point of `onecard.scenes`
+    options: Options = {}  # the scene itself says what it takes
     out_of_region_medical: bool = False  # codes are resolved for business 04, whatever their rule
-    # How people stand: ask a status service, or go by the lists alone; without it as the kind does.
-    check: Literal["ask", "lists"] | None = None
+    # How people stand: ask a status service, or go by the lists alone.
+    check: Literal["ask", "lists"] = "lists"
     # A card whose ATR names another serial than its card identification code does: it is a doubt in
     # the record, or it is refused, here and at the national interface (docs/decisions.md).
     card_serial: Literal["record", "refuse"] = "record"
@@ -220,35 +220,6 @@ class Transit(Settings, frozen=True, kw_only=True):
     card_types: tuple[
         Annotated[str, Meta(pattern=r"^[0-9A-F]{2}\Z", description='"00" … "FF"')], ...
     ] = ()
-
-
-Minutes = Annotated[int, Meta(ge=0, le=1440)]
-Fen = Annotated[int, Meta(ge=0, le=1_000_000)]
-
-
-class Metro(Settings, frozen=True, kw_only=True):
-    """Trips by metro (docs/metro-gate.md); the station stands in `[transit]`, what a trip costs in
-    the signed list `fares`."""
-
-    # How cards know this metro: 001E's operator, and the institution of 001A and 001E.
-    operator: Annotated[str, Meta(pattern=r"^[0-9A-F]{4}\Z", description='"0-9 A-F" 4')] = "0000"
-    institution: Annotated[str, Meta(pattern=r"^[0-9A-F]{16}\Z", description='"0-9 A-F" 16')] = (
-        "0000000000000000"
-    )
-    # Fen that who enters has to have; without it what his cheapest trip from here would cost.
-    least_balance: Fen | None = None
-    # Who is inside already, or outside already, by a tap at this station less than so long ago, is
-    # let through once more for nothing; 0: nobody is.
-    reentry_minutes: Minutes = 5
-    reexit_minutes: Minutes = 0
-    turn_back_minutes: Minutes = 0  # who leaves where he came in sooner than that pays nothing
-    # Who comes to leave and never entered, or to enter and never left: sent to the counter, or
-    # charged the highest or lowest fare that there is from the one stop that is known.
-    no_entry: Literal["refuse", "highest", "lowest"] = "refuse"
-    no_exit: Literal["refuse", "highest", "lowest"] = "refuse"
-    longest_minutes: Minutes = 0  # that anybody may stay inside; 0: as long as he likes
-    overstay: Literal["refuse", "surcharge"] = "refuse"
-    overstay_fare: Fen = 0  # the surcharge
 
 
 class GiveBack(Settings, frozen=True, kw_only=True):
@@ -293,13 +264,16 @@ class Result(Settings, frozen=True, kw_only=True):
     voice: Clip | None = None  # clip of the voice pack; empty: nothing is said
 
 
+Preset = Literal["neutral", "greeting", "tone", "by-class"]
+
+
 class Spoken(Settings, frozen=True, kw_only=True):
     """What is said aloud and shown to everybody, as the city wants it; `[results.…]` changes single
     reasons. `neutral`: by the result table, the same whoever it is. `greeting`: whoever may pass
     hears "hello", and that alone. `tone`: he hears the beep alone. `by-class`: who rides for less
     is called by his class, for all to hear; cities took that back after complaints."""
 
-    preset: Literal["neutral", "greeting", "tone", "by-class"] = "neutral"
+    preset: Preset = "neutral"
 
 
 class Sync(Settings, frozen=True, kw_only=True):
@@ -466,6 +440,5 @@ class Agent(Settings, frozen=True, kw_only=True):
     sign_in: SignIn = msgspec.field(default_factory=SignIn)
     facade: Facade | None = None
     transit: Transit = msgspec.field(default_factory=Transit)
-    metro: Metro = msgspec.field(default_factory=Metro)
     vehicle: Vehicle | None = None
     journey: Journey = msgspec.field(default_factory=Journey)

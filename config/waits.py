@@ -67,7 +67,5 @@ def _status(agent: Agent) -> float:
 
 
 def asks_status(scene: Scene) -> bool:
-    """Whether its taps ask a status service: see `agent.scenes`."""
-    if scene.check is None:
-        return scene.kind == "service-window"
+    """Whether its taps ask a status service."""
     return scene.check == "ask"

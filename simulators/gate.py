@@ -98,7 +98,7 @@ def _configuration(door: Way) -> str:
     return f"""
 [scene]
 kind = "library-gate"
-repeat_window = 0
+options.repeat_window = 0
 
 {reader_tables(GATE_READERS, {DOOR: door})}
 [[lanes]]

@@ -110,9 +110,10 @@ path = "{keys}"
         self.service.watchdog.start()
         stack.callback(self.service.watchdog.stop)
         stack.callback(self.gate.stop)
-        if self.service.payments is not None:
-            self.service.payments.start()
-            stack.callback(self.service.payments.stop)
+        payer = self.service.scene.payer
+        if payer is not None:
+            payer.start()
+            stack.callback(payer.stop)
         self.gate.sams.start()
         self.gate.transit.start()
         self.gate.look()

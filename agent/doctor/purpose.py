@@ -6,16 +6,13 @@ from typing import Final
 from agent.doctor.findings import Case, Facts, Finding
 from agent.key_lists import MINISTRY_ISSUERS, MINISTRY_ROOTS, TICKET_ISSUERS
 from agent.reader_service import PCSCD_SOCKET
+from agent.scenes.registry import find
 from config.model import Agent as Settings
 from config.waits import asks_status
 from offline_store.china import moment
 
 CONSOLE: Final = "console"  # drivers of a terminal without hardware
-GATES: Final = ("library-gate", "metro-gate")  # scenes whose barrier has to move
-PAYING: Final = ("bus", "metro-gate")  # scenes in which purses pay
 BLACKLIST: Final = "blacklist"
-# Lists without which a scene serves nobody, or somebody whom it must not.
-NEEDED: Final[Mapping[str, tuple[str, ...]]] = {"metro-gate": ("fares", "lines")}
 # By which keys a code is verified here, by the name of its rule.
 KEYS_OF: Final[Mapping[str, str]] = {
     "ministry-three-level": MINISTRY_ROOTS,
@@ -37,7 +34,7 @@ def barriers(case: Case) -> Iterator[Finding]:
     """Of a gate: one that only prints a line lets nobody through, but where readers are simulated
     too: there whoever plays the gate reads that line."""
     settings = case.settings
-    if settings.scene.kind not in GATES:
+    if not find(settings.scene.kind).moves_barrier:
         return
     consoles = {barrier.name for barrier in settings.barriers if barrier.driver == CONSOLE}
     for lane in settings.lanes:
@@ -54,7 +51,7 @@ def barriers(case: Case) -> Iterator[Finding]:
 def payments(case: Case) -> Iterator[Finding]:
     """Purses pay by a transit company's PSAM only."""
     settings = case.settings
-    pays = settings.scene.kind in PAYING and reads_cards(settings)
+    pays = find(settings.scene.kind).pays and reads_cards(settings)
     if pays and not has_transit_psam(settings):
         yield Finding("psam-transit-none", False)
 
@@ -67,7 +64,7 @@ def lists(case: Case) -> Iterator[Finding]:
     for name, version in sorted(held.items()):
         facts: Facts = {"list": name, "version": version, "since": moment(arrived.get(name))}
         yield Finding("list-held", True, facts)
-    needed = [BLACKLIST, *NEEDED.get(case.settings.scene.kind, ()), *_code_lists(case.settings)]
+    needed = [BLACKLIST, *find(case.settings.scene.kind).lists, *_code_lists(case.settings)]
     for name in dict.fromkeys(needed):
         if name not in held:
             yield Finding("list-missing", False, {"list": name})

@@ -14,7 +14,7 @@ from agent.facade.faults import FacadeFault
 from agent.identity import Identity
 from agent.reading import identity_of
 from agent.reasons import Reason
-from agent.scenes.standing import reason_against
+from agent.scenes.status_rule import reason_against
 from agent.standing import Findings, StatusService, recalled
 from agent.standing.memory import Memory
 from apdu.authentication import BasicRead

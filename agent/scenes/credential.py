@@ -1,20 +1,15 @@
 """What every scene judges of a credential: its own dates, the lists, and how its holder stands."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from agent.identity import Identity
 from agent.reasons import Reason
-from agent.scenes.port import Lists, Offline
-from agent.scenes.standing import StandingRule
+from agent.scenes.port import JUDGED, Case, Lists, Offline
+from agent.scenes.status_rule import StandingRule
 from apdu.needs import BASIC, Need
 from offline_store.clock import ClockReading
 from offline_store.events.happened import Check
 from offline_store.events.seen import Seen
-
-# What dates and lists go by; a name is no part of it.
-JUDGED: Final[frozenset[Need]] = BASIC - {"name"}
 
 
 def needs_of(*, asks: bool) -> frozenset[Need]:
@@ -32,19 +27,11 @@ class Judgement:
     offline: Offline
 
 
-def judge_credential(
-    rule: StandingRule,
-    identity: Identity,
-    lists: Lists,
-    seen: Seen,
-    clock: ClockReading,
-    standing: Sequence[Check],
-) -> Judgement:
-    """`standing`: what was answered where the scene asks (卡鉴权). Its own dates and the lists go
-    before."""
-    own = (_dates(identity, clock), *_listed(identity, lists))
-    judged = rule.judge(identity, standing, seen)
-    return Judgement((*own, *standing), _reason(own) or judged.reason, judged.offline)
+def judge_credential(rule: StandingRule, lists: Lists, case: Case, seen: Seen) -> Judgement:
+    """Its own dates and the lists go before what was answered of its holder."""
+    own = (_dates(case.identity, case.clock), *_listed(case.identity, lists))
+    judged = rule.judge(case, seen)
+    return Judgement((*own, *case.standing), _reason(own) or judged.reason, judged.offline)
 
 
 def _reason(own: tuple[Check, ...]) -> Reason | None:

@@ -1,18 +1,46 @@
-"""What a scene is given and what it gives back."""
+"""The port between a place and the terminal: what a scene is given, and what it gives back.
 
-from collections.abc import Iterator, Mapping, Sequence
+    entry point ─▶ Scene.make(parts)          once, with the options of `[scene.options]`
+    a tap       ─▶ look(turn, case) ─▶ decide(lists, case, seen)      in the store's turn
+
+`look` reads what `decide` needs; `decide` is pure and goes by its arguments alone, so any decision
+can be made again from its event. docs/developing.md says how to add a scene.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol, Self
 
+import msgspec
+
+from agent.fares.rules import Rules
 from agent.identity import Identity
+from agent.journey.desk import JourneyDesk
 from agent.reasons import Reason
-from apdu.needs import Need
-from offline_store.clock import ClockReading
+from agent.results import Announcer, Results
+from agent.stages import Stages
+from agent.tap_result import TapResult
+from agent.texts import Texts
+from agent.transit.psams import TransitDesk
+from agent.watchdog import Hold
+from apdu.channel import Channel
+from apdu.needs import BASIC, Need
+from apdu.transit.files import Layouts
+from config.faults import ConfigFault
+from config.model import Agent as Settings
+from offline_store.clock import Clock, ClockReading
 from offline_store.events.happened import Check, Verdict
 from offline_store.events.ride import NO_RIDE, Ride
 from offline_store.events.seen import NOTHING_SEEN, Seen
 from offline_store.events.tap import Offline as Offline
+from offline_store.store import Store
 from offline_store.turn import Done, GivenBack
+from trust.references import References
+from world import World
+
+# What dates and lists go by; a name is no part of it.
+JUDGED: Final[frozenset[Need]] = BASIC - {"name"}
 
 
 class Lists(Protocol):
@@ -47,6 +75,27 @@ class Turn(Protocol):
 
 
 @dataclass(frozen=True)
+class Case:
+    """Somebody stands there. `standing`: how holder, card and business stand (卡鉴权), where the
+    scene asks; answered just now, remembered, or unknown."""
+
+    identity: Identity
+    clock: ClockReading
+    standing: Sequence[Check] = ()
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What a scene found out within the turn: all that it decides by, and what the record of a tap
+    that it accepts says of the ride, where people ride. `lists`: versions of the lists that this
+    went by."""
+
+    seen: Seen = NOTHING_SEEN
+    ride: Ride = NO_RIDE
+    lists: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Decision:
     """The verdict, its one reason, and what was checked on the way to it. `offline`: accepted
     without an answer of a status service; "foreign": a card of another province."""
@@ -57,62 +106,98 @@ class Decision:
     offline: Offline = ""
 
 
+class Payer(Protocol):
+    """Takes a card's purse before the scene is asked; `agent.transit.paying.Payments` is one."""
+
+    def start(self) -> None:
+        """Before the first card: what is open from before is known."""
+        ...
+
+    def stop(self) -> None:
+        """What is open stays so."""
+        ...
+
+    def take(
+        self, lane: str, card: Channel, credential: str, stages: Stages, watch: Hold
+    ) -> TapResult:
+        """One tap, to its durable record. Raises `apdu.transit.faults.NotPurse`: the scene is asked
+        instead; other faults end the tap."""
+        ...
+
+    def recover(
+        self,
+        lane: str,
+        power: Callable[[], Channel],
+        credential: str,
+        stages: Stages,
+        watch: Hold,
+    ) -> TapResult | None:
+        """Of a card that nobody was seen to lay down: what is open of it ends, and nothing begins.
+        None: nothing ended."""
+        ...
+
+
+class NoOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Of a scene that has nothing to set."""
+
+
 @dataclass(frozen=True)
-class Looked:
-    """What a scene found out within the turn: all that it decides by, and what the record of who is
-    accepted says of the ride, where people ride. `lists`: versions of the lists that this went
-    by."""
+class Parts:
+    """What of the terminal a scene may stand on."""
 
-    seen: Seen = NOTHING_SEEN
-    ride: Ride = NO_RIDE
-    lists: Mapping[str, int] = field(default_factory=dict)
+    world: World
+    settings: Settings
+    options: msgspec.Struct  # of the scene's own `options` type
+    clock: Clock
+    store: Store
+    references: References
+    results: Results
+    rules: Callable[[], Rules]  # by the signed lists of fares, entitlements and lines
+    layouts: Layouts  # of the records on transit cards
+    transit: TransitDesk  # the purse's PSAMs
+    journey: JourneyDesk | None  # of the vehicle that the terminal is in
 
 
-class Scene(Protocol):
-    """`look` reads what `decide` needs; `decide` is pure, so any decision can be replayed.
+class Scene(ABC):
+    """What a terminal is for; the class is what an entry point of `onecard.scenes` names."""
 
-    `standing`: how holder, card and business stand (卡鉴权), where the scene asks; answered just
-    now, remembered, or unknown.
-    """
+    kind: str  # its name there, and the `scene` of each event
+    options: type[msgspec.Struct] = NoOptions  # of `[scene.options]`
+    lists: tuple[str, ...] = ()  # signed lists without which it serves nobody
+    moves_barrier: bool = False  # people go through something that opens
+    pays: bool = False  # purses pay, by a transit company's PSAM
+    # Who leaves is decided about before anything opens, as who enters; else he is let out first,
+    # and recorded afterwards.
+    decides_exits: bool = False
 
-    @property
-    def kind(self) -> str:
-        """What `[scene] kind` names, and the `scene` of each event."""
-        ...
+    asks: bool = False  # the status check belongs to its taps
+    needs: frozenset[Need] = JUDGED  # of a social security card; no more is read (最小必要)
+    payer: Payer | None = None
 
-    @property
-    def decides_exits(self) -> bool:
-        """Who leaves is decided about before anything opens, as who enters; else he is let out
-        first, and recorded afterwards."""
-        ...
+    @classmethod
+    @abstractmethod
+    def make(cls, parts: Parts) -> Self:
+        """For one terminal; a reload of the settings makes another. Raises a `Fault` where the
+        settings do not fit."""
 
-    @property
-    def needs(self) -> frozenset[Need]:
-        """What it wants of a social security card; no more is read (最小必要)."""
-        ...
+    @classmethod
+    def announcer(cls, settings: Settings, texts: Texts) -> Announcer | None:
+        """Makes a prompt fuller from the record: the fare, what is left in a purse. None: nothing
+        is to be told but the reason's own words."""
+        return None
 
-    @property
-    def asks(self) -> bool:
-        """Whether the status check belongs to its taps."""
-        ...
+    @classmethod
+    def problems(
+        cls, settings: Settings, options: msgspec.Struct, file: str
+    ) -> Iterator[ConfigFault]:
+        """Where the settings do not fit the scene, beyond the form of its options; errors call
+        them `file`."""
+        return iter(())
 
-    def look(
-        self,
-        turn: Turn,
-        identity: Identity,
-        clock: ClockReading,
-        standing: Sequence[Check] = (),
-    ) -> Looked:
+    @abstractmethod
+    def look(self, turn: Turn, case: Case) -> Looked:
         """Read within the turn what `decide` needs, and no more."""
-        ...
 
-    def decide(
-        self,
-        identity: Identity,
-        lists: Lists,
-        seen: Seen,
-        clock: ClockReading,
-        standing: Sequence[Check] = (),
-    ) -> Decision:
+    @abstractmethod
+    def decide(self, lists: Lists, case: Case, seen: Seen) -> Decision:
         """The decision, from these arguments alone."""
-        ...

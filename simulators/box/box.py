@@ -128,7 +128,7 @@ class Box(Site):
             'characters = "digits"\n\n'
         )
         head = head.replace('profile = "library-gate"\n', "")
-        scene = '[scene]\nkind = "library-gate"\nrepeat_window = 0.0\n\n'
+        scene = '[scene]\nkind = "library-gate"\noptions.repeat_window = 0.0\n\n'
         return head + scene + psam + tables + lanes + codes + sync
 
     def _lane(self, name: str, direction: str) -> str:

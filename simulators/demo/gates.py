@@ -1,8 +1,8 @@
 """Shows a metro's gates in the terminal: a line per passenger, and the money at the end."""
 
+from agent.assembly import results_of
 from agent.cli.context import Context
 from agent.reasons import Reason
-from agent.transit.build import make_results
 from config.load import load
 from simulators.demo.metro import Outcome, Passed
 from simulators.demo.stage import StageScreen, compared
@@ -16,7 +16,7 @@ class GatesScreen(StageScreen):
     def __init__(self, context: Context, site: MetroSite) -> None:
         """`site`: its settings say what people are told."""
         super().__init__(context)
-        self._results = make_results(load(RealWorld(), site.config), context.texts)
+        self._results = results_of(load(RealWorld(), site.config), context.texts)
 
     def passed(self, row: Passed) -> None:
         if self._silent:

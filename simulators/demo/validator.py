@@ -1,8 +1,8 @@
 """Shows a run of the bus in the terminal: a line per boarding, and the money at the end."""
 
+from agent.assembly import results_of
 from agent.cli.context import Context
 from agent.reasons import Reason
-from agent.transit.build import make_results
 from config.load import load
 from simulators.demo.bus import Boarded, Outcome
 from simulators.demo.stage import StageScreen, compared
@@ -16,7 +16,7 @@ class ValidatorScreen(StageScreen):
     def __init__(self, context: Context, site: BusSite) -> None:
         """`site`: its settings say what people are told."""
         super().__init__(context)
-        self._results = make_results(load(RealWorld(), site.config), context.texts)
+        self._results = results_of(load(RealWorld(), site.config), context.texts)
 
     def boarded(self, row: Boarded) -> None:
         if self._silent:

@@ -12,8 +12,8 @@ from agent.fares.ride import ENTRY, Journey
 from agent.fares.rules import Rules
 from agent.fares.tariff import parse_tariff
 from agent.journey.lines import parse_lines
+from agent.scenes.metro.offers import Gates, Trips
 from agent.transit.fares import FlatFare, ListedFare
-from agent.transit.metro import Gates, Trips
 from apdu.transit.files import Layouts, Value
 from config.model import Metro
 from offline_store.events.ride import TripEnd

@@ -61,7 +61,7 @@ line = "{LINE}"
 station = "{STATION}"
 grey_after = {GREY_AFTER}
 
-[metro]
+[scene.options]
 operator = "{OPERATOR}"
 institution = "{INSTITUTION}"
 longest_minutes = {LONGEST}

@@ -75,7 +75,7 @@ WINDOW = 8.0
 KEYS = CityKeys.from_toml(CITY_KEYS)
 WITHIN = 0.8  # seconds for the status check
 APPLICATION = "9901"
-GATE = Scene(kind="library-gate", repeat_window=WINDOW)
+GATE = Scene(kind="library-gate", options={"repeat_window": WINDOW})
 
 
 class FakeReader:

@@ -15,7 +15,7 @@ from tests.agent.facade.counter import Counter
 from tests.agent.facade.counter import play as play_counter
 from tests.agent.stand import WINDOW, Stand, play
 
-REFUSING = Scene(kind="library-gate", repeat_window=WINDOW, card_serial="refuse")
+REFUSING = Scene(kind="library-gate", options={"repeat_window": WINDOW}, card_serial="refuse")
 EDITIONS = [
     (Generation.V1, Algorithm.DES3),
     (Generation.V2, Algorithm.DES3),

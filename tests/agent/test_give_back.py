@@ -34,7 +34,7 @@ class Site:
     """A gate that tells who goes through, with codes; `hall.stand` beneath."""
 
     def __init__(self, world: SimWorld, settings: GiveBack, store: Store | None = None) -> None:
-        scene = Scene(kind="library-gate", repeat_window=WINDOW)
+        scene = Scene(kind="library-gate", options={"repeat_window": WINDOW})
         self.world = world
         self.stand = Stand(world, store=store, scene=scene, give_back=settings)
         self.hall = Hall(self.stand)

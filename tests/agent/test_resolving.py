@@ -27,7 +27,7 @@ from tests.agent.stand import CODES, E_CARD, WINDOW, Stand
 from tests.secrets_probe import Probe
 
 T = TypeVar("T")
-GATE = Scene(kind="library-gate", repeat_window=WINDOW)
+GATE = Scene(kind="library-gate", options={"repeat_window": WINDOW})
 
 
 class Box:

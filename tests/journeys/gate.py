@@ -113,7 +113,7 @@ class Doors:
         text = self.site.config.read_text()
         for was, becomes in (
             ('name = "exit"\ndirection = "exit"', 'name = "second"\ndirection = "entry"'),
-            ("[sync]", '[scene]\nkind = "library-gate"\nrepeat_window = 0.0\n\n[sync]'),
+            ("[sync]", '[scene]\nkind = "library-gate"\noptions.repeat_window = 0.0\n\n[sync]'),
         ):
             assert was in text
             text = text.replace(was, becomes)

@@ -31,7 +31,7 @@ DARK = {character: pair for pair, character in HALVES.items()}
 SETTINGS = """
 [scene]
 kind = "library-gate"
-repeat_window = 3600
+options.repeat_window = 3600
 
 [[scanners]]
 name = "eye"

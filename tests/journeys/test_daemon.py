@@ -138,7 +138,7 @@ def test_sighup_takes_a_good_configuration_and_keeps_the_old_one_when_it_is_wron
     assert tap(site, "zhu")["reason"] == "accepted"
     assert tap(site, "zhu")["reason"] == "repeated"
 
-    site.config.write_text(good + "\n[scene]\nkind = 'library-gate'\nrepeat_window = 0.0\n")
+    site.config.write_text(good + "\n[scene]\nkind = 'library-gate'\noptions.repeat_window = 0.0\n")
     site.agent.reload()
     until(lambda: "The new configuration is in use" in site.agent.printed(), "not reloaded")
     assert tap(site, "zhu")["reason"] == "accepted"

@@ -22,7 +22,7 @@ SECOND = "549900"  # a city of another province whose keys the PSAM has, too
 ASKING = """
 [scene]
 kind = "library-gate"
-repeat_window = 0.0
+options.repeat_window = 0.0
 check = "ask"
 
 [status]

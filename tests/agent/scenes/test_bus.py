@@ -9,7 +9,7 @@ from agent.fares.rules import Rules
 from agent.identity import Shown
 from agent.reasons import Reason
 from agent.scenes import Decision, Looked, Scene, scene_for
-from agent.scenes.standing import to_charge
+from agent.scenes.status_rule import to_charge
 from agent.transit.fares import FlatFare, ListedFare
 from config.model import Scene as Settings
 from offline_store.events.happened import Check

@@ -12,7 +12,7 @@ from msgspec import structs
 from agent.identity import Identity
 from agent.reasons import Reason
 from agent.scenes import KINDS, Decision, Looked, scene_for
-from agent.scenes.library_gate import LibraryGate
+from agent.scenes.library_gate.scene import LibraryGate
 from config.model import Scene
 from offline_store.clock import CHINA, EARLIEST, ClockQuality, ClockReading
 from offline_store.events.happened import Authentication
@@ -25,7 +25,7 @@ from tests.agent.stand import EPOCH, FakeLists, FakeTurn, Stand, play
 NOON = datetime(2026, 9, 21, 12, tzinfo=CHINA)
 YEAR, DAY, SECOND = 365 * 86_400_000, 86_400_000, 1000
 CARD, NUMBER, PERSON = "ca" * 32, "b0" * 32, "d0" * 32
-GATE = LibraryGate(Scene(kind="library-gate", repeat_window=8.0), "519900")
+GATE = LibraryGate(Scene(kind="library-gate", options={"repeat_window": 8.0}), "519900")
 
 
 def at(

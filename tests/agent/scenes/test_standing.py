@@ -12,9 +12,9 @@ from msgspec import structs
 from agent.identity import Identity, Shown
 from agent.reasons import Reason
 from agent.scenes import Looked, scene_for
-from agent.scenes.library_gate import LibraryGate
+from agent.scenes.library_gate.scene import LibraryGate
 from agent.scenes.port import Offline as OfflineKind
-from agent.scenes.service_window import ServiceWindow
+from agent.scenes.service_window.scene import ServiceWindow
 from config.model import Offline, Scene
 from offline_store.clock import CHINA, ClockReading
 from offline_store.events.happened import Authentication, Check, Subject

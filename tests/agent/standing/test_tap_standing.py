@@ -14,7 +14,7 @@ from tests.agent.stand import GATE, WITHIN, FakeLists, Stand, play
 DAY = 86_400
 WINDOW = Scene(kind="service-window")
 LENIENT = Scene(kind="service-window", offline=Offline(unknown="accept", foreign="accept"))
-ASKING_GATE = Scene(kind="library-gate", repeat_window=0, check="ask")
+ASKING_GATE = Scene(kind="library-gate", options={"repeat_window": 0}, check="ask")
 
 
 def services(event: Tap) -> dict[str, Check]:
@@ -263,7 +263,7 @@ def test_platform_away_at_noon_keeps_the_gates_pace(seed: int) -> None:
         }
 
     lenient = Scene(
-        kind="library-gate", repeat_window=0, check="ask", offline=Offline(unknown="accept")
+        kind="library-gate", options={"repeat_window": 0}, check="ask", offline=Offline(unknown="accept")
     )
     play(scenario, seed, scene=lenient)
 

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import agent.transit.purchase as purchase
-from agent.transit.metro import Trips
+from agent.scenes.metro.offers import Trips
 from agent.transit.paying import Payments
 from agent.transit.trips import Inside
 from config.model import Metro

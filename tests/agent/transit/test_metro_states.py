@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from agent.fares.ride import Rider
 from agent.reasons import Reason
-from agent.transit.metro import EnteringCard, LeavingCard
+from agent.scenes.metro.offers import EnteringCard, LeavingCard
 from agent.transit.trips import Inside, Trip, moment_of
 from apdu.transit.files import Layouts, TransitRecordFault
 from config.model import Metro

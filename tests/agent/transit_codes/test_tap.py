@@ -22,7 +22,7 @@ from tests.secrets_probe import Probe
 
 T = TypeVar("T")
 
-ANY_TIME = Scene(kind="library-gate", repeat_window=0)
+ANY_TIME = Scene(kind="library-gate", options={"repeat_window": 0})
 
 
 def play(scenario: Callable[[Hall], T]) -> T:

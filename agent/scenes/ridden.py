@@ -1,31 +1,32 @@
-"""The bus: a purse pays before any scene is asked (`agent.transit`). What comes here has none: a
-code that pays by the account behind it, a ticket that is paid for, and a social security card or
-an ID card, by which somebody may ride for nothing."""
+"""Scenes in which people ride: a purse pays before the scene is asked (`agent.transit`).
 
-from collections.abc import Sequence
+What comes to the scene has none: a code that pays by the account behind it, a ticket that is paid
+for, and a social security card or an ID card, by which somebody may ride for nothing.
+"""
 
 from msgspec.structs import replace
 
 from agent.fares.ride import Rider
 from agent.identity import Identity
 from agent.reasons import Reason
+from agent.results import Announcer
+from agent.rides import Rides
 from agent.scenes.credential import judge_credential, needs_of
-from agent.scenes.port import Decision, Lists, Looked, Turn
-from agent.scenes.standing import StandingRule
+from agent.scenes.port import Case, Decision, Lists, Looked, Payer, Scene, Turn
+from agent.scenes.status_rule import StandingRule
+from agent.texts import Texts
 from agent.transit.fares import FareSource, RideNow, no_ride
+from config.model import Agent as Settings
 from config.model import Scene as SceneSettings
-from offline_store.clock import ClockReading
-from offline_store.events.happened import Check
 from offline_store.events.ride import over
 from offline_store.events.seen import Price, Seen
 
 
-class Bus:
+class Ridden(Scene):
     """Codes pay; whose fare is nothing rides; everybody else needs a purse. Drivers sign on and
     off."""
 
-    kind = "bus"
-    decides_exits = False
+    pays = True
 
     def __init__(
         self,
@@ -33,6 +34,7 @@ class Bus:
         region: str,
         fares: FareSource | None = None,
         ride: RideNow = no_ride,
+        payer: Payer | None = None,
     ) -> None:
         """Without `fares` nobody rides but with a ticket. `ride`: what a record says of it."""
         self._fares = fares
@@ -40,23 +42,23 @@ class Bus:
         self._rule = StandingRule(settings.offline, region)
         self.asks = settings.check == "ask"
         self.needs = needs_of(asks=self.asks)
+        self.payer = payer
 
-    def look(
-        self,
-        turn: Turn,
-        identity: Identity,
-        clock: ClockReading,
-        standing: Sequence[Check] = (),
-    ) -> Looked:
+    @classmethod
+    def announcer(cls, settings: Settings, texts: Texts) -> Announcer | None:
+        below, preset = settings.transit.top_up_below, settings.spoken.preset
+        return Rides(texts, settings.classes, top_up_below=below, preset=preset)
+
+    def look(self, turn: Turn, case: Case) -> Looked:
         """What the ride costs this person, and what that went by."""
-        seen = self._rule.look(turn, identity, clock, standing)
-        shown = identity.shown
+        seen = self._rule.look(turn, case)
+        identity, shown = case.identity, case.identity.shown
         if shown is not None and not shown.pays:
             free = replace(seen, price=Price(amount=0))
             return Looked(free, replace(self._ride(), fare=0))
         if self._fares is None:
             return Looked(seen)
-        priced = self._fares.price(turn, Rider(identity.person), clock)
+        priced = self._fares.price(turn, Rider(identity.person), case.clock)
         if priced.driver:
             return Looked(replace(seen, price=Price(driver=True)))
         ride = over(self._ride(), priced.ride)
@@ -68,25 +70,18 @@ class Bus:
             ride = replace(ride, fare=priced.amount)
         return Looked(replace(seen.joined(priced.seen), price=price), ride, priced.lists)
 
-    def decide(
-        self,
-        identity: Identity,
-        lists: Lists,
-        seen: Seen,
-        clock: ClockReading,
-        standing: Sequence[Check] = (),
-    ) -> Decision:
-        judged = judge_credential(self._rule, identity, lists, seen, clock, standing)
+    def decide(self, lists: Lists, case: Case, seen: Seen) -> Decision:
+        judged = judge_credential(self._rule, lists, case, seen)
         checks, offline = judged.checks, judged.offline
         if judged.reason is not None:
             return Decision("refused", judged.reason, checks)
         price = seen.price or Price()
         if price.driver:
             return Decision("accepted", Reason.DRIVER, checks, offline)
-        refusal = _refusal(identity, price)
+        refusal = _refusal(case.identity, price)
         if refusal is not None:
             return Decision("refused", refusal, checks)
-        usual = Reason.PAID if _pays(identity) else Reason.ACCEPTED
+        usual = Reason.PAID if _pays(case.identity) else Reason.ACCEPTED
         return Decision("accepted", Reason(price.passes or usual), checks, offline)
 
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from agent.identity import Identity
 from agent.reasons import Reason
-from agent.scenes.port import Offline, Turn
+from agent.scenes.port import Case, Offline, Turn
 from config.model import Offline as OfflineSettings
 from offline_store.clock import ClockReading
 from offline_store.events.happened import NORMAL, NOT_ASKED, Check, Subject
@@ -45,44 +45,40 @@ class StandingRule:
         self._settings = settings
         self._province = region[:2]
 
-    def look(
-        self, turn: Turn, identity: Identity, clock: ClockReading, standing: Sequence[Check]
-    ) -> Seen:
+    def look(self, turn: Turn, case: Case) -> Seen:
         """How often today it went unanswered; read only when it is unanswered again. A day that may
         be today's is: a clock that is set renews nobody's count."""
-        if not self._unanswered(standing):
+        if not self._unanswered(case.standing):
             return NOTHING_SEEN
         own, foreign = None, None
         rule = self._settings
-        if rule.max_count is not None and identity.person:
-            done = turn.unanswered(identity.person)
-            own = _today(done, clock, rule.max_count)
-        if rule.max_count_foreign is not None and self._foreign(identity):
-            foreign = _today(turn.unanswered(), clock, rule.max_count_foreign)
+        if rule.max_count is not None and case.identity.person:
+            done = turn.unanswered(case.identity.person)
+            own = _today(done, case.clock, rule.max_count)
+        if rule.max_count_foreign is not None and self._foreign(case.identity):
+            foreign = _today(turn.unanswered(), case.clock, rule.max_count_foreign)
         return Seen(offline_today=own, foreign_offline_today=foreign)
 
-    def judge(self, identity: Identity, standing: Sequence[Check], seen: Seen) -> Judged:
+    def judge(self, case: Case, seen: Seen) -> Judged:
         """What these answers, fresh or remembered, mean for this person here."""
-        against = reason_against(standing)
+        against = reason_against(case.standing)
         if against is not None:
             return Judged(against)
-        if not self._unanswered(standing):
+        if not self._unanswered(case.standing):
             return Judged(None)
-        return self._judge_unanswered(identity, standing, seen)
+        return self._judge_unanswered(case, seen)
 
-    def _judge_unanswered(
-        self, identity: Identity, standing: Sequence[Check], seen: Seen
-    ) -> Judged:
+    def _judge_unanswered(self, case: Case, seen: Seen) -> Judged:
         rule = self._settings
-        foreign = self._foreign(identity)
+        foreign = self._foreign(case.identity)
         if foreign and rule.foreign == "refuse":
             return Judged(Reason.STATUS_UNKNOWN)
-        if rule.unknown == "refuse" and not all(self._known(check) for check in standing):
+        if rule.unknown == "refuse" and not all(self._known(check) for check in case.standing):
             return Judged(Reason.STATUS_UNKNOWN)
         limits = [
             (seen.offline_today, rule.max_count, 1),
             (seen.foreign_offline_today, rule.max_count_foreign, 1),
-            (to_charge(identity, seen), rule.max_amount, 0),
+            (to_charge(case.identity, seen), rule.max_amount, 0),
         ]
         for spent, limit, more in limits:
             if limit is not None and spent is not None and spent + more > limit:

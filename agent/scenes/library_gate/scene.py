@@ -1,48 +1,56 @@
 """The library gate: a valid card opens; listed, expired and just-used ones do not."""
 
-from collections.abc import Sequence
+from typing import Annotated, Self
 
+import msgspec
+from msgspec import Meta
 from msgspec.structs import replace
 
-from agent.identity import Identity
 from agent.reasons import Reason
 from agent.scenes.credential import judge_credential, needs_of
-from agent.scenes.port import Decision, Lists, Looked, Turn
-from agent.scenes.standing import StandingRule
+from agent.scenes.port import Case, Decision, Lists, Looked, Parts, Scene, Turn
+from agent.scenes.status_rule import StandingRule
 from agent.transit_codes.memory import for_several
 from config.model import Scene as SceneSettings
 from offline_store.clock import ClockReading
-from offline_store.events.happened import Check
 from offline_store.events.seen import Seen
 from offline_store.events.tap import Tap
 
 
-class LibraryGate:
+class LibraryOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`repeat_window`: seconds within which the same person is refused."""
+
+    repeat_window: Annotated[float, Meta(ge=0, le=3600)] = 8.0
+
+
+class LibraryGate(Scene):
     """Accept who is authenticated, not blacklisted, in date, and not here a moment ago; how people
     stand it asks only where the settings say so, because a queue waits behind each tap."""
 
     kind = "library-gate"
-    decides_exits = False
+    options = LibraryOptions
+    moves_barrier = True
 
-    def __init__(self, settings: SceneSettings, region: str) -> None:
-        self._window_ms = int(settings.repeat_window * 1000)
+    def __init__(self, options: LibraryOptions, settings: SceneSettings, region: str) -> None:
+        """`region`: the terminal's own, six digits."""
+        self._window_ms = int(options.repeat_window * 1000)
         self._rule = StandingRule(settings.offline, region)
         self.asks = settings.check == "ask"
         self.needs = needs_of(asks=self.asks)
 
-    def look(
-        self,
-        turn: Turn,
-        identity: Identity,
-        clock: ClockReading,
-        standing: Sequence[Check] = (),
-    ) -> Looked:
+    @classmethod
+    def make(cls, parts: Parts) -> Self:
+        assert isinstance(parts.options, LibraryOptions)
+        settings = parts.settings
+        return cls(parts.options, settings.scene, settings.terminal.city)
+
+    def look(self, turn: Turn, case: Case) -> Looked:
         """The last entry by any lane, unless the person has left since. How often a ticket is good
         for, it says itself."""
-        seen = self._rule.look(turn, identity, clock, standing)
+        seen, identity = self._rule.look(turn, case), case.identity
         if identity.shown is not None and identity.shown.counted:
             return Looked(seen)
-        last = self._last(turn, identity.person, clock)
+        last = self._last(turn, identity.person, case.clock)
         if last is None or last.reason == Reason.ACCEPTED_EXIT:
             return Looked(seen)
         return Looked(replace(seen, last_entry_ms=last.clock.time_ms))
@@ -58,17 +66,10 @@ class LibraryGate:
                 return event
         return None
 
-    def decide(
-        self,
-        identity: Identity,
-        lists: Lists,
-        seen: Seen,
-        clock: ClockReading,
-        standing: Sequence[Check] = (),
-    ) -> Decision:
-        judged = judge_credential(self._rule, identity, lists, seen, clock, standing)
+    def decide(self, lists: Lists, case: Case, seen: Seen) -> Decision:
+        judged = judge_credential(self._rule, lists, case, seen)
         reason = judged.reason
-        if reason is None and self._just_here(seen, clock):
+        if reason is None and self._just_here(seen, case.clock):
             reason = Reason.REPEATED
         if reason is not None:
             return Decision("refused", reason, judged.checks)

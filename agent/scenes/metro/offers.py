@@ -22,6 +22,7 @@ from agent.fares.ride import ENTRY, EXIT, Guess, Journey, Rider, ride_of
 from agent.fares.rules import Rules
 from agent.reasons import Reason
 from agent.returned import owed
+from agent.scenes.metro.options import MetroOptions
 from agent.transit.card_memory import CardMemory, CardWord, Operator, RideStamp
 from agent.transit.fares import FareSource, Priced
 from agent.transit.intents import Intent
@@ -42,7 +43,6 @@ from apdu.transit.files import Layout, Layouts
 from apdu.transit.purse import END_OF_FILE, Purse
 from apdu.transit.values import Management
 from config.model import GiveBack
-from config.model import Metro as Settings
 from drivers.contract import Direction
 from offline_store.clock import ClockReading
 from offline_store.events.ride import NO_RIDE, Ride, TripEnd
@@ -64,7 +64,7 @@ BOUGHT: Final[Mapping[TripType, Reason]] = {
 class Gates:
     """What all lanes of a terminal have in common. `city`: four digits, as cards have it."""
 
-    settings: Settings
+    settings: MetroOptions
     city: str
     line: str
     stop: str

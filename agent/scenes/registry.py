@@ -1,0 +1,103 @@
+"""Finds a scene by the name that the settings give: by entry points, so that others can add theirs.
+
+`[scene] kind, options` ─▶ class and options ─▶ `Scene.make`.
+"""
+
+from collections.abc import Sequence
+from importlib.metadata import EntryPoint, entry_points
+from typing import Final
+
+import msgspec
+
+from agent.scenes.foreign import ForeignScene
+from agent.scenes.port import Parts, Scene
+from config.faults import ConfigFault, ConfigInvalid
+from config.model import Agent as Settings
+from config.shape import departures
+from drivers.foreign import Origin, ours
+from world import Fault
+
+GROUP: Final = "onecard.scenes"
+OPTIONS: Final = "scene.options"
+
+
+class SceneUnknown(Fault):
+    """No installed package offers a scene of that name. Facts: `scene`, `installed`."""
+
+    code = "scene.unknown"
+
+
+class SceneBroken(Fault):
+    """The scene is installed but cannot be loaded, or two packages of others offer one under that
+    name. Facts: `scene`, `package`, `point` (MODULE:NAME), `missing`: what it lacks, or the error's
+    type."""
+
+    code = "scene.broken"
+
+
+def installed() -> Sequence[str]:
+    """Names of all scenes."""
+    return sorted({point.name for point in entry_points(group=GROUP)})
+
+
+def find(name: str) -> type[Scene]:
+    """Raises `SceneUnknown`, `SceneBroken`."""
+    return _loaded(_point(name))
+
+
+def make(parts: Parts) -> Scene:
+    """The scene of the settings; one of another package's comes behind a guard. Raises as `find`,
+    and what `Scene.make` raises."""
+    point = _point(parts.settings.scene.kind)
+    scene = _loaded(point)
+    if ours(point):
+        return scene.make(parts)
+    return ForeignScene(Origin.of(point), scene, parts)
+
+
+def options_of(scene: type[Scene], settings: Settings, file: str = "") -> msgspec.Struct:
+    """`[scene.options]` as that scene wants them; errors call the settings `file`. Raises one
+    `ConfigFault` that carries every problem, those of the other settings for that scene among
+    them."""
+    given = settings.scene.options
+    _refuse(departures(given, scene.options, file, OPTIONS), file)
+    options = msgspec.convert(given, scene.options)
+    _refuse([*scene.problems(settings, options, file)], file)
+    return options
+
+
+def _refuse(problems: Sequence[ConfigFault], file: str) -> None:
+    if len(problems) == 1:
+        raise problems[0]
+    if problems:
+        raise ConfigInvalid(file, problems)
+
+
+def _point(name: str) -> EntryPoint:
+    """Ours before another's of the same name."""
+    points = sorted(entry_points(group=GROUP, name=name), key=lambda point: not ours(point))
+    if not points:
+        raise SceneUnknown(scene=name, installed=", ".join(installed()) or "–")
+    first, *others = points
+    if others and not ours(first):
+        packages = ", ".join(sorted({Origin.of(point).package for point in points}))
+        raise SceneBroken(scene=name, package=packages, point=first.value, missing="one of them")
+    return first
+
+
+def _loaded(point: EntryPoint) -> type[Scene]:
+    origin = Origin.of(point)
+    facts = {"scene": point.name, "package": origin.package, "point": origin.point}
+    try:
+        found = point.load()
+    except ImportError as error:
+        raise SceneBroken(missing=error.name or point.value, **facts) from error
+    except AttributeError as error:  # the module has no such name
+        raise SceneBroken(missing=point.value, **facts) from error
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise SceneBroken(missing=type(error).__name__, **facts) from error
+    if not (isinstance(found, type) and issubclass(found, Scene) and found.kind == point.name):
+        raise SceneBroken(missing=f"Scene, kind = {point.name}", **facts)
+    return found

@@ -1,0 +1,37 @@
+"""The service window: who it is, for the clerk; nothing opens, and nobody is turned away for coming
+twice."""
+
+from typing import Self
+
+from agent.reasons import Reason
+from agent.scenes.credential import judge_credential
+from agent.scenes.port import Case, Decision, Lists, Looked, Parts, Scene, Turn
+from agent.scenes.status_rule import StandingRule
+from apdu.needs import BASIC
+from config.model import Scene as SceneSettings
+from offline_store.events.seen import Seen
+
+
+class ServiceWindow(Scene):
+    """Accept who is authenticated, not blacklisted, in date, and stands well (卡鉴权)."""
+
+    kind = "service-window"
+    needs = BASIC
+
+    def __init__(self, settings: SceneSettings, region: str) -> None:
+        """`region`: the terminal's own, six digits."""
+        self._rule = StandingRule(settings.offline, region)
+        self.asks = settings.check == "ask"
+
+    @classmethod
+    def make(cls, parts: Parts) -> Self:
+        return cls(parts.settings.scene, parts.settings.terminal.city)
+
+    def look(self, turn: Turn, case: Case) -> Looked:
+        return Looked(self._rule.look(turn, case))
+
+    def decide(self, lists: Lists, case: Case, seen: Seen) -> Decision:
+        judged = judge_credential(self._rule, lists, case, seen)
+        if judged.reason is not None:
+            return Decision("refused", judged.reason, judged.checks)
+        return Decision("accepted", Reason.ACCEPTED, judged.checks, judged.offline)
