@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from offline_store import migrate
 from offline_store.clock import ClockReading
 from offline_store.events.about import NOT_EXECUTED, GiveBack, Recovery
 from offline_store.events.payment import Intent, PaymentEnd
@@ -118,6 +119,14 @@ class FailingWorld(RealWorld):
         if disk.pages:
             db.execute(f"PRAGMA max_page_count = {disk.pages}")
         return db
+
+
+class QuickWorld(FailingWorld):
+    """Whose child that makes and mends the file is a call."""
+
+    def run(self, argv: Sequence[str], *, nice: int = 0, timeout: float | None = None) -> int:
+        assert argv[1:3] == ["-m", "offline_store.migrate"]
+        return migrate.main(list(argv[3:]))
 
 
 @dataclass

@@ -2,7 +2,7 @@
 after as many of them as there are damages it keeps and reads its journal again."""
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -11,7 +11,6 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from offline_store import migrate
 from offline_store.events.about import Alarm
 from offline_store.events.happened import Authentication, Check
 from offline_store.events.reference import Reference
@@ -21,8 +20,8 @@ from offline_store.store import Entry, Store, Turn
 from tests.offline_store.support import (
     ANNA,
     BO,
-    FailingWorld,
     Gap,
+    QuickWorld,
     Receipt,
     Site,
     draft,
@@ -35,14 +34,6 @@ from tests.offline_store.support import (
 
 CODE, CARD = "c0" * 32, "ca" * 32
 PAGE_HEADER = 100  # bytes of the file's own header
-
-
-class QuickWorld(FailingWorld):
-    """Whose child that makes and mends the file is a call."""
-
-    def run(self, argv: Sequence[str], *, nice: int = 0, timeout: float | None = None) -> int:
-        assert argv[1:3] == ["-m", "offline_store.migrate"]
-        return migrate.main(list(argv[3:]))
 
 
 def answered(turn: Turn) -> Entry:
