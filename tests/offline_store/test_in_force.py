@@ -2,7 +2,7 @@
 
 import random
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -111,7 +111,8 @@ class History:
         return self.store.turn(decide).reference
 
 
-STEPS: tuple[Callable[[History], None], ...] = (
+Step = Callable[[History], None]
+STEPS: tuple[Step, ...] = (
     History.taps,
     History.begins,
     History.ends,
@@ -192,7 +193,7 @@ def whole(store: Store) -> Rows:
     return [record.stored() for record in every_record(store)]
 
 
-def played(folder: Path, steps: list[Callable[[History], None]], seed: int) -> tuple[Answers, Rows]:
+def played(folder: Path, steps: Sequence[Step], seed: int) -> tuple[Answers, Rows]:
     """What the database says after that history, and the journal."""
     site = Site(folder, world=QuickWorld())
     with site.open() as store:
@@ -205,7 +206,7 @@ def played(folder: Path, steps: list[Callable[[History], None]], seed: int) -> t
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(history=histories)
 def test_the_journal_and_its_database_name_the_same_rows(
-    history: tuple[list[Callable[[History], None]], int],
+    history: tuple[Sequence[Step], int],
 ) -> None:
     steps, seed = history
     with tempfile.TemporaryDirectory() as folder:

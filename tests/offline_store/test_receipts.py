@@ -32,7 +32,7 @@ def waiting(store: Store) -> list[int]:
 
 def was_seqs(records: list[Record]) -> list[int | None]:
     """Where rows that were entered again stood before."""
-    return [was and was.seq for record in records for was in [record.row().was]]
+    return [was.seq if was else None for record in records for was in [record.row().was]]
 
 
 def settled(store: Store) -> Store:

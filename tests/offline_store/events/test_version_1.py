@@ -766,7 +766,7 @@ def test_what_is_exported_has_the_exact_text_of_each(site: Site) -> None:
     of_before(site)
     with site.open() as store:
         store.turn(tap())
-    reader = ReadOnlyJournal(site.world, site.folder)
+    reader = listing.FileSource(site.world, site.folder)
     whole, table = io.BytesIO(), io.BytesIO()
     records = reader.records(None, 0, 100)
     assert listing._export(reader, whole, as_csv=False) == len(records)
