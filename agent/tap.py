@@ -51,6 +51,7 @@ from drivers.contract import (
 from offline_store.clock import Clock, ClockReading
 from offline_store.events.happened import OfPerson, used
 from offline_store.events.reference import Reference
+from offline_store.events.ride import NO_RIDE
 from offline_store.events.row import Record
 from offline_store.events.seen import NOTHING_SEEN, Seen
 from offline_store.events.tap import Tap
@@ -388,7 +389,7 @@ class Taps:
                 code=shown.code if shown else "",
                 code_content=shown.content if shown and decision.verdict == "accepted" else "",
                 card_kind=presented.kind if isinstance(presented, Identity) else "",
-                ride=looked.ride,
+                ride=looked.ride if decision.verdict == "accepted" else NO_RIDE,
                 seen=looked.seen.joined(_dates(presented)),
                 offline=decision.offline,
                 stages_us=stages.times(),

@@ -106,8 +106,8 @@ class Summary:
 
 def summarise(rows: Iterable[Stored[Event]]) -> Summary:
     """Count the rides that count (`offline_store.in_force`), and no ride for nothing that was given
-    back."""
-    found = in_force(rows)
+    back. What was entered again was counted where it stood first, maybe in the shift before."""
+    found = [row for row in in_force(rows) if row.was is None]
     undone = {
         row.event.about.place
         for row in found

@@ -58,8 +58,9 @@ class Decision:
 
 @dataclass(frozen=True)
 class Looked:
-    """What a scene found out within the turn: all that it decides by, and what its record says of
-    the ride, where people ride. `lists`: versions of the lists that this went by."""
+    """What a scene found out within the turn: all that it decides by, and what the record of who is
+    accepted says of the ride, where people ride. `lists`: versions of the lists that this went
+    by."""
 
     seen: Seen = NOTHING_SEEN
     ride: Ride = NO_RIDE

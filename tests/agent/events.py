@@ -4,12 +4,25 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from offline_store.columns import subject
 from offline_store.events.happened import Happened
 from offline_store.events.ride import Purchase
 from offline_store.events.row import Event, Record
 from offline_store.events.tap import Tap
 
 E = TypeVar("E", bound=Happened)
+NOTES = {
+    "status_fault",
+    "doubts",
+    "card_kind",
+    "ride",
+    "offline",
+    "fault",
+    "held_by",
+    "unstored_before",
+    "opened_first",
+    "extra",
+}  # fields of a tap
 
 
 def purchase(amount: int = 200, **fields: Any) -> Purchase:
@@ -42,10 +55,21 @@ def as_kind(event: Event | None, kind: type[E]) -> E:
     return event
 
 
+def noted(tap: Tap) -> dict[str, Any]:
+    """What stands in its text besides who came, when, and what was decided by what."""
+    return {name: value for name, value in said(tap).items() if name in NOTES}
+
+
 def tap_of(record: Record | None) -> Tap:
     """The tap that a record holds."""
     assert record is not None
     return as_kind(record.event(), Tap)
+
+
+def about_seq(event: Event) -> int | None:
+    """The row that it is about, by its place in the epoch."""
+    about = subject(event)
+    return None if about is None else about.seq
 
 
 def said(event: Event) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from agent.standing.platform import PlatformSource
 from agent.standing.service import Routes
 from agent.tap import TapReport, Taps
 from agent.texts import Texts
-from agent.transit.fares import FareSource, Ride, no_ride
+from agent.transit.fares import FareSource, RideNow, no_ride
 from agent.transit_codes.memory import CodeMemory
 from agent.watchdog import Watchdog
 from apdu.channel import CardGone, CardMute, Transport
@@ -478,7 +478,7 @@ class Stand:
         scene: Scene = GATE,
         interval: float = 0.0,
         fares: FareSource | None = None,
-        ride: Ride = no_ride,
+        ride: RideNow = no_ride,
         journey: JourneyDesk | None = None,
         give_back: GiveBackSettings | None = None,
     ) -> None:

@@ -25,6 +25,7 @@ from simulators.cards import Generation as Edition
 from simulators.cards import Interface as Face
 from simulators.ceremony import CardOrder, card_number
 from simulators.world import SimWorld
+from tests.agent.events import tap_of
 from tests.agent.facade.counter import Counter
 from tests.agent.stand import Stand
 from tests.apdu.simulated import InProcess, bench
@@ -118,8 +119,7 @@ def test_a_tap_speaks_to_a_card_as_its_kind_wants_it_and_records_which(
 ) -> None:
     report = tap([STUBBORN], edition, algorithm)
     assert report.accepted, report.reason
-    assert report.record is not None
-    assert report.record.event().detail["card_kind"] == "stubborn"
+    assert tap_of(report.record).card_kind == "stubborn"
 
 
 def test_control_without_its_kind_such_a_card_is_unreadable() -> None:
@@ -158,8 +158,7 @@ def test_a_kind_by_region_or_generation_counts_before_the_card_proves_itself(
     )
     report = tap([proving, reading], *EDITIONS[2])
     assert report.accepted, report.reason
-    assert report.record is not None
-    assert report.record.event().detail["card_kind"] == "proving"
+    assert tap_of(report.record).card_kind == "proving"
 
 
 @pytest.mark.parametrize("kinds", [[STUBBORN], []], ids=["its kind", "control"])

@@ -7,8 +7,10 @@ import pytest
 from agent.reasons import Reason
 from agent.tap import TapReport
 from config.model import Scene
+from offline_store.events.terminal import Disclosure
 from simulators.cards import Algorithm, Generation, Holder, Interface
 from simulators.ceremony import CardOrder, card_number
+from tests.agent.events import as_kind, noted
 from tests.agent.facade.counter import Counter
 from tests.agent.facade.counter import play as play_counter
 from tests.agent.stand import WINDOW, Stand, play
@@ -45,13 +47,13 @@ def test_a_card_behind_anothers_data_is_a_doubt_and_refused_where_the_city_wants
 ) -> None:
     def recording(stand: Stand) -> None:
         assert emulator(stand, kind).accepted
-        assert stand.store.taps()[0].detail == {"doubts": "serial"}
+        assert noted(stand.store.taps()[0]) == {"doubts": ("serial",)}
 
     def refusing(stand: Stand) -> None:
         report = emulator(stand, kind)
         assert (report.reason, report.accepted) == (Reason.CARD_SERIAL, False)
         event = stand.store.taps()[0]
-        assert event.detail == {"doubts": "serial"}
+        assert noted(event) == {"doubts": ("serial",)}
         assert event.card != "" != event.person, "whoever is shown is in the record"
         assert stand.tap("lin").accepted, "and nobody else is turned away"
 
@@ -85,11 +87,12 @@ def test_the_national_interface_hands_out_nothing_of_it_where_the_city_wants_tha
 
     def recording(counter: Counter) -> None:
         assert read(counter) == 0
-        assert counter.disclosures()[0].detail["doubts"] == "serial"
+        assert as_kind(counter.disclosures()[0], Disclosure).doubts == ("serial",)
 
     def refusing(counter: Counter) -> None:
         assert read(counter) < 0
-        (event,) = counter.disclosures()
+        (found,) = counter.disclosures()
+        event = as_kind(found, Disclosure)
         assert (event.verdict, event.reason) == ("refused", "card-serial")
 
     play_counter(recording)

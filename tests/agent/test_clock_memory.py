@@ -18,14 +18,7 @@ class Moment:
     """An event as a machine wrote it; `true_ms` is what no clock of it can know."""
 
     true_ms: int
-    time_ms: int
-    clock: ClockQuality
-    boot: str
-    up_ms: int
-
-    @property
-    def event(self) -> "Moment":
-        return self
+    clock: ClockReading
 
 
 @dataclass(frozen=True)
@@ -48,12 +41,8 @@ def history(steps: Sequence[Step]) -> list[Moment]:
             boot, up = boot + 1, 1 + step.passes // 2
         time_ms = max(0, true + step.error)
         quality: ClockQuality = "unset" if time_ms < EARLIEST * 1000 else "holdover"
-        found.append(Moment(true, time_ms, quality, f"boot-{boot}", up))
+        found.append(Moment(true, ClockReading(time_ms, quality, f"boot-{boot}", up)))
     return found
-
-
-def reading(moment: Moment) -> ClockReading:
-    return ClockReading(moment.time_ms, moment.clock, moment.boot, moment.up_ms)
 
 
 errors = st.one_of(
@@ -74,11 +63,11 @@ def test_against_somebody_no_clock_that_went_back_or_was_never_set_helps(
 ) -> None:
     """Only one that was set forward, which looks like time that went by."""
     *before, last = history(steps)
-    now = reading(last)
+    now = last.clock
     for event in before:
-        forward = (last.time_ms - last.true_ms) > (event.time_ms - event.true_ms)
+        forward = (now.time_ms - last.true_ms) > (event.clock.time_ms - event.true_ms)
         if last.true_ms - event.true_ms < duration and not forward:
-            assert now.may_be_within(event, duration)
+            assert now.may_be_within(event.clock, duration)
 
 
 @given(histories, durations)
@@ -88,9 +77,9 @@ def test_nobody_is_kept_out_for_longer_than_the_time_by_a_clock_that_was_wrong(
     """Measured by what the machine knows of itself: how long it has been up."""
     *before, last = history(steps)
     for event in before:
-        since = event.up_ms if last.boot == event.boot else 0
-        if last.up_ms - since >= duration:
-            assert not reading(last).may_be_within(event, duration)
+        since = event.clock.up_ms if last.clock.boot == event.clock.boot else 0
+        if last.clock.up_ms - since >= duration:
+            assert not last.clock.may_be_within(event.clock, duration)
 
 
 @given(histories, durations)
@@ -98,12 +87,12 @@ def test_in_somebodys_favour_counts_only_what_both_clocks_say(
     steps: list[Step], duration: int
 ) -> None:
     *before, last = history(steps)
-    now = reading(last)
+    now = last.clock
     for event in before:
-        if now.is_within(event, duration):
-            assert 0 <= last.time_ms - event.time_ms <= duration
-            assert event.clock == last.clock
-            assert last.clock != "unset" or event.boot == last.boot
+        if now.is_within(event.clock, duration):
+            assert 0 <= now.time_ms - event.clock.time_ms <= duration
+            assert event.clock.quality == now.quality
+            assert now.quality != "unset" or event.clock.boot == now.boot
 
 
 @given(histories, durations)
@@ -112,12 +101,14 @@ def test_what_may_have_been_within_the_time_is_found_behind_any_wrong_clock(
 ) -> None:
     """Newest first: only what is surely older ends the search."""
     *before, last = history(steps)
-    now = reading(last)
+    now = last.clock
     newest_first = before[::-1]
     found = list(now.perhaps_within(newest_first, duration))
-    older = [at for at, one in enumerate(newest_first) if _surely_older(now.age(one), duration)]
+    older = [
+        at for at, one in enumerate(newest_first) if _surely_older(now.age(one.clock), duration)
+    ]
     looked = newest_first[: older[0]] if older else newest_first
-    assert found == [one for one in looked if now.may_be_within(one, duration)]
+    assert found == [one for one in looked if now.may_be_within(one.clock, duration)]
 
 
 def _surely_older(age: Age, duration: int) -> bool:

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from offline_store.events.row import Event
+from offline_store.events.tap import Tap
 from offline_store.store import Store
 from simulators.world import SimWorld
+from tests.agent.events import as_kind
 from tests.agent.stand import WINDOW, Stand
 from tests.offline_store.support import TERMINAL, MemoryKeys
 
@@ -49,9 +50,9 @@ def jump(world: SimWorld, seconds: float) -> None:
     world.synchronised = False
 
 
-def taps(store: Store) -> list[Event]:
+def taps(store: Store) -> list[Tap]:
     events = [record.event() for record in store.records(None, 0, 99)]
-    return [event for event in events if event.kind == "tap"]
+    return [event for event in events if isinstance(event, Tap)]
 
 
 @pytest.mark.parametrize("kind", JUMPS)
@@ -64,7 +65,7 @@ def test_a_jump_locks_nobody_out_and_lets_nobody_in_twice(kind: str, tmp_path: P
         stand.world.wait(WINDOW)
         assert stand.tap().reason == "accepted", "who was here before the jump"
         assert stand.tap().reason == "repeated"
-        flags = [event.clock for event in taps(store)]
+        flags = [event.clock.quality for event in taps(store)]
         assert flags == ["synchronised"] + [UNTRUSTED[kind]] * (len(flags) - 1)
 
     play(tmp_path, scenario)
@@ -82,7 +83,7 @@ def test_when_the_clock_is_right_again_all_is_as_before(kind: str, tmp_path: Pat
         stand.world.jump_clock(-seconds)
         stand.world.synchronised = True
         assert [stand.tap().reason, stand.tap().reason] == ["accepted", "repeated"]
-        assert [event.clock for event in taps(store)] == [
+        assert [event.clock.quality for event in taps(store)] == [
             UNTRUSTED[kind],
             "synchronised",
             "synchronised",
@@ -98,8 +99,8 @@ def test_a_terminal_that_boots_in_1970_serves_and_says_so_from_its_first_event_o
         assert stand.tap("zheng").reason == "accepted", "its card's last day cannot be judged"
         assert stand.tap("feng").reason == "authentication-failed", "keys need no clock"
         events = [record.event() for record in store.records(None, 0, 99)]
-        assert {event.clock for event in events} == {"unset"}
-        assert events[1].checks[0].status == "unknown"
+        assert {event.clock.quality for event in events} == {"unset"}
+        assert as_kind(events[1], Tap).checks[0].status == "unknown"
 
     play(tmp_path, scenario, booted=-SimWorld(1).now())
 
@@ -107,6 +108,6 @@ def test_a_terminal_that_boots_in_1970_serves_and_says_so_from_its_first_event_o
 def test_control_with_the_clock_right_that_card_is_expired(tmp_path: Path) -> None:
     def scenario(stand: Stand, store: Store) -> None:
         assert stand.tap("zheng").reason == "card-expired"
-        assert taps(store)[0].clock == "synchronised"
+        assert taps(store)[0].clock.quality == "synchronised"
 
     play(tmp_path, scenario)

@@ -16,6 +16,7 @@ from drivers.contract import DeviceLost, DeviceSilent, Document, Unread
 from drivers.idcard.module import DocumentGone, DocumentUnread
 from simulators.devices.idcard import IdCard, document_of
 from simulators.people import load_cast
+from tests.agent.events import noted
 from tests.agent.stand import CITY_KEY, FakeLists, Stand, play
 from tests.secrets_probe import Probe
 from trust.references import References
@@ -192,7 +193,7 @@ def test_what_could_not_be_read_is_told_to_the_person_and_recorded(fault: Fault)
         assert [code for code, _ in stand.prompts.shown] == ["document-unreadable"]
         (event,) = stand.store.taps()
         assert (event.verdict, event.credential, event.person) == ("refused", "id-card", "")
-        assert event.detail == {"fault": fault.code}
+        assert noted(event) == {"fault": fault.code}
 
     play(scenario)
 
@@ -221,7 +222,7 @@ def test_an_odd_text_or_date_of_a_document_turns_nobody_away_and_is_in_the_recor
 ) -> None:
     def scenario(stand: Stand) -> None:
         assert lay(stand, document_of(LIN, **fields)).reason is Reason.ACCEPTED  # type: ignore[arg-type]
-        assert stand.store.taps()[0].detail == {"doubts": doubt}
+        assert noted(stand.store.taps()[0]) == {"doubts": (doubt,)}
 
     play(scenario)
 

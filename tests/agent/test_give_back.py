@@ -13,11 +13,14 @@ from agent.passage import LATE, PassageEnd, Passages
 from agent.tickets.ticket import ANYBODY
 from config.model import GiveBack, Scene
 from drivers.contract import Crossing, DeviceFault
+from offline_store.columns import verdict_of
+from offline_store.events.about import GiveBack as GivenBack
 from offline_store.events.row import Event
 from offline_store.store import Store
 from simulators.transit import tickets
 from simulators.transit.codes import GOOD, NOW
 from simulators.world import SimWorld
+from tests.agent.events import about_seq, as_kind
 from tests.agent.stand import WINDOW, Stand
 from tests.agent.transit_codes.hall import PHONES, SM2, Hall
 from tests.offline_store.support import TERMINAL, MemoryKeys
@@ -60,8 +63,8 @@ class Site:
 
     def told(self) -> list[tuple[str, str, int | None]]:
         """What the journal says beside the taps."""
-        events = [event for event in self.stand.store.events if event.kind != "tap"]
-        return [(event.kind, event.reason, event.refers) for event in events]
+        beside = [event for event in self.stand.store.events if event.kind != "tap"]
+        return [(event.kind, event.reason, about_seq(event)) for event in beside]
 
 
 def play(
@@ -152,16 +155,16 @@ def test_the_event_names_the_tap_and_stands_before_the_end_of_the_passage() -> N
         site.turns_back()
         return site.told(), site.stand.store.events[1]
 
-    told, event = play(scenario)
+    told, found = play(scenario)
+    event = as_kind(found, GivenBack)
     assert told == [("give-back", "timed-out", 1), ("passage", "timed-out", 1)]
     assert (event.scene, event.lane, event.credential) == (
         "library-gate",
         "entry",
         "card-contactless",
     )
-    assert event.detail == {"returns": "visit"}
-    assert event.state == {"given_back_today": 0}
-    assert (event.verdict, event.amounts) == (None, {})
+    assert (event.returns, event.given_back_today) == ("visit", 0)
+    assert (verdict_of(event), event.amount, event.again_of) == (None, 0, "")
     assert event.person
 
 

@@ -14,6 +14,7 @@ from agent.transit.fares import FareSource, FlatFare, ListedFare
 from config.model import Scene
 from drivers.contract import Code, Document, Unread
 from drivers.idcard.module import DocumentLay
+from offline_store.events.ride import Ride
 from simulators.devices.idcard import document_of
 from simulators.transit.codes import NOW
 from simulators.world import SimWorld
@@ -37,7 +38,7 @@ def stand_of(world: SimWorld, kind: str) -> Stand:
     """Where Lin is accepted."""
     scene = Scene(kind=kind, check="lists", repeat_window=0.0)  # type: ignore[arg-type]
     fares = riding_free(Stand(world), kind)
-    return Stand(world, scene=scene, fares=fares, ride=lambda: {"line": "1"})
+    return Stand(world, scene=scene, fares=fares, ride=lambda: Ride(line="1"))
 
 
 def left_lying(stand: Stand, *, leaving: bool = False) -> TapReport:

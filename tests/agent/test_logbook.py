@@ -10,7 +10,10 @@ from agent.lanes import Lane
 from agent.passage import PassageEnd, Passages
 from agent.reasons import Reason
 from drivers.contract import Crossing, DeviceFault, Direction, Forced
+from offline_store.events.about import Passage
+from offline_store.events.reference import Reference
 from offline_store.events.row import Event
+from tests.agent.events import about_seq, as_kind
 from tests.agent.stand import EPOCH, Stand, play
 
 T = TypeVar("T")
@@ -44,7 +47,7 @@ class Watched:
         self.stand.world.wait(2 * LIMIT)
         self.passages.stop()
         events = [event for event in self.stand.store.events if event.kind != "tap"]
-        return [(event.kind, event.reason, event.refers) for event in events]
+        return [(event.kind, event.reason, about_seq(event)) for event in events]
 
 
 def watched(scenario: Callable[[Watched], T]) -> T:
@@ -107,18 +110,16 @@ def test_a_barrier_that_did_not_open_has_no_passage() -> None:
 
 @pytest.mark.parametrize("epoch", ["f" * 32, EPOCH])
 def test_a_tap_of_another_epoch_is_named_by_number_and_epoch(epoch: str) -> None:
+    at = Reference(epoch, 1, "5" * 64)
+
     def scenario(site: Watched) -> Event:
         site.tap(site.entry)
-        end = PassageEnd("passed", (epoch, 1), "entry", site.stand.world.monotonic() - 2.0)
+        end = PassageEnd("passed", at, "entry", site.stand.world.monotonic() - 2.0)
         site.stand.taps.handle_passage(site.entry, end)
         return site.stand.store.events[-1]
 
-    event = watched(scenario)
-    if epoch == EPOCH:
-        assert (event.refers, event.detail) == (1, {"direction": "entry"})
-    else:
-        assert event.refers is None
-        assert event.detail == {"direction": "entry", "epoch": epoch, "seq": 1}
+    event = as_kind(watched(scenario), Passage)
+    assert (event.about, event.direction) == (at, "entry")
 
 
 def test_a_passage_is_dated_when_it_was_sensed() -> None:
@@ -126,7 +127,7 @@ def test_a_passage_is_dated_when_it_was_sensed() -> None:
         end = PassageEnd("passed", None, "entry", site.stand.world.monotonic() - 2.0)
         before = round(site.stand.world.now() * 1000)
         site.stand.taps.handle_passage(site.entry, end)
-        return before - site.stand.store.events[-1].time_ms
+        return before - site.stand.store.events[-1].clock.time_ms
 
     assert 1990 <= watched(scenario) <= 2000
 
@@ -139,6 +140,6 @@ def test_what_could_not_be_stored_is_told_by_the_next_tap() -> None:
         )
         site.stand.store.broken = False
         site.tap(site.entry)
-        assert site.stand.store.taps()[-1].detail["unstored_before"] == 1
+        assert site.stand.store.taps()[-1].unstored_before == 1
 
     watched(scenario)

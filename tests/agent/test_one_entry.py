@@ -11,6 +11,7 @@ import pytest
 
 from drivers.contract import DeviceProtocol
 from offline_store.events.row import Record
+from offline_store.events.tap import Tap
 from offline_store.store import Entry, Store
 from simulators.world import SimWorld
 from tests.agent.stand import FakeStore, FakeTurn, Stand, cast_store, tap
@@ -59,10 +60,11 @@ def test_two_taps_of_one_person_at_once_are_one_entry(
         assert other.join(10)
         assert sorted(report.reason for report in stand.reports) == ["accepted", "repeated"]
         assert stand.barrier.opened == 1
-        taps = [r.event() for r in store.records(None, 0, 99) if r.event().kind == "tap"]
+        events = [record.event() for record in store.records(None, 0, 99)]
+        taps = [event for event in events if isinstance(event, Tap)]
         assert [event.verdict for event in taps] == ["accepted", "refused"]
-        refused = taps[1]
-        assert refused.state["last_entry_ms"] == taps[0].time_ms, "the decision can be replayed"
+        entered, refused = taps
+        assert refused.seen.last_entry_ms == entered.clock.time_ms, "the decision can be replayed"
         assert store.verify().whole
         store.close()
 
@@ -93,7 +95,7 @@ class EarlyStore(FakeStore):
     """Reads the state before it waits for its turn: the mistake that the tests above must see."""
 
     def turn(self, decide: Callable[[FakeTurn], Entry]) -> Record:
-        early = FakeTurn(list(self.events), self.lists)
+        early = FakeTurn(list(self.rows), self.lists)
         return super().turn(lambda turn: decide(early))
 
 

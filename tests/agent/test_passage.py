@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from agent.lanes import Lane
-from agent.passage import LATE, TAIL, Opening, Passage, PassageEnd, Passages, Tap
+from agent.passage import LATE, TAIL, Opening, Passage, PassageEnd, Passages
 from agent.reasons import Reason
 from agent.tap import TapReport
 from drivers.barriers.modbus_relay import ModbusRelay
@@ -27,6 +27,7 @@ from drivers.contract import (
     Forced,
     Sensed,
 )
+from offline_store.events.reference import Reference
 from simulators.devices.boards import ModbusBoard, OnOpen, TripodBoard
 from simulators.devices.pty import PtyPort
 from simulators.devices.virtual_gate import Conduct, VirtualGate, crowd
@@ -43,8 +44,8 @@ ENTRY: tuple[Direction, ...] = ("entry",)
 ANY: tuple[Direction, ...] = ("entry", "exit")
 
 
-def tap(seq: int) -> Tap:
-    return "e" * 32, seq
+def tap(seq: int) -> Reference:
+    return Reference("e" * 32, seq, f"{seq:064x}")
 
 
 def machine(*directions: Direction) -> Passage:
@@ -58,7 +59,7 @@ def opened(passage: Passage, seq: int, at: float, direction: Direction = "entry"
 
 
 def ends(passage: Passage) -> list[tuple[str, int | None]]:
-    return [(end.kind, end.tap[1] if end.tap else None) for end in passage.take()]
+    return [(end.kind, end.tap.seq if end.tap else None) for end in passage.take()]
 
 
 def test_who_goes_through_in_time_has_passed() -> None:
@@ -232,7 +233,9 @@ class PassageMachine(RuleBasedStateMachine):
         return new
 
     def open_in(self, direction: Direction) -> bool:
-        ended = {end.tap[1] for end in self.ends if end.tap and end.kind in ("passed", "timed-out")}
+        ended = {
+            end.tap.seq for end in self.ends if end.tap and end.kind in ("passed", "timed-out")
+        }
         return any(
             opening.direction == direction
             for seq, opening in self.openings.items()
@@ -305,7 +308,7 @@ class PassageMachine(RuleBasedStateMachine):
     def only_openings_are_named(self) -> None:
         for end in self.ends:
             if end.tap is not None:
-                assert self.openings[end.tap[1]].direction == end.direction
+                assert self.openings[end.tap.seq].direction == end.direction
 
     @invariant()
     def alarms_of_no_opening_name_nobody(self) -> None:
@@ -319,7 +322,7 @@ class PassageMachine(RuleBasedStateMachine):
         self.passage.expire(self.now + 1000.0)
         self.collect()
         kinds = Counter(end.kind for end in self.ends)
-        ended = Counter(e.tap[1] for e in self.ends if e.tap and e.kind in ("passed", "timed-out"))
+        ended = Counter(e.tap.seq for e in self.ends if e.tap and e.kind in ("passed", "timed-out"))
         assert set(self.openings) - self.withdrawn <= set(ended)
         alarms = kinds["tailgating"] + kinds["wrong-way"] + kinds["forced"]
         assert self.crossings + self.forces == kinds["passed"] + kinds["passed-late"] + alarms
@@ -451,7 +454,7 @@ def test_lanes_of_both_directions_share_a_barrier(seed: int) -> None:
     its own direction and after it was recorded."""
     world = SimWorld(seed)
     told: list[PassageEnd] = []
-    recorded: set[Tap] = set()
+    recorded: set[Reference] = set()
 
     def record(end: PassageEnd) -> None:
         assert end.tap in recorded
@@ -483,10 +486,11 @@ def test_lanes_of_both_directions_share_a_barrier(seed: int) -> None:
 
     world.play(history)
     assert {end.kind for end in told} == {"passed"}, f"seed {seed}"
-    assert sorted(end.tap or ("", 0) for end in told) == [tap(seq) for seq in range(1, 21)]
+    assert {end.tap for end in told} == {tap(seq) for seq in range(1, 21)}
+    assert len(told) == 20
     for end in told:
         assert end.tap is not None
-        assert end.direction == ("entry" if end.tap[1] <= 10 else "exit")
+        assert end.direction == ("entry" if end.tap.seq <= 10 else "exit")
 
 
 class RealGate:
@@ -503,7 +507,7 @@ class RealGate:
 
     def take(self) -> tuple[str, int | None]:
         end = self.told.get(timeout=PATIENCE)
-        return end.kind, end.tap[1] if end.tap else None
+        return end.kind, end.tap.seq if end.tap else None
 
 
 @pytest.fixture(params=["modbus-relay", "tripod"])

@@ -15,6 +15,7 @@ from apdu.authentication import Authenticated, BasicRead, Holder
 from apdu.crypto import Algorithm
 from apdu.files import Generation
 from simulators.people import Cast, load_cast
+from tests.agent.events import noted
 from tests.agent.stand import CITY_KEY, Stand, play
 from tests.secrets_probe import Probe
 from trust.references import References
@@ -127,7 +128,7 @@ def test_a_date_that_is_no_day_lets_its_holder_in_and_is_a_doubt_in_the_record(
     def scenario(stand: Stand) -> None:
         assert stand.tap("odd").reason is Reason.ACCEPTED
         doubt = {"issued": "issue-date", "expires": "expiry-date"}[field]
-        assert stand.store.taps()[0].detail == {"doubts": doubt}
+        assert noted(stand.store.taps()[0]) == {"doubts": (doubt,)}
 
     play(scenario, cast=with_odd_card(field, odd))
 

@@ -156,7 +156,7 @@ def test_offline_is_refused_with_its_reason_and_uses_no_code_up() -> None:
         assert box.show(code) == "code-unresolved"
         event = box.stand.store.taps()[-1]
         assert (event.verdict, event.authentication) == ("refused", None)
-        assert event.detail["fault"] == "request.offline"
+        assert event.fault == "request.offline"
         box.platform.mood = "well"
         assert box.show(code) == "accepted"
 
@@ -168,7 +168,7 @@ def test_a_code_service_that_is_not_reached_uses_no_code_up() -> None:
         code = box.service.issue("lin")
         box.service.reachable = False
         assert box.show(code) == "code-unresolved"
-        assert box.stand.store.taps()[-1].detail["fault"] == "code.service-unable"
+        assert box.stand.store.taps()[-1].fault == "code.service-unable"
         box.service.reachable = True
         assert box.show(code) == "accepted"
 

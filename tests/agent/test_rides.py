@@ -11,34 +11,47 @@ from agent.rides import Preset, Rides, spoken
 from agent.texts import LANGUAGES, Texts
 from config.model import Result
 from drivers.console import ConsolePrompts
+from offline_store.clock import ClockReading
 from offline_store.events.happened import Verdict
+from offline_store.events.payment import PaymentEnd
+from offline_store.events.reference import Reference
+from offline_store.events.ride import Outcome, Ride
 from offline_store.events.row import Event
+from offline_store.events.tap import Tap
+from tests.agent.events import purchase
 from world.real import RealWorld
 
 WORLD = RealWorld()
 EPOCH = "0123456789abcdef" * 2
+CLOCK = ClockReading(0, "synchronised", "boot")
 PROMPT = Results(Texts("zh")).prompt(Reason.PAID)
 
 
 def ride(
     *,
+    confirmed: int | None = None,
+    full: int | None = None,
+    balance_before: int = 0,
     concession: str = "",
     verdict: Verdict = "accepted",
-    kind: str = "payment-end",
-    **amounts: int,
+    outcome: Outcome = "confirmed",
 ) -> Event:
-    draft = Draft(
-        time_ms=0,
-        clock="synchronised",
-        boot="boot",
-        kind=kind,  # type: ignore[arg-type]
+    """Of a purse that has paid."""
+    return PaymentEnd(
+        clock=CLOCK,
+        intent=Reference(EPOCH, 1),
+        outcome=outcome,
+        purchase=purchase(200 if confirmed is None else confirmed, balance_before=balance_before),
+        ride=Ride(full=full, concession=concession),
         verdict=verdict,
         reason="paid",
-        amounts=amounts,
-        detail={"concession": concession} if concession else {},
     )
-    fields = {name: getattr(draft, name) for name in Draft.__struct_fields__}
-    return Event(**fields, v=1, terminal="bus-1", epoch=EPOCH, seq=1, prev="0" * 64)
+
+
+def shown(*, fare: int | None = None, full: int | None = None, concession: str = "") -> Event:
+    """Of a code or ticket."""
+    of_fare = Ride(fare=fare, full=full, concession=concession)
+    return Tap(clock=CLOCK, verdict="accepted", reason="paid", ride=of_fare)
 
 
 def rides(preset: Preset = "neutral", **city: Result) -> Rides:
@@ -57,7 +70,7 @@ def test_a_purse_is_told_the_fare_and_what_is_left() -> None:
 
 
 def test_a_code_has_no_balance() -> None:
-    event = ride(kind="tap", fare=150, full=200)
+    event = shown(fare=150, full=200)
     assert rides().told(PROMPT, event).text == "已付 1.50 元"
 
 
@@ -93,7 +106,7 @@ def test_a_city_that_wants_its_classes_called_says_so(name: str, words: str, voi
 
 def test_called_by_class_it_is_in_the_citys_own_words() -> None:
     own = rides("by-class", astronaut=Result(words={"zh": "航天员"}, voice="", lamp="yellow"))
-    told = own.told(PROMPT, ride(concession="astronaut", fare=0, full=200))
+    told = own.told(PROMPT, shown(concession="astronaut", fare=0, full=200))
     assert (told.text, told.voice, told.lamp) == ("航天员 0.00 元", "", "yellow")
 
 
@@ -140,10 +153,10 @@ def test_an_overdraft_shows_below_zero_and_one_that_is_not_known_shows_nothing()
 @pytest.mark.parametrize(
     "event",
     [
-        ride(full=200, balance_before=100, verdict="refused"),
-        ride(grey=200, full=200, verdict="unknown"),
-        ride(kind="tap", fare=0),  # a ticket
-        ride(kind="tap"),
+        ride(full=200, balance_before=100, verdict="refused", outcome="not-made"),
+        ride(full=200, verdict="unknown", outcome="grey"),
+        shown(fare=0),  # a ticket
+        shown(),
     ],
 )
 def test_what_is_no_priced_ride_is_told_as_always(event: Event) -> None:

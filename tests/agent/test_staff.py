@@ -9,8 +9,11 @@ from msgspec.structs import replace
 from agent.staff import SIGNED_IN, SIGNED_OUT, Staff, StaffNeeded
 from config.model import SignIn
 from offline_store.clock import Clock
+from offline_store.events.happened import ListUsed
+from offline_store.events.terminal import SignIn as SignedIn
 from simulators.world import SimWorld
 from sync.contract.services import ResolvedPerson
+from tests.agent.events import as_kind
 from tests.agent.stand import WINDOW, FakeLists, Stand, cast_store
 from tests.secrets_probe import Probe
 
@@ -44,8 +47,9 @@ def test_a_session_begins_with_its_event_and_is_the_persons() -> None:
         session = office.staff.current()
         assert session is not None
         [event] = office.stand.store.events
-        assert (event.kind, event.credential, event.reason) == ("tap", "sign-in", SIGNED_IN)
-        assert session.person == event.person
+        entered = as_kind(event, SignedIn)
+        assert (entered.credential, entered.reason) == ("sign-in", SIGNED_IN)
+        assert session.person == entered.person
         assert session.person == office.stand.references.person(office.person().number)
         assert session.until_ms - session.since_ms == HOURS * 3_600_000
 
@@ -68,8 +72,9 @@ def test_who_is_on_the_list_is_refused_and_that_is_recorded() -> None:
         assert not office.staff.enter(office.person())
         assert office.staff.current() is None
         [event] = office.stand.store.events
-        assert (event.verdict, event.reason) == ("refused", "blacklisted")
-        assert event.lists == {"blacklist": 7}
+        refused = as_kind(event, SignedIn)
+        assert (refused.verdict, refused.reason) == ("refused", "blacklisted")
+        assert refused.lists == (ListUsed("blacklist", 7),)
 
     play(scenario)
 
@@ -111,9 +116,9 @@ def test_signing_out_ends_it_and_is_recorded() -> None:
         office.staff.leave()
         office.staff.leave()
         assert office.staff.current() is None
-        entered, left = office.stand.store.events
+        entered, left = (as_kind(event, SignedIn) for event in office.stand.store.events)
         assert (left.reason, left.person) == (SIGNED_OUT, entered.person)
-        assert (left.detail["epoch"], left.detail["seq"]) == (entered.epoch, entered.seq)
+        assert left.session == office.stand.store.records[0].reference
 
     play(scenario)
 

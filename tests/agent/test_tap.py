@@ -20,9 +20,12 @@ from agent.status import tap_status
 from agent.tap import TapReport, Taps
 from apdu.channel import CardGone, CardMute, ReaderGone
 from drivers.contract import DeviceAbsent, DeviceLost, DeviceProtocol, Unread
-from offline_store.events.happened import Authentication
+from offline_store.events.about import Recovery
+from offline_store.events.happened import Authentication, ListUsed
+from offline_store.events.tap import Tap
 from simulators.people import load_cast
 from simulators.world import SimWorld
+from tests.agent.events import as_kind, noted, said, tap_of
 from tests.agent.stand import Stand, play
 from tests.secrets_probe import Probe
 from world import Fault
@@ -69,12 +72,10 @@ def test_control_an_early_opening_is_seen() -> None:
 def test_both_interfaces_of_a_card_come_to_the_same_decision(key: str) -> None:
     def scenario(stand: Stand) -> None:
         inserted = stand.tap(key, reader=stand.slot, lane=stand.exit)
-        assert inserted.record is not None
-        event = inserted.record.event()
+        event = tap_of(inserted.record)
         assert event.credential == "card-contact"
-        tapped = stand.leave(key).record
-        assert tapped is not None
-        assert (event.card, event.person) == (tapped.event().card, tapped.event().person)
+        tapped = tap_of(stand.leave(key).record)
+        assert (event.card, event.person) == (tapped.card, tapped.person)
 
     play(scenario)
 
@@ -104,9 +105,9 @@ def test_what_cannot_be_stored_is_refused_and_the_next_record_tells_how_many() -
         assert stand.calls == ["not stored", "show not-stored"] * 3
         stand.store.broken = False
         assert stand.tap().accepted
-        assert stand.store.taps()[0].detail == {"unstored_before": 3}
+        assert noted(stand.store.taps()[0]) == {"unstored_before": 3}
         stand.tap("wang")
-        assert stand.store.taps()[1].detail == {}
+        assert noted(stand.store.taps()[1]) == {}
 
     play(scenario)
 
@@ -128,8 +129,8 @@ def test_an_event_keeps_the_dates_that_its_decision_looked_at() -> None:
         stand.tap("zheng")
         event = stand.store.taps()[0]
         assert event.reason == Reason.CARD_EXPIRED
-        assert event.state["card_issued"] == 20110101
-        assert event.state["card_expires"] == 20210101
+        assert event.seen.card_issued == 20110101
+        assert event.seen.card_expires == 20210101
 
     play(scenario)
 
@@ -144,10 +145,10 @@ def test_two_taps_at_once_never_tell_of_the_same_missed_ones(seed: int) -> None:
         other = stand.world.spawn(lambda: _tap(stand, "chen"), name="other")
         stand.tap("zhu")
         other.join()
-        told = [event.detail.get("unstored_before", 0) for event in stand.store.taps()]
+        told = [event.unstored_before for event in stand.store.taps()]
         assert sorted(told) == [0, 2]
         stand.tap("shen")
-        assert stand.store.taps()[-1].detail == {}
+        assert noted(stand.store.taps()[-1]) == {}
 
     play(scenario, seed)
 
@@ -176,7 +177,7 @@ def test_an_exit_lane_opens_first_and_records_afterwards() -> None:
         assert report.reason is Reason.ACCEPTED_EXIT
         assert stand.calls == ["open exit", "show accepted-exit", "stored tap accepted-exit"]
         event = stand.store.taps()[0]
-        assert event.detail == {"opened_first": 1}
+        assert noted(event) == {"opened_first": True}
         assert event.person
         assert event.checks == ()
 
@@ -201,8 +202,8 @@ def test_who_leaves_is_recorded_as_let_out_also_when_the_card_says_nothing(key: 
         assert (report.reason, report.accepted) == (Reason.ACCEPTED_EXIT, True)
         event = stand.store.taps()[0]
         assert (event.verdict, event.reason, event.person) == ("accepted", "accepted-exit", "")
-        assert event.detail["opened_first"] == 1
-        assert str(event.detail["fault"]).startswith("card.")
+        assert event.opened_first
+        assert event.fault.startswith("card.")
 
     play(scenario)
 
@@ -226,7 +227,7 @@ def test_a_barrier_that_fails_is_no_entry_and_an_alarm() -> None:
             "stored alarm device.protocol",
         ]
         assert report.record is not None
-        assert stand.store.events[1].refers == report.record.seq
+        assert as_kind(stand.store.events[1], Recovery).about == report.record.reference
         stand.barrier.fault = None
         assert stand.tap().accepted, "who was not let in has not been here"
 
@@ -244,6 +245,11 @@ def test_an_exit_that_does_not_open_says_so_and_is_an_alarm() -> None:
         "stored tap accepted-exit",
         "stored alarm device.protocol",
     ]
+
+
+def stages(event: Tap) -> list[str]:
+    """Those that stand in its text."""
+    return list(said(event)["stages_us"])
 
 
 def _exchanges() -> int:
@@ -280,7 +286,7 @@ def test_card_is_powered_down_whatever_happens_at_whichever_exchange(
             assert stand.door.closed == stand.door.opened == number + 1
             event = stand.store.taps()[-1]
             assert (event.reason, event.verdict, event.person) == (reason, "refused", "")
-            assert event.detail == {"fault": kind.code}
+            assert noted(event) == {"fault": kind.code}
         assert stand.barrier.opened == 0
         stand.door.steps = {}
         assert stand.tap().accepted, "nothing is left of the failures"
@@ -295,9 +301,9 @@ def test_a_card_that_cannot_be_opened_is_a_recorded_refusal(
     kind: type[Fault], reason: Reason
 ) -> None:
     def scenario(stand: Stand) -> None:
-        stand.door.on_open = _raise(kind)
+        stand.door.on_open = _takes_time(stand, _raise(kind))
         assert stand.tap().reason is reason
-        assert list(stand.store.taps()[0].stages_us) == ["detect", "open", "decide"]
+        assert stages(stand.store.taps()[0]) == ["detect", "open", "decide"]
 
     play(scenario)
 
@@ -305,6 +311,14 @@ def test_a_card_that_cannot_be_opened_is_a_recorded_refusal(
 def _raise(kind: type[Fault]) -> Callable[[], None]:
     def step() -> None:
         raise kind(reader="door")
+
+    return step
+
+
+def _takes_time(stand: Stand, end: Callable[[], None] = lambda: None) -> Callable[[], None]:
+    def step() -> None:
+        stand.world.wait(0.001)
+        end()
 
     return step
 
@@ -324,12 +338,13 @@ def test_card_is_powered_down_when_the_tap_has_a_defect() -> None:
 
 def test_stages_are_recorded_up_to_decide_and_reported_to_the_end() -> None:
     def scenario(stand: Stand) -> None:
+        stand.door.on_open = _takes_time(stand)
         report = stand.tap()
         event = stand.store.taps()[0]
         recorded = ["detect", "open", "select", "authenticate", "read", "decide"]
-        assert list(event.stages_us) == recorded
+        assert stages(event) == recorded
         assert list(report.stages_us) == [*recorded, "commit", "act"]
-        assert all(report.stages_us[name] == event.stages_us[name] for name in recorded)
+        assert all(report.stages_us[name] == getattr(event.stages_us, name) for name in recorded)
         assert report.stages_us["authenticate"] > report.stages_us["select"] > 0
 
     play(scenario)
@@ -345,7 +360,7 @@ def test_an_event_says_what_was_checked_and_by_what() -> None:
             "card-contactless",
         )
         assert event.application == "9901"
-        assert event.lists == {"blacklist": 7}
+        assert event.lists == (ListUsed("blacklist", 7),)
         assert event.authentication is not None
         assert event.authentication.result == "passed"
         assert event.authentication.algorithm == "SM4"
@@ -409,12 +424,8 @@ def test_a_code_that_nobody_resolves_is_refused_recorded_and_told() -> None:
         assert report.reason is Reason.CODE_UNRESOLVED
         assert not report.accepted
         assert report.record is not None
-        event = report.record.event()
-        assert (event.kind, event.credential, event.reason) == (
-            "tap",
-            "code:ticket",
-            "code-unresolved",
-        )
+        event = tap_of(report.record)
+        assert (event.credential, event.reason) == ("code:ticket", "code-unresolved")
         assert b"98765432109876" not in report.record.body.encode()
         assert stand.prompts.shown[-1][0] == "code-unresolved"
         assert stand.barrier.opened == 0

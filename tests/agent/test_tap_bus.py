@@ -11,10 +11,14 @@ from agent.fares.rules import Rules
 from agent.reasons import Reason
 from agent.transit.fares import FlatFare, ListedFare
 from config.model import Scene
-from offline_store.events.row import Event
+from offline_store.events.happened import ListUsed
+from offline_store.events.ride import NO_RIDE, Ride
+from offline_store.events.seen import RidesBefore
+from offline_store.events.tap import Tap
 from simulators.transit import tickets
 from simulators.transit.codes import GOOD, NOW
 from simulators.world import SimWorld
+from tests.agent.events import tap_of
 from tests.agent.fares.city import entitled, lines, tariff
 from tests.agent.stand import CITY_KEY, Stand
 from tests.agent.transit_codes.hall import PHONES, SM2, Hall
@@ -36,7 +40,7 @@ def play(scenario: Callable[[Hall], T], name: str = "") -> T:
 
     def main() -> T:
         scene = Scene(kind="bus")
-        return scenario(Hall(Stand(world, scene=scene, fares=fares, ride=lambda: {"line": "1"})))
+        return scenario(Hall(Stand(world, scene=scene, fares=fares, ride=lambda: Ride(line="1"))))
 
     return world.play(main)
 
@@ -46,49 +50,48 @@ def fresh(hall: Hall, **changes: int) -> bytes:
     return PHONES.three_level(replace(GOOD, generated=int(hall.stand.world.now()), **changes))  # type: ignore[arg-type]
 
 
-def event(hall: Hall, code: bytes) -> Event:
-    record = hall.show(code).record
-    assert record is not None
-    return record.event()
+def event(hall: Hall, code: bytes) -> Tap:
+    return tap_of(hall.show(code).record)
 
 
 @pytest.mark.parametrize(
     ("name", "fare"), [("", 300), ("student", 150), ("senior", 0), ("staff", 50), ("veteran", 0)]
 )
 def test_a_code_pays_the_fare_of_its_account_and_its_record_clears(name: str, fare: int) -> None:
-    ride = play(lambda hall: event(hall, fresh(hall)), name)
-    assert (ride.verdict, ride.reason) == ("accepted", "paid")
-    assert ride.amounts == {"fare": fare, "full": NIGHT}
-    assert ride.detail.get("concession", "") == (name if fare < NIGHT else "")
-    assert ride.detail["line"] == "1"
-    assert len(ride.evidence["code"]) > 2 * 332
-    assert (ride.lists["fares"], ride.lists["entitlements"]) == (4, 5)
+    tap = play(lambda hall: event(hall, fresh(hall)), name)
+    assert (tap.verdict, tap.reason) == ("accepted", "paid")
+    assert (tap.ride.fare, tap.ride.full) == (fare, NIGHT)
+    assert tap.ride.concession == (name if fare < NIGHT else "")
+    assert tap.ride.line == "1"
+    assert len(tap.code_content) > 2 * 332
+    assert {ListUsed("fares", 4), ListUsed("entitlements", 5)} <= set(tap.lists)
 
 
 def test_two_level_codes_pay_too() -> None:
-    assert play(lambda hall: event(hall, PHONES.two_level())).amounts["fare"] == NIGHT
+    assert play(lambda hall: event(hall, PHONES.two_level())).ride.fare == NIGHT
 
 
 def test_a_code_pays_nothing_above_its_single_limit() -> None:
-    def scenario(hall: Hall) -> list[Event]:
+    def scenario(hall: Hall) -> list[Tap]:
         found = [event(hall, fresh(hall, limit=NIGHT - 1))]
         hall.stand.world.wait(3)
         return [*found, event(hall, fresh(hall, limit=NIGHT))]
 
     refused, paid = play(scenario)
-    assert (refused.reason, refused.amounts) == ("code-over-limit", {})
-    assert paid.amounts["fare"] == NIGHT
+    assert (refused.reason, refused.ride) == ("code-over-limit", NO_RIDE)
+    assert paid.ride.fare == NIGHT
 
 
 def test_rides_by_code_count_towards_the_day() -> None:
-    def scenario(hall: Hall) -> list[Event]:
+    def scenario(hall: Hall) -> list[Tap]:
         found = [event(hall, fresh(hall))]
         hall.stand.world.wait(60)
         return [*found, event(hall, fresh(hall))]
 
     first, second = play(scenario)
-    assert (first.state["rides_today"], second.state["rides_today"]) == (0, 1)
-    assert second.state["paid_today"] == NIGHT
+    assert first.seen.rides == RidesBefore()
+    assert second.seen.rides is not None
+    assert (second.seen.rides.rides_today, second.seen.rides.paid_today) == (1, NIGHT)
 
 
 def test_a_code_that_paid_is_not_taken_twice() -> None:
@@ -102,11 +105,11 @@ def test_a_code_that_paid_is_not_taken_twice() -> None:
 
 
 def test_a_ticket_rides_and_is_used_up() -> None:
-    def scenario(hall: Hall) -> list[Event]:
+    def scenario(hall: Hall) -> list[Tap]:
         found = [event(hall, tickets.made(SM2))]
         hall.stand.world.wait(3)
         return [*found, event(hall, tickets.made(SM2))]
 
     ride, again = play(scenario)
-    assert (ride.reason, ride.amounts) == ("accepted", {"fare": 0})
+    assert (ride.reason, ride.ride.fare, ride.ride.full) == ("accepted", 0, None)
     assert again.reason == "ticket-used"

@@ -9,7 +9,9 @@ from agent.fares.rules import Rules
 from agent.reasons import Reason
 from agent.transit.fares import FlatFare, ListedFare
 from config.model import Scene
+from offline_store.events.ride import NO_RIDE
 from simulators.world import SimWorld
+from tests.agent.events import tap_of
 from tests.agent.fares.city import entitled, lines, tariff
 from tests.agent.journey.stand import Bus
 from tests.agent.stand import Stand
@@ -31,9 +33,7 @@ def play(tmp_path: Path) -> Play:
                 lambda: bus.rules, lambda: bus.desk.journey(), flat, "bus", aboard=True
             )
             stand = Stand(world, scene=Scene(kind="bus"), fares=fares, journey=bus.desk)
-            record = stand.tap().record
-            assert record is not None
-            driver = record.event().person
+            driver = tap_of(stand.tap().record).person
             bus.rules = Rules(tariff(), entitled(driver), lines())
             scenario(stand, bus)
 
@@ -45,11 +45,11 @@ def play(tmp_path: Path) -> Play:
 def test_a_driver_signs_on_and_off_at_the_reader(play: Play) -> None:
     def scenario(stand: Stand, bus: Bus) -> None:
         assert stand.tap().reason is Reason.SHIFT_OPENED
-        assert "shift" in bus.desk.recorded()
+        assert bus.desk.ride().shift
         assert stand.tap().reason is Reason.SHIFT_OPENED  # lay there twice
         stand.world.wait(60)
         assert stand.tap().reason is Reason.SHIFT_CLOSED
-        assert "shift" not in bus.desk.recorded()
+        assert not bus.desk.ride().shift
         assert [event.reason for event in bus.ledger.events] == ["shift-opened", "shift-closed"]
         assert stand.prompts.shown[-1][0] == "shift-closed"
 
@@ -63,7 +63,7 @@ def test_each_of_his_taps_is_recorded_and_none_is_a_ride(play: Play) -> None:
         stand.world.wait(60)
         stand.tap()
         taps = stand.store.taps()[before:]
-        assert [(event.reason, event.amounts) for event in taps] == [("driver", {})] * 2
+        assert [(event.reason, event.ride) for event in taps] == [("driver", NO_RIDE)] * 2
 
     play(scenario)
 
@@ -81,7 +81,7 @@ def test_a_driver_with_a_full_disk_is_told_and_not_signed_on(play: Play) -> None
         bus.ledger.broken = True
         report = stand.tap()
         assert (report.reason, report.accepted) == (Reason.NOT_STORED, False)
-        assert "shift" not in bus.desk.recorded()
+        assert not bus.desk.ride().shift
         bus.ledger.broken = False
         assert stand.tap().reason is Reason.SHIFT_OPENED
 

@@ -10,6 +10,7 @@ from agent.reasons import Reason
 from agent.transit.fares import FlatFare, ListedFare
 from config.model import Scene
 from simulators.world import SimWorld
+from tests.agent.events import tap_of
 from tests.agent.fares.city import entitled, lines, tariff
 from tests.agent.stand import Stand
 
@@ -25,9 +26,8 @@ class Gates:
             lambda: self.rules, lambda: Journey("M1", boarded="M11"), FlatFare(200), "metro-gate"
         )
         self.stand = Stand(world, scene=Scene(kind="metro-gate"), fares=fares)
-        record = self.stand.tap().record
-        assert record is not None
-        self.rules = Rules(tariff(), entitled(record.event().person, name="veteran"), lines())
+        lin = tap_of(self.stand.tap().record).person
+        self.rules = Rules(tariff(), entitled(lin, name="veteran"), lines())
         self.stand.calls.clear()
 
 
@@ -51,10 +51,9 @@ def test_who_rides_for_nothing_goes_through_both_ways(play: Play) -> None:
         for tap in (stand.tap, stand.leave):
             report = tap()
             assert (report.reason, report.accepted) == (Reason.ACCEPTED, True)
-            assert report.record is not None
-            event = report.record.event()
-            assert (event.amounts["fare"], event.verdict) == (0, "accepted")
-            assert "opened_first" not in event.detail
+            event = tap_of(report.record)
+            assert (event.ride.fare, event.verdict) == (0, "accepted")
+            assert not event.opened_first
             assert before(stand.calls, "stored tap", "open")
             stand.calls.clear()
 

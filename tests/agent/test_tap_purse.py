@@ -22,8 +22,10 @@ from apdu.channel import Channel
 from config.model import GiveBack, Scene
 from drivers.contract import CardHandle, DeviceFault, Interface, Presence
 from offline_store.clock import Clock
+from offline_store.events.payment import PaymentEnd
 from simulators.transit.bus import Passenger, SteppedCard
 from simulators.world import SimWorld
+from tests.agent.events import as_kind
 from tests.agent.fares.city import MADE_UP
 from tests.agent.journey.stand import Bus as Vehicle
 from tests.agent.stand import FakeBarrier, FakePrompts, FakeReader
@@ -157,12 +159,8 @@ def test_a_drivers_purse_signs_on_by_the_end_that_proved_it(
         report = door.good(driver)
         assert (report.reason, report.accepted) == (Reason.SHIFT_OPENED, True)
         assert report.record is not None
-        event = report.record.event()
-        assert (event.kind, event.reason, event.amounts["confirmed"]) == (
-            "payment-end",
-            "driver",
-            0,
-        )
+        end = as_kind(report.record.event(), PaymentEnd)
+        assert (end.reason, end.confirmed) == ("driver", 0)
         assert [event.reason for event in door.vehicle.ledger.events] == ["shift-opened"]
 
     driver = bus_stand.passenger(city=MADE_UP, card_type=0x70)

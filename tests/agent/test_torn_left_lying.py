@@ -12,9 +12,12 @@ from agent.tap import TapReport
 from agent.transit.owed import RidesOwed
 from apdu.channel import Channel
 from config.model import GiveBack
+from offline_store.events.about import GiveBack as Given
+from offline_store.events.payment import PaymentEnd
 from simulators.transit.bus import Passenger, SteppedCard
 from simulators.transit.torn import Torn
 from simulators.vpcd import TearAtInstruction
+from tests.agent.events import as_kind
 from tests.agent.fares.city import MADE_UP
 from tests.agent.test_tap_purse import Door
 from tests.agent.transit.impostor import Impostor
@@ -72,14 +75,11 @@ def test_who_has_paid_is_owed_a_boarding_and_pays_once(
         assert paid > 0
         for _ in range(2):  # bound again twice
             lies(door, card_of(bus, passenger))
-        (end,) = [e for e in bus.events("payment-end") if e.reason == "torn-recovered"]
-        assert end.amounts["confirmed"] == paid
-        (given,) = bus.events("give-back")
-        assert (given.reason, given.refers, given.amounts["amount"]) == (
-            "left-lying",
-            end.seq,
-            paid,
-        )
+        (row,) = [row for row in bus.rows("payment-end") if row.event.reason == "torn-recovered"]
+        assert as_kind(row.event, PaymentEnd).confirmed == paid
+        (event,) = bus.events("give-back")
+        given = as_kind(event, Given)
+        assert (given.reason, given.about, given.amount) == ("left-lying", row.at, paid)
         report = door.tap(card_of(bus, passenger))
         assert (report.reason, report.accepted) == (Reason.RIDE_AGAIN, True)
         assert door.barrier.opened == 1
@@ -107,9 +107,7 @@ def test_who_has_not_paid_pays_when_he_comes(
     def left_and_come(door: Door, bus: Bus) -> None:
         lies(door, card_of(bus, passenger))
         assert passenger.inside.state.money == before
-        assert [e.reason for e in bus.events("payment-end") if not e.detail.get("proof")] == [
-            "not-paid"
-        ]
+        assert [end.reason for end in bus.ends() if not end.purchase.proof] == ["not-paid"]
         assert bus.events("give-back") == []
         assert door.tap(card_of(bus, passenger)).reason is Reason.PAID
         assert passenger.inside.state.money < before
@@ -152,8 +150,7 @@ def test_nobody_without_a_key_ends_anything_by_lying_there(
         impostor = Impostor(bus.world, passenger.order)
         for _ in range(3):
             lies(door, impostor)
-        ends = bus.events("payment-end")
-        assert not [e for e in ends if e.amounts.get("confirmed")]
+        assert not [end for end in bus.ends() if end.confirmed]
         assert bus.events("give-back") == []
         # Nor has it taken anything from the one whose number it shows.
         lies(door, card_of(bus, passenger))

@@ -10,6 +10,7 @@ from agent.fares.rules import Rules
 from agent.fares.tariff import Tariff, parse_tariff
 from agent.journey.lines import LineBook, parse_lines
 from offline_store.clock import ClockReading
+from offline_store.events.seen import RidesBefore, Seen
 
 PAGE = (Path(__file__).parents[3] / "docs" / "fares.md").read_text(encoding="utf-8")
 MADE_UP, ELSEWHERE = "9901", "9902"
@@ -72,3 +73,11 @@ def at(hours: float = 0, *, known: bool = True) -> ClockReading:
 def entitled(*people: str, name: str = "driver") -> Entitlements:
     """A list of that class only."""
     return read_packed(packed(entitlements_payload((one, name, 0, 0) for one in people)))
+
+
+def as_recorded(state: RidesBefore) -> RidesBefore:
+    """As the text of an event has it."""
+    text = msgspec.json.encode(Seen(rides=state))
+    found = msgspec.json.decode(text, type=Seen).rides
+    assert found is not None
+    return found

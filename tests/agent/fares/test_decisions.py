@@ -6,10 +6,21 @@ from typing import Final
 import msgspec
 import pytest
 
-from agent.fares import Fare, Journey, LastRide, Rider, Rules, State, Why, fare
+from agent.fares import Fare, Journey, Rider, Rules, Why, fare
 from agent.journey.lines import LineBook
 from offline_store.clock import ClockReading
-from tests.agent.fares.city import ELSEWHERE, MADE_UP, NOON, at, people, person, rules, tariff
+from offline_store.events.seen import LastRide, RidesBefore
+from tests.agent.fares.city import (
+    ELSEWHERE,
+    MADE_UP,
+    NOON,
+    as_recorded,
+    at,
+    people,
+    person,
+    rules,
+    tariff,
+)
 
 NIGHT, PEAK, EARLY, SATURDAY = 11.5, -4.0, -6.0, 96.0  # hours from that Tuesday's noon
 RULES: Final = rules()
@@ -27,9 +38,9 @@ def ride(line: str = "1", boarded: str = "", left: str = "", way: str = "up") ->
     return Journey(line, "up" if way == "up" else "down", boarded, left)
 
 
-def after(minutes: float, line: str = "2", paid: int = 200, transfers: int = 0) -> State:
+def after(minutes: float, line: str = "2", paid: int = 200, transfers: int = 0) -> RidesBefore:
     last = LastRide(line, NOON - round(minutes * 60_000), paid, transfers)
-    return State(paid_today=paid, rides_today=1, last=last)
+    return RidesBefore(paid_today=paid, rides_today=1, last=last)
 
 
 @dataclass(frozen=True)
@@ -40,7 +51,7 @@ class Case:
     amount: int
     why: Why = Why.CHARGED
     concession: str = ""
-    state: State = field(default_factory=State)
+    state: RidesBefore = field(default_factory=RidesBefore)
     clock: ClockReading = field(default_factory=at)
 
 
@@ -93,9 +104,9 @@ CASES = [
     Case("a type nobody has heard of", card(card_type=0x66), ride(), 200),
     Case("a test card", card(card_type=4), ride(), 0, Why.CARD_REFUSED),
     Case("a senior's seventh ride", card(card_type=3), ride(), 100, concession="senior",
-         state=State(0, 6, 6)),
+         state=RidesBefore(0, 6, 6)),
     Case("a senior's sixth ride", card(card_type=3), ride(), 0, FREE, "senior",
-         state=State(0, 5, 5)),
+         state=RidesBefore(0, 5, 5)),
     # people by the list
     Case("a senior by card", card("senior"), ride(), 0, FREE, "senior"),
     Case("a senior by code", code("senior"), ride(), 0, FREE, "senior"),
@@ -147,12 +158,12 @@ CASES = [
          370, concession="student", state=after(10)),
     Case("a last ride in the future", card(), ride(), 200, state=after(-10)),
     # caps
-    Case("the day's cap", card(), ride(), 100, state=State(1900, 9)),
-    Case("beyond the day's cap", card(), ride(), 0, FREE, state=State(2000, 10)),
-    Case("more than the cap was paid", card(), ride(), 0, FREE, state=State(2300, 10)),
+    Case("the day's cap", card(), ride(), 100, state=RidesBefore(1900, 9)),
+    Case("beyond the day's cap", card(), ride(), 0, FREE, state=RidesBefore(2000, 10)),
+    Case("more than the cap was paid", card(), ride(), 0, FREE, state=RidesBefore(2300, 10)),
     Case("a class's own cap", card(card_type=2), ride(), 50, concession="student",
-         state=State(550, 6)),
-    Case("which is not everybody's", card(), ride(), 200, state=State(550, 6)),
+         state=RidesBefore(550, 6)),
+    Case("which is not everybody's", card(), ride(), 200, state=RidesBefore(550, 6)),
     # no clock
     Case("no clock, flat", card(), ride(), 200, clock=at(known=False)),
     Case("no clock, a night's table is not taken", card(), ride(), 200,
@@ -197,31 +208,31 @@ def test_every_decision_explains_its_amount(case: Case) -> None:
 def test_the_same_person_pays_the_same_by_card_and_by_code(
     name: str, hours: float, journey: Journey
 ) -> None:
-    by_code = fare(journey, code(name), RULES, State(), at(hours))
+    by_code = fare(journey, code(name), RULES, RidesBefore(), at(hours))
     for card_type in (1, 2, 3, 5, 0x12, 0x13, 0x70):
-        assert fare(journey, card(name, card_type), RULES, State(), at(hours)) == by_code
+        assert fare(journey, card(name, card_type), RULES, RidesBefore(), at(hours)) == by_code
 
 
 def test_control_a_senior_who_is_not_in_the_list_pays_more_by_code() -> None:
     unlisted = Rules(tariff(), lines=RULES.lines)
-    assert fare(ride(), card("senior", 3), unlisted, State(), at()).amount_fen == 0
-    assert fare(ride(), code("senior"), unlisted, State(), at()).amount_fen == 200
+    assert fare(ride(), card("senior", 3), unlisted, RidesBefore(), at()).amount_fen == 0
+    assert fare(ride(), code("senior"), unlisted, RidesBefore(), at()).amount_fen == 200
 
 
 def test_without_a_fare_list_nobody_is_charged_or_let_in() -> None:
-    found = fare(ride(), card(), Rules(), State(), at())
+    found = fare(ride(), card(), Rules(), RidesBefore(), at())
     assert (found.reason, found.accepted, found.amount_fen) == (Why.NO_FARES, False, 0)
 
 
 def test_without_lines_the_line_is_unknown() -> None:
     bare = Rules(tariff(), people(), LineBook())
-    assert fare(ride("9", "S1"), card(), bare, State(), at()).reason == Why.LINE_UNKNOWN
-    assert fare(ride("M1", "M13"), card(), bare, State(), at()).amount_fen == 300
+    assert fare(ride("9", "S1"), card(), bare, RidesBefore(), at()).reason == Why.LINE_UNKNOWN
+    assert fare(ride("M1", "M13"), card(), bare, RidesBefore(), at()).amount_fen == 300
 
 
 def test_a_city_may_have_people_pay_in_full_while_it_does_not_know_the_time() -> None:
     strict = Rules(msgspec.structs.replace(tariff(), without_clock="full"), people())
-    found = fare(ride(), card(card_type=3), strict, State(), at(known=False))
+    found = fare(ride(), card(card_type=3), strict, RidesBefore(), at(known=False))
     assert (found.amount_fen, found.concession) == (100, "senior")
 
 
@@ -232,10 +243,10 @@ def test_a_city_may_have_people_pay_in_full_while_it_does_not_know_the_time() ->
 def test_rounding(how: str, to: int, amount: int) -> None:
     rounding = msgspec.convert({"how": how, "to": to}, type(tariff().rounding))
     other = Rules(msgspec.structs.replace(tariff(), rounding=rounding), people(), RULES.lines)
-    found = fare(ride("M1", "M11", "M14"), card(card_type=2), other, State(), at())
+    found = fare(ride("M1", "M11", "M14"), card(card_type=2), other, RidesBefore(), at())
     assert found.amount_fen == amount
 
 
 def test_a_recorded_state_decides_the_same_again() -> None:
     for case in CASES:
-        assert State.of(case.state.recorded()) == case.state
+        assert as_recorded(case.state) == case.state

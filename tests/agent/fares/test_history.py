@@ -3,14 +3,19 @@
 from pathlib import Path
 
 import pytest
-from msgspec.structs import replace
+from msgspec import structs
 
-from agent.fares import Journey, LastRide, Rider, State, fare
+from agent.fares import Journey, Rider, fare
 from agent.fares.history import state_of
-from agent.fares.ride import CARD_TOLD, CONCESSION, EXIT, FARE, TRIP
 from offline_store.clock import ClockReading
-from offline_store.events.happened import EventKind, Verdict
-from offline_store.store import Entry
+from offline_store.events.about import GiveBack
+from offline_store.events.happened import Verdict
+from offline_store.events.payment import Intent, PaymentEnd
+from offline_store.events.reference import Reference
+from offline_store.events.ride import Ride, Trip
+from offline_store.events.seen import LastRide, RidesBefore, Seen
+from offline_store.store import Entry, Turn
+from tests.agent.events import as_kind, purchase
 from tests.agent.fares.city import NOON, at, person, rules
 from tests.offline_store.support import Site
 
@@ -32,40 +37,50 @@ class Journal:
         journey: Journey,
         clock: ClockReading,
         *,
-        kind: EventKind = "payment-end",
         verdict: Verdict = "accepted",
         scene: str = BUS,
+        ends: bool = True,
     ) -> int:
-        """Decide and record in one turn, as a scene does; what was paid."""
+        """Decide and record in one turn, as paying does, and record its end; what was paid."""
         assert RULES.tariff is not None
         tariff = RULES.tariff
 
-        def decide(turn: object) -> Entry:
-            state = state_of(turn, who, tariff, clock, scene=BUS)  # type: ignore[arg-type]
+        def decide(turn: Turn) -> Entry:
+            state = state_of(turn, who, tariff, clock, scene=BUS)
             found = fare(journey, Rider(who), RULES, state, clock)
             return Entry(
-                Draft(
-                    kind=kind,
-                    time_ms=clock.time_ms,
-                    clock=clock.quality,
-                    boot=clock.boot,
+                Intent(
+                    clock=clock,
                     scene=scene,
                     person=who,
-                    verdict=verdict,
-                    amounts={FARE: found.amount_fen},
-                    state=state.recorded(),
-                    detail={"line": journey.line, **found.recorded()},
+                    purchase=purchase(found.amount_fen),
+                    ride=structs.replace(found.of_ride(), line=journey.line),
+                    seen=Seen(rides=state),
                 )
             )
 
-        return self.store.turn(decide).event().amounts[FARE]
+        record = self.store.turn(decide)
+        intent = as_kind(record.event(), Intent)
+        end = PaymentEnd(
+            clock=clock,
+            scene=scene,
+            person=who,
+            intent=record.reference,
+            outcome="confirmed",
+            purchase=intent.purchase,
+            ride=intent.ride,
+            verdict=verdict,
+        )
+        if ends:
+            self.store.turn(lambda turn: Entry(end))
+        return intent.purchase.amount
 
-    def state(self, who: str, clock: ClockReading) -> State:
-        found: list[State] = []
+    def state(self, who: str, clock: ClockReading) -> RidesBefore:
+        found: list[RidesBefore] = []
 
-        def look(turn: object) -> Entry:
+        def look(turn: Turn) -> Entry:
             assert RULES.tariff is not None
-            found.append(state_of(turn, who, RULES.tariff, clock, scene=BUS))  # type: ignore[arg-type]
+            found.append(state_of(turn, who, RULES.tariff, clock, scene=BUS))
             raise LookupError  # nothing is recorded
 
         try:
@@ -82,21 +97,18 @@ def test_rides_become_the_state_and_the_record_decides_again(tmp_path: Path) -> 
         assert journal.ride(STUDENT, bus, at()) == 100
         assert journal.ride(STUDENT, other, at(0.5)) == 0  # a transfer
         assert journal.ride(STUDENT, bus, at(0.6)) == 100  # no second one in a row
-        assert journal.state(STUDENT, at(1)) == State(
+        assert journal.state(STUDENT, at(1)) == RidesBefore(
             200, 3, 3, LastRide("1", NOON + 2_160_000, 100)
         )
-        for record in journal.store.records(None, 0, 100):
-            event = record.event()
-            if event.scene == BUS:
-                again = fare(
-                    Journey(str(event.detail["line"])),
-                    Rider(event.person),
-                    RULES,
-                    State.of(event.state),
-                    ClockReading(event.time_ms, event.clock, event.boot),
-                )
-                assert again.amount_fen == event.amounts[FARE]
-                assert again.explained() == event.detail["steps"]
+        events = [record.event() for record in journal.store.records(None, 0, 100)]
+        intents = [event for event in events if isinstance(event, Intent)]
+        assert len(intents) == 3
+        for event in intents:
+            assert event.seen.rides is not None
+            journey, rider = Journey(event.ride.line), Rider(event.person)
+            again = fare(journey, rider, RULES, event.seen.rides, event.clock)
+            assert again.amount_fen == event.purchase.amount
+            assert again.explained() == event.ride.steps
     finally:
         journal.store.close()
 
@@ -119,39 +131,42 @@ def test_only_accepted_rides_of_that_person_and_scene_before_now_count(tmp_path:
     bus = Journey("1")
     try:
         journal.ride(STUDENT, bus, at(), verdict="refused")
-        journal.ride(STUDENT, bus, at(), kind="intent", verdict="unknown")
+        journal.ride(STUDENT, bus, at(), ends=False)
         journal.ride(STUDENT, bus, at(), scene="elsewhere")
         journal.ride(STUDENT, bus, at(5))  # the clock was wrong then
         journal.ride(SENIOR, bus, at())
-        assert journal.state(STUDENT, at(1)) == State()
-        assert journal.state("", at(1)) == State()
+        assert journal.state(STUDENT, at(1)) == RidesBefore()
+        assert journal.state("", at(1)) == RidesBefore()
     finally:
         journal.store.close()
 
 
 @pytest.mark.parametrize(
-    ("detail", "counted"), [({}, 0), ({CARD_TOLD: 1}, 1), ({TRIP: EXIT}, 1)], ids=str
+    ("on_card", "counted"),
+    [(Ride(), 0), (Ride(card_told=True), 1), (Ride(trip=Trip(end="exit")), 1)],
+    ids=["nothing", "told", "trip"],
 )
 def test_a_ride_for_nothing_that_was_given_back_was_never_unless_it_stands_on_the_card(
-    tmp_path: Path, detail: dict[str, int | str], counted: int
+    tmp_path: Path, on_card: Ride, counted: int
 ) -> None:
     """That one is owed, and ridden by a boarding that is no ride itself."""
     journal = Journal(tmp_path)
     try:
-        ride = Draft(
-            kind="payment-end",
-            time_ms=NOON,
-            clock="synchronised",
-            boot="boot",
+        ride = PaymentEnd(
+            clock=at(),
             scene=BUS,
             person=SENIOR,
+            intent=Reference("e" * 32, 1),
+            outcome="confirmed",
+            purchase=purchase(0),
+            ride=structs.replace(on_card, concession="senior"),
             verdict="accepted",
-            amounts={FARE: 0},
-            detail={CONCESSION: "senior", **detail},
         )
         record = journal.store.turn(lambda turn: Entry(ride))
         assert journal.state(SENIOR, at(1)).conceded_today == 1
-        given = replace(ride, kind="give-back", verdict=None, amounts={}, refers=record.seq)
+        given = GiveBack(
+            clock=at(), scene=BUS, person=SENIOR, about=record.reference, returns="visit"
+        )
         journal.store.turn(lambda turn: Entry(given))
         assert journal.state(SENIOR, at(1)).conceded_today == counted
     finally:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from agent.fares import Fare, Journey, LastRide, Rider, Rules, State, fare
+from agent.fares import Fare, Journey, Rider, Rules, fare
 from agent.fares.tariff import (
     Cap,
     Concession,
@@ -22,7 +22,8 @@ from agent.fares.tariff import (
 )
 from agent.journey.lines import LineBook
 from offline_store.clock import ClockReading
-from tests.agent.fares.city import ELSEWHERE, MADE_UP, NOON, at, lines, people, person
+from offline_store.events.seen import LastRide, RidesBefore
+from tests.agent.fares.city import ELSEWHERE, MADE_UP, NOON, as_recorded, at, lines, people, person
 
 BOOK: LineBook = lines()
 CLASSES = ("senior", "student", "disabled", "staff")
@@ -132,7 +133,7 @@ lasts = st.builds(
     transfers=st.integers(0, 3),
 )
 states = st.builds(
-    State,
+    RidesBefore,
     paid_today=amounts,
     rides_today=st.integers(0, 9),
     conceded_today=st.integers(0, 9),
@@ -143,7 +144,7 @@ everything = given(tariff=tariffs(), journey=journeys, rider=riders, state=state
 
 
 def decide(
-    tariff: Tariff, journey: Journey, rider: Rider, state: State, clock: ClockReading
+    tariff: Tariff, journey: Journey, rider: Rider, state: RidesBefore, clock: ClockReading
 ) -> Fare:
     return fare(journey, rider, Rules(tariff, people(), BOOK), state, clock)
 
@@ -151,7 +152,7 @@ def decide(
 @everything
 @settings(deadline=None)
 def test_never_negative_never_above_the_undiscounted_fare_and_always_explained(
-    tariff: Tariff, journey: Journey, rider: Rider, state: State, clock: ClockReading
+    tariff: Tariff, journey: Journey, rider: Rider, state: RidesBefore, clock: ClockReading
 ) -> None:
     found = decide(tariff, journey, rider, state, clock)
     highest = max(
@@ -174,18 +175,18 @@ def test_never_negative_never_above_the_undiscounted_fare_and_always_explained(
 @everything
 @settings(deadline=None)
 def test_the_same_input_gives_the_same_fare(
-    tariff: Tariff, journey: Journey, rider: Rider, state: State, clock: ClockReading
+    tariff: Tariff, journey: Journey, rider: Rider, state: RidesBefore, clock: ClockReading
 ) -> None:
     first = decide(tariff, journey, rider, state, clock)
-    assert decide(tariff, journey, rider, State.of(state.recorded()), clock) == first
+    assert decide(tariff, journey, rider, as_recorded(state), clock) == first
 
 
 @everything
 @settings(deadline=None)
 def test_whoever_has_paid_more_today_pays_no_more_now(
-    tariff: Tariff, journey: Journey, rider: Rider, state: State, clock: ClockReading
+    tariff: Tariff, journey: Journey, rider: Rider, state: RidesBefore, clock: ClockReading
 ) -> None:
-    more = State(state.paid_today + 300, state.rides_today, state.conceded_today, state.last)
+    more = RidesBefore(state.paid_today + 300, state.rides_today, state.conceded_today, state.last)
     now = decide(tariff, journey, rider, state, clock)
     assert decide(tariff, journey, rider, more, clock).amount_fen <= now.amount_fen
 
@@ -193,7 +194,7 @@ def test_whoever_has_paid_more_today_pays_no_more_now(
 @everything
 @settings(deadline=None)
 def test_without_concessions_discounts_and_transfers_nobody_pays_less(
-    tariff: Tariff, journey: Journey, rider: Rider, state: State, clock: ClockReading
+    tariff: Tariff, journey: Journey, rider: Rider, state: RidesBefore, clock: ClockReading
 ) -> None:
     bare = replace(tariff, concessions=(), card_types={}, discounts=(), transfers=())
     # a cap of a class reaches nobody who has none, so only those of everybody are compared
@@ -205,7 +206,7 @@ def test_without_concessions_discounts_and_transfers_nobody_pays_less(
 @everything
 @settings(deadline=None)
 def test_a_dearer_table_makes_no_ride_cheaper(
-    tariff: Tariff, journey: Journey, rider: Rider, state: State, clock: ClockReading
+    tariff: Tariff, journey: Journey, rider: Rider, state: RidesBefore, clock: ClockReading
 ) -> None:
     dearer = replace(
         tariff,

@@ -12,7 +12,7 @@ from config.model import Vehicle
 from drivers.contract.position import Position
 from offline_store.clock import Clock, ClockReading
 from offline_store.events.happened import Verdict
-from offline_store.events.payment import PaymentEnd
+from offline_store.events.payment import Intent, PaymentEnd
 from offline_store.events.reference import Reference
 from offline_store.events.ride import Outcome, Ride
 from offline_store.events.row import Event, Stored
@@ -44,10 +44,10 @@ class FakeLedger:
     def events(self) -> list[Event]:
         return [row.event for row in self.rows]
 
-    def write(self, event: Event) -> Stored[Event]:
+    def write(self, event: Event, was: Reference | None = None) -> Stored[Event]:
         if self.broken:
             raise DiskFull(cause="SQLITE_FULL")
-        row = Stored(Reference(EPOCH, len(self.rows) + 1, "0" * 64), "bus-1", event)
+        row = Stored(Reference(EPOCH, len(self.rows) + 1, "0" * 64), "bus-1", event, was)
         self.rows.append(row)
         if self.cut_after_write:
             self.cut_after_write = False
@@ -90,15 +90,18 @@ class Bus:
         amount: int,
         concession: str = "",
         credential: str = "purse",
-        kind: Literal["tap", "payment-end"] = "payment-end",
+        kind: Literal["tap", "intent", "payment-end"] = "payment-end",
         verdict: Verdict = "accepted",
     ) -> None:
         """Somebody pays, as the scene records it."""
         clock = ClockReading(1, "synchronised", "b")
-        ride = Ride(concession=concession, fare=None if kind == "payment-end" else amount)
+        ride = Ride(concession=concession, fare=amount if kind == "tap" else None)
         known: dict[str, Any] = {"clock": clock, "scene": "bus", "credential": credential}
         if kind == "tap":
             self.ledger.write(Tap(verdict=verdict, ride=ride, **known))
+            return
+        if kind == "intent":
+            self.ledger.write(Intent(purchase=purchase(amount), ride=ride, **known))
             return
         outcome: Outcome = "grey" if verdict == "unknown" else "confirmed"
         self.ledger.write(

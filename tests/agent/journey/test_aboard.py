@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from agent.fares.ride import CONCESSION, FARE
 from agent.fares.rules import Rules
 from agent.journey.aboard import Aboard
 from agent.journey.shift import CLOSED, OPENED, StoreLedger, summarise
@@ -16,8 +15,13 @@ from drivers.options import OptionsFault
 from drivers.position.receiver import NmeaReceiver
 from offline_store.clock import Clock
 from offline_store.events.happened import Authentication
+from offline_store.events.payment import PaymentEnd
+from offline_store.events.reference import Reference
+from offline_store.events.ride import Ride
+from offline_store.events.terminal import Shift
 from offline_store.store import Entry, Store
 from simulators.devices.gnss import GnssSimulator, way
+from tests.agent.events import as_kind, purchase
 from tests.agent.fares.city import rules
 from tests.agent.journey.stand import ANN, PROOF
 from tests.drivers.contract.reader import until
@@ -46,19 +50,17 @@ def bus(folder: Path, keys: MemoryKeys, by: Rules) -> Iterator[tuple[Aboard, Sto
 
 
 def pay(store: Store, amount: int, concession: str = "") -> None:
-    clock = Clock(WORLD).read()
-    draft = Draft(
-        kind="payment-end",
-        time_ms=clock.time_ms,
-        clock=clock.quality,
-        boot=clock.boot,
+    end = PaymentEnd(
+        clock=Clock(WORLD).read(),
         scene="bus",
         credential="purse",
         verdict="accepted",
-        amounts={FARE: amount},
-        detail={CONCESSION: concession} if concession else {},
+        intent=Reference("e" * 32, 1),
+        outcome="confirmed",
+        purchase=purchase(amount),
+        ride=Ride(concession=concession),
     )
-    store.turn(lambda turn: Entry(draft))
+    store.turn(lambda turn: Entry(end))
 
 
 def test_a_bus_drives_its_line_and_its_shift_survives_a_restart(tmp_path: Path) -> None:
@@ -85,11 +87,13 @@ def test_a_bus_drives_its_line_and_its_shift_survives_a_restart(tmp_path: Path) 
             assert summary is not None
             assert (summary.rides, summary.amount) == (3, 450)
             aboard.desk.sign_off()
-            ledger = StoreLedger(store)
-            events = [event for _, event in ledger.after(None)]
-            assert [e.reason for e in events if e.scene == "driver-shift"] == [OPENED, CLOSED]
-            assert events[-1].detail["amount"] == 450
-            assert ledger.head() == (events[-1].epoch, events[-1].seq)
+            *_, counted, last = rows = list(StoreLedger(store).after(None))
+            shifts = [row.event for row in rows if isinstance(row.event, Shift)]
+            assert [shift.reason for shift in shifts] == [OPENED, CLOSED]
+            closed = as_kind(last.event, Shift)
+            assert closed.totals is not None
+            assert closed.totals.amount == 450
+            assert closed.after == counted.at
 
 
 def drawn_up(gnss: GnssSimulator, place: tuple[float, float], aboard: Aboard) -> str:
@@ -108,7 +112,7 @@ def test_more_events_than_a_page_are_all_counted(tmp_path: Path) -> None:
         summary = aboard.desk.summary()
         assert summary is not None
         assert summary.rides == 450
-        assert summarise(e for _, e in StoreLedger(store).after(None)).amount == 450
+        assert summarise(StoreLedger(store).after(None)).amount == 450
 
 
 @pytest.mark.parametrize("options", [{}, {"port": "/dev/x", "silent": 0.1}])

@@ -11,6 +11,10 @@ from agent.fares.rules import Rules
 from agent.journey.faults import LineUnknown, NobodyOn, StopUnknown
 from agent.journey.memory import NAME
 from agent.journey.shift import CLOSED, OPENED
+from offline_store.events.about import Recovery
+from offline_store.events.reference import Reference
+from offline_store.events.ride import Ride
+from offline_store.events.terminal import Shift, ShiftTotals, Takings
 from offline_store.faults import DiskFull
 from simulators.devices.gnss import way
 from simulators.world import SimWorld
@@ -31,6 +35,15 @@ def play(tmp_path: Path) -> Play:
     return run
 
 
+def shifts(bus: Bus) -> list[Shift]:
+    return [event for event in bus.ledger.events if isinstance(event, Shift)]
+
+
+def totals(shift: Shift) -> ShiftTotals:
+    assert shift.totals is not None
+    return shift.totals
+
+
 # Shifts
 
 
@@ -39,10 +52,10 @@ def test_a_driver_signs_on_and_off_and_both_are_in_the_journal(play: Play) -> No
         assert bus.sign() == "on"
         bus.world.wait(60)
         assert bus.sign() == "off"
-        on, off = bus.ledger.events
+        on, off = shifts(bus)
         assert (on.reason, off.reason, on.person, off.person) == (OPENED, CLOSED, ANN, ANN)
-        assert on.detail["shift"] == off.detail["shift"]
-        assert on.detail["vehicle"] == "bus-1"
+        assert on.shift == off.shift
+        assert on.vehicle == "bus-1"
         assert bus.desk.shown()["shift"] is None
 
     play(scenario)
@@ -66,11 +79,16 @@ def test_the_next_driver_takes_over_and_no_ride_is_lost_between_them(play: Play)
         assert bus.sign(BEN) == "on"
         bus.ride(100)
         bus.desk.sign_off()
-        on, _, off, on_2, _, off_2 = bus.ledger.events
+        kinds = ["shift", "payment-end", "shift", "shift", "payment-end", "shift"]
+        assert [event.kind for event in bus.ledger.events] == kinds
+        on, off, on_2, off_2 = shifts(bus)
         assert [e.reason for e in (on, off, on_2, off_2)] == [OPENED, CLOSED, OPENED, CLOSED]
         assert (off.person, off_2.person) == (ANN, BEN)
-        assert (off.amounts, off_2.amounts) == ({"normal purse": 200}, {"normal purse": 100})
-        assert on_2.detail["after_seq"] == off.detail["until_seq"]
+        assert [totals(one).takings for one in (off, off_2)] == [
+            (Takings(group="normal", credential="purse", rides=1, amount=200),),
+            (Takings(group="normal", credential="purse", rides=1, amount=100),),
+        ]
+        assert on_2.after == off.after == bus.ledger.rows[1].at
 
     play(scenario)
 
@@ -95,10 +113,17 @@ def test_the_summary_counts_each_class_and_kind_once(play: Play) -> None:
         ]
         assert (summary.rides, summary.amount, summary.refused, summary.unknown) == (4, 300, 1, 1)
         bus.desk.sign_off()
-        off = bus.ledger.events[-1]
-        assert (off.detail["rides"], off.detail["amount"]) == (4, 300)
-        assert off.state == {"normal purse": 1, "senior purse": 2, "student code:ministry": 1,
-                             "refused": 1, "unknown": 1}  # fmt: skip
+        assert totals(shifts(bus)[-1]) == ShiftTotals(
+            rides=4,
+            amount=300,
+            refused=1,
+            unknown=1,
+            takings=(
+                Takings(group="normal", credential="purse", rides=1, amount=200),
+                Takings(group="senior", credential="purse", rides=2, amount=0),
+                Takings(group="student", credential="code:ministry", rides=1, amount=100),
+            ),
+        )
 
     play(scenario)
 
@@ -107,13 +132,12 @@ def test_what_was_not_executed_or_entered_again_is_not_counted(play: Play) -> No
     def scenario(bus: Bus) -> None:
         bus.sign()
         bus.ride(200)
-        undone = bus.ledger.events[-1]
+        undone = bus.ledger.rows[-1]
         bus.ride(100)
-        again = {**undone.detail, "was_epoch": "x", "was_seq": 2}
-        for fields in ({"kind": "recovery", "reason": "not-executed", "refers": undone.seq},
-                       {"detail": again}):  # fmt: skip
-            draft = {f: getattr(undone, f) for f in type(undone).__struct_fields__} | fields
-            bus.ledger.events.append(type(undone)(**{**draft, "seq": len(bus.ledger.events) + 1}))
+        clock, at = undone.event.clock, undone.at
+        bus.ledger.write(Recovery(clock=clock, reason="not-executed", about=at))
+        for was in (at, Reference("f" * 32, 2)):  # behind the shift's beginning, and before it
+            bus.ledger.write(undone.event, was)
         summary = bus.desk.summary()
         assert summary is not None
         assert (summary.rides, summary.amount) == (1, 100)
@@ -197,7 +221,7 @@ def test_nothing_that_is_shown_names_the_driver(play: Play) -> None:
         bus.sign()
         assert ANN not in str(bus.desk.shown())
         assert ANN[:8] in str(bus.desk.shown())
-        assert bus.desk.recorded()["driver"] == ANN
+        assert bus.desk.ride().driver == ANN
 
     play(scenario)
 
@@ -296,7 +320,7 @@ def test_without_a_list_of_lines_it_drives_on(play: Play) -> None:
         bus.rules = Rules()
         bus.drive(30.0, 120.0)
         assert bus.desk.journey() == Journey("9", "up", "")
-        assert bus.desk.recorded()["line"] == "9"
+        assert bus.desk.ride().line == "9"
 
     play(scenario)
 
@@ -305,10 +329,17 @@ def test_a_record_gets_what_the_back_office_is_owed(play: Play) -> None:
     def scenario(bus: Bus) -> None:
         bus.at("S3")
         bus.sign()
-        found = bus.desk.recorded()
-        shift = found.pop("shift")
-        assert found == {"vehicle": "bus-1", "line": "9", "direction": "up", "station": "S3",
-                         "line_code": 9, "station_code": 3, "driver": ANN}  # fmt: skip
-        assert shift == bus.ledger.events[0].detail["shift"]
+        found = bus.desk.ride()
+        assert found == Ride(
+            vehicle="bus-1",
+            line="9",
+            direction="up",
+            station="S3",
+            line_code=9,
+            station_code=3,
+            driver=ANN,
+            shift=shifts(bus)[0].shift,
+        )
+        assert found.shift
 
     play(scenario)

@@ -15,7 +15,8 @@ from hypothesis.stateful import (
 )
 
 from agent.fares.rules import Rules
-from agent.journey.shift import CLOSED, OPENED, SCENE, Summary
+from agent.journey.shift import CLOSED, OPENED, Summary
+from offline_store.events.terminal import Shift
 from offline_store.faults import DiskFull
 from simulators.world import SimWorld
 from tests.agent.fares.city import entitled, tariff
@@ -116,16 +117,16 @@ class Vehicle(RuleBasedStateMachine):
         shift = self.bus.desk.shown()["shift"]
         assert (shift is not None) == bool(self.driver)
         if self.driver:
-            assert self.bus.desk.recorded()["driver"] == self.driver
+            assert self.bus.desk.ride().driver == self.driver
             summary = self.bus.desk.summary()
             assert summary is not None
             assert _rows(summary) == _model(self.rides)
         assert self.bus.desk.journey().boarded == self.stop
-        events = [event for event in self.bus.ledger.events if event.scene == SCENE]
-        reasons = [event.reason for event in events]
+        shifts = [event for event in self.bus.ledger.events if isinstance(event, Shift)]
+        reasons = [shift.reason for shift in shifts]
         assert reasons == [OPENED, CLOSED] * (len(reasons) // 2) + [OPENED] * (len(reasons) % 2)
-        amounts = [int(event.detail["amount"]) for event in events if event.reason == CLOSED]
-        assert amounts == self.closed
+        closed = [shift.totals for shift in shifts if shift.reason == CLOSED]
+        assert [totals.amount if totals else None for totals in closed] == self.closed
 
     def _signed(self, who: str, found: str) -> None:
         before = self.driver

@@ -8,11 +8,12 @@ from agent.fares.ride import Journey, Rider
 from agent.fares.rules import Rules
 from agent.identity import Shown
 from agent.reasons import Reason
-from agent.scenes import Decision, scene_for
-from agent.scenes.standing import AMOUNT
+from agent.scenes import Decision, Looked, Scene, scene_for
+from agent.scenes.standing import to_charge
 from agent.transit.fares import FlatFare, ListedFare
-from config.model import Scene
+from config.model import Scene as Settings
 from offline_store.events.happened import Check
+from offline_store.events.ride import NO_RIDE, Ride
 from tests.agent.fares.city import MADE_UP, lines, people, person, tariff
 from tests.agent.scenes.test_library_gate import CARD, at, somebody
 from tests.agent.stand import FakeLists, FakeTurn
@@ -22,7 +23,16 @@ LISTED = ListedFare(lambda: RULES, lambda: Journey("1", boarded="S1"), FlatFare(
 ABOARD = ListedFare(
     lambda: RULES, lambda: Journey("1", boarded="S1"), FlatFare(200), "bus", aboard=True
 )
-SETTINGS = Scene(kind="bus")
+SETTINGS = Settings(kind="bus")
+
+
+def aboard(fares: ListedFare | None) -> Scene:
+    return scene_for(SETTINGS, "990100", fares, lambda: Ride(vehicle="0042"))
+
+
+def looked(who: str, fares: ListedFare | None = LISTED, shown: Shown | None = None) -> Looked:
+    identity = replace(somebody(), person=person(who), shown=shown)
+    return aboard(fares).look(FakeTurn([], FakeLists()), identity, at())
 
 
 def decided(
@@ -31,23 +41,23 @@ def decided(
     fares: ListedFare | None = LISTED,
     shown: Shown | None = None,
 ) -> Decision:
-    scene = scene_for(SETTINGS, "990100", fares, lambda: {"vehicle": "0042"})
     identity = replace(somebody(), person=person(who), shown=shown)
-    state = scene.look(FakeTurn([], FakeLists()), identity, at())
-    return scene.decide(identity, lists or FakeLists(), state, at())
+    seen = looked(who, fares, shown).seen
+    return aboard(fares).decide(identity, lists or FakeLists(), seen, at())
 
 
 @pytest.mark.parametrize("who", ["veteran", "disabled", "senior", "both"])
 def test_who_rides_for_nothing_by_the_signed_list(who: str) -> None:
     decision = decided(who)
     assert (decision.verdict, decision.reason) == ("accepted", Reason.ACCEPTED)
-    assert decision.amounts == {"fare": 0, "full": 200}
-    assert decision.detail["line"] == "1"
-    assert decision.detail["concession"]
+    ride = looked(who).ride
+    assert (ride.fare, ride.full) == (0, 200)
+    assert ride.line == "1"
+    assert ride.concession
 
 
-SHOWN = Shown("c" * 64, 1, Reason.CODE_SEEN, 2000, {}, pays=True)
-TICKET = Shown("d" * 64, 1, Reason.TICKET_USED, None, {})
+SHOWN = Shown("c" * 64, 1, Reason.CODE_SEEN, 2000, "", pays=True)
+TICKET = Shown("d" * 64, 1, Reason.TICKET_USED, None, "")
 
 
 @pytest.mark.parametrize(
@@ -56,10 +66,11 @@ TICKET = Shown("d" * 64, 1, Reason.TICKET_USED, None, {})
 def test_a_code_pays_what_a_purse_of_the_same_person_would(who: str, fare: int) -> None:
     decision = decided(who, shown=SHOWN)
     assert (decision.verdict, decision.reason) == ("accepted", Reason.PAID)
-    assert decision.amounts == {"fare": fare, "full": 200}
+    ride = looked(who, shown=SHOWN).ride
+    assert (ride.fare, ride.full) == (fare, 200)
     purse = LISTED.price(FakeTurn([], FakeLists()), Rider(person(who), 1, MADE_UP), at())
     assert (purse.amount, purse.full) == (fare, 200)
-    assert decision.detail["steps"] == purse.detail["steps"]
+    assert ride.steps == purse.ride.steps
 
 
 def test_a_code_that_nothing_is_charged_for_here_is_refused_for_that_reason() -> None:
@@ -73,15 +84,17 @@ def test_a_codes_fare_is_told_to_what_guards_its_limit() -> None:
     scene = scene_for(SETTINGS, "990100", LISTED)
     turn = FakeTurn([], FakeLists())
     identity = replace(somebody(), person=person("student"), shown=SHOWN)
-    assert scene.look(turn, identity, at())[AMOUNT] == 100
-    assert AMOUNT not in scene.look(turn, replace(identity, shown=None), at())
+    seen = scene.look(turn, identity, at()).seen
+    assert to_charge(identity, seen) == 100
+    without = replace(identity, shown=None)
+    assert to_charge(without, scene.look(turn, without, at()).seen) is None
 
 
 def test_a_ticket_rides_without_a_fare_and_says_where() -> None:
     decision = decided("nobody", fares=None, shown=TICKET)
     assert (decision.verdict, decision.reason) == ("accepted", Reason.ACCEPTED)
-    assert decision.amounts == {"fare": 0}
-    assert decision.detail == {"vehicle": "0042"}
+    ride = looked("nobody", fares=None, shown=TICKET).ride
+    assert ride == Ride(vehicle="0042", fare=0)
 
 
 def test_a_blacklisted_account_pays_nothing() -> None:
@@ -94,9 +107,9 @@ def test_a_code_signs_its_driver_on() -> None:
 
 
 def test_the_ride_and_the_versions_that_it_went_by_are_recorded() -> None:
-    decision = decided("nobody", shown=SHOWN)
-    assert decision.detail["vehicle"] == "0042"
-    assert decision.lists == {"fares": 3}
+    found = looked("nobody", shown=SHOWN)
+    assert found.ride.vehicle == "0042"
+    assert found.lists == {"fares": 3}
 
 
 @pytest.mark.parametrize("who", ["student", "staff", "nobody", "graduate"])
@@ -111,7 +124,7 @@ def test_a_listed_card_does_not_ride_for_nothing() -> None:
 def test_who_drives_signs_on_in_a_vehicle_and_rides_nowhere() -> None:
     decision = decided("driver", fares=ABOARD)
     assert (decision.verdict, decision.reason) == ("accepted", Reason.DRIVER)
-    assert decision.amounts == {}
+    assert looked("driver", ABOARD).ride == NO_RIDE
 
 
 def test_where_there_is_no_vehicle_a_driver_rides_like_anybody() -> None:
@@ -128,10 +141,10 @@ LOST = Check(subject="card", status="lost", source="platform")
 
 @pytest.mark.parametrize("who", ["veteran", "driver"])
 def test_a_card_that_is_reported_lost_neither_rides_nor_signs_on(who: str) -> None:
-    scene = scene_for(Scene(kind="bus", check="ask"), "990100", ABOARD)
+    scene = scene_for(Settings(kind="bus", check="ask"), "990100", ABOARD)
     identity = replace(somebody(), person=person(who))
-    state = scene.look(FakeTurn([], FakeLists()), identity, at(), [LOST])
-    decision = scene.decide(identity, FakeLists(), state, at(), [LOST])
+    seen = scene.look(FakeTurn([], FakeLists()), identity, at(), [LOST]).seen
+    decision = scene.decide(identity, FakeLists(), seen, at(), [LOST])
     assert (decision.verdict, decision.reason) == ("refused", Reason.CARD_LOST)
     assert LOST in decision.checks
 

@@ -1,22 +1,25 @@
 """The library gate's decisions by name: who stands there, what is known, what comes of it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from agent.identity import Identity
 from agent.reasons import Reason
-from agent.scenes import KINDS, Decision, scene_for
-from agent.scenes.library_gate import LAST_ENTRY, LibraryGate
+from agent.scenes import KINDS, Decision, Looked, scene_for
+from agent.scenes.library_gate import LibraryGate
 from config.model import Scene
 from offline_store.clock import CHINA, EARLIEST, ClockQuality, ClockReading
 from offline_store.events.happened import Authentication
-from offline_store.events.row import Event
+from offline_store.events.reference import Reference
+from offline_store.events.row import Event, Stored
+from offline_store.events.seen import NOTHING_SEEN, Seen
+from offline_store.events.tap import Tap
 from tests.agent.stand import EPOCH, FakeLists, FakeTurn, Stand, play
 
 NOON = datetime(2026, 9, 21, 12, tzinfo=CHINA)
@@ -51,13 +54,13 @@ class Case:
     reason: Reason
     identity: Identity = field(default_factory=somebody)
     lists: FakeLists = field(default_factory=FakeLists)
-    state: Mapping[str, int] = field(default_factory=dict)
+    seen: Seen = NOTHING_SEEN
     clock: ClockReading = field(default_factory=at)
     checks: tuple[str, str, str] = ("normal", "normal", "normal")  # dates, card, holder
 
 
-def entered(ago_ms: int, clock: ClockReading) -> dict[str, int]:
-    return {LAST_ENTRY: clock.time_ms - ago_ms}
+def entered(ago_ms: int, clock: ClockReading) -> Seen:
+    return Seen(last_entry_ms=clock.time_ms - ago_ms)
 
 
 UNSET = at(datetime(1970, 1, 1, 0, 1, tzinfo=CHINA), quality="unset")
@@ -121,21 +124,21 @@ CASES = [
         FakeLists(cards=[CARD]),
         checks=("expired", "listed", "normal"),
     ),
-    Case("here a moment ago", Reason.REPEATED, state=entered(1, at())),
-    Case("here just inside the window", Reason.REPEATED, state=entered(7_999, at())),
-    Case("here in this very millisecond", Reason.REPEATED, state=entered(0, at())),
-    Case("here just outside the window", Reason.ACCEPTED, state=entered(8_000, at())),
-    Case("here an hour ago", Reason.ACCEPTED, state=entered(3_600_000, at())),
+    Case("here a moment ago", Reason.REPEATED, seen=entered(1, at())),
+    Case("here just inside the window", Reason.REPEATED, seen=entered(7_999, at())),
+    Case("here in this very millisecond", Reason.REPEATED, seen=entered(0, at())),
+    Case("here just outside the window", Reason.ACCEPTED, seen=entered(8_000, at())),
+    Case("here an hour ago", Reason.ACCEPTED, seen=entered(3_600_000, at())),
     Case(
         "expired and here a moment ago: expired is the reason",
         Reason.CARD_EXPIRED,
         somebody(expires=date(2021, 1, 1)),
-        state=entered(1, at()),
+        seen=entered(1, at()),
         checks=("expired", "normal", "normal"),
     ),
-    Case("the clock went back a year since", Reason.ACCEPTED, state=entered(-YEAR, at())),
-    Case("the clock went back a second since", Reason.REPEATED, state=entered(-SECOND, at())),
-    Case("the clock went forward a day since", Reason.ACCEPTED, state=entered(DAY, at())),
+    Case("the clock went back a year since", Reason.ACCEPTED, seen=entered(-YEAR, at())),
+    Case("the clock went back a second since", Reason.REPEATED, seen=entered(-SECOND, at())),
+    Case("the clock went forward a day since", Reason.ACCEPTED, seen=entered(DAY, at())),
     Case(
         "the clock is a year behind: the card seems not yet valid",
         Reason.CARD_NOT_YET_VALID,
@@ -160,7 +163,7 @@ CASES = [
     Case(
         "booted in 1970 and here a moment ago: seconds still pass evenly",
         Reason.REPEATED,
-        state=entered(2_000, UNSET),
+        seen=entered(2_000, UNSET),
         clock=UNSET,
         checks=("unknown", "normal", "normal"),
     ),
@@ -169,7 +172,7 @@ CASES = [
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_decision(case: Case) -> None:
-    decision = GATE.decide(case.identity, case.lists, case.state, case.clock)
+    decision = GATE.decide(case.identity, case.lists, case.seen, case.clock)
     assert decision.reason is case.reason
     assert decision.verdict == ("accepted" if case.reason is Reason.ACCEPTED else "refused")
     assert tuple(check.status for check in decision.checks) == case.checks
@@ -177,7 +180,7 @@ def test_decision(case: Case) -> None:
 
 def test_the_list_and_its_version_stand_in_the_check() -> None:
     for lists in (FakeLists(), FakeLists(cards=[CARD])):
-        _, card, holder = GATE.decide(somebody(), lists, {}, at()).checks
+        _, card, holder = GATE.decide(somebody(), lists, NOTHING_SEEN, at()).checks
         assert (card.subject, card.source) == ("card", "list:blacklist@7")
         assert (holder.subject, holder.source) == ("holder", "list:blacklist@7")
 
@@ -202,75 +205,67 @@ def test_decide_is_pure(
     quality: ClockQuality,
 ) -> None:
     """Same inputs, same decision, whatever was decided in between; and no input is changed."""
-    state = {} if last is None else entered(last, at())
-    kept = dict(state)
+    seen = NOTHING_SEEN if last is None else entered(last, at())
+    kept = structs.replace(seen)
     lists = FakeLists(cards=[CARD] if listed else [])
     clock = at(quality=quality)
 
     def decide() -> Decision:
-        return GATE.decide(somebody(issued, expires), lists, state, clock)
+        return GATE.decide(somebody(issued, expires), lists, seen, clock)
 
     first = decide()
     GATE.decide(somebody(), FakeLists(), entered(1, at()), at())
     assert decide() == first
-    assert state == kept
+    assert seen == kept
     if listed:
         assert first.reason is Reason.BLACKLISTED
     if quality == "unset":
         assert first.reason not in (Reason.CARD_EXPIRED, Reason.CARD_NOT_YET_VALID)
 
 
-def event(seq: int, reason: Reason, clock: ClockReading, person: str = PERSON) -> Event:
-    return Event(
-        kind="tap",
-        time_ms=clock.time_ms,
-        clock=clock.quality,
-        boot=clock.boot,
+def row(seq: int, reason: Reason, clock: ClockReading, person: str = PERSON) -> Stored[Event]:
+    tap = Tap(
+        clock=clock,
         scene="library-gate",
         person=person,
         verdict="accepted",
         reason=reason.value,
-        v=1,
-        terminal="gate-1",
-        epoch=EPOCH,
-        seq=seq,
-        prev="",
     )
+    return Stored(Reference(EPOCH, seq), "gate-1", tap)
 
 
-def look(*events: Event, clock: ClockReading | None = None) -> Mapping[str, int | str]:
-    return GATE.look(FakeTurn(list(events), FakeLists()), somebody(), clock or at())
+def look(*rows: Stored[Event], clock: ClockReading | None = None) -> Looked:
+    return GATE.look(FakeTurn(list(rows), FakeLists()), somebody(), clock or at())
 
 
 def test_look_finds_the_persons_last_entry() -> None:
     first, second = at(plus_ms=-6_000), at(plus_ms=-3_000)
-    entries = event(1, Reason.ACCEPTED, first), event(2, Reason.ACCEPTED, second)
-    assert look(*entries) == {LAST_ENTRY: second.time_ms}
+    entries = row(1, Reason.ACCEPTED, first), row(2, Reason.ACCEPTED, second)
+    assert look(*entries) == Looked(Seen(last_entry_ms=second.time_ms))
 
 
 def test_look_finds_nothing_of_others_nor_of_long_ago() -> None:
-    stranger = event(1, Reason.ACCEPTED, at(plus_ms=-1_000), "ff" * 32)
-    assert look(stranger) == {}
-    assert look(event(1, Reason.ACCEPTED, at(plus_ms=-8_001))) == {}
+    stranger = row(1, Reason.ACCEPTED, at(plus_ms=-1_000), "ff" * 32)
+    assert look(stranger) == Looked()
+    assert look(row(1, Reason.ACCEPTED, at(plus_ms=-8_001))) == Looked()
 
 
 def test_who_left_since_has_no_entry() -> None:
-    entry = event(1, Reason.ACCEPTED, at(plus_ms=-4_000))
-    leave = event(2, Reason.ACCEPTED_EXIT, at(plus_ms=-2_000))
-    assert look(entry, leave) == {}
-    back = event(3, Reason.ACCEPTED, at(plus_ms=-1_000))
-    assert look(entry, leave, back) == {LAST_ENTRY: back.time_ms}
+    entry = row(1, Reason.ACCEPTED, at(plus_ms=-4_000))
+    leave = row(2, Reason.ACCEPTED_EXIT, at(plus_ms=-2_000))
+    assert look(entry, leave) == Looked()
+    back = row(3, Reason.ACCEPTED, at(plus_ms=-1_000))
+    assert look(entry, leave, back) == Looked(Seen(last_entry_ms=back.clock.time_ms))
 
 
 def test_after_the_clock_went_back_the_second_tap_is_a_repetition_again() -> None:
     before, now = at(), at(plus_ms=-YEAR)
-    entry = event(1, Reason.ACCEPTED, before)
-    assert (
-        GATE.decide(somebody(None), FakeLists(), look(entry, clock=now), now).reason == "accepted"
-    )
-    again = replace(now, time_ms=now.time_ms + 2_000)
-    state = look(entry, event(2, Reason.ACCEPTED, now), clock=again)
-    assert GATE.decide(somebody(None), FakeLists(), state, again).reason == "repeated"
+    entry = row(1, Reason.ACCEPTED, before)
+    seen = look(entry, clock=now).seen
+    assert GATE.decide(somebody(None), FakeLists(), seen, now).reason == "accepted"
+    again = structs.replace(now, time_ms=now.time_ms + 2_000)
+    seen = look(entry, row(2, Reason.ACCEPTED, now), clock=again).seen
+    assert GATE.decide(somebody(None), FakeLists(), seen, again).reason == "repeated"
 
 
 def test_a_decision_is_replayed_from_its_events_kept_state() -> None:
@@ -295,8 +290,7 @@ def test_a_decision_is_replayed_from_its_events_kept_state() -> None:
                 expires=_day(card.expires),
                 authentication=past.authentication,
             )
-            clock = ClockReading(past.time_ms, past.clock, past.boot)
-            again = GATE.decide(identity, stand.store.lists, past.state, clock)
+            again = GATE.decide(identity, stand.store.lists, past.seen, past.clock)
             assert (again.verdict, again.reason, again.checks) == (
                 past.verdict,
                 past.reason,
@@ -315,8 +309,8 @@ def test_a_terminal_that_booted_in_1970_lets_in_and_flags_its_records() -> None:
         stand.world.jump_clock(-stand.world.now())
         assert stand.tap("zheng").accepted, "its card's last day cannot be judged"
         event = stand.store.taps()[0]
-        assert event.clock == "unset"
-        assert event.time_ms < EARLIEST * 1000
+        assert event.clock.quality == "unset"
+        assert event.clock.time_ms < EARLIEST * 1000
         assert event.checks[0].status == "unknown"
 
     play(scenario)
@@ -326,7 +320,7 @@ def test_records_of_an_undisciplined_clock_are_flagged() -> None:
     def scenario(stand: Stand) -> None:
         stand.world.synchronised = False
         stand.tap()
-        assert stand.store.taps()[0].clock == "holdover"
+        assert stand.store.taps()[0].clock.quality == "holdover"
 
     play(scenario)
 

@@ -39,10 +39,10 @@ def test_only_whose_fare_is_nothing_goes_through(
 ) -> None:
     scene = scene_for(Scene(kind="metro-gate"), "990100", LISTED)
     identity = replace(somebody(), person=person(who), shown=shown)
-    state = scene.look(FakeTurn([], FakeLists()), identity, at())
-    assert scene.decide(identity, FakeLists(), state, at()).reason is told
+    seen = scene.look(FakeTurn([], FakeLists()), identity, at()).seen
+    assert scene.decide(identity, FakeLists(), seen, at()).reason is told
     listed = FakeLists(cards=[CARD])
-    assert scene.decide(identity, listed, state, at()).reason is Reason.BLACKLISTED
+    assert scene.decide(identity, listed, seen, at()).reason is Reason.BLACKLISTED
 
 
 def test_it_decides_about_exits_and_others_do_not() -> None:

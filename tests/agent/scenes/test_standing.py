@@ -1,24 +1,27 @@
 """Decisions at a service window by name: how somebody stands, who says so, and how long ago."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
-from agent.identity import Identity
+from agent.identity import Identity, Shown
 from agent.reasons import Reason
-from agent.scenes import scene_for
+from agent.scenes import Looked, scene_for
 from agent.scenes.library_gate import LibraryGate
 from agent.scenes.port import Offline as OfflineKind
 from agent.scenes.service_window import ServiceWindow
-from agent.scenes.standing import AMOUNT, FOREIGN_TODAY, OFFLINE_TODAY
 from config.model import Offline, Scene
 from offline_store.clock import CHINA, ClockReading
 from offline_store.events.happened import Authentication, Check, Subject
-from offline_store.events.row import Event
+from offline_store.events.reference import Reference
+from offline_store.events.row import Event, Stored
+from offline_store.events.seen import NOTHING_SEEN, Price, Seen
+from offline_store.events.tap import Tap
 from tests.agent.stand import EPOCH, FakeLists, FakeTurn
 
 NOON = datetime(2026, 9, 21, 12, tzinfo=CHINA)
@@ -46,6 +49,16 @@ def somebody(region: str = HOME, expires: date | None = None) -> Identity:
         authentication=Authentication(mode="psam", result="passed"),
         region=region,
     )
+
+
+def paying(region: str = HOME) -> Identity:
+    """By the account behind a code."""
+    shown = Shown("c" * 64, 1, Reason.CODE_SEEN, None, "", pays=True)
+    return replace(somebody(region), shown=shown)
+
+
+def priced(amount: int) -> Seen:
+    return Seen(price=Price(amount=amount))
 
 
 def said(source: str, age: int = 0, other: Mapping[str, str] | None = None) -> tuple[Check, ...]:
@@ -78,7 +91,7 @@ class Case:
     reason: Reason
     rule: Offline = STRICT
     identity: Identity = field(default_factory=somebody)
-    state: Mapping[str, int] = field(default_factory=dict)
+    seen: Seen = NOTHING_SEEN
     lists: FakeLists = field(default_factory=FakeLists)
     offline: OfflineKind = ""
 
@@ -231,7 +244,7 @@ CASES = [
         ago(60),
         OK,
         Offline(max_count=3),
-        state={OFFLINE_TODAY: 2},
+        seen=Seen(offline_today=2),
         offline="own",
     ),
     Case(
@@ -239,28 +252,28 @@ CASES = [
         ago(60),
         Reason.OFFLINE_LIMIT,
         Offline(max_count=3),
-        state={OFFLINE_TODAY: 3},
+        seen=Seen(offline_today=3),
     ),
     Case(
         "the day's count is reached, and somebody answers",
         now(),
         OK,
         Offline(max_count=3),
-        state={OFFLINE_TODAY: 3},
+        seen=Seen(offline_today=3),
     ),
     Case(
         "a count of none: never unanswered",
         ago(60),
         Reason.OFFLINE_LIMIT,
         Offline(max_count=0),
-        state={OFFLINE_TODAY: 0},
+        seen=Seen(offline_today=0),
     ),
     Case(
         "unknown and over the count: unknown is the reason",
         NEVER,
         Reason.STATUS_UNKNOWN,
         Offline(max_count=3),
-        state={OFFLINE_TODAY: 3},
+        seen=Seen(offline_today=3),
     ),
     Case(
         "the visitors' count is reached",
@@ -268,7 +281,7 @@ CASES = [
         Reason.OFFLINE_LIMIT,
         Offline(foreign="accept", max_count_foreign=20),
         identity=somebody(AWAY),
-        state={FOREIGN_TODAY: 20},
+        seen=Seen(foreign_offline_today=20),
     ),
     Case(
         "below the visitors' count",
@@ -276,7 +289,7 @@ CASES = [
         OK,
         Offline(foreign="accept", max_count_foreign=20),
         identity=somebody(AWAY),
-        state={FOREIGN_TODAY: 19},
+        seen=Seen(foreign_offline_today=19),
         offline="foreign",
     ),
     Case(
@@ -285,14 +298,15 @@ CASES = [
         Reason.OFFLINE_LIMIT,
         Offline(foreign="accept", max_count=1, max_count_foreign=20),
         identity=somebody(AWAY),
-        state={FOREIGN_TODAY: 3, OFFLINE_TODAY: 1},
+        seen=Seen(foreign_offline_today=3, offline_today=1),
     ),
     Case(
         "an amount at the limit",
         ago(60),
         OK,
         Offline(max_amount=5000),
-        state={AMOUNT: 5000},
+        identity=paying(),
+        seen=priced(5000),
         offline="own",
     ),
     Case(
@@ -300,20 +314,23 @@ CASES = [
         ago(60),
         Reason.OFFLINE_LIMIT,
         Offline(max_amount=5000),
-        state={AMOUNT: 5001},
+        identity=paying(),
+        seen=priced(5001),
     ),
     Case(
         "an amount above the limit, and somebody answers",
         now(),
         OK,
         Offline(max_amount=5000),
-        state={AMOUNT: 5001},
+        identity=paying(),
+        seen=priced(5001),
     ),
     Case(
         "no amount where there is a limit for it",
         ago(60),
         OK,
         Offline(max_amount=5000),
+        identity=paying(),
         offline="own",
     ),
 ]
@@ -326,7 +343,7 @@ def window(rule: Offline) -> ServiceWindow:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_decision(case: Case) -> None:
     decision = window(case.rule).decide(
-        case.identity, case.lists, case.state, clock(), case.standing
+        case.identity, case.lists, case.seen, clock(), case.standing
     )
     assert decision.reason is case.reason
     assert decision.verdict == ("accepted" if case.reason is OK else "refused")
@@ -337,7 +354,7 @@ def test_decision(case: Case) -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_gate_that_asks_decides_alike(case: Case) -> None:
     gate = LibraryGate(Scene(kind="library-gate", check="ask", offline=case.rule), HOME)
-    decision = gate.decide(case.identity, case.lists, case.state, clock(), case.standing)
+    decision = gate.decide(case.identity, case.lists, case.seen, clock(), case.standing)
     assert (decision.reason, decision.offline) == (case.reason, case.offline)
 
 
@@ -361,23 +378,18 @@ def test_which_scene_asks(kind: str, check: str | None, asks: bool) -> None:
     assert scene.asks is asks
 
 
-def accepted(seq: int, at: datetime, kind: OfflineKind = "own", person: str = PERSON) -> Event:
-    return Event(
-        kind="tap",
-        time_ms=int(at.timestamp() * 1000),
-        clock="synchronised",
-        boot="boot-1",
+def accepted(
+    seq: int, at: datetime, kind: OfflineKind = "own", person: str = PERSON
+) -> Stored[Event]:
+    tap = Tap(
+        clock=clock(at),
         scene="service-window",
         person=person,
         verdict="accepted",
         reason="accepted",
-        detail={"offline": kind} if kind else {},
-        v=1,
-        terminal="gate-1",
-        epoch=EPOCH,
-        seq=seq,
-        prev="",
+        offline=kind,
     )
+    return Stored(Reference(EPOCH, seq), "gate-1", tap)
 
 
 LIMITED = Offline(foreign="accept", max_count=5, max_count_foreign=5)
@@ -394,17 +406,16 @@ EVENTS = [
 def test_look_counts_chinas_day_and_only_what_went_unanswered() -> None:
     turn = FakeTurn(EVENTS, FakeLists())
     rule = window(LIMITED)
-    assert rule.look(turn, somebody(), clock(), ago(60)) == {OFFLINE_TODAY: 2}
-    assert rule.look(turn, somebody(AWAY), clock(), ago(60)) == {
-        OFFLINE_TODAY: 2,
-        FOREIGN_TODAY: 2,
-    }
+    assert rule.look(turn, somebody(), clock(), ago(60)) == Looked(Seen(offline_today=2))
+    assert rule.look(turn, somebody(AWAY), clock(), ago(60)) == Looked(
+        Seen(offline_today=2, foreign_offline_today=2)
+    )
 
 
 def test_look_reads_nothing_while_somebody_answers_or_nobody_limits() -> None:
     turn = FakeTurn(EVENTS, FakeLists())
-    assert window(LIMITED).look(turn, somebody(AWAY), clock(), now()) == {}
-    assert window(LENIENT).look(turn, somebody(AWAY), clock(), ago(60)) == {}
+    assert window(LIMITED).look(turn, somebody(AWAY), clock(), now()) == Looked()
+    assert window(LENIENT).look(turn, somebody(AWAY), clock(), ago(60)) == Looked()
 
 
 STATUSES = st.sampled_from(
@@ -431,17 +442,21 @@ RULES = st.builds(
     max_count_foreign=st.none() | st.integers(0, 3),
     max_amount=st.none() | st.integers(0, 100),
 )
-STATES = st.dictionaries(
-    st.sampled_from([OFFLINE_TODAY, FOREIGN_TODAY, AMOUNT]), st.integers(0, 200)
+NUMBERS = st.integers(0, 200)
+SEEN = st.builds(
+    Seen,
+    offline_today=st.none() | NUMBERS,
+    foreign_offline_today=st.none() | NUMBERS,
+    price=st.none() | st.builds(Price, amount=NUMBERS),
 )
 AGAINST = {"lost", "cancelled", "stock", "deceased", "ineligible", "x"}
 
 
-@given(CHECKS, RULES, STATES, st.sampled_from([HOME, AWAY, ""]))
+@given(CHECKS, RULES, SEEN, st.sampled_from([HOME, AWAY, ""]))
 def test_no_rule_lets_in_whom_an_answer_stands_against(
-    standing: tuple[Check, ...], rule: Offline, state: dict[str, int], region: str
+    standing: tuple[Check, ...], rule: Offline, seen: Seen, region: str
 ) -> None:
-    decision = window(rule).decide(somebody(region), FakeLists(), state, clock(), standing)
+    decision = window(rule).decide(paying(region), FakeLists(), seen, clock(), standing)
     if AGAINST & {check.status for check in standing}:
         assert decision.verdict == "refused"
         assert decision.reason not in (Reason.STATUS_UNKNOWN, Reason.OFFLINE_LIMIT)
@@ -449,26 +464,26 @@ def test_no_rule_lets_in_whom_an_answer_stands_against(
         assert all(check.answered or check.status == "not-asked" for check in standing)
 
 
-@given(CHECKS, RULES, STATES, st.sampled_from([HOME, AWAY, ""]))
+@given(CHECKS, RULES, SEEN, st.sampled_from([HOME, AWAY, ""]))
 def test_a_stricter_rule_never_lets_in_more(
-    standing: tuple[Check, ...], rule: Offline, state: dict[str, int], region: str
+    standing: tuple[Check, ...], rule: Offline, seen: Seen, region: str
 ) -> None:
     strict = Offline(
         max_age=0, unknown="refuse", foreign="refuse", max_count=0, max_count_foreign=0,
         max_amount=0,
     )  # fmt: skip
-    full = {OFFLINE_TODAY: 0, FOREIGN_TODAY: 0, **state}
-    judged = window(strict).decide(somebody(region), FakeLists(), full, clock(), standing)
+    full = Seen(offline_today=0, foreign_offline_today=0).joined(seen)
+    judged = window(strict).decide(paying(region), FakeLists(), full, clock(), standing)
     if judged.verdict == "accepted":
-        other = window(rule).decide(somebody(region), FakeLists(), state, clock(), standing)
+        other = window(rule).decide(paying(region), FakeLists(), seen, clock(), standing)
         assert other.verdict == "accepted"
 
 
-@given(CHECKS, RULES, STATES)
-def test_decide_is_pure(standing: tuple[Check, ...], rule: Offline, state: dict[str, int]) -> None:
-    kept = dict(state)
+@given(CHECKS, RULES, SEEN)
+def test_decide_is_pure(standing: tuple[Check, ...], rule: Offline, seen: Seen) -> None:
+    kept = structs.replace(seen)
     scene = window(rule)
-    first = scene.decide(somebody(), FakeLists(), state, clock(), standing)
-    scene.decide(somebody(AWAY), FakeLists(), {OFFLINE_TODAY: 9}, clock(), NEVER)
-    assert scene.decide(somebody(), FakeLists(), state, clock(), standing) == first
-    assert state == kept
+    first = scene.decide(paying(), FakeLists(), seen, clock(), standing)
+    scene.decide(somebody(AWAY), FakeLists(), Seen(offline_today=9), clock(), NEVER)
+    assert scene.decide(paying(), FakeLists(), seen, clock(), standing) == first
+    assert seen == kept

@@ -11,7 +11,6 @@ from agent.identity import Identity
 from agent.standing import Findings, recalled
 from offline_store.clock import ClockQuality, ClockReading
 from offline_store.events.happened import NOT_ASKED, UNKNOWN, Authentication, Check, Subject
-from offline_store.events.row import Event
 from offline_store.turn import Standing
 
 YEAR_MS = 365 * 86_400_000
@@ -52,17 +51,7 @@ def of(statuses: Sequence[str], time_ms: int) -> Journal:
         Check(subject=subject, status=status, source="platform")
         for subject, status in zip(SUBJECTS, statuses, strict=True)
     )
-    told = Event(
-        kind="tap",
-        time_ms=time_ms,
-        clock="synchronised",
-        boot="boot-0",
-        v=1,
-        terminal="gate-1",
-        epoch="e0" * 16,
-        seq=1,
-        prev="",
-    )
+    told = ClockReading(time_ms, "synchronised", "boot-0")
     return Journal([Standing(check, told) for check in checks])
 
 

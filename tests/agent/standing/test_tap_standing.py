@@ -6,8 +6,9 @@ import pytest
 from agent.reasons import Reason
 from config.model import Offline, Scene
 from offline_store.events.happened import Check
-from offline_store.events.row import Event
+from offline_store.events.tap import Tap
 from simulators.city.status import Stand as How
+from tests.agent.events import noted
 from tests.agent.stand import GATE, WITHIN, FakeLists, Stand, play
 
 DAY = 86_400
@@ -16,7 +17,7 @@ LENIENT = Scene(kind="service-window", offline=Offline(unknown="accept", foreign
 ASKING_GATE = Scene(kind="library-gate", repeat_window=0, check="ask")
 
 
-def services(event: Event) -> dict[str, Check]:
+def services(event: Tap) -> dict[str, Check]:
     """The event's checks by subject, without those of card and lists."""
     return {
         check.subject: check
@@ -25,7 +26,7 @@ def services(event: Event) -> dict[str, Check]:
     }
 
 
-def sources(event: Event) -> set[str]:
+def sources(event: Tap) -> set[str]:
     return {check.source for check in services(event).values()}
 
 
@@ -40,9 +41,9 @@ def test_three_answers_stand_in_the_event_with_source_age_and_time() -> None:
             "business": "normal",
         }
         assert sources(event) == {"platform"}
-        assert event.stages_us["check"] > 0
-        assert "offline" not in event.detail
-        assert "status_fault" not in event.detail
+        assert event.stages_us.check > 0
+        assert event.offline == ""
+        assert event.status_fault == ""
 
     play(scenario, scene=WINDOW)
 
@@ -148,7 +149,7 @@ def test_what_was_answered_is_remembered_with_its_age() -> None:
         event = stand.store.taps()[1]
         assert sources(event) == {"cached:platform"}
         assert all(3_600 <= check.age_s <= 3_602 for check in services(event).values())
-        assert event.detail == {"status_fault": "request.offline", "offline": "own"}
+        assert noted(event) == {"status_fault": "request.offline", "offline": "own"}
 
     play(scenario, scene=WINDOW)
 
@@ -237,7 +238,7 @@ def test_whatever_the_platform_does_it_is_an_answer_and_no_exception(trouble: st
             stand.city.handle = lambda place, payload: b"{"  # type: ignore[method-assign]
         assert stand.tap("lin").reason is Reason.STATUS_UNKNOWN
         event = stand.store.taps()[0]
-        assert event.detail["status_fault"] == fault
+        assert event.status_fault == fault
         assert {check.status for check in services(event).values()} == {"unknown"}
 
     play(scenario, scene=WINDOW)
@@ -256,7 +257,7 @@ def test_platform_away_at_noon_keeps_the_gates_pace(seed: int) -> None:
         took = stand.world.monotonic() - began
         assert sum(stand.link.waited) <= WITHIN * (3 + took / 10)
         assert len(stand.link.waited) < 10
-        assert {event.detail["status_fault"] for event in stand.store.taps()} == {
+        assert {event.status_fault for event in stand.store.taps()} == {
             "request.timeout",
             "status.resting",
         }
@@ -305,7 +306,7 @@ def test_acceptances_of_one_person_while_nobody_answers_are_counted_by_the_day()
         assert stand.tap("wang").accepted, "somebody else's count is his own"
         stand.world.jump_clock(DAY)
         assert stand.tap("lin").accepted
-        assert stand.store.taps()[2].state["offline_today"] == 2
+        assert stand.store.taps()[2].seen.offline_today == 2
 
     play(scenario, scene=scene)
 

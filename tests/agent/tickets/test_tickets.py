@@ -175,7 +175,7 @@ def test_a_holder_is_the_person_whose_card_gives_the_same_reference() -> None:
 def test_a_ticket_signed_once_more_is_the_same_ticket() -> None:
     one, again = shown(TEXT), shown(made(SM2))
     other = shown(made(SM2, replace(GOOD, id=bytes(16))))
-    assert one.evidence != again.evidence
+    assert one.content != again.content
     assert one.code == again.code != other.code
 
 

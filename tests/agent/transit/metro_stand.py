@@ -27,6 +27,7 @@ from config.model import Metro
 from offline_store.clock import CHINA, Clock
 from offline_store.events.payment import Intent, PaymentEnd
 from offline_store.events.ride import Ride
+from offline_store.events.ride import Trip as TripTold
 from offline_store.events.row import Event, Stored
 from offline_store.events.tap import Tap
 from offline_store.store import Store
@@ -278,9 +279,24 @@ def trip_of(passenger: Passenger) -> Trip:
     return Trip.read(layout, passenger.inside.state.records[0])
 
 
+def told_of(event: Tap | PaymentEnd) -> TripTold:
+    """What the journal says of a trip, which has to be one."""
+    assert event.ride.trip is not None
+    return event.ride.trip
+
+
 def rows_of(passenger: Passenger) -> list[Mapping[str, object]]:
     """001E, newest first."""
     return [national().trip.decode(row) for row in passenger.inside.state.trips]
 
 
-__all__ = ["CITY", "MetroStand", "Network", "Station", "metro_settings", "rows_of", "trip_of"]
+__all__ = [
+    "CITY",
+    "MetroStand",
+    "Network",
+    "Station",
+    "metro_settings",
+    "rows_of",
+    "told_of",
+    "trip_of",
+]

@@ -1,6 +1,6 @@
 """A bus of made-up parts around the agent's own payments, on a real journal, in a seeded World."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -28,6 +28,7 @@ from simulators.transit.bus import OURS, CutWorld, OtherBus, Passenger, PsamSlot
 from simulators.transit.city import PurseOrder, TransitCity
 from simulators.transit.torn import Torn
 from simulators.vpcd import Moment, TearAtInstruction
+from tests.agent.events import as_kind
 from tests.offline_store.support import TERMINAL, MemoryKeys
 from trust.references import References
 from world.real import RealWorld
@@ -38,6 +39,19 @@ GREY_AFTER = 60.0
 REFERENCES = References(b"made-up city reference key, 32 B")
 LOST = TearAtInstruction(0x54, Moment.DURING)  # paid, and the answer does not come
 UNSENT = TearAtInstruction(0x54, Moment.BEFORE)  # not paid, and nobody knows
+
+
+def payment(rows: Sequence[Stored[Event]]) -> tuple[Intent, PaymentEnd]:
+    """The only one that there is: its intent, and the end of that very intent."""
+    begun, ended = rows
+    end = as_kind(ended.event, PaymentEnd)
+    assert end.intent == begun.at
+    return as_kind(begun.event, Intent), end
+
+
+def grey(end: PaymentEnd) -> int | None:
+    """Fen of which nobody knows whether the card has paid them."""
+    return end.purchase.amount if end.outcome == "grey" else None
 
 
 class Barred:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from agent.fares.carried import Carried, joined
 from agent.fares.decide import fare
 from agent.fares.history import state_of
-from agent.fares.ride import FARE, Journey, Rider
+from agent.fares.ride import Journey, Rider
 from agent.fares.rules import Rules
 from agent.fares.tariff import parse_tariff
 from agent.journey.lines import parse_lines
@@ -29,11 +29,15 @@ from apdu.transit.files import LayoutFault, Layouts, Value, national
 from apdu.transit.purse import Purse
 from apdu.transit.values import Initialised, Kind, Terminal
 from offline_store.clock import CHINA, ClockReading
-from offline_store.events.row import Event
+from offline_store.events.payment import Intent, PaymentEnd
+from offline_store.events.reference import Reference
+from offline_store.events.ride import Ride
+from offline_store.events.row import Event, Stored
 from offline_store.turn import Done
 from simulators.transit import lists, metro
 from simulators.transit.bus import Passenger
 from simulators.transit.city import blank_records
+from tests.agent.events import purchase
 from tests.agent.transit.metro_stand import MetroStand, Network
 from tests.agent.transit.stand import LOST, Bus, BusStand
 from world.real import RealWorld
@@ -95,10 +99,10 @@ class Fleet:
 
         return self.stand(name).drive(now, fares=listed(rules or self._rules, line))
 
-    def pays(self, name: str, line: str, passenger: Passenger) -> int:
-        def scenario(bus: Bus) -> int:
+    def pays(self, name: str, line: str, passenger: Passenger) -> int | None:
+        def scenario(bus: Bus) -> int | None:
             assert bus.tap(passenger).reason is Reason.PAID
-            return bus.end().amounts["confirmed"]
+            return bus.end().confirmed
 
         return self.on(name, line, scenario)
 
@@ -258,7 +262,7 @@ def test_a_time_of_the_day_record_that_decides_nothing_takes_nothing_from_it(fle
     layout = Layouts.shipped().find("5199", "bus")
     one = next(one for one in layout.fields if one.name == "exit_time")
 
-    def second(time: str) -> int:
+    def second(time: str) -> int | None:
         passenger = fleet.stand().passenger()
         fleet.pays("a", "42", passenger)
         state = passenger.inside.state
@@ -311,9 +315,9 @@ def test_a_card_that_tells_nothing_that_can_be_read_rides_all_the_same(
     passenger = fleet.stand().passenger()
     answers = {RECORD: bytes.fromhex(answer)}
 
-    def scenario(bus: Bus) -> tuple[Reason, int]:
+    def scenario(bus: Bus) -> tuple[Reason, int | None]:
         took = bus.tap(passenger, around=lambda card: Without(card, answers))
-        return took.reason, bus.end().amounts["confirmed"]
+        return took.reason, bus.end().confirmed
 
     assert fleet.on("a", "18", scenario) == (Reason.PAID, FULL)
 
@@ -325,9 +329,9 @@ def test_a_card_that_will_not_have_it_written_rides_all_the_same(
     passenger = fleet.stand().passenger()
     answers = {WRITE: bytes.fromhex(refusal)}
 
-    def scenario(bus: Bus) -> tuple[Reason, int, int]:
+    def scenario(bus: Bus) -> tuple[Reason, int | None, int]:
         took = bus.tap(passenger, around=lambda card: Without(card, answers))
-        return took.reason, bus.end().amounts["confirmed"], int(bus.end().detail["type"])
+        return took.reason, bus.end().confirmed, bus.end().purchase.type
 
     assert fleet.on("a", "18", scenario) == (Reason.PAID, FULL, Kind.SIMPLE.type)
     assert passenger.inside.state.trips == ()
@@ -357,27 +361,27 @@ def test_what_an_emulator_says_of_rides_opens_nothing_without_the_cards_key(
 ) -> None:
     passenger = fleet.stand().passenger()
 
-    def scenario(bus: Bus) -> tuple[Reason, Event]:
+    def scenario(bus: Bus) -> tuple[Reason, PaymentEnd]:
         forged(passenger, line=42, minutes=5, at=bus.world.now(), paid_today=paid_today)
         passenger.inside.faults.wrong_mac2 = True
         return bus.tap(passenger).reason, bus.end()
 
     reason, end = fleet.on("a", "18", scenario)
     assert reason is Reason.PAYMENT_FORGED
-    assert end.amounts["amount"] == amount
+    assert end.purchase.amount == amount
     assert end.verdict != "accepted"
 
 
 def test_a_free_ride_by_the_days_cap_is_a_purchase_that_is_proved(fleet: Fleet) -> None:
     passenger = fleet.stand().passenger()
 
-    def scenario(bus: Bus) -> tuple[Reason, Event]:
+    def scenario(bus: Bus) -> tuple[Reason, PaymentEnd]:
         forged(passenger, line=42, minutes=5, at=bus.world.now(), paid_today=2000)
         return bus.tap(passenger).reason, bus.end()
 
     reason, end = fleet.on("a", "18", scenario)
-    assert (reason, end.amounts["confirmed"], end.detail["mac2"]) == (Reason.PAID, 0, "verified")
-    assert (end.amounts["full"], end.detail["steps"]) == (
+    assert (reason, end.confirmed, end.mac2) == (Reason.PAID, 0, "verified")
+    assert (end.ride.full, end.ride.steps) == (
         FULL,
         f"table city-bus={FULL}; transfer change -100={CHANGED}; cap day 2000=0",
     )
@@ -388,13 +392,18 @@ def test_the_record_says_what_the_card_told(fleet: Fleet) -> None:
     fleet.pays("a", "42", passenger)
     fleet.wait(10)
 
-    def scenario(bus: Bus) -> Event:
+    def scenario(bus: Bus) -> Intent:
         bus.tap(passenger)
-        return bus.events("intent")[-1]
+        return bus.intents()[-1]
 
-    state = fleet.on("b", "18", scenario).state
-    assert (state["card_line"], state["card_paid_today"], state["paid_today"]) == (42, FULL, FULL)
-    assert (state["last_line"], state["last_ms"]) == ("42", state["card_ms"])
+    seen = fleet.on("b", "18", scenario).seen
+    assert seen.card is not None
+    assert seen.rides is not None
+    assert (seen.card.line, seen.card.paid_today, seen.rides.paid_today) == (42, FULL, FULL)
+    assert seen.card.time_ms
+    last = seen.rides.last
+    assert last is not None
+    assert (last.line, last.time_ms) == ("42", seen.card.time_ms)
 
 
 @pytest.mark.parametrize("jump", [-DAY, -10 * MINUTE - 30, None])
@@ -406,10 +415,10 @@ def test_what_a_card_tells_of_a_time_to_come_makes_nothing_cheaper(
     fleet.pays("a", "42", passenger)
     fleet.wait(10)
 
-    def scenario(bus: Bus) -> int:
+    def scenario(bus: Bus) -> int | None:
         bus.world.jump_clock(-bus.world.now() if jump is None else jump)
         bus.tap(passenger)
-        return bus.end().amounts["confirmed"]
+        return bus.end().confirmed
 
     assert fleet.on("b", "18", scenario) == FULL
 
@@ -473,13 +482,13 @@ def test_who_comes_from_a_metro_changes_for_less_at_another_station(
     """The made-up metro takes 1.00 off within 90 minutes; the entry's own row is no ride."""
     passenger = metro_stand.passenger()
 
-    def scenario(network: Network) -> list[int]:
+    def scenario(network: Network) -> list[int | None]:
         paid = []
         for start, end in (("M11", "M14"), ("M14", "M11")):
             assert network.at(start).enter(passenger) is Reason.TRIP_BEGUN
             network.minutes(20)
             assert network.at(end).leave(passenger) is Reason.TRIP_ENDED
-            paid.append(network.at(end).end().amounts["confirmed"])
+            paid.append(network.at(end).end().confirmed)
             network.minutes(5)
         return paid
 
@@ -525,11 +534,11 @@ def test_a_metro_trip_and_a_bus_ride_are_one_day_and_may_be_changed_between(
         ),
     )
 
-    def ride(network: Network) -> int:
+    def ride(network: Network) -> int | None:
         network.at("M11").enter(passenger)
         network.minutes(20)
         network.at("M14").leave(passenger)
-        return network.at("M14").end().amounts["confirmed"]
+        return network.at("M14").end().confirmed
 
     assert metro_stand.run(ride, rules=rules) == 500
     fleet = Fleet(tmp_path, rules)
@@ -544,10 +553,10 @@ class Journal:
     """See `agent.fares.history.History`: what one terminal knows."""
 
     def __init__(self) -> None:
-        self.events: list[Event] = []
+        self.rows: list[Stored[Event]] = []
 
     def accepted(self, person: str, *, scene: str) -> Any:
-        return iter([Done(event) for event in reversed(self.events)])
+        return iter([Done(row) for row in reversed(self.rows)])
 
     def given_back(self, person: str) -> Any:
         return iter(())
@@ -622,7 +631,7 @@ def charged(
         )
         assert fare(Journey(line), rider, rules, state, clock).amount_fen == priced.amount
         found.append(priced.amount)
-        _ridden(journal, priced.amount, dict(priced.detail), clock, rider.person)
+        _ridden(journal, priced.amount, priced.ride, clock, rider.person)
         stamp = RideStamp(word, priced.ridden, Operator("5199"))
         for layout, raw in stamp.records(_begun(priced.amount), digits(now // 1000)):
             card.write(layout, raw)
@@ -634,24 +643,16 @@ def _begun(amount: int) -> Initialised:
     return Initialised(Kind.COMPOSITE, amount, terminal, 10_000, 1, 0, 1, 0, bytes(4))
 
 
-def _ridden(
-    journal: Journal, amount: int, detail: dict[str, Any], clock: ClockReading, person: str
-) -> None:
-    journal.events.append(
-        Event(
-            kind="payment-end",
-            time_ms=clock.time_ms,
-            clock=clock.quality,
-            boot=clock.boot,
-            scene="bus",
-            person=person,
-            verdict="accepted",
-            amounts={FARE: amount},
-            detail=detail,
-            v=1,
-            terminal="t",
-            epoch="e",
-            seq=len(journal.events) + 1,
-            prev="",
-        )
+def _ridden(journal: Journal, amount: int, ride: Ride, clock: ClockReading, person: str) -> None:
+    seq = len(journal.rows) + 1
+    end = PaymentEnd(
+        clock=clock,
+        scene="bus",
+        person=person,
+        verdict="accepted",
+        intent=Reference("e", 0),
+        outcome="confirmed",
+        purchase=purchase(amount),
+        ride=ride,
     )
+    journal.rows.append(Stored(Reference("e", seq), "t", end))

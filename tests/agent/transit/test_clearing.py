@@ -1,24 +1,26 @@
 """The clearing's rows: each debit in one, grey ones flagged, nothing that was not paid."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from agent.journey.shift import summarise
 from agent.transit.clearing import CODE_COLUMNS, COLUMNS, clearing_rows, code_rows
+from offline_store.events.payment import Intent, PaymentEnd
+from offline_store.events.reference import Reference
+from offline_store.events.ride import Ride
 from offline_store.faults import Unstored
 from offline_store.files import journal_file
 from offline_store.store import Entry
 from simulators.transit import tickets
-from tests.agent.test_tap_bus import NIGHT, event, fresh, play
+from tests.agent.events import purchase
+from tests.agent.test_tap_bus import NIGHT, fresh, play
 from tests.agent.transit.metro_stand import MetroStand, Network, trip_of
 from tests.agent.transit.stand import FARE, GREY_AFTER, LOST, UNSENT, Bus, BusStand
 from tests.agent.transit_codes.hall import SM2, Hall
 from tests.offline_store.support import ANNA, IOERR, Site, draft, every_record, tap
 from tests.offline_store.test_damage import PAGE, overwrite, page_of
 
-NOTHING: Mapping[str, int | str] = {}
 DOCUMENT = Path(__file__).parents[3] / "docs" / "clearing.md"
 
 
@@ -31,7 +33,7 @@ def test_every_debit_is_one_row_and_grey_is_flagged(bus_stand: BusStand) -> None
         bus.tap(unsent)
         bus.tap(away, LOST)
         bus.world.wait(GREY_AFTER + 1)
-        rows = list(clearing_rows(iter(bus.events())))
+        rows = list(clearing_rows(iter(bus.rows())))
         assert [(row["card_number"], row["grey"], row["reason"]) for row in rows] == [
             (paid.number, 0, "paid"),
             (lost.number, 0, "torn-recovered"),
@@ -49,11 +51,13 @@ def test_every_debit_is_one_row_and_grey_is_flagged(bus_stand: BusStand) -> None
 def test_a_ride_by_code_is_one_row_with_the_codes_bytes() -> None:
     def scenario(hall: Hall) -> None:
         code = fresh(hall)
-        paid = event(hall, code)
+        hall.show(code)
         hall.stand.world.wait(3)
-        events = [paid, event(hall, code), event(hall, tickets.made(SM2))]
-        assert list(clearing_rows(iter(events))) == []
-        [row] = code_rows(iter(events))
+        hall.show(code)
+        hall.show(tickets.made(SM2))
+        assert len(hall.stand.store.taps()) == len(hall.stand.store.rows) == 3
+        assert list(clearing_rows(iter(hall.stand.store.rows))) == []
+        [row] = code_rows(iter(hall.stand.store.rows))
         assert (row["kind"], row["amount"], row["full"]) == ("ministry-three-level", 150, NIGHT)
         assert (row["moment"], row["concession"]) == ("20260529042640", "student")
         assert row["code"] == code.hex().upper()
@@ -67,8 +71,8 @@ def test_a_trip_is_two_rows_that_say_which_end_they_are(metro_stand: MetroStand)
         entered = trip_of(passenger).entry.time
         metro.minutes(20)
         metro.at("M14").leave(passenger)
-        [entry] = clearing_rows(iter(metro.at("M11").events()))
-        [leaving] = clearing_rows(iter(metro.at("M14").events()))
+        [entry] = clearing_rows(iter(metro.at("M11").rows()))
+        [leaving] = clearing_rows(iter(metro.at("M14").rows()))
         names = ("type", "trip", "trip_type", "amount", "station", "entry_station", "entry_moment")
         assert [entry[name] for name in names] == [9, "entry", 3, 0, 11, "", ""]
         assert [leaving[name] for name in names] == [9, "exit", 4, 500, 14, "M11", entered]
@@ -90,46 +94,45 @@ def test_a_debit_that_is_told_twice_is_cleared_once(tmp_path: Path) -> None:
     with site.open() as store:
         for number in range(120):
             store.turn(tap(f"{number:064x}"))
-        begun = store.turn(lambda turn: Entry(_payment("intent", "payment-begun")))
-        end = _payment("payment-end", "paid", refers=begun.seq, confirmed=FARE)
+        begun = store.turn(lambda turn: Entry(_intent()))
         site.world.disk.fail("COMMIT", IOERR, after=True)
         with pytest.raises(Unstored):
-            store.turn(lambda turn: Entry(end))
+            store.turn(lambda turn: Entry(_paid(begun.reference)))
         path = journal_file(site.folder, 1)
         overwrite(path, page_of(path, "events", leaf=18), b"\xa5" * PAGE)
         store.turn(tap("dd" * 32))  # meets the damage, and goes on in a new epoch
         [still_open] = store.open_intents()
-        again: dict[str, int | str] = {
-            INTENT_EPOCH: still_open.epoch,
-            INTENT_SEQ: still_open.seq,
-        }
-        last = _payment("payment-end", "paid", confirmed=FARE, detail=again)
-        told = store.turn(lambda turn: Entry(last))
-        events = [record.event() for record in every_record(store)]
-    assert [event.kind for event in events[-4:]].count("recovery") == 1
-    [row] = clearing_rows(iter(events))
-    assert (row["epoch"], row["seq"], row["amount"]) == (told.epoch, told.seq, FARE)
-    summary = summarise(event for event in events if event.scene == "bus" or not event.scene)
+        told = store.turn(lambda turn: Entry(_paid(still_open.at)))
+        rows = [record.stored() for record in every_record(store)]
+    assert [row.event.kind for row in rows[-4:]].count("recovery") == 1
+    [cleared] = clearing_rows(iter(rows))
+    assert (cleared["epoch"], cleared["seq"], cleared["amount"]) == (told.epoch, told.seq, FARE)
+    summary = summarise(row for row in rows if row.event.scene == "bus" or not row.event.scene)
     assert (summary.rides, summary.amount) == (1, FARE)
 
 
-def _payment(
-    kind: str,
-    reason: str,
-    *,
-    refers: int | None = None,
-    confirmed: int = 0,
-    detail: Mapping[str, int | str] = NOTHING,
-) -> Draft:
-    paid = {"confirmed": confirmed} if confirmed else {}
-    return draft(
-        ANNA,
-        kind=kind,
-        verdict="accepted" if confirmed else None,
-        reason=reason,
+def _intent() -> Intent:
+    return Intent(
+        clock=draft().clock,
+        lane="entry",
         scene="bus",
-        refers=refers,
-        amounts={"amount": FARE, "full": FARE, "balance_before": 1000, **paid},
-        evidence={"card_number": "0" + "3" * 19},
-        detail={"moment": "20260101080000", "card_seq": 7, "type": 6, **detail},
+        person=ANNA,
+        reason="payment-begun",
+        purchase=purchase(FARE),
+        ride=Ride(full=FARE),
+    )
+
+
+def _paid(intent: Reference) -> PaymentEnd:
+    return PaymentEnd(
+        clock=draft().clock,
+        lane="entry",
+        scene="bus",
+        person=ANNA,
+        reason="paid",
+        verdict="accepted",
+        intent=intent,
+        outcome="confirmed",
+        purchase=purchase(FARE),
+        ride=Ride(full=FARE),
     )

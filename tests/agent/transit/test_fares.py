@@ -2,13 +2,14 @@
 
 import pytest
 
-from agent.fares.ride import EXPLAINED, Journey, paid
+from agent.fares.ride import Journey, paid
 from agent.fares.rules import Rules
 from agent.reasons import Reason
 from agent.transit.fares import FlatFare, ListedFare
+from offline_store.events.happened import ListUsed
 from offline_store.faults import ListUnreadable
 from tests.agent.fares.city import MADE_UP, entitled, lines, people, tariff
-from tests.agent.transit.stand import LOST, REFERENCES, Barred, Bus, BusStand
+from tests.agent.transit.stand import LOST, REFERENCES, Barred, Bus, BusStand, payment
 
 RULES = Rules(tariff=tariff(), entitlements=people(), lines=lines(), versions={"fares": 3})
 LISTED = ListedFare(lambda: RULES, lambda: Journey("1", boarded="S1"), FlatFare(999), "bus")
@@ -27,10 +28,10 @@ def test_the_card_type_says_who_rides_for_less(
     def scenario(bus: Bus) -> None:
         assert bus.reason(passenger) is Reason.PAID
         end = bus.end()
-        assert end.amounts["confirmed"] == paid
-        assert end.amounts["full"] == 200
-        assert end.detail.get("concession", "") == concession
-        assert bus.events("intent")[0].lists["fares"] == 3
+        assert end.confirmed == paid
+        assert end.ride.full == 200
+        assert end.ride.concession == concession
+        assert ListUsed("fares", 3) in bus.intents()[0].lists
 
     passenger = bus_stand.passenger(city=MADE_UP, card_type=card_type)
     bus_stand.drive(scenario, fares=LISTED)
@@ -43,8 +44,8 @@ def test_the_ride_before_is_a_transfer_also_where_it_was_torn(bus_stand: BusStan
         assert bus.reason(passenger) is Reason.TORN_RECOVERED
         rides.append(Journey("2", boarded="S3"))
         assert bus.reason(passenger) is Reason.PAID
-        assert [end.amounts["confirmed"] for end in bus.events("payment-end")] == [200, 100]
-        assert "transfer" in str(bus.end().detail[EXPLAINED])
+        assert [end.confirmed for end in bus.ends()] == [200, 100]
+        assert "transfer" in bus.end().ride.steps
 
     rides = [Journey("1", boarded="S1")]
     listed = ListedFare(lambda: RULES, lambda: rides[-1], FlatFare(999), "bus")
@@ -84,9 +85,8 @@ def test_without_a_fare_list_the_settings_say_it(bus_stand: BusStand) -> None:
 def test_a_drivers_purse_signs_on_and_pays_nothing(bus_stand: BusStand) -> None:
     def scenario(bus: Bus) -> None:
         assert bus.reason(passenger) is Reason.DRIVER
-        intent, end = bus.events()
-        assert (end.kind, end.refers, end.verdict) == ("payment-end", intent.seq, "accepted")
-        assert (end.amounts["confirmed"], end.detail["mac2"]) == (0, "verified")
+        _, end = payment(bus.rows())
+        assert (end.confirmed, end.mac2, end.verdict) == (0, "verified", "accepted")
         assert paid(end) is None  # he has not ridden
 
     passenger = bus_stand.passenger(city=MADE_UP, card_type=0x70)

@@ -11,12 +11,22 @@ from agent.reasons import Reason
 from agent.transit.tables import load_layouts
 from agent.transit.trips import Inside, Trip
 from apdu.channel import CardGone
+from offline_store.events.happened import ListUsed
+from offline_store.events.tap import Tap
 from simulators.transit.city import blank_records
 from simulators.transit.metro import CITY, INSTITUTION, OPERATOR
 from simulators.vpcd import Moment, TearAtInstruction
+from tests.agent.events import as_kind
 from tests.agent.transit.impostor import NO_ROW, Impostor
-from tests.agent.transit.metro_stand import MetroStand, Network, metro_settings, rows_of, trip_of
-from tests.agent.transit.stand import GREY_AFTER, LOST, UNSENT, Barred
+from tests.agent.transit.metro_stand import (
+    MetroStand,
+    Network,
+    metro_settings,
+    rows_of,
+    told_of,
+    trip_of,
+)
+from tests.agent.transit.stand import GREY_AFTER, LOST, UNSENT, Barred, payment
 from world.real import RealWorld
 
 SELECT, READ, RECORD, BEGIN, UPDATE, DEBIT = 0xA4, 0xB0, 0xB2, 0x50, 0xDC, 0x54
@@ -29,23 +39,23 @@ def test_an_entry_stands_on_the_card_and_in_the_journal(metro_stand: MetroStand)
         gate = metro.at("M11")
         assert gate.enter(passenger) is Reason.TRIP_BEGUN
         assert gate.instructions() == [SELECT, READ, RECORD, BEGIN, UPDATE, UPDATE, DEBIT]
-        intent, end = gate.events()
-        assert (intent.kind, end.kind, end.refers) == ("intent", "payment-end", intent.seq)
-        assert end.amounts["confirmed"] == end.amounts["amount"] == 0
-        assert (end.detail["type"], end.detail["trip"], end.detail["trip_type"]) == (9, "entry", 3)
-        assert end.detail["mac2"] == "verified"
-        assert intent.state["trip_state"] == Inside.INITIAL
-        assert intent.lists["fares"] == 1
+        intent, end = payment(gate.rows())
+        assert end.confirmed == end.purchase.amount == 0
+        assert (end.purchase.type, told_of(end).end, told_of(end).type) == (9, "entry", 3)
+        assert end.mac2 == "verified"
+        assert intent.seen.trip is not None
+        assert intent.seen.trip.inside == Inside.INITIAL
+        assert ListUsed("fares", 1) in intent.lists
         trip = trip_of(passenger)
         assert (trip.inside, trip.entry.city, trip.entry.station) == (1, CITY, M11_RECORD)
-        assert trip.entry.time == end.detail["moment"]
-        assert trip.entry.terminal == "0000" + end.evidence["terminal"].upper()
+        assert trip.entry.time == end.purchase.moment
+        assert trip.entry.terminal == "0000" + end.purchase.terminal.upper()
 
     passenger = metro_stand.passenger()
     metro_stand.run(scenario)
     assert passenger.inside.money == 10_000
     [row] = rows_of(passenger)
-    assert row["type"], row["amount"] == (3, 0)
+    assert (row["type"], row["amount"]) == (3, 0)
     assert (row["line"], row["station"], row["balance"]) == ("0065", "000B", 10_000)
     assert (row["city"], row["institution"]) == (CITY, INSTITUTION)
 
@@ -58,12 +68,13 @@ def test_an_exit_charges_the_table_s_fare_from_where_he_entered(metro_stand: Met
         gate = metro.at("M14")
         assert gate.leave(passenger) is Reason.TRIP_ENDED
         end = gate.end()
-        assert (end.amounts["confirmed"], end.amounts["full"]) == (500, 500)
-        assert (end.detail["trip"], end.detail["trip_type"]) == ("exit", 4)
-        assert (end.detail["entry_station"], end.detail["entry_moment"]) == ("M11", entered.time)
+        assert (end.confirmed, end.ride.full) == (500, 500)
+        told = told_of(end)
+        assert (told.end, told.type) == ("exit", 4)
+        assert (told.entry_station, told.entry_moment) == ("M11", entered.time)
         trip = trip_of(passenger)
         assert (trip.inside, trip.entry) == (Inside.OUT, entered)
-        assert (trip.exit.station, trip.exit.time) == (M14_RECORD, end.detail["moment"])
+        assert (trip.exit.station, trip.exit.time) == (M14_RECORD, end.purchase.moment)
 
     passenger = metro_stand.passenger()
     metro_stand.run(scenario)
@@ -84,8 +95,8 @@ def test_who_rides_for_less_leaves_for_less(
         metro.minutes(10)
         gate = metro.at("M13")
         assert gate.leave(passenger) is Reason.TRIP_ENDED
-        assert gate.end().amounts["full"] == 300
-        assert gate.end().detail.get("concession", "") == concession
+        assert gate.end().ride.full == 300
+        assert gate.end().ride.concession == concession
 
     passenger = metro_stand.passenger(card_type=card_type)
     metro_stand.run(scenario)
@@ -98,7 +109,7 @@ def test_the_time_of_day_goes_by_the_entry(metro_stand: MetroStand) -> None:
         metro.at("M11").enter(passenger)
         metro.minutes(45)
         assert metro.at("M14").leave(passenger) is Reason.TRIP_ENDED
-        assert "early-bird" in str(metro.at("M14").end().detail["steps"])
+        assert "early-bird" in metro.at("M14").end().ride.steps
 
     passenger = metro_stand.passenger()
     metro_stand.run(scenario)
@@ -122,10 +133,10 @@ def test_an_entry_is_no_ride_that_one_could_transfer_from(metro_stand: MetroStan
         gate.enter(passenger)
         metro.minutes(1)
         gate.leave(passenger)  # 200, and no transfer
-        assert gate.end().amounts["confirmed"] == 200
+        assert gate.end().confirmed == 200
         gate.enter(passenger)
         gate.leave(passenger)
-        assert "transfer again" in str(gate.end().detail["steps"])
+        assert "transfer again" in gate.end().ride.steps
 
     passenger = metro_stand.passenger()
     metro_stand.run(scenario)
@@ -275,7 +286,7 @@ def test_who_cannot_pay_does_not_leave_and_is_still_inside(metro_stand: MetroSta
         metro.minutes(20)
         assert metro.at("M14").leave(passenger) is Reason.LOW_BALANCE
         [event] = metro.at("M14").events()
-        assert event.detail["entry_station"] == "M11"
+        assert told_of(as_kind(event, Tap)).entry_station == "M11"
         assert trip_of(passenger).inside == Inside.IN
 
     passenger = metro_stand.passenger(300)
@@ -317,8 +328,8 @@ def test_a_torn_entry_that_did_commit_lets_in_when_it_is_back(
         assert gate.enter(passenger) is Reason.TORN_RECOVERED
         assert (BEGIN in gate.instructions()) is pulled  # then it proves itself by 0 fen
         end = gate.end()
-        assert (end.amounts["confirmed"], end.detail["trip"]) == (0, "entry")
-        assert end.detail["mac2"] == ("proved" if pulled else "verified")
+        assert (end.confirmed, told_of(end).end) == (0, "entry")
+        assert end.mac2 == ("proved" if pulled else "verified")
 
     passenger = metro_stand.passenger()
     metro_stand.run(scenario)
@@ -368,8 +379,7 @@ def test_a_torn_exit_that_is_made_good_at_an_entry_lets_nobody_in_by_itself(
         gate = metro.at("M14")
         assert gate.leave(passenger, LOST) is Reason.PAY_AGAIN
         assert gate.enter(passenger) is Reason.TRIP_BEGUN
-        ends = gate.events("payment-end")
-        assert [(e.reason, e.detail["trip"]) for e in ends] == [
+        assert [(end.reason, told_of(end).end) for end in gate.ends()] == [
             ("torn-recovered", "exit"),
             ("trip-begun", "entry"),
         ]
@@ -385,7 +395,7 @@ def test_a_record_that_had_that_second_before_is_no_witness(metro_stand: MetroSt
     def ride(metro: Network) -> str:
         gate = metro.at("M11")
         gate.enter(passenger)
-        moment = str(gate.end().detail["moment"])
+        moment = gate.end().purchase.moment
         metro.minutes(1)
         gate.leave(passenger)
         return moment
@@ -393,7 +403,7 @@ def test_a_record_that_had_that_second_before_is_no_witness(metro_stand: MetroSt
     def again(metro: Network) -> None:
         gate = metro.at("M11")
         assert gate.enter(passenger, UNSENT) is Reason.PAY_AGAIN
-        assert gate.events("intent")[-1].detail["moment"] == moment
+        assert gate.intents()[-1].purchase.moment == moment
         assert gate.enter(passenger) is Reason.TRIP_BEGUN
         assert [end.reason for end in gate.events("payment-end")][-2:] == ["not-paid", "trip-begun"]
 
@@ -463,7 +473,7 @@ def test_a_card_that_says_it_was_just_here_is_let_through_when_it_has_proved_its
         gate.made(passenger, state, "M11", 1)
         took = gate.take(lane, passenger)
         assert (took.reason, took.proof is not None) == (Reason.TRIP_AGAIN, True)
-        assert gate.end().detail["type"] == 9
+        assert gate.end().purchase.type == 9
         assert gate.take(lane, passenger).reason in (Reason.TRIP_OPEN, Reason.NOT_ENTERED)
 
     passenger = metro_stand.passenger()
@@ -486,7 +496,7 @@ def test_a_torn_proof_lets_in_once_and_no_more(
         assert gate.enter(passenger) is Reason.TRIP_AGAIN
         assert gate.enter(passenger) is Reason.TRIP_OPEN
         assert not gate.store.open_intents()
-        assert {end.amounts.get("grey") for end in gate.events("payment-end")} == {None}
+        assert {end.outcome == "grey" for end in gate.ends()} == {False}
 
     passenger = metro_stand.passenger()
     metro_stand.run(scenario)

@@ -22,10 +22,9 @@ NEVER = metro_settings(reentry_minutes=0, reexit_minutes=0)
 
 def turned_back(station: Station, settings: GiveBack | None = None) -> None:
     """Nobody goes through for the last payment's end."""
-    end = station.end()
-    world = station.world
+    row, world = station.rows("payment-end")[-1], station.world
     back = GiveBacks(Clock(world), station.store, SCENE, settings or GiveBack(), Missed(world))
-    back.timed_out(end.lane, (end.epoch, end.seq))
+    back.timed_out(row.event.lane, row.at)
 
 
 def came_in(network: Network, passenger: Passenger, stop: str = "M11") -> None:
@@ -41,12 +40,12 @@ def test_who_paid_and_did_not_get_out_leaves_once_more_for_nothing(metro_stand: 
         came_in(network, passenger)
         gate = network.at("M14")
         found = [gate.leave(passenger)]
-        paid = gate.end()
+        paid = gate.rows("payment-end")[-1].at
         turned_back(gate)
         found.append(gate.leave(passenger))
         again = gate.end()
-        assert (again.amounts["confirmed"], again.detail["again_seq"]) == (0, paid.seq)
-        assert (again.detail["mac2"], again.detail["proof"]) == ("verified", 1)
+        assert (again.confirmed, again.ride.again) == (0, paid)
+        assert (again.mac2, again.purchase.proof) == ("verified", True)
         return [*found, gate.leave(passenger)]
 
     assert metro_stand.run(scenario, NEVER) == [ENDED, AGAIN, Reason.NOT_ENTERED]

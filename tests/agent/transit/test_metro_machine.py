@@ -13,17 +13,24 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import agent.transit.purchase as purchase
-from agent.fares.ride import PROOF
 from agent.transit.metro import Trips
 from agent.transit.paying import Payments
 from agent.transit.trips import Inside
 from config.model import Metro
-from offline_store.events.row import Event
+from offline_store.events.payment import Intent, PaymentEnd
+from offline_store.events.row import Event, Stored
 from simulators.malice.purse import Gang, Keyless
 from simulators.proofs.mallory import Trusting, robs
 from simulators.transit.bus import Passenger
 from simulators.vpcd import Moment, TearAtInstruction
-from tests.agent.transit.metro_stand import MetroStand, Network, metro_settings, rows_of, trip_of
+from tests.agent.transit.metro_stand import (
+    MetroStand,
+    Network,
+    metro_settings,
+    rows_of,
+    told_of,
+    trip_of,
+)
 from tests.agent.transit.stand import GREY_AFTER, LOST, UNSENT
 from world import Fault
 
@@ -124,8 +131,8 @@ def played(steps: Sequence[Step], metro: Metro) -> list[str]:
             for stop in STOPS:
                 network.at(stop)
             network.world.wait(GREY_AFTER + 1)
-            events = [event for stop in STOPS for event in network.at(stop).events()]
-            return [*found, *_judged(people, events)]
+            rows = [row for stop in STOPS for row in network.at(stop).rows()]
+            return [*found, *_judged(people, rows)]
 
         return stand.run(scenario, metro)
 
@@ -167,56 +174,58 @@ def _faked(network: Network, passenger: Passenger, step: Fake) -> Iterator[str]:
             if took.proof is not None or took.reason in THROUGH:
                 yield f"{step}: {took.reason} without a key"
     head = before.epoch, before.seq
-    for event in (record.event() for record in gate.store.records(*head, 100)):
-        if robs(event, step.lane, head):
+    for row in (record.stored() for record in gate.store.records(*head, 100)):
+        if robs(row, step.lane, head):
             yield f"{step}: somebody's payment was ended without a key"
 
 
-def _judged(people: Sequence[Passenger], events: Sequence[Event]) -> Iterator[str]:
-    intents = {(e.evidence["terminal"], e.seq) for e in events if e.kind == "intent"}
-    ends = [event for event in events if event.kind == "payment-end"]
-    if sorted(intents) != sorted((e.evidence["terminal"], e.refers) for e in ends):
+def _judged(people: Sequence[Passenger], rows: Sequence[Stored[Event]]) -> Iterator[str]:
+    intents = {
+        (row.event.purchase.terminal, row.at.place) for row in rows if isinstance(row.event, Intent)
+    }
+    ends = [row.event for row in rows if isinstance(row.event, PaymentEnd)]
+    if sorted(intents) != sorted((end.purchase.terminal, end.intent.place) for end in ends):
         yield "intents without an end, or with several"
-    counted = [e for e in ends if {"confirmed", "grey"} & e.amounts.keys()]
+    counted = [end for end in ends if end.outcome in ("confirmed", "grey")]
     for passenger in people:
-        mine = [e for e in counted if e.evidence["card_number"][1:] == passenger.number]
+        mine = [end for end in counted if end.purchase.card_number[1:] == passenger.number]
         yield from _of_card(passenger, mine)
 
 
-def _of_card(passenger: Passenger, ends: Sequence[Event]) -> Iterator[str]:
+def _of_card(passenger: Passenger, ends: Sequence[PaymentEnd]) -> Iterator[str]:
     debits = {debit.psam_seq: debit.amount for debit in passenger.debits}
     made = sorted(
-        (e for e in ends if e.evidence["psam_seq"] in debits),
-        key=lambda e: int(e.detail["card_seq"]),
+        (end for end in ends if end.purchase.psam_seq in debits),
+        key=lambda end: end.purchase.card_seq,
     )
-    if sorted(e.evidence["psam_seq"] for e in made) != sorted(debits):
+    if sorted(end.purchase.psam_seq for end in made) != sorted(debits):
         yield "debits that are in no record, or in two"
-    if any("confirmed" in e.amounts for e in ends if e not in made):
+    if any(end.confirmed is not None for end in ends if end not in made):
         yield "confirmed, and no card paid it"
-    if passenger.spent_here != sum(e.amounts["amount"] for e in made):
+    if passenger.spent_here != sum(end.purchase.amount for end in made):
         yield "the money equation does not hold"
-    made = [e for e in made if PROOF not in e.detail]
-    trips = [str(e.detail["trip"]) for e in made]
+    made = [end for end in made if not end.purchase.proof]
+    trips = [told_of(end).end or "" for end in made]
     told = {"": Inside.INITIAL, "entry": Inside.IN, "exit": Inside.OUT}[trips[-1] if trips else ""]
     if trip_of(passenger).inside != told:
         yield f"the journal says {told!r}, the card {trip_of(passenger).inside}"
     rows = [row["type"] for row in rows_of(passenger)]
-    if rows != [e.detail["trip_type"] for e in reversed(made)][:30]:
+    if rows != [told_of(end).type for end in reversed(made)][:30]:
         yield "001E has other rows than the journal"
     yield from _of_trips(made)
 
 
-def _of_trips(made: Sequence[Event]) -> Iterator[str]:
+def _of_trips(made: Sequence[PaymentEnd]) -> Iterator[str]:
     """Each row follows from the one before: by where its holder was."""
     follows = {3: {0, 4, 7}, 4: {3, 8}, 7: {0, 4, 7}, 8: {3, 8}}
-    before: Event | None = None
+    before: PaymentEnd | None = None
     for end in made:
-        kind = int(end.detail["trip_type"])
-        if (int(before.detail["trip_type"]) if before else 0) not in follows[kind]:
+        kind = told_of(end).type
+        if (told_of(before).type if before else 0) not in follows[kind]:
             yield f"a row {kind} in the wrong place"
-        if before and kind in (4, 8) and end.detail["entry_station"] != before.detail["station"]:
+        if before and kind in (4, 8) and told_of(end).entry_station != before.ride.station:
             yield "charged from where he did not enter"
-        if kind == 3 and end.amounts["amount"]:
+        if kind == 3 and end.purchase.amount:
             yield "an entry was charged"
         before = end
 

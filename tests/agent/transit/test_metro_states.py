@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 from agent.fares.ride import Rider
 from agent.reasons import Reason
 from agent.transit.metro import EnteringCard, LeavingCard
-from agent.transit.trips import Inside, Trip
+from agent.transit.trips import Inside, Trip, moment_of
 from apdu.transit.files import Layouts, TransitRecordFault
 from config.model import Metro
 from offline_store.clock import ClockQuality, ClockReading
+from offline_store.events.tap import Tap
 from simulators.transit.bus import Passenger
 from simulators.transit.metro import CITY, gates, record
+from tests.agent.events import as_kind
 from tests.agent.stand import FakeLists, FakeTurn
 from tests.agent.transit.metro_stand import MetroStand, Network, metro_settings, rows_of, trip_of
 from tests.agent.transit.stand import LOST, UNSENT
@@ -229,15 +231,16 @@ def test_what_is_done(metro_stand: MetroStand, row: Row) -> None:
             assert passenger.inside.state.trips == state.trips
             assert len(passenger.debits) == 1
             assert metro.at(HERE).end().verdict == "accepted"
-            assert metro.at(HERE).end().detail["mac2"] == "verified"
+            assert metro.at(HERE).end().mac2 == "verified"
         elif row.then == (0, 0):
             assert passenger.inside.state == state
             [event] = metro.at(HERE).events()
-            assert event.kind == "tap"
-            assert event.state["trip_state"] == row.card
+            seen = as_kind(event, Tap).seen.trip
+            assert seen is not None
+            assert seen.inside == row.card
         else:
             assert (trip_of(passenger).inside, rows_of(passenger)[0]["type"]) == row.then
-            assert metro.at(HERE).end().amounts["confirmed"] == row.paid
+            assert metro.at(HERE).end().confirmed == row.paid
             assert rows_of(passenger)[0]["amount"] == row.paid
 
     passenger: Passenger = metro_stand.passenger()
@@ -309,7 +312,8 @@ def test_only_the_state_and_the_end_of_this_trip_decide(
         assert gate.take(lane, passenger).reason is told
         assert 10_000 - passenger.inside.money == paid
         if told in (BEGUN, ENDED):
-            assert trip_of(passenger).at("entry" if lane == "in" else "exit").moment is not None
+            made = trip_of(passenger).at("entry" if lane == "in" else "exit")
+            assert moment_of(made) is not None
         else:
             assert passenger.inside.state == before
 

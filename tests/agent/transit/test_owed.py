@@ -18,10 +18,15 @@ from agent.transit.owed import RidesOwed
 from agent.transit.paying import Took
 from config.model import GiveBack, Scene
 from offline_store.clock import Clock
-from offline_store.events.row import Event
+from offline_store.events.about import GiveBack as Given
+from offline_store.events.payment import PaymentEnd
+from offline_store.events.reference import Reference
+from offline_store.events.row import Event, Stored
+from offline_store.events.tap import Tap
 from simulators.transit.bus import Passenger
 from simulators.transit.codes import GOOD, NOW
 from simulators.world import SimWorld
+from tests.agent.events import as_kind
 from tests.agent.stand import Stand
 from tests.agent.transit.stand import FARE, LOST, UNSENT, Bus, BusStand
 from tests.agent.transit.test_carried import listed, tariff
@@ -51,9 +56,9 @@ class Ride:
         return took.reason
 
 
-def place(took: Took) -> tuple[str, int]:
+def place(took: Took) -> Reference:
     assert took.record is not None
-    return took.record.epoch, took.record.seq
+    return took.record.reference
 
 
 def drive(stand: BusStand, scenario: Callable[[Ride], T], settings: GiveBack | None = None) -> T:
@@ -80,23 +85,20 @@ def test_who_did_not_get_on_boards_for_nothing_once(bus_stand: BusStand) -> None
 def test_the_boarding_names_the_ride_and_rests_on_a_proof_of_the_card(bus_stand: BusStand) -> None:
     passenger = bus_stand.passenger()
 
-    def scenario(ride: Ride) -> tuple[Event, Event, Event]:
+    def scenario(ride: Ride) -> tuple[Reference, Given, PaymentEnd]:
         ride.turns_back(passenger)
-        paid = ride.bus.end()
+        paid = ride.bus.rows("payment-end")[-1].at
         ride.pays(passenger)
         (given,) = ride.bus.events("give-back")
-        return paid, given, ride.bus.end()
+        return paid, as_kind(given, Given), ride.bus.end()
 
     paid, given, again = drive(bus_stand, scenario)
-    assert (given.refers, given.detail, given.amounts) == (
-        paid.seq,
-        {"returns": "ride"},
-        {"amount": FARE},
-    )
-    assert (again.detail["again_epoch"], again.detail["again_seq"]) == (paid.epoch, paid.seq)
-    assert (again.amounts["confirmed"], again.amounts["full"]) == (0, FARE)
-    assert (again.detail["mac2"], again.detail["proof"]) == ("verified", 1)
-    assert str(again.detail["steps"]).endswith("; given-back=0")
+    assert (given.about, given.returns, given.amount) == (paid, "ride", FARE)
+    assert (given.code, given.again_of, given.given_back_today, given.extra) == ("", "", 0, {})
+    assert again.ride.again == paid
+    assert (again.confirmed, again.ride.full) == (0, FARE)
+    assert (again.mac2, again.purchase.proof) == ("verified", True)
+    assert again.ride.steps.endswith("; given-back=0")
 
 
 def test_a_card_without_the_key_of_its_number_boards_for_no_ride_of_anybodys(
@@ -194,14 +196,14 @@ def test_a_ride_for_nothing_is_as_if_it_had_never_been(bus_stand: BusStand) -> N
     passenger = bus_stand.passenger()
     free = RidesOwed(FlatFare(0, "5199"), "bus", GiveBack())
 
-    def scenario(bus: Bus) -> tuple[list[Reason], Event]:
+    def scenario(bus: Bus) -> tuple[list[Reason], Given]:
         ride = Ride(bus, GiveBack())
         found = [ride.turns_back(passenger), ride.pays(passenger)]
-        return found, bus.events("give-back")[0]
+        return found, as_kind(bus.events("give-back")[0], Given)
 
     found, given = bus_stand.drive(scenario, fares=free)
     assert found == [PAID, PAID]
-    assert (given.detail["returns"], given.amounts) == ("visit", {})
+    assert (given.returns, given.amount) == ("visit", 0)
 
 
 CHANGE_FREE = tariff(caps=[], transfers=[{"name": "change", "minutes": 60, "amount": 0}])
@@ -254,8 +256,8 @@ def test_two_rides_are_owed_one_after_the_other(bus_stand: BusStand) -> None:
     def scenario(ride: Ride) -> list[Reason]:
         took = ride.bus.tap(passenger)
         found = [took.reason, ride.pays(passenger)]
-        second = ride.bus.end()
-        ride.back.timed_out("door", (second.epoch, second.seq))
+        second = ride.bus.rows("payment-end")[-1].at
+        ride.back.timed_out("door", second)
         ride.back.timed_out("door", place(took))
         ride.back.timed_out("door", place(took))  # nobody's ride comes back twice
         return [*found, *(ride.pays(passenger) for _ in range(3))]
@@ -315,7 +317,7 @@ def test_a_boarding_for_nothing_is_no_ride_towards_the_day(bus_stand: BusStand) 
     def scenario(ride: Ride) -> list[object]:
         ride.turns_back(passenger)
         ride.pays(passenger)
-        return [*clearing_rows(iter(ride.bus.events("payment-end", "give-back", "recovery")))]
+        return [*clearing_rows(iter(ride.bus.rows("payment-end", "give-back", "recovery")))]
 
     paid, again = drive(bus_stand, scenario)
     assert (paid["amount"], paid["given_back"]) == (FARE, "ridden")  # type: ignore[index]
@@ -337,10 +339,8 @@ def test_who_turns_back_from_his_boarding_for_nothing_is_owed_the_ride_that_he_p
             ride.back.timed_out("door", place(took))
             if again == 2 and late:
                 ride.back.went_through("door", place(took))
-            events = ride.bus.events("payment-end", "give-back", "recovery")
-            found.append(
-                [(row["amount"], row["given_back"]) for row in clearing_rows(iter(events))]
-            )
+            rows = ride.bus.rows("payment-end", "give-back", "recovery")
+            found.append([(row["amount"], row["given_back"]) for row in clearing_rows(iter(rows))])
         return found
 
     many = GiveBack(rides_per_day=9)
@@ -372,29 +372,30 @@ def by_code(scenario: Callable[[Hall], T], settings: GiveBack | None = None) -> 
 def turns_back(hall: Hall, content: bytes) -> Reason:
     report = hall.show(content)
     assert report.record is not None
-    hall.stand.taps._give_backs.timed_out("entry", (report.record.epoch, report.record.seq))
+    hall.stand.taps._give_backs.timed_out("entry", report.record.reference)
     hall.stand.world.wait(3.0)
     return report.reason
 
 
 @pytest.mark.parametrize("same", [True, False], ids=["the same code", "a fresh one"])
 def test_a_code_that_paid_boards_for_nothing_once(same: bool) -> None:
-    def scenario(hall: Hall) -> list[Event]:
+    def scenario(hall: Hall) -> list[Stored[Event]]:
         code = fresh(hall)
         turns_back(hall, code)
         hall.show(code if same else fresh(hall))
         hall.stand.world.wait(3.0)
         hall.show(fresh(hall))
-        return hall.stand.store.taps()
+        return [row for row in hall.stand.store.rows if isinstance(row.event, Tap)]
 
-    paid, again, next_one = by_code(scenario)
-    assert [e.reason for e in (paid, again, next_one)] == ["paid", "ride-again", "paid"]
-    assert [e.amounts["fare"] for e in (paid, again, next_one)] == [FARE, 0, FARE]
-    assert again.detail["again_seq"] == paid.seq
-    rows = [*code_rows(iter([paid, again, next_one]))]
+    taps = by_code(scenario)
+    paid, again, next_one = (as_kind(row.event, Tap) for row in taps)
+    assert [tap.reason for tap in (paid, again, next_one)] == ["paid", "ride-again", "paid"]
+    assert [tap.ride.fare for tap in (paid, again, next_one)] == [FARE, 0, FARE]
+    assert again.ride.again == taps[0].at
+    rows = [*code_rows(iter(taps))]
     assert [(row["amount"], row["again_seq"]) for row in rows] == [
         (FARE, ""),
-        (0, paid.seq),
+        (0, taps[0].at.seq),
         (FARE, ""),
     ]
 

@@ -8,7 +8,7 @@ from apdu.psam import PsamMissing
 from apdu.transit.faults import NotPurse, PurseLocked
 from offline_store.events.row import Event
 from simulators.vpcd import Moment, TearAtInstruction
-from tests.agent.transit.stand import FARE, REFERENCES, Barred, Bus, BusStand
+from tests.agent.transit.stand import FARE, REFERENCES, Barred, Bus, BusStand, grey, payment
 from world import Fault
 
 
@@ -69,30 +69,25 @@ def test_intent_is_durable_before_debit(bus_stand: BusStand) -> None:
 def test_a_payment_is_two_records_that_say_what_the_back_office_wants(bus_stand: BusStand) -> None:
     def scenario(bus: Bus) -> None:
         assert bus.reason(passenger) is Reason.PAID
-        intent, end = bus.events()
-        assert (intent.kind, end.kind, end.refers) == ("intent", "payment-end", intent.seq)
+        _, end = payment(bus.rows())
+        made = end.purchase
         assert end.verdict == "accepted"
-        assert end.amounts == {
-            "amount": FARE,
-            "full": FARE,
-            "balance_before": 10_000,
-            "overdraft": 0,
-            "confirmed": FARE,
-        }
+        assert (made.amount, end.confirmed, end.ride.full) == (FARE, FARE, FARE)
+        assert (made.balance_before, made.overdraft, end.balance_after) == (10_000, 0, None)
         assert end.card == REFERENCES.number(passenger.number)
-        assert end.evidence["card_number"] == "0" + passenger.number
-        assert end.detail["mac2"] == "verified"
-        assert end.detail["line"] == "18"
+        assert made.card_number == "0" + passenger.number
+        assert end.mac2 == "verified"
+        assert end.ride.line == "18"
         assert bus.store.verify().whole
         tac = bus.city.tac(
             passenger.order,
             amount=FARE,
             kind=6,
-            terminal=bytes.fromhex(end.evidence["terminal"]),
-            sequence=int(end.evidence["psam_seq"], 16),
-            moment=str(end.detail["moment"]),
+            terminal=bytes.fromhex(made.terminal),
+            sequence=int(made.psam_seq, 16),
+            moment=made.moment,
         )
-        assert end.evidence["tac"] == tac.hex()
+        assert end.tac == tac.hex()
         assert not bus.store.open_intents()
 
     passenger = bus_stand.passenger()
@@ -159,7 +154,7 @@ def test_a_purse_is_one_card_whatever_stands_before_the_digits_that_are_proved(
         bus.tap(passenger, around=relayed)
         bus.world.wait(60)
         bus.tap(passenger)
-        assert {event.card for event in bus.events("payment-end")} == {reference}
+        assert {end.card for end in bus.ends()} == {reference}
 
     passenger = bus_stand.passenger()
     reference = REFERENCES.number(passenger.number)
@@ -201,8 +196,8 @@ def test_a_forged_mac2_is_grey_and_nobody_rides(bus_stand: BusStand) -> None:
         assert bus.reason(passenger) is Reason.PAYMENT_FORGED
         end = bus.end()
         assert end.verdict == "refused"
-        assert end.amounts["grey"] == FARE
-        assert "confirmed" not in end.amounts
+        assert grey(end) == FARE
+        assert end.confirmed is None
 
     passenger = bus_stand.passenger()
     passenger.inside.faults.wrong_mac2 = True
@@ -261,9 +256,9 @@ def test_dates_of_a_purse_are_compared_as_digits_and_no_end_is_none(
         assert bus.reason(passenger) is reason
         if reason is Reason.PAID:
             written = {*dates.values()} - {"FFFFFFFF"}
-            doubts = {event.detail.get("doubts") for event in bus.events()}
+            intent, end = payment(bus.rows())
             name = "issue-date" if "starts" in dates else "expiry-date"
-            assert doubts == ({name} if written else {None})
+            assert intent.doubts == end.doubts == ((name,) if written else ())
 
     passenger = bus_stand.passenger(**dates)  # type: ignore[arg-type]
     bus_stand.drive(scenario)
@@ -273,7 +268,7 @@ def test_a_bus_that_booted_in_1970_charges_and_flags_its_records(bus_stand: BusS
     def scenario(bus: Bus) -> None:
         bus.world.jump_clock(60 - bus.world.now())
         assert bus.reason(late) is Reason.PAID  # nobody's dates can be judged
-        assert {event.clock for event in bus.events()} == {"unset"}
+        assert {event.clock.quality for event in bus.events()} == {"unset"}
 
     late = bus_stand.passenger(expires="20250101")
     bus_stand.drive(scenario)

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import pytest
 
-from agent.fares.ride import PROOF, Journey, paid
+from agent.fares.ride import Journey, paid
 from agent.fares.rules import Rules
 from agent.journey.shift import summarise
 from agent.reasons import Reason
@@ -15,11 +15,13 @@ from agent.transit.clearing import clearing_rows
 from agent.transit.fares import FlatFare, ListedFare
 from apdu.channel import CardGone, Channel
 from apdu.transit.values import Kind
+from offline_store.events.payment import Intent
 from simulators.transit.bus import Passenger
 from simulators.vpcd import Moment, TearAtInstruction
+from tests.agent.events import as_kind
 from tests.agent.fares.city import MADE_UP, lines, people, tariff
 from tests.agent.transit.impostor import GOOD, NO_PROOF, NO_ROW, Impostor, Says
-from tests.agent.transit.stand import FARE, GREY_AFTER, LOST, UNSENT, Bus, BusStand
+from tests.agent.transit.stand import FARE, GREY_AFTER, LOST, UNSENT, Bus, BusStand, grey
 from world import Fault
 
 RULES = Rules(tariff(), people(), lines(), {"fares": 3})
@@ -36,8 +38,12 @@ def shown(bus: Bus, impostor: Channel, passenger: Passenger) -> Reason:
 
 def confirmed(bus: Bus) -> list[str]:
     """Whose debits are."""
-    ends = bus.events("payment-end")
-    return [end.evidence["card_number"][1:] for end in ends if "confirmed" in end.amounts]
+    return [end.purchase.card_number[1:] for end in bus.ends() if end.confirmed is not None]
+
+
+def still_open(bus: Bus) -> list[Intent]:
+    """Payments that were begun and have no end yet."""
+    return [as_kind(row.event, Intent) for row in bus.store.open_intents()]
 
 
 # What nobody could check
@@ -58,8 +64,8 @@ def test_unverified_is_never_confirmed(bus_stand: BusStand, other: bool) -> None
             assert shown(bus, impostor, nobody) is Reason.PAYMENT_FORGED
         assert confirmed(bus) == [honest.number] * other
         bus.world.wait(GREY_AFTER + 1)
-        greys = [end for end in bus.events("payment-end") if end.reason == Reason.PAYMENT_GREY]
-        assert [end.amounts["grey"] for end in greys] == [FARE]
+        greys = [end for end in bus.ends() if end.reason == Reason.PAYMENT_GREY]
+        assert [grey(end) for end in greys] == [FARE]
         assert not bus.store.open_intents()
 
     nobody, honest = bus_stand.passenger(), bus_stand.passenger()
@@ -76,7 +82,7 @@ def test_an_accomplice_at_another_reader_takes_no_psam_away(bus_stand: BusStand,
         assert bus.reason(honest) is Reason.PAID  # after the slow one has come to its end
         slow.join()
         assert told == [Reason.PAYMENT_FORGED]
-        assert [end.evidence["card_number"][1:] for end in bus.events("payment-end")] == [
+        assert [end.purchase.card_number[1:] for end in bus.ends()] == [
             nobody.number,
             honest.number,
         ]
@@ -93,7 +99,7 @@ def test_an_honest_slow_card_is_verified_though_somebody_waits(bus_stand: BusSta
         took = bus.tap(slow, around=lambda card: Slow(bus, card))
         waits.join()
         assert (took.reason, told) == (Reason.PAID, [Reason.PAID])
-        assert [end.detail["mac2"] for end in bus.events("payment-end")] == ["verified"] * 2
+        assert [end.mac2 for end in bus.ends()] == ["verified"] * 2
 
     slow, other = bus_stand.passenger(), bus_stand.passenger()
     bus_stand.drive(scenario)
@@ -148,9 +154,9 @@ def test_a_card_proves_itself_at_once_when_the_psam_was_pulled_meanwhile(
         took = bus.tap(passenger, around=lambda card: Pulls(bus, card, DEBIT))
         assert (took.reason, took.proof is not None) == (Reason.PAID, True)
         end = bus.end()
-        assert (end.amounts["confirmed"], end.detail["mac2"]) == (FARE, "proved")
-        assert end.evidence["proved_by"] == bus.events("payment-end")[0].evidence["psam_seq"]
-        assert "tac" in end.evidence
+        assert (end.confirmed, end.mac2) == (FARE, "proved")
+        assert end.proved_by == bus.ends()[0].purchase.psam_seq
+        assert end.tac
 
     passenger = bus_stand.passenger()
     bus_stand.drive(scenario)
@@ -214,11 +220,11 @@ def test_no_impostor_ends_what_somebody_else_has_open(
             with suppress(Fault):
                 took = bus.tap(victim, around=lambda card: impostor)  # noqa: B023
                 assert took.proof is None
-        assert intent.seq in [event.seq for event in bus.store.open_intents()]
+        assert intent.at in [row.at for row in bus.store.open_intents()]
         told = bus.reason(victim)
         assert told is (Reason.TORN_RECOVERED if tear is LOST else Reason.PAID)
         assert set(confirmed(bus)) == {victim.number}
-        assert intent.seq not in [event.seq for event in bus.store.open_intents()]
+        assert intent.at not in [row.at for row in bus.store.open_intents()]
 
     victim = bus_stand.passenger()
     bus_stand.drive(scenario)
@@ -234,7 +240,7 @@ def test_what_an_impostor_has_begun_in_somebodys_name_costs_that_person_nothing(
             assert shown(bus, impostor, victim) is Reason.PAY_AGAIN
         told = [bus.reason(victim), bus.reason(victim)]
         assert told in ([Reason.PAID, Reason.PAID], [Reason.PAYMENT_GREY, Reason.PAID])
-        assert bus.end().detail["mac2"] == "verified"
+        assert bus.end().mac2 == "verified"
         assert not bus.store.open_intents()
 
     victim = bus_stand.passenger()
@@ -255,7 +261,7 @@ def test_who_has_paid_gets_through_whatever_else_is_open_in_his_number(
         says = {ASK: NO_PROOF, 0x5C: (10_000 - 12).to_bytes(4) + GOOD}  # "I have not paid"
         impostor = Impostor(bus.world, victim.order, leaves=True, seq=0, says=says)
         assert shown(bus, impostor, victim) is Reason.PAY_AGAIN
-        assert [PROOF in event.detail for event in bus.store.open_intents()] == [False, False]
+        assert [intent.purchase.proof for intent in still_open(bus)] == [False, False]
         assert bus.reason(victim) is Reason.TORN_RECOVERED
         assert [end.reason for end in bus.events("payment-end")] == [
             "card-proved",
@@ -304,7 +310,7 @@ def test_a_number_that_is_paying_at_one_reader_is_not_asked_at_another(
         assert BEGIN not in impostor.sent
         pays.join()
         assert told == [Reason.PAID]
-        assert bus.end().detail["mac2"] == "verified"
+        assert bus.end().mac2 == "verified"
 
     victim = bus_stand.passenger()
     bus_stand.drive(scenario)
@@ -316,14 +322,14 @@ def test_a_number_that_has_not_moved_on_has_not_paid(bus_stand: BusStand) -> Non
 
     def scenario(bus: Bus) -> None:
         bus.tap(passenger, UNSENT)
-        [intent] = bus.store.open_intents()
+        [intent] = still_open(bus)
         row = (
-            int(intent.detail["card_seq"]).to_bytes(2)
+            intent.purchase.card_seq.to_bytes(2)
             + bytes(3)
             + FARE.to_bytes(4)
             + b"\x06"
-            + bytes.fromhex(intent.evidence["terminal"])
-            + bytes.fromhex(str(intent.detail["moment"]))
+            + bytes.fromhex(intent.purchase.terminal)
+            + bytes.fromhex(intent.purchase.moment)
         )
         between = {ASK: b"no keys!" + GOOD, 0xB2: row + GOOD}
         took = bus.tap(passenger, around=lambda card: Between(card, between))
@@ -361,7 +367,7 @@ def torn_twice(bus_stand: BusStand, passenger: Passenger) -> None:
 
 def test_no_two_open_payments_of_a_card_are_of_one_second(bus_stand: BusStand) -> None:
     def back(bus: Bus) -> None:
-        assert len({event.detail["moment"] for event in bus.store.open_intents()}) == 2
+        assert len({intent.purchase.moment for intent in still_open(bus)}) == 2
         assert bus.reason(passenger) is Reason.TORN_RECOVERED
         ends = [end.reason for end in bus.events("payment-end")]
         assert ends == ["card-proved", "not-paid", "torn-recovered"]
@@ -378,7 +384,7 @@ def test_of_two_purchases_with_one_number_at_most_one_was_paid(bus_stand: BusSta
     def back(bus: Bus) -> None:
         took = bus.tap(passenger, around=lambda card: Between(card, {0xB2: NO_ROW}))
         assert took.reason is Reason.PAYMENT_GREY
-        assert [end.amounts.get("grey") for end in bus.events("payment-end")] == [None, FARE, FARE]
+        assert [grey(end) for end in bus.ends()] == [None, FARE, FARE]
         assert bus.reason(passenger) is Reason.PAID
 
     passenger = bus_stand.passenger()
@@ -396,8 +402,8 @@ def test_a_number_that_was_used_already_pays_nothing_twice(bus_stand: BusStand) 
     def again(bus: Bus) -> None:
         impostor = Impostor(bus.world, victim.order, leaves=True, seq=before)
         assert shown(bus, impostor, victim) is Reason.PAY_AGAIN
-        [intent] = bus.store.open_intents()
-        assert intent.detail["moment"] == bus.end().detail["moment"]
+        [intent] = still_open(bus)
+        assert intent.purchase.moment == bus.end().purchase.moment
         bus.world.wait(5)
         assert bus.reason(victim) is Reason.PAID
         assert bus.events("payment-end")[1].reason == Reason.NOT_PAID
@@ -435,7 +441,7 @@ def test_who_rides_for_nothing_by_his_cards_type_has_a_card(bus_stand: BusStand)
         assert shown(bus, impostor, senior) is Reason.PAYMENT_FORGED
         assert bus.reason(senior) is Reason.PAID
         assert paid(bus.end()) == 0  # it is a ride
-        assert PROOF not in bus.end().detail
+        assert not bus.end().purchase.proof
 
     senior = bus_stand.passenger(city=MADE_UP, card_type=0x03)
     bus_stand.drive(scenario, fares=free)
@@ -449,7 +455,7 @@ def test_how_cards_take_0_fen_is_a_setting(bus_stand: BusStand, kind: Kind) -> N
         only = {Kind.SIMPLE: 0x01, Kind.COMPOSITE: 0x03}
         taken = bus.tap(driver, around=lambda card: Picky(card, only[kind]))
         assert taken.reason is Reason.DRIVER
-        assert bus.end().detail["type"] == kind.type
+        assert bus.end().purchase.type == kind.type
         other = Kind.SIMPLE if kind is Kind.COMPOSITE else Kind.COMPOSITE
         refused = bus.tap(other_driver, around=lambda card: Picky(card, only[other]))
         assert (refused.reason, refused.proof) == (Reason.CARD_UNPROVED, None)
@@ -476,7 +482,7 @@ def test_a_proof_is_a_purchase_in_the_books_and_no_ride(bus_stand: BusStand) -> 
     def scenario(bus: Bus) -> None:
         assert bus.reason(driver) is Reason.DRIVER
         assert bus.reason(rider) is Reason.PAID
-        [proof, ride] = clearing_rows(iter(bus.events()))
+        [proof, ride] = clearing_rows(iter(bus.rows()))
         assert (proof["amount"], proof["grey"], proof["proof"], proof["mac2"]) == (
             0,
             0,
@@ -485,7 +491,7 @@ def test_a_proof_is_a_purchase_in_the_books_and_no_ride(bus_stand: BusStand) -> 
         )
         assert proof["tac"]
         assert ride["proof"] == ""
-        summary = summarise(bus.events())
+        summary = summarise(bus.rows())
         assert (summary.rides, summary.unknown, summary.refused) == (1, 0, 0)
 
     driver = bus_stand.passenger(city=MADE_UP, card_type=0x70)
@@ -510,8 +516,8 @@ def test_a_torn_proof_leaves_nothing_that_charges_or_signs_on(
         took = bus.tap(driver)
         assert took.reason is Reason.DRIVER
         assert not bus.store.open_intents()
-        [only] = [e for e in bus.events("payment-end") if e.reason == "driver"][int(signed_on) :]
-        assert only.refers is not None
+        [only] = [end for end in bus.ends() if end.reason == "driver"][int(signed_on) :]
+        assert only.intent in [row.at for row in bus.rows("intent")]
         assert bus.store.verify().whole
 
     driver = bus_stand.passenger(city=MADE_UP, card_type=0x70)

@@ -7,7 +7,7 @@ from apdu.channel import CardGone, Channel
 from apdu.transit.files import national
 from simulators.transit.bus import OURS
 from simulators.vpcd import Moment, TearAtInstruction
-from tests.agent.transit.stand import FARE, GREY_AFTER, LOST, UNSENT, Bus, BusStand
+from tests.agent.transit.stand import FARE, GREY_AFTER, LOST, UNSENT, Bus, BusStand, grey, payment
 
 PROOF, BEGIN, DEBIT = 0x5A, 0x50, 0x54
 READ, LOG = 0xB2, 0x18
@@ -19,11 +19,10 @@ def test_who_has_paid_is_not_charged_again(bus_stand: BusStand) -> None:
         assert [event.kind for event in bus.events()] == ["intent"]
         assert bus.reason(passenger) is Reason.TORN_RECOVERED
         assert BEGIN not in bus.instructions()
-        intent, end = bus.events()
-        assert end.refers == intent.seq
-        assert end.amounts["confirmed"] == FARE
-        assert end.detail["mac2"] == "verified"
-        assert "tac" in end.evidence
+        _, end = payment(bus.rows())
+        assert end.confirmed == FARE
+        assert end.mac2 == "verified"
+        assert end.tac
 
     passenger = bus_stand.passenger()
     bus_stand.drive(scenario)
@@ -73,9 +72,9 @@ def test_without_a_proof_the_cards_log_tells(bus_stand: BusStand) -> None:
         bus.other.charge(passenger, 300, "20260921080000")
         assert bus.reason(passenger) is Reason.TORN_RECOVERED
         end = bus.end()
-        assert end.amounts["confirmed"] == FARE
-        assert end.detail["mac2"] == "proved"
-        assert "tac" not in end.evidence
+        assert end.confirmed == FARE
+        assert end.mac2 == "proved"
+        assert not end.tac
 
     passenger = bus_stand.passenger()
     bus_stand.drive(scenario)
@@ -87,7 +86,7 @@ def test_what_neither_proof_nor_log_tell_is_grey(bus_stand: BusStand) -> None:
         for hour in range(11):  # more than the log holds
             bus.other.charge(passenger, 300, f"20260921{hour:02}0000")
         assert bus.reason(passenger) is Reason.PAYMENT_GREY
-        assert bus.end().amounts["grey"] == FARE
+        assert grey(bus.end()) == FARE
         assert bus.reason(passenger) is Reason.PAID
 
     passenger = bus_stand.passenger()
@@ -146,11 +145,11 @@ def test_a_row_that_may_be_ours_ends_nothing_as_not_paid(bus_stand: BusStand, ti
     def scenario(bus: Bus) -> None:
         bus.tap(passenger, UNSENT)
         bus.other.charge(passenger, 300, "20260921080000")
-        [intent] = bus.events("intent")
-        seq = int(intent.detail["card_seq"])
-        ours = row_of(OURS, time, seq=seq, amount=FARE, type_=int(intent.detail["type"]))
+        [intent] = bus.intents()
+        asked = intent.purchase
+        ours = row_of(OURS, time, seq=asked.card_seq, amount=FARE, type_=asked.type)
         assert bus.tap(passenger, around=lambda card: Odd(card, ours)).reason == "payment-grey"
-        assert bus.end().amounts["grey"] == FARE
+        assert grey(bus.end()) == FARE
 
     passenger = bus_stand.passenger()
     bus_stand.drive(scenario)
@@ -179,8 +178,8 @@ def test_a_mac2_is_not_shown_to_a_psam_that_has_begun_something_else(bus_stand: 
         bus.tap(passenger, LOST)
         assert bus.reason(bus_stand.passenger()) is Reason.PAID
         assert bus.reason(passenger) is Reason.TORN_RECOVERED
-        assert bus.end().detail["mac2"] == "proved"
-        assert "tac" in bus.end().evidence
+        assert bus.end().mac2 == "proved"
+        assert bus.end().tac
 
     passenger = bus_stand.passenger()
     bus_stand.drive(scenario)
@@ -207,7 +206,7 @@ def test_a_card_that_never_comes_back_is_grey_after_a_time(bus_stand: BusStand) 
         bus.world.wait(10)
         assert bus.end().reason == Reason.PAYMENT_GREY
         assert bus.end().verdict == "unknown"
-        assert bus.end().amounts["grey"] == FARE
+        assert grey(bus.end()) == FARE
         assert not bus.store.open_intents()
 
     passenger = bus_stand.passenger()
@@ -254,7 +253,7 @@ def test_an_answer_that_says_nothing_is_asked_about_at_once(bus_stand: BusStand)
     def scenario(bus: Bus) -> None:
         took = bus.tap(passenger, around=Rubbish)
         assert took.reason is Reason.TORN_RECOVERED
-        assert bus.end().detail["mac2"] == "verified"
+        assert bus.end().mac2 == "verified"
 
     passenger = bus_stand.passenger()
     bus_stand.drive(scenario)

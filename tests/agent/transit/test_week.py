@@ -4,11 +4,13 @@ one evening is made good the next morning, and every row waits for the platform,
 
 from functools import partial
 
-from agent.fares.ride import PROOF, Journey
+from agent.fares.ride import Journey
 from agent.fares.rules import Rules
 from agent.reasons import Reason
 from agent.transit.fares import FlatFare, ListedFare
-from offline_store.events.row import Event
+from offline_store.events.happened import ListUsed
+from offline_store.events.payment import Intent, PaymentEnd
+from offline_store.events.row import Event, Stored
 from tests.agent.fares.city import MADE_UP, lines, people, tariff
 from tests.agent.transit.stand import LOST, Bus, BusStand
 
@@ -24,7 +26,7 @@ def test_a_week_without_network_charges_right_and_loses_nothing(bus_stand: BusSt
     student = bus_stand.passenger(city=MADE_UP, card_type=0x02)
     torn = bus_stand.passenger(city=MADE_UP)
 
-    def drive(bus: Bus, day: int) -> list[Event]:
+    def drive(bus: Bus, day: int) -> list[Stored[Event]]:
         """From power on in the morning to power off at night."""
         bus.world.jump_clock(MONDAY_NOON + day * DAY - bus.world.now())
         if day:  # what the evening left open is settled first, and not charged again
@@ -39,19 +41,22 @@ def test_a_week_without_network_charges_right_and_loses_nothing(bus_stand: BusSt
             assert bus.reason(torn, LOST) is Reason.PAY_AGAIN
         status = bus.store.status()
         assert status.unreceipted == status.seq
-        return [record.event() for record in bus.store.unreceipted(10_000)]
+        return [record.stored() for record in bus.store.unreceipted(10_000)]
 
     for day in range(DAYS):
         waiting = bus_stand.drive(partial(drive, day=day), fares=fares)
-    assert [event.seq for event in waiting] == sorted(event.seq for event in waiting)
-    ends = [event for event in waiting if event.kind == "payment-end"]
+    assert [row.at.seq for row in waiting] == sorted(row.at.seq for row in waiting)
+    events = [row.event for row in waiting]
+    confirmed = [event.confirmed for event in events if isinstance(event, PaymentEnd)]
+    assert None not in confirmed
     spent = sum(one.spent_here for one in (*riders, student, torn))
-    assert sum(event.amounts["confirmed"] for event in ends) == spent
+    assert sum(filter(None, confirmed)) == spent
     # Six rides a day at half the fare reach the young people's cap; each day begins anew.
     assert student.spent_here == DAYS * 600
     assert torn.spent_here == (DAYS - 1) * 200
-    rides = [event for event in waiting if event.kind == "intent" and PROOF not in event.detail]
-    assert {event.lists["fares"] for event in rides} == {3}
+    rides = [event for event in events if isinstance(event, Intent) and not event.purchase.proof]
+    assert rides
+    assert all(ListUsed("fares", 3) in ride.lists for ride in rides)
 
 
 def test_control_a_card_that_never_comes_back_ends_as_grey(bus_stand: BusStand) -> None:

@@ -13,12 +13,14 @@ from agent.codes import CodeDesk, Router
 from agent.identity import Identity, Shown
 from agent.reasons import Reason
 from agent.results import Results
-from agent.scenes.standing import AMOUNT
 from agent.texts import Texts
-from agent.transit_codes.memory import LAST_ACCOUNT, LAST_CODE, USES, CodeMemory
+from agent.transit_codes.memory import CodeMemory
 from agent.transit_codes.resolver import MinistryCodes, OfflineResolver
 from config.model import CodeRule
 from offline_store.clock import ClockReading
+from offline_store.events.about import Recovery
+from offline_store.events.seen import CodeSeen, Price, Seen
+from offline_store.events.tap import Tap
 from offline_store.store import Entry, Store, Turn
 from simulators.transit.codes import DEFECTS, GOOD, NOW, Phones
 from tests.offline_store.support import Site
@@ -60,20 +62,17 @@ class Bus:
         shown = identity.shown
 
         def decide(turn: Turn) -> Entry:
-            state = dict(self.memory.look(turn, identity, SCENE, self.clock()))
+            seen = self.memory.look(turn, identity, SCENE, self.clock())
             if amount is not None:
-                state[AMOUNT] = amount
-            reason = self.memory.judge(shown, state, self.clock()) or Reason.ACCEPTED
+                seen = seen.joined(Seen(price=Price(amount=amount)))
+            reason = self.memory.judge(shown, seen, self.clock()) or Reason.ACCEPTED
             return Entry(self.draft(identity, shown, reason))
 
         return Reason(store.turn(decide).event().reason)
 
-    def draft(self, identity: Identity, shown: Shown, reason: Reason) -> Draft:
-        return Draft(
-            kind="tap",
-            time_ms=self.now_ms,
-            clock="synchronised",
-            boot="boot-1",
+    def draft(self, identity: Identity, shown: Shown, reason: Reason) -> Tap:
+        return Tap(
+            clock=self.clock(),
             scene=SCENE,
             person=identity.person,
             code=shown.code,
@@ -143,12 +142,9 @@ def test_a_code_that_was_refused_is_not_used(bus: Bus) -> None:
 def test_a_code_whose_barrier_did_not_open_may_be_shown_again(bus: Bus) -> None:
     with bus.site.open() as store:
         assert bus.show(store, one := code()) is Reason.ACCEPTED
-        store.turn(lambda turn: Entry(_undone(bus)))
+        tap = store.records(None, 0, 10)[-1].reference
+        store.turn(lambda turn: Entry(Recovery(clock=bus.clock(), about=tap)))
         assert bus.show(store, one) is Reason.ACCEPTED
-
-
-def _undone(bus: Bus) -> Draft:
-    return Draft(kind="recovery", time_ms=bus.now_ms, clock="synchronised", boot="boot-1", refers=2)
 
 
 def test_an_account_keeps_its_interval_and_others_do_not_wait_for_it(tmp_path: Path) -> None:
@@ -196,8 +192,8 @@ def test_control_a_memory_outside_the_turn_takes_it_twice(bus: Bus) -> None:
         looked: list[Reason] = []
 
         def look(turn: Turn) -> Entry:
-            state = bus.memory.look(turn, identity, SCENE, bus.clock())
-            looked.append(bus.memory.judge(shown, state, bus.clock()) or Reason.ACCEPTED)
+            seen = bus.memory.look(turn, identity, SCENE, bus.clock())
+            looked.append(bus.memory.judge(shown, seen, bus.clock()) or Reason.ACCEPTED)
             return Entry(bus.draft(identity, shown, Reason.REPEATED))
 
         store.turn(look)
@@ -218,22 +214,20 @@ def test_two_level_codes_are_remembered_by_their_card(bus: Bus) -> None:
 def test_the_order_is_moment_code_interval_limit() -> None:
     memory = CodeMemory(60)
     clock = ClockReading(NOW * 1000, "synchronised", "boot-1")
-    shown = Shown("c" * 64, 1, Reason.CODE_SEEN, 2000, {})
-    everything: dict[str, int | str] = {
-        LAST_ACCOUNT: clock.time_ms - 1000,
-        LAST_CODE: clock.time_ms - 1000,
-        USES: 1,
-        AMOUNT: 2001,
-    }
-    found = []
-    for mended in ({}, {LAST_ACCOUNT: clock.time_ms - 9000, LAST_CODE: 0}, {USES: 0}):
-        everything.update(mended)
-        found.append(memory.judge(shown, everything, clock))
-    del everything[LAST_ACCOUNT]
-    found.append(memory.judge(shown, everything, clock))
-    everything[AMOUNT] = 2000
-    found.append(memory.judge(shown, everything, clock))
-    assert found == [
+    shown = Shown("c" * 64, 1, Reason.CODE_SEEN, 2000, "")
+    just, earlier = clock.time_ms - 1000, clock.time_ms - 9000
+    codes = [
+        CodeSeen(uses=1, last_ms=just, last_account_ms=just),
+        CodeSeen(uses=1, last_ms=0, last_account_ms=earlier),
+        CodeSeen(uses=0, last_ms=0, last_account_ms=earlier),
+        CodeSeen(uses=0, last_ms=0),
+    ]
+    dear, cheap = Price(amount=2001), Price(amount=2000)
+    everything = [
+        *(Seen(code=code, price=dear) for code in codes),
+        Seen(code=codes[-1], price=cheap),
+    ]
+    assert [memory.judge(shown, seen, clock) for seen in everything] == [
         Reason.CODE_TOO_SOON,
         Reason.CODE_SEEN,
         Reason.CODE_INTERVAL,
