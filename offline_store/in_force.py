@@ -16,17 +16,16 @@ def in_force(rows: Iterable[Stored[Event]]) -> list[Stored[Event]]:
     """Without those that a recovery is about, in the journal's order. Of what was entered again
     the first row counts, whatever its later ones say; where that one is not among `rows`, the one
     that is."""
-    undone: set[Place] = set()
     held: dict[Place, Stored[Event]] = {}
     first: dict[Place, Place] = {}  # of what was entered again, by its later names
     for row in rows:
-        if isinstance(row.event, Recovery):
-            undone.add(row.event.about.place)
-        if row.was is not None:
-            first[row.at.place] = row.was.place
-        held.setdefault(identity(row), row)
-    undone = {first.get(place, place) for place in undone}
-    return [row for place, row in held.items() if place not in undone]
+        place = identity(row)
+        if row.was is not None:  # a row of version 1 names where it stood last
+            place = first.setdefault(row.at.place, first.get(place, place))
+        held.setdefault(place, row)
+    undone = [row.event.about.place for row in held.values() if isinstance(row.event, Recovery)]
+    gone = {first.get(place, place) for place in undone}
+    return [row for place, row in held.items() if place not in gone]
 
 
 def identity(row: Stored[Event]) -> Place:

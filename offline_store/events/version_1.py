@@ -97,13 +97,9 @@ def upgraded(old: Event1) -> tuple[Any, Reference | None]:
     Raises `msgspec.ValidationError`: what it says is no event of its kind.
     """
     try:
-        made = _maker(old)(old)
+        return _maker(old)(old), _was(old)
     except (KeyError, TypeError, ValueError) as error:
         raise msgspec.ValidationError(f"no {old.kind} of version 1") from error
-    was = None
-    if "was_seq" in old.detail:
-        was = Reference(str(old.detail["was_epoch"]), int(old.detail["was_seq"]))
-    return made, was
 
 
 def _maker(old: Event1) -> Callable[[Event1], Happened]:
@@ -325,6 +321,13 @@ def _named(old: Event1, epoch: str, seq: str) -> Reference:
         return Reference(old.epoch, old.refers)
     # Entered again: the seq was one of its old epoch.
     return Reference(str(old.detail["was_epoch"]), int(old.detail["was_refers"]))
+
+
+def _was(old: Event1) -> Reference | None:
+    said = old.detail
+    if "was_seq" not in said:
+        return None
+    return Reference(str(said["was_epoch"]), int(said["was_seq"]))
 
 
 def _about(old: Event1) -> Reference | None:

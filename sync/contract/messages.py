@@ -112,7 +112,7 @@ class Applied(Part, frozen=True, kw_only=True):
 
 
 class Row(Protocol):
-    """What a batch is made of; `offline_store.event.Record` is one."""
+    """What a batch is made of; `offline_store.events.row.Record` is one."""
 
     @property
     def epoch(self) -> str:

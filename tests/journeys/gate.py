@@ -12,7 +12,8 @@ from typing import Any
 
 import msgspec
 
-from offline_store.events.row import Event, Record
+from offline_store.events.row import Record
+from offline_store.events.tap import Tap as TapEvent
 from simulators.cards import Card, Interface
 from simulators.feed import Feed
 from simulators.people import Wallet
@@ -20,6 +21,7 @@ from simulators.site import DOOR, DOOR_OUT, DOOR_SLOT, DRAIN_SECONDS, PSAM, READ
 from simulators.vpcd import SOUND, Faults, Insertion
 from sync.link import Message
 from sync.paho_link import open_link
+from tests.agent.events import as_kind
 from trust.keystore import FileKeyStore
 from world.real import RealWorld
 
@@ -36,10 +38,10 @@ class Tap:
     record: Record | None
 
     @property
-    def event(self) -> Event:
-        """Raises `AssertionError` when nothing of it is in the journal."""
+    def event(self) -> TapEvent:
+        """Raises `AssertionError` when no tap of it is in the journal."""
         assert self.record is not None, self.reason
-        return self.record.event()
+        return as_kind(self.record.event(), TapEvent)
 
 
 class Doors:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent.texts import Texts, catalogue
+from offline_store.columns import verdict_of
 from simulators.cards import Card
 from simulators.cards.faults import (
     EndlessChain,
@@ -130,7 +131,7 @@ def refused_with_a_record(tap: Tap, *reasons: str) -> bool:
 
 
 def _has_words(texts: Texts, tap: Tap) -> bool:
-    code = str(tap.event.detail.get("fault"))
+    code = tap.event.fault
     return (
         texts.reason(tap.reason) != tap.reason != texts.remedy(tap.reason)
         and code in catalogue(texts.language)["fault"]
@@ -253,8 +254,8 @@ def test_on_a_full_disk_nobody_is_let_in_without_a_record(doors: Doors) -> None:
     assert all(tap.accepted == (tap.record is not None) for tap in taps)
     next_one = doors.tap()
     assert next_one.accepted
-    told = [tap.event.detail.get("unstored_before", 0) for tap in [*taps, next_one] if tap.record]
-    assert sum(map(int, told)) == sum(tap.record is None for tap in taps)
+    told = [tap.event.unstored_before for tap in [*taps, next_one] if tap.record]
+    assert sum(told) == sum(tap.record is None for tap in taps)
     assert len(doors.site.agent.records()) == before + len(told)
     assert doors.passes_again()
 
@@ -289,6 +290,6 @@ def test_a_wrong_configuration_is_told_and_the_old_one_stays(doors: Doors, slip:
 def test_whatever_was_held_there_nothing_opened_without_an_accepted_record(doors: Doors) -> None:
     """The last test of this file: over all that went before."""
     opened = doors.site.agent.printed().count("gate: open")
-    accepted = [r for r in doors.site.agent.records() if r.event().verdict == "accepted"]
+    accepted = [r for r in doors.site.agent.records() if verdict_of(r.event()) == "accepted"]
     assert opened == len(accepted) == doors.accepted
     assert doors.site.agent.client.get("/v1/journal/verify")["whole"]

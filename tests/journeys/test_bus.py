@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from offline_store.events.payment import PaymentEnd
 from simulators.demo.bus import RUN, Boarded, BusRun, Outcome
 from simulators.transit.lists import FARES
 from simulators.transit.site import VEHICLE, BusSite
@@ -73,6 +74,6 @@ def test_rides_by_code_are_cleared_apart(site: BusSite, outcome: Outcome) -> Non
 
 
 def test_a_record_says_where_the_bus_was_and_who_drove(outcome: Outcome) -> None:
-    ends = [e for e in (r.event() for r in outcome.journal) if e.kind == "payment-end"]
-    assert {end.detail["station"] for end in ends} == {"", "S2"}
-    assert len({end.detail.get("driver") for end in ends if end.reason == "paid"}) == 2
+    ends = [e for e in (r.event() for r in outcome.journal) if isinstance(e, PaymentEnd)]
+    assert {end.ride.station for end in ends} == {"", "S2"}
+    assert len({end.ride.driver for end in ends if end.reason == "paid"}) == 2

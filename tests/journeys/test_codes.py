@@ -152,7 +152,7 @@ def test_codes_that_are_verified_here_open_once_by_the_keys_the_platform_sends(
     code = phones.three_level(replace(GOOD, generated=now))
     taken = hall.shows(code, evidence=True)
     assert taken.reason == "accepted"
-    assert taken.event.evidence == {"code": code.hex()}
+    assert taken.event.code_content == code.hex()
     # A scan module says the same bytes once; a phone may sign the same code again.
     again = code[:-64] + backend.sign(PHONE, code[:-65])
     assert hall.shows(again).reason in ("code-too-soon", "code-seen")

@@ -33,7 +33,7 @@ def asked(site: Site, *arguments: str, expect: int | None = 0) -> Any:
 
 
 def tap(site: Site, card: str, faults: Faults | None = None) -> dict[str, Any]:
-    """Hold a card to the door until its event is in the journal; the event. Whoever came before the
+    """Hold a card to the door until its event is in the journal; the row. Whoever came before the
     reader was looked at would not have been seen coming."""
     until(lambda: _door(site)["state"] == "ready", "the door's reader is not ready")
     before = len(site.agent.records())
@@ -41,8 +41,8 @@ def tap(site: Site, card: str, faults: Faults | None = None) -> dict[str, Any]:
     insertion = site.slots[DOOR].insert(Wallet(site.cast).bring(visit), faults or Faults())
     until(lambda: len(site.agent.records()) > before, "no event of this tap")
     insertion.pull()
-    event: dict[str, Any] = json.loads(site.agent.records()[-1].body)
-    return event
+    row: dict[str, Any] = json.loads(site.agent.records()[-1].body)
+    return row
 
 
 def _door(site: Site) -> dict[str, Any]:
@@ -96,14 +96,15 @@ def test_doctor_finds_reader_service_and_psam_well(site: Site) -> None:
 
 
 def test_journal_can_be_listed_shown_verified_and_exported(site: Site, tmp_path: Path) -> None:
-    event = tap(site, "gulbahar")
+    row = tap(site, "gulbahar")
     listed = asked(site, "journal", "list", "--limit", "200")["records"]
     assert [record["seq"] for record in listed] == list(range(1, len(listed) + 1))
     newest = asked(site, "journal", "list", "--limit", "2")["records"]
-    assert [record["seq"] for record in newest] == [event["seq"] - 1, event["seq"]]
+    assert [record["seq"] for record in newest] == [row["seq"] - 1, row["seq"]]
     second = asked(site, "journal", "list", "--after", "1", "--limit", "1")["records"]
     assert [record["seq"] for record in second] == [2]
-    assert asked(site, "journal", "show", str(event["seq"]))["reason"] == event["reason"]
+    shown = asked(site, "journal", "show", str(row["seq"]))
+    assert shown["event"]["reason"] == row["event"]["reason"]
     assert asked(site, "journal", "show", "999999", expect=69)["error"] == (
         "journal.no-such-record"
     )
@@ -135,18 +136,18 @@ def test_sighup_takes_a_good_configuration_and_keeps_the_old_one_when_it_is_wron
     site: Site,
 ) -> None:
     good = site.config.read_text()
-    assert tap(site, "zhu")["reason"] == "accepted"
-    assert tap(site, "zhu")["reason"] == "repeated"
+    assert tap(site, "zhu")["event"]["reason"] == "accepted"
+    assert tap(site, "zhu")["event"]["reason"] == "repeated"
 
     site.config.write_text(good + "\n[scene]\nkind = 'library-gate'\noptions.repeat_window = 0.0\n")
     site.agent.reload()
     until(lambda: "The new configuration is in use" in site.agent.printed(), "not reloaded")
-    assert tap(site, "zhu")["reason"] == "accepted"
+    assert tap(site, "zhu")["event"]["reason"] == "accepted"
 
     site.config.write_text(good + "\n[scene]\nkind = 'library-gate'\nrepeat_windw = 5\n")
     site.agent.reload()
     until(lambda: "repeat_windw" in site.agent.printed(), "the error was not told")
-    assert tap(site, "zhu")["reason"] == "accepted"  # still without a window
+    assert tap(site, "zhu")["event"]["reason"] == "accepted"  # still without a window
 
     site.config.write_text(good.replace('id = "library-gate-1"', 'id = "another"'))
     site.agent.reload()
@@ -164,7 +165,7 @@ def test_sighup_to_a_link_that_cannot_be_made_keeps_the_one_that_is(site: Site) 
     site.config.write_text(good)
     after = site.agent.status()["sync"]
     assert (after["state"], after["session"]) == ("online", before["session"])
-    assert tap(site, "shen")["verdict"] in ("accepted", "refused")
+    assert tap(site, "shen")["event"]["verdict"] in ("accepted", "refused")
 
 
 def test_sigterm_lets_a_tap_under_way_end_and_be_recorded(site: Site) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from offline_store.events.row import Event
+from offline_store.events.terminal import Disclosure
 from simulators.cards import Interface
 from simulators.ceremony import CITY_KEYS
 from simulators.people import Wallet
@@ -106,9 +106,9 @@ purpose = "made up too"
         found: list[dict[str, Any]] = self.site.agent.client.get("/v1/leases")["leases"]
         return found
 
-    def disclosures(self) -> list[Event]:
+    def disclosures(self) -> list[Disclosure]:
         events = [record.event() for record in self.site.agent.records()]
-        return [event for event in events if event.kind == "disclosure"]
+        return [event for event in events if isinstance(event, Disclosure)]
 
 
 @pytest.fixture(scope="module")

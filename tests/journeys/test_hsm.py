@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from offline_store.events.row import Event
+from offline_store.events.tap import Tap
 from simulators.cards import Algorithm, Card, Generation, Interface
 from simulators.ceremony import CardOrder, City, card_number
 from simulators.city.hsm import SECOND, Manners
@@ -41,7 +41,7 @@ def issue(doors: Doors, city: City, generation: Generation, door: str) -> Card:
     return city.card(order, AT[door])
 
 
-def tap(doors: Doors, card: Card, door: str) -> Event:
+def tap(doors: Doors, card: Card, door: str) -> Tap:
     with doors.held(card, door):
         return doors.report(door).event
 

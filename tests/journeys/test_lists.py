@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from offline_store.columns import verdict_of
 from offline_store.list_form import blacklist_payload
 from simulators.site import TERMINAL, Site, until
 from tests.journeys.gate import Doors, Wire
@@ -105,7 +106,7 @@ def test_accepted_offline_and_revoked_since_stays_accepted_and_is_flagged(doors:
     wang, zhu = ((tap.record.epoch, tap.record.seq) for tap in offline if tap.record)
     assert wang in flagged
     assert zhu not in flagged
-    kept = {(r.epoch, r.seq): r.event().verdict for r in site.agent.records()}
+    kept = {(r.epoch, r.seq): verdict_of(r.event()) for r in site.agent.records()}
     assert kept[wang] == "accepted"
     at_platform = {(r.epoch, r.seq): r.hash for r in site.platform.ledger.rows(TERMINAL)}
     assert offline[0].record is not None

@@ -12,7 +12,7 @@ import pytest
 from agent.reasons import Reason
 from agent.tap import TapReport
 from drivers.contract import DeviceState
-from offline_store.events.row import Record
+from offline_store.events.tap import Tap
 from simulators.cards import Card, Interface
 from simulators.cards.faults import wrong_cryptogram
 from simulators.devices.pn532 import Pn532Chip, Tag
@@ -24,6 +24,7 @@ from simulators.site import DOOR_SLOT, PSAM, until
 from simulators.terminal import Way
 from simulators.timing import TimeTable
 from simulators.vpcd import SOUND, Faults, Moment, Slot, TearAtApdu
+from tests.agent.events import tap_of
 from tests.conftest import LINK
 
 CAST = load_cast()
@@ -109,9 +110,9 @@ def doors(all_day: Doors) -> Iterator[Doors]:
     all_day.slot.remove()
 
 
-def record_of(report: TapReport) -> Record:
+def recorded(report: TapReport) -> Tap:
     assert report.record is not None, report.reason
-    return report.record
+    return tap_of(report.record)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +129,7 @@ def test_every_generation_is_authenticated_and_let_in(
 ) -> None:
     report = doors.tap(doors.card(key))
     assert (report.reason, report.accepted) == (Reason.ACCEPTED, True)
-    event = record_of(report).event()
+    event = recorded(report)
     assert event.credential == "card-contactless"
     proof = event.authentication
     assert proof is not None
@@ -138,9 +139,9 @@ def test_every_generation_is_authenticated_and_let_in(
 
 
 def test_same_person_is_the_same_by_either_reader(doors: Doors) -> None:
-    over_air = record_of(doors.tap(doors.card("lin"))).event()
+    over_air = recorded(doors.tap(doors.card("lin")))
     doors.slot.insert(doors.wallet.at("lin", Interface.CONTACT))
-    by_contact = record_of(doors.report()).event()
+    by_contact = recorded(doors.report())
     assert (over_air.person, over_air.card) == (by_contact.person, by_contact.card)
 
 
@@ -163,7 +164,7 @@ def test_two_cards_at_once_and_none_is_taken(doors: Doors) -> None:
         report = doors.report()
         assert (report.reason, report.accepted) == (Reason.TWO_CARDS, False)
         assert all(tag.trace == [] for tag in tags)
-    assert record_of(report).event().verdict == "refused"
+    assert recorded(report).verdict == "refused"
     assert doors.opened == 0
     assert doors.opens_for("lin")
 
@@ -171,7 +172,7 @@ def test_two_cards_at_once_and_none_is_taken(doors: Doors) -> None:
 @pytest.mark.parametrize("all_day", ["each"], indirect=True)
 def test_each_takes_one_card_after_the_other(doors: Doors) -> None:
     with doors.held(doors.card("lin"), doors.card("wang")):
-        persons = {record_of(doors.report()).event().person for _ in range(2)}
+        persons = {recorded(doors.report()).person for _ in range(2)}
     assert len(persons) == 2
     assert doors.opened == 2
     assert doors.gate.ended.empty()
@@ -182,7 +183,7 @@ def test_torn_card_is_never_accepted_and_the_next_one_is(doors: Doors, moment: M
     for apdu in range(0, 7, 2):
         torn = doors.tap(doors.card("lin"), Faults(tear=TearAtApdu(apdu, moment)))
         assert (torn.reason, torn.accepted) == (Reason.CARD_GONE, False), apdu
-        assert record_of(torn).event().verdict == "refused"
+        assert recorded(torn).verdict == "refused"
     assert doors.opens_for("wang")
     assert doors.opened == 1
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from offline_store.events.row import Event
+from offline_store.events.tap import Tap
 from simulators.cards import Algorithm, Generation
 from simulators.ceremony import CardOrder, City, card_number
 from simulators.city.provinces import Mountain
@@ -71,7 +71,7 @@ def asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asking]:
         yield Asking(doors, mountain)
 
 
-def said(event: Event) -> dict[str, tuple[str, str]]:
+def said(event: Tap) -> dict[str, tuple[str, str]]:
     """Subject → status and source, of what was not said by card and lists."""
     return {
         check.subject: (check.status, check.source)
@@ -87,14 +87,14 @@ def test_the_platform_says_how_people_stand_and_is_remembered_without_it(asking:
     assert well.accepted
     assert said(well.event)["card"] == ("normal", "platform")
     assert said(well.event)["business"] == ("not-asked", "platform")
-    assert well.event.stages_us["check"] > 0
+    assert well.event.stages_us.check > 0
     desk.change(card, card="lost")
     assert doors.tap().reason == "card-lost"
     desk.error = "busy"
     still = doors.tap()
     assert still.reason == "card-lost"
     assert said(still.event)["card"] == ("lost", "cached:platform")
-    assert still.event.detail["status_fault"] == "status.refused"
+    assert still.event.status_fault == "status.refused"
     desk.error = ""
     desk.change(card, card="normal")
     assert doors.tap().accepted
@@ -103,7 +103,7 @@ def test_the_platform_says_how_people_stand_and_is_remembered_without_it(asking:
     remembered = doors.tap()
     assert remembered.accepted, "the memory is the journal, and outlives the agent"
     assert said(remembered.event)["card"] == ("normal", "cached:platform")
-    assert remembered.event.detail["offline"] == "own"
+    assert remembered.event.offline == "own"
     desk.error = ""
 
 
@@ -125,6 +125,6 @@ def test_a_second_province_is_asked_by_https_in_its_own_words(asking: Asking) ->
     mountain.trouble = "bad-signature"
     with doors.held(visitor):
         forged = doors.report()
-    assert forged.event.detail["status_fault"] == "status.bad-signature"
+    assert forged.event.status_fault == "status.bad-signature"
     assert forged.reason == "status-unknown", "no memory makes a visitor welcome by itself"
     assert mountain.refusals == []

@@ -141,7 +141,7 @@ def test_another_program_holds_the_reader(doors: Doors) -> None:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"0\n"
         tap = doors.tap()
-        assert (tap.reason, tap.event.detail["fault"]) == ("reader-busy", "device.busy")
+        assert (tap.reason, tap.event.fault) == ("reader-busy", "device.busy")
         who = f"({holder.pid})"
         check(doors.site, {"en": ("Slot door", who, "Close"), "zh": ("卡槽 door", who, "请关闭")})
         holder.communicate()

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from offline_store.events.row import Event
+from offline_store.columns import whose
+from offline_store.events.terminal import Disclosure
 from simulators.demo.window import Outcome, Row, WindowDay
 from simulators.window.day import Day, load_day
 from simulators.window.site import WindowSite
@@ -48,9 +49,9 @@ def outcome(site: WindowSite, day: Day, audience: Quiet) -> Outcome:
     return WindowDay(site, day.visits, audience).play()
 
 
-def disclosures(outcome: Outcome) -> list[Event]:
+def disclosures(outcome: Outcome) -> list[Disclosure]:
     events = [record.event() for record in outcome.journal]
-    return [event for event in events if event.kind == "disclosure"]
+    return [event for event in events if isinstance(event, Disclosure)]
 
 
 def test_who_comes_first_and_shows_a_code_is_served(day: Day) -> None:
@@ -88,14 +89,14 @@ def test_each_identity_that_was_handed_out_says_to_whom_what_for_and_which_field
     told = disclosures(outcome)
     assert told
     for event in told:
-        assert event.detail["client"] == "old-business"
-        assert event.detail["purpose"]
-        assert event.detail["fields"]
+        assert event.client == "old-business"
+        assert event.purpose
+        assert event.fields
         assert event.card
 
 
 def test_of_each_basic_read_it_says_how_holder_card_and_business_stood(outcome: Outcome) -> None:
-    read = [event for event in disclosures(outcome) if "name" in str(event.detail["fields"])]
+    read = [event for event in disclosures(outcome) if "name" in event.fields]
     assert read
     for event in read:
         assert [check.subject for check in event.checks] == ["holder", "card", "business"]
@@ -105,8 +106,8 @@ def test_of_each_basic_read_it_says_how_holder_card_and_business_stood(outcome: 
 def test_card_code_and_id_card_of_one_person_are_one_person(outcome: Outcome, day: Day) -> None:
     def persons(key: str) -> set[str]:
         rows = [row for row in outcome.rows if row.visit.person == key]
-        events = [record.event() for row in rows for record in row.records]
-        return {event.person for event in events if event.person}
+        found = {whose(record.event())[1] for row in rows for record in row.records}
+        return found - {""}
 
     for key in ("wang", "zhao"):  # card and code; card and ID card
         assert len(persons(key)) == 1

@@ -7,11 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from offline_store import migrate
 from offline_store.clock import ClockReading
-from offline_store.events.row import Record
+from offline_store.events.about import NOT_EXECUTED, GiveBack, Recovery
+from offline_store.events.payment import Intent, PaymentEnd
+from offline_store.events.reference import Reference
+from offline_store.events.row import Event, Record
 from offline_store.events.tap import Tap
 from offline_store.journal import SEED
 from offline_store.store import Entry, Store, Turn
+from tests.agent.events import purchase
 from trust.keystore import SecretMissing
 from world import Database
 from world.databases import Connection
@@ -116,6 +121,14 @@ class FailingWorld(RealWorld):
         return db
 
 
+class QuickWorld(FailingWorld):
+    """Whose child that makes and mends the file is a call."""
+
+    def run(self, argv: Sequence[str], *, nice: int = 0, timeout: float | None = None) -> int:
+        assert argv[1:3] == ["-m", "offline_store.migrate"]
+        return migrate.main(list(argv[3:]))
+
+
 @dataclass
 class Site:
     """What a terminal has; `open` starts its store, as often as wanted."""
@@ -145,10 +158,15 @@ class Site:
         )
 
 
+def at(time_ms: int = 1_790_000_000_000) -> ClockReading:
+    """That moment, by a clock that is right."""
+    return ClockReading(time_ms, "synchronised", "boot-1")
+
+
 def draft(person: str = ANNA, *, time_ms: int = 1_790_000_000_000, **fields: Any) -> Tap:
     """A tap, about to be stored."""
     given: dict[str, Any] = {
-        "clock": ClockReading(time_ms, "synchronised", "boot-1"),
+        "clock": at(time_ms),
         "lane": "entry",
         "scene": "library-gate",
         "person": person,
@@ -160,6 +178,52 @@ def draft(person: str = ANNA, *, time_ms: int = 1_790_000_000_000, **fields: Any
 
 def tap(person: str = ANNA, **fields: object) -> Callable[[Turn], Entry]:
     return lambda turn: Entry(draft(person, **fields))  # type: ignore[arg-type]
+
+
+def entry(event: Event) -> Callable[[Turn], Entry]:
+    """A turn that stores the event, whatever it reads."""
+    return lambda turn: Entry(event)
+
+
+def recovery(about: Reference, **fields: Any) -> Callable[[Turn], Entry]:
+    return entry(Recovery(clock=at(), reason=NOT_EXECUTED, about=about, **fields))
+
+
+def give_back(about: Reference, person: str = ANNA) -> Callable[[Turn], Entry]:
+    given = GiveBack(
+        clock=at(),
+        scene="library-gate",
+        person=person,
+        reason="timed-out",
+        about=about,
+        returns="visit",
+    )
+    return entry(given)
+
+
+def intent(person: str = ANNA, **fields: Any) -> Callable[[Turn], Entry]:
+    given: dict[str, Any] = {
+        "clock": at(),
+        "scene": "library-gate",
+        "person": person,
+        "purchase": purchase(),
+    }
+    return entry(Intent(**{**given, **fields}))
+
+
+def payment_end(about: Reference, person: str = ANNA, **fields: Any) -> Callable[[Turn], Entry]:
+    """It was paid."""
+    given: dict[str, Any] = {
+        "clock": at(),
+        "scene": "library-gate",
+        "person": person,
+        "intent": about,
+        "outcome": "confirmed",
+        "purchase": purchase(),
+        "verdict": "accepted",
+        "reason": "paid",
+    }
+    return entry(PaymentEnd(**{**given, **fields}))
 
 
 @dataclass(frozen=True)

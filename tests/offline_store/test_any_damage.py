@@ -2,7 +2,7 @@
 after as many of them as there are damages it keeps and reads its journal again."""
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -11,21 +11,24 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from offline_store import migrate
+from offline_store.events.about import Alarm
 from offline_store.events.happened import Authentication, Check
-from offline_store.events.row import Event
+from offline_store.events.reference import Reference
 from offline_store.faults import IdentityGone, Unstored
 from offline_store.files import journal_file
 from offline_store.store import Entry, Store, Turn
 from tests.offline_store.support import (
     ANNA,
     BO,
-    FailingWorld,
     Gap,
+    QuickWorld,
     Receipt,
     Site,
     draft,
     every_record,
+    give_back,
+    intent,
+    payment_end,
     tap,
 )
 
@@ -33,34 +36,26 @@ CODE, CARD = "c0" * 32, "ca" * 32
 PAGE_HEADER = 100  # bytes of the file's own header
 
 
-class QuickWorld(FailingWorld):
-    """Whose child that makes and mends the file is a call."""
-
-    def run(self, argv: Sequence[str], *, nice: int = 0, timeout: float | None = None) -> int:
-        assert argv[1:3] == ["-m", "offline_store.migrate"]
-        return migrate.main(list(argv[3:]))
-
-
 def answered(turn: Turn) -> Entry:
     check = Check(subject="card", status="listed", source="platform")
     passed = Authentication(mode="psam", result="passed")
-    detail = {OFFLINE: "own"}
-    asked = draft(ANNA, card=CARD, checks=(check,), authentication=passed, detail=detail)
+    asked = draft(ANNA, card=CARD, checks=(check,), authentication=passed, offline="own")
     return Entry(asked, b"made-up identity")
 
 
-def alarms(store: Store) -> list[Event]:
+def alarms(store: Store) -> list[Alarm]:
     events = [record.event() for record in every_record(store)]
-    return [event for event in events if event.kind == "alarm"]
+    return [event for event in events if isinstance(event, Alarm)]
 
 
 def fill(store: Store) -> None:
     for number in range(12):
         store.turn(answered if number % 3 == 0 else tap(BO if number % 2 else ANNA))
-    intent = store.turn(tap(BO, kind="intent", code=CODE, verdict=None)).seq
-    store.turn(tap(BO, kind="intent", code=CODE))
-    store.turn(tap(BO, kind="payment-end", refers=intent))
-    store.turn(tap(ANNA, kind="give-back", refers=2))
+    begun = store.turn(intent(BO)).reference
+    store.turn(intent(BO))
+    store.turn(payment_end(begun, BO))
+    store.turn(tap(BO, code=CODE))
+    store.turn(give_back(every_record(store)[1].reference))
     head = store.head()
     assert head is not None
     store.receipt(Receipt(head.epoch, 3, gaps=(Gap(5, 6),), quarantined=(2,)))
@@ -78,7 +73,7 @@ def whole(folder: Path) -> tuple[bytes, Site]:
     return journal_file(site.folder, 1).read_bytes(), site
 
 
-def look_at(turn: Turn) -> None:
+def look_at(turn: Turn, second: Reference) -> None:
     for person in (ANNA, BO):
         turn.last_accepted(person, scene="library-gate")
         list(turn.accepted(person, scene="library-gate"))
@@ -86,22 +81,23 @@ def look_at(turn: Turn) -> None:
         list(turn.given_back(person))
         list(turn.last_standing(card=CARD, person=person))
     list(turn.unanswered())
-    turn.give_back_of(2)
+    turn.give_back_of(second)
     turn.code_uses(CODE)
-    turn.event(2)
-
-
-def looking(turn: Turn) -> Entry:
-    look_at(turn)
-    return Entry(draft(BO))
+    turn.event(second)
 
 
 def ask_everything(store: Store) -> int:
     """How often the store had to say that it could not. What is no fault of its own is raised."""
     head = store.head()
+    second = Reference(head.epoch if head else "", 2)
+
+    def looking(turn: Turn) -> Entry:
+        look_at(turn, second)
+        return Entry(draft(BO))
+
     asked: list[Callable[[], object]] = [
         lambda: store.turn(looking),
-        lambda: store.look(look_at),
+        lambda: store.look(lambda turn: look_at(turn, second)),
         lambda: store.unreceipted(1000),
         lambda: every_record(store),
         store.open_intents,

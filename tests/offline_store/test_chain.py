@@ -14,8 +14,8 @@ from offline_store.chain import (
     next_seed,
     verify_chain,
 )
-from offline_store.events.row import Event, Record
-from tests.offline_store.support import FIRST_SEED, TERMINAL
+from offline_store.events.row import Record, Row
+from tests.offline_store.support import FIRST_SEED, TERMINAL, draft
 from trust.sm3 import sm3
 
 EPOCH = "0123456789abcdef" * 2
@@ -33,18 +33,9 @@ def rows(count: int) -> list[Record]:
     key, prev = epoch_key(FIRST_SEED, EPOCH), first_prev(TERMINAL, EPOCH, "")
     records = []
     for seq in range(1, count + 1):
-        event = Event(
-            kind="tap",
-            time_ms=1_790_000_000_000 + seq,
-            clock="synchronised",
-            boot="boot-1",
-            v=1,
-            terminal=TERMINAL,
-            epoch=EPOCH,
-            seq=seq,
-            prev=prev,
-        )
-        body = msgspec.json.encode(event).decode()
+        event = draft(time_ms=1_790_000_000_000 + seq)
+        row = Row(v=2, terminal=TERMINAL, epoch=EPOCH, seq=seq, prev=prev, event=event)
+        body = msgspec.json.encode(row).decode()
         prev = body_hash(body)
         records.append(Record(epoch=EPOCH, seq=seq, body=body, hash=prev, mac=mac(key, prev)))
         key = next_key(key)

@@ -11,11 +11,13 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from offline_store.chain import body_hash
-from offline_store.events.row import Event
+from offline_store.events.about import Alarm, LostRows
+from offline_store.events.terminal import Checkpoint
 from offline_store.faults import JournalDamaged, Unstored
 from offline_store.files import journal_file, wal_of
 from offline_store.reading import ReadOnlyJournal
 from offline_store.store import Entry, Store, Turn
+from tests.agent.events import as_kind
 from tests.offline_store.support import Receipt, Site, draft, every_record, tap
 
 PAGE = 4096
@@ -51,9 +53,9 @@ def seqs(store: Store, epoch: str) -> set[int]:
     return {record.seq for record in every_record(store) if record.epoch == epoch}
 
 
-def alarms(store: Store) -> list[Event]:
+def alarms(store: Store) -> list[Alarm]:
     events = [record.event() for record in every_record(store)]
-    return [event for event in events if event.kind == "alarm"]
+    return [event for event in events if isinstance(event, Alarm)]
 
 
 def page_of(path: Path, table: str, *, leaf: int = 1) -> int:
@@ -94,16 +96,16 @@ def test_a_garbled_page_loses_only_its_rows_and_is_reported(site: Site) -> None:
                     row.event()
             assert body_hash(row.body) == row.hash
         (alarm,) = alarms(store)
-        told = alarm.detail
-        assert (told["epoch"], told["first"], told["last"]) == (epoch, min(lost), max(lost))
-        begun = next(r.event() for r in every_record(store) if r.epoch != epoch)
-        assert begun.detail["cause"] == "damaged"
-        assert begun.detail["file"] == "journal-0001.db"
+        assert alarm.lost == LostRows(epoch=epoch, first=min(lost), last=max(lost))
+        first = next(record for record in every_record(store) if record.epoch != epoch)
+        begun = as_kind(first.event(), Checkpoint)
+        assert begun.cause == "damaged"
+        assert begun.file == "journal-0001.db"
         assert store.status().unreadable == len(lost)
         assert store.verify().whole
         store.turn(tap())
         store.receipt(Receipt(epoch, 161))
-        assert {row.epoch for row in store.unreceipted(1000)} == {begun.epoch}
+        assert {row.epoch for row in store.unreceipted(1000)} == {first.epoch}
     assert bytes_of_damaged(site) == garbled  # kept as it was
     with site.open() as store:  # and told once
         assert len(alarms(store)) == 1
@@ -153,7 +155,7 @@ def test_a_changed_text_is_found_and_never_sent(site: Site) -> None:
     epoch = filled(site)
     path = journal_file(site.folder, 1)
     raw = path.read_bytes()
-    place = raw.index(b'"seq":30,') - 200
+    place = raw.index(b'"seq":30,')
     overwrite(path, raw.index(b"library-gate", place), b"library-gatf")
     journal = ReadOnlyJournal(site.world, site.folder)
     assert [b["kind"] for b in journal.verify()["breaks"]] == ["hash"]
@@ -161,7 +163,9 @@ def test_a_changed_text_is_found_and_never_sent(site: Site) -> None:
         with pytest.raises(JournalDamaged):
             store.unreceipted(100)
         assert "library-gatf" not in "".join(row.body for row in store.unreceipted(1000))
-        assert seqs(store, epoch) == {*range(1, 162)} - {alarms(store)[0].detail["first"]}
+        lost = alarms(store)[0].lost
+        assert lost is not None
+        assert seqs(store, epoch) == {*range(1, 162)} - {lost.first}
 
 
 def test_a_broken_tail_is_found_at_the_start(site: Site) -> None:
@@ -204,8 +208,7 @@ def test_a_second_damage_keeps_both_files(site: Site) -> None:
             rows = store.unreceipted(1000)
             assert [r.seq for r in rows if r.epoch == epoch] == list(range(1, 162))
     with site.open() as store:
-        told = [alarm.detail for alarm in alarms(store)]
-        assert [alarm["file"] for alarm in told] == ["journal-0001.db", "journal-0002.db"]
+        assert [alarm.file for alarm in alarms(store)] == ["journal-0001.db", "journal-0002.db"]
     assert all(journal_file(site.folder, generation).exists() for generation in (1, 2, 3))
 
 

@@ -3,8 +3,10 @@
 import pytest
 
 from offline_store.chain import epoch_key, first_prev, next_seed, verify_chain
+from offline_store.events.terminal import Checkpoint
 from offline_store.faults import DiskFailed
 from offline_store.journal import SEED
+from tests.agent.events import as_kind
 from tests.offline_store.support import FIRST_SEED, IOERR, Site, every_record, tap
 from trust.keystore import SecretMissing
 from trust.secrets import SecretMalformed
@@ -68,12 +70,12 @@ def test_enrolment_with_a_new_seed_begins_an_epoch_that_names_the_old_head(site:
     site.keys.secrets[SEED] = b"another made-up seed of 32 bytes"
     with site.open() as store:
         first = every_record(store)[-1]
-    event = first.event()
+    event = as_kind(first.event(), Checkpoint)
     assert first.epoch != last.epoch
-    assert (event.seq, event.detail["cause"], event.detail["step"]) == (1, "enrolment", 0)
-    assert event.detail["before"] == last.epoch
-    assert event.detail["head"] == last.hash
-    assert event.prev == first_prev(site.terminal, first.epoch, last.hash)
+    assert (first.seq, event.cause, event.step) == (1, "enrolment", 0)
+    assert event.before == last.epoch
+    assert event.head == last.hash
+    assert first.row().prev == first_prev(site.terminal, first.epoch, last.hash)
 
 
 def test_a_seed_of_the_wrong_size_is_refused(site: Site) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from offline_store.chain import verify_chain
+from offline_store.events.about import Recovery
 from offline_store.faults import (
     DiskFailed,
     DiskFull,
@@ -21,6 +22,7 @@ from offline_store.faults import (
 from offline_store.files import journal_file
 from offline_store.reading import ReadOnlyJournal
 from offline_store.store import Entry, Store, Turn
+from tests.agent.events import as_kind
 from tests.offline_store.support import (
     FULL,
     IOERR,
@@ -80,8 +82,8 @@ def test_a_row_that_is_there_after_a_failed_commit_is_followed_by_not_executed(s
             "not-executed",
             "accepted",
         ]
-        assert records[3].event().kind == "recovery"
-        assert records[3].event().refers == records[2].seq
+        told = as_kind(records[3].event(), Recovery)
+        assert told.about == records[2].reference
         assert seen == [None]  # what was not executed keeps nobody out
         assert verify_chain(records) == []
 

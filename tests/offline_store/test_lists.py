@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from offline_store.events.happened import ListUsed, used
 from offline_store.faults import (
     ListMalformed,
     ListNotLoaded,
@@ -191,11 +192,11 @@ def test_taps_go_on_while_lists_are_swapped(tmp_path: Path) -> None:
     assert lists.versions() == {"blacklist": 5}
 
 
-def _looked(turn: Turn) -> dict[str, int]:
+def _looked(turn: Turn) -> tuple[ListUsed, ...]:
     entry = turn.lists.find_blacklisted(card=CARD)
     versions = dict(turn.lists.versions())
     assert (entry.version if entry else None) == versions.get("blacklist")
-    return versions
+    return used(versions)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))

@@ -12,6 +12,7 @@ from offline_store.chain import epoch_key, next_seed, verify_chain
 from offline_store.events.row import Record
 from offline_store.faults import Unstored
 from offline_store.store import Entry, Store, Turn
+from tests.agent.events import tap_of
 from tests.offline_store.support import FIRST_SEED, FULL, IOERR, Receipt, Site, draft, every_record
 
 PEOPLE = st.sampled_from(["a1" * 32, "b0" * 32, "cc" * 32])
@@ -55,7 +56,7 @@ class Terminal(RuleBasedStateMachine):
     @rule(person=PEOPLE)
     def tap(self, person: str) -> None:
         verdict = "refused" if person in self.executed else "accepted"
-        assert self._present(person).event().verdict == verdict
+        assert tap_of(self._present(person)).verdict == verdict
 
     @rule(
         person=PEOPLE,

@@ -3,8 +3,10 @@
 import pytest
 
 from offline_store.events.row import Record
+from offline_store.events.terminal import Checkpoint
 from offline_store.faults import Unstored
 from offline_store.store import Entry, Store, Turn
+from tests.agent.events import as_kind, tap_of
 from tests.offline_store.support import (
     ANNA,
     IOERR,
@@ -26,6 +28,11 @@ def fill(store: Store, rows: int = 9) -> list[Record]:
 
 def waiting(store: Store) -> list[int]:
     return [record.seq for record in store.unreceipted(1000)]
+
+
+def was_seqs(records: list[Record]) -> list[int | None]:
+    """Where rows that were entered again stood before."""
+    return [was.seq if was else None for record in records for was in [record.row().was]]
 
 
 def settled(store: Store) -> Store:
@@ -116,13 +123,14 @@ def test_a_platform_ahead_of_us_raises_an_alarm_and_rows_are_entered_again(site:
         after = every_record(settled(store))[len(before) :]
         assert len({record.epoch for record in after}) == 1
         assert after[0].epoch != before[0].epoch
-        begun, alarm, *again = [record.event() for record in after]
-        assert begun.detail["cause"] == "platform-ahead"
+        begun, alarm = (record.event() for record in after[:2])
+        assert as_kind(begun, Checkpoint).cause == "platform-ahead"
         assert (alarm.kind, alarm.reason) == ("alarm", "platform-ahead")
-        assert [(e.detail["was_epoch"], e.detail["was_seq"]) for e in again] == [
-            (before[0].epoch, seq) for seq in (7, 8, 9, 10)
+        assert [record.row().was for record in after[2:]] == [
+            record.reference for record in before[6:]
         ]
-        assert [e.person for e in again] == [ANNA] * 4
+        assert [record.seq for record in before[6:]] == [7, 8, 9, 10]
+        assert [tap_of(record).person for record in after[2:]] == [ANNA] * 4
         # All that is sent from now on is of the new epoch; the old one is over.
         assert {record.epoch for record in store.unreceipted(100)} == {after[0].epoch}
         store.receipt(Receipt(before[0].epoch, 901))
@@ -141,8 +149,7 @@ def test_the_same_key_with_other_content_begins_a_new_epoch(site: Site, wrong: s
             store.receipt(Receipt(epoch, 8, hash="00" * 32))
         else:
             store.receipt(Receipt(epoch, 8, hash=before[7].hash, conflicts=(3, 8)))
-        again = [r.event() for r in every_record(settled(store))[len(before) + 2 :]]
-        seqs = [e.detail["was_seq"] for e in again]
+        seqs = was_seqs(every_record(settled(store))[len(before) + 2 :])
         assert seqs == ([7, 8, 9, 10] if wrong == "hash" else [3, 7, 8, 9, 10])
         assert store.status().unreceipted == 2 + len(seqs)
 
@@ -154,8 +161,8 @@ def test_many_contested_rows_are_entered_again_in_slices_and_over_a_restart(site
         store.receipt(Receipt(before[0].epoch, 900))
         store.status()
     with site.open() as store:
-        again = [r.event() for r in every_record(settled(store))[len(before) + 2 :]]
-        assert [e.detail["was_seq"] for e in again] == list(range(1, 132))
+        again = every_record(settled(store))[len(before) + 2 :]
+        assert was_seqs(again) == list(range(1, 132))
         assert store.verify().whole
 
 
@@ -164,7 +171,7 @@ def test_a_sealed_identity_goes_along_when_its_event_is_entered_again(site: Site
         record = store.turn(lambda turn: Entry(draft(), private=b"made-up name"))
         store.receipt(Receipt(record.epoch, 900))
         (again,) = every_record(settled(store))[5:]
-        assert again.event().sealed == record.event().sealed
+        assert again.row().sealed == record.row().sealed != ""
         assert store.identity(again.epoch, again.seq) == b"made-up name"
 
 
@@ -179,7 +186,7 @@ def test_a_person_once_entered_again_is_still_seen(site: Site) -> None:
             return Entry(draft())
 
         settled(store).turn(look)
-        assert [seen and seen.time_ms for seen in found] == [7000]
+        assert [seen and seen.clock.time_ms for seen in found] == [7000]
 
 
 def test_a_receipt_that_cannot_be_stored_is_not_taken(site: Site) -> None:

@@ -22,7 +22,7 @@ def test_identity_is_sealed_and_the_chain_covers_its_ciphertext(site: Site) -> N
         sealed = store._writer._journal.db.execute(  # type: ignore[union-attr]
             "SELECT sealed FROM events WHERE seq = ?", (record.seq,)
         ).fetchone()[0]
-        assert record.event().sealed == sm3(sealed).hex()
+        assert record.row().sealed == sm3(sealed).hex()
     assert "identity-day-20260921" in site.keys.names()
     files = b"".join(path.read_bytes() for path in site.folder.iterdir())
     assert PRIVATE not in files
@@ -32,7 +32,7 @@ def test_identity_is_sealed_and_the_chain_covers_its_ciphertext(site: Site) -> N
 def test_after_the_retention_time_the_identity_is_gone_and_the_chain_is_whole(site: Site) -> None:
     with site.open() as store:
         old = store.turn(lambda turn: Entry(draft(), private=PRIVATE))
-        time_ms = draft().time_ms + DAY_MS
+        time_ms = draft().clock.time_ms + DAY_MS
         new = store.turn(lambda turn: Entry(draft(time_ms=time_ms), private=PRIVATE))
         assert store.forget_before(TODAY) == 0
         assert store.forget_before(date(2026, 9, 22)) == 1
@@ -54,7 +54,7 @@ def test_a_day_that_was_forgotten_gets_another_key(site: Site) -> None:
 def test_an_event_without_identity_has_none(site: Site) -> None:
     with site.open() as store:
         record = store.turn(tap())
-        assert record.event().sealed == ""
+        assert record.row().sealed == ""
         with pytest.raises(IdentityGone):
             store.identity(record.epoch, record.seq)
 

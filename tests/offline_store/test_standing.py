@@ -14,7 +14,7 @@ from offline_store.files import journal_file
 from offline_store.salvage import salvage
 from offline_store.store import Entry, Store, Turn
 from offline_store.turn import NEWEST, Uses
-from tests.offline_store.support import ANNA, BO, Site, draft, tap
+from tests.offline_store.support import ANNA, BO, Site, draft, recovery, tap
 
 T = TypeVar("T")
 CARD, OTHER = "ca" * 32, "cb" * 32
@@ -45,7 +45,7 @@ def answered(
 
 
 def offline(kind: str, person: str = ANNA, time_ms: int = START) -> Callable[[Turn], Entry]:
-    return tap(person, detail={OFFLINE: kind, STATUS_FAULT: "request.timeout"}, time_ms=time_ms)
+    return tap(person, offline=kind, status_fault="request.timeout", time_ms=time_ms)
 
 
 def seen(store: Store, look: Callable[[Turn], T]) -> T:
@@ -96,15 +96,15 @@ def test_the_holders_answer_is_his_whichever_card_he_shows(site: Site) -> None:
 
 
 def test_a_memory_is_no_answer_and_neither_is_silence(site: Site) -> None:
-    silence = {STATUS_FAULT: "request.timeout"}
+    silence = "request.timeout"
     with site.open() as store:
         store.turn(answered(checks=answers("cached:platform")))
-        store.turn(answered(checks=answers(status="unknown"), detail=silence))
+        store.turn(answered(checks=answers(status="unknown"), status_fault=silence))
         store.turn(answered(checks=answers("list:blacklist@7")))
         store.turn(answered(checks=answers("card")))
         assert standing(store) == {}
         store.turn(answered(checks=answers("https:river")))
-        store.turn(answered(checks=answers(status="unknown"), detail=silence))
+        store.turn(answered(checks=answers(status="unknown"), status_fault=silence))
         assert standing(store) == ALL
 
 
@@ -158,7 +158,7 @@ def test_unanswered_acceptances_are_counted_by_person_and_by_visitors(site: Site
         for time_ms in times:
             store.turn(offline("own", ANNA, time_ms))
         found = seen(store, lambda turn: [*turn.unanswered(ANNA)])
-        assert [one.event.time_ms for one in found] == [START - 1, START + DAY, START, START]
+        assert [one.clock.time_ms for one in found] == [START - 1, START + DAY, START, START]
         assert count(store) == 2
         assert count(store, ANNA, at_most=1) == 1
     with site.open() as store:
@@ -168,7 +168,7 @@ def test_unanswered_acceptances_are_counted_by_person_and_by_visitors(site: Site
 def test_what_was_not_executed_is_not_counted(site: Site) -> None:
     with site.open() as store:
         record = store.turn(offline("own"))
-        store.turn(lambda turn: Entry(draft("", kind="recovery", refers=record.seq, verdict=None)))
+        store.turn(recovery(record.reference))
         assert count(store, ANNA) == 0
 
 
@@ -177,7 +177,7 @@ def test_both_questions_are_answered_by_an_index(site: Site) -> None:
     plans: list[str] = []
 
     with site.open() as store:
-        store.turn(answered())
+        first = store.turn(answered()).reference
 
         def look(turn: Turn) -> None:
             db = turn._db
@@ -192,7 +192,7 @@ def test_both_questions_are_answered_by_an_index(site: Site) -> None:
             spied = Turn(Spy(), 1, turn.lists)  # type: ignore[arg-type]
             spied.last_standing(card=CARD, person=ANNA, application="9901")
             assert [*spied.unanswered(ANNA), *spied.unanswered()] == []
-            assert [*spied.given_back(ANNA), spied.give_back_of(1)] == [None]
+            assert [*spied.given_back(ANNA), spied.give_back_of(first)] == [None]
             assert len([*spied.accepted(ANNA, scene="library-gate")]) == 1
             spied.last_accepted(ANNA, scene="library-gate")
             spied.code_uses(CODE)
@@ -275,11 +275,11 @@ def test_a_codes_uses_are_counted_over_a_restart_and_those_not_executed_are_not(
         store.turn(tap(ANNA, code=CODE, time_ms=START))
         store.turn(tap(BO, code=CODE, time_ms=START + 1))
         store.turn(tap(BO, code=CODE, time_ms=START + 2, verdict="refused"))
-        store.turn(tap(BO, code=CODE, time_ms=START + 3, verdict=None, kind="intent"))
+        store.turn(tap(BO, code=CODE, time_ms=START + 3, verdict="unknown"))
         used = store.turn(tap(BO, code=CODE, time_ms=START + 4))
     with site.open() as store:
-        assert uses(store) == Uses(4, START + 4)
-        store.turn(tap("", kind="recovery", verdict=None, refers=used.seq))
-        assert uses(store) == Uses(3, START + 3)
+        assert uses(store) == Uses(3, START + 4)
+        store.turn(recovery(used.reference))
+        assert uses(store) == Uses(2, START + 1)
         store.turn(tap(ANNA))
         assert (uses(store, ""), uses(store, OTHER)) == (Uses(0), Uses(0))

@@ -7,9 +7,11 @@ from collections.abc import Callable
 import pytest
 
 from offline_store.chain import epoch_key, first_prev, next_seed, verify_chain
+from offline_store.events.terminal import Checkpoint
 from offline_store.faults import JournalBusy, JournalStopped
 from offline_store.files import journal_file
 from offline_store.store import Entry, Store, Turn
+from tests.agent.events import as_kind, tap_of
 from tests.offline_store.support import ANNA, BO, FIRST_SEED, Site, draft, every_record, tap
 from world.real import RealWorld
 
@@ -39,10 +41,10 @@ def test_seq_is_gapless_and_the_chain_holds_over_restarts(site: Site) -> None:
 def test_an_epoch_begins_with_what_was_known_before(site: Site) -> None:
     with site.open() as store:
         first = every_record(store)[0]
-    event = first.event()
+    event = as_kind(first.event(), Checkpoint)
     assert (event.kind, event.reason) == ("checkpoint", "epoch-begun")
-    assert event.detail["cause"] == "enrolment"
-    assert event.prev == first_prev(site.terminal, first.epoch, "")
+    assert event.cause == "enrolment"
+    assert first.row().prev == first_prev(site.terminal, first.epoch, "")
 
 
 def test_what_decide_raises_reaches_its_caller_and_stores_nothing(site: Site) -> None:
@@ -123,7 +125,7 @@ def test_two_taps_of_one_person_at_two_readers_make_one_entry(site: Site) -> Non
 
         def present() -> None:
             both.wait()
-            verdicts.append(store.turn(decide).event().verdict)
+            verdicts.append(tap_of(store.turn(decide)).verdict)
 
         threads = [threading.Thread(target=present) for _ in range(2)]
         for thread in threads:
@@ -155,7 +157,7 @@ def test_last_accepted_looks_at_person_scene_lane_and_time(site: Site) -> None:
             return Entry(draft())
 
         store.turn(look)
-    assert [each and each.seq for each in found] == [2, 4, None, None, None, None, 4]
+    assert [each and each.at.seq for each in found] == [2, 4, None, None, None, None, 4]
 
 
 def test_a_turn_that_waits_too_long_is_withdrawn_and_never_done(site: Site) -> None:
@@ -174,7 +176,7 @@ def test_a_turn_that_waits_too_long_is_withdrawn_and_never_done(site: Site) -> N
             store.turn(tap())
         holding.set()
         thread.join(5)
-        assert [record.event().person for record in every_record(store)[1:]] == [BO]
+        assert [tap_of(record).person for record in every_record(store)[1:]] == [BO]
 
 
 def test_a_closed_store_says_so(site: Site) -> None:

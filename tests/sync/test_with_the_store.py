@@ -4,10 +4,11 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
 import pytest
 
-from offline_store.events.row import Event
+from offline_store.clock import ClockReading
+from offline_store.events.about import Alarm
+from offline_store.events.tap import Tap
 from offline_store.store import Entry, Store
 from simulators.broker import Broker
 from sync.outbox import Outbox
@@ -43,16 +44,10 @@ def opened(site: Site) -> Store:
 
 
 def tap(store: Store, count: int) -> None:
-    draft = Draft(
-        kind="tap",
-        time_ms=1_790_000_000_000,
-        clock="synchronised",
-        boot="boot-1",
-        verdict="accepted",
-        person="a" * 64,
-    )
+    clock = ClockReading(1_790_000_000_000, "synchronised", "boot-1")
+    tap = Tap(clock=clock, verdict="accepted", person="a" * 64)
     for _ in range(count):
-        store.turn(lambda turn: Entry(draft))
+        store.turn(lambda turn: Entry(tap))
 
 
 def settled(store: Store) -> bool:
@@ -126,13 +121,14 @@ def test_a_disk_copied_back_begins_a_new_epoch_in_which_nothing_is_missing(
     until(lambda: settled(store) and len(epochs(platform)) == 2)
     until(lambda: settled(store))
     assert second.stop(10)
-    events = [msgspec.json.decode(row.body, type=Event) for row in store.records(None, 0, 10_000)]
-    fresh = [event for event in events if event.epoch == events[-1].epoch]
-    contested = {event.seq for event in events if event.epoch != fresh[0].epoch and event.seq > 11}
-    assert any(event.kind == "alarm" for event in fresh)
-    assert contested <= {event.detail.get("was_seq") for event in fresh}
-    known = {row.seq for row in platform.ledger.rows("gate-1") if row.epoch == fresh[0].epoch}
-    assert known == {event.seq for event in fresh}
+    rows = [record.stored() for record in store.records(None, 0, 10_000)]
+    epoch = rows[-1].at.epoch
+    fresh = [row for row in rows if row.at.epoch == epoch]
+    contested = {row.at for row in rows if row.at.epoch != epoch and row.at.seq > 11}
+    assert any(isinstance(row.event, Alarm) for row in fresh)
+    assert contested <= {row.was for row in fresh}
+    known = {row.seq for row in platform.ledger.rows("gate-1") if row.epoch == epoch}
+    assert known == {row.at.seq for row in fresh}
     store.close()
 
 

@@ -10,7 +10,9 @@ from agent.cli.columns import Column, table, width
 from agent.cli.context import USUAL, Context
 from agent.reasons import Reason
 from agent.texts import LANGUAGES, Language, Texts
-from offline_store.events.row import Event, Record
+from offline_store.clock import ClockReading
+from offline_store.events.row import Record, Row
+from offline_store.events.tap import Tap
 
 EPOCH = "ab" * 16
 WHEN_MS = 1_790_000_000_000
@@ -32,21 +34,10 @@ class Told(Context):
 
 
 def record(seq: int, reason: Reason) -> Record:
-    event = Event(
-        v=1,
-        kind="tap",
-        time_ms=WHEN_MS,
-        clock="synchronised",
-        boot="boot-1",
-        lane="entry",
-        verdict="refused",
-        reason=reason.value,
-        terminal="gate-1",
-        epoch=EPOCH,
-        seq=seq,
-        prev="00" * 32,
-    )
-    body = msgspec.json.encode(event).decode()
+    clock = ClockReading(WHEN_MS, "synchronised", "boot-1")
+    tap = Tap(clock=clock, lane="entry", verdict="refused", reason=reason.value)
+    row = Row(v=2, terminal="gate-1", epoch=EPOCH, seq=seq, prev="00" * 32, event=tap)
+    body = msgspec.json.encode(row).decode()
     return Record(epoch=EPOCH, seq=seq, body=body, hash="11" * 32, mac="22" * 32)
 
 

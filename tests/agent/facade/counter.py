@@ -20,13 +20,13 @@ from apdu.quirks import NO_KINDS, CardKinds
 from config.model import Capability, FacadeClient, Kept, Scene, SignIn
 from drivers.contract import Interface
 from offline_store.clock import Clock
-from offline_store.events.row import Event
+from offline_store.events.terminal import Disclosure
 from simulators.cards.ciphers import Algorithm
 from simulators.ceremony import City
 from simulators.people import Cast
 from simulators.world import SimWorld
 from tests.agent.facade.pad import FakePad
-from tests.agent.stand import APPLICATION, GATE, KEYS, FakeReader, Stand, cast_store
+from tests.agent.stand import APPLICATION, GATE, KEYS, FakeReader, FakeStore, Stand, cast_store
 from world import Task
 
 T = TypeVar("T")
@@ -192,8 +192,12 @@ class Counter:
         self.settle()
         return not self.slot.powered and not self.pad.powered
 
-    def disclosures(self) -> list[Event]:
-        return [event for event in self.stand.store.events if event.kind == "disclosure"]
+    def disclosures(self) -> list[Disclosure]:
+        return disclosures_in(self.stand.store)
+
+
+def disclosures_in(store: FakeStore) -> list[Disclosure]:
+    return [event for event in store.events if isinstance(event, Disclosure)]
 
 
 def _drop(value: object) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.agent.facade.callers import ORIGIN, WITHIN, Live
+from tests.agent.facade.counter import disclosures_in
 
 JSON = "application/json"
 
@@ -46,7 +47,7 @@ def ask(
 
 
 def disclosures(desk: Live) -> int:
-    return sum(event.kind == "disclosure" for event in desk.stand.store.events)
+    return len(disclosures_in(desk.stand.store))
 
 
 def raw(desk: Live, *parts: bytes) -> socket.socket:

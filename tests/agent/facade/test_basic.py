@@ -2,6 +2,7 @@
 
 import pytest
 
+from offline_store.events.terminal import Disclosure
 from tests.agent.facade.counter import Counter, play
 
 CONTACT = ["lin", "zhang", "zhao", "qian", "sun"]  # 3.0 SM4, 2.0 3DES and SSF33, 1.0 likewise
@@ -62,9 +63,7 @@ def test_a_wrong_internal_answer_of_the_hsm_is_minus_21_and_nothing_of_the_holde
         key = counter.hsm(question)
         answer = counter.call("iReadCardBas_HSM_Step2", "0" * 16 + key[16:])
         assert answer.result == -21
-        assert [event.detail["function"] for event in counter.disclosures()] == [
-            "iReadCardBas_HSM_Step1"
-        ]
+        assert [event.function for event in counter.disclosures()] == ["iReadCardBas_HSM_Step1"]
         assert counter.powered_down()
 
     play(scenario)
@@ -100,19 +99,25 @@ def test_what_is_handed_out_is_journaled_first() -> None:
         (event,) = counter.disclosures()
         cast = counter.stand.cast
         card = cast.card("lin")
-        assert event.person == counter.stand.references.person(cast.person("lin").number)
-        assert event.card == counter.stand.references.card(bytes.fromhex(cast.card_id(card)))
-        assert event.detail == {
-            "client": "clinic",
-            "caller": "user:clinic uid:1000 pid:7",
-            "purpose": "made-up work of clinic",
-            "function": "iReadCardBas",
-            "fields": "region,social-security-number,card-number,card-id,name,historical-bytes,"
+        assert event == Disclosure(
+            clock=event.clock,
+            reason="disclosed",
+            lane="window",
+            scene=event.scene,
+            credential="card-contact",
+            card=counter.stand.references.card(bytes.fromhex(cast.card_id(card))),
+            person=counter.stand.references.person(cast.person("lin").number),
+            application=event.application,
+            authentication=event.authentication,
+            checks=event.checks,
+            client="clinic",
+            caller="user:clinic uid:1000 pid:7",
+            purpose="made-up work of clinic",
+            function="iReadCardBas",
+            fields="region,social-security-number,card-number,card-id,name,historical-bytes,"
             "version,issue-date,expiry-date",
-            "act": "card-inserted",
-        }
-        assert event.lane == "window"
-        assert event.credential == "card-contact"
+            act="card-inserted",
+        )
 
     play(scenario)
 

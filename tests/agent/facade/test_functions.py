@@ -33,7 +33,7 @@ def test_files_are_read_by_key_in_the_address_order(key: str) -> None:
         assert answer.result == 0, answer.output
         assert answer.output == f"SSSEEF06|{person.name}|{person.number}|$"
         (event,) = counter.disclosures()
-        assert event.detail["fields"] == "SSSEEF06|09|08|$"
+        assert event.fields == "SSSEEF06|09|08|$"
         assert event.person == counter.stand.references.person(person.number)
         assert counter.powered_down()
 
@@ -90,7 +90,7 @@ def test_a_verified_pin_serves_the_same_callers_next_calls_and_no_one_else() -> 
         read = counter.call("iReadCard", "1", "1", counter.info(), "DF01EF15|40:2|$")
         assert read.result == 0, read.output
         assert counter.call("iReadCardBas", "1").result == 0
-        assert [event.detail["act"] for event in counter.disclosures()] == ["pin-entered"] * 2
+        assert [event.act for event in counter.disclosures()] == ["pin-entered"] * 2
         counter.me.close()
         assert counter.powered_down()
         assert all(not pin.digits for pin in counter.pins.pins), "every PIN is wiped"
@@ -342,7 +342,7 @@ def test_a_pin_is_reset_in_three_steps_by_the_callers_hsm(key: str) -> None:
         assert counter.call("iReloadPIN_HSM_Step3", counter.hsm_command(question, key)).result == 0
         counter.pins.entries = ["222222"]
         assert counter.call("iVerifyPIN", "1").result == -2201, "this terminal has no PSAM"
-        assert [event.detail["fields"] for event in counter.disclosures()] == ["new-pin"]
+        assert [event.fields for event in counter.disclosures()] == ["new-pin"]
 
     play(scenario, psam=False)
 
@@ -499,6 +499,6 @@ def test_debit_records_are_told_newest_first_with_total_and_what_account_and_poo
             "0001^519900000001^20260102030405^123^103^",
         ]
         (event,) = counter.disclosures()
-        assert event.detail["act"] == "pin-entered"
+        assert event.act == "pin-entered"
 
     play(scenario)

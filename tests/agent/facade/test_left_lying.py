@@ -17,7 +17,7 @@ def test_it_may_be_read_and_the_journal_says_that_nobody_was_seen_to_put_it_ther
         left_lying(counter)
         assert counter.call("iReadCardBas", "1").result == 0
         (event,) = counter.disclosures()
-        assert event.detail["act"] == "card-left-lying"
+        assert event.act == "card-left-lying"
 
     play(scenario)
 

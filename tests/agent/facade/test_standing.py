@@ -8,7 +8,7 @@ from agent.facade.call import Answer
 from agent.scenes import KINDS, scene_for
 from config.model import Scene
 from config.waits import asks_status
-from offline_store.events.row import Event
+from offline_store.events.terminal import Disclosure
 from simulators.people import load_cast
 from tests.agent.facade.counter import Counter, play
 from tests.agent.stand import WITHIN
@@ -23,7 +23,7 @@ def read(counter: Counter, *, stepped: bool) -> Answer:
     return counter.call("iReadCardBas_HSM_Step2", counter.hsm(question))
 
 
-def last(counter: Counter) -> Event:
+def last(counter: Counter) -> Disclosure:
     return counter.disclosures()[-1]
 
 
@@ -80,8 +80,8 @@ def test_whoever_has_something_against_him_is_handed_to_nobody(
         assert person.name not in answer.output
         event = last(counter)
         assert (event.verdict, event.reason) == ("refused", reason)
-        assert "fields" not in event.detail
-        assert str(event.detail["withheld"]).startswith("region,")
+        assert event.fields == ""
+        assert event.withheld.startswith("region,")
         assert counter.powered_down()
 
     play(scenario, standing="refuse")
@@ -115,7 +115,7 @@ def test_where_nobody_answers_the_identity_is_handed_out(policy: str) -> None:
         counter.insert("lin")
         assert read(counter, stepped=False).result == 0
         assert {status for status, _ in checks(counter).values()} == {"unknown"}
-        assert last(counter).detail["status_fault"] == "request.offline"
+        assert last(counter).status_fault == "request.offline"
 
     play(scenario, standing=policy)
 

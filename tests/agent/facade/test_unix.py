@@ -18,6 +18,7 @@ from agent.facade.unix import CALLERS, EACH, FacadeSocketUnusable
 from agent.lines import Lines
 from simulators.site import until
 from tests.agent.facade.callers import Library, Live, live
+from tests.agent.facade.counter import disclosures_in
 from world.real import RealWorld
 
 
@@ -35,8 +36,8 @@ def test_a_library_reads_a_card(desk: Live) -> None:
     assert result == 0
     assert output.split("|")[1:5:3] == [person.number, person.name]
     assert output.endswith("|WINDOW-7|")
-    (event,) = [event for event in desk.stand.store.events if event.kind == "disclosure"]
-    assert str(event.detail["caller"]).endswith(f"uid:{os.geteuid()} pid:{os.getpid()}")
+    (event,) = disclosures_in(desk.stand.store)
+    assert event.caller.endswith(f"uid:{os.geteuid()} pid:{os.getpid()}")
 
 
 def test_the_socket_is_the_groups(desk: Live) -> None:
@@ -82,7 +83,7 @@ def test_a_caller_that_dies_while_its_call_is_under_way(desk: Live) -> None:
     until(lambda: not desk.desk.leases.current(), "the lease is not free")
     go_on.set()
     desk.await_free()
-    assert not [event for event in desk.stand.store.events if event.kind == "disclosure"]
+    assert not disclosures_in(desk.stand.store)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,9 @@ from agent.facade import web_server
 from agent.facade.web_clients import Page
 from agent.facade.web_envelope import LARGEST
 from config.model import FacadeClient
+from offline_store.events.terminal import Disclosure
 from simulators.site import until
+from tests.agent.events import as_kind
 from tests.agent.facade.callers import ORIGIN, USER, WITHIN, Live, live
 from tests.agent.facade.pages import Socket, ask, disclosures, everything, head, headers, raw
 from tests.hostile import HOSTILE_JSON
@@ -42,9 +44,8 @@ def test_the_listed_page_reads_a_card(desk: Live) -> None:
     assert told["out"][4] == person.name
     assert told_headers["access-control-allow-origin"] == ORIGIN
     assert told_headers["cache-control"] == "no-store"
-    event = desk.stand.store.events[-1]
-    assert event.kind == "disclosure"
-    assert event.detail["caller"] == f"origin:{ORIGIN} user:{USER} uid:{os.geteuid()}"
+    event = as_kind(desk.stand.store.events[-1], Disclosure)
+    assert event.caller == f"origin:{ORIGIN} user:{USER} uid:{os.geteuid()}"
     desk.await_free()
 
 
@@ -264,8 +265,8 @@ def test_another_user_who_says_that_he_is_the_page_is_known(
             assert disclosures(desk) == 0
         else:
             assert told["result"] == "0"
-            caller = str(desk.stand.store.events[-1].detail["caller"])
-            assert caller.endswith(f" uid:{NOBODY}")
+            told_to = as_kind(desk.stand.store.events[-1], Disclosure)
+            assert told_to.caller.endswith(f" uid:{NOBODY}")
 
 
 def test_users_of_one_page_do_not_share_what_they_lease() -> None:

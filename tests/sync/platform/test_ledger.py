@@ -7,7 +7,10 @@ import msgspec
 import pytest
 
 from offline_store import chain
-from offline_store.events.row import Event
+from offline_store.clock import ClockReading
+from offline_store.events.ride import Ride
+from offline_store.events.row import read
+from offline_store.events.terminal import Checkpoint
 from sync.contract import messages
 from sync.contract.messages import Range, Receipt
 from sync.contract.topics import Place
@@ -51,10 +54,14 @@ def changed(row: Row, **changes: object) -> Row:
 
 
 def rewritten(row: Row, **changes: object) -> Row:
-    """Another event under the right hash of its text."""
-    event = msgspec.structs.replace(msgspec.json.decode(row.body, type=Event), **changes)
-    body = msgspec.json.encode(event).decode()
-    return changed(row, body=body, hash=chain.body_hash(body))
+    """Another row under the right hash of its text."""
+    body = msgspec.json.encode(msgspec.structs.replace(read(row.body), **changes)).decode()
+    return changed(row, **sealed(body))
+
+
+def retold(row: Row, **changes: object) -> Row:
+    """The row with another event, under the right hash of its text."""
+    return rewritten(row, event=msgspec.structs.replace(read(row.body).event, **changes))
 
 
 def test_a_receipt_names_the_highest_contiguous_row(ledger: Ledger, journal: MemoryJournal) -> None:
@@ -88,8 +95,8 @@ def test_reordered_batches_leave_a_gap_until_it_is_filled(
         ("hash", lambda row: changed(row, body=row.body + " ")),
         ("oversized", lambda row: changed(row, body="x" * (messages.MAX_BODY + 1))),
         ("event", lambda row: changed(row, **sealed('{"kind":"?"}'))),
-        ("event", lambda row: rewritten(row, time_ms=2**63)),
-        ("event", lambda row: rewritten(row, amounts={"fare": 2**64 - 1})),
+        ("event", lambda row: retold(row, clock=ClockReading(2**63, "unset", ""))),
+        ("event", lambda row: retold(row, ride=Ride(fare=2**64 - 1))),
         ("event", lambda row: changed(row, **sealed("[" * 10_000))),
         ("event", lambda row: changed(row, **sealed(twice(row.body)))),
         ("foreign", lambda row: rewritten(row, terminal="gate-2")),
@@ -114,7 +121,7 @@ def test_a_poisoned_row_is_kept_raw_and_does_not_hold_back_the_rest(
 
 def twice(body: str) -> str:
     """The same event, in which one key comes twice."""
-    return '{"v":1,' + body.removeprefix("{")
+    return '{"v":2,' + body.removeprefix("{")
 
 
 def sealed(body: str) -> dict[str, str]:
@@ -148,7 +155,7 @@ def test_other_content_under_the_same_key_is_an_alarm(
     ledger: Ledger, journal: MemoryJournal
 ) -> None:
     take(ledger, journal.rows[:3])
-    receipt = take(ledger, [rewritten(journal.rows[1], reason="other")])
+    receipt = take(ledger, [retold(journal.rows[1], reason="other")])
     assert receipt.conflicts == (2,)
     assert receipt.quarantined == ()
     assert ledger.alarms("gate-1") == [Alarm("gate-1", EPOCH, 2, "conflict")]
@@ -165,7 +172,9 @@ def test_a_broken_chain_is_an_alarm(ledger: Ledger, journal: MemoryJournal) -> N
 def test_an_epoch_that_does_not_begin_as_it_says_is_an_alarm(
     ledger: Ledger, journal: MemoryJournal
 ) -> None:
-    take(ledger, [rewritten(journal.rows[0], detail={"head": "a" * 64})])
+    clock = read(journal.rows[0].body).event.clock
+    begun = Checkpoint(clock=clock, cause="enrolment", head="a" * 64)
+    take(ledger, [rewritten(journal.rows[0], event=begun)])
     assert Alarm("gate-1", EPOCH, 1, "chain") in ledger.alarms("gate-1")
 
 

@@ -23,6 +23,7 @@ from agent.facade.web_server import WebServer
 from config.model import FacadeClient
 from simulators.certificates import Authority
 from tests.agent.facade.callers import Live
+from tests.agent.facade.counter import disclosures_in
 
 # A documentation network (RFC 5737) is public to a browser.
 HOSTS = {
@@ -110,8 +111,7 @@ def main() -> None:
         desk = stack.enter_context(Terminal(folder))
         urls = [f"{page['url']}?{page['way']}" for page in asked["pages"]]
         look(folder, urls, stack)
-        events = [event for event in desk.stand.store.events if event.kind == "disclosure"]
-        callers = [event.detail["caller"] for event in events]
+        callers = [event.caller for event in disclosures_in(desk.stand.store)]
         name = desk.stand.cast.person("lin").name
         terminal = {"callers": callers, "refused": list(desk.refusals.status()), "name": name}
         for seen in (*Pages.seen, terminal):
