@@ -199,6 +199,7 @@ class Service:
             standing=self.standing,
             application=settings.terminal.application,
             report=report,
+            warn=lambda fault: LOG.error("%s", texts.fault(fault)),
             journey=journey,
             refuses=refused_doubts(settings.scene),
             give_back=settings.give_back,

@@ -26,6 +26,8 @@ class Reason(StrEnum):
     """The same person again within the scene's window."""
     NOT_STORED = "not-stored"
     """The decision could not be made durable, so nothing opened."""
+    NOT_DECIDED = "not-decided"
+    """The scene of another package could not decide: its defect is in the log."""
     CARD_GONE = "card-gone"
     """Pulled out before it was done: once more, a little longer."""
     CARD_MUTE = "card-mute"

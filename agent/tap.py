@@ -30,6 +30,7 @@ from agent.proof import LEAVING, Right
 from agent.reading import CardDesk
 from agent.reasons import Reason
 from agent.results import Results
+from agent.scenes.foreign import SceneDefect
 from agent.scenes.port import Case, Decision, Looked, Scene
 from agent.stages import Stages
 from agent.standing import Findings, StatusService, recalled
@@ -111,6 +112,7 @@ class Taps:
         standing: StatusService,
         application: str,
         report: Callable[[TapReport], None],
+        warn: Callable[[Fault], None],
         journey: JourneyDesk | None = None,
         refuses: Mapping[str, Reason] = MappingProxyType({}),
         give_back: GiveBack = AS_SHIPPED,
@@ -130,6 +132,7 @@ class Taps:
         self._standing = standing
         self._application = application
         self._report = report
+        self._warn = warn
         self._journey = journey
         self._refuses = refuses
         self._logbook = Logbook(world, clock, store, scene.kind)
@@ -331,6 +334,16 @@ class Taps:
         except Unstored:
             self._logbook.missed.add(missed + 1)
             result = TapResult(Reason.NOT_STORED, None, proof)
+        except SceneDefect as fault:
+            self._logbook.missed.add(missed)
+            self._warn(fault)
+            undecided = Unidentified(
+                presented.credential,
+                Reason.NOT_DECIDED,
+                presented.authentication,
+                detail=fault.code,
+            )
+            return self._settle(lane, source, undecided, stages, leaving=leaving)
         else:
             result = replace(result, reason=reason)
         return self._act(lane, source, result, stages, leaving=leaving)

@@ -20,6 +20,7 @@ from agent.fares.tariff import parse_tariff
 from agent.journey.lines import parse_lines
 from agent.reasons import Reason
 from agent.results import Results
+from agent.scenes.metro.options import MetroOptions
 from agent.stages import Stages
 from agent.tap_result import TapResult
 from agent.texts import Texts
@@ -28,7 +29,6 @@ from agent.transit.offers import Offers, SingleRides
 from agent.transit.paying import Payments
 from agent.transit.psams import TransitDesk
 from apdu.channel import Channel
-from config.model import Metro
 from offline_store.clock import CHINA, Clock
 from offline_store.columns import verdict_of, whose
 from offline_store.events.payment import PaymentEnd
@@ -173,8 +173,10 @@ class _Ride:
     def _offers(self) -> Offers:
         chance = self._chance
         if self._scene == SCENE:
-            charging = Metro(no_entry="lowest", no_exit="highest", reexit_minutes=3)
-            return gates(STATION, chance.choice([None, charging, Metro(turn_back_minutes=5)]))
+            charging = MetroOptions(no_entry="lowest", no_exit="highest", reexit_minutes=3)
+            return gates(
+                STATION, chance.choice([None, charging, MetroOptions(turn_back_minutes=5)])
+            )
         flat = FlatFare(chance.choice([0, 200]), "5199")
         listed = ListedFare(lambda: RULES, lambda: Journey("42"), flat, "bus", aboard=True)
         return SingleRides(flat if chance.random() < 0.5 else listed)

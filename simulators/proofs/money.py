@@ -23,6 +23,7 @@ from agent.fares.tariff import parse_tariff
 from agent.journey.lines import parse_lines
 from agent.reasons import Reason
 from agent.results import Results
+from agent.scenes.metro.options import MetroOptions
 from agent.stages import Stages
 from agent.texts import Texts
 from agent.transit.fares import FlatFare, ListedFare, Priced
@@ -36,7 +37,6 @@ from agent.transit.records import Holder, intent_of
 from agent.transit.trips import Stamp
 from apdu.transit.files import Layout
 from apdu.transit.values import Authorisation, Initialised
-from config.model import Metro
 from offline_store.clock import Clock, ClockReading
 from offline_store.events.reference import Reference
 from offline_store.events.ride import Ride
@@ -253,7 +253,7 @@ class History:
                 return SingleRides(owed(flat, "bus", turning_back.LIMITS))
             listed = ListedFare(_city_lists, lambda: Journey("42"), flat, "bus", aboard=True)
             return SingleRides(owed(listed, "bus", turning_back.LIMITS))
-        charging = Metro(no_entry="lowest", no_exit="highest", reexit_minutes=3)
+        charging = MetroOptions(no_entry="lowest", no_exit="highest", reexit_minutes=3)
         return gates(STATION, charging if self._seed % 4 == 1 else None)
 
     @property

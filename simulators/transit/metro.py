@@ -13,9 +13,9 @@ from agent.fares.rules import Rules
 from agent.fares.tariff import parse_tariff
 from agent.journey.lines import parse_lines
 from agent.scenes.metro.offers import Gates, Trips
+from agent.scenes.metro.options import MetroOptions
 from agent.transit.fares import FlatFare, ListedFare
 from apdu.transit.files import Layouts, Value
-from config.model import Metro
 from offline_store.events.ride import TripEnd
 
 CITY: Final = "5199"
@@ -90,7 +90,7 @@ def record(state: int, stop: str, moment: str, *, end: TripEnd = ENTRY, city: st
 
 def gates(
     stop: str,
-    settings: Metro | None = None,
+    settings: MetroOptions | None = None,
     *,
     line: str = "M1",
     rules: Callable[[], Rules] | None = None,
@@ -100,6 +100,6 @@ def gates(
     listed = metro_rules()
     rules = rules or (lambda: listed)
     fares = ListedFare(rules, lambda: Journey(line, boarded=stop), FlatFare(200, CITY), SCENE)
-    settings = settings or Metro(operator=OPERATOR, institution=INSTITUTION)
+    settings = settings or MetroOptions(operator=OPERATOR, institution=INSTITUTION)
     made = Gates(settings, CITY, line, stop, SCENE, rules, fares)
     return Trips(made, layouts or Layouts.shipped(), {IN: "entry", OUT: "exit"})

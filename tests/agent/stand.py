@@ -17,7 +17,6 @@ from agent.lanes import Lane
 from agent.reading import CardDesk, refused_doubts
 from agent.results import Results
 from agent.sam import SamDesk
-from agent.scenes import scene_for
 from agent.standing import StatusService
 from agent.standing.platform import PlatformSource
 from agent.standing.service import Routes
@@ -64,8 +63,9 @@ from simulators.world import SimWorld
 from sync.contract.services import Service
 from sync.contract.topics import Place
 from sync.requests import RequestOffline, RequestTimeout
+from tests.agent.scenes.made import scene_of
 from trust.references import References
-from world import Queue, QueueEmpty, World
+from world import Fault, Queue, QueueEmpty, World
 
 T = TypeVar("T")
 
@@ -497,6 +497,7 @@ class Stand:
         self.exit = Lane("exit", "exit", self.barrier, [self.prompts])
         self.store = FakeStore(world, self.calls)
         self.reports: list[TapReport] = []
+        self.warned: list[Fault] = []
         self.references = References(CITY_KEY)
         self.watchdog = Watchdog(world, 1.2)
         self.spare = FakeReader(world, "psam-2", Interface.SAM, pace=pace)
@@ -513,7 +514,7 @@ class Stand:
             world,
             clock=Clock(world),
             store=store or cast_store(self.store),
-            scene=scene_for(scene, self.cast.region, fares, ride),
+            scene=scene_of(scene, self.cast.region, fares, ride),
             results=Results(Texts("en")),
             desk=self.desk,
             codes=CodeDesk(Router(CODES), self.resolvers),
@@ -523,6 +524,7 @@ class Stand:
             standing=self.standing,
             application=APPLICATION,
             report=self.reports.append,
+            warn=self.warned.append,
             journey=journey,
             refuses=refused_doubts(scene),
             give_back=give_back or GiveBackSettings(),

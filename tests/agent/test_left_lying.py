@@ -36,7 +36,7 @@ def riding_free(stand: Stand, kind: str) -> FareSource:
 
 def stand_of(world: SimWorld, kind: str) -> Stand:
     """Where Lin is accepted."""
-    scene = Scene(kind=kind, check="lists", options={"repeat_window": 0.0})  # type: ignore[arg-type]
+    scene = Scene(kind=kind, check="lists", options={"repeat_window": 0.0})
     fares = riding_free(Stand(world), kind)
     return Stand(world, scene=scene, fares=fares, ride=lambda: Ride(line="1"))
 

@@ -7,9 +7,9 @@ import pytest
 from agent.lanes import Lane
 from agent.reasons import Reason
 from agent.results import Results, table
-from agent.rides import Preset, Rides, spoken
+from agent.rides import Rides, spoken
 from agent.texts import LANGUAGES, Texts
-from config.model import Result
+from config.model import Preset, Result
 from drivers.console import ConsolePrompts
 from offline_store.clock import ClockReading
 from offline_store.events.happened import Verdict

@@ -11,7 +11,6 @@ from agent.journey.desk import JourneyDesk
 from agent.lanes import Lane
 from agent.reasons import Reason
 from agent.results import Results
-from agent.scenes import scene_for
 from agent.standing.service import Routes, StatusService
 from agent.tap import AS_SHIPPED, TapReport, Taps
 from agent.texts import Texts
@@ -28,6 +27,7 @@ from simulators.world import SimWorld
 from tests.agent.events import as_kind
 from tests.agent.fares.city import MADE_UP
 from tests.agent.journey.stand import Bus as Vehicle
+from tests.agent.scenes.made import scene_of
 from tests.agent.stand import FakeBarrier, FakePrompts, FakeReader
 from tests.agent.transit.impostor import Impostor
 from tests.agent.transit.stand import REFERENCES, Bus, BusStand
@@ -70,7 +70,7 @@ class Door:
             world,
             clock=Clock(world),
             store=bus.store,
-            scene=scene_for(Scene(kind="bus"), "519900"),
+            scene=scene_of(Scene(kind="bus"), "519900", payer=bus.payments),
             results=Results(Texts("en")),
             desk=None,  # type: ignore[arg-type]
             codes=CodeDesk(Router([]), {}),
@@ -80,7 +80,7 @@ class Door:
             standing=StatusService(world, Routes({}), application="", within=1),
             application="",
             report=lambda report: None,
-            payments=bus.payments,
+            warn=lambda fault: None,
             journey=self.desk,
             give_back=give_back,
         )

@@ -218,8 +218,6 @@ def test_a_table_without_name_is_named_by_its_place() -> None:
         ('id = "t1"', 'id = "t1"\ndata = "var"', "terminal.data"),
         ('id = "t1"', f'id = "t1"\nsocket = "/{"s" * 107}"', "terminal.socket"),
         ('id = "t1"', "id = 1979-05-27", "terminal.id"),
-        ('kind = "library-gate"', 'kind = "library-gate"\nrepeat_window = nan', "scene"),
-        ('kind = "library-gate"', 'kind = "library-gate"\nrepeat_window = inf', "scene"),
         ('readers = ["door"]', 'readers = "door"', "lanes[entry].readers"),
         ('match = "*PICC*"', 'match = ""', "readers[door].match"),
         ('match = "*PICC*"', 'match = "a\\u0000b"', "readers[door].match"),
@@ -570,59 +568,6 @@ def test_any_single_change_is_settings_or_a_config_fault(way: list[str], value: 
 def test_any_slip_of_the_pen_is_settings_or_a_config_fault(at: int, cut: int, put: str) -> None:
     text = WHOLE[:at] + put + WHOLE[at + cut :]
     settings_or_fault(lambda: parse(text.encode(), "box.toml"))
-
-
-METRO = (
-    WHOLE.replace("library-gate", "metro-gate")
-    + '[transit]\nline = "M1"\nstation = "M11"\n[metro]\nno_exit = "highest"\n'
-)
-
-
-@pytest.mark.parametrize(
-    ("was", "becomes", "fault", "key"),
-    [
-        ('line = "M1"\n', "", faults.MissingKey, "transit.line"),
-        ('station = "M11"\n', "", faults.MissingKey, "transit.station"),
-        (
-            'direction = "entry"',
-            'direction = "counter"',
-            faults.WrongValue,
-            "lanes[entry].direction",
-        ),
-        (
-            'direction = "entry"',
-            'direction = "counter"\ntaps = false',
-            faults.MissingKey,
-            "lanes[…].direction",
-        ),
-        (
-            "[metro]",
-            '[metro]\noverstay = "surcharge"\nlongest_minutes = 240',
-            faults.WrongValue,
-            "metro.overstay_fare",
-        ),
-        (
-            "[metro]",
-            '[metro]\noverstay = "surcharge"\noverstay_fare = 300',
-            faults.WrongValue,
-            "metro.longest_minutes",
-        ),
-        ("[metro]", '[vehicle]\nid = "bus-1"\n[metro]', faults.WrongValue, "scene.kind"),
-        ("[metro]", '[metro]\noperator = "x"', faults.WrongValue, "metro.operator"),
-    ],
-)
-def test_a_metro_gate_that_cannot_be_is_refused(
-    was: str, becomes: str, fault: type[ConfigFault], key: str
-) -> None:
-    assert METRO.count(was) == 1
-    problem = only(METRO.replace(was, becomes))
-    assert isinstance(problem, fault)
-    assert problem.facts["key"] == key
-
-
-def test_a_metro_gate_has_a_station_a_line_and_lanes_with_a_direction() -> None:
-    agent = parse(METRO.encode(), "box.toml")
-    assert (agent.transit.station, agent.metro.no_exit) == ("M11", "highest")
 
 
 def test_a_receiver_needs_a_vehicle() -> None:

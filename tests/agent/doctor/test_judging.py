@@ -136,7 +136,7 @@ def test_cards_without_a_psam_are_served_where_an_hsm_can_be_asked() -> None:
 
 @pytest.mark.parametrize("kind", ["bus", "metro-gate"])
 def test_where_purses_pay_a_transit_psam_is_needed(kind: str) -> None:
-    paying = changed(settings(), scene=Scene(kind=kind), transit=Transit(line="1", station="M1"))  # type: ignore[arg-type]
+    paying = changed(settings(), scene=Scene(kind=kind), transit=Transit(line="1", station="M1"))
     assert wrong(examined(of=paying, running=status())) == ["psam-transit-none"]
     transit = Reader(name="psam", match="*SAM*", interface="sam", sam="transit")
     fitted = changed(paying, readers=(paying.readers[0], transit))

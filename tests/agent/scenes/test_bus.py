@@ -8,13 +8,14 @@ from agent.fares.ride import Journey, Rider
 from agent.fares.rules import Rules
 from agent.identity import Shown
 from agent.reasons import Reason
-from agent.scenes import Decision, Looked, Scene, scene_for
+from agent.scenes.port import Case, Decision, Looked, Scene
 from agent.scenes.status_rule import to_charge
 from agent.transit.fares import FlatFare, ListedFare
 from config.model import Scene as Settings
 from offline_store.events.happened import Check
 from offline_store.events.ride import NO_RIDE, Ride
 from tests.agent.fares.city import MADE_UP, lines, people, person, tariff
+from tests.agent.scenes.made import scene_of
 from tests.agent.scenes.test_library_gate import CARD, at, somebody
 from tests.agent.stand import FakeLists, FakeTurn
 
@@ -27,12 +28,12 @@ SETTINGS = Settings(kind="bus")
 
 
 def aboard(fares: ListedFare | None) -> Scene:
-    return scene_for(SETTINGS, "990100", fares, lambda: Ride(vehicle="0042"))
+    return scene_of(SETTINGS, "990100", fares, lambda: Ride(vehicle="0042"))
 
 
 def looked(who: str, fares: ListedFare | None = LISTED, shown: Shown | None = None) -> Looked:
     identity = replace(somebody(), person=person(who), shown=shown)
-    return aboard(fares).look(FakeTurn([], FakeLists()), identity, at())
+    return aboard(fares).look(FakeTurn([], FakeLists()), Case(identity, at()))
 
 
 def decided(
@@ -43,7 +44,7 @@ def decided(
 ) -> Decision:
     identity = replace(somebody(), person=person(who), shown=shown)
     seen = looked(who, fares, shown).seen
-    return aboard(fares).decide(identity, lists or FakeLists(), seen, at())
+    return aboard(fares).decide(lists or FakeLists(), Case(identity, at()), seen)
 
 
 @pytest.mark.parametrize("who", ["veteran", "disabled", "senior", "both"])
@@ -81,13 +82,13 @@ def test_a_code_that_nothing_is_charged_for_here_is_refused_for_that_reason() ->
 
 
 def test_a_codes_fare_is_told_to_what_guards_its_limit() -> None:
-    scene = scene_for(SETTINGS, "990100", LISTED)
+    scene = scene_of(SETTINGS, "990100", LISTED)
     turn = FakeTurn([], FakeLists())
     identity = replace(somebody(), person=person("student"), shown=SHOWN)
-    seen = scene.look(turn, identity, at()).seen
+    seen = scene.look(turn, Case(identity, at())).seen
     assert to_charge(identity, seen) == 100
     without = replace(identity, shown=None)
-    assert to_charge(without, scene.look(turn, without, at()).seen) is None
+    assert to_charge(without, scene.look(turn, Case(without, at())).seen) is None
 
 
 def test_a_ticket_rides_without_a_fare_and_says_where() -> None:
@@ -141,10 +142,10 @@ LOST = Check(subject="card", status="lost", source="platform")
 
 @pytest.mark.parametrize("who", ["veteran", "driver"])
 def test_a_card_that_is_reported_lost_neither_rides_nor_signs_on(who: str) -> None:
-    scene = scene_for(Settings(kind="bus", check="ask"), "990100", ABOARD)
+    scene = scene_of(Settings(kind="bus", check="ask"), "990100", ABOARD)
     identity = replace(somebody(), person=person(who))
-    seen = scene.look(FakeTurn([], FakeLists()), identity, at(), [LOST]).seen
-    decision = scene.decide(identity, FakeLists(), seen, at(), [LOST])
+    seen = scene.look(FakeTurn([], FakeLists()), Case(identity, at(), [LOST])).seen
+    decision = scene.decide(FakeLists(), Case(identity, at(), [LOST]), seen)
     assert (decision.verdict, decision.reason) == ("refused", Reason.CARD_LOST)
     assert LOST in decision.checks
 

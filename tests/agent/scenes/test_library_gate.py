@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,8 +10,9 @@ from msgspec import structs
 
 from agent.identity import Identity
 from agent.reasons import Reason
-from agent.scenes import KINDS, Decision, Looked, scene_for
-from agent.scenes.library_gate.scene import LibraryGate
+from agent.scenes.library_gate.scene import LibraryGate, LibraryOptions
+from agent.scenes.port import Case as Presented
+from agent.scenes.port import Decision, Looked
 from config.model import Scene
 from offline_store.clock import CHINA, EARLIEST, ClockQuality, ClockReading
 from offline_store.events.happened import Authentication
@@ -20,12 +20,13 @@ from offline_store.events.reference import Reference
 from offline_store.events.row import Event, Stored
 from offline_store.events.seen import NOTHING_SEEN, Seen
 from offline_store.events.tap import Tap
+from tests.agent.scenes.made import KINDS, scene_of
 from tests.agent.stand import EPOCH, FakeLists, FakeTurn, Stand, play
 
 NOON = datetime(2026, 9, 21, 12, tzinfo=CHINA)
 YEAR, DAY, SECOND = 365 * 86_400_000, 86_400_000, 1000
 CARD, NUMBER, PERSON = "ca" * 32, "b0" * 32, "d0" * 32
-GATE = LibraryGate(Scene(kind="library-gate", options={"repeat_window": 8.0}), "519900")
+GATE = LibraryGate(LibraryOptions(8.0), Scene(kind="library-gate"), "519900")
 
 
 def at(
@@ -172,7 +173,7 @@ CASES = [
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_decision(case: Case) -> None:
-    decision = GATE.decide(case.identity, case.lists, case.seen, case.clock)
+    decision = GATE.decide(case.lists, Presented(case.identity, case.clock), case.seen)
     assert decision.reason is case.reason
     assert decision.verdict == ("accepted" if case.reason is Reason.ACCEPTED else "refused")
     assert tuple(check.status for check in decision.checks) == case.checks
@@ -180,14 +181,14 @@ def test_decision(case: Case) -> None:
 
 def test_the_list_and_its_version_stand_in_the_check() -> None:
     for lists in (FakeLists(), FakeLists(cards=[CARD])):
-        _, card, holder = GATE.decide(somebody(), lists, NOTHING_SEEN, at()).checks
+        _, card, holder = GATE.decide(lists, Presented(somebody(), at()), NOTHING_SEEN).checks
         assert (card.subject, card.source) == ("card", "list:blacklist@7")
         assert (holder.subject, holder.source) == ("holder", "list:blacklist@7")
 
 
 def test_every_scene_of_the_configuration_is_there() -> None:
     for kind in KINDS:
-        assert scene_for(msgspec.convert({"kind": kind}, Scene)).kind == kind
+        assert scene_of(Scene(kind=kind)).kind == kind
 
 
 @given(
@@ -211,10 +212,10 @@ def test_decide_is_pure(
     clock = at(quality=quality)
 
     def decide() -> Decision:
-        return GATE.decide(somebody(issued, expires), lists, seen, clock)
+        return GATE.decide(lists, Presented(somebody(issued, expires), clock), seen)
 
     first = decide()
-    GATE.decide(somebody(), FakeLists(), entered(1, at()), at())
+    GATE.decide(FakeLists(), Presented(somebody(), at()), entered(1, at()))
     assert decide() == first
     assert seen == kept
     if listed:
@@ -235,7 +236,7 @@ def row(seq: int, reason: Reason, clock: ClockReading, person: str = PERSON) -> 
 
 
 def look(*rows: Stored[Event], clock: ClockReading | None = None) -> Looked:
-    return GATE.look(FakeTurn(list(rows), FakeLists()), somebody(), clock or at())
+    return GATE.look(FakeTurn(list(rows), FakeLists()), Presented(somebody(), clock or at()))
 
 
 def test_look_finds_the_persons_last_entry() -> None:
@@ -262,10 +263,10 @@ def test_after_the_clock_went_back_the_second_tap_is_a_repetition_again() -> Non
     before, now = at(), at(plus_ms=-YEAR)
     entry = row(1, Reason.ACCEPTED, before)
     seen = look(entry, clock=now).seen
-    assert GATE.decide(somebody(None), FakeLists(), seen, now).reason == "accepted"
+    assert GATE.decide(FakeLists(), Presented(somebody(None), now), seen).reason == "accepted"
     again = structs.replace(now, time_ms=now.time_ms + 2_000)
     seen = look(entry, row(2, Reason.ACCEPTED, now), clock=again).seen
-    assert GATE.decide(somebody(None), FakeLists(), seen, again).reason == "repeated"
+    assert GATE.decide(FakeLists(), Presented(somebody(None), again), seen).reason == "repeated"
 
 
 def test_a_decision_is_replayed_from_its_events_kept_state() -> None:
@@ -290,7 +291,7 @@ def test_a_decision_is_replayed_from_its_events_kept_state() -> None:
                 expires=_day(card.expires),
                 authentication=past.authentication,
             )
-            again = GATE.decide(identity, stand.store.lists, past.seen, past.clock)
+            again = GATE.decide(stand.store.lists, Presented(identity, past.clock), past.seen)
             assert (again.verdict, again.reason, again.checks) == (
                 past.verdict,
                 past.reason,

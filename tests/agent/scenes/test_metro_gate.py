@@ -8,10 +8,11 @@ from agent.fares.ride import Journey
 from agent.fares.rules import Rules
 from agent.identity import Shown
 from agent.reasons import Reason
-from agent.scenes import scene_for
+from agent.scenes.port import Case
 from agent.transit.fares import FlatFare, ListedFare
 from config.model import Scene
 from tests.agent.fares.city import lines, people, person, tariff
+from tests.agent.scenes.made import KINDS, scene_of
 from tests.agent.scenes.test_bus import SHOWN, TICKET
 from tests.agent.scenes.test_library_gate import CARD, at, somebody
 from tests.agent.stand import FakeLists, FakeTurn
@@ -37,15 +38,14 @@ LISTED = ListedFare(
 def test_only_whose_fare_is_nothing_goes_through(
     who: str, shown: Shown | None, told: Reason
 ) -> None:
-    scene = scene_for(Scene(kind="metro-gate"), "990100", LISTED)
+    scene = scene_of(Scene(kind="metro-gate"), "990100", LISTED)
     identity = replace(somebody(), person=person(who), shown=shown)
-    seen = scene.look(FakeTurn([], FakeLists()), identity, at()).seen
-    assert scene.decide(identity, FakeLists(), seen, at()).reason is told
+    seen = scene.look(FakeTurn([], FakeLists()), Case(identity, at())).seen
+    assert scene.decide(FakeLists(), Case(identity, at()), seen).reason is told
     listed = FakeLists(cards=[CARD])
-    assert scene.decide(identity, listed, seen, at()).reason is Reason.BLACKLISTED
+    assert scene.decide(listed, Case(identity, at()), seen).reason is Reason.BLACKLISTED
 
 
 def test_it_decides_about_exits_and_others_do_not() -> None:
-    kinds = ("library-gate", "service-window", "bus", "metro-gate")
-    deciding = [kind for kind in kinds if scene_for(Scene(kind=kind)).decides_exits]  # type: ignore[arg-type]
+    deciding = [kind for kind in KINDS if scene_of(Scene(kind=kind)).decides_exits]
     assert deciding == ["metro-gate"]

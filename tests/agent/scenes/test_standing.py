@@ -1,9 +1,12 @@
 """Decisions at a service window by name: how somebody stands, who says so, and how long ago."""
 
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from importlib.resources import files
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,10 +14,12 @@ from msgspec import structs
 
 from agent.identity import Identity, Shown
 from agent.reasons import Reason
-from agent.scenes import Looked, scene_for
-from agent.scenes.library_gate.scene import LibraryGate
+from agent.scenes.library_gate.scene import LibraryGate, LibraryOptions
+from agent.scenes.port import Case as Presented
+from agent.scenes.port import Looked
 from agent.scenes.port import Offline as OfflineKind
 from agent.scenes.service_window.scene import ServiceWindow
+from config.load import profiles
 from config.model import Offline, Scene
 from offline_store.clock import CHINA, ClockReading
 from offline_store.events.happened import Authentication, Check, Subject
@@ -22,6 +27,7 @@ from offline_store.events.reference import Reference
 from offline_store.events.row import Event, Stored
 from offline_store.events.seen import NOTHING_SEEN, Price, Seen
 from offline_store.events.tap import Tap
+from tests.agent.scenes.made import KINDS, scene_of
 from tests.agent.stand import EPOCH, FakeLists, FakeTurn
 
 NOON = datetime(2026, 9, 21, 12, tzinfo=CHINA)
@@ -343,7 +349,7 @@ def window(rule: Offline) -> ServiceWindow:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_decision(case: Case) -> None:
     decision = window(case.rule).decide(
-        case.identity, case.lists, case.seen, clock(), case.standing
+        case.lists, Presented(case.identity, clock(), case.standing), case.seen
     )
     assert decision.reason is case.reason
     assert decision.verdict == ("accepted" if case.reason is OK else "refused")
@@ -353,8 +359,10 @@ def test_decision(case: Case) -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_gate_that_asks_decides_alike(case: Case) -> None:
-    gate = LibraryGate(Scene(kind="library-gate", check="ask", offline=case.rule), HOME)
-    decision = gate.decide(case.identity, case.lists, case.seen, clock(), case.standing)
+    gate = LibraryGate(
+        LibraryOptions(), Scene(kind="library-gate", check="ask", offline=case.rule), HOME
+    )
+    decision = gate.decide(case.lists, Presented(case.identity, clock(), case.standing), case.seen)
     assert (decision.reason, decision.offline) == (case.reason, case.offline)
 
 
@@ -363,19 +371,19 @@ def test_the_names_of_cases_are_unique() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "check", "asks"),
-    [
-        ("library-gate", None, False),
-        ("library-gate", "lists", False),
-        ("library-gate", "ask", True),
-        ("service-window", None, True),
-        ("service-window", "lists", False),
-        ("service-window", "ask", True),
-    ],
+    ("settings", "asks"), [({}, False), ({"check": "lists"}, False), ({"check": "ask"}, True)]
 )
-def test_which_scene_asks(kind: str, check: str | None, asks: bool) -> None:
-    scene = scene_for(Scene(kind=kind, check=check), HOME)  # type: ignore[arg-type]
+@pytest.mark.parametrize("kind", KINDS)
+def test_which_scene_asks(kind: str, settings: dict[str, str], asks: bool) -> None:
+    scene = scene_of(msgspec.convert({"kind": kind, **settings}, Scene), HOME)
     assert scene.asks is asks
+
+
+def test_a_counter_asks_as_it_is_shipped() -> None:
+    folder = files("config") / "profiles"
+    shipped = {name: tomllib.loads((folder / f"{name}.toml").read_text()) for name in profiles()}
+    asking = [name for name, file in shipped.items() if file["scene"].get("check") == "ask"]
+    assert asking == ["service-window"]
 
 
 def accepted(
@@ -406,16 +414,16 @@ EVENTS = [
 def test_look_counts_chinas_day_and_only_what_went_unanswered() -> None:
     turn = FakeTurn(EVENTS, FakeLists())
     rule = window(LIMITED)
-    assert rule.look(turn, somebody(), clock(), ago(60)) == Looked(Seen(offline_today=2))
-    assert rule.look(turn, somebody(AWAY), clock(), ago(60)) == Looked(
+    assert rule.look(turn, Presented(somebody(), clock(), ago(60))) == Looked(Seen(offline_today=2))
+    assert rule.look(turn, Presented(somebody(AWAY), clock(), ago(60))) == Looked(
         Seen(offline_today=2, foreign_offline_today=2)
     )
 
 
 def test_look_reads_nothing_while_somebody_answers_or_nobody_limits() -> None:
     turn = FakeTurn(EVENTS, FakeLists())
-    assert window(LIMITED).look(turn, somebody(AWAY), clock(), now()) == Looked()
-    assert window(LENIENT).look(turn, somebody(AWAY), clock(), ago(60)) == Looked()
+    assert window(LIMITED).look(turn, Presented(somebody(AWAY), clock(), now())) == Looked()
+    assert window(LENIENT).look(turn, Presented(somebody(AWAY), clock(), ago(60))) == Looked()
 
 
 STATUSES = st.sampled_from(
@@ -456,7 +464,7 @@ AGAINST = {"lost", "cancelled", "stock", "deceased", "ineligible", "x"}
 def test_no_rule_lets_in_whom_an_answer_stands_against(
     standing: tuple[Check, ...], rule: Offline, seen: Seen, region: str
 ) -> None:
-    decision = window(rule).decide(paying(region), FakeLists(), seen, clock(), standing)
+    decision = window(rule).decide(FakeLists(), Presented(paying(region), clock(), standing), seen)
     if AGAINST & {check.status for check in standing}:
         assert decision.verdict == "refused"
         assert decision.reason not in (Reason.STATUS_UNKNOWN, Reason.OFFLINE_LIMIT)
@@ -473,9 +481,9 @@ def test_a_stricter_rule_never_lets_in_more(
         max_amount=0,
     )  # fmt: skip
     full = Seen(offline_today=0, foreign_offline_today=0).joined(seen)
-    judged = window(strict).decide(paying(region), FakeLists(), full, clock(), standing)
+    judged = window(strict).decide(FakeLists(), Presented(paying(region), clock(), standing), full)
     if judged.verdict == "accepted":
-        other = window(rule).decide(paying(region), FakeLists(), seen, clock(), standing)
+        other = window(rule).decide(FakeLists(), Presented(paying(region), clock(), standing), seen)
         assert other.verdict == "accepted"
 
 
@@ -483,7 +491,7 @@ def test_a_stricter_rule_never_lets_in_more(
 def test_decide_is_pure(standing: tuple[Check, ...], rule: Offline, seen: Seen) -> None:
     kept = structs.replace(seen)
     scene = window(rule)
-    first = scene.decide(paying(), FakeLists(), seen, clock(), standing)
-    scene.decide(somebody(AWAY), FakeLists(), Seen(offline_today=9), clock(), NEVER)
-    assert scene.decide(paying(), FakeLists(), seen, clock(), standing) == first
+    first = scene.decide(FakeLists(), Presented(paying(), clock(), standing), seen)
+    scene.decide(FakeLists(), Presented(somebody(AWAY), clock(), NEVER), Seen(offline_today=9))
+    assert scene.decide(FakeLists(), Presented(paying(), clock(), standing), seen) == first
     assert seen == kept

@@ -263,7 +263,10 @@ def test_platform_away_at_noon_keeps_the_gates_pace(seed: int) -> None:
         }
 
     lenient = Scene(
-        kind="library-gate", options={"repeat_window": 0}, check="ask", offline=Offline(unknown="accept")
+        kind="library-gate",
+        options={"repeat_window": 0},
+        check="ask",
+        offline=Offline(unknown="accept"),
     )
     play(scenario, seed, scene=lenient)
 

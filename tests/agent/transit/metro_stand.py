@@ -10,12 +10,13 @@ from functools import cache
 from pathlib import Path
 from shutil import copytree
 from tempfile import TemporaryDirectory
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from agent.fares.ride import ENTRY, EXIT
 from agent.fares.rules import Rules
 from agent.reasons import Reason
 from agent.results import Results
+from agent.scenes.metro.options import MetroOptions
 from agent.stages import Stages
 from agent.tap_result import TapResult
 from agent.texts import Texts
@@ -24,7 +25,6 @@ from agent.transit.psams import TransitDesk
 from agent.transit.trips import Inside, Trip
 from apdu.channel import Channel
 from apdu.transit.files import Layouts, national
-from config.model import Metro
 from offline_store.clock import CHINA, Clock
 from offline_store.events.payment import Intent, PaymentEnd
 from offline_store.events.ride import Ride
@@ -56,8 +56,8 @@ T = TypeVar("T")
 MINUTE = 60.0
 
 
-def metro_settings(**changed: object) -> Metro:
-    return Metro(operator=OPERATOR, institution=INSTITUTION, **changed)  # type: ignore[arg-type]
+def metro_settings(**changed: Any) -> MetroOptions:
+    return MetroOptions(operator=OPERATOR, institution=INSTITUTION, **changed)
 
 
 class MetroStand:
@@ -87,7 +87,7 @@ class MetroStand:
     def run(
         self,
         scenario: Callable[["Network"], T],
-        settings: Metro | None = None,
+        settings: MetroOptions | None = None,
         *,
         lists: Barred | NoLists | None = None,
         rules: Rules | None = None,
@@ -120,7 +120,7 @@ class Network:
         self,
         stand: MetroStand,
         world: CutWorld,
-        settings: Metro,
+        settings: MetroOptions,
         lists: Barred | NoLists,
         rules: Rules,
     ) -> None:
@@ -165,7 +165,7 @@ class Station:
         stand: MetroStand,
         world: CutWorld,
         stop: str,
-        settings: Metro,
+        settings: MetroOptions,
         lists: Barred | NoLists,
         rules: Rules,
     ) -> None:

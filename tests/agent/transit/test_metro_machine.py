@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 import agent.transit.purchase as purchase
 from agent.scenes.metro.offers import Trips
+from agent.scenes.metro.options import MetroOptions
 from agent.transit.paying import Payments
 from agent.transit.trips import Inside
-from config.model import Metro
 from offline_store.events.payment import Intent, PaymentEnd
 from offline_store.events.row import Event, Stored
 from simulators.malice.purse import Gang, Keyless
@@ -120,7 +120,7 @@ SETTINGS = st.sampled_from(
 )
 
 
-def played(steps: Sequence[Step], metro: Metro) -> list[str]:
+def played(steps: Sequence[Step], metro: MetroOptions) -> list[str]:
     """What does not hold after these."""
     with tempfile.TemporaryDirectory() as folder:
         stand = MetroStand(Path(folder))
@@ -232,7 +232,7 @@ def _of_trips(made: Sequence[PaymentEnd]) -> Iterator[str]:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(STEPS, min_size=4, max_size=25), SETTINGS)
-def test_whatever_happens_cards_and_journals_agree(steps: list[Step], metro: Metro) -> None:
+def test_whatever_happens_cards_and_journals_agree(steps: list[Step], metro: MetroOptions) -> None:
     assert played(steps, metro) == []
 
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from agent.fares.ride import Rider
 from agent.reasons import Reason
 from agent.scenes.metro.offers import EnteringCard, LeavingCard
+from agent.scenes.metro.options import MetroOptions
 from agent.transit.trips import Inside, Trip, moment_of
 from apdu.transit.files import Layouts, TransitRecordFault
-from config.model import Metro
 from offline_store.clock import ClockQuality, ClockReading
 from offline_store.events.tap import Tap
 from simulators.transit.bus import Passenger
@@ -39,7 +39,7 @@ class Row:
     told: Reason
     paid: int = 0
     then: tuple[int, int] = (0, 0)
-    settings: Metro = field(default_factory=metro_settings)
+    settings: MetroOptions = field(default_factory=metro_settings)
     city: str = CITY
 
 
