@@ -12,6 +12,7 @@ from apdu.authentication import Authenticator, BasicRead, PsamAuthenticator, rea
 from apdu.channel import Channel, Transport
 from apdu.city_keys import CityKeys
 from apdu.file_address import FileData, parse_address
+from apdu.needs import BASIC, DETAILED
 from apdu.psam import Psam
 from apdu.session import CardSession, open_session
 from apdu.trace import Flow, Recorder, Trace
@@ -118,8 +119,8 @@ def record(channel: Channel, *, flow: str = "details") -> Recorded:
     """The basic read of the card behind the channel."""
 
     def act(card: Channel, keys: Authenticator) -> BasicRead:
-        details = flow == "details"
-        return read_basic(card, keys, clock=Ticking(), stage=lambda name: None, details=details)
+        needs = DETAILED if flow == "details" else BASIC
+        return read_basic(card, keys, clock=Ticking(), stage=lambda name: None, needs=needs)
 
     return recorded(channel, Flow(flow), act)
 

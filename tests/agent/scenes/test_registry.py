@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from importlib.metadata import EntryPoint
+from importlib.metadata import entry_points as entry_points_of
 from typing import Self
 
 import msgspec
@@ -47,7 +48,6 @@ def no_scene() -> None:
 @pytest.fixture
 def offer(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """`offer(name=point)`: entry points of another package beside those that are installed."""
-    shipped = registry.entry_points
 
     def offered(**points: str) -> None:
         more = [EntryPoint(name, point, registry.GROUP) for name, point in points.items()]
@@ -55,7 +55,7 @@ def offer(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         def entry_points(**wanted: str) -> Sequence[EntryPoint]:
             named = wanted.get("name")
             return [
-                *shipped(**wanted),
+                *entry_points_of(**wanted),
                 *(point for point in more if named is None or point.name == named),
             ]
 
