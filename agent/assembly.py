@@ -334,8 +334,9 @@ class Service:
 def results_of(settings: Settings, texts: Texts) -> Results:
     """What people are told, as the city wants it. Raises `agent.results.ResultUnknown`, and what
     `agent.scenes.registry.find` raises."""
-    announcer = scenes.find(settings.scene.kind).announcer(settings, texts)
-    return Results(texts, settings.results, announcer, settings.spoken.preset)
+    scene = scenes.find(settings.scene.kind)
+    announcer, more = scene.announcer(settings, texts), scenes.reasons_of(scene)
+    return Results(texts, settings.results, announcer, settings.spoken.preset, more)
 
 
 def _nobody_asks() -> None:

@@ -1,18 +1,15 @@
-"""The result table, typed: reason → verdict, lamp, beep, words, voice, exit status."""
+"""What people are told: reason → verdict, lamp, beep, words, voice, exit status, as the city wants."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
-from importlib.resources import files
+from types import MappingProxyType
 from typing import Final, Protocol
 
-import msgspec
-
-from agent.reasons import Reason
+from agent.reasons import Reason, ReasonRow, table
 from agent.texts import Texts
 from config.model import Preset, Result
 from config.shape import nearest
-from drivers.contract import Beep, Lamp, Prompt
+from drivers.contract import Prompt
 from offline_store.events.happened import Verdict
 from offline_store.events.row import Event, Record
 from world import Fault
@@ -25,23 +22,6 @@ RIDES: Final = frozenset({Reason.PAID, Reason.ACCEPTED, Reason.TRIP_ENDED})
 OF_STAFF: Final = frozenset({Reason.DRIVER, Reason.SHIFT_OPENED, Reason.SHIFT_CLOSED})
 # What whoever may pass hears, where it is not the reason's own clip.
 PASSES: Final[Mapping[Preset, str]] = {"greeting": "hello", "tone": ""}
-
-
-class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One reason's consequences; see the head of `results.toml`."""
-
-    verdict: Verdict | None = None
-    lamp: Lamp
-    beep: Beep
-    text: str
-    voice: str = ""
-    exit: int
-
-
-def table() -> Mapping[Reason, Row]:
-    """`results.toml` as it is shipped."""
-    document = tomllib.loads((files("agent") / "results.toml").read_text(encoding="utf-8"))
-    return msgspec.convert(document, dict[Reason, Row])
 
 
 class ResultUnknown(Fault):
@@ -72,25 +52,26 @@ class Results:
         city: Mapping[str, Result] | None = None,
         announcer: Announcer | None = None,
         preset: Preset = "neutral",
+        more: Mapping[str, ReasonRow] = MappingProxyType({}),
     ) -> None:
-        """`announcer`: the scene's own. `preset`: see `config.model.Spoken`. Raises
-        `ResultUnknown`."""
+        """`announcer`: the scene's own, as are the reasons `more`; no scene changes one of ours.
+        `preset`: see `config.model.Spoken`. Raises `ResultUnknown`."""
         city = city or {}
+        self._rows = {**more, **table()}
         for reason in city:
-            if reason not in list(Reason):
-                raise ResultUnknown(reason=reason, nearest=nearest(reason, sorted(Reason)))
+            if reason not in self._rows:
+                raise ResultUnknown(reason=reason, nearest=nearest(reason, sorted(self._rows)))
         self._announcer = announcer
-        self._rows = table()
         self._prompts = {
             reason: _prompt(reason, row, texts, city.get(reason, Result()), preset)
             for reason, row in self._rows.items()
         }
 
-    def prompt(self, reason: Reason) -> Prompt:
+    def prompt(self, reason: str) -> Prompt:
         """Words and signals for the person."""
         return self._prompts[reason]
 
-    def told(self, reason: Reason, record: Record | None) -> Prompt:
+    def told(self, reason: str, record: Record | None) -> Prompt:
         """`prompt`; of a ride that was let through with what it cost. `record`: what is durable of
         it."""
         prompt = self.prompt(reason)
@@ -98,7 +79,7 @@ class Results:
             return prompt
         return self._announcer.told(prompt, record.event())
 
-    def for_staff(self, reason: Reason, record: Record | None) -> Prompt:
+    def for_staff(self, reason: str, record: Record | None) -> Prompt:
         """The same on what only staff see or hear: of who rides for less, his class. Nothing is
         said where nothing has to be."""
         prompt = replace(self.told(reason, record), voice="")
@@ -106,31 +87,31 @@ class Results:
             return prompt
         return self._announcer.for_staff(prompt, record.event())
 
-    def both(self, reason: Reason, record: Record | None) -> tuple[Prompt, Prompt]:
+    def both(self, reason: str, record: Record | None) -> tuple[Prompt, Prompt]:
         """What everybody is told, and what staff are."""
         return self.told(reason, record), self.for_staff(reason, record)
 
-    def accepted(self, reason: Reason) -> bool:
+    def accepted(self, reason: str) -> bool:
         return self._rows[reason].verdict == "accepted"
 
-    def verdict(self, reason: Reason) -> Verdict:
+    def verdict(self, reason: str) -> Verdict:
         """Of a reason that is a decision."""
         verdict = self._rows[reason].verdict
         assert verdict is not None, reason
         return verdict
 
-    def exit_status(self, reason: Reason) -> int:
+    def exit_status(self, reason: str) -> int:
         """What `onecard tap` ends with."""
         return self._rows[reason].exit
 
 
-def _prompt(reason: Reason, row: Row, texts: Texts, city: Result, preset: Preset) -> Prompt:
+def _prompt(reason: str, row: ReasonRow, texts: Texts, city: Result, preset: Preset) -> Prompt:
     words = {str(language): text for language, text in city.words.items()}
     passes = row.verdict == "accepted" and reason not in OF_STAFF
     shipped = PASSES.get(preset, row.voice) if passes else row.voice
     return Prompt(
-        reason.value,
-        words.get(texts.language) or texts.prompt(row.text),
+        reason,
+        words.get(texts.language) or row.words[texts.language],
         city.lamp or row.lamp,
         city.beep or row.beep,
         voice=shipped if city.voice is None else city.voice,

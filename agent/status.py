@@ -49,7 +49,7 @@ def tap_status(report: TapReport) -> dict[str, Any]:
     return {
         "reader": report.reader,
         "lane": report.lane,
-        "reason": report.reason.value,
+        "reason": str(report.reason),
         "accepted": report.accepted,
         "stages_us": dict(report.stages_us),
         "record": msgspec.to_builtins(record) if record else None,

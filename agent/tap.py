@@ -74,7 +74,7 @@ class TapReport:
 
     reader: str  # card reader, scanner or ID-card reader
     lane: str
-    reason: Reason
+    reason: str
     accepted: bool  # durable, and the barrier took it
     stages_us: Mapping[str, int]
     record: Record | None  # None when it could not be stored
@@ -223,7 +223,7 @@ class Taps:
             if took is not None and took.proof is not None and took.record is not None:
                 self._give_backs.left_lying(lane.name, took.record.reference)
 
-    def _signal(self, reader: CardReader, reason: Reason, watch: Watch) -> None:
+    def _signal(self, reader: CardReader, reason: str, watch: Watch) -> None:
         """By the reader's own lamp, where it has one."""
         if isinstance(reader, SignallingReader):
             watch.signalling(partial(reader.signal, self._results.prompt(reason)))
@@ -320,12 +320,12 @@ class Taps:
         findings = NOTHING_ASKED if leaving else self._ask(presented, stages)
         stages.begin("decide")
         missed = self._logbook.missed.take()
-        reason = Reason.NOT_STORED
+        reason: str = Reason.NOT_STORED
 
         def decide(turn: Turn) -> Entry:
             nonlocal reason
             entry = self._decide(turn, lane, presented, findings, stages, missed, leaving=leaving)
-            reason = Reason(entry.event.reason)
+            reason = entry.event.reason
             return entry
 
         proof = presented.proof if isinstance(presented, Identity) else None
@@ -394,7 +394,7 @@ class Taps:
                 doubts=presented.doubts if isinstance(presented, Identity) else (),
                 lists=used({**turn.lists.versions(), **looked.lists}),
                 verdict=decision.verdict,
-                reason=decision.reason.value,
+                reason=str(decision.reason),
                 code=shown.code if shown else "",
                 code_content=shown.content if shown and decision.verdict == "accepted" else "",
                 read=presented.read if isinstance(presented, Identity) else (),
@@ -410,10 +410,10 @@ class Taps:
             )
         )
 
-    def _sign(self, result: TapResult) -> Reason:
+    def _sign(self, result: TapResult) -> str:
         """Who drives signs on or off, as nobody but him: his tap is durable. What he is told."""
         reason, record, proof = result.reason, result.record, result.proof
-        if reason is not Reason.DRIVER or not record or not proof or self._journey is None:
+        if reason != Reason.DRIVER or not record or not proof or self._journey is None:
             return reason
         event = record.event()
         if not isinstance(event, OfPerson):
@@ -468,7 +468,7 @@ class Taps:
         lane.show(self._results.prompt(Reason.TAKE_CARD_AWAY))
         # Not on the watchdog's thread: a disk that hangs must not keep it from the other lanes.
         self._world.spawn(
-            lambda: self._logbook.alarm(lane.name, Reason.TAKE_CARD_AWAY.value, reader=reader.name),
+            lambda: self._logbook.alarm(lane.name, Reason.TAKE_CARD_AWAY, reader=reader.name),
             name=f"alarm {reader.name}",
         )
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from agent.proof import Proof
-from agent.reasons import Reason
 from offline_store.events.row import Record
 
 
@@ -12,6 +11,6 @@ class TapResult:
     """`record`: the last event of it that is durable, None where it could not be stored. `proof`:
     of its card, code or document, where something may rest on that."""
 
-    reason: Reason
+    reason: str
     record: Record | None
     proof: Proof | None = None

@@ -1,8 +1,9 @@
 """Another package's scene, behind a guard: what goes wrong in it ends a tap and nothing else."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Self, TypeVar
 
+from agent.reasons import ReasonRow
 from agent.scenes.port import Case, Decision, Lists, Looked, Parts, Scene, Turn
 from drivers.foreign import Origin
 from offline_store.events.seen import Seen
@@ -21,9 +22,17 @@ class SceneDefect(Fault):
 class ForeignScene(Scene):
     """Asks the scene; `look` and `decide` raise `SceneDefect` alone."""
 
-    def __init__(self, origin: Origin, scene: type[Scene], parts: Parts) -> None:
-        """Raises `SceneDefect`, and a `Fault` that the scene raises."""
+    def __init__(
+        self,
+        origin: Origin,
+        scene: type[Scene],
+        parts: Parts,
+        reasons: Mapping[str, ReasonRow],
+    ) -> None:
+        """`reasons`: all that it may give. Raises `SceneDefect`, and a `Fault` that the scene
+        raises."""
         self._origin = origin
+        self._reasons = reasons
         made = self._scene = self._asked("make", lambda: scene.make(parts), scene)
         self.kind, self.decides_exits = scene.kind, scene.decides_exits
         self.pays = scene.pays
@@ -38,7 +47,11 @@ class ForeignScene(Scene):
         return self._asked("look", lambda: self._scene.look(turn, case), Looked)
 
     def decide(self, lists: Lists, case: Case, seen: Seen) -> Decision:
-        return self._asked("decide", lambda: self._scene.decide(lists, case, seen), Decision)
+        decision = self._asked("decide", lambda: self._scene.decide(lists, case, seen), Decision)
+        row = self._reasons.get(decision.reason)
+        if row is None or row.verdict != decision.verdict:
+            raise self._defect("decide", f"reason {decision.reason}")
+        return decision
 
     def _asked(self, where: str, question: Callable[[], object], kind: type[T]) -> T:
         try:

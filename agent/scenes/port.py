@@ -17,7 +17,6 @@ import msgspec
 from agent.fares.rules import Rules
 from agent.identity import Identity
 from agent.journey.desk import JourneyDesk
-from agent.reasons import Reason
 from agent.results import Announcer, Results
 from agent.stages import Stages
 from agent.tap_result import TapResult
@@ -101,7 +100,7 @@ class Decision:
     without an answer of a status service; "foreign": a card of another province."""
 
     verdict: Verdict
-    reason: Reason
+    reason: str  # one of ours (`agent.reasons.Reason`), or of the scene's own
     checks: tuple[Check, ...] = ()
     offline: Offline = ""
 
@@ -169,6 +168,8 @@ class Scene(ABC):
     # Who leaves is decided about before anything opens, as who enters; else he is let out first,
     # and recorded afterwards.
     decides_exits: bool = False
+
+    reasons: str = ""  # a table of its own, in the form of `agent/reasons.toml`
 
     asks: bool = False  # the status check belongs to its taps
     needs: frozenset[Need] = JUDGED  # of a social security card; no more is read (最小必要)

@@ -3,12 +3,14 @@
 `[scene] kind, options` ─▶ class and options ─▶ `Scene.make`.
 """
 
-from collections.abc import Sequence
+import tomllib
+from collections.abc import Mapping, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from typing import Final
 
 import msgspec
 
+from agent.reasons import ReasonRow, rows_of, table
 from agent.scenes.foreign import ForeignScene
 from agent.scenes.port import Parts, Scene
 from config.faults import ConfigFault, ConfigInvalid
@@ -52,7 +54,7 @@ def make(parts: Parts) -> Scene:
     scene = _loaded(point)
     if ours(point):
         return scene.make(parts)
-    return ForeignScene(Origin.of(point), scene, parts)
+    return ForeignScene(Origin.of(point), scene, parts, {**reasons_of(scene), **table()})
 
 
 def options_of(scene: type[Scene], settings: Settings, file: str = "") -> msgspec.Struct:
@@ -64,6 +66,16 @@ def options_of(scene: type[Scene], settings: Settings, file: str = "") -> msgspe
     options = msgspec.convert(given, scene.options)
     _refuse([*scene.problems(settings, options, file)], file)
     return options
+
+
+def reasons_of(scene: type[Scene]) -> Mapping[str, ReasonRow]:
+    """The scene's own reasons by their codes. Raises `SceneBroken`."""
+    try:
+        return rows_of(scene.reasons)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        origin = Origin.of(_point(scene.kind))
+        facts = {"scene": scene.kind, "package": origin.package, "point": origin.point}
+        raise SceneBroken(missing=f"reasons: {error}", **facts) from error
 
 
 def _refuse(problems: Sequence[ConfigFault], file: str) -> None:

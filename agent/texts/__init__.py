@@ -11,10 +11,13 @@ import tomllib
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from config.faults import ConfigInvalid
 from world import Fault
+
+if TYPE_CHECKING:
+    from agent.reasons import ReasonRow
 
 Language = Literal["zh", "en"]
 Section = Mapping[str, str]
@@ -32,7 +35,6 @@ _TRANSLATED: Mapping[str, str] = {
     "side": "side",
     "state": "state",
     "ending": "ending",
-    "standing": "reason",
 }
 
 
@@ -80,11 +82,13 @@ class Texts:
 
     def reason(self, code: str) -> str:
         """What a reason code means, for staff."""
-        return self._text("reason", code)
+        row = _row(code)
+        return row.meaning[self.language] if row is not None else code
 
     def remedy(self, code: str) -> str:
         """What to do now about a reason code or a device state."""
-        return self._text("remedy", code)
+        row = _row(code)
+        return row.remedy[self.language] if row is not None else self._text("remedy", code)
 
     def state(self, state: str) -> str:
         """A device state in words."""
@@ -100,11 +104,10 @@ class Texts:
 
     def happened(self, code: str) -> str:
         """What a record's reason means: of a tap, of an event of the store's own, of an alarm."""
-        for section in ("reason", "event", "fault"):
-            text = self._text(section, code)
-            if text != code:
-                return self._filled(text, {})
-        return code
+        found = self.reason(code)
+        for section in ("event", "fault"):
+            found = self._text(section, code) if found == code else found
+        return self._filled(found, {})
 
     def word(
         self,
@@ -156,8 +159,17 @@ class Texts:
         return _FORMATTER.vformat(text, (), words)
 
     def _word(self, name: str, value: str | int) -> str:
+        if name == "standing":  # which of the reasons stands against somebody
+            return self.reason(str(value))
         section = _TRANSLATED.get(name)
         return self._text(section, str(value)) if section else str(value)
+
+
+def _row(code: str) -> "ReasonRow | None":
+    """Of a reason of our own; read when the first is asked for: no help text needs any."""
+    from agent.reasons import table
+
+    return table().get(code)
 
 
 class _Formatter(string.Formatter):

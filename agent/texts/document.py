@@ -4,13 +4,13 @@ import sys
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from agent.results import Row, table
+from agent.reasons import ReasonRow, table
 from agent.texts import LANGUAGES, catalogue
 
 HEAD = """\
 # Codes: what they mean and what to do
 
-Generated from `agent/texts/*.toml` and `agent/results.toml`; do not edit. After a change there:
+Generated from `agent/reasons.toml` and `agent/texts/*.toml`; do not edit. After a change there:
 `python -m agent.texts.document > docs/codes.md`. Codes are stable: the journal keeps reasons, the
 platform counts them, programs may compare both. Words in {braces} are filled with facts.
 """
@@ -31,7 +31,7 @@ def _reasons() -> Iterable[str]:
     yield "For staff:\n"
     yield from _table(
         ["reason", "含义", "处理", "meaning", "what to do"],
-        ([f"`{reason}`", *_meaning_and_remedy("reason", reason)] for reason, _ in rows),
+        ([f"`{reason}`", *_to_staff(row)] for reason, row in rows),
     )
 
 
@@ -56,19 +56,20 @@ def _faults() -> Iterable[str]:
         )
 
 
-def _signals(row: Row) -> list[str]:
+def _signals(row: ReasonRow) -> list[str]:
     return [row.verdict or "–", row.lamp, row.beep, str(row.exit)]
 
 
-def _to_the_person(row: Row) -> list[str]:
+def _to_the_person(row: ReasonRow) -> list[str]:
     return [
         words
         for language in LANGUAGES
-        for words in (
-            catalogue(language)["prompt"][row.text],
-            catalogue(language)["voice"].get(row.voice, "–"),
-        )
+        for words in (row.words[language], catalogue(language)["voice"].get(row.voice, "–"))
     ]
+
+
+def _to_staff(row: ReasonRow) -> list[str]:
+    return [words[language] for language in LANGUAGES for words in (row.meaning, row.remedy)]
 
 
 def _both(section: str, key: str) -> list[str]:
