@@ -5,6 +5,7 @@ The rooms of services, record tables and receivers are imported by whoever has s
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -82,7 +83,11 @@ def _scene(settings: Settings, file: str) -> Iterator[ConfigFault]:
 
 
 def _unknown_reasons(settings: Settings, file: str) -> Iterator[ConfigFault]:
+    from agent.scenes import registry as scenes
+
     known = sorted(Reason)
+    with suppress(scenes.SceneUnknown, scenes.SceneBroken):
+        known += scenes.reasons_of(scenes.find(settings.scene.kind))
     for name in settings.results:
         if name not in known:
             yield UnknownKey(

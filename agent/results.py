@@ -1,4 +1,4 @@
-"""What people are told: reason → verdict, lamp, beep, words, voice, exit status, as the city wants."""
+"""What people are told: reason → lamp, beep, words, voice, exit status, as the city wants it."""
 
 from collections.abc import Mapping
 from dataclasses import replace
