@@ -16,6 +16,7 @@ from agent.arrivals import Arrivals
 from agent.authority import city_keys
 from agent.card_kinds import card_kinds
 from agent.codes import CodeDesk, Router
+from agent.deciding import Decider
 from agent.documents import DocumentDesk
 from agent.facade.facade import Facade
 from agent.facade.standing import StandingDesk
@@ -185,15 +186,20 @@ class Service:
                 journey=journey,
             )
         )
+        self.decider = Decider(
+            self.scene,
+            self.results.verdict,
+            CodeMemory(settings.offline_codes.interval),
+            refused_doubts(settings.scene),
+        )
         self.taps = Taps(
             world,
             clock=terminal.clock,
             store=terminal.store,
-            scene=self.scene,
+            decider=self.decider,
             results=self.results,
             desk=self.cards,
             codes=self._codes(),
-            code_memory=CodeMemory(settings.offline_codes.interval),
             documents=DocumentDesk(terminal.references),
             watchdog=self.watchdog,
             standing=self.standing,
@@ -201,7 +207,6 @@ class Service:
             report=report,
             warn=lambda fault: LOG.error("%s", texts.fault(fault)),
             journey=journey,
-            refuses=refused_doubts(settings.scene),
             give_back=settings.give_back,
         )
         sign_in, admit = settings.sign_in, terminal.staff.enter

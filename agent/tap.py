@@ -11,11 +11,11 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
-from types import MappingProxyType
 from typing import Final
 
 from agent.codes import CREDENTIAL as CODE
 from agent.codes import CodeDesk
+from agent.deciding import Decider
 from agent.documents import CREDENTIAL as ID_CARD
 from agent.documents import DocumentDesk
 from agent.failures import unidentified
@@ -31,11 +31,10 @@ from agent.reading import CardDesk
 from agent.reasons import Reason
 from agent.results import Results
 from agent.scenes.foreign import SceneDefect
-from agent.scenes.port import Case, Decision, Looked, Scene
+from agent.scenes.port import Case, Decision, Looked
 from agent.stages import Stages
 from agent.standing import Findings, StatusService, recalled
 from agent.tap_result import TapResult
-from agent.transit_codes.memory import CodeMemory
 from agent.watchdog import Watch, Watchdog
 from apdu.transit.faults import NotPurse
 from config.model import GiveBack
@@ -49,7 +48,7 @@ from drivers.contract import (
     SignallingReader,
     Unread,
 )
-from offline_store.clock import Clock, ClockReading
+from offline_store.clock import Clock
 from offline_store.events.happened import OfPerson, used
 from offline_store.events.reference import Reference
 from offline_store.events.ride import NO_RIDE
@@ -102,11 +101,10 @@ class Taps:
         *,
         clock: Clock,
         store: Store,
-        scene: Scene,
+        decider: Decider,
         results: Results,
         desk: CardDesk,
         codes: CodeDesk,
-        code_memory: CodeMemory,
         documents: DocumentDesk,
         watchdog: Watchdog,
         standing: StatusService,
@@ -114,19 +112,18 @@ class Taps:
         report: Callable[[TapReport], None],
         warn: Callable[[Fault], None],
         journey: JourneyDesk | None = None,
-        refuses: Mapping[str, Reason] = MappingProxyType({}),
         give_back: GiveBack = AS_SHIPPED,
     ) -> None:
-        """`refuses`: doubts about a card that the city takes for reasons. `give_back`: how often a
-        visit that did not happen is returned. `journey`: of the vehicle that the terminal is in."""
+        """`give_back`: how often a visit that did not happen is returned. `journey`: of the vehicle
+        that the terminal is in. `warn` hears of defects."""
         self._world = world
         self._clock = clock
         self._store = store
-        self._scene = scene
+        self._decider = decider
+        scene = self._scene = decider.scene
         self._results = results
         self._desk = desk
         self._codes = codes
-        self._code_memory = code_memory
         self._documents = documents
         self._watchdog = watchdog
         self._standing = standing
@@ -134,7 +131,6 @@ class Taps:
         self._report = report
         self._warn = warn
         self._journey = journey
-        self._refuses = refuses
         self._logbook = Logbook(world, clock, store, scene.kind)
         self._give_backs = GiveBacks(clock, store, scene.kind, give_back, self._logbook.missed)
 
@@ -369,13 +365,8 @@ class Taps:
         else:
             known = recalled(turn, presented, self._application, findings, clock)
             case = Case(presented, clock, known)
-            looked = self._scene.look(turn, case)
-            code = self._code_memory.look(turn, presented, self._scene.kind, clock)
-            looked = replace(looked, seen=looked.seen.joined(code))
-            decision = self._judge_code(presented, looked.seen, clock) or self._scene.decide(
-                turn.lists, case, looked.seen
-            )
-            decision = self._judge_doubts(presented, decision)
+            looked = self._decider.look(turn, case)
+            decision = self._decider.decide(turn.lists, case, looked.seen)
         # Leaving uses up no code: who leaves has been let out whatever he showed.
         shown = presented.shown if isinstance(presented, Identity) and not leaving else None
         stages.begin("commit")
@@ -386,7 +377,9 @@ class Taps:
                 scene=self._scene.kind,
                 credential=presented.credential,
                 card=presented.card if isinstance(presented, Identity) else "",
+                number=presented.number if isinstance(presented, Identity) else "",
                 person=presented.person if isinstance(presented, Identity) else "",
+                province=presented.region[:2] if isinstance(presented, Identity) else "",
                 application=self._application,
                 authentication=presented.authentication,
                 checks=decision.checks,
@@ -422,21 +415,6 @@ class Taps:
             return SIGNED[self._journey.sign(event.person, event.credential, proof)]
         except Unstored:
             return Reason.NOT_STORED
-
-    def _judge_code(self, presented: Identity, seen: Seen, clock: ClockReading) -> Decision | None:
-        """None when the code may be used now, or there is none."""
-        shown = presented.shown
-        reason = self._code_memory.judge(shown, seen, clock) if shown else None
-        return Decision(self._results.verdict(reason), reason) if reason else None
-
-    def _judge_doubts(self, presented: Identity, decision: Decision) -> Decision:
-        """Refused where the city wants that of what is odd about the card; what was looked up
-        stays in the record."""
-        reasons = [self._refuses[doubt] for doubt in presented.doubts if doubt in self._refuses]
-        if decision.verdict != "accepted" or not reasons:
-            return decision
-        verdict = self._results.verdict(reasons[0])
-        return Decision(verdict, reasons[0], decision.checks)
 
     def _ask(self, presented: Presented, stages: Stages) -> Findings:
         """The status check (卡鉴权), where it belongs to the scene and somebody is known; of an

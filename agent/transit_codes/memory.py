@@ -8,6 +8,8 @@ has no account: it is judged by its own uses, whoever of its holder's people was
 
 from typing import Final, Protocol
 
+from msgspec.structs import replace
+
 from agent.identity import Identity, Shown
 from agent.reasons import Reason
 from offline_store.clock import ClockReading, Dated
@@ -55,13 +57,21 @@ class CodeMemory:
             return NOTHING_SEEN
         used = turn.code_uses(shown.code)
         last = used.last_ms if used.count else None
+        code = CodeSeen(
+            uses=used.count,
+            last_ms=last,
+            good_for=shown.uses,
+            limit=shown.limit,
+            pays=shown.pays,
+            counted=shown.counted,
+        )
         if shown.counted:
-            return Seen(code=CodeSeen(uses=used.count, last_ms=last, good_for=shown.uses))
+            return Seen(code=code)
         since = clock.time_ms - max(self._interval_ms, int(MOMENT * 1000))
         before = turn.last_accepted(identity.person, scene=scene)
         just = before is not None and before.clock.time_ms >= since
         account = before.clock.time_ms if before is not None and just else None
-        return Seen(code=CodeSeen(uses=used.count, last_ms=last, last_account_ms=account))
+        return Seen(code=replace(code, last_account_ms=account))
 
     def judge(self, shown: Shown, seen: Seen, clock: ClockReading) -> Reason | None:
         """Why it is not taken, None when nothing stands against it."""

@@ -26,6 +26,7 @@ Subject = Literal["holder", "card", "business"]
 # `Check.status`, beside which every other word stands against somebody:
 NORMAL = "normal"
 UNKNOWN = "unknown"  # nobody answered, or whoever did does not know
+LIST = "list:"  # before name@version, as the source of a check
 NOT_ASKED = "not-asked"  # whoever answered has nothing to do with this subject
 
 
@@ -78,6 +79,11 @@ class Check(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def answered(self) -> bool:
         """A status service said it for this very tap; it is not remembered from an earlier one."""
         return is_service(self.source)
+
+    @property
+    def own(self) -> bool:
+        """It is the terminal's: by the credential itself, or by a signed list."""
+        return self.source == "card" or self.source.startswith(LIST)
 
     @property
     def against(self) -> bool:

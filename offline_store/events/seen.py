@@ -63,6 +63,9 @@ class CodeSeen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     last_ms: int | None = None  # this very code's last use
     last_account_ms: int | None = None  # the account's, where that was a moment ago
     good_for: int = 1  # uses of a ticket, this one and those before among them
+    limit: int | None = None  # of a single trip
+    pays: bool = False  # by the account behind it
+    counted: bool = False  # its issuer says how often it is good for
 
 
 class Price(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -33,6 +33,8 @@ class Tap(Checked, frozen=True, kw_only=True, omit_defaults=True, tag="tap"):
     verdict: Verdict
     code: str = ""  # of a code or ticket that was verified here: reference by `trust.sm3`, 64 hex
     code_content: str = ""  # its bytes in hex, as the clearing house needs them, where it pays
+    number: str = ""  # of the card: reference by HMAC-SM3, 64 hex; empty for what has none
+    province: str = ""  # of the card's city: two digits; empty: not known
     read: tuple[str, ...] = ()  # what of a card was read beside its proof: "person", "name" …
     card_kind: str = ""  # of the terminal's kinds of cards, where one was used
     ride: Ride = NO_RIDE
