@@ -27,7 +27,6 @@ from agent.gate import Gate, Handlers, device_folders
 from agent.hsm import HsmDesk
 from agent.in_force import DataUnusable
 from agent.journey.aboard import Aboard
-from agent.key_lists import KeyLists
 from agent.key_store import key_store
 from agent.reading import CardDesk, refused_doubts
 from agent.reasons import Reason
@@ -36,7 +35,6 @@ from agent.results import Results
 from agent.sam import SamDesk
 from agent.scenes import registry as scenes
 from agent.scenes.port import Parts
-from agent.signed_lists import EveryList, Heard
 from agent.signin import SignInDesk
 from agent.staff import Staff
 from agent.standing import make_status_service
@@ -56,7 +54,9 @@ from config.model import Agent as Settings
 from drivers.hotplug import Hotplug
 from offline_store.clock import Clock
 from offline_store.faults import ListUnreadable
-from offline_store.lists import Lists
+from offline_store.lists.every import EveryList, Heard
+from offline_store.lists.keys import KeyLists
+from offline_store.lists.on_disk import Lists
 from offline_store.store import Store
 from sync.uplink import Status, Uplink
 from trust.references import SECRET as REFERENCE_KEY

@@ -1,5 +1,5 @@
-"""Why a tap was decided as it was: the decision computed again, from its row and the signed lists of
-that day.
+"""Why a tap was decided as it was: the decision computed again, from its row and the signed lists
+of that day.
 
     row ─▶ the text has its hash? ─▶ Seen, identity, checks ─▶ Decider.decide ─▶ the same?
 """
@@ -19,8 +19,8 @@ from offline_store.events.row import Record
 from offline_store.events.tap import Tap
 from world import Fault
 
-# `same`: the row says what comes out again. `differs`: row or settings are others by now; `row`: its
-# text is not what was hashed. `undecided`: nothing was decided by a scene.
+# `same`: the row says what comes out again. `differs`: row or settings are others by now; `row`:
+# its text is not what was hashed. `undecided`: nothing was decided by a scene.
 Agreement = Literal["same", "differs", "row", "undecided"]
 
 
@@ -32,8 +32,8 @@ class NotExplained(Fault):
 
 @dataclass(frozen=True)
 class Explanation:
-    """`now`: what comes out today; None where nothing could be computed. `by`: the list that decided,
-    or empty; `held`: whether this terminal still has it in that version."""
+    """`now`: what comes out today; None where nothing could be computed. `by`: the list that
+    decided, or empty; `held`: whether this terminal still has it in that version."""
 
     tap: Tap
     agreement: Agreement
@@ -65,8 +65,8 @@ class Recorded:
 
 
 def explain(record: Record, decider: Decider, lists: Lists | None) -> Explanation:
-    """`lists`: those of the row's versions; None: the terminal has them no longer, so that only what
-    the row says of them can be gone by. Raises `NotExplained`, what `Record.event` raises."""
+    """`lists`: those of the row's versions; None: the terminal has them no longer, so that only
+    what the row says of them can be gone by. Raises `NotExplained`, what `Record.event` raises."""
     event = record.event()
     if not isinstance(event, Tap):
         raise NotExplained(seq=record.seq, kind=event.kind)

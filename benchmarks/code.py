@@ -15,13 +15,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from agent.identity import Identity
-from agent.key_lists import MINISTRY_ROOTS
 from agent.transit_codes.layout import ThreeLevel, three_level
 from agent.transit_codes.memory import CodeMemory
 from agent.transit_codes.resolver import MinistryCodes, OfflineResolver
 from benchmarks.measure import NoMeasurement, alternate, median
 from benchmarks.pure_sm2 import PureSm2
 from offline_store.clock import ClockReading
+from offline_store.lists.keys import MINISTRY_ROOTS
 from offline_store.schema import migrate
 from offline_store.turn import NoLists, Turn
 from simulators.transit.codes import GOOD, NOW, Phones

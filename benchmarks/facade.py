@@ -32,7 +32,7 @@ from benchmarks.measure import alternate, median, percentile
 from config.model import FacadeClient
 from drivers.contract import Interface
 from offline_store.clock import Clock
-from offline_store.lists import Lists
+from offline_store.lists.on_disk import Lists
 from offline_store.store import Store
 from simulators.cards import Interface as CardInterface
 from simulators.lifetime import scratch

@@ -28,8 +28,8 @@ from offline_store.clock import ClockReading
 from offline_store.events.happened import used
 from offline_store.events.tap import Tap
 from offline_store.journal import SEED
-from offline_store.list_form import BLACKLIST, ISSUERS
-from offline_store.lists import Lists, View
+from offline_store.lists.form import BLACKLIST, ISSUERS
+from offline_store.lists.on_disk import Lists, View
 from offline_store.store import Entry, Store, Turn
 from simulators.lifetime import scratch
 from trust.envelope import Opener
@@ -255,7 +255,7 @@ def looking(folder: Path, entries: int) -> dict[str, float]:
 
 def _built(payload: Path, file: Path) -> float:
     """The product's child builds the file; its greatest VmRSS in MiB."""
-    command = [sys.executable, "-m", "offline_store.load_list"]
+    command = [sys.executable, "-m", "offline_store.lists.load"]
     command += [str(payload), str(file), BLACKLIST, "1000"]
     peak = 0.0
     with subprocess.Popen(["nice", "-n", str(NICE), *command]) as child:

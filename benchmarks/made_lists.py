@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from offline_store.list_form import (
+from offline_store.lists.form import (
     BLACKLIST,
     ISSUERS,
     KEY_SIZE,

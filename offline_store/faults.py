@@ -137,6 +137,12 @@ class ListBaseNotHeld(Fault):
     code = "list.base-not-held"
 
 
+class ListWrong(Fault):
+    """What a list says does not fit together. Facts: `list`, `version`, `problem`."""
+
+    code = "list.wrong"
+
+
 class ListNotLoaded(Fault):
     """The list could not be built or put in place; the old one stands. Facts: list, cause."""
 

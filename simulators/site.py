@@ -18,7 +18,7 @@ from typing import Any, Self
 from agent.cli.client import Client, DaemonAbsent
 from config.model import Sync
 from offline_store.events.row import Record
-from offline_store.list_form import blacklist_payload
+from offline_store.lists.form import blacklist_payload
 from simulators.broker import Broker
 from simulators.certificates import Authority
 from simulators.city.codes import CodeService

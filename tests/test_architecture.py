@@ -46,7 +46,7 @@ MAKES_THE_WORLD = {
     Path("sync/platform/__main__.py"): "the platform",
     Path("sync/contract/vectors.py"): "writes the contract's test vectors, for developers",
     Path("sync/contract/schemas.py"): "writes the contract's schemas, for developers",
-    Path("offline_store/load_list.py"): "child process of the lists",
+    Path("offline_store/lists/load.py"): "child process of the lists",
     Path("agent/fares/pack.py"): "child process of the entitlements",
     Path("offline_store/migrate.py"): "child process of the journal",
 }

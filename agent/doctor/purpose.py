@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from agent.doctor.findings import Case, Facts, Finding
-from agent.key_lists import MINISTRY_ISSUERS, MINISTRY_ROOTS, TICKET_ISSUERS
 from agent.reader_service import PCSCD_SOCKET
 from agent.scenes.registry import find
 from config.model import Agent as Settings
 from config.waits import asks_status
 from offline_store.china import moment
+from offline_store.lists.keys import MINISTRY_ISSUERS, MINISTRY_ROOTS, TICKET_ISSUERS
 
 CONSOLE: Final = "console"  # drivers of a terminal without hardware
 BLACKLIST: Final = "blacklist"

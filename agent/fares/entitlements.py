@@ -17,7 +17,7 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from agent.signed_lists import Unfit, load_json
+from offline_store.lists.in_memory import Unfit, load_json
 from trust import canonical
 
 ENTITLEMENTS = "entitlements"

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from agent.fares.entitlements import packed
-from agent.signed_lists import UNFIT_STATUS, Unfit
+from offline_store.lists.in_memory import UNFIT_STATUS, Unfit
 from world import World
 from world.real import RealWorld
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from agent.fares.entitlements import ENTITLEMENTS, Entitlements, read_packed
 from agent.fares.tariff import FARES, Tariff, parse_tariff
 from agent.journey.lines import LINES, LineBook, parse_lines
-from agent.signed_lists import Named, SignedList
+from offline_store.lists.every import Named
+from offline_store.lists.in_memory import SignedList
 from world import World
 
 
@@ -34,7 +35,7 @@ class RuleBook:
 
     @property
     def lists(self) -> Sequence[Named]:
-        """For `agent.signed_lists.EveryList`."""
+        """For `offline_store.lists.every.EveryList`."""
         return (self._tariff, self._entitlements, self._lines)
 
     def rules(self) -> Rules:

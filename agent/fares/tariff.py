@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from agent.journey.lines import Id
-from agent.signed_lists import Unfit, load_json, require_once
+from offline_store.lists.in_memory import Unfit, load_json, require_once
 
 FARES = "fares"
 ANY = "*"

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, NamedTuple
 import msgspec
 from msgspec import Meta
 
-from agent.signed_lists import Unfit, load_json, require_once
+from offline_store.lists.in_memory import Unfit, load_json, require_once
 
 LINES = "lines"
 FORM = 1

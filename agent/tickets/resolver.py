@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 
 from agent.identity import Identity, Presented, Shown
-from agent.key_lists import TICKET_ISSUERS
 from agent.proof import Proof
 from agent.reasons import Reason
 from agent.tickets.ticket import ANYBODY, Scanned
@@ -11,6 +10,7 @@ from agent.tickets.verify import verify
 from agent.transit_codes.resolver import KeysOf, Verify, refused
 from offline_store.clock import ClockReading
 from offline_store.events.happened import Authentication
+from offline_store.lists.keys import TICKET_ISSUERS
 from trust.sm2 import Sm2
 from trust.sm3 import sm3
 

@@ -3,10 +3,10 @@
 Pure, cheap checks first. How often it was used is decided in the store's turn.
 """
 
-from agent.key_lists import Keys
 from agent.reasons import Reason
 from agent.tickets.ticket import EVERY_GROUP, KINDS, VERSION, Scanned, scan
 from offline_store.clock import ClockReading
+from offline_store.lists.keys import Keys
 from trust.sm2 import Sm2
 
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 
 from agent.codes import CREDENTIAL
 from agent.identity import Identity, Presented, Shown, Unidentified
-from agent.key_lists import MINISTRY_ISSUERS, MINISTRY_ROOTS, Keys
 from agent.proof import Proof
 from agent.reasons import Reason
 from agent.transit_codes.layout import ThreeLevel, TwoLevel
@@ -22,13 +21,14 @@ from agent.transit_codes.verify import (
 )
 from offline_store.clock import ClockReading
 from offline_store.events.happened import Authentication
+from offline_store.lists.keys import MINISTRY_ISSUERS, MINISTRY_ROOTS, Keys
 from trust.engine import Sm2Failed
 from trust.references import References
 from trust.sm2 import Sm2
 from trust.sm3 import sm3
 
 Verify = Callable[[str, bytes], Presented]
-KeysOf = Callable[[str], Keys]  # `agent.key_lists.KeyLists.keys`
+KeysOf = Callable[[str], Keys]  # `offline_store.lists.keys.KeyLists.keys`
 
 
 class OfflineResolver:

@@ -11,7 +11,6 @@ from functools import cached_property, lru_cache, partial
 from itertools import product
 from typing import Final
 
-from agent.key_lists import Keys, PublicKey
 from agent.reasons import Reason
 from agent.transit_codes.layout import (
     LONGEST_FIELD,
@@ -22,6 +21,7 @@ from agent.transit_codes.layout import (
     two_level,
 )
 from offline_store.clock import CHINA, ClockReading
+from offline_store.lists.keys import Keys, PublicKey
 from trust import canonical
 from trust.engine import BadKey
 from trust.sm2 import Sm2, Verifier

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from agent.key_lists import Keys, PublicKey
 from agent.reasons import Reason
 from offline_store.clock import CHINA
+from offline_store.lists.keys import Keys, PublicKey
 from trust import curve
 from trust.sm2 import Sm2
 

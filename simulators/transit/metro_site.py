@@ -4,7 +4,7 @@ broker, platform, agent."""
 from contextlib import ExitStack
 from typing import Final, Self
 
-from offline_store.list_form import blacklist_payload
+from offline_store.lists.form import blacklist_payload
 from simulators.cards.transit_psam import transit_psam
 from simulators.people import Cast
 from simulators.site import DOOR, DOOR_OUT, PSAM, Site

@@ -5,8 +5,13 @@ from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from typing import Final, Self
 
-from agent.key_lists import MINISTRY_ISSUERS, MINISTRY_ROOTS, TICKET_ISSUERS, key_list_payload
-from offline_store.list_form import blacklist_payload
+from offline_store.lists.form import blacklist_payload
+from offline_store.lists.keys import (
+    MINISTRY_ISSUERS,
+    MINISTRY_ROOTS,
+    TICKET_ISSUERS,
+    key_list_payload,
+)
 from simulators.cards.transit_psam import transit_psam
 from simulators.devices.gnss import GnssSimulator
 from simulators.devices.scan_module import ScanModule
@@ -48,7 +53,7 @@ class BusSite(Site):
         self, entitled: Iterable[tuple[str, str]], barred: Iterable[Mapping[str, str]]
     ) -> None:
         """Give out every list: `entitled` are (person reference, class), `barred` the blacklist's
-        entries (`offline_store.list_form.entry`)."""
+        entries (`offline_store.lists.form.entry`)."""
         publish = self.platform.publish
         publish("list", "fares", lists.fares())
         publish("list", "lines", lists.lines())

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import msgspec
 
 from offline_store.faults import ListBaseNotHeld
-from offline_store.list_form import Malformed, delta_payload
+from offline_store.lists.form import Malformed, delta_payload
 from sync.contract.messages import Applied, Receipt, State, encode
 from sync.contract.topics import EVERYBODY, Down, Place
 from sync.platform.ledger import Ledger

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import lists, made_lists
 from benchmarks.measure import NoMeasurement
-from offline_store.list_form import Entries
+from offline_store.lists.form import Entries
 
 
 @pytest.fixture(autouse=True)

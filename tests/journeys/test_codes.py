@@ -15,9 +15,9 @@ import pytest
 import zxingcpp
 from msgspec import convert
 
-from agent.key_lists import key_list_payload
 from agent.qr import HALVES
 from offline_store.events.row import Record
+from offline_store.lists.keys import key_list_payload
 from simulators.devices.scan_module import ScanModule
 from simulators.site import STAFF, TERMINAL, Site, until
 from simulators.transit import tickets

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from offline_store.columns import verdict_of
-from offline_store.list_form import blacklist_payload
+from offline_store.lists.form import blacklist_payload
 from simulators.site import TERMINAL, Site, until
 from tests.journeys.gate import Doors, Wire
 

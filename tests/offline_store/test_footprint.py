@@ -6,7 +6,7 @@ import sys
 
 def test_the_daemon_does_not_load_what_only_the_child_needs() -> None:
     program = (
-        "import sys, offline_store.store, offline_store.lists, offline_store.reading;"
+        "import sys, offline_store.store, offline_store.lists.on_disk, offline_store.reading;"
         "print(sorted({'sqlite_utils', 'offline_store.schema'} & sys.modules.keys()))"
     )
     run = subprocess.run(

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from offline_store.list_form import BLACKLIST, blacklist_payload
-from offline_store.lists import Lists
+from offline_store.lists.form import BLACKLIST, blacklist_payload
+from offline_store.lists.on_disk import Lists
 from simulators.broker import Broker
 from sync.platform import Platform
 from tests.sync.journal import MemoryJournal

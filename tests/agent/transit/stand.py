@@ -21,7 +21,7 @@ from offline_store.events.payment import Intent, PaymentEnd
 from offline_store.events.ride import Ride
 from offline_store.events.row import Event, Stored
 from offline_store.events.tap import Tap
-from offline_store.lists import Entry
+from offline_store.lists.on_disk import Entry
 from offline_store.store import Store
 from offline_store.turn import ListView, NoLists
 from simulators.cards.transit_psam import TransitPsamOs, transit_psam

@@ -2,10 +2,10 @@
 
 from agent.codes import VERIFIED
 from agent.doctor.purpose import KEYS_OF
-from agent.key_lists import MINISTRY_ISSUERS, MINISTRY_ROOTS, TICKET_ISSUERS, Keys
 from agent.tickets.resolver import Tickets
 from agent.transit_codes.resolver import MinistryCodes, OfflineResolver
 from offline_store.clock import Clock
+from offline_store.lists.keys import MINISTRY_ISSUERS, MINISTRY_ROOTS, TICKET_ISSUERS, Keys
 from simulators.transit import tickets
 from simulators.transit.codes import FAR, Phones
 from tests.agent.stand import Stand

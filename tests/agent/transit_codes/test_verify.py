@@ -7,7 +7,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from agent.key_lists import Keys
 from agent.reasons import Reason
 from agent.transit_codes.layout import ThreeLevel, TwoLevel
 from agent.transit_codes.verify import (
@@ -21,6 +20,7 @@ from agent.transit_codes.verify import (
     verify_two_level,
 )
 from offline_store.clock import ClockReading
+from offline_store.lists.keys import Keys
 from simulators.transit.codes import (
     DEFECTS,
     GOOD,

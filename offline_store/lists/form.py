@@ -1,6 +1,6 @@
 """The form in which lists travel and lie: sorted records of fixed width, kind by kind.
 
-Entries ─▶ `full_payload` / `delta_payload` ─▶ envelope … ─▶ `Payload` ─▶ `offline_store.load_list`
+Entries ─▶ `full_payload` / `delta_payload` ─▶ envelope … ─▶ `Payload` ─▶ `offline_store.lists.load`
 
     header   one line of JSON, UTF-8, ended by LF: `Header`
     records  for each kind in the order of `KINDS`: what is added, then what is removed

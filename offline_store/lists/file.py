@@ -1,6 +1,6 @@
 """A list as it lies on a terminal: one file, searched by a fence per block and one read.
 
-    records  kind by kind as in `offline_store.list_form`; after a range's reason stand the last
+    records  kind by kind as in `offline_store.lists.form`; after a range's reason stand the last
              number (10) and the reason (1) of the range that reaches furthest of all the issuer's
              ranges up to it, so that one look tells also where ranges overlap
     footer   JSON: `Footer`
@@ -19,7 +19,7 @@ from typing import IO
 
 import msgspec
 
-from offline_store.list_form import BLOCK, KEY_SIZE, KINDS, Counts, Kind
+from offline_store.lists.form import BLOCK, KEY_SIZE, KINDS, Counts, Kind
 from world import World
 from world.foreign import Undecodable, decoded
 

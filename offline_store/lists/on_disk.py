@@ -1,9 +1,9 @@
-"""Signed lists, each in a file of its own: built beside by a child, renamed, swapped.
+"""Long signed lists, each in a file that is searched: built beside by a child, renamed, swapped.
 
-Envelope ─▶ payload ─▶ child (`load_list`) ─▶ `<name>-<version>.list` ─▶ `versions.json` ─▶ swap
-A list that is incomplete or broken never replaces the one in force, and an older version than one
-that was in force never comes back, even after that one's file is lost. The payload is whole or a
-delta against the version in force (`offline_store.list_form`); whichever came, the file is whole.
+Envelope ─▶ payload ─▶ child (`offline_store.lists.load`) ─▶ file ─▶ swap
+
+The payload is whole or a delta against the version in force (`offline_store.lists.form`); whichever
+came, the file is whole.
 
 `blacklist` holds cards, card numbers and persons by their references, transit cards by number, and
 ranges of transit card numbers per issuer. `issuers` holds the only issuers whose purses are taken.
@@ -11,23 +11,21 @@ ranges of transit card numbers per issuer. `issuers` holds the only issuers whos
 
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from pathlib import Path
-
-import msgspec
 
 from offline_store.faults import (
     ListBaseNotHeld,
     ListMalformed,
     ListNotLoaded,
-    ListRolledBack,
     ListUnknown,
     ListUnreadable,
 )
-from offline_store.list_file import Damaged, ListFile
-from offline_store.list_form import (
+from offline_store.lists.file import Damaged, ListFile
+from offline_store.lists.folder import ListFolder
+from offline_store.lists.form import (
     BLACKLIST,
     ISSUERS,
     KINDS_OF,
@@ -40,11 +38,9 @@ from offline_store.list_form import (
 )
 from trust.envelope import Envelope
 from world import World
-from world.foreign import Undecodable, decoded
 
 _LOADING_TIME = 900.0  # seconds
 _NICE = 10
-_SUFFIX = ".list"
 
 
 @dataclass(frozen=True)
@@ -135,22 +131,31 @@ def _find_range(standing: _Standing, issuer: bytes, number: bytes) -> Entry | No
 
 
 class Lists:
-    """The lists of one terminal. Looked into on one thread at a time (the store's), installed on
-    any."""
+    """The long lists of one terminal. Looked into on one thread at a time (the store's), installed
+    on any."""
 
-    def __init__(self, world: World, directory: Path) -> None:
-        """Opens what is in force in `directory`/lists. Raises `OSError`, `ListUnreadable` when the
+    def __init__(self, world: World, data: Path) -> None:
+        """Opens what is in force in `data`/lists. Raises `OSError`, `ListUnreadable` when the
         versions that were in force cannot be known."""
         self._world = world
-        self._directory = directory / "lists"
-        world.make_folder(directory)
-        world.make_folder(self._directory)
+        self._folders = {name: ListFolder(world, data, name) for name in KINDS_OF}
         self._installing = world.lock()
-        self._view = View(self._newest(), self._read_floor())  # replaced whole
+        floor = {name: folder.floor for name, folder in self._folders.items() if folder.floor}
+        self._view = View(self._newest(), floor)  # replaced whole
 
     def view(self) -> View:
         """For one turn. Never raises: what is wrong with a list is raised by looking into it."""
         return self._view
+
+    def view_of(self, versions: Mapping[str, int]) -> View | None:
+        """The lists as they stood once; None when this terminal has one of them no longer. Those
+        that are not named were not there. Raises `ListUnreadable` when a file is not what was in
+        force, `OSError`."""
+        named = {name: version for name, version in versions.items() if name in KINDS_OF}
+        if not all(self._folders[name].holds(version) for name, version in named.items()):
+            return None
+        standing = {name: self._checked(name, version) for name, version in named.items()}
+        return View(standing, named)
 
     def find_blacklisted(
         self, *, card: str = "", number: str = "", person: str = ""
@@ -179,42 +184,37 @@ class Lists:
         name, version = envelope.manifest.name, envelope.manifest.version
         if name not in KINDS_OF:
             raise ListUnknown(list=name)
+        folder = self._folders[name]
         with self._installing:
-            before = self._view
-            held = max(before.floor.get(name, 0), before.versions().get(name, 0))
-            if version < held:
-                raise ListRolledBack(list=name, version=version, held=held)
+            folder.require_newer(version)
             try:
-                self._load(name, version, envelope.payload)
-                file = ListFile(self._world, self._file(name, version), name, version)
-                floor = {**before.floor, name: version}
-                self._world.replace_file(
-                    self._directory / "versions.json", msgspec.json.encode(floor)
-                )
-                self._view = View({**before.standing, name: _Standing(version, file)}, floor)
-                self._clear(name, keep={version, before.versions().get(name, version)})
+                fresh = self._built(folder, version, envelope.payload)
+                opened = _Standing(version, ListFile(self._world, fresh, name, version))
+                folder.adopt(version, fresh)
             except (Damaged, OSError) as error:
                 raise ListNotLoaded(list=name, cause=type(error).__name__) from error
             finally:
-                self._sweep(name)
+                folder.sweep()
+            standing = {**self._view.standing, name: opened}
+            self._view = View(standing, {**self._view.floor, name: version})
 
-    def _load(self, name: str, version: int, payload: bytes) -> None:
-        raw = self._directory / f"{name}-{version}.payload"
-        fresh = self._directory / f"{name}-{version}.new"
-        base = self._base(name, version, payload)
+    def _built(self, folder: ListFolder, version: int, payload: bytes) -> Path:
+        """The file of the list, beside; whole and synced."""
+        raw, fresh = folder.beside(version, "payload"), folder.beside(version, "new")
+        base = self._base(folder.name, version, payload)
         with self._world.open(raw, "wb") as file:  # not synced: nobody needs it after a power cut
             file.write(payload)
-        command = [sys.executable, "-m", "offline_store.load_list"]
-        command += [str(raw), str(fresh), name, str(version)]
-        command += [str(self._file(name, base)), str(base)] if base else []
+        command = [sys.executable, "-m", "offline_store.lists.load"]
+        command += [str(raw), str(fresh), folder.name, str(version)]
+        command += [str(folder.path(base)), str(base)] if base else []
         status = self._world.run(command, nice=_NICE, timeout=_LOADING_TIME)
         if status == MALFORMED_STATUS:
-            raise ListMalformed(list=name, version=version)
+            raise ListMalformed(list=folder.name, version=version)
         if status == NO_BASE_STATUS:  # damaged since it was opened
-            raise ListBaseNotHeld(list=name, version=version, base=base, held=0)
+            raise ListBaseNotHeld(list=folder.name, version=version, base=base, held=0)
         if status != 0:
-            raise ListNotLoaded(list=name, cause=f"status {status}")
-        self._world.rename_file(fresh, self._file(name, version))
+            raise ListNotLoaded(list=folder.name, cause=f"status {status}")
+        return fresh
 
     def _base(self, name: str, version: int, payload: bytes) -> int:
         """The version in force that the payload is a delta of; 0: it is the whole list."""
@@ -227,49 +227,24 @@ class Lists:
             raise ListBaseNotHeld(list=name, version=version, base=header.base, held=held)
         return held if header.form == "delta" else 0
 
-    def _clear(self, name: str, keep: set[int]) -> None:
-        """Take away older versions. One predecessor stays, in case the disk damages the new file. A
-        view in use keeps its file open."""
-        for file in self._world.list_folder(self._directory):
-            if file.startswith(f"{name}-") and _version(name, file) not in keep:
-                self._world.remove_file(self._directory / file)
-
-    def _sweep(self, name: str) -> None:
-        """Take away what an installation leaves, also one that broke: a full disk needs the room.
-        What cannot be taken away now goes with the next one."""
-        with suppress(OSError):
-            for file in self._world.list_folder(self._directory):
-                if file.startswith(f"{name}-") and not file.endswith(_SUFFIX):
-                    self._world.remove_file(self._directory / file)
-
     def _newest(self) -> dict[str, _Standing]:
         """Of each list the newest file that is whole."""
         standing: dict[str, _Standing] = {}
-        files = self._world.list_folder(self._directory)
-        for name in KINDS_OF:
-            versions = [_version(name, file) for file in files]
-            for version in sorted((v for v in versions if v is not None), reverse=True):
-                try:
-                    file = ListFile(self._world, self._file(name, version), name, version)
-                except (Damaged, OSError):
-                    continue  # an older one, or `ListUnreadable` for who looks into it
-                standing[name] = _Standing(version, file)
-                break
+        for name, folder in self._folders.items():
+            found = folder.newest(partial(self._opened, name), broken=(Damaged, OSError))
+            if found is not None:
+                standing[name] = found[1]
         return standing
 
-    def _read_floor(self) -> dict[str, int]:
+    def _opened(self, name: str, version: int) -> _Standing:
+        """Raises `Damaged`, `OSError`."""
+        path = self._folders[name].path(version)
+        return _Standing(version, ListFile(self._world, path, name, version))
+
+    def _checked(self, name: str, version: int) -> _Standing:
+        """Of which every byte is what was in force."""
+        self._folders[name].check(version)
         try:
-            with self._world.open(self._directory / "versions.json", "rb") as file:
-                return decoded(file.read(), dict[str, int])
-        except FileNotFoundError:
-            return {}
-        except Undecodable as fault:
-            raise ListUnreadable(list="versions.json", cause="damaged") from fault
-
-    def _file(self, name: str, version: int) -> Path:
-        return self._directory / f"{name}-{version}{_SUFFIX}"
-
-
-def _version(name: str, file: str) -> int | None:
-    digits = file.removeprefix(f"{name}-").removesuffix(_SUFFIX)
-    return int(digits) if file == f"{name}-{digits}{_SUFFIX}" and digits.isdecimal() else None
+            return self._opened(name, version)
+        except Damaged as error:
+            raise ListUnreadable(list=name, cause=str(error)) from error

@@ -16,9 +16,9 @@ from offline_store.faults import (
     ListUnknown,
     ListUnreadable,
 )
-from offline_store.list_form import Malformed, blacklist_payload
-from offline_store.lists import Lists
-from offline_store.load_list import load
+from offline_store.lists.form import Malformed, blacklist_payload
+from offline_store.lists.load import load
+from offline_store.lists.on_disk import Lists
 from offline_store.store import Entry, Store, Turn
 from tests.offline_store.support import MemoryKeys, draft
 from trust.envelope import Envelope, Manifest
@@ -213,3 +213,29 @@ def test_any_changed_payload_is_refused_or_says_the_same(
         assert payload != SMALL
     else:
         assert payload == SMALL or payload.partition(b"\n")[2] == SMALL.partition(b"\n")[2]
+
+
+def test_a_list_of_an_earlier_day_is_looked_into_again(tmp_path: Path) -> None:
+    lists = Lists(RealWorld(), tmp_path)
+    lists.install(envelope(7, blacklist_payload([{"card": CARD}])))
+    for version in (8, 9, 10):
+        lists.install(envelope(version, blacklist_payload([{"number": NUMBER}])))
+    before = Lists(RealWorld(), tmp_path).view_of({"blacklist": 7, "fares": 3})
+    assert before is not None
+    assert before.find_blacklisted(card=CARD) is not None
+    assert before.find_blacklisted(number=NUMBER) is None
+    assert lists.find_blacklisted(card=CARD) is None
+
+
+def test_a_list_of_an_earlier_day_that_was_altered_is_told_and_one_that_is_gone_is_none(
+    tmp_path: Path,
+) -> None:
+    lists = Lists(RealWorld(), tmp_path)
+    for version in (7, 8):
+        lists.install(envelope(version))
+    (tmp_path / "lists" / "blacklist-7.list").write_bytes(
+        (tmp_path / "lists" / "blacklist-8.list").read_bytes()
+    )
+    with pytest.raises(ListUnreadable):
+        lists.view_of({"blacklist": 7})
+    assert lists.view_of({"blacklist": 6}) is None

@@ -1,4 +1,4 @@
-"""`python -m offline_store.load_list PAYLOAD FILE NAME VERSION [BASE BASE_VERSION]`: a list's
+"""`python -m offline_store.lists.load PAYLOAD FILE NAME VERSION [BASE BASE_VERSION]`: a list's
 payload into its file, a delta together with the file of its base.
 
 A polite child process, so that half a million entries neither slow a tap nor grow the daemon. It
@@ -10,8 +10,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from offline_store.list_file import Damaged, ListFile, ListWriter
-from offline_store.list_form import (
+from offline_store.lists.file import Damaged, ListFile, ListWriter
+from offline_store.lists.form import (
     FAILED_STATUS,
     KEY_SIZE,
     KINDS,
@@ -145,13 +145,13 @@ def main(arguments: list[str]) -> int:
         held = (Path(base[0]), int(base[1])) if base else None
         load(RealWorld(), Path(payload), Path(file), name, int(version), held)
     except Malformed as error:
-        sys.stderr.write(f"offline_store.load_list: {error}\n")
+        sys.stderr.write(f"offline_store.lists.load: {error}\n")
         return MALFORMED_STATUS
     except Damaged as error:
-        sys.stderr.write(f"offline_store.load_list: base: {error}\n")
+        sys.stderr.write(f"offline_store.lists.load: base: {error}\n")
         return NO_BASE_STATUS
     except OSError as error:
-        sys.stderr.write(f"offline_store.load_list: {type(error).__name__}: {error}\n")
+        sys.stderr.write(f"offline_store.lists.load: {type(error).__name__}: {error}\n")
         return FAILED_STATUS
     return 0
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from offline_store import list_file
+from offline_store.lists import file as list_file
 from offline_store.faults import (
     ListBaseNotHeld,
     ListMalformed,
@@ -19,8 +19,8 @@ from offline_store.faults import (
     ListRolledBack,
     ListUnreadable,
 )
-from offline_store.list_file import Damaged, ListFile
-from offline_store.list_form import (
+from offline_store.lists.file import Damaged, ListFile
+from offline_store.lists.form import (
     BLACKLIST,
     BLOCK,
     ISSUERS,
@@ -38,9 +38,9 @@ from offline_store.list_form import (
     read_header,
     transit_number,
 )
-from offline_store.lists import Lists
-from offline_store.load_list import load
-from tests.offline_store.test_lists import envelope
+from offline_store.lists.load import load
+from offline_store.lists.on_disk import Lists
+from tests.offline_store.lists.test_on_disk import envelope
 from world.real import RealWorld
 
 HERE, ELSEWHERE = "03105170FFFFFFFF", "02313750FFFFFFFF"
@@ -177,14 +177,14 @@ def test_a_full_disk_leaves_the_old_list_and_takes_no_room(tmp_path: Path) -> No
 
     class FullDisk(RealWorld):
         def run(self, *arguments: object, **more: object) -> int:
-            return 74  # what `load_list` ends with when a write fails
+            return 74  # what the child ends with when a write fails
 
     full = Lists(FullDisk(), tmp_path)
     with pytest.raises(ListNotLoaded):
         full.install(envelope(2, SECOND))
     assert full.versions() == lists.versions() == {BLACKLIST: 1}
     left = {file.name for file in (tmp_path / "lists").iterdir()}
-    assert left == {"blacklist-1.list", "versions.json"}
+    assert left == {"blacklist-1.list", "blacklist.json"}
 
 
 def test_the_child_says_that_the_disk_is_full(tmp_path: Path) -> None:
@@ -326,8 +326,8 @@ def test_any_history_of_deltas_finds_what_a_plain_dict_finds(
 ) -> None:
     folder = tmp_path_factory.mktemp("lists")
     with pytest.MonkeyPatch.context() as patch:
-        for module in ("list_form", "list_file"):
-            patch.setattr(f"offline_store.{module}.BLOCK", block)
+        for module in ("form", "file"):
+            patch.setattr(f"offline_store.lists.{module}.BLOCK", block)
         before, file = b"", folder / "0"
         for version, entries in enumerate(history, 1):
             after = full_payload(BLACKLIST, entries)
@@ -391,7 +391,7 @@ def test_building_takes_the_memory_of_blocks_and_not_of_the_list(tmp_path: Path)
             super().put(kind, records)  # type: ignore[arg-type]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("offline_store.load_list.ListWriter", Watched)
+        patch.setattr("offline_store.lists.load.ListWriter", Watched)
         load(RealWorld(), tmp_path / "payload", tmp_path / "file", BLACKLIST, 1)
     assert max(sizes) <= BLOCK
     assert sum(sizes) == 5_000
