@@ -11,7 +11,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from offline_store.lists import file as list_file
 from offline_store.faults import (
     ListBaseNotHeld,
     ListMalformed,
@@ -19,6 +18,7 @@ from offline_store.faults import (
     ListRolledBack,
     ListUnreadable,
 )
+from offline_store.lists import file as list_file
 from offline_store.lists.file import Damaged, ListFile
 from offline_store.lists.form import (
     BLACKLIST,
