@@ -96,7 +96,7 @@ class Terminal:
         self.city_keys = city_keys(world, settings.keys)
         data = Path(settings.terminal.data)
         try:
-            self._lists = Lists(world, data)
+            self.lists = Lists(world, data)  # the long ones
             self.key_lists = KeyLists(world, data)
             self.rule_book = RuleBook(world, data)  # fares, entitlements, lines
         except OSError as error:
@@ -104,7 +104,7 @@ class Terminal:
             raise DataUnusable(path=path, cause=cause_of(error)) from error
         self.rules_changed: Callable[[], None] = _nobody_asks
         rule_lists = [Heard(one, lambda: self.rules_changed()) for one in self.rule_book.lists]
-        self.every_list = EveryList(self._lists, rule_lists)
+        self.every_list = EveryList(self.lists, rule_lists)
         self.arrivals = Arrivals(world, self.clock, data)
         self.store = Store(
             world,
@@ -112,7 +112,7 @@ class Terminal:
             terminal=settings.terminal.id,
             boot=self.clock.read().boot,
             keys=self.keys,
-            lists=self._lists,
+            lists=self.lists,
         )
         self.requests = PlatformRequests()
         self.traces = Traces(world)

@@ -8,7 +8,6 @@ In the order in which each may refuse: the code that is shown, the scene, what i
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 
 from agent.reasons import Reason
 from agent.scenes.port import Case, Decision, Lists, Looked, Scene
@@ -26,7 +25,7 @@ class Decider:
     scene: Scene
     verdict: Callable[[str], Verdict]
     codes: CodeMemory = field(default_factory=lambda: CodeMemory(0))
-    refuses: Mapping[str, Reason] = MappingProxyType({})
+    refuses: Mapping[str, Reason] = field(default_factory=dict)
 
     def look(self, turn: Turn, case: Case) -> Looked:
         """All that `decide` goes by."""

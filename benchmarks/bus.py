@@ -168,7 +168,7 @@ class Ride:
             self._presence, at=time.perf_counter(), came=True
         )  # as if it had just come
         report = self._gate.taps.handle(self._gate.lane, self._reader, presence)
-        if report.reason is not Reason.PAID or report.record is None:
+        if report.reason != Reason.PAID or report.record is None:
             raise NoMeasurement(f"a good purse does not pay: {report.reason}")
         self.row_bytes = len(report.record.body) + len(report.record.hash) + len(report.record.mac)
 

@@ -76,6 +76,10 @@ class Daemon(Aboard, Protocol):
         """How far the chain of hashes and MACs holds. Raises a Fault of the store."""
         ...
 
+    def explain(self, epoch: str, seq: int) -> dict[str, Any]:
+        """Why a row was decided as it was; see `agent.explain.answer`. Raises as there."""
+        ...
+
     def lend(self, device: str, seconds: float) -> None:
         """Let another program have the device for some seconds. Raises `DeviceUnknown` of
         `agent.loans`, `agent.staff.StaffNeeded`."""
@@ -184,6 +188,10 @@ def application(daemon: Daemon) -> Starlette:
     def verify(request: Request) -> dict[str, Any]:
         return daemon.verify()
 
+    def explain(request: Request) -> dict[str, Any]:
+        seq = _whole_number(request.path_params["seq"])
+        return daemon.explain(request.path_params["epoch"], seq)
+
     def release(request: Request, loan: Loan) -> None:
         daemon.lend(request.path_params["device"], loan.seconds)
 
@@ -223,6 +231,7 @@ def application(daemon: Daemon) -> Starlette:
             Route("/v1/leases", endpoint(leases)),
             Route("/v1/journal", endpoint(journal)),
             Route("/v1/journal/verify", endpoint(verify)),
+            Route("/v1/journal/{epoch}/{seq}/explanation", endpoint(explain)),
             Route("/v1/taps", taps),
             Route("/v1/sign-in", endpoint(sign_in)),
             Route("/v1/sign-in", order(Nothing, begin_sign_in), methods=["POST"]),

@@ -8,6 +8,7 @@ import msgspec
 
 from agent.api.feed import Feed
 from agent.assembly import Service, Terminal
+from agent.explain import answer, explain
 from agent.in_force import InForce
 from agent.journey.desk import JourneyDesk
 from agent.journey.faults import JourneyOff
@@ -120,6 +121,12 @@ class Backend:
     def verify(self) -> dict[str, Any]:
         found: dict[str, Any] = msgspec.to_builtins(self._terminal.store.verify())
         return found
+
+    def explain(self, epoch: str, seq: int) -> dict[str, Any]:
+        """Raises as `agent.explain.explain`, and a Fault of the store."""
+        rows = self.records(epoch, max(0, seq - 2), 3)
+        found = explain(epoch, seq, rows, self.service.decider, self._terminal.lists)
+        return answer(found, self._texts)
 
     def lend(self, device: str, seconds: float) -> None:
         self._terminal.staff.require("lend-devices")

@@ -37,6 +37,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "devices": ("devices", "help-devices"),
     "tap": ("tap", "help-tap"),
     "journal": ("journal", "help-journal"),
+    "explain": ("explain", "help-explain"),
     "sync": ("sync", "help-sync"),
     "trace": ("trace", "help-trace"),
     "sign-in": ("signin", "help-sign-in"),

@@ -62,7 +62,7 @@ class Ends:
         if not self.open.claim(intent):
             return None
         # A card that only proved itself has decided nothing yet.
-        verdict = None if reason is Reason.CARD_PROVED else self._results.verdict(reason)
+        verdict = None if reason == Reason.CARD_PROVED else self._results.verdict(reason)
         event = end_of(intent, ending, reason, verdict, self._clock.read(), lane)
         try:
             return self._store.turn(lambda turn: Entry(event))

@@ -256,7 +256,7 @@ class Payments:
         except Fault:
             return unknown
         if isinstance(proved, TapResult):
-            return self._forged(tried) if proved.reason is Reason.PAYMENT_FORGED else unknown
+            return self._forged(tried) if proved.reason == Reason.PAYMENT_FORGED else unknown
         return self._settle(tap, [*still_open, mine], proved) or unknown
 
     def _prove(self, tap: Presentation) -> Proved | TapResult:

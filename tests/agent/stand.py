@@ -11,7 +11,9 @@ from typing import TypeVar, cast
 import msgspec
 
 from agent.codes import CodeDesk, Resolve, Resolver, Router
+from agent.deciding import Decider
 from agent.documents import DocumentDesk
+from agent.explain import outcome_of, replayed, was_decided
 from agent.journey.desk import JourneyDesk
 from agent.lanes import Lane
 from agent.reading import CardDesk, refused_doubts
@@ -418,7 +420,8 @@ class FakeAsked:
 
 
 class FakeStore:
-    """One turn at a time, in memory. `broken`: nothing can be stored. `pace`: of a COMMIT."""
+    """One turn at a time, in memory. `broken`: nothing can be stored. `pace`: of a COMMIT.
+    `decider`: every tap that it has decided is decided again from its row."""
 
     def __init__(self, world: World, calls: list[str]) -> None:
         self._world = world
@@ -429,6 +432,7 @@ class FakeStore:
         self.records: list[Record] = []
         self.broken = False
         self.pace = 0.001
+        self.decider: Decider | None = None
 
     def turn(self, decide: Callable[[FakeTurn], Entry]) -> Record:
         with self._writing:
@@ -450,7 +454,14 @@ class FakeStore:
             record = Record(epoch=EPOCH, seq=row.seq, body=body, hash=body_hash(body), mac="0" * 64)
             self.rows.append(record.stored())
             self.records.append(record)
+            self._decide_again(record)
             return record
+
+    def _decide_again(self, record: Record) -> None:
+        event = record.event()
+        if self.decider is not None and isinstance(event, Tap) and was_decided(event):
+            again = replayed(event, self.decider, self.lists)
+            assert outcome_of(again) == outcome_of(event), record.body
 
     @property
     def events(self) -> list[Event]:
@@ -510,15 +521,21 @@ class Stand:
         self.standing = StatusService(
             world, Routes({}, platform), application=APPLICATION, within=WITHIN
         )
+        results = Results(Texts("en"))
+        self.decider = self.store.decider = Decider(
+            scene_of(scene, self.cast.region, fares, ride),
+            results.verdict,
+            CodeMemory(interval),
+            refused_doubts(scene),
+        )
         self.taps = Taps(
             world,
             clock=Clock(world),
             store=store or cast_store(self.store),
-            scene=scene_of(scene, self.cast.region, fares, ride),
-            results=Results(Texts("en")),
+            decider=self.decider,
+            results=results,
             desk=self.desk,
             codes=CodeDesk(Router(CODES), self.resolvers),
-            code_memory=CodeMemory(interval),
             documents=DocumentDesk(self.references),
             watchdog=self.watchdog,
             standing=self.standing,
@@ -526,7 +543,6 @@ class Stand:
             report=self.reports.append,
             warn=self.warned.append,
             journey=journey,
-            refuses=refused_doubts(scene),
             give_back=give_back or GiveBackSettings(),
         )
         self.watchdog.start()

@@ -66,7 +66,7 @@ def test_who_leaves_is_let_out_whatever_his_card_says() -> None:
         card = stand.cast.city.card_behind(*orders(EDITIONS[2]), Interface.CONTACTLESS)
         presence = stand.door_out.insert(card)
         report = stand.taps.handle(stand.exit, stand.door_out, presence)
-        assert report.reason is Reason.ACCEPTED_EXIT
+        assert report.reason == Reason.ACCEPTED_EXIT
 
     play(scenario, scene=REFUSING)
 

@@ -51,7 +51,7 @@ def identified(card: IdCard) -> Identity:
 def refused(card: IdCard) -> Unidentified:
     found = DESK.read(told(card))
     assert isinstance(found, Unidentified)
-    assert found.reason is Reason.DOCUMENT_UNREADABLE
+    assert found.reason == Reason.DOCUMENT_UNREADABLE
     return found
 
 
@@ -74,8 +74,8 @@ def test_an_id_card_after_the_social_security_card_is_the_same_person_again() ->
     are turned into references."""
 
     def scenario(stand: Stand) -> None:
-        assert stand.tap("lin").reason is Reason.ACCEPTED
-        assert lay(stand, document_of(LIN)).reason is Reason.REPEATED
+        assert stand.tap("lin").reason == Reason.ACCEPTED
+        assert lay(stand, document_of(LIN)).reason == Reason.REPEATED
         card, document = stand.store.taps()
         assert card.person == document.person != ""
         assert card.card != document.card
@@ -86,8 +86,8 @@ def test_an_id_card_after_the_social_security_card_is_the_same_person_again() ->
 
 def test_a_social_security_card_after_the_id_card_is_too() -> None:
     def scenario(stand: Stand) -> None:
-        assert lay(stand, document_of(LIN)).reason is Reason.ACCEPTED
-        assert stand.tap("lin").reason is Reason.REPEATED
+        assert lay(stand, document_of(LIN)).reason == Reason.ACCEPTED
+        assert stand.tap("lin").reason == Reason.REPEATED
         assert stand.barrier.opened == 1
 
     play(scenario)
@@ -133,8 +133,8 @@ def test_a_renewed_document_is_another_document_of_the_same_person() -> None:
 )
 def test_the_documents_days_are_kept_to(issued: str, expires: str, reason: Reason) -> None:
     def scenario(stand: Stand) -> None:
-        assert lay(stand, document_of(LIN, issued=issued, expires=expires)).reason is reason
-        assert stand.barrier.opened == (reason is Reason.ACCEPTED)
+        assert lay(stand, document_of(LIN, issued=issued, expires=expires)).reason == reason
+        assert stand.barrier.opened == (reason == Reason.ACCEPTED)
 
     play(scenario)
 
@@ -148,7 +148,7 @@ def test_who_is_listed_is_refused_by_document_and_by_person(by: str) -> None:
         stand.store.lists = (
             FakeLists(cards=[reference]) if by == "card" else FakeLists(persons=[reference])
         )
-        assert lay(stand, card).reason is Reason.BLACKLISTED
+        assert lay(stand, card).reason == Reason.BLACKLISTED
 
     play(scenario)
 
@@ -188,7 +188,7 @@ def test_what_could_not_be_read_is_told_to_the_person_and_recorded(fault: Fault)
         seen = stand.world.monotonic()
         unread = Unread("id", 1, fault, seen, seen, came=True)
         report = stand.taps.handle_document(stand.entry, unread)
-        assert report.reason is Reason.DOCUMENT_UNREADABLE
+        assert report.reason == Reason.DOCUMENT_UNREADABLE
         assert stand.barrier.opened == 0
         assert [code for code, _ in stand.prompts.shown] == ["document-unreadable"]
         (event,) = stand.store.taps()
@@ -200,7 +200,7 @@ def test_what_could_not_be_read_is_told_to_the_person_and_recorded(fault: Fault)
 
 def test_leaving_never_waits_for_a_document_to_be_legible() -> None:
     def scenario(stand: Stand) -> None:
-        assert lay(stand, IdCard(bytes(256)), leaving=True).reason is Reason.ACCEPTED_EXIT
+        assert lay(stand, IdCard(bytes(256)), leaving=True).reason == Reason.ACCEPTED_EXIT
         assert stand.calls[0] == "open exit"
 
     play(scenario)
@@ -221,7 +221,7 @@ def test_an_odd_text_or_date_of_a_document_turns_nobody_away_and_is_in_the_recor
     fields: dict[str, str], doubt: str
 ) -> None:
     def scenario(stand: Stand) -> None:
-        assert lay(stand, document_of(LIN, **fields)).reason is Reason.ACCEPTED  # type: ignore[arg-type]
+        assert lay(stand, document_of(LIN, **fields)).reason == Reason.ACCEPTED  # type: ignore[arg-type]
         assert noted(stand.store.taps()[0]) == {"doubts": (doubt,)}
 
     play(scenario)

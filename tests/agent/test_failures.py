@@ -98,7 +98,7 @@ def test_every_fault_on_the_way_has_a_reason_and_none_accepts(kind: type[Fault])
 def test_every_device_fault_at_opening_has_a_reason_of_its_own() -> None:
     contract = [kind for kind in WALKED if kind.__module__ == "drivers.contract.device"]
     reasons = {kind: reason_of(made(kind)) for kind in contract}
-    gone = [kind for kind in contract if reasons[kind] is Reason.READER_GONE]
+    gone = [kind for kind in contract if reasons[kind] == Reason.READER_GONE]
     assert set(gone) == {DeviceFault, DeviceLost}
     assert len(set(reasons.values())) == len(contract) - 1
 
@@ -120,11 +120,11 @@ def test_no_row_hides_behind_a_wider_one_above_it() -> None:
 
 
 def test_a_status_word_that_says_locked_is_a_locked_card() -> None:
-    assert reason_of(fault(COMMAND, 0x6983)) is Reason.CARD_BLOCKED
-    assert reason_of(fault(COMMAND, 0x63C5)) is Reason.PSAM_UNSUITABLE
-    assert reason_of(fault(Command(0x00, 0xA4, 4, 0), 0x6283)) is Reason.CARD_BLOCKED
-    assert reason_of(StatusFault(COMMAND, 0x6985)) is Reason.CARD_UNREADABLE
-    assert reason_of(WrongPin(Command(0, 0x20, 0, 0), 0x63C3)) is Reason.CARD_UNREADABLE
+    assert reason_of(fault(COMMAND, 0x6983)) == Reason.CARD_BLOCKED
+    assert reason_of(fault(COMMAND, 0x63C5)) == Reason.PSAM_UNSUITABLE
+    assert reason_of(fault(Command(0x00, 0xA4, 4, 0), 0x6283)) == Reason.CARD_BLOCKED
+    assert reason_of(StatusFault(COMMAND, 0x6985)) == Reason.CARD_UNREADABLE
+    assert reason_of(WrongPin(Command(0, 0x20, 0, 0), 0x63C3)) == Reason.CARD_UNREADABLE
 
 
 @pytest.mark.parametrize("mode", ["psam", "hsm"])
@@ -147,7 +147,7 @@ def test_giving_up_makes_mute_of_what_ends_a_hanging_call_and_of_nothing_else(
     reason = reason_of(made(kind))
     after = unidentified("card-contact", made(kind), gave_up=True)
     gone = reason in (Reason.CARD_GONE, Reason.READER_GONE)
-    assert after.reason is (Reason.CARD_MUTE if gone else reason)
+    assert after.reason == (Reason.CARD_MUTE if gone else reason)
     assert after.detail == kind.code
 
 

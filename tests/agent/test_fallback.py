@@ -160,7 +160,7 @@ def test_what_the_psam_cannot_do_the_hsm_does(
 ) -> None:
     def scenario(stand: HsmStand) -> None:
         report = stand.tap(card)
-        assert report.reason is Reason.ACCEPTED
+        assert report.reason == Reason.ACCEPTED
         event = stand.store.taps()[0]
         assert event.authentication is not None
         assert (event.authentication.mode, event.authentication.terminal_number) == ("hsm", "")
@@ -187,7 +187,7 @@ def test_what_the_psam_can_do_nobody_else_is_asked(
     psam: Callable[[HsmStand], Card], card: str
 ) -> None:
     def scenario(stand: HsmStand) -> None:
-        assert stand.tap(card).reason is Reason.ACCEPTED
+        assert stand.tap(card).reason == Reason.ACCEPTED
         event = stand.store.taps()[0]
         assert event.authentication is not None
         assert event.authentication.mode == "psam"
@@ -225,7 +225,7 @@ def test_a_forged_card_is_refused_by_whoever_proves(
 ) -> None:
     def scenario(stand: HsmStand) -> None:
         report = stand.tap("feng")
-        assert report.reason is Reason.AUTHENTICATION_FAILED
+        assert report.reason == Reason.AUTHENTICATION_FAILED
         event = stand.store.taps()[0]
         assert event.verdict == "refused"
         assert event.authentication is not None
@@ -252,7 +252,7 @@ def test_a_lane_waits_for_no_psam_that_another_ones_hsm_question_holds() -> None
         other = stand.world.spawn(lambda: _tap(stand, "lin", stand.second), name="other")
         stand.world.wait(0.5)  # the other one waits for the HSM
         began = stand.world.monotonic()
-        assert stand.tap("zhang").reason is Reason.ACCEPTED  # 2.0, by the PSAM
+        assert stand.tap("zhang").reason == Reason.ACCEPTED  # 2.0, by the PSAM
         assert stand.world.monotonic() - began < 0.5
         other.join()
 
@@ -260,7 +260,7 @@ def test_a_lane_waits_for_no_psam_that_another_ones_hsm_question_holds() -> None
 
 
 def _tap(stand: HsmStand, card: str, reader: FakeReader) -> None:
-    assert stand.tap(card, reader=reader).reason is Reason.ACCEPTED
+    assert stand.tap(card, reader=reader).reason == Reason.ACCEPTED
 
 
 # While the platform is waited for
@@ -269,7 +269,7 @@ def _tap(stand: HsmStand, card: str, reader: FakeReader) -> None:
 def test_the_watchdog_does_not_give_up_a_card_that_waits_for_the_platform() -> None:
     def scenario(stand: HsmStand) -> None:
         stand.hsm.manners = Manners(delay=1.9)  # longer than the watchdog's 1.2
-        assert stand.tap("lin").reason is Reason.ACCEPTED
+        assert stand.tap("lin").reason == Reason.ACCEPTED
         assert stand.door.given_up == 0
         assert [code for code, _ in stand.prompts.shown] == ["accepted"]
 
@@ -332,11 +332,11 @@ def test_a_card_that_left_meanwhile_is_gone_whatever_lies_there_now(
                 stand.door.insert(stand.card(card, stand.door.interface))
 
         stand.hsm.manners = Manners(before=meanwhile)
-        assert stand.tap(card).reason is Reason.CARD_GONE
+        assert stand.tap(card).reason == Reason.CARD_GONE
         assert stand.store.taps()[0].verdict == "refused"
         assert stand.barrier.opened == 0
         stand.hsm.manners = Manners()
-        assert stand.tap(card).reason is Reason.ACCEPTED
+        assert stand.tap(card).reason == Reason.ACCEPTED
 
     play(scenario)
 
@@ -366,7 +366,7 @@ def test_a_card_pulled_at_any_moment_comes_in_only_if_it_was_there_at_the_answer
         if report.accepted:
             assert pulled[0] >= answered[0] + 0.05
         else:
-            assert report.reason is Reason.CARD_GONE
+            assert report.reason == Reason.CARD_GONE
 
     play(scenario, seed)
 
@@ -378,7 +378,7 @@ def test_leaving_waits_for_no_hsm() -> None:
         silent(stand)
         began = stand.world.monotonic()
         for key in ("lin", "zhang"):
-            assert stand.leave(key).reason is Reason.ACCEPTED_EXIT
+            assert stand.leave(key).reason == Reason.ACCEPTED_EXIT
         assert stand.calls[0] == "open exit"
         assert stand.world.monotonic() - began < 0.5
         assert not stand.hsm.asked

@@ -47,10 +47,10 @@ class Site:
         self.stand.taps.handle_passage(self.entry, end)
 
     def tap(self, key: str = "lin", lane: Lane | None = None) -> str:
-        return self.stand.tap(key, lane=lane or self.entry).reason.value
+        return self.stand.tap(key, lane=lane or self.entry).reason
 
     def show(self, content: bytes) -> str:
-        return self.hall.show(content, self.entry).reason.value
+        return self.hall.show(content, self.entry).reason
 
     def turns_back(self) -> None:
         """Who was let in goes away; his time is up."""
@@ -250,10 +250,10 @@ def test_where_the_city_gives_nothing_back_nothing_is() -> None:
 
 def test_a_barrier_without_sensors_knows_of_nobody_who_turned_back() -> None:
     def scenario(site: Site) -> list[str]:
-        found = [site.hall.show(ticket()).reason.value]
+        found = [site.hall.show(ticket()).reason]
         site.turns_back()
         assert site.told() == []
-        return [*found, site.hall.show(ticket()).reason.value]
+        return [*found, site.hall.show(ticket()).reason]
 
     assert play(scenario) == ["accepted", "ticket-used"]
 

@@ -81,12 +81,12 @@ def test_what_was_left_lying_signs_no_driver_on_or_off(tmp_path: Path) -> None:
         stand = Stand(world, scene=Scene(kind="bus"), fares=fares, journey=bus.desk)
         driver = stand.references.person(stand.cast.person("lin").number)
         bus.rules = Rules(tariff(), entitled(driver), lines())
-        assert left_lying(stand).reason is Reason.LEFT_LYING
+        assert left_lying(stand).reason == Reason.LEFT_LYING
         assert bus.ledger.events == []
         stand.door.remove()
-        assert stand.tap().reason is Reason.SHIFT_OPENED
+        assert stand.tap().reason == Reason.SHIFT_OPENED
         world.wait(60)
-        assert left_lying(stand).reason is Reason.LEFT_LYING
+        assert left_lying(stand).reason == Reason.LEFT_LYING
         assert [event.reason for event in bus.ledger.events] == ["shift-opened"]
 
     world.play(scenario)

@@ -102,7 +102,7 @@ def test_a_barrier_that_did_not_open_has_no_passage() -> None:
     def scenario(site: Watched) -> None:
         site.stand.barrier.fault = DeviceFault(device="gate")
         report = site.stand.tap(lane=site.entry)
-        assert report.reason is Reason.OUT_OF_SERVICE
+        assert report.reason == Reason.OUT_OF_SERVICE
         assert [kind for kind, _, _ in site.told()] == ["recovery", "alarm"]
 
     watched(scenario)

@@ -572,5 +572,5 @@ def test_who_leaves_goes_through_a_real_board_without_store_and_network(
         stand.store.broken = True
         return stand.tap(reader=stand.door_out, lane=lane)
 
-    assert play(scenario).reason is Reason.NOT_STORED
+    assert play(scenario).reason == Reason.NOT_STORED
     assert real_gate.take() == ("passed", None)  # nothing could be stored that it would name

@@ -126,7 +126,7 @@ def test_a_date_that_is_no_day_lets_its_holder_in_and_is_a_doubt_in_the_record(
         odd = odd.replace("2034", "2023")
 
     def scenario(stand: Stand) -> None:
-        assert stand.tap("odd").reason is Reason.ACCEPTED
+        assert stand.tap("odd").reason == Reason.ACCEPTED
         doubt = {"issued": "issue-date", "expires": "expiry-date"}[field]
         assert noted(stand.store.taps()[0]) == {"doubts": (doubt,)}
 
@@ -135,7 +135,7 @@ def test_a_date_that_is_no_day_lets_its_holder_in_and_is_a_doubt_in_the_record(
 
 def test_a_card_past_its_digits_is_expired_though_they_are_no_day() -> None:
     def scenario(stand: Stand) -> None:
-        assert stand.tap("odd").reason is Reason.CARD_EXPIRED
+        assert stand.tap("odd").reason == Reason.CARD_EXPIRED
 
     play(scenario, cast=with_odd_card("expires", "20240231"))
 

@@ -48,7 +48,7 @@ class Box:
         self.stand.resolvers["platform"] = self.resolver
 
     def show(self, code: bytes) -> str:
-        return self.stand.show(code).reason.value
+        return self.stand.show(code).reason
 
     def identity(self, code: bytes) -> Presented:
         return CodeDesk(Router(CODES), {"platform": self.resolver}).read(code)
@@ -225,7 +225,7 @@ class TakesSilenceForNo(PlatformResolver):
 
     def resolve(self, name: str, content: bytes) -> Presented:
         presented = super().resolve(name, content)
-        if isinstance(presented, Unidentified) and presented.reason is Reason.CODE_UNANSWERED:
+        if isinstance(presented, Unidentified) and presented.reason == Reason.CODE_UNANSWERED:
             return Unidentified(presented.credential, Reason.CODE_NOT_FOUND)
         return presented
 
@@ -235,7 +235,7 @@ class AsksAgain(PlatformResolver):
 
     def resolve(self, name: str, content: bytes) -> Presented:
         presented = super().resolve(name, content)
-        if isinstance(presented, Unidentified) and presented.reason is Reason.CODE_UNANSWERED:
+        if isinstance(presented, Unidentified) and presented.reason == Reason.CODE_UNANSWERED:
             return super().resolve(name, content)
         return presented
 
@@ -360,7 +360,7 @@ def test_an_answer_that_is_none_is_never_a_person(answer: bytes) -> None:
         resolver = PlatformResolver(platform, box.stand.references, CODES, GATE)
         presented = resolver.resolve("e-card", box.service.issue("lin"))
         assert isinstance(presented, Unidentified)
-        assert presented.reason is Reason.CODE_UNANSWERED
+        assert presented.reason == Reason.CODE_UNANSWERED
         assert presented.detail in ("sync.message-malformed", "sync.message-too-large")
 
     play(scenario)

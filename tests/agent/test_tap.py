@@ -174,7 +174,7 @@ def test_the_count_of_missed_taps_survives_a_tap_that_fails_again() -> None:
 def test_an_exit_lane_opens_first_and_records_afterwards() -> None:
     def scenario(stand: Stand) -> None:
         report = stand.leave()
-        assert report.reason is Reason.ACCEPTED_EXIT
+        assert report.reason == Reason.ACCEPTED_EXIT
         assert stand.calls == ["open exit", "show accepted-exit", "stored tap accepted-exit"]
         event = stand.store.taps()[0]
         assert noted(event) == {"opened_first": True}
@@ -281,7 +281,7 @@ def test_card_is_powered_down_whatever_happens_at_whichever_exchange(
     def scenario(stand: Stand) -> None:
         for number in range(exchanges):
             stand.door.steps = {number: failing}
-            assert stand.tap().reason is reason
+            assert stand.tap().reason == reason
             assert not stand.door.powered
             assert stand.door.closed == stand.door.opened == number + 1
             event = stand.store.taps()[-1]
@@ -302,7 +302,7 @@ def test_a_card_that_cannot_be_opened_is_a_recorded_refusal(
 ) -> None:
     def scenario(stand: Stand) -> None:
         stand.door.on_open = _takes_time(stand, _raise(kind))
-        assert stand.tap().reason is reason
+        assert stand.tap().reason == reason
         assert stages(stand.store.taps()[0]) == ["detect", "open", "decide"]
 
     play(scenario)
@@ -421,7 +421,7 @@ def test_no_identity_in_clear_is_anywhere(caplog: pytest.LogCaptureFixture) -> N
 def test_a_code_that_nobody_resolves_is_refused_recorded_and_told() -> None:
     def scenario(stand: Stand) -> None:
         report = stand.show(b"LIB-98765432109876")
-        assert report.reason is Reason.CODE_UNRESOLVED
+        assert report.reason == Reason.CODE_UNRESOLVED
         assert not report.accepted
         assert report.record is not None
         event = tap_of(report.record)
@@ -453,7 +453,7 @@ def test_a_resolved_code_is_decided_by_the_scene_as_a_card_is() -> None:
         stand.resolvers["platform"] = Platform()
         assert stand.show(b"LIB-98765432109876").accepted
         assert stand.barrier.opened == 1
-        assert stand.show(b"LIB-98765432109877").reason is Reason.REPEATED
+        assert stand.show(b"LIB-98765432109877").reason == Reason.REPEATED
 
     play(scenario)
 
@@ -461,7 +461,7 @@ def test_a_resolved_code_is_decided_by_the_scene_as_a_card_is() -> None:
 def test_who_leaves_by_a_code_is_let_out_first() -> None:
     def scenario(stand: Stand) -> None:
         report = stand.show(b"anything", stand.exit)
-        assert report.reason is Reason.ACCEPTED_EXIT
+        assert report.reason == Reason.ACCEPTED_EXIT
         assert stand.calls[:2] == ["open exit", "show accepted-exit"]
 
     play(scenario)

@@ -44,11 +44,11 @@ def play(tmp_path: Path) -> Play:
 
 def test_a_driver_signs_on_and_off_at_the_reader(play: Play) -> None:
     def scenario(stand: Stand, bus: Bus) -> None:
-        assert stand.tap().reason is Reason.SHIFT_OPENED
+        assert stand.tap().reason == Reason.SHIFT_OPENED
         assert bus.desk.ride().shift
-        assert stand.tap().reason is Reason.SHIFT_OPENED  # lay there twice
+        assert stand.tap().reason == Reason.SHIFT_OPENED  # lay there twice
         stand.world.wait(60)
-        assert stand.tap().reason is Reason.SHIFT_CLOSED
+        assert stand.tap().reason == Reason.SHIFT_CLOSED
         assert not bus.desk.ride().shift
         assert [event.reason for event in bus.ledger.events] == ["shift-opened", "shift-closed"]
         assert stand.prompts.shown[-1][0] == "shift-closed"
@@ -70,7 +70,7 @@ def test_each_of_his_taps_is_recorded_and_none_is_a_ride(play: Play) -> None:
 
 def test_a_passenger_signs_nobody_on(play: Play) -> None:
     def scenario(stand: Stand, bus: Bus) -> None:
-        assert stand.tap("wang").reason is Reason.NO_PURSE
+        assert stand.tap("wang").reason == Reason.NO_PURSE
         assert bus.ledger.events == []
 
     play(scenario)
@@ -83,6 +83,6 @@ def test_a_driver_with_a_full_disk_is_told_and_not_signed_on(play: Play) -> None
         assert (report.reason, report.accepted) == (Reason.NOT_STORED, False)
         assert not bus.desk.ride().shift
         bus.ledger.broken = False
-        assert stand.tap().reason is Reason.SHIFT_OPENED
+        assert stand.tap().reason == Reason.SHIFT_OPENED
 
     play(scenario)

@@ -72,7 +72,7 @@ def test_everybody_else_needs_a_purse_also_to_leave(play: Play) -> None:
 def test_what_cannot_be_stored_opens_no_exit(play: Play) -> None:
     def scenario(stand: Stand) -> None:
         stand.store.broken = True
-        assert stand.leave().reason is Reason.NOT_STORED
+        assert stand.leave().reason == Reason.NOT_STORED
         assert not any(call.startswith("open") for call in stand.calls)
 
     play(scenario)
@@ -83,7 +83,7 @@ def test_control_other_scenes_let_out_first() -> None:
 
     def scenario() -> None:
         stand = Stand(world)
-        assert stand.leave("wang").reason is Reason.ACCEPTED_EXIT
+        assert stand.leave("wang").reason == Reason.ACCEPTED_EXIT
         assert before(stand.calls, "open", "stored tap")
 
     world.play(scenario)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from agent.codes import CodeDesk, Router
+from agent.deciding import Decider
 from agent.documents import DocumentDesk
 from agent.journey.desk import JourneyDesk
 from agent.lanes import Lane
@@ -15,7 +16,6 @@ from agent.standing.service import Routes, StatusService
 from agent.tap import AS_SHIPPED, TapReport, Taps
 from agent.texts import Texts
 from agent.transit.owed import RidesOwed
-from agent.transit_codes.memory import CodeMemory
 from agent.watchdog import Watchdog
 from apdu.channel import Channel
 from config.model import GiveBack, Scene
@@ -66,15 +66,17 @@ class Door:
         self._lane = Lane("door", "entry", self.barrier, [FakePrompts(world, self.calls)])
         self.dog = Watchdog(world, 1.2)
         self.dog.start()
+        results = Results(Texts("en"))
         self._taps = Taps(
             world,
             clock=Clock(world),
             store=bus.store,
-            scene=scene_of(Scene(kind="bus"), "519900", payer=bus.payments),
-            results=Results(Texts("en")),
+            decider=Decider(
+                scene_of(Scene(kind="bus"), "519900", payer=bus.payments), results.verdict
+            ),
+            results=results,
             desk=None,  # type: ignore[arg-type]
             codes=CodeDesk(Router([]), {}),
-            code_memory=CodeMemory(0),
             documents=DocumentDesk(REFERENCES),
             watchdog=self.dog,
             standing=StatusService(world, Routes({}), application="", within=1),
@@ -144,9 +146,9 @@ def test_before_a_gate_that_sticks_nobody_pays_twice_however_often_he_taps(
         assert {door.good(passenger).reason for _ in range(5)} == {Reason.OUT_OF_SERVICE}
         paid = before - passenger.inside.state.money
         door.barrier.fault = None
-        assert door.good(passenger).reason is Reason.RIDE_AGAIN
+        assert door.good(passenger).reason == Reason.RIDE_AGAIN
         assert 0 < paid == before - passenger.inside.state.money
-        assert door.good(passenger).reason is Reason.PAID
+        assert door.good(passenger).reason == Reason.PAID
         door.dog.stop()
 
     bus_stand.drive(run, fares=RidesOwed(ABOARD, "bus", GiveBack()))

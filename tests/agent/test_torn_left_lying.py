@@ -51,7 +51,7 @@ def card_of(bus: Bus, passenger: Passenger, tear: TearAtInstruction | None = Non
 
 def torn(passenger: Passenger, tear: TearAtInstruction) -> Scenario:
     def scenario(door: Door, bus: Bus) -> None:
-        assert door.tap(card_of(bus, passenger, tear)).reason is Reason.PAY_AGAIN
+        assert door.tap(card_of(bus, passenger, tear)).reason == Reason.PAY_AGAIN
 
     return scenario
 
@@ -84,7 +84,7 @@ def test_who_has_paid_is_owed_a_boarding_and_pays_once(
         assert (report.reason, report.accepted) == (Reason.RIDE_AGAIN, True)
         assert door.barrier.opened == 1
         assert before - passenger.inside.state.money == paid
-        assert door.tap(card_of(bus, passenger)).reason is Reason.PAID  # the next ride costs
+        assert door.tap(card_of(bus, passenger)).reason == Reason.PAID  # the next ride costs
 
     if cut:
         drive(bus_stand, tmp_path, torn(passenger, LOST), left_and_come)
@@ -109,7 +109,7 @@ def test_who_has_not_paid_pays_when_he_comes(
         assert passenger.inside.state.money == before
         assert [end.reason for end in bus.ends() if not end.purchase.proof] == ["not-paid"]
         assert bus.events("give-back") == []
-        assert door.tap(card_of(bus, passenger)).reason is Reason.PAID
+        assert door.tap(card_of(bus, passenger)).reason == Reason.PAID
         assert passenger.inside.state.money < before
 
     if cut:

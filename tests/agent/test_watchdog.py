@@ -47,7 +47,7 @@ def test_silent_card_is_told_in_time_and_given_up_once(seed: int) -> None:
         assert at - began < TOLD_WITHIN
         assert took >= HANG
         assert stand.door.given_up == 1
-        assert report.reason is Reason.CARD_MUTE
+        assert report.reason == Reason.CARD_MUTE
         (alarm,) = stand.store.alarms()
         assert (alarm.reason, alarm.reader, alarm.direction) == ("take-card-away", "door", "")
         assert alarm.lane == "entry"
@@ -89,7 +89,7 @@ def test_a_card_that_was_given_up_is_recorded_as_mute(ending: type[Fault], where
             stand.door.on_open = hangs(stand, ending=ending)
         else:
             stand.door.steps = {3: hangs(stand, ending=ending)}
-        assert stand.tap().reason is Reason.CARD_MUTE
+        assert stand.tap().reason == Reason.CARD_MUTE
         assert noted(stand.store.taps()[0]) == {"fault": ending.code}
         assert stand.door.given_up == 1
         assert not stand.door.powered
@@ -108,7 +108,7 @@ def test_a_card_that_answers_after_all_is_judged_by_its_answers() -> None:
 def test_a_forged_card_cannot_hide_behind_its_slowness() -> None:
     def scenario(stand: Stand) -> None:
         stand.door.steps = {3: hangs(stand, 3.0, ending=None)}
-        assert stand.tap("feng").reason is Reason.AUTHENTICATION_FAILED
+        assert stand.tap("feng").reason == Reason.AUTHENTICATION_FAILED
         assert stand.door.given_up == 1
 
     play(scenario)
@@ -157,7 +157,7 @@ def test_after_stop_nothing_is_watched() -> None:
     def scenario(stand: Stand) -> None:
         stand.watchdog.stop()
         stand.door.steps = {2: hangs(stand, 5.0)}
-        assert stand.tap().reason is Reason.CARD_GONE
+        assert stand.tap().reason == Reason.CARD_GONE
         assert told(stand, Reason.TAKE_CARD_AWAY) == []  # the control: this is how it would fail
 
     play(scenario)

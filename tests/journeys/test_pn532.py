@@ -69,7 +69,7 @@ class Doors:
 
     def opens_for(self, key: str) -> bool:
         report = self.tap(self.card(key))
-        return report.accepted and report.reason is Reason.ACCEPTED
+        return report.accepted and report.reason == Reason.ACCEPTED
 
 
 @contextmanager
@@ -147,8 +147,8 @@ def test_same_person_is_the_same_by_either_reader(doors: Doors) -> None:
 
 def test_forged_card_and_foreign_card_are_refused(doors: Doors) -> None:
     forged = doors.wallet.at("lin", Interface.CONTACTLESS, wrong=wrong_cryptogram)
-    assert doors.tap(forged).reason is Reason.AUTHENTICATION_FAILED
-    assert doors.tap(doors.card(FOREIGN)).reason is Reason.UNKNOWN_CARD
+    assert doors.tap(forged).reason == Reason.AUTHENTICATION_FAILED
+    assert doors.tap(doors.card(FOREIGN)).reason == Reason.UNKNOWN_CARD
     assert doors.opened == 0
 
 
@@ -191,7 +191,7 @@ def test_torn_card_is_never_accepted_and_the_next_one_is(doors: Doors, moment: M
 def test_mute_card_is_given_up_and_the_next_one_is_let_in(doors: Doors) -> None:
     with doors.held(doors.card("lin"), faults=Faults(mute_from=3)) as (tag,):
         assert tag.muted.wait(PATIENCE)
-        assert doors.report().reason is Reason.CARD_MUTE
+        assert doors.report().reason == Reason.CARD_MUTE
     assert doors.opens_for("wang")
 
 

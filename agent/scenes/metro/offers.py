@@ -365,7 +365,7 @@ class LeavingCard(_Card):
             self.gates.line, boarded=stop, left=case.here.stop, boarded_ms=entered, network=True
         )
         priced = self._fare(case, there)
-        if priced.refused is Reason.NO_FARE and stop == case.here.stop:
+        if priced.refused == Reason.NO_FARE and stop == case.here.stop:
             return self._fare(case, replace(there, left="", guess="cheapest"))
         return priced
 

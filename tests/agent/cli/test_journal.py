@@ -35,7 +35,7 @@ class Told(Context):
 
 def record(seq: int, reason: Reason) -> Record:
     clock = ClockReading(WHEN_MS, "synchronised", "boot-1")
-    tap = Tap(clock=clock, lane="entry", verdict="refused", reason=reason.value)
+    tap = Tap(clock=clock, lane="entry", verdict="refused", reason=reason)
     row = Row(v=2, terminal="gate-1", epoch=EPOCH, seq=seq, prev="00" * 32, event=tap)
     body = msgspec.json.encode(row).decode()
     return Record(epoch=EPOCH, seq=seq, body=body, hash="11" * 32, mac="22" * 32)

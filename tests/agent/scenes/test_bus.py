@@ -78,7 +78,7 @@ def test_a_code_that_nothing_is_charged_for_here_is_refused_for_that_reason() ->
     nowhere = ListedFare(lambda: RULES, lambda: Journey("77"), FlatFare(200), "bus")
     decision = decided("nobody", fares=nowhere, shown=SHOWN)
     assert (decision.verdict, decision.reason) == ("refused", Reason.NO_FARE)
-    assert decided("nobody", fares=nowhere).reason is Reason.NO_PURSE
+    assert decided("nobody", fares=nowhere).reason == Reason.NO_PURSE
 
 
 def test_a_codes_fare_is_told_to_what_guards_its_limit() -> None:
@@ -100,11 +100,11 @@ def test_a_ticket_rides_without_a_fare_and_says_where() -> None:
 
 def test_a_blacklisted_account_pays_nothing() -> None:
     lists = FakeLists(persons=[person("nobody")])
-    assert decided("nobody", lists, shown=SHOWN).reason is Reason.BLACKLISTED
+    assert decided("nobody", lists, shown=SHOWN).reason == Reason.BLACKLISTED
 
 
 def test_a_code_signs_its_driver_on() -> None:
-    assert decided("driver", fares=ABOARD, shown=SHOWN).reason is Reason.DRIVER
+    assert decided("driver", fares=ABOARD, shown=SHOWN).reason == Reason.DRIVER
 
 
 def test_the_ride_and_the_versions_that_it_went_by_are_recorded() -> None:
@@ -115,11 +115,11 @@ def test_the_ride_and_the_versions_that_it_went_by_are_recorded() -> None:
 
 @pytest.mark.parametrize("who", ["student", "staff", "nobody", "graduate"])
 def test_who_has_to_pay_needs_a_purse(who: str) -> None:
-    assert decided(who).reason is Reason.NO_PURSE
+    assert decided(who).reason == Reason.NO_PURSE
 
 
 def test_a_listed_card_does_not_ride_for_nothing() -> None:
-    assert decided("veteran", FakeLists(cards=[CARD])).reason is Reason.BLACKLISTED
+    assert decided("veteran", FakeLists(cards=[CARD])).reason == Reason.BLACKLISTED
 
 
 def test_who_drives_signs_on_in_a_vehicle_and_rides_nowhere() -> None:
@@ -129,12 +129,12 @@ def test_who_drives_signs_on_in_a_vehicle_and_rides_nowhere() -> None:
 
 
 def test_where_there_is_no_vehicle_a_driver_rides_like_anybody() -> None:
-    assert decided("driver").reason is not Reason.DRIVER
+    assert decided("driver").reason != Reason.DRIVER
 
 
 @pytest.mark.parametrize("who", ["veteran", "nobody"])
 def test_who_does_not_drive_signs_nobody_on(who: str) -> None:
-    assert decided(who, fares=ABOARD).reason is decided(who).reason
+    assert decided(who, fares=ABOARD).reason == decided(who).reason
 
 
 LOST = Check(subject="card", status="lost", source="platform")
@@ -152,8 +152,8 @@ def test_a_card_that_is_reported_lost_neither_rides_nor_signs_on(who: str) -> No
 
 def test_a_listed_card_signs_nobody_on() -> None:
     lists = FakeLists(cards=[CARD])
-    assert decided("driver", lists, ABOARD).reason is Reason.BLACKLISTED
+    assert decided("driver", lists, ABOARD).reason == Reason.BLACKLISTED
 
 
 def test_without_fares_nobody_rides_for_nothing() -> None:
-    assert decided("veteran", fares=None).reason is Reason.NO_PURSE
+    assert decided("veteran", fares=None).reason == Reason.NO_PURSE

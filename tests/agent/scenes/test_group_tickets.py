@@ -55,7 +55,7 @@ def test_a_ticket_with_uses_left_is_its_own_judge(scene: str, kind: str, holder:
         shown = ticket(kind=kind, holder=holder)
         found = []
         for _ in range(5):
-            found.append(place.show(shown).reason.value)
+            found.append(place.show(shown).reason)
             place.stand.world.wait(PACE)
         return found
 
@@ -65,10 +65,10 @@ def test_a_ticket_with_uses_left_is_its_own_judge(scene: str, kind: str, holder:
 def test_who_sends_others_in_on_his_ticket_may_go_in_himself() -> None:
     def scenario(place: Hall) -> list[str]:
         shown = ticket(uses=3, holder=holders(place.stand))
-        found = [place.show(shown).reason.value]
+        found = [place.show(shown).reason]
         place.stand.world.wait(PACE)
-        found += [place.show(shown).reason.value, place.stand.tap("lin").reason.value]
-        found += [place.stand.tap("lin").reason.value]
+        found += [place.show(shown).reason, place.stand.tap("lin").reason]
+        found += [place.stand.tap("lin").reason]
         return found
 
     assert play(scenario) == ["accepted", "accepted", "accepted", "repeated"]
@@ -77,9 +77,9 @@ def test_who_sends_others_in_on_his_ticket_may_go_in_himself() -> None:
 def test_who_has_gone_in_may_send_others_after_him_on_his_ticket() -> None:
     def scenario(place: Hall) -> list[str]:
         shown = ticket(uses=2, holder=holders(place.stand))
-        found = [place.stand.tap("lin").reason.value, place.show(shown).reason.value]
+        found = [place.stand.tap("lin").reason, place.show(shown).reason]
         place.stand.world.wait(PACE)
-        return [*found, place.show(shown).reason.value]
+        return [*found, place.show(shown).reason]
 
     assert play(scenario) == ["accepted"] * 3
 
@@ -87,7 +87,7 @@ def test_who_has_gone_in_may_send_others_after_him_on_his_ticket() -> None:
 def test_who_went_in_on_a_ticket_for_one_has_been_here() -> None:
     def scenario(place: Hall) -> list[str]:
         shown = ticket(uses=1, holder=holders(place.stand))
-        return [place.show(shown).reason.value, place.stand.tap("lin").reason.value]
+        return [place.show(shown).reason, place.stand.tap("lin").reason]
 
     assert play(scenario) == ["accepted", "repeated"]
 
@@ -95,8 +95,8 @@ def test_who_went_in_on_a_ticket_for_one_has_been_here() -> None:
 def test_the_windows_still_judge_who_has_no_count() -> None:
     def scenario(place: Hall) -> list[str]:
         codes = [PHONES.three_level(replace(GOOD, generated=NOW + at)) for at in (0, 3)]
-        found = [place.show(codes[0]).reason.value]
+        found = [place.show(codes[0]).reason]
         place.stand.world.wait(3.0)
-        return [*found, place.show(codes[1]).reason.value]
+        return [*found, place.show(codes[1]).reason]
 
     assert play(scenario, interval=60.0) == ["accepted", "code-interval"]

@@ -174,8 +174,8 @@ CASES = [
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_decision(case: Case) -> None:
     decision = GATE.decide(case.lists, Presented(case.identity, case.clock), case.seen)
-    assert decision.reason is case.reason
-    assert decision.verdict == ("accepted" if case.reason is Reason.ACCEPTED else "refused")
+    assert decision.reason == case.reason
+    assert decision.verdict == ("accepted" if case.reason == Reason.ACCEPTED else "refused")
     assert tuple(check.status for check in decision.checks) == case.checks
 
 
@@ -219,7 +219,7 @@ def test_decide_is_pure(
     assert decide() == first
     assert seen == kept
     if listed:
-        assert first.reason is Reason.BLACKLISTED
+        assert first.reason == Reason.BLACKLISTED
     if quality == "unset":
         assert first.reason not in (Reason.CARD_EXPIRED, Reason.CARD_NOT_YET_VALID)
 
@@ -230,7 +230,7 @@ def row(seq: int, reason: Reason, clock: ClockReading, person: str = PERSON) -> 
         scene="library-gate",
         person=person,
         verdict="accepted",
-        reason=reason.value,
+        reason=reason,
     )
     return Stored(Reference(EPOCH, seq), "gate-1", tap)
 

@@ -41,9 +41,9 @@ def test_only_whose_fare_is_nothing_goes_through(
     scene = scene_of(Scene(kind="metro-gate"), "990100", LISTED)
     identity = replace(somebody(), person=person(who), shown=shown)
     seen = scene.look(FakeTurn([], FakeLists()), Case(identity, at())).seen
-    assert scene.decide(FakeLists(), Case(identity, at()), seen).reason is told
+    assert scene.decide(FakeLists(), Case(identity, at()), seen).reason == told
     listed = FakeLists(cards=[CARD])
-    assert scene.decide(listed, Case(identity, at()), seen).reason is Reason.BLACKLISTED
+    assert scene.decide(listed, Case(identity, at()), seen).reason == Reason.BLACKLISTED
 
 
 def test_it_decides_about_exits_and_others_do_not() -> None:

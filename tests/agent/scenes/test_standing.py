@@ -351,8 +351,8 @@ def test_decision(case: Case) -> None:
     decision = window(case.rule).decide(
         case.lists, Presented(case.identity, clock(), case.standing), case.seen
     )
-    assert decision.reason is case.reason
-    assert decision.verdict == ("accepted" if case.reason is OK else "refused")
+    assert decision.reason == case.reason
+    assert decision.verdict == ("accepted" if case.reason == OK else "refused")
     assert decision.offline == case.offline
     assert decision.checks[3:] == case.standing, "what was said stands in the event"
 

@@ -101,7 +101,7 @@ class Fleet:
 
     def pays(self, name: str, line: str, passenger: Passenger) -> int | None:
         def scenario(bus: Bus) -> int | None:
-            assert bus.tap(passenger).reason is Reason.PAID
+            assert bus.tap(passenger).reason == Reason.PAID
             return bus.end().confirmed
 
         return self.on(name, line, scenario)
@@ -217,7 +217,7 @@ def test_nobody_changes_to_the_line_that_he_may_have_come_with(
 
 def instructions(fleet: Fleet, passenger: Passenger, rules: Rules) -> list[int]:
     def scenario(bus: Bus) -> list[int]:
-        assert bus.tap(passenger).reason is Reason.PAID
+        assert bus.tap(passenger).reason == Reason.PAID
         return bus.instructions()
 
     return fleet.on("a", "18", scenario, rules)
@@ -367,7 +367,7 @@ def test_what_an_emulator_says_of_rides_opens_nothing_without_the_cards_key(
         return bus.tap(passenger).reason, bus.end()
 
     reason, end = fleet.on("a", "18", scenario)
-    assert reason is Reason.PAYMENT_FORGED
+    assert reason == Reason.PAYMENT_FORGED
     assert end.purchase.amount == amount
     assert end.verdict != "accepted"
 
@@ -485,9 +485,9 @@ def test_who_comes_from_a_metro_changes_for_less_at_another_station(
     def scenario(network: Network) -> list[int | None]:
         paid = []
         for start, end in (("M11", "M14"), ("M14", "M11")):
-            assert network.at(start).enter(passenger) is Reason.TRIP_BEGUN
+            assert network.at(start).enter(passenger) == Reason.TRIP_BEGUN
             network.minutes(20)
-            assert network.at(end).leave(passenger) is Reason.TRIP_ENDED
+            assert network.at(end).leave(passenger) == Reason.TRIP_ENDED
             paid.append(network.at(end).end().confirmed)
             network.minutes(5)
         return paid

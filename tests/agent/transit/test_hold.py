@@ -131,7 +131,7 @@ def test_a_torn_card_that_hangs_when_it_is_asked_gets_nothing_for_what_it_answer
     passenger = bus_stand.passenger()
 
     def scenario(bus: Bus, taps: Watched) -> None:
-        assert bus.reason(passenger, LOST) is Reason.PAY_AGAIN
+        assert bus.reason(passenger, LOST) == Reason.PAY_AGAIN
         ask = taps.recover if lying else taps.tap
         took = ask(passenger, {PROVE: 3.0})
         assert len(taps.gave_up) == 1
@@ -151,7 +151,7 @@ def test_a_card_that_hangs_in_the_debit_keeps_the_psam_from_nobody(bus_stand: Bu
         task, came = taps.later(hangs, {DEBIT: 30.0})
         bus.world.wait(0.2)
         began = bus.world.monotonic()
-        assert taps.tap(other, {}).reason is Reason.PAID
+        assert taps.tap(other, {}).reason == Reason.PAID
         assert bus.world.monotonic() - began < PATIENCE
         assert bus.end().mac2 == "verified"
         assert len(taps.gave_up) == 1
@@ -160,7 +160,7 @@ def test_a_card_that_hangs_in_the_debit_keeps_the_psam_from_nobody(bus_stand: Bu
         assert isinstance(took, TapResult)
         assert (took.reason, took.proof) == (Reason.PAY_AGAIN, None)
         assert len(bus.store.open_intents()) == 1
-        assert taps.tap(hangs, {}).reason is Reason.TORN_RECOVERED
+        assert taps.tap(hangs, {}).reason == Reason.TORN_RECOVERED
 
     hangs, other = bus_stand.passenger(), bus_stand.passenger()
     bus_stand.drive(watched(scenario))
@@ -171,7 +171,7 @@ def test_what_hung_is_asked_at_another_reader_once_it_is_given_up(bus_stand: Bus
     def scenario(bus: Bus, taps: Watched) -> None:
         task, came = taps.later(torn, {DEBIT: 30.0})
         bus.world.wait(SILENT * 2)
-        assert taps.tap(torn, {}).reason is Reason.TORN_RECOVERED
+        assert taps.tap(torn, {}).reason == Reason.TORN_RECOVERED
         task.join()
         [took] = came
         assert isinstance(took, TapResult)
@@ -189,7 +189,7 @@ def test_a_flow_that_was_ended_has_nothing_authorised_any_more(bus_stand: BusSta
     def scenario(bus: Bus, taps: Watched) -> None:
         task, came = taps.later(hangs, {BEGIN: HELD + 1.5})
         bus.world.wait(SILENT + 1.0)
-        assert taps.tap(slow, {DEBIT: 1.0}).reason is Reason.PAID
+        assert taps.tap(slow, {DEBIT: 1.0}).reason == Reason.PAID
         assert bus.end().mac2 == "verified"
         task.join()
         [fault] = came
@@ -208,7 +208,7 @@ def test_a_card_that_was_given_up_before_keeps_no_psam(bus_stand: BusStand) -> N
         task, came = taps.later(hangs, {SELECT: SILENT * 2, BEGIN: 60.0})
         bus.world.wait(SILENT * 3)
         began = bus.world.monotonic()
-        assert taps.tap(other, {}).reason is Reason.PAID
+        assert taps.tap(other, {}).reason == Reason.PAID
         assert bus.world.monotonic() - began < PATIENCE
         task.join()
         assert isinstance(came[0], PsamBusy)
@@ -237,7 +237,7 @@ def test_a_card_that_drips_its_answers_keeps_the_psam_for_two_seconds(
             assert not watch.gave_up
         [after] = ended
         assert HELD <= after <= HELD + SILENT / 4
-        assert gate.enter(passenger) is Reason.TRIP_BEGUN
+        assert gate.enter(passenger) == Reason.TRIP_BEGUN
         dog.stop()
 
     passenger = metro_stand.passenger()
@@ -252,7 +252,7 @@ def test_control_a_psam_that_is_taken_over_after_a_while_breaks_an_honest_proof(
     def scenario(bus: Bus, taps: Watched) -> None:
         task, came = taps.later(slow, {DEBIT: 1.0})
         bus.world.wait(0.2)
-        assert taps.tap(other, {}).reason is Reason.PAID
+        assert taps.tap(other, {}).reason == Reason.PAID
         task.join()
         assert isinstance(came[0], TapResult)
         assert "proved" in [end.mac2 for end in bus.ends()]

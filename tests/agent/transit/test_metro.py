@@ -37,7 +37,7 @@ M14_RECORD = f"010065000E{OPERATOR}00"
 def test_an_entry_stands_on_the_card_and_in_the_journal(metro_stand: MetroStand) -> None:
     def scenario(metro: Network) -> None:
         gate = metro.at("M11")
-        assert gate.enter(passenger) is Reason.TRIP_BEGUN
+        assert gate.enter(passenger) == Reason.TRIP_BEGUN
         assert gate.instructions() == [SELECT, READ, RECORD, BEGIN, UPDATE, UPDATE, DEBIT]
         intent, end = payment(gate.rows())
         assert end.confirmed == end.purchase.amount == 0
@@ -66,7 +66,7 @@ def test_an_exit_charges_the_table_s_fare_from_where_he_entered(metro_stand: Met
         entered = trip_of(passenger).entry
         metro.minutes(20)
         gate = metro.at("M14")
-        assert gate.leave(passenger) is Reason.TRIP_ENDED
+        assert gate.leave(passenger) == Reason.TRIP_ENDED
         end = gate.end()
         assert (end.confirmed, end.ride.full) == (500, 500)
         told = told_of(end)
@@ -94,7 +94,7 @@ def test_who_rides_for_less_leaves_for_less(
         metro.at("M11").enter(passenger)
         metro.minutes(10)
         gate = metro.at("M13")
-        assert gate.leave(passenger) is Reason.TRIP_ENDED
+        assert gate.leave(passenger) == Reason.TRIP_ENDED
         assert gate.end().ride.full == 300
         assert gate.end().ride.concession == concession
 
@@ -108,7 +108,7 @@ def test_the_time_of_day_goes_by_the_entry(metro_stand: MetroStand) -> None:
         metro.minutes(500)  # from 22:13 to 06:33
         metro.at("M11").enter(passenger)
         metro.minutes(45)
-        assert metro.at("M14").leave(passenger) is Reason.TRIP_ENDED
+        assert metro.at("M14").leave(passenger) == Reason.TRIP_ENDED
         assert "early-bird" in metro.at("M14").end().ride.steps
 
     passenger = metro_stand.passenger()
@@ -120,7 +120,7 @@ def test_one_trip_may_change_lines(metro_stand: MetroStand) -> None:
     def scenario(metro: Network) -> None:
         metro.at("M22").enter(passenger)
         metro.minutes(30)
-        assert metro.at("M14").leave(passenger) is Reason.TRIP_ENDED
+        assert metro.at("M14").leave(passenger) == Reason.TRIP_ENDED
 
     passenger = metro_stand.passenger()
     metro_stand.run(scenario)
@@ -150,7 +150,7 @@ def test_who_leaves_where_he_entered_pays_that_or_the_least(
     def scenario(metro: Network) -> None:
         metro.at(stop).enter(passenger)
         metro.minutes(30)
-        assert metro.at(stop).leave(passenger) is Reason.TRIP_ENDED
+        assert metro.at(stop).leave(passenger) == Reason.TRIP_ENDED
 
     passenger = metro_stand.passenger()
     metro_stand.run(scenario)
@@ -163,7 +163,7 @@ def test_who_turns_back_at_once_pays_nothing_where_the_settings_say_so(
     def scenario(metro: Network) -> None:
         metro.at("M11").enter(passenger)
         metro.minutes(9)
-        assert metro.at("M11").leave(passenger) is Reason.TRIP_ENDED
+        assert metro.at("M11").leave(passenger) == Reason.TRIP_ENDED
         assert trip_of(passenger).inside == Inside.OUT
 
     passenger = metro_stand.passenger()
@@ -196,13 +196,13 @@ def test_a_city_that_lays_its_record_out_otherwise_is_a_data_file(
     own = metro_stand.layouts.find("1000", "rail")
 
     def scenario(metro: Network) -> None:
-        assert metro.at("M11").enter(passenger) is Reason.TRIP_BEGUN
+        assert metro.at("M11").enter(passenger) == Reason.TRIP_BEGUN
         assert Trip.read(own, passenger.inside.state.records[1]).inside == Inside.IN
         metro.minutes(20)
-        assert metro.at("M14").leave(passenger, LOST) is Reason.PAY_AGAIN
+        assert metro.at("M14").leave(passenger, LOST) == Reason.PAY_AGAIN
         metro.at("M14").slot.pull()
         metro.world.wait(1.0)
-        assert metro.at("M14").leave(passenger) is Reason.TORN_RECOVERED
+        assert metro.at("M14").leave(passenger) == Reason.TORN_RECOVERED
         assert Trip.read(own, passenger.inside.state.records[1]).inside == Inside.OUT
         assert passenger.inside.state.records[0] == blank_records(CITY)[0]
 
@@ -227,12 +227,12 @@ def test_the_least_balance_may_be_a_setting(metro_stand: MetroStand) -> None:
     poor = metro_stand.passenger(499)
     settings = metro_settings(least_balance=500)
     told = metro_stand.run(lambda metro: metro.at("M11").enter(poor), settings)
-    assert told is Reason.LOW_BALANCE
+    assert told == Reason.LOW_BALANCE
 
 
 def test_who_rides_for_nothing_enters_without_money(metro_stand: MetroStand) -> None:
     senior = metro_stand.passenger(0, card_type=3)
-    assert metro_stand.run(lambda metro: metro.at("M11").enter(senior)) is Reason.TRIP_BEGUN
+    assert metro_stand.run(lambda metro: metro.at("M11").enter(senior)) == Reason.TRIP_BEGUN
 
 
 @pytest.mark.parametrize(("money", "told"), [(0, "trip-begun"), (-700, "low-balance")])
@@ -248,7 +248,7 @@ def test_a_listed_card_does_not_enter(metro_stand: MetroStand) -> None:
     passenger = metro_stand.passenger()
     lists = Barred(passenger.number)
     told = metro_stand.run(lambda metro: metro.at("M11").enter(passenger), lists=lists)
-    assert told is Reason.BLACKLISTED
+    assert told == Reason.BLACKLISTED
 
 
 @pytest.mark.parametrize(
@@ -273,8 +273,8 @@ def test_a_card_that_runs_out_at_midnight_still_leaves(metro_stand: MetroStand) 
         metro.minutes(80)  # 23:33
         metro.at("M11").enter(passenger)
         metro.minutes(60)
-        assert metro.at("M14").leave(passenger) is Reason.TRIP_ENDED
-        assert metro.at("M14").enter(passenger) is Reason.CARD_EXPIRED
+        assert metro.at("M14").leave(passenger) == Reason.TRIP_ENDED
+        assert metro.at("M14").enter(passenger) == Reason.CARD_EXPIRED
 
     passenger = metro_stand.passenger(expires="20260921")
     metro_stand.run(scenario)
@@ -284,7 +284,7 @@ def test_who_cannot_pay_does_not_leave_and_is_still_inside(metro_stand: MetroSta
     def scenario(metro: Network) -> None:
         metro.at("M11").enter(passenger)
         metro.minutes(20)
-        assert metro.at("M14").leave(passenger) is Reason.LOW_BALANCE
+        assert metro.at("M14").leave(passenger) == Reason.LOW_BALANCE
         [event] = metro.at("M14").events()
         assert told_of(as_kind(event, Tap)).entry_station == "M11"
         assert trip_of(passenger).inside == Inside.IN
@@ -306,7 +306,7 @@ def test_a_card_that_leaves_before_the_intent_leaves_nothing(
             metro.at("M11").enter(passenger, TearAtInstruction(instruction, moment))
         assert not metro.at("M11").events()
         assert trip_of(passenger).inside == Inside.INITIAL
-        assert metro.at("M11").enter(passenger) is Reason.TRIP_BEGUN
+        assert metro.at("M11").enter(passenger) == Reason.TRIP_BEGUN
 
     passenger = metro_stand.passenger()
     metro_stand.run(scenario)
@@ -321,11 +321,11 @@ def test_a_torn_entry_that_did_commit_lets_in_when_it_is_back(
 
     def scenario(metro: Network) -> None:
         gate = metro.at("M11")
-        assert gate.enter(passenger, LOST) is Reason.PAY_AGAIN
+        assert gate.enter(passenger, LOST) == Reason.PAY_AGAIN
         if pulled:
             gate.slot.pull()
             metro.world.wait(1.0)
-        assert gate.enter(passenger) is Reason.TORN_RECOVERED
+        assert gate.enter(passenger) == Reason.TORN_RECOVERED
         assert (BEGIN in gate.instructions()) is pulled  # then it proves itself by 0 fen
         end = gate.end()
         assert (end.confirmed, told_of(end).end) == (0, "entry")
@@ -339,9 +339,9 @@ def test_a_torn_entry_that_did_commit_lets_in_when_it_is_back(
 def test_a_torn_entry_that_did_not_commit_is_none(metro_stand: MetroStand) -> None:
     def scenario(metro: Network) -> None:
         gate = metro.at("M11")
-        assert gate.enter(passenger, UNSENT) is Reason.PAY_AGAIN
+        assert gate.enter(passenger, UNSENT) == Reason.PAY_AGAIN
         assert trip_of(passenger).inside == Inside.INITIAL
-        assert gate.enter(passenger) is Reason.TRIP_BEGUN
+        assert gate.enter(passenger) == Reason.TRIP_BEGUN
         assert [e.reason for e in gate.events("payment-end")] == ["not-paid", "trip-begun"]
 
     passenger = metro_stand.passenger()
@@ -358,7 +358,7 @@ def test_a_torn_exit_is_charged_once(
         metro.at("M11").enter(passenger)
         metro.minutes(20)
         gate = metro.at("M14")
-        assert gate.leave(passenger, tear) is Reason.PAY_AGAIN
+        assert gate.leave(passenger, tear) == Reason.PAY_AGAIN
         assert gate.leave(passenger) == reasons[-1]
         assert [event.reason for event in gate.events("payment-end")] == reasons
 
@@ -377,8 +377,8 @@ def test_a_torn_exit_that_is_made_good_at_an_entry_lets_nobody_in_by_itself(
         metro.at("M11").enter(passenger)
         metro.minutes(20)
         gate = metro.at("M14")
-        assert gate.leave(passenger, LOST) is Reason.PAY_AGAIN
-        assert gate.enter(passenger) is Reason.TRIP_BEGUN
+        assert gate.leave(passenger, LOST) == Reason.PAY_AGAIN
+        assert gate.enter(passenger) == Reason.TRIP_BEGUN
         assert [(end.reason, told_of(end).end) for end in gate.ends()] == [
             ("torn-recovered", "exit"),
             ("trip-begun", "entry"),
@@ -402,9 +402,9 @@ def test_a_record_that_had_that_second_before_is_no_witness(metro_stand: MetroSt
 
     def again(metro: Network) -> None:
         gate = metro.at("M11")
-        assert gate.enter(passenger, UNSENT) is Reason.PAY_AGAIN
+        assert gate.enter(passenger, UNSENT) == Reason.PAY_AGAIN
         assert gate.intents()[-1].purchase.moment == moment
-        assert gate.enter(passenger) is Reason.TRIP_BEGUN
+        assert gate.enter(passenger) == Reason.TRIP_BEGUN
         assert [end.reason for end in gate.events("payment-end")][-2:] == ["not-paid", "trip-begun"]
 
     passenger = metro_stand.passenger()
@@ -422,14 +422,14 @@ def test_torn_again_while_it_is_asked_it_stays_open(
         metro.at("M11").enter(passenger)
         metro.minutes(20)
         gate = metro.at("M14")
-        assert gate.leave(passenger, LOST) is Reason.PAY_AGAIN
+        assert gate.leave(passenger, LOST) == Reason.PAY_AGAIN
         if moment is Moment.AFTER:
             assert gate.leave(passenger, TearAtInstruction(RECORD, moment)) == "torn-recovered"
             return
         with pytest.raises(CardGone):
             gate.leave(passenger, TearAtInstruction(RECORD, moment))
         assert len(gate.payments.open) == 1
-        assert gate.leave(passenger) is Reason.TORN_RECOVERED
+        assert gate.leave(passenger) == Reason.TORN_RECOVERED
 
     passenger = metro_stand.passenger()
     metro_stand.run(scenario)
@@ -444,8 +444,8 @@ def test_a_grey_entry_that_did_commit_enters_once_and_no_more(metro_stand: Metro
         metro.minutes(GREY_AFTER / 60 + 0.1)
         gate = metro.at("M11")
         assert gate.end().reason == Reason.PAYMENT_GREY
-        assert gate.enter(passenger) is Reason.TRIP_AGAIN
-        assert gate.enter(passenger) is Reason.TRIP_OPEN
+        assert gate.enter(passenger) == Reason.TRIP_AGAIN
+        assert gate.enter(passenger) == Reason.TRIP_OPEN
 
     passenger = metro_stand.passenger()
     metro_stand.run(scenario)
@@ -489,12 +489,12 @@ def test_a_torn_proof_lets_in_once_and_no_more(
     def scenario(metro: Network) -> None:
         gate = metro.at("M11")
         gate.made(passenger, Inside.IN, "M11", 1)
-        assert gate.enter(passenger, tear) is Reason.PAY_AGAIN
+        assert gate.enter(passenger, tear) == Reason.PAY_AGAIN
         if pulled:
             gate.slot.pull()
             metro.world.wait(1.0)
-        assert gate.enter(passenger) is Reason.TRIP_AGAIN
-        assert gate.enter(passenger) is Reason.TRIP_OPEN
+        assert gate.enter(passenger) == Reason.TRIP_AGAIN
+        assert gate.enter(passenger) == Reason.TRIP_OPEN
         assert not gate.store.open_intents()
         assert {end.outcome == "grey" for end in gate.ends()} == {False}
 
@@ -512,7 +512,7 @@ def test_an_exit_for_nothing_needs_a_card(metro_stand: MetroStand) -> None:
         gate.made(nobody, Inside.IN, "M11", 1)
         trip = nobody.inside.state.records[0] + b"\x90\x00"
         card = Impostor(metro.world, nobody.order, says={RECORD: trip})
-        assert gate.take("out", nobody, around=lambda _: card).reason is Reason.PAYMENT_FORGED
+        assert gate.take("out", nobody, around=lambda _: card).reason == Reason.PAYMENT_FORGED
 
     nobody = metro_stand.passenger()
     metro_stand.run(scenario, metro_settings(turn_back_minutes=10))

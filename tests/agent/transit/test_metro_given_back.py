@@ -152,7 +152,7 @@ def test_it_is_of_that_very_trip(metro_stand: MetroStand) -> None:
         assert network.at("M13").leave(passenger) is ENDED
         return gate.leave(passenger)
 
-    assert metro_stand.run(scenario, NEVER) is Reason.NOT_ENTERED
+    assert metro_stand.run(scenario, NEVER) == Reason.NOT_ENTERED
 
 
 def test_another_station_knows_nothing_of_it(metro_stand: MetroStand) -> None:
@@ -164,7 +164,7 @@ def test_another_station_knows_nothing_of_it(metro_stand: MetroStand) -> None:
         turned_back(network.at("M14"))
         return network.at("M13").leave(passenger)
 
-    assert metro_stand.run(scenario, NEVER) is Reason.NOT_ENTERED
+    assert metro_stand.run(scenario, NEVER) == Reason.NOT_ENTERED
 
 
 def test_a_card_without_the_key_of_its_number_leaves_on_nobodys_trip(

@@ -224,7 +224,7 @@ def test_what_is_done(metro_stand: MetroStand, row: Row) -> None:
         metro.at(HERE).made(passenger, row.card, *row.was, city=row.city)
         state = passenger.inside.state
         took = metro.at(HERE).take(row.lane, passenger)
-        assert took.reason is row.told
+        assert took.reason == row.told
         assert 10_000 - passenger.inside.money == row.paid
         if row.told is AGAIN:  # nothing but the proof of the card
             assert passenger.inside.state.records == state.records
@@ -309,7 +309,7 @@ def test_only_the_state_and_the_end_of_this_trip_decide(
         gate.made(passenger, card, THERE, 20)
         with_time(passenger, end, time)
         before = passenger.inside.state
-        assert gate.take(lane, passenger).reason is told
+        assert gate.take(lane, passenger).reason == told
         assert 10_000 - passenger.inside.money == paid
         if told in (BEGUN, ENDED):
             made = trip_of(passenger).at("entry" if lane == "in" else "exit")
@@ -331,10 +331,10 @@ def test_a_torn_end_of_a_trip_is_made_good_beside_an_odd_time(
         gate = metro.at(HERE)
         gate.made(passenger, OUT if lane == "in" else IN, THERE, 20)
         with_time(passenger, "exit" if lane == "out" else "entry", "FF" * 7)
-        assert gate.take(lane, passenger, UNSENT).reason is Reason.PAY_AGAIN
-        assert gate.take(lane, passenger, LOST).reason is Reason.PAY_AGAIN
+        assert gate.take(lane, passenger, UNSENT).reason == Reason.PAY_AGAIN
+        assert gate.take(lane, passenger, LOST).reason == Reason.PAY_AGAIN
         with_time(passenger, "entry" if lane == "out" else "exit", "FF" * 7)
-        assert gate.take(lane, passenger).reason is Reason.TORN_RECOVERED
+        assert gate.take(lane, passenger).reason == Reason.TORN_RECOVERED
         ends = sorted(end.reason for end in gate.events("payment-end"))
         assert ends == ["not-paid", "torn-recovered"]
 
@@ -349,8 +349,8 @@ def test_a_record_that_nobody_has_written_is_the_initial_one(
     def scenario(metro: Network) -> None:
         holds(passenger, bytes([byte]) * 128)
         assert trip_of(passenger).inside == Inside.INITIAL
-        assert metro.at(THERE).leave(passenger) is Reason.NOT_ENTERED
-        assert metro.at(THERE).enter(passenger, UNSENT) is Reason.PAY_AGAIN
+        assert metro.at(THERE).leave(passenger) == Reason.NOT_ENTERED
+        assert metro.at(THERE).enter(passenger, UNSENT) == Reason.PAY_AGAIN
         assert metro.at(THERE).enter(passenger) is BEGUN
         assert passenger.inside.state.records[0][0] == 0x27
         metro.minutes(20)

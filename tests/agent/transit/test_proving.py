@@ -55,13 +55,13 @@ def test_unverified_is_never_confirmed(bus_stand: BusStand, other: bool) -> None
 
     def scenario(bus: Bus) -> None:
         impostor = Impostor(bus.world, nobody.order, leaves=True)
-        assert shown(bus, impostor, nobody) is Reason.PAY_AGAIN
+        assert shown(bus, impostor, nobody) == Reason.PAY_AGAIN
         if other:
-            assert bus.reason(honest) is Reason.PAID
+            assert bus.reason(honest) == Reason.PAID
         impostor.leaves = False
         for _ in range(3):
             bus.world.wait(2)
-            assert shown(bus, impostor, nobody) is Reason.PAYMENT_FORGED
+            assert shown(bus, impostor, nobody) == Reason.PAYMENT_FORGED
         assert confirmed(bus) == [honest.number] * other
         bus.world.wait(GREY_AFTER + 1)
         greys = [end for end in bus.ends() if end.reason == Reason.PAYMENT_GREY]
@@ -79,7 +79,7 @@ def test_an_accomplice_at_another_reader_takes_no_psam_away(bus_stand: BusStand,
         told: list[Reason] = []
         slow = bus.world.spawn(lambda: told.append(shown(bus, impostor, nobody)), name="reader 1")
         bus.world.wait(0.05)
-        assert bus.reason(honest) is Reason.PAID  # after the slow one has come to its end
+        assert bus.reason(honest) == Reason.PAID  # after the slow one has come to its end
         slow.join()
         assert told == [Reason.PAYMENT_FORGED]
         assert [end.purchase.card_number[1:] for end in bus.ends()] == [
@@ -174,7 +174,7 @@ def test_without_a_psam_nothing_is_confirmed_and_the_card_is_asked_again(
         bus.slot.open = good  # type: ignore[method-assign]
         bus.slot.pull()
         bus.world.wait(1.0)
-        assert bus.reason(passenger) is Reason.TORN_RECOVERED
+        assert bus.reason(passenger) == Reason.TORN_RECOVERED
 
     passenger = bus_stand.passenger()
     bus_stand.drive(scenario)
@@ -210,7 +210,7 @@ def test_no_impostor_ends_what_somebody_else_has_open(
     """A card's number is no secret. Its holder still has what he paid for when he is back."""
 
     def scenario(bus: Bus) -> None:
-        assert bus.reason(victim, tear) is Reason.PAY_AGAIN
+        assert bus.reason(victim, tear) == Reason.PAY_AGAIN
         [intent] = bus.store.open_intents()
         if pulled:
             bus.slot.pull()
@@ -237,7 +237,7 @@ def test_what_an_impostor_has_begun_in_somebodys_name_costs_that_person_nothing(
     def scenario(bus: Bus) -> None:
         for seq in (0, 3, victim.inside.state.seq, 60_000):
             impostor = Impostor(bus.world, victim.order, leaves=True, seq=seq)
-            assert shown(bus, impostor, victim) is Reason.PAY_AGAIN
+            assert shown(bus, impostor, victim) == Reason.PAY_AGAIN
         told = [bus.reason(victim), bus.reason(victim)]
         assert told in ([Reason.PAID, Reason.PAID], [Reason.PAYMENT_GREY, Reason.PAID])
         assert bus.end().mac2 == "verified"
@@ -257,12 +257,12 @@ def test_who_has_paid_gets_through_whatever_else_is_open_in_his_number(
     def scenario(bus: Bus) -> None:
         for hour in range(12):  # a log that is full
             bus.other.charge(victim, 1, f"20260901{hour:02}0000")
-        assert bus.reason(victim, LOST) is Reason.PAY_AGAIN
+        assert bus.reason(victim, LOST) == Reason.PAY_AGAIN
         says = {ASK: NO_PROOF, 0x5C: (10_000 - 12).to_bytes(4) + GOOD}  # "I have not paid"
         impostor = Impostor(bus.world, victim.order, leaves=True, seq=0, says=says)
-        assert shown(bus, impostor, victim) is Reason.PAY_AGAIN
+        assert shown(bus, impostor, victim) == Reason.PAY_AGAIN
         assert [intent.purchase.proof for intent in still_open(bus)] == [False, False]
-        assert bus.reason(victim) is Reason.TORN_RECOVERED
+        assert bus.reason(victim) == Reason.TORN_RECOVERED
         assert [end.reason for end in bus.events("payment-end")] == [
             "card-proved",
             "torn-recovered",
@@ -282,9 +282,9 @@ def test_many_payments_in_somebodys_name_are_asked_about_in_few_exchanges(
     def scenario(bus: Bus) -> None:
         for _ in range(20):
             impostor = Impostor(bus.world, victim.order, leaves=True)
-            assert shown(bus, impostor, victim) is Reason.PAY_AGAIN
+            assert shown(bus, impostor, victim) == Reason.PAY_AGAIN
         assert len(bus.store.open_intents()) == 20
-        assert bus.reason(victim) is Reason.PAID
+        assert bus.reason(victim) == Reason.PAID
         assert len(bus.sent) <= 12
         assert not bus.store.open_intents()
 
@@ -305,7 +305,7 @@ def test_a_number_that_is_paying_at_one_reader_is_not_asked_at_another(
             name="reader 1",
         )
         bus.world.wait(0.5)
-        assert shown(bus, impostor, victim) is Reason.PAY_AGAIN
+        assert shown(bus, impostor, victim) == Reason.PAY_AGAIN
         assert ASK not in impostor.sent
         assert BEGIN not in impostor.sent
         pays.join()
@@ -333,7 +333,7 @@ def test_a_number_that_has_not_moved_on_has_not_paid(bus_stand: BusStand) -> Non
         )
         between = {ASK: b"no keys!" + GOOD, 0xB2: row + GOOD}
         took = bus.tap(passenger, around=lambda card: Between(card, between))
-        assert took.reason is Reason.PAID
+        assert took.reason == Reason.PAID
         assert [end.reason for end in bus.events("payment-end")] == [
             "card-proved",
             "not-paid",
@@ -368,7 +368,7 @@ def torn_twice(bus_stand: BusStand, passenger: Passenger) -> None:
 def test_no_two_open_payments_of_a_card_are_of_one_second(bus_stand: BusStand) -> None:
     def back(bus: Bus) -> None:
         assert len({intent.purchase.moment for intent in still_open(bus)}) == 2
-        assert bus.reason(passenger) is Reason.TORN_RECOVERED
+        assert bus.reason(passenger) == Reason.TORN_RECOVERED
         ends = [end.reason for end in bus.events("payment-end")]
         assert ends == ["card-proved", "not-paid", "torn-recovered"]
 
@@ -383,9 +383,9 @@ def test_of_two_purchases_with_one_number_at_most_one_was_paid(bus_stand: BusSta
 
     def back(bus: Bus) -> None:
         took = bus.tap(passenger, around=lambda card: Between(card, {0xB2: NO_ROW}))
-        assert took.reason is Reason.PAYMENT_GREY
+        assert took.reason == Reason.PAYMENT_GREY
         assert [grey(end) for end in bus.ends()] == [None, FARE, FARE]
-        assert bus.reason(passenger) is Reason.PAID
+        assert bus.reason(passenger) == Reason.PAID
 
     passenger = bus_stand.passenger()
     torn_twice(bus_stand, passenger)
@@ -397,15 +397,15 @@ def test_a_number_that_was_used_already_pays_nothing_twice(bus_stand: BusStand) 
     """Somebody tells the number of the card's last ride, in the very second of it once more."""
 
     def ride(bus: Bus) -> None:
-        assert bus.reason(victim) is Reason.PAID
+        assert bus.reason(victim) == Reason.PAID
 
     def again(bus: Bus) -> None:
         impostor = Impostor(bus.world, victim.order, leaves=True, seq=before)
-        assert shown(bus, impostor, victim) is Reason.PAY_AGAIN
+        assert shown(bus, impostor, victim) == Reason.PAY_AGAIN
         [intent] = still_open(bus)
         assert intent.purchase.moment == bus.end().purchase.moment
         bus.world.wait(5)
-        assert bus.reason(victim) is Reason.PAID
+        assert bus.reason(victim) == Reason.PAID
         assert bus.events("payment-end")[1].reason == Reason.NOT_PAID
 
     victim = bus_stand.passenger()
@@ -425,7 +425,7 @@ def test_a_drivers_card_signs_on_only_when_it_has_proved_itself(bus_stand: BusSt
                 driver,
                 around=lambda card: Impostor(bus.world, driver.order, says=says),  # noqa: B023
             )
-            assert (took.reason is Reason.DRIVER, took.proof) == (False, None)
+            assert (took.reason == Reason.DRIVER, took.proof) == (False, None)
         took = bus.tap(driver)
         assert (took.reason, took.proof is not None) == (Reason.DRIVER, True)
 
@@ -438,8 +438,8 @@ def test_who_rides_for_nothing_by_his_cards_type_has_a_card(bus_stand: BusStand)
 
     def scenario(bus: Bus) -> None:
         impostor = Impostor(bus.world, senior.order)
-        assert shown(bus, impostor, senior) is Reason.PAYMENT_FORGED
-        assert bus.reason(senior) is Reason.PAID
+        assert shown(bus, impostor, senior) == Reason.PAYMENT_FORGED
+        assert bus.reason(senior) == Reason.PAID
         assert paid(bus.end()) == 0  # it is a ride
         assert not bus.end().purchase.proof
 
@@ -454,7 +454,7 @@ def test_how_cards_take_0_fen_is_a_setting(bus_stand: BusStand, kind: Kind) -> N
     def scenario(bus: Bus) -> None:
         only = {Kind.SIMPLE: 0x01, Kind.COMPOSITE: 0x03}
         taken = bus.tap(driver, around=lambda card: Picky(card, only[kind]))
-        assert taken.reason is Reason.DRIVER
+        assert taken.reason == Reason.DRIVER
         assert bus.end().purchase.type == kind.type
         other = Kind.SIMPLE if kind is Kind.COMPOSITE else Kind.COMPOSITE
         refused = bus.tap(other_driver, around=lambda card: Picky(card, only[other]))
@@ -480,8 +480,8 @@ class Picky:
 
 def test_a_proof_is_a_purchase_in_the_books_and_no_ride(bus_stand: BusStand) -> None:
     def scenario(bus: Bus) -> None:
-        assert bus.reason(driver) is Reason.DRIVER
-        assert bus.reason(rider) is Reason.PAID
+        assert bus.reason(driver) == Reason.DRIVER
+        assert bus.reason(rider) == Reason.PAID
         [proof, ride] = clearing_rows(iter(bus.rows()))
         assert (proof["amount"], proof["grey"], proof["proof"], proof["mac2"]) == (
             0,
@@ -508,13 +508,13 @@ def test_a_torn_proof_leaves_nothing_that_charges_or_signs_on(
     def scenario(bus: Bus) -> None:
         try:
             took = bus.tap(driver, TearAtInstruction(instruction, moment))
-            assert (took.proof is not None) == (took.reason is Reason.DRIVER)
+            assert (took.proof is not None) == (took.reason == Reason.DRIVER)
             signed_on = took.proof is not None
         except Fault:
             signed_on = False
         assert signed_on == ((instruction, moment) == (DEBIT, Moment.AFTER))
         took = bus.tap(driver)
-        assert took.reason is Reason.DRIVER
+        assert took.reason == Reason.DRIVER
         assert not bus.store.open_intents()
         [only] = [end for end in bus.ends() if end.reason == "driver"][int(signed_on) :]
         assert only.intent in [row.at for row in bus.rows("intent")]
@@ -530,9 +530,9 @@ def test_where_nothing_is_bought_0_fen_prove_what_the_card_has_said(bus_stand: B
     same."""
 
     def scenario(bus: Bus) -> None:
-        assert bus.reason(poor, UNSENT) is Reason.PAY_AGAIN
+        assert bus.reason(poor, UNSENT) == Reason.PAY_AGAIN
         bus.other.charge(poor, FARE, "20260921080000")
-        assert bus.reason(poor) is Reason.LOW_BALANCE
+        assert bus.reason(poor) == Reason.LOW_BALANCE
         assert [end.reason for end in bus.events("payment-end")] == ["card-proved", "not-paid"]
         assert not bus.store.open_intents()
 
@@ -550,7 +550,7 @@ def test_a_type_that_is_not_listed_is_refused_before_anything_else(
     bus_stand: BusStand, fares: FlatFare | ListedFare, card_type: int, city: str
 ) -> None:
     def scenario(bus: Bus) -> None:
-        assert bus.reason(passenger) is Reason.CARD_NOT_TAKEN
+        assert bus.reason(passenger) == Reason.CARD_NOT_TAKEN
         assert bus.instructions() == [0xA4, 0xB0]
         assert [event.kind for event in bus.events()] == ["tap"]
 

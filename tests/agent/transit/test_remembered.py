@@ -34,7 +34,7 @@ def pay(bus: Bus, stand: BusStand, purses: int) -> int:
     for left in range(purses, -1, -1):
         if not left:
             bus.world.wait(2.0)
-        assert bus.reason(stand.passenger()) is Reason.PAID
+        assert bus.reason(stand.passenger()) == Reason.PAID
     bus.world.wait(0.0)
     parts = [bus.payments, bus.desk, bus.store]
     return held(parts, bus.world, bus.slot, stand)

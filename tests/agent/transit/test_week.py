@@ -30,15 +30,15 @@ def test_a_week_without_network_charges_right_and_loses_nothing(bus_stand: BusSt
         """From power on in the morning to power off at night."""
         bus.world.jump_clock(MONDAY_NOON + day * DAY - bus.world.now())
         if day:  # what the evening left open is settled first, and not charged again
-            assert bus.reason(torn) is Reason.TORN_RECOVERED
+            assert bus.reason(torn) == Reason.TORN_RECOVERED
         for rider in riders:
-            assert bus.reason(rider) is Reason.PAID
+            assert bus.reason(rider) == Reason.PAID
             bus.world.wait(20)
         for _ in range(8):
-            assert bus.reason(student) is Reason.PAID
+            assert bus.reason(student) == Reason.PAID
             bus.world.wait(60)
         if day < DAYS - 1:
-            assert bus.reason(torn, LOST) is Reason.PAY_AGAIN
+            assert bus.reason(torn, LOST) == Reason.PAY_AGAIN
         status = bus.store.status()
         assert status.unreceipted == status.seq
         return [record.stored() for record in bus.store.unreceipted(10_000)]

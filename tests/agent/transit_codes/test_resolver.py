@@ -38,6 +38,6 @@ def test_without_a_list_of_keys_a_code_says_so() -> None:
     ):
         presented = resolver.resolve(name, code)
         assert isinstance(presented, Unidentified)
-        assert presented.reason is Reason.CODE_ROOT_UNKNOWN
+        assert presented.reason == Reason.CODE_ROOT_UNKNOWN
         assert presented.authentication is not None
         assert presented.authentication.result == "failed"

@@ -38,7 +38,7 @@ def test_a_good_code_opens_and_its_record_holds_what_clearing_needs() -> None:
         return hall.show(code)
 
     report = play(scenario)
-    assert report.reason is Reason.ACCEPTED
+    assert report.reason == Reason.ACCEPTED
     event = tap_of(report.record)
     assert event.code_content == code.hex()
     assert event.clock.quality == "synchronised"
@@ -62,8 +62,8 @@ def test_every_defect_is_refused_with_its_reason_and_the_next_person_is_served()
             report = hall.show(defect.make(PHONES))
             hall.roots_expire = FAR
             # Some are no Ministry code at all for the router: their length or tag is not one's.
-            nobodys = report.reason is Reason.CODE_UNKNOWN
-            assert nobodys or report.reason is defect.reason, name
+            nobodys = report.reason == Reason.CODE_UNKNOWN
+            assert nobodys or report.reason == defect.reason, name
             assert not report.accepted
             assert tap_of(report.record).code_content == ""
         assert hall.show(PHONES.three_level()).accepted
@@ -142,7 +142,7 @@ def test_codes_without_a_card_account_number_share_no_card(nothing: bytes) -> No
         hall.stand.store.lists = type(hall.stand.store.lists)(
             cards=[hall.stand.references.card(nothing)]
         )
-        assert hall.show(PHONES.three_level(replace(GOOD, card=nothing))).reason is Reason.ACCEPTED
+        assert hall.show(PHONES.three_level(replace(GOOD, card=nothing))).reason == Reason.ACCEPTED
         assert hall.stand.store.taps()[-1].card == ""
 
     play(scenario)
