@@ -19,7 +19,7 @@ from config.faults import (
 )
 from config.model import Agent, CardKind, CodeRule, Facade, Lane, Sync
 from config.shape import listed, shown
-from config.waits import asks_status, too_long_waits
+from config.waits import too_long_waits
 
 DEVICES = ("readers", "scanners", "documents", "barriers", "prompts", "pinpads", "printers")
 
@@ -187,8 +187,6 @@ def _kinds_of_cards(agent: Agent, file: str) -> Iterator[ConfigFault]:
 
 
 def _facade(agent: Agent, facade: Facade, file: str) -> Iterator[ConfigFault]:
-    if facade.standing == "refuse" and not asks_status(agent.scene):
-        yield NeedsKey(file=file, key="facade.standing", allowed='scene.check = "ask"')
     if normpath(facade.socket) == normpath(agent.terminal.socket):
         found, allowed = shown(facade.socket), "≠ terminal.socket"
         yield WrongValue(file=file, key="facade.socket", found=found, allowed=allowed)

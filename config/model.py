@@ -181,8 +181,8 @@ class Scene(Settings, frozen=True, kw_only=True):
     kind: Name  # of an entry point of `onecard.scenes`
     options: Options = {}  # the scene itself says what it takes
     out_of_region_medical: bool = False  # codes are resolved for business 04, whatever their rule
-    # How people stand: ask a status service, or go by the lists alone.
-    check: Literal["ask", "lists"] = "lists"
+    # How people stand: ask a status service, or go by the lists alone; else as the scene has it.
+    check: Literal["ask", "lists"] | None = None
     # A card whose ATR names another serial than its card identification code does: it is a doubt in
     # the record, or it is refused, here and at the national interface (docs/decisions.md).
     card_serial: Literal["record", "refuse"] = "record"

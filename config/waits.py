@@ -63,9 +63,9 @@ def _hsm(agent: Agent) -> float:
 
 
 def _status(agent: Agent) -> float:
-    return agent.status.within if asks_status(agent.scene) and agent.status.services else 0.0
+    return agent.status.within if may_ask_status(agent.scene) and agent.status.services else 0.0
 
 
-def asks_status(scene: Scene) -> bool:
-    """Whether its taps ask a status service."""
-    return scene.check == "ask"
+def may_ask_status(scene: Scene) -> bool:
+    """Whether its taps may ask a status service: without a word on it the scene decides."""
+    return scene.check != "lists"

@@ -13,8 +13,8 @@ from typing import Final, Literal, Protocol, TypeVar
 
 import msgspec
 
-from offline_store.china import CHINA as CHINA
 from world import World
+from world.china import CHINA as CHINA
 
 ClockQuality = Literal["synchronised", "holdover", "unset"]
 

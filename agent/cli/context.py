@@ -16,8 +16,8 @@ import typer
 
 from agent.streams import speaks_chinese
 from agent.texts import Texts, language_of, locale_of
-from offline_store.china import moment
 from world import cause_of
+from world.china import moment
 from world.fault import Fault
 
 if TYPE_CHECKING:

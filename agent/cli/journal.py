@@ -24,12 +24,12 @@ from agent.transit.clearing import CODE_COLUMNS as CODES
 from agent.transit.clearing import COLUMNS as CLEARING
 from agent.transit.clearing import clearing_rows, code_rows
 from config.model import Agent as Settings
-from offline_store.china import CHINA
 from offline_store.columns import verdict_of, whose
 from offline_store.events.happened import OfPerson
 from offline_store.events.row import Event, Record, Stored
 from offline_store.reading import ReadOnlyJournal
 from world import Fault
+from world.china import CHINA
 
 PAGE = 200
 LAST = 2**63 - 1  # the largest number that a record could have

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from agent.cli.client import Client
 from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
-from offline_store.china import CHINA
+from world.china import CHINA
 
 LOOK: Final = 0.5  # seconds between looks at the daemon, which waits for the platform itself
 LIT: Final = "#ffffff on #000000"  # a code is read when its light modules are the lit ones

@@ -10,7 +10,7 @@ from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
 from agent.doctor.findings import Finding
 from agent.doctor.link import unreceived
 from agent.doctor.words import told
-from offline_store.china import CHINA
+from world.china import CHINA
 
 
 def add_to(app: typer.Typer, context: Context) -> None:

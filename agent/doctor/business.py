@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from agent.doctor.findings import Case, Facts, Finding
 from config.model import Facade
-from offline_store.china import CHINA
+from world.china import CHINA
 
 DAY: Final = 86_400  # seconds; who was refused before is nobody's trouble now
 SHOWN: Final = 4  # refused callers

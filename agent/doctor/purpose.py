@@ -7,9 +7,9 @@ from agent.doctor.findings import Case, Facts, Finding
 from agent.reader_service import PCSCD_SOCKET
 from agent.scenes.registry import find
 from config.model import Agent as Settings
-from config.waits import asks_status
-from offline_store.china import moment
+from config.waits import may_ask_status
 from offline_store.lists.keys import MINISTRY_ISSUERS, MINISTRY_ROOTS, TICKET_ISSUERS
+from world.china import moment
 
 CONSOLE: Final = "console"  # drivers of a terminal without hardware
 BLACKLIST: Final = "blacklist"
@@ -82,7 +82,7 @@ def codes(case: Case) -> Iterator[Finding]:
 def standing(case: Case) -> Iterator[Finding]:
     """Services that were asked how people stand and did not answer: whoever they would know is
     refused meanwhile, or let in as the settings say."""
-    if case.status is None or not asks_status(case.settings.scene):
+    if case.status is None or not may_ask_status(case.settings.scene):
         return
     served = case.settings.scene.offline.unknown == "accept"
     for one in case.status.get("standing", ()):

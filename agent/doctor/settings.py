@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from agent.doctor.findings import Case, Finding
-from offline_store.china import moment
+from world.china import moment
 from world.foreign import decoded
 
 

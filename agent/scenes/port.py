@@ -28,6 +28,7 @@ from apdu.needs import BASIC, Need
 from apdu.transit.files import Layouts
 from config.faults import ConfigFault
 from config.model import Agent as Settings
+from config.model import Scene as SceneSettings
 from offline_store.clock import Clock, ClockReading
 from offline_store.events.happened import Check, Verdict
 from offline_store.events.ride import NO_RIDE, Ride
@@ -169,6 +170,7 @@ class Scene(ABC):
     # and recorded afterwards.
     decides_exits: bool = False
 
+    asks_by_default: bool = False  # how people stand (卡鉴权), where `[scene] check` does not say
     reasons: str = ""  # a table of its own, in the form of `agent/reasons.toml`
 
     asks: bool = False  # the status check belongs to its taps
@@ -180,6 +182,11 @@ class Scene(ABC):
     def make(cls, parts: Parts) -> Self:
         """For one terminal; a reload of the settings makes another. Raises a `Fault` where the
         settings do not fit."""
+
+    @classmethod
+    def asks_status(cls, settings: SceneSettings) -> bool:
+        """Whether the status check belongs to its taps."""
+        return cls.asks_by_default if settings.check is None else settings.check == "ask"
 
     @classmethod
     def announcer(cls, settings: Settings, texts: Texts) -> Announcer | None:

@@ -4,7 +4,7 @@
 """
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from typing import Final
 
@@ -13,7 +13,7 @@ import msgspec
 from agent.reasons import ReasonRow, rows_of, table
 from agent.scenes.foreign import ForeignScene
 from agent.scenes.port import Parts, Scene
-from config.faults import ConfigFault, ConfigInvalid
+from config.faults import ConfigFault, ConfigInvalid, NeedsKey
 from config.model import Agent as Settings
 from config.shape import departures
 from drivers.foreign import Origin, ours
@@ -64,7 +64,7 @@ def options_of(scene: type[Scene], settings: Settings, file: str = "") -> msgspe
     given = settings.scene.options
     _refuse(departures(given, scene.options, file, OPTIONS), file)
     options = msgspec.convert(given, scene.options)
-    _refuse([*scene.problems(settings, options, file)], file)
+    _refuse([*_misfits(scene, settings, file), *scene.problems(settings, options, file)], file)
     return options
 
 
@@ -76,6 +76,13 @@ def reasons_of(scene: type[Scene]) -> Mapping[str, ReasonRow]:
         origin = Origin.of(_point(scene.kind))
         facts = {"scene": scene.kind, "package": origin.package, "point": origin.point}
         raise SceneBroken(missing=f"reasons: {error}", **facts) from error
+
+
+def _misfits(scene: type[Scene], settings: Settings, file: str) -> Iterator[ConfigFault]:
+    """Business programs can be refused by answers only where they are asked for."""
+    refuses = settings.facade is not None and settings.facade.standing == "refuse"
+    if refuses and not scene.asks_status(settings.scene):
+        yield NeedsKey(file=file, key="facade.standing", allowed='scene.check = "ask"')
 
 
 def _refuse(problems: Sequence[ConfigFault], file: str) -> None:

@@ -40,7 +40,7 @@ class Ridden(Scene):
         self._fares = fares
         self._ride = ride
         self._rule = StandingRule(settings.offline, region)
-        self.asks = settings.check == "ask"
+        self.asks = self.asks_status(settings)
         self.needs = needs_of(asks=self.asks)
         self.payer = payer
 

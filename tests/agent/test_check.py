@@ -221,3 +221,11 @@ def test_an_input_that_would_tell_two_things_is_told(driver: str, options: str) 
     board = BARRIER.format(driver=driver, options=options)
     assert [fault.code for fault in problems(board)] == ["config.driver-misfit"]
     assert problems(board.replace("exit = 1", "exit = 2").replace("exit = 7", "exit = 8")) == []
+
+
+def test_a_program_is_refused_by_answers_only_where_they_are_asked_for() -> None:
+    refuse = '[facade]\nstanding = "refuse"\n'
+    [problem] = problems(refuse)
+    assert (problem.code, problem.facts["key"]) == ("config.needs-key", "facade.standing")
+    asking = '[scene]\ncheck = "ask"\n[[status.services]]\nname = "platform"\nkind = "mqtt"\n'
+    assert "facade.standing" not in {fault.facts.get("key") for fault in problems(asking + refuse)}

@@ -22,10 +22,12 @@ def test_every_reason_has_a_row_and_no_row_is_without_reason() -> None:
 
 
 def test_every_row_has_words_in_every_language_and_no_word_is_unused() -> None:
-    classes = {said.text for said in spoken().values()}
-    used = {row.text for row in table().values()} | classes | {"ride", "ride-balance", "ride-low"}
+    used = {said.text for said in spoken().values()} | {"ride", "ride-balance", "ride-low"}
     for language in LANGUAGES:
         assert set(catalogue(language)["prompt"]) == used
+    for row in table().values():
+        for said in (row.words, row.meaning, row.remedy):
+            assert {language for language, words in said.items() if words} == set(LANGUAGES)
 
 
 SILENT = {Reason.WELCOME}  # nobody is there yet

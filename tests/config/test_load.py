@@ -328,14 +328,6 @@ def test_every_port_that_there_is_may_be_a_client_s(port: str) -> None:
     parse(f"{WHOLE}[facade]\nport = 8686\n[[facade.clients]]\n{page}".encode(), "box.toml")
 
 
-def test_a_program_is_refused_by_answers_only_where_they_are_asked_for() -> None:
-    refuse = '[facade]\nstanding = "refuse"\n'
-    problem = only(WHOLE + refuse)
-    assert (problem.code, problem.facts["key"]) == ("config.needs-key", "facade.standing")
-    window = changed('kind = "library-gate"', 'kind = "service-window"') + refuse
-    parse(window.encode(), "box.toml")
-
-
 def test_only_at_a_counter_may_cards_wait_for_a_program() -> None:
     gate = changed('direction = "entry"', 'direction = "entry"\ntaps = false')
     assert only(gate).facts["key"] == "lanes[entry].taps"

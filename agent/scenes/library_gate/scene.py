@@ -35,7 +35,7 @@ class LibraryGate(Scene):
         """`region`: the terminal's own, six digits."""
         self._window_ms = int(options.repeat_window * 1000)
         self._rule = StandingRule(settings.offline, region)
-        self.asks = settings.check == "ask"
+        self.asks = self.asks_status(settings)
         self.needs = needs_of(asks=self.asks)
 
     @classmethod

@@ -17,11 +17,12 @@ class ServiceWindow(Scene):
 
     kind = "service-window"
     needs = BASIC
+    asks_by_default = True
 
     def __init__(self, settings: SceneSettings, region: str) -> None:
         """`region`: the terminal's own, six digits."""
         self._rule = StandingRule(settings.offline, region)
-        self.asks = settings.check == "ask"
+        self.asks = self.asks_status(settings)
 
     @classmethod
     def make(cls, parts: Parts) -> Self:

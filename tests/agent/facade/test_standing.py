@@ -5,8 +5,8 @@ from msgspec import convert
 from msgspec.structs import replace
 
 from agent.facade.call import Answer
+from agent.scenes.registry import find
 from config.model import Scene
-from config.waits import asks_status
 from offline_store.events.terminal import Disclosure
 from simulators.people import load_cast
 from tests.agent.facade.counter import Counter, play
@@ -175,7 +175,7 @@ def test_where_the_scene_asks_nobody_nobody_is_asked() -> None:
 def test_settings_are_judged_by_what_the_scene_does(kind: str, check: str | None) -> None:
     """`facade.standing = "refuse"` is a mistake exactly where no scene asks."""
     scene = convert({"kind": kind} if check is None else {"kind": kind, "check": check}, Scene)
-    assert asks_status(scene) == scene_of(scene).asks
+    assert find(kind).asks_status(scene) == scene_of(scene).asks
 
 
 def test_what_is_refused_and_cannot_be_stored_is_not_handed_out_either() -> None:
