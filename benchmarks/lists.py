@@ -28,6 +28,7 @@ from offline_store.clock import ClockReading
 from offline_store.events.happened import used
 from offline_store.events.tap import Tap
 from offline_store.journal import SEED
+from offline_store.lists.folder import ListFolder
 from offline_store.lists.form import BLACKLIST, ISSUERS
 from offline_store.lists.on_disk import Lists, View
 from offline_store.store import Entry, Store, Turn
@@ -233,13 +234,16 @@ class Swap:
 
 def looking(folder: Path, entries: int) -> dict[str, float]:
     """Look-ups in a list that long, of listed and of others in turn."""
-    payload, file = folder / "large.payload", folder / "data" / "lists" / f"{BLACKLIST}-1000.list"
+    payload, data = folder / "large.payload", folder / "data"
+    own = ListFolder(RealWorld(), data, BLACKLIST)
+    fresh, file = own.beside(1000, "new"), own.path(1000)
     _in_own_process(made_lists.write_large, payload, entries)
     began = time.perf_counter()
-    peak = _built(payload, file)
+    peak = _built(payload, fresh)
+    own.adopt(1000, fresh)
     took = time.perf_counter() - began
     rss = _memory_mb("VmRSS")
-    view = Lists(RealWorld(), folder / "data").view()
+    view = Lists(RealWorld(), data).view()
     rss = _memory_mb("VmRSS") - rss
     samples = _look(view, made_lists.listed_cards(entries), random.Random("look-ups"))
     return {

@@ -55,7 +55,7 @@ FLOOR_GOAL: Final = {"floor_ratio_max": 0.95}
 # the floor is the sum over these and no others. The card's by CLA and INS, the PSAM's likewise,
 # whose answers are fetched (T=0).
 STANDARD: Final = {
-    Interface.CONTACTLESS: Counter({"00A4": 1, "00B2": 8, "0084": 4, "0088": 1, "0082": 1}),
+    Interface.CONTACTLESS: Counter({"00A4": 1, "00B2": 6, "0084": 4, "0088": 1, "0082": 1}),
     Interface.SAM: Counter({"BFDE": 2, "80FA": 2, "00C0": 2}),
 }
 
