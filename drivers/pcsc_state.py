@@ -9,6 +9,7 @@ from smartcard import scard
 
 EVENTS: Final = 16  # the high half of an event state counts insertions and removals
 LOW_HALF: Final = 0xFFFF
+NO_READER: Final = scard.SCARD_STATE_UNAVAILABLE | scard.SCARD_STATE_UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Seen:
 
     @property
     def available(self) -> bool:
-        return not self.state & (scard.SCARD_STATE_UNAVAILABLE | scard.SCARD_STATE_UNKNOWN)
+        return not self.state & NO_READER
 
 
 def moves(before: Seen, state: int) -> int:
@@ -86,6 +87,9 @@ def seen_coming(before: Seen, lacking: int = 0) -> bool:
 
 
 def _counted(before: Seen, state: int) -> int:
+    """A state without a reader carries no counter, so nothing is counted up to it."""
+    if state & NO_READER:
+        return 0
     return ((state >> EVENTS) - (before.state >> EVENTS)) & LOW_HALF
 
 

@@ -15,7 +15,7 @@ from simulators.pcscd import Pcscd
 from simulators.timing import CardTime, TimeTable
 from simulators.vpcd import SOUND, Exchange, Slot
 
-ARRIVES_WITHIN = 5.0  # seconds
+ARRIVES_WITHIN = 60.0  # seconds
 FORK = multiprocessing.get_context("fork")
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 
 DRIVERS = b"/usr/lib/pcsc/drivers"  # compiled into pcscd
 SOCKET = "/run/pcscd/pcscd.comm"  # compiled into pcscd
-READY_WITHIN = 10.0  # seconds
+READY_WITHIN = 60.0  # seconds
 MS_BIND, SIOCSIFFLAGS, IFF_UP = 4096, 0x8914, 1
 # pcsclite's winscard_msg.h: header (size, command), then version_struct (major, minor, rv).
 CMD_VERSION = struct.pack("=IIiiI", 12, 0x11, 4, 4, 0)

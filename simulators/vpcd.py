@@ -130,7 +130,7 @@ class Insertion:
         self._thread = threading.Thread(target=self._live, name=f"card in {slot.reader}")
         self._thread.daemon = True
 
-    def wait_for(self, exchanges: int, timeout: float = 5.0) -> bool:
+    def wait_for(self, exchanges: int, timeout: float = 60.0) -> bool:
         """Wait until that many APDUs have been answered or lost; False after `timeout` seconds."""
         with self._grown:
             return self._grown.wait_for(lambda: len(self.trace) >= exchanges, timeout)

@@ -155,7 +155,7 @@ class Box(Site):
     def state(self, name: str) -> str:
         return str(self.device(name)["state"])
 
-    def until_ready(self, part: Part, seconds: float = 30.0) -> None:
+    def until_ready(self, part: Part, seconds: float = 60.0) -> None:
         until(lambda: self.state(part.name) == "ready", f"{part.name} is not ready", seconds)
 
     def forget(self, source: str) -> None:

@@ -42,7 +42,7 @@ class Typist(PinPadPeer):
         with self._lock:
             self._keys.append(b"")
 
-    def await_asked(self, questions: int, within: float = 10.0) -> bool:
+    def await_asked(self, questions: int, within: float = 60.0) -> bool:
         """Wait until so many questions have been asked since `rest`."""
         with self._lock:
             return self._lock.wait_for(lambda: self.asked >= questions, within)

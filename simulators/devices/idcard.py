@@ -95,7 +95,7 @@ class SamVModule:
         """How often a step was asked."""
         return self.asked.count(step)
 
-    def wait_asked(self, step: str, times: int = 1, patience: float = 10.0) -> bool:
+    def wait_asked(self, step: str, times: int = 1, patience: float = 60.0) -> bool:
         """Wait until a step is asked so many times more."""
         with self._changed:
             goal = self.count(step) + times

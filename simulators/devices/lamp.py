@@ -35,12 +35,12 @@ class TowerPeer:
                 self._obey(byte)
             self._changed.notify_all()
 
-    def await_on(self, *expected: str, within: float = 10.0) -> bool:
+    def await_on(self, *expected: str, within: float = 60.0) -> bool:
         """Wait until exactly these are on."""
         with self._changed:
             return self._changed.wait_for(lambda: self._on == set(expected), within)
 
-    def await_beeps(self, count: int, within: float = 10.0) -> bool:
+    def await_beeps(self, count: int, within: float = 60.0) -> bool:
         """Wait until the buzzer has been switched on so often."""
         with self._changed:
             return self._changed.wait_for(lambda: self.beeps >= count, within)

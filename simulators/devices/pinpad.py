@@ -40,7 +40,7 @@ class PinPadPeer:
             line = line[:-1] if sign == "\x08" else line + sign
         return line.rstrip(" ")
 
-    def await_shown(self, data: bytes, within: float = 10.0) -> bool:
+    def await_shown(self, data: bytes, within: float = 60.0) -> bool:
         """Wait until the host has sent `data`, anywhere in what it sent."""
         with self._guard:
             return self._guard.wait_for(lambda: data in self._received, within)

@@ -72,7 +72,7 @@ class Tag:
         self._random_identifier = random_identifier
         self.identifier = b"\x04" + next(self._serial).to_bytes(6)
 
-    def wait_for(self, exchanges: int, timeout: float = 5.0) -> bool:
+    def wait_for(self, exchanges: int, timeout: float = 60.0) -> bool:
         """Wait until that many APDUs have been answered or lost; False after `timeout` seconds."""
         with self._changed:
             return self._changed.wait_for(lambda: len(self.trace) >= exchanges, timeout)

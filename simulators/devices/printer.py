@@ -72,7 +72,7 @@ class PrinterPeer:
         if answers and self.answers:
             send(answers)
 
-    def await_receipts(self, count: int, within: float = 10.0) -> bool:
+    def await_receipts(self, count: int, within: float = 60.0) -> bool:
         with self._changed:
             return self._changed.wait_for(lambda: len(self.receipts) >= count, within)
 

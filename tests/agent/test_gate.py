@@ -306,7 +306,7 @@ def test_devices_that_hang_when_they_are_let_go_hang_together(
     everybody = threading.Barrier(4)  # two prompts, a barrier, a family of readers
 
     def meet(device: object) -> None:
-        everybody.wait(timeout=10.0)  # raises for one who is alone
+        everybody.wait(timeout=60)  # raises for one who is alone
 
     for kind in (ConsolePrompts, ConsoleBarrier, FakeDriver):
         monkeypatch.setattr(kind, "stop", meet)

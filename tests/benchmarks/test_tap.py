@@ -28,7 +28,7 @@ FLOW = (
 def bench(*arguments: str) -> dict[str, object]:
     """In a process of its own, as its cards are forked from one without threads."""
     command = [sys.executable, "-m", "benchmarks.tap", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=True)
     report: dict[str, object] = json.loads(done.stdout)
     return report
 

@@ -1,6 +1,7 @@
 """PC/SC readers for a test, stopped afterwards."""
 
 from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
 
 import pytest
 
@@ -16,7 +17,35 @@ GATE = (
     SlotBinding("contact", "Onecard Contact 0*", Interface.CONTACT),
     SlotBinding("sam", "*SAM*", Interface.SAM),
 )
+# Of the drivers: how long a device may take, and an echo.
+LIMITS = (
+    "drivers.barriers.board.TAKE_WITHIN",
+    "drivers.barriers.board.ANSWER_WITHIN",
+    "drivers.barriers.modbus_relay.REPLY_WITHIN",
+    "drivers.barriers.relay.OFF_WITHIN",
+    "drivers.barriers.swing.GREET_WITHIN",
+    "drivers.counter.printer.ANSWER_WITHIN",
+    "drivers.io.device_file.WRITE_WITHIN",
+    "drivers.io.echo.KEEP",
+    "drivers.io.keeper.FIRST_LOOK_WITHIN",
+    "drivers.io.line.WRITE_WITHIN",
+    "drivers.io.usb.CONTROL_WITHIN",
+    "drivers.io.usb.WRITE_WITHIN",
+    "drivers.pn532.chip.ACK_WITHIN",
+    "drivers.pn532.chip.ANSWER_WITHIN",
+    "drivers.pn532.chip.GIVEN_UP_WITHIN",
+    "drivers.prompts.voice.PULLED_WITHIN",
+    "drivers.scanners.serial.ANSWER_WITHIN",
+)
 MakeReaders = Callable[..., Mapping[str, CardReader]]
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five times as long as in the field, or a busy machine would be taken for a silent device."""
+    for limit in LIMITS:
+        module, _, name = limit.rpartition(".")
+        monkeypatch.setattr(limit, 5 * getattr(import_module(module), name))
 
 
 @pytest.fixture

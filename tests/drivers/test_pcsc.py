@@ -60,7 +60,7 @@ class PcscBench:
 
     def await_command(self) -> None:
         assert self.inside is not None
-        assert self.inside.muted.wait(5)
+        assert self.inside.muted.wait(60)
 
 
 class TestContactlessReader(ReaderContract):
@@ -227,7 +227,7 @@ def test_mute_card_does_not_disturb_another_reader(
     mute = slots["Onecard Contactless A"].insert(EchoCard(), Faults(mute_from=0))
     expect(readers["air-a"], Presence)
     lane = RealTask(lambda: _expect_gone(readers["air-a"].open()), "lane a")
-    assert mute.muted.wait(5)
+    assert mute.muted.wait(60)
     readers["air-a"].give_up()
     started = WORLD.monotonic()
     for _ in range(20):
@@ -241,7 +241,7 @@ def test_mute_card_does_not_disturb_another_reader(
     assert WORLD.monotonic() - started < 20 * 0.3
     assert lane.alive
     slots["Onecard Contactless A"].remove()
-    assert lane.join(2)
+    assert lane.join(60)
 
 
 def _expect_gone(card: CardHandle, fault: type[Fault] = CardGone) -> None:
@@ -256,7 +256,7 @@ def test_stop_returns_while_a_handle_hangs(slots: Mapping[str, Slot]) -> None:
     mute = slots["Onecard Contactless A"].insert(EchoCard(), Faults(mute_from=0))
     expect(hanging, Presence)
     lane = RealTask(lambda: _expect_gone(hanging.open(), ReaderGone), "lane")
-    assert mute.muted.wait(5)
+    assert mute.muted.wait(60)
     sound = EchoCard()
     slots["Onecard Contactless B"].insert(sound)
     expect(other, Presence)
@@ -266,7 +266,7 @@ def test_stop_returns_while_a_handle_hangs(slots: Mapping[str, Slot]) -> None:
     assert WORLD.monotonic() - started < STOP_WITHIN + 0.5
     assert lane.alive
     slots["Onecard Contactless A"].remove()
-    assert lane.join(2)
+    assert lane.join(60)
     until(lambda: not sound.powered)
 
 

@@ -38,9 +38,9 @@ class Validator:
         interface = Interface.CONTACT if reader == "contact" else Interface.CONTACTLESS
         slot = self.slots[SLOTS[reader]]
         inside = slot.insert(self.wallet.bring(who, interface), faults)
-        presence = self.readers[reader].events.get(5)
+        presence = self.readers[reader].events.get(60)
         while not isinstance(presence, Presence):
-            presence = self.readers[reader].events.get(5)
+            presence = self.readers[reader].events.get(60)
         try:
             with closing(self.readers[reader].open()) as handle:
                 self._purchase(Purse(handle), kind, amount)
@@ -64,7 +64,7 @@ def validator(slots: Mapping[str, Slot], make_readers: MakeReaders) -> Iterator[
     wallet = PurseWallet()
     slots[SLOTS["sam"]].insert(transit_psam(wallet.transit.psam()))
     readers = make_readers(GATE[0], GATE[2], GATE[3])
-    presence = readers["sam"].events.get(5)
+    presence = readers["sam"].events.get(60)
     assert isinstance(presence, Presence)
     with closing(readers["sam"].open()) as sam:
         yield Validator(slots, readers, TransitPsam(sam), wallet)

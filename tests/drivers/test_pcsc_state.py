@@ -10,7 +10,7 @@ from smartcard import scard
 
 from drivers.contract import Absence, Interface, Presence, SlotBinding
 from drivers.pcsc_card import HALF_TOLD, PcscReader
-from drivers.pcsc_state import EVENTS, Seen, half_told, insertions, occupied
+from drivers.pcsc_state import EVENTS, NO_READER, Seen, half_told, insertions, occupied
 from simulators.world import SimWorld
 from world import QueueEmpty
 
@@ -71,6 +71,12 @@ def test_card_after_an_unavailable_reader_is_new(moves: int) -> None:
     assert _insertions(before, _state(moves)) == moves % 2
 
 
+@given(moves=st.integers(0, 200_000))
+def test_a_state_without_a_reader_counts_nothing(moves: int) -> None:
+    """pcscd shows 0 in its counter's place, behind any number that it has counted before."""
+    assert _insertions(_seen(moves), NO_READER) == 0
+
+
 def test_flags_of_sharing_are_no_insertion() -> None:
     assert _insertions(_seen(7), _state(7) | scard.SCARD_STATE_INUSE) == 0
 
@@ -115,6 +121,10 @@ LATE = HALF_TOLD + 0.01
 def test_a_swap_that_pcscd_is_slow_to_count_is_told_once(then: list[tuple[float, int]]) -> None:
     half = _state(3, counted=2)
     assert told((0.0, _state(1)), (5.0, half), (LATE, half), *then) == 2
+
+
+def test_a_reader_that_is_unplugged_has_been_presented_no_card_by_that() -> None:
+    assert told((0, EMPTY), (1, _state(1)), (1, NO_READER)) == 1
 
 
 def test_a_first_card_that_pcscd_is_slow_to_count_is_told_once() -> None:

@@ -171,7 +171,7 @@ def test_a_card_put_back_for_another_is_never_taken_for_it(doors: Doors, apdu: i
     """ifdnlnfc #3: each card has a record of its own, and only its own."""
     faults = Faults(tear=TearAtApdu(apdu, Moment.AFTER))
     with doors.held(good(doors, DOOR), faults=faults) as first:
-        assert first.left.wait(5)
+        assert first.left.wait(60)
         with doors.held(doors.card("wang")):
             assert refused_with_a_record(doors.report(), "card-gone")
             second = doors.report()
@@ -184,7 +184,7 @@ def test_a_card_put_back_for_another_is_never_taken_for_it(doors: Doors, apdu: i
 def test_a_mute_card_is_told_to_leave_while_others_pass(doors: Doors, apdu: int) -> None:
     before = _alarms(doors)
     with doors.held(good(doors, DOOR), faults=Faults(mute_from=apdu)) as insertion:
-        assert insertion.muted.wait(5)
+        assert insertion.muted.wait(60)
         assert doors.others_pass()
         until(lambda: _alarms(doors) > before, "nobody was told to take the card away")
         assert doors.reader(DOOR)["state"] == "no-answer"

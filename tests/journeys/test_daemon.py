@@ -242,7 +242,7 @@ def test_signals_are_not_lost_before_the_agent_is_ready(site: Site) -> None:
     until(lambda: b"agent" in Path(f"/proc/{process.pid}/cmdline").read_bytes(), "not started")
     until(lambda: site.agent.client is not None and _answers(site), "no answer")
     process.send_signal(signal.SIGTERM)
-    assert process.wait(15) == 0
+    assert process.wait(60) == 0
     site.agent.start()
 
 

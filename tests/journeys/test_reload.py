@@ -112,7 +112,7 @@ class Box:
 
     def close(self) -> None:
         self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(30) == 0
+        assert self.process.wait(60) == 0
         self.printed.close()
 
 

@@ -107,7 +107,7 @@ def test_all_turns_of_a_failed_commit_are_refused(site: Site) -> None:
 
         def hold(turn: Turn) -> Entry:
             held.set()
-            assert holding.wait(5)
+            assert holding.wait(60)
             return Entry(draft())
 
         def present() -> None:
@@ -118,7 +118,7 @@ def test_all_turns_of_a_failed_commit_are_refused(site: Site) -> None:
 
         threads = [threading.Thread(target=lambda: store.turn(hold))]
         threads[0].start()
-        assert held.wait(5)
+        assert held.wait(60)
         threads += [threading.Thread(target=present) for _ in range(5)]
         for thread in threads[1:]:
             thread.start()
@@ -133,7 +133,7 @@ def test_all_turns_of_a_failed_commit_are_refused(site: Site) -> None:
         site.world.disk.due = second  # type: ignore[method-assign]
         holding.set()
         for thread in threads:
-            thread.join(5)
+            thread.join(60)
         assert refused == ["journal.disk-full"] * 5
         assert len(every_record(store)) == 2
 

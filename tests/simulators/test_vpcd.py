@@ -88,7 +88,7 @@ def test_tear_at_an_apdu(
     client.connect()
     answers = [client.transmit() for _ in range(3)]
     assert answers == [ECHO] * answered + [None] * (3 - answered)
-    assert inside.left.wait(5)
+    assert inside.left.wait(60)
     assert card.executed == executed
     assert sum(exchange.response is not None for exchange in inside.trace) == answered
     until(lambda: bool(client.state() & scard.SCARD_STATE_EMPTY))
@@ -120,13 +120,13 @@ def test_mute_card_answers_until_its_apdu(slot: Slot, client: RawClient) -> None
     assert client.transmit() == client.transmit() == ECHO
     puller = RealWorld().spawn(lambda: _pull_when_mute(slot), name="hand")
     assert client.transmit() is None
-    assert puller.join(5)
+    assert puller.join(60)
     assert inside.trace[-1].response is None
 
 
 def _pull_when_mute(slot: Slot) -> None:
     assert slot.inside is not None
-    assert slot.inside.muted.wait(5)
+    assert slot.inside.muted.wait(60)
     slot.remove()
 
 
@@ -135,7 +135,7 @@ def test_silence_of_the_card_itself_is_mute(slot: Slot, client: RawClient) -> No
     client.connect()
     puller = RealWorld().spawn(lambda: _pull_when_mute(slot), name="hand")
     assert client.transmit() is None
-    assert puller.join(5)
+    assert puller.join(60)
     assert inside.muted.is_set()
 
 

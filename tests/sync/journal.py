@@ -91,6 +91,6 @@ class MemoryJournal:
     def subscribe(self, event: WorldEvent) -> None:
         self._listeners.append(event)
 
-    def wait_receipted(self, seq: int, timeout: float = 20.0) -> bool:
+    def wait_receipted(self, seq: int, timeout: float = 60.0) -> bool:
         with self._changed:
             return self._changed.wait_for(lambda: self.receipted >= seq, timeout)

@@ -325,7 +325,7 @@ def test_the_platform_runs_and_ends_as_a_program(site: Site) -> None:
         assert journal.wait_receipted(70)
     finally:
         process.terminate()
-        _, said = process.communicate(timeout=10)
+        _, said = process.communicate(timeout=60)
     assert (process.returncode, said) == (0, b"")
 
 

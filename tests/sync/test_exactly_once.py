@@ -58,7 +58,7 @@ def publish_all(site: Site, rows: list[Row]) -> int:
         while waiting and link.room > 0:
             link.publish(GATE.up("events"), messages.pack([waiting.pop(0)]).payload)
         if acknowledged < len(rows):
-            assert wake.wait(5)
+            assert wake.wait(60)
     link.disconnect()
     return acknowledged
 
@@ -73,7 +73,7 @@ def absent_subscriber(site: Site) -> None:
     client.on_subscribe = lambda *_: subscribed.set()
     client.connect(site.broker.host, site.broker.port, properties=properties)
     client.loop_start()
-    assert subscribed.wait(5)
+    assert subscribed.wait(60)
     client.disconnect()
     client.loop_stop()
 
@@ -109,7 +109,7 @@ def test_control_who_trusts_a_puback_loses_them(site: Site, journal: MemoryJourn
     assert len(lost) == 2000
 
 
-def until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
+def until(holds: Callable[[], bool], seconds: float = 60.0) -> None:
     """Await what only the database can tell."""
     end = time.monotonic() + seconds
     while not holds():
@@ -146,7 +146,7 @@ def test_what_was_published_before_the_platform_was_there_arrives(
             unheard.set()
 
     site.uplink(journal, report=report)
-    assert unheard.wait(5)
+    assert unheard.wait(60)
     assert journal.receipted == 0
     platform = site.platform()
     assert journal.wait_receipted(120)

@@ -36,7 +36,7 @@ def signals(link: PahoLink, wake: Event) -> Iterator[Signal]:
         wake.clear()
         while (signal := link.take()) is not None:
             yield signal
-        assert wake.wait(5), "no signal"
+        assert wake.wait(60), "no signal"
 
 
 def connected(broker: Broker, client: str = "gate-1", **changes: object) -> tuple[PahoLink, Event]:

@@ -192,7 +192,7 @@ def test_threads_do_not_disturb_each_other() -> None:
                 wrong.append("accepted")
 
     tasks = [world.spawn(lambda n=n: work(n), name=f"signer {n}") for n in range(1, 9)]  # type: ignore[misc]
-    assert all(task.join(30) for task in tasks)
+    assert all(task.join(60) for task in tasks)
     assert not wrong
 
 

@@ -31,8 +31,8 @@ def test_queue_wakes_a_waiting_task() -> None:
     got: Queue[int] = world.queue()
     task = world.spawn(lambda: got.put(queue.get()), name="waiter")
     queue.put(42)
-    assert got.get(5) == 42
-    assert task.join(5)
+    assert got.get(60) == 42
+    assert task.join(60)
     assert not task.alive
 
 
@@ -50,7 +50,7 @@ def test_queue_loses_and_repeats_nothing_between_many_tasks() -> None:
         queue.put(item)
     for _ in takers:
         queue.put(-1, priority=9)
-    assert all(taker.join(10) for taker in takers)
+    assert all(taker.join(60) for taker in takers)
     assert sorted(got.get(0) for _ in range(1000)) == list(range(1000))
     assert len(queue) == len(got) == 0
 
@@ -60,12 +60,12 @@ def test_event_lets_all_waiting_tasks_through_until_it_is_cleared() -> None:
     event = world.event()
     passed: Queue[bool] = world.queue()
     waiters = [
-        world.spawn(lambda: passed.put(event.wait(10)), name=f"waiter {n}") for n in range(4)
+        world.spawn(lambda: passed.put(event.wait(60)), name=f"waiter {n}") for n in range(4)
     ]
     assert not event.is_set()
     event.set()
     event.set()
-    assert [passed.get(10) for _ in waiters] == [True] * 4
+    assert [passed.get(60) for _ in waiters] == [True] * 4
     assert event.is_set()
     assert event.wait(0)
     event.clear()
@@ -82,7 +82,7 @@ def test_no_set_is_lost_on_a_task_that_clears_and_then_looks() -> None:
 
     def follow() -> None:
         nonlocal seen
-        while seen < 1000 and event.wait(5):
+        while seen < 1000 and event.wait(60):
             event.clear()
             seen = told
         done.set()
@@ -90,7 +90,7 @@ def test_no_set_is_lost_on_a_task_that_clears_and_then_looks() -> None:
     world.spawn(follow, name="follower")
     for told in range(1, 1001):  # noqa: B007 - the follower reads it
         event.set()
-    assert done.wait(10)
+    assert done.wait(60)
     assert seen == 1000
 
 

@@ -42,7 +42,7 @@ ROUTES = [
     "/v1/journal",
     "/v1/journal/verify",
 ]
-SOON = 5.0
+SOON = 60.0  # seconds; what comes takes milliseconds
 NONE: Mapping[str, str] = {}
 
 

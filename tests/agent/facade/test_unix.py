@@ -74,12 +74,12 @@ def test_a_caller_that_dies_while_its_call_is_under_way(desk: Live) -> None:
 
     def hold() -> None:
         entered.set()
-        go_on.wait(5.0)
+        go_on.wait(60)
 
     desk.slot.steps[3] = hold
     with Library(desk.path) as library:
         library.line.sendall(wire.call("iReadCardBas", [b"1"]))
-        assert entered.wait(5.0)
+        assert entered.wait(60)
     until(lambda: not desk.desk.leases.current(), "the lease is not free")
     go_on.set()
     desk.await_free()

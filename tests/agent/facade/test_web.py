@@ -429,12 +429,12 @@ def test_a_page_that_leaves_in_the_middle_frees_the_reader(desk: Live) -> None:
 
     def hold() -> None:
         entered.set()
-        go_on.wait(5.0)
+        go_on.wait(60)
 
     desk.slot.steps[3] = hold
     body = b'{"in":["1"]}'
     line = raw(desk, head(desk, length=len(body)), body)
-    assert entered.wait(5.0)
+    assert entered.wait(60)
     line.close()
     until(lambda: not desk.desk.leases.current(), "the lease is not free")
     before = disclosures(desk)

@@ -163,7 +163,7 @@ def test_answers_come_in_the_order_of_the_calls_and_name_them(desk: Live) -> Non
 
     def hold() -> None:
         entered.set()
-        go_on.wait(5.0)
+        go_on.wait(60)
 
     desk.slot.sent.clear()
     desk.slot.steps[3] = hold
@@ -172,7 +172,7 @@ def test_answers_come_in_the_order_of_the_calls_and_name_them(desk: Live) -> Non
         page.send(b'{"func":"iNoSuchThing","in":[],"id":2}')
         page.send(b'{"func":"iReadCardBas","in":["9"]}')
         page.send(b'{"nothing":1,"id":"wrong"}')
-        assert entered.wait(5.0)
+        assert entered.wait(60)
         go_on.set()
         answers = [page.answer() for _ in range(4)]
     desk.slot.steps.clear()
@@ -199,7 +199,7 @@ def test_what_a_page_had_still_to_be_called_is_not_called_when_it_goes(desk: Liv
 
     def hold() -> None:
         entered.set()
-        go_on.wait(5.0)
+        go_on.wait(60)
 
     desk.slot.sent.clear()
     desk.slot.steps[3] = hold
@@ -207,7 +207,7 @@ def test_what_a_page_had_still_to_be_called_is_not_called_when_it_goes(desk: Liv
     with Socket(desk) as page:
         for _ in range(3):
             page.send(b'{"func":"iReadCardBas","in":["1"]}')
-        assert entered.wait(5.0)
+        assert entered.wait(60)
     until(lambda: not desk.desk.leases.current(), "the lease is not free")
     go_on.set()
     desk.slot.steps.clear()
@@ -222,14 +222,14 @@ def test_a_page_that_runs_ahead_of_its_answers_is_closed(desk: Live) -> None:
 
     def hold() -> None:
         entered.set()
-        go_on.wait(5.0)
+        go_on.wait(60)
 
     desk.slot.sent.clear()
     desk.slot.steps[3] = hold
     with Socket(desk) as page:
         for _ in range(AHEAD + 2):
             page.send(b'{"func":"iReadCardBas","in":["1"]}')
-        assert entered.wait(5.0)
+        assert entered.wait(60)
         assert page.closing()[0] == 1008
     go_on.set()
     desk.slot.steps.clear()

@@ -158,7 +158,7 @@ def test_a_good_driver_works_as_one_of_ours() -> None:
     barrier.start()
     assert barrier.senses
     barrier.open("exit")
-    crossing = barrier.events.get(10.0)
+    crossing = barrier.events.get(60)
     assert crossing.direction == "exit"
     assert barrier.status().attached == "acme"
     barrier.stop()
@@ -170,7 +170,7 @@ def test_a_good_driver_works_as_one_of_ours() -> None:
 def test_what_is_no_event_is_dropped_and_told() -> None:
     scanner = made("scanners", "OddEvents")
     scanner.start()
-    assert scanner.events.get(10.0).content == b"good"
+    assert scanner.events.get(60).content == b"good"
     scanner.stop()
     assert len(scanner.events) == 0
 
@@ -178,7 +178,7 @@ def test_what_is_no_event_is_dropped_and_told() -> None:
 def test_times_of_another_clock_and_parts_of_another_type_are_no_event() -> None:
     scanner = made("scanners", "OtherClocks")
     scanner.start()
-    assert scanner.events.get(10.0).content == b"good"
+    assert scanner.events.get(60).content == b"good"
     scanner.stop()
 
 
@@ -206,7 +206,7 @@ def test_a_fault_whose_facts_cannot_be_told_is_a_defect(
 def test_a_document_whose_fault_cannot_be_told_is_no_event() -> None:
     reader = made("documents", "FaultlessEvents")
     reader.start()
-    assert reader.events.get(10.0).fault.code == "fault"
+    assert reader.events.get(60).fault.code == "fault"
     reader.stop()
     assert len(reader.events) == 0
 

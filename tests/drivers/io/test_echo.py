@@ -10,6 +10,11 @@ from drivers.io.echo import KEEP, NOBODYS, Echo
 from world.real import RealWorld
 
 
+@pytest.fixture(autouse=True)
+def patience() -> None:
+    """Time is in the test's hand, so the limits are those of the field."""
+
+
 class Clock(RealWorld):
     """Time in the test's hand."""
 

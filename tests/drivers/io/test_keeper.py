@@ -82,7 +82,7 @@ def is_state(listener: Listener, state: DeviceState) -> bool:
 
 def test_bytes_go_both_ways(listener: Listener, port: PtyPort) -> None:
     listener.say(b"hello")
-    assert listener.heard.get(5.0) == b"hello"
+    assert listener.heard.get(60) == b"hello"
     assert listener.status().presented == 1
     assert listener.status().attached == str(port.path)
 
@@ -234,11 +234,11 @@ class Doors(Kept[Door]):
     def _open(self) -> Door:
         door = Door()
         self.opening.put(door)
-        self.let.wait(10.0)
+        self.let.wait(60)
         return door
 
     def _serve(self, connection: Door) -> None:
-        connection.interrupted.wait(10.0)
+        connection.interrupted.wait(60)
 
     def hold(self, inside: Callable[[Door], None]) -> None:
         with self._held() as door:
@@ -255,15 +255,15 @@ def doors() -> Iterator[Doors]:
 
 
 def test_what_is_released_or_stopped_while_it_opens_is_never_used(doors: Doors) -> None:
-    door = doors.opening.get(5.0)
+    door = doors.opening.get(60)
     release = WORLD.spawn(doors.release, name="release")
     until(lambda: doors._is_released())
     doors.let.set()
-    assert door.closed.wait(5.0)
-    assert release.join(5.0)
+    assert door.closed.wait(60)
+    assert release.join(60)
     assert doors.status().fault == "device.released"
     doors.take_back()
-    second = doors.opening.get(5.0)
+    second = doors.opening.get(60)
     until(lambda: doors.status().state is DeviceState.READY)
     doors.stop()
     assert second.closed.is_set()
@@ -275,9 +275,9 @@ def test_a_call_that_fails_late_does_not_end_the_connection_after_its_own(doors:
 
     def meanwhile_opened_anew(door: Door) -> None:
         door.interrupt()
-        doors.opening.get(5.0)
+        doors.opening.get(60)
         doors.look()
-        doors.opening.get(5.0)
+        doors.opening.get(60)
         until(lambda: doors.status().state is DeviceState.READY)
         raise DeviceFault(device="doors")
 

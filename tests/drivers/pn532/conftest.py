@@ -47,7 +47,7 @@ class Pn532Bench:
 
     def await_command(self) -> None:
         assert self.tag is not None
-        assert self.tag.muted.wait(5)
+        assert self.tag.muted.wait(60)
 
     def is_state(self, state: DeviceState) -> bool:
         return self.reader.status().state is state

@@ -28,7 +28,7 @@ from simulators.devices.lines import BOOT_TEXT, EchoingLine, RestartingBoard
 from simulators.devices.pn532 import ChipFaults
 from simulators.devices.pty import Peer
 from simulators.vpcd import Faults, Moment, TearAtApdu
-from tests.drivers.contract.reader import COMMAND, ReaderContract, expect, until
+from tests.drivers.contract.reader import COMMAND, READY_WITHIN, ReaderContract, expect, until
 from tests.drivers.echo import EchoCard
 from tests.drivers.pn532.conftest import MakeBench, Pn532Bench
 from world import Fault
@@ -186,9 +186,9 @@ def test_card_that_hangs_and_lies_there_is_mute_once_it_is_given_up(bench: Pn532
         outcome.append(caught.type)
 
     lane = RealTask(tap, "lane")
-    assert tag.muted.wait(10)
+    assert tag.muted.wait(60)
     bench.reader.give_up()
-    assert lane.join(10)
+    assert lane.join(60)
     assert outcome == [CardMute]
     assert bench.is_state(DeviceState.READY)
 
@@ -315,11 +315,11 @@ def test_unplugged_with_a_card_it_is_gone_and_back_by_itself(
 
 def test_chip_that_lost_power_is_silent_until_it_has_some_and_is_woken(bench: Pn532Bench) -> None:
     bench.chip.lose_power()
-    until(lambda: bench.is_state(DeviceState.NO_ANSWER), within=15)
+    until(lambda: bench.is_state(DeviceState.NO_ANSWER), within=60)
     assert bench.reader.status().fault == "device.silent"
     bench.chip.restore_power()
     bench.reader.look()
-    until(lambda: bench.is_state(DeviceState.READY), within=15)
+    until(lambda: bench.is_state(DeviceState.READY), within=60)
     bench.insert()
     expect(bench.reader, Presence)
 
@@ -343,7 +343,7 @@ def test_chip_that_answers_wrongly_has_its_state_and_comes_back(
 ) -> None:
     monkeypatch.setattr("drivers.pn532.chip.PAUSE", 0.2)
     bench = make_bench(ready=False, faults=faults)
-    until(lambda: bench.is_state(state) and bench.reader.status().fault != "", within=15)
+    until(lambda: bench.is_state(state) and bench.reader.status().fault != "", within=60)
     assert len(bench.reader.events) == 0
     bench.chip.faults = ChipFaults()
     bench.insert()
@@ -353,7 +353,7 @@ def test_chip_that_answers_wrongly_has_its_state_and_comes_back(
 
 
 def expect_within(bench: Pn532Bench, kind: type[Presence]) -> None:
-    until(lambda: len(bench.reader.events) > 0, within=15)
+    until(lambda: len(bench.reader.events) > 0, within=60)
     assert isinstance(bench.reader.events.get(), kind)
 
 
@@ -381,7 +381,7 @@ def test_broken_answer_of_a_card_is_no_answer(bench: Pn532Bench, fault: str) -> 
 
 def test_endless_garbage_is_a_protocol_error_and_ends_with_it(bench: Pn532Bench) -> None:
     bench.chip.babble()
-    until(lambda: bench.is_state(DeviceState.PROTOCOL_ERROR), within=15)
+    until(lambda: bench.is_state(DeviceState.PROTOCOL_ERROR), within=60)
     bench.chip.be_quiet()
     bench.insert()
     bench.reader.look()
@@ -390,7 +390,7 @@ def test_endless_garbage_is_a_protocol_error_and_ends_with_it(bench: Pn532Bench)
 
 def test_wrong_baud_rate_is_never_ready(make_bench: MakeBench) -> None:
     bench = make_bench(ready=False, baudrate=9600)
-    until(lambda: bench.reader.status().fault != "")
+    until(lambda: bench.reader.status().fault != "", READY_WITHIN)
     assert bench.reader.status().state in (DeviceState.NO_ANSWER, DeviceState.PROTOCOL_ERROR)
 
 
@@ -405,7 +405,7 @@ def test_whatever_comes_in_between_no_answer_is_wrong(
     noise = [one if isinstance(one, bytes) else bytes((one,)) for one in said]
     for one in noise:
         bench.port.send(one)
-    until(lambda: _opened(bench, noise), within=15)
+    until(lambda: _opened(bench, noise), within=60)
 
 
 def _opened(bench: Pn532Bench, noise: list[bytes]) -> bool:
@@ -451,7 +451,7 @@ def test_a_chip_on_an_echoing_line_reads_and_an_echo_alone_is_no_chip(bench: Pn5
         bench.remove()
         expect(bench.reader, Absence)
     line.powered = False
-    until(lambda: bench.reader.status().fault == "device.echo", within=15)
+    until(lambda: bench.reader.status().fault == "device.echo", within=60)
 
 
 def hang_on(bench: Pn532Bench, peer: Peer) -> None:
@@ -461,7 +461,7 @@ def hang_on(bench: Pn532Bench, peer: Peer) -> None:
     bench.port.peer = peer
     bench.port.plug()
     bench.reader.look()
-    until(lambda: bench.is_state(DeviceState.READY), within=15)
+    until(lambda: bench.is_state(DeviceState.READY), within=60)
 
 
 # Settings

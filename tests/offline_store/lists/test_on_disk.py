@@ -163,7 +163,7 @@ def test_a_turn_keeps_the_lists_it_began_with(tmp_path: Path) -> None:
         seen.append(turn.lists.versions())
         other = threading.Thread(target=lambda: lists.install(envelope(8, blacklist_payload([]))))
         other.start()
-        other.join(30)
+        other.join(60)
         seen.append(turn.lists.versions())
         assert turn.lists.find_blacklisted(card=CARD) is not None
         return Entry(draft())

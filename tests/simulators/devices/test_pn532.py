@@ -10,7 +10,7 @@ from tests.drivers.echo import CONTACTLESS_ATR, EchoCard
 
 ACK = bytes.fromhex("0000FF00FF00")
 WAKE_UP = bytes.fromhex("5555") + bytes(14)
-SOON = 10.0  # seconds
+SOON = 60.0  # seconds
 NEVER = 0.1  # seconds; long for something that would come at once
 
 

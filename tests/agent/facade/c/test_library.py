@@ -286,7 +286,7 @@ def test_two_programs_have_two_lines(checked: Built, caller_of: CallerOf, servic
     met = threading.Barrier(2)
 
     def together(line: object, call: object) -> bool:
-        met.wait(10)  # both calls are in before either is answered
+        met.wait(60)  # both calls are in before either is answered
         return True
 
     first, second = caller_of(checked), caller_of(checked)
