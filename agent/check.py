@@ -85,7 +85,7 @@ def _scene(settings: Settings, file: str) -> Iterator[ConfigFault]:
 def _unknown_reasons(settings: Settings, file: str) -> Iterator[ConfigFault]:
     from agent.scenes import registry as scenes
 
-    known = sorted(Reason)
+    known: list[str] = sorted(Reason)
     with suppress(scenes.SceneUnknown, scenes.SceneBroken):
         known += scenes.reasons_of(scenes.find(settings.scene.kind))
     for name in settings.results:

@@ -162,7 +162,7 @@ class FullTap:
         event = self._reader.events.get(5.0)
         assert isinstance(event, Presence)
         self._presence = event
-        self._outcomes: Counter[Reason] = Counter()
+        self._outcomes: Counter[str] = Counter()
         self._record: Record | None = None
         self.to_barrier: list[float] = []  # milliseconds
 

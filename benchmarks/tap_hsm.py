@@ -248,7 +248,7 @@ class HsmTap:
         self._broker = broker
         self._gate = LocalGate(cast, folder, serve=False, desk=self._desk)
         self._stack = ExitStack()
-        self._outcomes: Counter[tuple[Reason, str]] = Counter()
+        self._outcomes: Counter[tuple[str, str]] = Counter()
         self.parts: list[Clock] = []
 
     def __enter__(self) -> Self:

@@ -3,8 +3,7 @@
 import pytest
 
 from agent.failures import REASONS, reason_of, unidentified
-from agent.reasons import Reason
-from agent.results import table
+from agent.reasons import Reason, table
 from apdu.authentication import AuthenticationFailed
 from apdu.channel import CardGone
 from apdu.command import Command

@@ -2,8 +2,8 @@
 
 import pytest
 
-from agent.reasons import Reason
-from agent.results import PASSES, Results, ResultUnknown, table
+from agent.reasons import Reason, table
+from agent.results import PASSES, Results, ResultUnknown
 from agent.rides import TOP_UP, spoken
 from agent.texts import LANGUAGES, Texts, catalogue
 from config.model import Result

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from agent.lanes import Lane
-from agent.reasons import Reason
-from agent.results import Results, table
+from agent.reasons import Reason, table
+from agent.results import Results
 from agent.rides import Rides, spoken
 from agent.texts import Texts
 from config.model import Preset, Result

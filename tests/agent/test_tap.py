@@ -13,8 +13,7 @@ from agent.lanes import Lane
 from agent.logbook import Missed
 from agent.proof import LEAVING, Proof
 from agent.reading import identity_of
-from agent.reasons import Reason
-from agent.results import table
+from agent.reasons import Reason, table
 from agent.stages import Stages
 from agent.status import tap_status
 from agent.tap import TapReport, Taps

@@ -95,7 +95,7 @@ def test_rides_by_code_count_towards_the_day() -> None:
 
 
 def test_a_code_that_paid_is_not_taken_twice() -> None:
-    def scenario(hall: Hall) -> list[Reason]:
+    def scenario(hall: Hall) -> list[str]:
         code = fresh(hall)
         found = [hall.show(code).reason]
         hall.stand.world.wait(5)

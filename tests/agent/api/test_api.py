@@ -79,6 +79,10 @@ class FakeDaemon:
     def verify(self) -> dict[str, Any]:
         return {"whole": True}
 
+    def explain(self, epoch: str, seq: int) -> dict[str, Any]:
+        self.asked.append(("explain", epoch, seq))
+        return {"epoch": epoch, "seq": seq, "agreement": "same"}
+
     def lend(self, device: str, seconds: float) -> None:
         if self.fault is not None:
             raise self.fault

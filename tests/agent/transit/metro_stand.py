@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 
 from agent.fares.ride import ENTRY, EXIT
 from agent.fares.rules import Rules
-from agent.reasons import Reason
 from agent.results import Results
 from agent.scenes.metro.options import MetroOptions
 from agent.stages import Stages
@@ -219,10 +218,10 @@ class Station:
         stages = Stages(self.world, self.world.monotonic())
         return self.payments.take(lane, around(card), "card-contactless", stages)
 
-    def enter(self, passenger: Passenger, tear: TearAtInstruction | None = None) -> Reason:
+    def enter(self, passenger: Passenger, tear: TearAtInstruction | None = None) -> str:
         return self.take("in", passenger, tear).reason
 
-    def leave(self, passenger: Passenger, tear: TearAtInstruction | None = None) -> Reason:
+    def leave(self, passenger: Passenger, tear: TearAtInstruction | None = None) -> str:
         return self.take("out", passenger, tear).reason
 
     def made(

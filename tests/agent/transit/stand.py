@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from agent.reasons import Reason
 from agent.results import Results
 from agent.stages import Stages
 from agent.tap_result import TapResult
@@ -186,7 +185,7 @@ class Bus:
         stages = Stages(self.world, self.world.monotonic())
         return self.payments.take("door", around(card), "card-contactless", stages)
 
-    def reason(self, passenger: Passenger, tear: TearAtInstruction | None = None) -> Reason:
+    def reason(self, passenger: Passenger, tear: TearAtInstruction | None = None) -> str:
         return self.tap(passenger, tear).reason
 
     def instructions(self) -> list[int]:

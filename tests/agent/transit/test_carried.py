@@ -248,7 +248,7 @@ def test_what_is_written_is_a_row_as_the_trade_has_it(fleet: Fleet) -> None:
 def test_a_torn_ride_is_made_good_and_told_once(fleet: Fleet) -> None:
     passenger = fleet.stand().passenger()
 
-    def scenario(bus: Bus) -> list[Reason]:
+    def scenario(bus: Bus) -> list[str]:
         return [bus.reason(passenger, LOST), bus.reason(passenger)]
 
     assert fleet.on("a", "42", scenario) == [Reason.PAY_AGAIN, Reason.TORN_RECOVERED]
@@ -315,7 +315,7 @@ def test_a_card_that_tells_nothing_that_can_be_read_rides_all_the_same(
     passenger = fleet.stand().passenger()
     answers = {RECORD: bytes.fromhex(answer)}
 
-    def scenario(bus: Bus) -> tuple[Reason, int | None]:
+    def scenario(bus: Bus) -> tuple[str, int | None]:
         took = bus.tap(passenger, around=lambda card: Without(card, answers))
         return took.reason, bus.end().confirmed
 
@@ -329,7 +329,7 @@ def test_a_card_that_will_not_have_it_written_rides_all_the_same(
     passenger = fleet.stand().passenger()
     answers = {WRITE: bytes.fromhex(refusal)}
 
-    def scenario(bus: Bus) -> tuple[Reason, int | None, int]:
+    def scenario(bus: Bus) -> tuple[str, int | None, int]:
         took = bus.tap(passenger, around=lambda card: Without(card, answers))
         return took.reason, bus.end().confirmed, bus.end().purchase.type
 
@@ -361,7 +361,7 @@ def test_what_an_emulator_says_of_rides_opens_nothing_without_the_cards_key(
 ) -> None:
     passenger = fleet.stand().passenger()
 
-    def scenario(bus: Bus) -> tuple[Reason, PaymentEnd]:
+    def scenario(bus: Bus) -> tuple[str, PaymentEnd]:
         forged(passenger, line=42, minutes=5, at=bus.world.now(), paid_today=paid_today)
         passenger.inside.faults.wrong_mac2 = True
         return bus.tap(passenger).reason, bus.end()
@@ -375,7 +375,7 @@ def test_what_an_emulator_says_of_rides_opens_nothing_without_the_cards_key(
 def test_a_free_ride_by_the_days_cap_is_a_purchase_that_is_proved(fleet: Fleet) -> None:
     passenger = fleet.stand().passenger()
 
-    def scenario(bus: Bus) -> tuple[Reason, PaymentEnd]:
+    def scenario(bus: Bus) -> tuple[str, PaymentEnd]:
         forged(passenger, line=42, minutes=5, at=bus.world.now(), paid_today=2000)
         return bus.tap(passenger).reason, bus.end()
 

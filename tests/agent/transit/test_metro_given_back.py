@@ -36,7 +36,7 @@ def test_who_paid_and_did_not_get_out_leaves_once_more_for_nothing(metro_stand: 
     """Without sensors it is off: there anybody could leave on the card of who has just left."""
     passenger = metro_stand.passenger()
 
-    def scenario(network: Network) -> list[Reason]:
+    def scenario(network: Network) -> list[str]:
         came_in(network, passenger)
         gate = network.at("M14")
         found = [gate.leave(passenger)]
@@ -82,7 +82,7 @@ def test_a_trip_for_nothing_is_one_of_the_days_however_often_its_holder_turned_b
 def test_who_tapped_and_did_not_get_in_goes_in_once_more(metro_stand: MetroStand) -> None:
     passenger = metro_stand.passenger()
 
-    def scenario(network: Network) -> list[Reason]:
+    def scenario(network: Network) -> list[str]:
         gate = network.at("M11")
         found = [gate.enter(passenger)]
         turned_back(gate)
@@ -98,7 +98,7 @@ def test_what_the_sensors_saw_is_no_further_time_beside_the_settings(
     """Once each time that nobody went through; not once more besides."""
     passenger = metro_stand.passenger()
 
-    def scenario(network: Network) -> list[Reason]:
+    def scenario(network: Network) -> list[str]:
         gate = network.at("M11")
         found = [gate.enter(passenger)]
         turned_back(gate)
@@ -110,7 +110,7 @@ def test_what_the_sensors_saw_is_no_further_time_beside_the_settings(
 def test_who_turns_back_again_comes_again_so_often_a_day(metro_stand: MetroStand) -> None:
     passenger = metro_stand.passenger()
 
-    def scenario(network: Network) -> list[Reason]:
+    def scenario(network: Network) -> list[str]:
         gate, found = network.at("M11"), []
         for _ in range(4):
             found.append(gate.enter(passenger))
@@ -127,7 +127,7 @@ def test_it_is_owed_for_so_many_minutes(
 ) -> None:
     passenger = metro_stand.passenger()
 
-    def scenario(network: Network) -> Reason:
+    def scenario(network: Network) -> str:
         came_in(network, passenger)
         gate = network.at("M14")
         gate.leave(passenger)
@@ -142,7 +142,7 @@ def test_it_is_of_that_very_trip(metro_stand: MetroStand) -> None:
     """Who has made another one since, by another gate, is owed nothing by the card that he has."""
     passenger = metro_stand.passenger()
 
-    def scenario(network: Network) -> Reason:
+    def scenario(network: Network) -> str:
         came_in(network, passenger)
         gate = network.at("M14")
         gate.leave(passenger)
@@ -158,7 +158,7 @@ def test_it_is_of_that_very_trip(metro_stand: MetroStand) -> None:
 def test_another_station_knows_nothing_of_it(metro_stand: MetroStand) -> None:
     passenger = metro_stand.passenger()
 
-    def scenario(network: Network) -> Reason:
+    def scenario(network: Network) -> str:
         came_in(network, passenger)
         network.at("M14").leave(passenger)
         turned_back(network.at("M14"))
@@ -172,7 +172,7 @@ def test_a_card_without_the_key_of_its_number_leaves_on_nobodys_trip(
 ) -> None:
     passenger = metro_stand.passenger()
 
-    def scenario(network: Network) -> list[Reason]:
+    def scenario(network: Network) -> list[str]:
         came_in(network, passenger)
         gate = network.at("M14")
         gate.leave(passenger)

@@ -381,7 +381,7 @@ def test_control_a_record_of_another_id_stays_a_fault(
 
 @pytest.mark.parametrize("lane", ["in", "out"])
 def test_an_empty_record_is_as_a_missing_one(metro_stand: MetroStand, lane: str) -> None:
-    def scenario(metro: Network) -> list[Reason]:
+    def scenario(metro: Network) -> list[str]:
         told = []
         for records in ((), (b"",)):
             passenger.inside.state = replace(passenger.inside.state, records=records)

@@ -45,11 +45,11 @@ class Ride:
         world = bus.world
         self.back = GiveBacks(Clock(world), bus.store, "bus", settings, Missed(world))
 
-    def pays(self, passenger: Passenger) -> Reason:
+    def pays(self, passenger: Passenger) -> str:
         """And gets on."""
         return self.bus.tap(passenger).reason
 
-    def turns_back(self, passenger: Passenger) -> Reason:
+    def turns_back(self, passenger: Passenger) -> str:
         """Pays, and does not get on."""
         took = self.bus.tap(passenger)
         self.back.timed_out("door", place(took))
@@ -73,7 +73,7 @@ PAID, AGAIN = Reason.PAID, Reason.RIDE_AGAIN
 def test_who_did_not_get_on_boards_for_nothing_once(bus_stand: BusStand) -> None:
     passenger = bus_stand.passenger()
 
-    def scenario(ride: Ride) -> list[Reason]:
+    def scenario(ride: Ride) -> list[str]:
         found = [ride.turns_back(passenger)]
         ride.bus.world.wait(5 * MINUTE)
         return [*found, ride.pays(passenger), ride.pays(passenger)]
@@ -107,7 +107,7 @@ def test_a_card_without_the_key_of_its_number_boards_for_no_ride_of_anybodys(
     """It shows the number of who is owed a ride, and answers anything to 8054."""
     passenger = bus_stand.passenger()
 
-    def scenario(ride: Ride) -> list[Reason]:
+    def scenario(ride: Ride) -> list[str]:
         found = [ride.turns_back(passenger)]
         passenger.inside.faults.wrong_mac2 = True
         found.append(ride.pays(passenger))
@@ -121,7 +121,7 @@ def test_a_card_without_the_key_of_its_number_boards_for_no_ride_of_anybodys(
 def test_a_boarding_that_was_torn_is_still_owed(bus_stand: BusStand, tear: object) -> None:
     passenger = bus_stand.passenger()
 
-    def scenario(ride: Ride) -> list[Reason]:
+    def scenario(ride: Ride) -> list[str]:
         found = [ride.turns_back(passenger)]
         found.append(ride.bus.reason(passenger, tear))  # type: ignore[arg-type]
         return [*found, ride.pays(passenger), ride.pays(passenger)]
@@ -133,7 +133,7 @@ def test_a_boarding_that_was_torn_is_still_owed(bus_stand: BusStand, tear: objec
 def test_a_torn_payment_that_was_made_good_is_a_ride_like_any_other(bus_stand: BusStand) -> None:
     passenger = bus_stand.passenger()
 
-    def scenario(ride: Ride) -> list[Reason]:
+    def scenario(ride: Ride) -> list[str]:
         found = [ride.bus.reason(passenger, LOST), ride.turns_back(passenger)]
         return [*found, ride.pays(passenger)]
 
@@ -147,7 +147,7 @@ def test_a_ride_is_owed_for_so_many_minutes(
 ) -> None:
     passenger = bus_stand.passenger()
 
-    def scenario(ride: Ride) -> Reason:
+    def scenario(ride: Ride) -> str:
         ride.turns_back(passenger)
         ride.bus.world.wait(minutes * MINUTE)
         return ride.pays(passenger)
@@ -162,7 +162,7 @@ def test_a_ride_whose_time_is_not_sure_is_owed_no_more(
     """None: to 1970. The clearing has it all the same."""
     passenger = bus_stand.passenger()
 
-    def scenario(ride: Ride) -> Reason:
+    def scenario(ride: Ride) -> str:
         ride.turns_back(passenger)
         ride.bus.world.jump_clock(-ride.bus.world.now() if jump is None else jump)
         return ride.pays(passenger)
@@ -175,7 +175,7 @@ def test_who_boards_for_nothing_and_turns_back_is_owed_again_so_often_a_day(
 ) -> None:
     passenger = bus_stand.passenger()
 
-    def scenario(ride: Ride) -> list[Reason]:
+    def scenario(ride: Ride) -> list[str]:
         found = [ride.turns_back(passenger) for _ in range(4)]
         ride.bus.world.wait(DAY)
         return [*found, ride.turns_back(passenger), ride.pays(passenger)]
@@ -196,7 +196,7 @@ def test_a_ride_for_nothing_is_as_if_it_had_never_been(bus_stand: BusStand) -> N
     passenger = bus_stand.passenger()
     free = RidesOwed(FlatFare(0, "5199"), "bus", GiveBack())
 
-    def scenario(bus: Bus) -> tuple[list[Reason], Given]:
+    def scenario(bus: Bus) -> tuple[list[str], Given]:
         ride = Ride(bus, GiveBack())
         found = [ride.turns_back(passenger), ride.pays(passenger)]
         return found, as_kind(bus.events("give-back")[0], Given)
@@ -237,7 +237,7 @@ def test_a_ride_for_nothing_that_the_card_tells_of_costs_nothing_when_it_did_not
         other.drive(lambda bus: bus.reason(passenger), fares=on_line("42", rules))
     spent = passenger.spent_here
 
-    def scenario(bus: Bus) -> list[Reason]:
+    def scenario(bus: Bus) -> list[str]:
         ride = Ride(bus, GiveBack())
         found = [ride.turns_back(passenger)]
         bus.world.wait(MINUTE)
@@ -253,7 +253,7 @@ def test_a_ride_for_nothing_that_the_card_tells_of_costs_nothing_when_it_did_not
 def test_two_rides_are_owed_one_after_the_other(bus_stand: BusStand) -> None:
     passenger = bus_stand.passenger()
 
-    def scenario(ride: Ride) -> list[Reason]:
+    def scenario(ride: Ride) -> list[str]:
         took = ride.bus.tap(passenger)
         found = [took.reason, ride.pays(passenger)]
         second = ride.bus.rows("payment-end")[-1].at
@@ -278,7 +278,7 @@ def test_a_ride_is_owed_over_a_power_cut(bus_stand: BusStand) -> None:
     passenger = bus_stand.passenger()
     assert drive(bus_stand, lambda ride: ride.turns_back(passenger)) is PAID
 
-    def later(ride: Ride) -> Reason:
+    def later(ride: Ride) -> str:
         ride.bus.world.wait(MINUTE)
         return ride.pays(passenger)
 
@@ -288,7 +288,7 @@ def test_a_ride_is_owed_over_a_power_cut(bus_stand: BusStand) -> None:
 def test_who_got_on_a_moment_late_is_owed_nothing(bus_stand: BusStand) -> None:
     passenger = bus_stand.passenger()
 
-    def scenario(ride: Ride) -> Reason:
+    def scenario(ride: Ride) -> str:
         took = ride.bus.tap(passenger)
         ride.back.timed_out("door", place(took))
         ride.back.went_through("door", place(took))
@@ -369,7 +369,7 @@ def by_code(scenario: Callable[[Hall], T], settings: GiveBack | None = None) -> 
     )
 
 
-def turns_back(hall: Hall, content: bytes) -> Reason:
+def turns_back(hall: Hall, content: bytes) -> str:
     report = hall.show(content)
     assert report.record is not None
     hall.stand.taps._give_backs.timed_out("entry", report.record.reference)
@@ -401,7 +401,7 @@ def test_a_code_that_paid_boards_for_nothing_once(same: bool) -> None:
 
 
 def test_the_code_of_a_ride_that_was_ridden_is_used() -> None:
-    def scenario(hall: Hall) -> list[Reason]:
+    def scenario(hall: Hall) -> list[str]:
         code = fresh(hall)
         found = [turns_back(hall, code), hall.show(code).reason]
         hall.stand.world.wait(3.0)
@@ -413,7 +413,7 @@ def test_the_code_of_a_ride_that_was_ridden_is_used() -> None:
 def test_who_shows_something_else_has_no_ride_of_the_accounts() -> None:
     """An ID card or another account is nobody's who is owed."""
 
-    def scenario(hall: Hall) -> list[Reason]:
+    def scenario(hall: Hall) -> list[str]:
         found = [turns_back(hall, fresh(hall))]
         other = replace(GOOD, account=b"6210510000000099", generated=int(hall.stand.world.now()))
         return [*found, hall.show(PHONES.three_level(other)).reason, hall.stand.tap("lin").reason]
