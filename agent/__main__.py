@@ -13,8 +13,8 @@ from pathlib import Path
 import msgspec
 
 from agent.daemon import Agent
+from agent.messages.texts import Texts, language_of, locale_of
 from agent.streams import take_every_sign
-from agent.texts import Texts, language_of, locale_of
 from config.load import load
 from config.model import Agent as Settings
 from drivers.foreign import is_foreign_code

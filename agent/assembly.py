@@ -13,42 +13,42 @@ from pathlib import Path
 from typing import Final
 
 from agent.arrivals import Arrivals
-from agent.authority import city_keys
-from agent.card_kinds import card_kinds
-from agent.codes import CodeDesk, Router
-from agent.deciding import Decider
-from agent.documents import DocumentDesk
+from agent.equipment.gate import Gate, Handlers, device_folders
+from agent.equipment.watchdog import Watchdog
 from agent.facade.facade import Facade
 from agent.facade.standing import StandingDesk
 from agent.facade.unix import FacadeSocketUnusable
 from agent.facade.web_server import FacadePortUnusable
 from agent.fares.rules import RuleBook
-from agent.gate import Gate, Handlers, device_folders
-from agent.hsm import HsmDesk
+from agent.identify.card import CardDesk, refused_doubts
+from agent.identify.card_kinds import card_kinds
+from agent.identify.code import CodeDesk, Router
+from agent.identify.document import DocumentDesk
+from agent.identify.hsm import HsmDesk
+from agent.identify.ministry_codes.resolver import MinistryCodes, OfflineResolver
+from agent.identify.ministry_codes.verify import OtherIssuers
+from agent.identify.platform_code import PlatformResolver
+from agent.identify.tickets.resolver import Tickets
+from agent.identify.traces import Traces
 from agent.in_force import DataUnusable
-from agent.journey.aboard import Aboard
 from agent.key_store import key_store
-from agent.reading import CardDesk, refused_doubts
-from agent.reasons import Reason
-from agent.resolving import PlatformResolver
-from agent.results import Results
-from agent.sam import SamDesk
+from agent.messages.reasons import Reason
+from agent.messages.results import Results
+from agent.messages.texts import Texts
+from agent.psam.key_table import city_keys
+from agent.psam.social_security import SamDesk
+from agent.purse.card_memory import held_alone
 from agent.scenes import registry as scenes
+from agent.scenes.bus.vehicle import Aboard
+from agent.scenes.code_uses import CodeMemory
+from agent.scenes.metro.layouts import load_layouts
 from agent.scenes.port import Parts
-from agent.signin import SignInDesk
-from agent.staff import Staff
-from agent.standing import make_status_service
-from agent.tap import TapReport, Taps
-from agent.texts import Texts
-from agent.tickets.resolver import Tickets
-from agent.traces import Traces
-from agent.transit.card_memory import held_alone
-from agent.transit.tables import load_layouts
-from agent.transit_codes.memory import CodeMemory
-from agent.transit_codes.resolver import MinistryCodes, OfflineResolver
-from agent.transit_codes.verify import OtherIssuers
+from agent.staff.session import Staff
+from agent.staff.sign_in import SignInDesk
+from agent.status_check import make_status_service
+from agent.tap.deciding import Decider
+from agent.tap.tap import TapReport, Taps
 from agent.uplink import PlatformRequests, make_uplink
-from agent.watchdog import Watchdog
 from apdu.quirks import CardKinds
 from config.model import Agent as Settings
 from drivers.hotplug import Hotplug
@@ -337,8 +337,8 @@ class Service:
 
 
 def results_of(settings: Settings, texts: Texts) -> Results:
-    """What people are told, as the city wants it. Raises `agent.results.ResultUnknown`, and what
-    `agent.scenes.registry.find` raises."""
+    """What people are told, as the city wants it. Raises `agent.messages.results.ResultUnknown`,
+    and what `agent.scenes.registry.find` raises."""
     scene = scenes.find(settings.scene.kind)
     announcer, more = scene.announcer(settings, texts), scenes.reasons_of(scene)
     return Results(texts, settings.results, announcer, settings.spoken.preset, more)

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from agent.messages.texts import Texts, language_of, locale_of
 from agent.streams import speaks_chinese, take_every_sign
-from agent.texts import Texts, language_of, locale_of
 from world import Fault, cause_of
 
 UNAVAILABLE: Final = 69  # EX_UNAVAILABLE: something outside of this program has to be mended first

@@ -11,7 +11,7 @@ from agent.api.backend import Backend
 from agent.api.server import ApiServer
 from agent.assembly import NONE, Replacements, Service, Terminal
 from agent.in_force import InForce, Refused, require_same_terminal
-from agent.texts import Texts
+from agent.messages.texts import Texts
 from config.model import Agent as Settings
 from sync.paho_link import read_password
 from sync.uplink import Uplink

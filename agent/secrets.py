@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent import certificates, uplink
-from agent.standing.mapping import load_mapping
-from agent.standing.signing import signing_key, verifying_key
+from agent import uplink
+from agent.identify import certificates
+from agent.status_check.mapping import load_mapping
+from agent.status_check.signing import signing_key, verifying_key
 from config.faults import ConfigFault
 from config.model import Agent as Settings
 from offline_store import journal, sealing

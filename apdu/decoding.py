@@ -1,7 +1,7 @@
 """What the APDUs of a trace mean: lines in, steps out, with the names of the tables.
 
 A command with its GET RESPONSEs, or sent again with the length that 6Cxx named, is one step. Names
-are keys: `agent/texts` has the words. What no table knows stays bytes.
+are keys: `agent/messages` has the words. What no table knows stays bytes.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

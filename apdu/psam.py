@@ -1,7 +1,7 @@
 """The PSAM: a key's path down to a card and two 8-byte values in, authentication data out.
 
 Source: spec social-security-card.md, PSAM and "Which mode". One PSAM serves one flow at a time
-(interleaved sessions give wrong cryptograms): who uses it leases it, see `agent.leases`.
+(interleaved sessions give wrong cryptograms): who uses it leases it, see `agent.psam.leases`.
 """
 
 from collections.abc import Iterable

@@ -21,7 +21,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, TypeVar, get_args
 
-from agent.reasons import Reason
+from agent.messages.reasons import Reason
 from benchmarks.measure import NoMeasurement, median, percentile
 from drivers.contract import CardHandle, CardReader, Presence
 from simulators.cards import Card, Interface

@@ -14,10 +14,10 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from agent.identity import Identity
-from agent.transit_codes.layout import ThreeLevel, three_level
-from agent.transit_codes.memory import CodeMemory
-from agent.transit_codes.resolver import MinistryCodes, OfflineResolver
+from agent.identify.identity import Identity
+from agent.identify.ministry_codes.layout import ThreeLevel, three_level
+from agent.identify.ministry_codes.resolver import MinistryCodes, OfflineResolver
+from agent.scenes.code_uses import CodeMemory
 from benchmarks.measure import NoMeasurement, alternate, median
 from benchmarks.pure_sm2 import PureSm2
 from offline_store.clock import ClockReading

@@ -14,19 +14,19 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from agent.equipment.lane import InputThread, Lane
+from agent.equipment.reader_queue import ReaderSeat
+from agent.equipment.watchdog import Watchdog
 from agent.facade import wire
 from agent.facade.desk import Connection, Desk
 from agent.facade.disclosure import DisclosureBook
 from agent.facade.means import Means
 from agent.facade.standing import StandingDesk
 from agent.facade.unix import UnixServer
-from agent.lanes import InputThread, Lane
-from agent.reading import CardDesk
-from agent.results import Results
-from agent.sam import SamDesk
-from agent.seats import ReaderSeat
-from agent.texts import Texts
-from agent.watchdog import Watchdog
+from agent.identify.card import CardDesk
+from agent.messages.results import Results
+from agent.messages.texts import Texts
+from agent.psam.social_security import SamDesk
 from apdu.city_keys import PUBLIC_KEYS_ONLY
 from benchmarks.measure import alternate, median, percentile
 from config.model import FacadeClient

@@ -21,7 +21,7 @@ from typing import Any, Final, Self, get_args
 
 from smartcard import scard
 
-from agent.reasons import Reason
+from agent.messages.reasons import Reason
 from apdu.crypto import Algorithm as KeyAlgorithm
 from apdu.psam import DF01, ENVIRONMENTS
 from benchmarks import tap_hsm

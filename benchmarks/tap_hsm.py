@@ -15,11 +15,11 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Final, Self
 
-from agent.hsm import HsmDesk
-from agent.reading import CardDesk
-from agent.reasons import Reason
-from agent.sam import SamDesk
-from agent.traces import Traces
+from agent.identify.card import CardDesk
+from agent.identify.hsm import HsmDesk
+from agent.identify.traces import Traces
+from agent.messages.reasons import Reason
+from agent.psam.social_security import SamDesk
 from apdu.channel import Transport
 from apdu.quirks import CardKinds
 from benchmarks.measure import NoMeasurement, alternate, median, percentile

@@ -7,12 +7,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
+from agent.equipment.reader_queue import ReaderSeat
 from agent.facade.call import Answer
 from agent.facade.desk import Connection, Desk
 from agent.facade.disclosure import DisclosureBook
 from agent.facade.means import Means
 from agent.facade.standing import StandingDesk
-from agent.seats import ReaderSeat
 from config.model import FacadeClient
 from drivers.contract import CardReader, DeviceState
 from simulators.cards import Interface

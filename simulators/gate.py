@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.assembly import MakeDesk
-from agent.lanes import Lane
-from agent.passage import PassageEnd
-from agent.reading import CardDesk
-from agent.tap import TapReport
+from agent.equipment.lane import Lane
+from agent.equipment.passage import PassageEnd
+from agent.identify.card import CardDesk
+from agent.tap.tap import TapReport
 from drivers.console import ConsoleBarrier, ConsolePrompts
 from drivers.contract import CardReader, Code, Document, Presence, Unread
 from simulators.people import Cast

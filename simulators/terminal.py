@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Self
 
 from agent.assembly import MakeDesk, Replacements, Service, Terminal
-from agent.gate import Gate
-from agent.reading import CardDesk
-from agent.tap import Taps
-from agent.texts import Texts
+from agent.equipment.gate import Gate
+from agent.identify.card import CardDesk
+from agent.messages.texts import Texts
+from agent.tap.tap import Taps
 from config.load import parse
 from drivers.contract import CardReader, DeviceState
 from offline_store.events.row import Record

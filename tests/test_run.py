@@ -73,7 +73,7 @@ class Checkout:
 
     def _voices(self) -> None:
         """As if spoken already: of texts that are empty here."""
-        for name in ("agent/texts/zh.toml", "agent/voices/build.py"):
+        for name in ("agent/messages/zh.toml", "agent/voices/build.py"):
             (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
             (self.folder / name).touch()
         pack = self.folder / "agent/voices/pack"

@@ -16,7 +16,7 @@ class Fault(Exception):
     """Base of every error that leaves a room.
 
     `code` is stable, lower case with dots (`config.unknown-key`) and has a sentence in
-    `agent/texts` in every language; `facts` fill the sentence's blanks. Facts never hold a PIN, a
+    `agent/messages` in every language; `facts` fill the sentence's blanks. Facts never hold a PIN, a
     key, an ID number, a name or the content of a code.
     """
 

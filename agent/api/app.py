@@ -18,12 +18,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from agent.api.feed import END, Feed
-from agent.api.journey import REFUSED as JOURNEY_REFUSED
-from agent.api.journey import Aboard, Nothing, journey_routes
-from agent.loans import DeviceUnknown
-from agent.signin import SignInOff, SignInOpen
-from agent.staff import StaffNeeded
+from agent.equipment.loans import DeviceUnknown
+from agent.feed import END, Feed
+from agent.scenes.bus.api import REFUSED as JOURNEY_REFUSED
+from agent.scenes.bus.api import Aboard, Nothing, journey_routes
+from agent.staff.session import StaffNeeded
+from agent.staff.sign_in import SignInOff, SignInOpen
 from offline_store.events.row import Record
 from world import Fault
 from world.foreign import Undecodable, decoded, encoded
@@ -77,16 +77,16 @@ class Daemon(Aboard, Protocol):
         ...
 
     def explain(self, epoch: str, seq: int) -> dict[str, Any]:
-        """Why a row was decided as it was; see `agent.explain.answer`. Raises as there."""
+        """Why a row was decided as it was; see `agent.tap.explain.answer`. Raises as there."""
         ...
 
     def lend(self, device: str, seconds: float) -> None:
         """Let another program have the device for some seconds. Raises `DeviceUnknown` of
-        `agent.loans`, `agent.staff.StaffNeeded`."""
+        `agent.equipment.loans`, `agent.staff.session.StaffNeeded`."""
         ...
 
     def take_back(self, device: str) -> None:
-        """Take a device back that was lent. Raises `agent.loans.DeviceUnknown`."""
+        """Take a device back that was lent. Raises `agent.equipment.loans.DeviceUnknown`."""
         ...
 
     def sign_in(self) -> dict[str, Any]:
@@ -95,7 +95,7 @@ class Daemon(Aboard, Protocol):
 
     def begin_sign_in(self) -> dict[str, Any]:
         """Ask the platform for a code that a phone confirms. Returns what `sign_in` does. Raises
-        faults of `agent.signin` and of `sync.requests`."""
+        faults of `agent.staff.sign_in` and of `sync.requests`."""
         ...
 
     def cancel_sign_in(self) -> None:

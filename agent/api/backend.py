@@ -6,22 +6,22 @@ from typing import Any
 
 import msgspec
 
-from agent.api.feed import Feed
-from agent.assembly import Service, Terminal
-from agent.explain import answer, explain
-from agent.in_force import InForce
-from agent.journey.desk import JourneyDesk
-from agent.journey.faults import JourneyOff
-from agent.reader_service import reader_service
-from agent.status import (
+from agent.api.status import (
     device_status,
     sam_status,
     sign_in_status,
     standing_status,
     tap_status,
 )
-from agent.tap import TapReport
-from agent.texts import Texts
+from agent.assembly import Service, Terminal
+from agent.feed import Feed
+from agent.in_force import InForce
+from agent.messages.texts import Texts
+from agent.reader_service import reader_service
+from agent.scenes.bus.faults import JourneyOff
+from agent.scenes.bus.journey import JourneyDesk
+from agent.tap.explain import answer, explain
+from agent.tap.tap import TapReport
 from offline_store.events.row import Record
 from world import Fault
 
@@ -123,7 +123,7 @@ class Backend:
         return found
 
     def explain(self, epoch: str, seq: int) -> dict[str, Any]:
-        """Raises as `agent.explain.explain`, and a Fault of the store."""
+        """Raises as `agent.tap.explain.explain`, and a Fault of the store."""
         rows = self.records(epoch, max(0, seq - 2), 3)
         found = explain(epoch, seq, rows, self.service.decider, self._terminal.lists)
         return answer(found, self._texts)
@@ -139,7 +139,7 @@ class Backend:
         return sign_in_status(self.service.sign_in.view(), self._terminal.staff.current())
 
     def begin_sign_in(self) -> dict[str, Any]:
-        """Raises `agent.signin` faults, `sync.requests.RequestFault`s."""
+        """Raises `agent.staff.sign_in` faults, `sync.requests.RequestFault`s."""
         return sign_in_status(self.service.sign_in.begin(), self._terminal.staff.current())
 
     def cancel_sign_in(self) -> None:

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from agent.check import require_usable
 from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
+from agent.doctor.config_check import require_usable
 
 
 def add_to(app: typer.Typer, context: Context) -> None:

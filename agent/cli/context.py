@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
+from agent.messages.texts import Texts, language_of, locale_of
 from agent.streams import speaks_chinese
-from agent.texts import Texts, language_of, locale_of
 from world import cause_of
 from world.china import moment
 from world.fault import Fault

@@ -12,8 +12,8 @@ from rich.tree import Tree
 from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
 from agent.cli.looking import look
 from agent.cli.own_look import LOOK, SETTLE
-from agent.devices import DRIVER_GROUPS
-from agent.suggest import UNCONFIGURED, Suggestion, Suggestions
+from agent.doctor.suggest import UNCONFIGURED, Suggestion, Suggestions
+from agent.equipment.devices import DRIVER_GROUPS
 from config.faults import ConfigAbsent
 from config.model import Agent as Settings
 from drivers import registry

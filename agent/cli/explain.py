@@ -14,7 +14,7 @@ from agent.assembly import Service, Terminal
 from agent.cli.client import DaemonAbsent, DaemonSilent
 from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
 from agent.cli.journal import FileSource
-from agent.explain import answer, explain
+from agent.tap.explain import answer, explain
 from config.model import Agent as Settings
 from world import Fault
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from agent.cli.columns import folded, width
-from agent.texts import Texts
+from agent.messages.texts import Texts
 
 FIRST: Final = 30  # columns that options get at most before their words begin on the next line
 GAP: Final = 2

@@ -20,9 +20,9 @@ from agent.cli.client import Client, DaemonAbsent, DaemonSilent
 from agent.cli.columns import Column
 from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
 from agent.cli.output import output
-from agent.transit.clearing import CODE_COLUMNS as CODES
-from agent.transit.clearing import COLUMNS as CLEARING
-from agent.transit.clearing import clearing_rows, code_rows
+from agent.purse.clearing import CODE_COLUMNS as CODES
+from agent.purse.clearing import COLUMNS as CLEARING
+from agent.purse.clearing import clearing_rows, code_rows
 from config.model import Agent as Settings
 from offline_store.columns import verdict_of, whose
 from offline_store.events.happened import OfPerson

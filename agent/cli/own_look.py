@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from agent.gate import Gate
-from agent.status import device_status
+from agent.api.status import device_status
+from agent.equipment.gate import Gate
 from config.model import Agent as Settings
 from drivers.contract import DeviceState
 from world import World

@@ -6,14 +6,14 @@ The daemon's word, or that of the gate that was opened here; in the words of `do
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from agent.api.status import device_status, sam_status
 from agent.cli.context import Context
 from agent.cli.own_look import LOOK, SETTLE
 from agent.doctor import Case, Finding, cards
 from agent.doctor.words import told
-from agent.gate import Gate
+from agent.equipment.gate import Gate
 from agent.key_store import key_store
 from agent.reader_service import reader_service
-from agent.status import device_status, sam_status
 from config.model import Agent as Settings
 from drivers.contract import DeviceState
 from world import Fault

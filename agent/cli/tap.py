@@ -12,18 +12,18 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from agent.card_kinds import card_kinds, departures
-from agent.certificates import Authorities, Judge, Judged
 from agent.cli.client import DaemonAbsent, DaemonSilent
 from agent.cli.columns import Column
 from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json, seconds_of_waiting
 from agent.cli.ready import psam_trouble, require_of_daemon, require_of_gate
-from agent.failures import reason_of
-from agent.gate import Gate
+from agent.equipment.gate import Gate
+from agent.identify.card import CardDesk
+from agent.identify.card_kinds import card_kinds, departures
+from agent.identify.certificates import Authorities, Judge, Judged
+from agent.identify.fault_reasons import reason_of
 from agent.key_store import key_store
-from agent.reading import CardDesk
-from agent.reasons import Reason
-from agent.results import Results
+from agent.messages.reasons import Reason
+from agent.messages.results import Results
 from agent.stages import STAGES, Stages
 from config.model import Agent as Settings
 from drivers.contract import Absence, CardReader, Presence
@@ -89,7 +89,7 @@ def _exit_status(context: Context, found: Mapping[str, Any]) -> int:
 
 
 def _judge(context: Context, settings: Settings) -> Judge:
-    """By the key store's authorities. Raises `agent.certificates` and key store faults."""
+    """By the key store's authorities. Raises `agent.identify.certificates` and key store faults."""
     authorities = Authorities.of(key_store(context.world, settings.keys))
     return Judge(authorities, sm2(), int(context.world.now()))
 

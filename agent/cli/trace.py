@@ -12,16 +12,16 @@ import msgspec
 import typer
 from msgspec.structs import replace
 
-from agent.authority import city_keys
-from agent.card_kinds import card_kinds
 from agent.cli.client import DaemonAbsent, DaemonSilent
 from agent.cli.columns import Column
 from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json, seconds_of_waiting
 from agent.cli.output import output
 from agent.cli.ready import require_of_daemon, require_of_gate
 from agent.cli.tap import FIELDS, NobodyTapped, first_card
-from agent.gate import Gate
-from agent.traces import TAP, recorded
+from agent.equipment.gate import Gate
+from agent.identify.card_kinds import card_kinds
+from agent.identify.traces import TAP, recorded
+from agent.psam.key_table import city_keys
 from apdu.authentication import Authenticator, read_basic
 from apdu.channel import Channel
 from apdu.city_keys import CityKeys

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from agent.devices import configured
 from agent.doctor.findings import RULES, Case, Finding
 from agent.doctor.service import PCSC
-from agent.journey.aboard import GNSS
+from agent.equipment.devices import configured
+from agent.scenes.bus.vehicle import GNSS
 from config.model import Agent as Settings
 from config.model import Device, Output, Reader
 from drivers.contract import DeviceDenied

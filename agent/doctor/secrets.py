@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from agent.certificates import authority
 from agent.doctor.findings import Case, Finding
+from agent.identify.certificates import authority
 from agent.secrets import needs
 from trust.keystore import KeyStoreUnusable
 from trust.secrets import CERTIFICATE, read_secret

@@ -1,7 +1,7 @@
 """A finding in words."""
 
 from agent.doctor.findings import Finding
-from agent.texts import Texts
+from agent.messages.texts import Texts
 
 
 def told(texts: Texts, finding: Finding) -> str:

@@ -6,6 +6,8 @@ ends what it leased.
 
 from collections.abc import Callable, Sequence
 
+from agent.equipment.reader_queue import ReaderSeat
+from agent.equipment.watchdog import Watchdog
 from agent.facade import fields
 from agent.facade.call import Answer, Call
 from agent.facade.disclosure import DisclosureBook, Recipient
@@ -28,9 +30,7 @@ from agent.facade.leases import Lease, Leases
 from agent.facade.means import Means, Plan
 from agent.facade.plans import PLANS
 from agent.facade.visit import House, Nudge, Outcome, PinDigits, Visit
-from agent.results import Results
-from agent.seats import ReaderSeat
-from agent.watchdog import Watchdog
+from agent.messages.results import Results
 from config.model import Capability, FacadeClient
 from drivers.contract import Interface
 from world import Fault, World
@@ -53,8 +53,8 @@ class Desk:
         pin_timeout: float,
         require: Callable[[Capability], None],
     ) -> None:
-        """`require` raises `agent.staff.StaffNeeded` where a capability is kept for staff and
-        nobody of them is signed in."""
+        """`require` raises `agent.staff.session.StaffNeeded` where a capability is kept for staff
+        and nobody of them is signed in."""
         self.world: World = means.world
         self.means = means
         self.leases = Leases(means.world, lease)

@@ -13,7 +13,7 @@ from msgspec import structs
 
 from agent.facade.fields import beyond_gbk
 from agent.facade.standing import Asked, StandingDesk, StandsAgainst
-from agent.reasons import Reason
+from agent.messages.reasons import Reason
 from apdu.authentication import BasicRead
 from drivers.contract import Interface
 from offline_store.clock import Clock

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from agent.facade.call import Answer
-from agent.texts import Texts
+from agent.messages.texts import Texts
 from apdu.psam import PsamUnable
 from apdu.status import StatusFault
 from sync.requests import RequestFault

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from agent.equipment.gate import Gate
+from agent.equipment.watchdog import Watchdog
 from agent.facade.desk import Connection, Desk
 from agent.facade.disclosure import DisclosureBook
 from agent.facade.means import Means
@@ -13,9 +15,7 @@ from agent.facade.refusals import Refusals
 from agent.facade.standing import StandingDesk
 from agent.facade.unix import FacadeSocketUnusable, UnixServer
 from agent.facade.web_server import FacadePortUnusable, WebServer
-from agent.gate import Gate
-from agent.results import Results
-from agent.watchdog import Watchdog
+from agent.messages.results import Results
 from apdu.authentication import Authenticator
 from apdu.city_keys import CityKeys
 from apdu.quirks import CardKinds

@@ -11,12 +11,12 @@ from types import MappingProxyType
 from typing import Literal
 
 from agent.facade.faults import FacadeFault
-from agent.identity import Identity
-from agent.reading import identity_of
-from agent.reasons import Reason
+from agent.identify.card import identity_of
+from agent.identify.identity import Identity
+from agent.messages.reasons import Reason
 from agent.scenes.status_rule import reason_against
-from agent.standing import Findings, StatusService, recalled
-from agent.standing.memory import Memory
+from agent.status_check import Findings, StatusService, recalled
+from agent.status_check.memory import Memory
 from apdu.authentication import BasicRead
 from offline_store.clock import ClockReading
 from offline_store.events.happened import Check

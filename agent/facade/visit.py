@@ -9,6 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from agent.equipment.lane import WAKE
+from agent.equipment.powered_card import PoweredCard
+from agent.equipment.reader_queue import ReaderSeat
+from agent.equipment.watchdog import Watch, Watchdog
 from agent.facade.call import Answer, Call
 from agent.facade.disclosure import Act, Disclosure, DisclosureBook, Recipient
 from agent.facade.faults import (
@@ -25,12 +29,8 @@ from agent.facade.faults import (
 from agent.facade.fields import to_gbk
 from agent.facade.functions import next_step, step
 from agent.facade.leases import Lease, Leases
-from agent.lanes import WAKE
-from agent.powered import PoweredCard
-from agent.reasons import Reason
-from agent.results import Results
-from agent.seats import ReaderSeat
-from agent.watchdog import Watch, Watchdog
+from agent.messages.reasons import Reason
+from agent.messages.results import Results
 from apdu.channel import CardGone, CardMute, ReaderGone
 from apdu.pin import LONGEST, SHORTEST
 from drivers.contract import Absence, CardHandle, Interface, Pin, Presence
@@ -81,14 +81,14 @@ class PinDigits(NamedTuple):
 
 
 class Nudge:
-    """Makes a visit look up: its lease may be over. See `agent.seats.Errand`."""
+    """Makes a visit look up: its lease may be over. See `agent.equipment.reader_queue.Errand`."""
 
     def run(self, seat: ReaderSeat) -> None:
         """The visit is over already."""
 
 
 class Visit:
-    """See `agent.seats.Errand`. `call` is the one to be answered next."""
+    """See `agent.equipment.reader_queue.Errand`. `call` is the one to be answered next."""
 
     def __init__(
         self, house: House, call: Call, flow: Flow, recipient: Recipient, digits: PinDigits

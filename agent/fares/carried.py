@@ -11,9 +11,9 @@ from itertools import pairwise
 
 from msgspec.structs import replace
 
+from agent.fares.lines import LineBook
 from agent.fares.ride import TRANSFER, Fare
 from agent.fares.tariff import Tariff, Transfer, among
-from agent.journey.lines import LineBook
 from offline_store.clock import ClockReading
 from offline_store.events.seen import CardTold, LastRide, RidesBefore
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Literal
 
-from agent.journey.lines import Direction
+from agent.fares.lines import Direction
 from offline_store.events.payment import Intent, PaymentEnd
 from offline_store.events.ride import NO_RIDE, Ride, TripEnd
 from offline_store.events.row import Event

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.fares.entitlements import ENTITLEMENTS, Entitlements, read_packed
+from agent.fares.lines import LINES, LineBook, parse_lines
 from agent.fares.tariff import FARES, Tariff, parse_tariff
-from agent.journey.lines import LINES, LineBook, parse_lines
 from offline_store.lists.every import Named
 from offline_store.lists.in_memory import SignedList
 from world import World

@@ -1,8 +1,8 @@
 """The amount that a table gives for a journey, before anybody's concession."""
 
+from agent.fares.lines import LineBook, Stop
 from agent.fares.ride import Journey, Why
 from agent.fares.tariff import Distance, Flat, Segments, Table
-from agent.journey.lines import LineBook, Stop
 
 
 class Priceless(Exception):

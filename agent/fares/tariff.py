@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from agent.journey.lines import Id
+from agent.fares.lines import Id
 from offline_store.lists.in_memory import Unfit, load_json, require_once
 
 FARES = "fares"

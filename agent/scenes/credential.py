@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from agent.identity import Identity
-from agent.reasons import Reason
+from agent.identify.identity import Identity
+from agent.messages.reasons import Reason
 from agent.scenes.port import JUDGED, Case, Lists, Offline
 from agent.scenes.status_rule import StandingRule
 from apdu.needs import BASIC, Need

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Self, TypeVar
 
-from agent.reasons import ReasonRow
+from agent.messages.reasons import ReasonRow
 from agent.scenes.port import Case, Decision, Lists, Looked, Parts, Scene, Turn
 from drivers.foreign import Origin
 from offline_store.events.seen import Seen

@@ -14,15 +14,15 @@ from typing import Final, Protocol, Self
 
 import msgspec
 
+from agent.equipment.watchdog import Hold
 from agent.fares.rules import Rules
-from agent.identity import Identity
-from agent.journey.desk import JourneyDesk
-from agent.results import Announcer, Results
+from agent.identify.identity import Identity
+from agent.messages.results import Announcer, Results
+from agent.messages.texts import Texts
+from agent.psam.transit import TransitDesk
+from agent.scenes.bus.journey import JourneyDesk
+from agent.scenes.tap_result import TapResult
 from agent.stages import Stages
-from agent.tap_result import TapResult
-from agent.texts import Texts
-from agent.transit.psams import TransitDesk
-from agent.watchdog import Hold
 from apdu.channel import Channel
 from apdu.needs import BASIC, Need
 from apdu.transit.files import Layouts
@@ -101,13 +101,13 @@ class Decision:
     without an answer of a status service; "foreign": a card of another province."""
 
     verdict: Verdict
-    reason: str  # one of ours (`agent.reasons.Reason`), or of the scene's own
+    reason: str  # one of ours (`agent.messages.reasons.Reason`), or of the scene's own
     checks: tuple[Check, ...] = ()
     offline: Offline = ""
 
 
 class Payer(Protocol):
-    """Takes a card's purse before the scene is asked; `agent.transit.paying.Payments` is one."""
+    """Takes a card's purse before the scene is asked; `agent.purse.paying.Payments` is one."""
 
     def start(self) -> None:
         """Before the first card: what is open from before is known."""
@@ -171,7 +171,7 @@ class Scene(ABC):
     decides_exits: bool = False
 
     asks_by_default: bool = False  # how people stand (卡鉴权), where `[scene] check` does not say
-    reasons: str = ""  # a table of its own, in the form of `agent/reasons.toml`
+    reasons: str = ""  # a table of its own, in the form of `agent/messages/reasons.toml`
 
     asks: bool = False  # the status check belongs to its taps
     needs: frozenset[Need] = JUDGED  # of a social security card; no more is read (最小必要)

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from agent.reasons import ReasonRow, rows_of, table
+from agent.messages.reasons import ReasonRow, rows_of, table
 from agent.scenes.foreign import ForeignScene
 from agent.scenes.port import Parts, Scene
 from config.faults import ConfigFault, ConfigInvalid, NeedsKey

@@ -1,4 +1,4 @@
-"""Scenes in which people ride: a purse pays before the scene is asked (`agent.transit`).
+"""Scenes in which people ride: a purse pays before the scene is asked (`agent.purse`).
 
 What comes to the scene has none: a code that pays by the account behind it, a ticket that is paid
 for, and a social security card or an ID card, by which somebody may ride for nothing.
@@ -6,16 +6,16 @@ for, and a social security card or an ID card, by which somebody may ride for no
 
 from msgspec.structs import replace
 
+from agent.fares.announcement import Rides
 from agent.fares.ride import Rider
-from agent.identity import Identity
-from agent.reasons import Reason
-from agent.results import Announcer
-from agent.rides import Rides
+from agent.identify.identity import Identity
+from agent.messages.reasons import Reason
+from agent.messages.results import Announcer
+from agent.messages.texts import Texts
+from agent.purse.pricing import FareSource, RideNow, no_ride
 from agent.scenes.credential import judge_credential, needs_of
 from agent.scenes.port import Case, Decision, Lists, Looked, Payer, Scene, Turn
 from agent.scenes.status_rule import StandingRule
-from agent.texts import Texts
-from agent.transit.fares import FareSource, RideNow, no_ride
 from config.model import Agent as Settings
 from config.model import Scene as SceneSettings
 from offline_store.events.ride import over

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from agent.identity import Identity
-from agent.reasons import Reason
+from agent.identify.identity import Identity
+from agent.messages.reasons import Reason
 from agent.scenes.port import Case, Offline, Turn
 from config.model import Offline as OfflineSettings
 from offline_store.clock import ClockReading

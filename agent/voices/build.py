@@ -16,7 +16,7 @@ from typing import Final
 import miniaudio
 
 from agent.beside import told
-from agent.texts import LANGUAGES, Language, catalogue
+from agent.messages.texts import LANGUAGES, Language, catalogue
 from agent.voices.faults import VoiceUnspoken
 from agent.voices.spoken import said, syllables
 from world import World, cause_of

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from agent.daemon import Agent
-from agent.texts import Texts
+from agent.messages.texts import Texts
 from config.load import load
 from simulators.site import READY_SECONDS, AgentProcess, until
 from world.real import RealWorld

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from agent.texts import Texts
+from agent.messages.texts import Texts
 from simulators.conform.cases import Case
 from simulators.conform.run import Outcome, Result
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from agent.passage import LATE
+from agent.equipment.passage import LATE
 from offline_store.columns import subject
 from offline_store.events.about import Passage, Recovery
 from offline_store.events.tap import Tap

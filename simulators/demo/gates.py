@@ -2,7 +2,7 @@
 
 from agent.assembly import results_of
 from agent.cli.context import Context
-from agent.reasons import Reason
+from agent.messages.reasons import Reason
 from config.load import load
 from simulators.demo.metro import Outcome, Passed
 from simulators.demo.stage import StageScreen, compared

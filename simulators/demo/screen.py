@@ -4,8 +4,8 @@ from rich import box
 from rich.table import Table
 
 from agent.cli.context import Context
-from agent.reasons import Reason
-from agent.results import Results
+from agent.messages.reasons import Reason
+from agent.messages.results import Results
 from simulators.demo.morning import Outcome, Row
 from simulators.demo.stage import StageScreen, compared
 

@@ -5,7 +5,7 @@ from collections.abc import Sized
 from typing import Protocol
 
 from agent.cli.context import Context
-from agent.texts import Texts
+from agent.messages.texts import Texts
 from simulators.site import Site
 
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from agent.cli.context import Context
-from agent.reasons import Reason
-from agent.results import Results
+from agent.messages.reasons import Reason
+from agent.messages.results import Results
 from simulators.cards import Interface
 from simulators.feed import Feed
 from simulators.people import Wallet

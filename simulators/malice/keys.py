@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import ClassVar, Final
 
-from agent.hsm import HsmAuthenticator, HsmDesk
+from agent.identify.hsm import HsmAuthenticator, HsmDesk
 from apdu.authentication import Authenticator, CardParameters, Computed, Mode, Pending
 from apdu.city_keys import CityKeys
 from apdu.crypto import FACTOR, Algorithm

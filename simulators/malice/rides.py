@@ -14,20 +14,20 @@ from typing import Final, TypeVar, cast
 
 import msgspec
 
+from agent.fares.lines import parse_lines
 from agent.fares.ride import Journey
 from agent.fares.rules import Rules
 from agent.fares.tariff import parse_tariff
-from agent.journey.lines import parse_lines
-from agent.reasons import Reason
-from agent.results import Results
+from agent.messages.reasons import Reason
+from agent.messages.results import Results
+from agent.messages.texts import Texts
+from agent.psam.transit import TransitDesk
+from agent.purse.offers import Offers, SingleRides
+from agent.purse.paying import Payments
+from agent.purse.pricing import FlatFare, ListedFare
 from agent.scenes.metro.options import MetroOptions
+from agent.scenes.tap_result import TapResult
 from agent.stages import Stages
-from agent.tap_result import TapResult
-from agent.texts import Texts
-from agent.transit.fares import FlatFare, ListedFare
-from agent.transit.offers import Offers, SingleRides
-from agent.transit.paying import Payments
-from agent.transit.psams import TransitDesk
 from apdu.channel import Channel
 from offline_store.clock import CHINA, Clock
 from offline_store.columns import verdict_of, whose

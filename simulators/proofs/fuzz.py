@@ -19,7 +19,7 @@ from random import Random
 from types import FrameType
 from typing import Any, Final
 
-from agent.transit.paying import Payments
+from agent.purse.paying import Payments
 from apdu.authentication import AuthenticationFailed
 from simulators.malice.card import Hang, Lie, MaliciousCard, Script
 from simulators.malice.flows import Subject, subjects

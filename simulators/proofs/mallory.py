@@ -10,14 +10,14 @@ from datetime import datetime
 from random import Random
 from typing import Final
 
-from agent.reasons import Reason
-from agent.results import Results
+from agent.messages.reasons import Reason
+from agent.messages.results import Results
+from agent.messages.texts import Texts
+from agent.purse.paying import Payments
+from agent.purse.purchase import Presentation
+from agent.purse.settling import Proved
+from agent.scenes.tap_result import TapResult
 from agent.stages import Stages
-from agent.tap_result import TapResult
-from agent.texts import Texts
-from agent.transit.paying import Payments
-from agent.transit.purchase import Presentation
-from agent.transit.settling import Proved
 from apdu.transit.transit_psam import Verified
 from apdu.transit.values import Authorisation
 from offline_store.clock import CHINA

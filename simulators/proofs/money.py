@@ -17,24 +17,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from agent.fares.lines import parse_lines
 from agent.fares.ride import Journey
 from agent.fares.rules import Rules
 from agent.fares.tariff import parse_tariff
-from agent.journey.lines import parse_lines
-from agent.reasons import Reason
-from agent.results import Results
+from agent.messages.reasons import Reason
+from agent.messages.results import Results
+from agent.messages.texts import Texts
+from agent.psam.transit import Leased, TransitDesk
+from agent.purse.intents import Intent
+from agent.purse.offers import Offer, Offers, SingleRides
+from agent.purse.owed import RidesOwed
+from agent.purse.paying import Payments
+from agent.purse.pricing import FlatFare, ListedFare, Priced
+from agent.purse.purchase import Again, Presentation, Purchases
+from agent.purse.records import Holder, intent_of
 from agent.scenes.metro.options import MetroOptions
+from agent.scenes.metro.trips import Stamp
 from agent.stages import Stages
-from agent.texts import Texts
-from agent.transit.fares import FlatFare, ListedFare, Priced
-from agent.transit.intents import Intent
-from agent.transit.offers import Offer, Offers, SingleRides
-from agent.transit.owed import RidesOwed
-from agent.transit.paying import Payments
-from agent.transit.psams import Leased, TransitDesk
-from agent.transit.purchase import Again, Presentation, Purchases
-from agent.transit.records import Holder, intent_of
-from agent.transit.trips import Stamp
 from apdu.transit.files import Layout
 from apdu.transit.values import Authorisation, Initialised
 from offline_store.clock import Clock, ClockReading

@@ -9,11 +9,11 @@ from typing import Final
 from agent.fares.carried import Carried
 from agent.fares.history import History
 from agent.fares.ride import Journey, Rider, ride_of
-from agent.give_back import GiveBacks
-from agent.logbook import Missed
-from agent.tap_result import TapResult
-from agent.transit.fares import Priced
-from agent.transit.owed import RidesOwed
+from agent.purse.owed import RidesOwed
+from agent.purse.pricing import Priced
+from agent.scenes.tap_result import TapResult
+from agent.tap.give_back import GiveBacks
+from agent.tap.logbook import Missed
 from config.model import GiveBack as Settings
 from offline_store.clock import CHINA_AHEAD_MS, DAY_MS, Clock, ClockReading
 from offline_store.columns import verdict_of

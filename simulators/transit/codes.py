@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from agent.reasons import Reason
+from agent.messages.reasons import Reason
 from offline_store.clock import CHINA
 from offline_store.lists.keys import Keys, PublicKey
 from trust import curve

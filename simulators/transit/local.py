@@ -3,7 +3,7 @@
 from contextlib import ExitStack
 from pathlib import Path
 
-from agent.lanes import Lane
+from agent.equipment.lane import Lane
 from drivers.console import ConsolePrompts
 from simulators.people import Cast
 from simulators.site import DOOR, PSAM, READERS

@@ -8,13 +8,13 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from agent.fares.lines import parse_lines
 from agent.fares.ride import ENTRY, Journey
 from agent.fares.rules import Rules
 from agent.fares.tariff import parse_tariff
-from agent.journey.lines import parse_lines
+from agent.purse.pricing import FlatFare, ListedFare
 from agent.scenes.metro.offers import Gates, Trips
 from agent.scenes.metro.options import MetroOptions
-from agent.transit.fares import FlatFare, ListedFare
 from apdu.transit.files import Layouts, Value
 from offline_store.events.ride import TripEnd
 

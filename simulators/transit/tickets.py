@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from agent.reasons import Reason
-from agent.tickets import base45
-from agent.tickets.ticket import PREFIX, Ticket, issue, signed
+from agent.identify.tickets import base45
+from agent.identify.tickets.ticket import PREFIX, Ticket, issue, signed
+from agent.messages.reasons import Reason
 from offline_store.lists.keys import Keys, PublicKey
 from simulators.transit.codes import FAR, ISSUER, NOW, STRANGER
 from trust.sm2 import Sm2

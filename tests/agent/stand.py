@@ -10,23 +10,23 @@ from typing import TypeVar, cast
 
 import msgspec
 
-from agent.codes import CodeDesk, Resolve, Resolver, Router
-from agent.deciding import Decider
-from agent.documents import DocumentDesk
-from agent.explain import outcome_of, replayed, was_decided
-from agent.journey.desk import JourneyDesk
-from agent.lanes import Lane
-from agent.reading import CardDesk, refused_doubts
-from agent.results import Results
-from agent.sam import SamDesk
-from agent.standing import StatusService
-from agent.standing.platform import PlatformSource
-from agent.standing.service import Routes
-from agent.tap import TapReport, Taps
-from agent.texts import Texts
-from agent.transit.fares import FareSource, RideNow, no_ride
-from agent.transit_codes.memory import CodeMemory
-from agent.watchdog import Watchdog
+from agent.equipment.lane import Lane
+from agent.equipment.watchdog import Watchdog
+from agent.identify.card import CardDesk, refused_doubts
+from agent.identify.code import CodeDesk, Resolve, Resolver, Router
+from agent.identify.document import DocumentDesk
+from agent.messages.results import Results
+from agent.messages.texts import Texts
+from agent.psam.social_security import SamDesk
+from agent.purse.pricing import FareSource, RideNow, no_ride
+from agent.scenes.bus.journey import JourneyDesk
+from agent.scenes.code_uses import CodeMemory
+from agent.status_check import StatusService
+from agent.status_check.platform import PlatformSource
+from agent.status_check.service import Routes
+from agent.tap.deciding import Decider
+from agent.tap.explain import outcome_of, replayed, was_decided
+from agent.tap.tap import TapReport, Taps
 from apdu.channel import CardGone, CardMute, Transport
 from apdu.city_keys import CityKeys
 from config.model import CodeRule, Scene

@@ -16,7 +16,16 @@ ASKED = {
     "voices into nothing": ("agent.voices.build", "--out", "{here}/none/pack"),
     "texts that are not there": ("agent.voices.build", "--out", "{here}", "--texts", "{here}/x"),
     "texts that are a folder": ("agent.voices.build", "--out", "{here}", "--texts", "{here}"),
-    "no key": ("agent.tickets.issue", "--keys", "{here}/x", "--key", "k", "--key-id", "1", *HOURS),
+    "no key": (
+        "agent.identify.tickets.issue",
+        "--keys",
+        "{here}/x",
+        "--key",
+        "k",
+        "--key-id",
+        "1",
+        *HOURS,
+    ),
 }
 
 

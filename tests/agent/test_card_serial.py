@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from agent.reasons import Reason
-from agent.tap import TapReport
+from agent.messages.reasons import Reason
+from agent.tap.tap import TapReport
 from config.model import Scene
 from offline_store.events.terminal import Disclosure
 from simulators.cards import Algorithm, Generation, Holder, Interface

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.hsm import HsmAuthenticator, HsmBusy, HsmDesk, HsmRefused
-from agent.identity import Identity
-from agent.reading import CardDesk
-from agent.sam import SamDesk
+from agent.identify.card import CardDesk
+from agent.identify.hsm import HsmAuthenticator, HsmBusy, HsmDesk, HsmRefused
+from agent.identify.identity import Identity
+from agent.psam.social_security import SamDesk
 from agent.stages import Stages
 from apdu.authentication import AuthenticationFailed
 from apdu.channel import CardGone

@@ -8,9 +8,9 @@ import pytest
 
 from agent.fares.ride import Journey
 from agent.fares.rules import Rules
-from agent.reasons import Reason
-from agent.tap import TapReport
-from agent.transit.fares import FareSource, FlatFare, ListedFare
+from agent.messages.reasons import Reason
+from agent.purse.pricing import FareSource, FlatFare, ListedFare
+from agent.tap.tap import TapReport
 from config.model import Scene
 from drivers.contract import Code, Document, Unread
 from drivers.idcard.module import DocumentLay

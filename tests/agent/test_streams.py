@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.messages.texts import LANGUAGES, catalogue
 from agent.streams import INSTEAD, errors_of, take_every_sign
-from agent.texts import LANGUAGES, catalogue
 
 # Of Unicode, of two bytes, and code pages of eight bits, whose errors do not say which they are.
 ENCODINGS = (

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from agent.fares.rules import Rules
-from agent.reasons import Reason
-from agent.transit.fares import FlatFare, ListedFare
+from agent.messages.reasons import Reason
+from agent.purse.pricing import FlatFare, ListedFare
 from config.model import Scene
 from offline_store.events.ride import NO_RIDE
 from simulators.world import SimWorld

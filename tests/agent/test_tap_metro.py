@@ -6,8 +6,8 @@ import pytest
 
 from agent.fares.ride import Journey
 from agent.fares.rules import Rules
-from agent.reasons import Reason
-from agent.transit.fares import FlatFare, ListedFare
+from agent.messages.reasons import Reason
+from agent.purse.pricing import FlatFare, ListedFare
 from config.model import Scene
 from simulators.world import SimWorld
 from tests.agent.events import tap_of

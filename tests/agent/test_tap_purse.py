@@ -5,18 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from agent.codes import CodeDesk, Router
-from agent.deciding import Decider
-from agent.documents import DocumentDesk
-from agent.journey.desk import JourneyDesk
-from agent.lanes import Lane
-from agent.reasons import Reason
-from agent.results import Results
-from agent.standing.service import Routes, StatusService
-from agent.tap import AS_SHIPPED, TapReport, Taps
-from agent.texts import Texts
-from agent.transit.owed import RidesOwed
-from agent.watchdog import Watchdog
+from agent.equipment.lane import Lane
+from agent.equipment.watchdog import Watchdog
+from agent.identify.code import CodeDesk, Router
+from agent.identify.document import DocumentDesk
+from agent.messages.reasons import Reason
+from agent.messages.results import Results
+from agent.messages.texts import Texts
+from agent.purse.owed import RidesOwed
+from agent.scenes.bus.journey import JourneyDesk
+from agent.status_check.service import Routes, StatusService
+from agent.tap.deciding import Decider
+from agent.tap.tap import AS_SHIPPED, TapReport, Taps
 from apdu.channel import Channel
 from config.model import GiveBack, Scene
 from drivers.contract import CardHandle, DeviceFault, Interface, Presence

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.reasons import Reason
-from agent.tap import TapReport
-from agent.transit.owed import RidesOwed
+from agent.messages.reasons import Reason
+from agent.purse.owed import RidesOwed
+from agent.tap.tap import TapReport
 from apdu.channel import Channel
 from config.model import GiveBack
 from offline_store.events.about import GiveBack as Given

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from agent.check import require_usable
+from agent.doctor.config_check import require_usable
 from config import faults
 from config.load import parse, settle
 from config.model import Agent

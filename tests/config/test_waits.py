@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.equipment.gate import Gate
 from agent.facade import desk
-from agent.gate import Gate
-from agent.leases import PATIENCE as PSAM
+from agent.psam.leases import PATIENCE as PSAM
 from config import waits
 from config.checks import contradictions
 from config.faults import WrongValue

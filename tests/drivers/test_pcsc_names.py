@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from smartcard import scard
 
-from agent.suggest import slot_pattern
+from agent.doctor.suggest import slot_pattern
 from drivers.contract import Absence, DeviceState, Interface, Presence, SlotBinding
 from drivers.pcsc import PcscReaders
 from drivers.pcsc_calls import shown, status_change

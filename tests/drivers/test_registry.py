@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.texts import LANGUAGES, Texts
+from agent.messages.texts import LANGUAGES, Texts
 from drivers import registry
 from drivers.console import ConsoleBarrier, ConsolePrompts
 from drivers.pcsc import PcscReaders

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.texts import Texts, catalogue
+from agent.messages.texts import Texts, catalogue
 from offline_store.columns import verdict_of
 from simulators.cards import Card
 from simulators.cards.faults import (

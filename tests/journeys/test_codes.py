@@ -15,7 +15,7 @@ import pytest
 import zxingcpp
 from msgspec import convert
 
-from agent.qr import HALVES
+from agent.staff.qr import HALVES
 from offline_store.events.row import Record
 from offline_store.lists.keys import key_list_payload
 from simulators.devices.scan_module import ScanModule

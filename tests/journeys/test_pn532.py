@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.reasons import Reason
-from agent.tap import TapReport
+from agent.messages.reasons import Reason
+from agent.tap.tap import TapReport
 from drivers.contract import DeviceState
 from offline_store.events.tap import Tap
 from simulators.cards import Card, Interface

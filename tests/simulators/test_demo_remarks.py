@@ -1,6 +1,6 @@
 """What the demos say of one who comes is in the reader's language."""
 
-from agent.texts import LANGUAGES, catalogue
+from agent.messages.texts import LANGUAGES, catalogue
 from simulators.demo import bus, metro
 
 

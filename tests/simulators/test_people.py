@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from agent.reasons import Reason
+from agent.messages.reasons import Reason
 from simulators.cards import Interface
 from simulators.ceremony import card_number
 from simulators.people import FOREIGN, Person, Wallet, load_cast

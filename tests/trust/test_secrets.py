@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.texts import catalogue
+from agent.messages.texts import catalogue
 from tests.offline_store.support import MemoryKeys
 from trust.secrets import (
     CERTIFICATE,

@@ -2,12 +2,12 @@
 
 from typing import Final, Self
 
+from agent.purse.build import city_of, listed_fares, purses, ride_now
+from agent.purse.card_memory import CardMemory, Operator
+from agent.purse.offers import SingleRides
+from agent.purse.owed import RidesOwed
 from agent.scenes.port import Parts
 from agent.scenes.ridden import Ridden
-from agent.transit.build import city_of, listed_fares, purses, ride_now
-from agent.transit.card_memory import CardMemory, Operator
-from agent.transit.offers import SingleRides
-from agent.transit.owed import RidesOwed
 
 KIND: Final = "bus"
 

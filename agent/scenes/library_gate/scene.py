@@ -6,11 +6,11 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
-from agent.reasons import Reason
+from agent.messages.reasons import Reason
+from agent.scenes.code_uses import for_several
 from agent.scenes.credential import judge_credential, needs_of
 from agent.scenes.port import Case, Decision, Lists, Looked, Parts, Scene, Turn
 from agent.scenes.status_rule import StandingRule
-from agent.transit_codes.memory import for_several
 from config.model import Scene as SceneSettings
 from offline_store.clock import ClockReading
 from offline_store.events.seen import Seen

@@ -20,14 +20,13 @@ from msgspec import structs
 from agent.fares.history import MOST, History
 from agent.fares.ride import ENTRY, EXIT, Guess, Journey, Rider, ride_of
 from agent.fares.rules import Rules
-from agent.reasons import Reason
-from agent.returned import owed
+from agent.messages.reasons import Reason
+from agent.purse.card_memory import CardMemory, CardWord, Operator, RideStamp
+from agent.purse.intents import Intent
+from agent.purse.offers import Offer
+from agent.purse.pricing import FareSource, Priced
 from agent.scenes.metro.options import MetroOptions
-from agent.transit.card_memory import CardMemory, CardWord, Operator, RideStamp
-from agent.transit.fares import FareSource, Priced
-from agent.transit.intents import Intent
-from agent.transit.offers import Offer
-from agent.transit.trips import (
+from agent.scenes.metro.trips import (
     Inside,
     Sight,
     Stamp,
@@ -38,6 +37,7 @@ from agent.transit.trips import (
     moment_of,
     stop_of,
 )
+from agent.scenes.returned import owed
 from apdu.transit.faults import PurseStatus
 from apdu.transit.files import Layout, Layouts
 from apdu.transit.purse import END_OF_FILE, Purse
@@ -80,7 +80,7 @@ class Gates:
 
 
 class Trips:
-    """See `agent.transit.offers.Offers`."""
+    """See `agent.purse.offers.Offers`."""
 
     def __init__(
         self,

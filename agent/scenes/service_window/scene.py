@@ -3,7 +3,7 @@ twice."""
 
 from typing import Self
 
-from agent.reasons import Reason
+from agent.messages.reasons import Reason
 from agent.scenes.credential import judge_credential
 from agent.scenes.port import Case, Decision, Lists, Looked, Parts, Scene, Turn
 from agent.scenes.status_rule import StandingRule

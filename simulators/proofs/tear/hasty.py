@@ -7,7 +7,7 @@ for its PSAM or HSM. `TrustingDesk` takes it that a card is still there when the
 
 import time
 
-from agent.reading import CardDesk
+from agent.identify.card import CardDesk
 from agent.stages import Stages
 from apdu.authentication import (
     Authenticator,
@@ -97,7 +97,7 @@ class Agreeable:
 
 
 class HastyDesk(CardDesk):
-    """See `agent.reading.CardDesk`, which it breaks."""
+    """See `agent.identify.card.CardDesk`, which it breaks."""
 
     def read_in_clear(
         self,
@@ -114,7 +114,7 @@ class HastyDesk(CardDesk):
 
 
 class StillThere:
-    """See `agent.hsm.Waiting`; a card that nobody asks."""
+    """See `agent.identify.hsm.Waiting`; a card that nobody asks."""
 
     def __init__(self, card: CardHandle) -> None:
         self.transport = card.transport
@@ -129,7 +129,7 @@ class StillThere:
 
 
 class TrustingDesk(CardDesk):
-    """See `agent.reading.CardDesk`, which it breaks."""
+    """See `agent.identify.card.CardDesk`, which it breaks."""
 
     def authenticator(self, handle: CardHandle, *, leaving: bool = False) -> Authenticator:
         return super().authenticator(StillThere(handle), leaving=leaving)

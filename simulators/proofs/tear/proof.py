@@ -8,7 +8,7 @@ from typing import Final
 
 from agent.assembly import MakeDesk
 from agent.facade.desk import Connection
-from agent.reading import CardDesk
+from agent.identify.card import CardDesk
 from simulators.city.platform import CityPlatform
 from simulators.counter import Around, Connect, LocalCounter
 from simulators.gate import LocalGate

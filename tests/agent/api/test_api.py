@@ -17,15 +17,15 @@ import pytest
 
 from agent import http_lines
 from agent.api.app import LARGEST_BODY, PAGE, VERSION
-from agent.api.feed import BACKLOG, Feed
 from agent.api.server import EACH, ApiServer, SocketUnusable
 from agent.cli.client import Client, DaemonAbsent, DaemonRefused, DaemonUnclear
-from agent.journey.desk import JourneyDesk
-from agent.journey.faults import JourneyOff
-from agent.loans import DeviceUnknown
-from agent.signin import SignInOff, SignInOpen, SignInUnable
-from agent.staff import StaffNeeded
-from agent.texts import Texts
+from agent.equipment.loans import DeviceUnknown
+from agent.feed import BACKLOG, Feed
+from agent.messages.texts import Texts
+from agent.scenes.bus.faults import JourneyOff
+from agent.scenes.bus.journey import JourneyDesk
+from agent.staff.session import StaffNeeded
+from agent.staff.sign_in import SignInOff, SignInOpen, SignInUnable
 from offline_store.events.row import Record
 from offline_store.faults import JournalBusy
 from sync.requests import RequestOffline

@@ -10,12 +10,21 @@ from typer.testing import CliRunner
 from agent.cli.app import COMMANDS, build
 from agent.cli.columns import width
 from agent.cli.context import Context
-from agent.texts import LANGUAGES, Language, Texts
+from agent.messages.texts import LANGUAGES, Language, Texts
 from tests.agent.cli.terminal import on_terminal, piped
 from tests.config.test_load import WHOLE
 
 # Parts of the daemon, and libraries, that `--help` has no use for.
-HEAVY = ("rich", "msgspec", "agent.daemon", "agent.gate", "offline_store", "sync", "drivers", "ssl")
+HEAVY = (
+    "rich",
+    "msgspec",
+    "agent.daemon",
+    "agent.equipment.gate",
+    "offline_store",
+    "sync",
+    "drivers",
+    "ssl",
+)
 
 
 def loaded(*arguments: str) -> set[str]:

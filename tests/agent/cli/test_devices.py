@@ -7,12 +7,12 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
+from agent.api.status import device_status
 from agent.cli import devices
 from agent.cli.app import build
 from agent.cli.context import Context
-from agent.devices import Placed
-from agent.status import device_status
-from agent.texts import Language, Texts
+from agent.equipment.devices import Placed
+from agent.messages.texts import Language, Texts
 from config.faults import ConfigAbsent
 from drivers.contract import DeviceState, DeviceStatus
 from simulators.devices.machine import Machine, UsbIdentity

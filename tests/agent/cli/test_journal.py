@@ -8,8 +8,8 @@ import pytest
 from agent.cli import journal
 from agent.cli.columns import Column, table, width
 from agent.cli.context import USUAL, Context
-from agent.reasons import Reason
-from agent.texts import LANGUAGES, Language, Texts
+from agent.messages.reasons import Reason
+from agent.messages.texts import LANGUAGES, Language, Texts
 from offline_store.clock import ClockReading
 from offline_store.events.row import Record, Row
 from offline_store.events.tap import Tap

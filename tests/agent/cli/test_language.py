@@ -8,7 +8,7 @@ import pytest
 
 from agent.cli.client import DaemonRefused
 from agent.cli.context import Context
-from agent.texts import Texts, language_of, locale_of
+from agent.messages.texts import Texts, language_of, locale_of
 from tests.agent.cli.terminal import piped
 from tests.config.test_load import WHOLE
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 from agent.cli.app import build
 from agent.cli.context import Context
 from agent.cli.trace import TraceFiles
-from agent.texts import LANGUAGES, Language, Texts, catalogue
+from agent.messages.texts import LANGUAGES, Language, Texts, catalogue
 from apdu.decoding import COMMANDS, steps
 from apdu.redaction import SSSE_RECORDS
 from apdu.status import FAMILIES, TABLE, TRIES, UNKNOWN

@@ -15,7 +15,7 @@ from typer.main import get_command
 
 from agent.cli.app import COMMANDS, build, run
 from agent.cli.context import Context
-from agent.texts import Texts
+from agent.messages.texts import Texts
 from tests.agent.cli.terminal import ONECARD, environment, piped
 
 WRONG = {

@@ -7,13 +7,13 @@ from typing import Any
 
 import msgspec
 
-from agent.devices import Placed
+from agent.api.status import device_status, sam_status
 from agent.doctor import Case, Finding, examine
 from agent.doctor.box import ENOUGH_SPACE
+from agent.equipment.devices import Placed
+from agent.messages.texts import LANGUAGES, Texts, blanks, catalogue
+from agent.psam.slot import SamStatus
 from agent.reader_service import PCSCD_SOCKET
-from agent.sam_slot import SamStatus
-from agent.status import device_status, sam_status
-from agent.texts import LANGUAGES, Texts, blanks, catalogue
 from config.model import Agent as Settings
 from config.model import Device, Keys, Lane, Reader, Scene, Sync, Terminal
 from drivers.contract import DeviceState, DeviceStatus

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.devices import Placed
-from agent.sam_slot import SamStatus
-from agent.status import device_status
+from agent.api.status import device_status
+from agent.equipment.devices import Placed
+from agent.psam.slot import SamStatus
 from config.model import Device
 from drivers.contract import DeviceState, DeviceStatus
 from simulators.devices.machine import Machine, UsbIdentity

@@ -8,8 +8,8 @@ import pytest
 
 from agent.doctor import Finding, devices
 from agent.doctor.box import LEAST_SPACE
-from agent.sam_slot import SamStatus
-from agent.texts import LANGUAGES, catalogue
+from agent.messages.texts import LANGUAGES, catalogue
+from agent.psam.slot import SamStatus
 from drivers.contract import DeviceState
 from tests import product
 from tests.agent.doctor.cases import (

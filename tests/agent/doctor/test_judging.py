@@ -3,11 +3,11 @@
 import msgspec
 import pytest
 
-from agent.devices import Placed
+from agent.api.status import device_status, standing_status
 from agent.doctor import Finding
 from agent.doctor.box import ENOUGH_SPACE, LEAST_SPACE
-from agent.standing.faults import TimedOut
-from agent.status import device_status, standing_status
+from agent.equipment.devices import Placed
+from agent.status_check.faults import TimedOut
 from config.faults import UnknownKey, WrongValue
 from config.model import Agent as Settings
 from config.model import (

@@ -7,6 +7,8 @@ import socket
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from agent.equipment.lane import InputThread, Lane
+from agent.equipment.reader_queue import ReaderSeat
 from agent.facade import wire
 from agent.facade.desk import Connection, Desk
 from agent.facade.disclosure import DisclosureBook
@@ -15,10 +17,8 @@ from agent.facade.refusals import Refusals
 from agent.facade.standing import StandingDesk
 from agent.facade.unix import UnixServer
 from agent.facade.web_server import WebServer
-from agent.lanes import InputThread, Lane
-from agent.results import Results
-from agent.seats import ReaderSeat
-from agent.texts import Texts
+from agent.messages.results import Results
+from agent.messages.texts import Texts
 from config.model import FacadeClient
 from drivers.contract import Interface
 from offline_store.clock import Clock

@@ -4,17 +4,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from agent.equipment.lane import InputThread, Lane
+from agent.equipment.reader_queue import ReaderSeat
 from agent.facade.call import Answer
 from agent.facade.desk import Connection, Desk
 from agent.facade.disclosure import DisclosureBook
 from agent.facade.means import Means
 from agent.facade.standing import Policy, StandingDesk
-from agent.lanes import InputThread, Lane
-from agent.reading import refused_doubts
-from agent.results import Results
-from agent.seats import ReaderSeat
-from agent.staff import Staff
-from agent.texts import Texts
+from agent.identify.card import refused_doubts
+from agent.messages.results import Results
+from agent.messages.texts import Texts
+from agent.staff.session import Staff
 from apdu.city_keys import CityKeys
 from apdu.quirks import NO_KINDS, CardKinds
 from config.model import Capability, FacadeClient, Kept, Scene, SignIn

@@ -6,9 +6,9 @@ from pathlib import Path
 import msgspec
 
 from agent.fares.entitlements import Entitlements, entitlements_payload, packed, read_packed
+from agent.fares.lines import LineBook, parse_lines
 from agent.fares.rules import Rules
 from agent.fares.tariff import Tariff, parse_tariff
-from agent.journey.lines import LineBook, parse_lines
 from offline_store.clock import ClockReading
 from offline_store.events.seen import RidesBefore, Seen
 

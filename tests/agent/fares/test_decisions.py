@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from agent.fares import Fare, Journey, Rider, Rules, Why, fare
-from agent.journey.lines import LineBook
+from agent.fares.lines import LineBook
 from offline_store.clock import ClockReading
 from offline_store.events.seen import LastRide, RidesBefore
 from tests.agent.fares.city import (

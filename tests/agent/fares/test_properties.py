@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from agent.fares import Fare, Journey, Rider, Rules, fare
+from agent.fares.lines import LineBook
 from agent.fares.tariff import (
     Cap,
     Concession,
@@ -20,7 +21,6 @@ from agent.fares.tariff import (
     Transfer,
     Window,
 )
-from agent.journey.lines import LineBook
 from offline_store.clock import ClockReading
 from offline_store.events.seen import LastRide, RidesBefore
 from tests.agent.fares.city import ELSEWHERE, MADE_UP, NOON, as_recorded, at, lines, people, person

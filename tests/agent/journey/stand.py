@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from agent.fares.rules import Rules
-from agent.journey.desk import JourneyDesk
-from agent.proof import Proof
+from agent.identify.proof import Proof
+from agent.scenes.bus.journey import JourneyDesk
 from config.model import Journey as Settings
 from config.model import Vehicle
 from drivers.contract.position import Position
@@ -32,7 +32,7 @@ class PowerCut(Exception):
 
 
 class FakeLedger:
-    """See `agent.journey.shift.Ledger`. `cut_after_write`: the power goes when a row is durable and
+    """See `agent.scenes.bus.shift.Ledger`. `cut_after_write`: the power goes when a row is durable and
     nobody has heard of it yet."""
 
     def __init__(self) -> None:

@@ -15,7 +15,7 @@ from hypothesis.stateful import (
 )
 
 from agent.fares.rules import Rules
-from agent.journey.shift import CLOSED, OPENED, Summary
+from agent.scenes.bus.shift import CLOSED, OPENED, Summary
 from offline_store.events.terminal import Shift
 from offline_store.faults import DiskFull
 from simulators.world import SimWorld

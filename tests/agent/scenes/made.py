@@ -5,13 +5,13 @@ from typing import Final
 
 import msgspec
 
+from agent.purse.pricing import FareSource, RideNow, no_ride
 from agent.scenes.bus.scene import Bus
 from agent.scenes.library_gate.scene import LibraryGate, LibraryOptions
 from agent.scenes.metro.scene import MetroGate
 from agent.scenes.port import Payer, Scene
 from agent.scenes.ridden import Ridden
 from agent.scenes.service_window.scene import ServiceWindow
-from agent.transit.fares import FareSource, RideNow, no_ride
 from config.model import Scene as Settings
 
 RIDDEN: Final[Mapping[str, type[Ridden]]] = {one.kind: one for one in (Bus, MetroGate)}

@@ -6,11 +6,11 @@ import pytest
 
 from agent.fares.ride import Journey, Rider
 from agent.fares.rules import Rules
-from agent.identity import Shown
-from agent.reasons import Reason
+from agent.identify.identity import Shown
+from agent.messages.reasons import Reason
+from agent.purse.pricing import FlatFare, ListedFare
 from agent.scenes.port import Case, Decision, Looked, Scene
 from agent.scenes.status_rule import to_charge
-from agent.transit.fares import FlatFare, ListedFare
 from config.model import Scene as Settings
 from offline_store.events.happened import Check
 from offline_store.events.ride import NO_RIDE, Ride

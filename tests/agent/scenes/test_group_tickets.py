@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from agent.tickets.ticket import ANYBODY
-from agent.transit.fares import FlatFare
+from agent.identify.tickets.ticket import ANYBODY
+from agent.purse.pricing import FlatFare
 from config.model import Scene
 from simulators.transit import tickets
 from simulators.transit.codes import GOOD, NOW

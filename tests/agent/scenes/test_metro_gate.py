@@ -6,10 +6,10 @@ import pytest
 
 from agent.fares.ride import Journey
 from agent.fares.rules import Rules
-from agent.identity import Shown
-from agent.reasons import Reason
+from agent.identify.identity import Shown
+from agent.messages.reasons import Reason
+from agent.purse.pricing import FlatFare, ListedFare
 from agent.scenes.port import Case
-from agent.transit.fares import FlatFare, ListedFare
 from config.model import Scene
 from tests.agent.fares.city import lines, people, person, tariff
 from tests.agent.scenes.made import KINDS, scene_of

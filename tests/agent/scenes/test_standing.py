@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from agent.identity import Identity, Shown
-from agent.reasons import Reason
+from agent.identify.identity import Identity, Shown
+from agent.messages.reasons import Reason
 from agent.scenes.library_gate.scene import LibraryGate, LibraryOptions
 from agent.scenes.port import Case as Presented
 from agent.scenes.port import Looked

@@ -3,7 +3,7 @@ may take."""
 
 import pytest
 
-from agent.reasons import Reason
+from agent.messages.reasons import Reason
 from config.model import Offline, Scene
 from offline_store.events.happened import Check
 from offline_store.events.tap import Tap

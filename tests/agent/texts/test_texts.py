@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.reasons import Reason
+from agent.messages.document import document
+from agent.messages.reasons import Reason
+from agent.messages.texts import LANGUAGES, Language, Texts, blanks, catalogue, language_of
 from agent.stages import STAGES
-from agent.texts import LANGUAGES, Language, Texts, blanks, catalogue, language_of
-from agent.texts.document import document
 from config.faults import ConfigInvalid, MissingKey, UnknownKey
 from drivers.contract import DeviceState
 from tests import product
@@ -43,7 +43,7 @@ def test_every_fault_has_a_sentence(language: Language) -> None:
         for kind in product.faults()
         if kind.code not in sentences
     }
-    assert not missing, f"add to [fault] of agent/texts/{language}.toml: {sorted(missing)}"
+    assert not missing, f"add to [fault] of agent/messages/{language}.toml: {sorted(missing)}"
 
 
 def test_no_sentence_is_left_over_from_a_fault_that_is_gone() -> None:
@@ -125,7 +125,7 @@ def test_every_text_that_code_asks_for_is_there() -> None:
             for key in _literals(call.args[0]) if name == method and call.args else ():
                 if key not in words[section]:
                     missing.append(f"{_place(path, call)}: [{section}] {key}")
-    assert not missing, f"add to agent/texts/*.toml: {missing}"
+    assert not missing, f"add to agent/messages/*.toml: {missing}"
 
 
 def _literals(node: ast.expr) -> Iterator[str]:
@@ -139,7 +139,7 @@ def _literals(node: ast.expr) -> Iterator[str]:
 
 def test_the_page_of_codes_is_generated() -> None:
     page = (product.ROOT / "docs" / "codes.md").read_text(encoding="utf-8")
-    assert page == document(), "run: python -m agent.texts.document > docs/codes.md"
+    assert page == document(), "run: python -m agent.messages.document > docs/codes.md"
 
 
 @pytest.mark.parametrize(

@@ -10,15 +10,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from qrcode.constants import ERROR_CORRECT_M
 
-from agent.codes import Router
-from agent.identity import Identity, Shown, Unidentified
-from agent.reasons import Reason
-from agent.tickets import base45
-from agent.tickets.issue import main
-from agent.tickets.resolver import Tickets
-from agent.tickets.ticket import ANYBODY, EVERY_GROUP, SIZE, Scanned, issue, scan
-from agent.tickets.verify import verify
-from agent.transit_codes.resolver import OfflineResolver
+from agent.identify.code import Router
+from agent.identify.identity import Identity, Shown, Unidentified
+from agent.identify.ministry_codes.resolver import OfflineResolver
+from agent.identify.tickets import base45
+from agent.identify.tickets.issue import main
+from agent.identify.tickets.resolver import Tickets
+from agent.identify.tickets.ticket import ANYBODY, EVERY_GROUP, SIZE, Scanned, issue, scan
+from agent.identify.tickets.verify import verify
+from agent.messages.reasons import Reason
 from config.model import CodeRule
 from offline_store.clock import ClockReading
 from simulators.transit.codes import ISSUER, NOW

@@ -14,14 +14,14 @@ from typing import Any, TypeVar
 
 from agent.fares.ride import ENTRY, EXIT
 from agent.fares.rules import Rules
-from agent.results import Results
+from agent.messages.results import Results
+from agent.messages.texts import Texts
+from agent.psam.transit import TransitDesk
+from agent.purse.paying import Payments
 from agent.scenes.metro.options import MetroOptions
+from agent.scenes.metro.trips import Inside, Trip
+from agent.scenes.tap_result import TapResult
 from agent.stages import Stages
-from agent.tap_result import TapResult
-from agent.texts import Texts
-from agent.transit.paying import Payments
-from agent.transit.psams import TransitDesk
-from agent.transit.trips import Inside, Trip
 from apdu.channel import Channel
 from apdu.transit.files import Layouts, national
 from offline_store.clock import CHINA, Clock

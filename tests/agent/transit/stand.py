@@ -5,14 +5,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from agent.results import Results
+from agent.messages.results import Results
+from agent.messages.texts import Texts
+from agent.psam.transit import TransitDesk
+from agent.purse.offers import SingleRides
+from agent.purse.paying import Payments
+from agent.purse.pricing import FareSource, FlatFare
+from agent.scenes.tap_result import TapResult
 from agent.stages import Stages
-from agent.tap_result import TapResult
-from agent.texts import Texts
-from agent.transit.fares import FareSource, FlatFare
-from agent.transit.offers import SingleRides
-from agent.transit.paying import Payments
-from agent.transit.psams import TransitDesk
 from apdu.channel import Channel
 from apdu.transit.values import Kind
 from offline_store.clock import Clock

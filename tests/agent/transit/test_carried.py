@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from agent.fares.carried import Carried, joined
 from agent.fares.decide import fare
 from agent.fares.history import state_of
+from agent.fares.lines import parse_lines
 from agent.fares.ride import Journey, Rider
 from agent.fares.rules import Rules
 from agent.fares.tariff import parse_tariff
-from agent.journey.lines import parse_lines
-from agent.reasons import Reason
-from agent.transit.card_memory import CardMemory, Operator, RideStamp, held_alone
-from agent.transit.fares import FlatFare, ListedFare
-from agent.transit.tables import load_layouts
+from agent.messages.reasons import Reason
+from agent.purse.card_memory import CardMemory, Operator, RideStamp, held_alone
+from agent.purse.pricing import FlatFare, ListedFare
+from agent.scenes.metro.layouts import load_layouts
 from apdu.channel import Channel, Transport
 from apdu.transit.files import LayoutFault, Layouts, Value, national
 from apdu.transit.purse import Purse

@@ -6,11 +6,11 @@ from functools import partial
 
 import pytest
 
-from agent.leases import PATIENCE
-from agent.reasons import Reason
+from agent.equipment.watchdog import HELD, Watchdog
+from agent.messages.reasons import Reason
+from agent.psam.leases import PATIENCE
+from agent.scenes.tap_result import TapResult
 from agent.stages import Stages
-from agent.tap_result import TapResult
-from agent.watchdog import HELD, Watchdog
 from apdu.channel import Channel
 from apdu.psam import PsamBusy
 from simulators.transit.bus import Passenger, SteppedCard
@@ -57,7 +57,7 @@ class Handle:
 
 
 class Watched:
-    """Taps of a bus or gate under a watchdog, as `agent.tap.Taps` carries them out."""
+    """Taps of a bus or gate under a watchdog, as `agent.tap.tap.Taps` carries them out."""
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
@@ -257,6 +257,6 @@ def test_control_a_psam_that_is_taken_over_after_a_while_breaks_an_honest_proof(
         assert isinstance(came[0], TapResult)
         assert "proved" in [end.mac2 for end in bus.ends()]
 
-    monkeypatch.setattr("agent.transit.psams.NEVER", 0.3)
+    monkeypatch.setattr("agent.psam.transit.NEVER", 0.3)
     slow, other = bus_stand.passenger(), bus_stand.passenger()
     bus_stand.drive(watched(scenario))

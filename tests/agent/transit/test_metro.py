@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from agent.reasons import Reason
-from agent.transit.tables import load_layouts
-from agent.transit.trips import Inside, Trip
+from agent.messages.reasons import Reason
+from agent.scenes.metro.layouts import load_layouts
+from agent.scenes.metro.trips import Inside, Trip
 from apdu.channel import CardGone
 from offline_store.events.happened import ListUsed
 from offline_store.events.tap import Tap

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from agent.fares.tariff import parse_tariff
-from agent.give_back import GiveBacks
-from agent.logbook import Missed
-from agent.reasons import Reason
+from agent.messages.reasons import Reason
+from agent.tap.give_back import GiveBacks
+from agent.tap.logbook import Missed
 from config.model import GiveBack
 from offline_store.clock import Clock
 from simulators.transit.bus import Passenger

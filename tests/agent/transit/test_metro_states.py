@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.fares.ride import Rider
-from agent.reasons import Reason
+from agent.messages.reasons import Reason
 from agent.scenes.metro.offers import EnteringCard, LeavingCard
 from agent.scenes.metro.options import MetroOptions
-from agent.transit.trips import Inside, Trip, moment_of
+from agent.scenes.metro.trips import Inside, Trip, moment_of
 from apdu.transit.files import Layouts, TransitRecordFault
 from offline_store.clock import ClockQuality, ClockReading
 from offline_store.events.tap import Tap

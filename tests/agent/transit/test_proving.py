@@ -9,10 +9,10 @@ import pytest
 
 from agent.fares.ride import Journey, paid
 from agent.fares.rules import Rules
-from agent.journey.shift import summarise
-from agent.reasons import Reason
-from agent.transit.clearing import clearing_rows
-from agent.transit.fares import FlatFare, ListedFare
+from agent.messages.reasons import Reason
+from agent.purse.clearing import clearing_rows
+from agent.purse.pricing import FlatFare, ListedFare
+from agent.scenes.bus.shift import summarise
 from apdu.channel import CardGone, Channel
 from apdu.transit.values import Kind
 from offline_store.events.payment import Intent

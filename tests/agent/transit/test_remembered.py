@@ -7,8 +7,8 @@ from types import FrameType, FunctionType, ModuleType
 from typing import Final
 from weakref import ref
 
-from agent.reasons import Reason
-from agent.transit.purchase import Moments
+from agent.messages.reasons import Reason
+from agent.purse.purchase import Moments
 from tests.agent.transit.stand import Bus, BusStand
 
 ELSEWHERE: Final = (type, ModuleType, FunctionType, FrameType)  # from there on it is the program

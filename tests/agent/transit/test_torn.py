@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.reasons import Reason
+from agent.messages.reasons import Reason
 from apdu.channel import CardGone, Channel
 from apdu.transit.files import national
 from simulators.transit.bus import OURS

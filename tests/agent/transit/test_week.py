@@ -6,8 +6,8 @@ from functools import partial
 
 from agent.fares.ride import Journey
 from agent.fares.rules import Rules
-from agent.reasons import Reason
-from agent.transit.fares import FlatFare, ListedFare
+from agent.messages.reasons import Reason
+from agent.purse.pricing import FlatFare, ListedFare
 from offline_store.events.happened import ListUsed
 from offline_store.events.payment import Intent, PaymentEnd
 from offline_store.events.row import Event, Stored

@@ -1,9 +1,9 @@
 """A stand whose terminal verifies codes, with made-up phones and tickets."""
 
-from agent.codes import VERIFIED
 from agent.doctor.purpose import KEYS_OF
-from agent.tickets.resolver import Tickets
-from agent.transit_codes.resolver import MinistryCodes, OfflineResolver
+from agent.identify.code import VERIFIED
+from agent.identify.ministry_codes.resolver import MinistryCodes, OfflineResolver
+from agent.identify.tickets.resolver import Tickets
 from offline_store.clock import Clock
 from offline_store.lists.keys import MINISTRY_ISSUERS, MINISTRY_ROOTS, TICKET_ISSUERS, Keys
 from simulators.transit import tickets

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 import pytest
 
-from agent.reasons import Reason
-from agent.tap import TapReport
+from agent.messages.reasons import Reason
+from agent.tap.tap import TapReport
 from config.model import Scene
 from drivers.contract import DeviceAbsent
 from offline_store.events.row import Event

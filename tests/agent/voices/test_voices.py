@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.reasons import Reason, table
-from agent.texts import LANGUAGES, Language, catalogue
+from agent.messages.reasons import Reason, table
+from agent.messages.texts import LANGUAGES, Language, catalogue
 from agent.voices import build
 from agent.voices.build import LONGEST, RATE, VOICES
 from agent.voices.faults import VoiceUnspoken

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agent.devices import DRIVER_GROUPS, Devices, driver_of
+from agent.equipment.devices import DRIVER_GROUPS, Devices, driver_of
 from apdu.channel import ReaderGone
 from config.model import Agent as Settings
 from config.model import Output

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from agent.cli.app import build
 from agent.cli.context import Context
 from agent.facade.functions import FUNCTIONS
-from agent.texts import LANGUAGES, Language, Texts
+from agent.messages.texts import LANGUAGES, Language, Texts
 from simulators.conform import report
 from simulators.conform.cases import NEEDS, TABLE, Bench, Case, Mismatch, require, shown
 from simulators.conform.document import GROUPS, document

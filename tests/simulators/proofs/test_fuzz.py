@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.tap_result import TapResult
-from agent.transit.paying import Payments
-from agent.transit.purchase import Presentation
-from agent.transit.settling import Proved
+from agent.purse.paying import Payments
+from agent.purse.purchase import Presentation
+from agent.purse.settling import Proved
+from agent.scenes.tap_result import TapResult
 from apdu.authentication import Authenticator
 from apdu.channel import Channel
 from apdu.files import Generation

@@ -1,0 +1,1 @@
+"""What stands at a lane: readers, barriers, prompts, and who may use them when."""

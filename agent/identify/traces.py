@@ -1,0 +1,54 @@
+"""Recorded flows: redacted APDUs of a card, while somebody listens, else nothing is kept."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+
+from agent.feed import Feed
+from apdu.authentication import Authenticator
+from apdu.channel import Channel
+from apdu.trace import Flow, Recorder, Trace
+from world import Fault, World
+
+Sides = tuple[Channel, Authenticator]
+TAP = Flow("basic")
+
+
+@contextmanager
+def recorded(
+    world: World, card: Channel, keys: Authenticator, flow: Flow, keep: Callable[[Trace], None]
+) -> Iterator[Sides]:
+    """The same card and key server, recorded while the flow runs on them; `keep` gets the trace
+    when it has ended, well or with a `Fault`. A defect leaves no trace."""
+    recorder = Recorder(card, world.monotonic)
+    watched = recorder.authenticator(keys)
+    agent = version("onecard-agent")
+    try:
+        yield recorder, watched
+    except Fault as fault:
+        keep(recorder.trace(flow, agent, watched, fault))
+        raise
+    keep(recorder.trace(flow, agent, watched, None))
+
+
+class Traces:
+    """Hands flows recorded sides of card and key server for those who listen at `/v1/traces`."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.feed = Feed()
+
+    @contextmanager
+    def watching(
+        self, reader: str, card: Channel, keys: Authenticator, flow: Flow = TAP
+    ) -> Iterator[Sides]:
+        """The card and the key server that the flow is to use."""
+        if not self.feed.listeners:
+            yield card, keys
+            return
+
+        def publish(trace: Trace) -> None:
+            self.feed.publish({"reader": reader, "trace": bytes(trace).decode()})
+
+        with recorded(self._world, card, keys, flow, publish) as sides:
+            yield sides

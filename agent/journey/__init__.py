@@ -1,1 +1,0 @@
-"""Where a vehicle is: driver, line, direction, stop, shift."""

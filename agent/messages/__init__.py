@@ -1,0 +1,1 @@
+"""What people are told: reasons, results, and the words of both languages."""

@@ -1,0 +1,1 @@
+"""The security modules in their slots, and who may use one when."""

@@ -1,0 +1,91 @@
+"""What a tap of a purse can buy: a scene's offers, one for each card that is held to it.
+
+Asked with the purse selected and its file 0017 read; priced in the store's turn.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Final, Protocol
+
+from agent.fares.history import History
+from agent.fares.ride import Rider
+from agent.purse.card_memory import CardMemory, CardWord, Operator, RideStamp
+from agent.purse.intents import Intent
+from agent.purse.pricing import FareSource, Priced
+from agent.scenes.metro.trips import Sight
+from apdu.transit.files import Layouts
+from apdu.transit.purse import Purse
+from apdu.transit.values import Management
+from offline_store.clock import ClockReading
+
+NOBODY: Final = Operator()
+
+
+class Offer(Protocol):
+    """One tap's purchase."""
+
+    @property
+    def day(self) -> date | None:
+        """By which the card's own dates are judged; None: today."""
+        ...
+
+    def price(self, turn: History, rider: Rider, clock: ClockReading) -> Priced:
+        """As `FareSource.price`."""
+        ...
+
+
+class Offers(Protocol):
+    """All that is sold to purses at a terminal; used by every reader's thread."""
+
+    def offer(self, purse: Purse, management: Management, lane: str) -> Offer:
+        """May read more of the card. Raises the faults of `Purse` and of its tables."""
+        ...
+
+    def serves(self, purse: Purse, intent: Intent, lane: str) -> bool:
+        """Whether who has paid `intent` after all has what people come to that lane for. Raises as
+        `offer`."""
+        ...
+
+    def sight(self, purse: Purse, intent: Intent) -> Sight:
+        """What the card's records say of an intent. Raises as `offer`."""
+        ...
+
+
+class SingleRides:
+    """A ride is paid at once, at any lane. Where the tariff goes by what the card tells of other
+    rides, that is read before, and this one written beside the debit; else nothing is."""
+
+    def __init__(
+        self, fares: FareSource, memory: CardMemory | None = None, operator: Operator = NOBODY
+    ) -> None:
+        """`operator`: how cards know whoever runs this terminal."""
+        self._fares = fares
+        self._memory = memory or CardMemory(Layouts.shipped())
+        self._operator = operator
+
+    def offer(self, purse: Purse, management: Management, lane: str) -> Offer:
+        wants = self._fares.wants()
+        word = self._memory.read(purse, management.city, wants) if wants else None
+        return _SingleRide(self._fares, word, self._operator)
+
+    def serves(self, purse: Purse, intent: Intent, lane: str) -> bool:
+        return True
+
+    def sight(self, purse: Purse, intent: Intent) -> Sight:
+        return "nothing"
+
+
+@dataclass(frozen=True)
+class _SingleRide:
+    fares: FareSource
+    word: CardWord | None
+    operator: Operator
+    day: date | None = None
+
+    def price(self, turn: History, rider: Rider, clock: ClockReading) -> Priced:
+        if self.word is None:
+            return self.fares.price(turn, rider, clock)
+        priced = self.fares.price(turn, rider, clock, None, self.word.carried)
+        if priced.ridden is None or priced.instead is not None or not self.word.listens:
+            return priced
+        return replace(priced, stamp=RideStamp(self.word, priced.ridden, self.operator))

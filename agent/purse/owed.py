@@ -1,0 +1,55 @@
+"""A ride that was paid for and did not happen is ridden now: the fare, but for what is owed."""
+
+from dataclasses import replace
+from typing import Final
+
+from msgspec import structs
+
+from agent.fares.carried import Carried, Wants
+from agent.fares.history import History
+from agent.fares.ride import Journey, Rider
+from agent.messages.reasons import Reason
+from agent.purse.pricing import FareSource, Priced
+from agent.scenes.returned import owed
+from config.model import GiveBack
+from offline_store.clock import ClockReading
+
+STEP: Final = "given-back=0"
+
+
+class RidesOwed:
+    """See `FareSource`. Whoever is owed a boarding here boards for the proof of his card, or of his
+    code, alone. Whose ride is for nothing anyway keeps one that was paid for; one that only his
+    card tells of he has now, or it would tell of two."""
+
+    def __init__(self, fares: FareSource, scene: str, settings: GiveBack) -> None:
+        self._fares = fares
+        self._scene = scene
+        self._settings = settings
+
+    def wants(self) -> Wants:
+        return self._fares.wants()
+
+    def price(
+        self,
+        turn: History,
+        rider: Rider,
+        clock: ClockReading,
+        journey: Journey | None = None,
+        carried: Carried | None = None,
+    ) -> Priced:
+        priced = self._fares.price(turn, rider, clock, journey, carried)
+        if priced.instead is not None:
+            return priced
+        given = owed(
+            turn,
+            rider.person,
+            scene=self._scene,
+            clock=clock,
+            minutes=self._settings.ride_minutes,
+        )
+        if given is None or (not priced.amount and given.amount):
+            return priced
+        steps = f"{priced.ride.steps}; {STEP}"
+        ride = structs.replace(priced.ride, steps=steps, again=given.about)
+        return replace(priced, amount=0, passes=Reason.RIDE_AGAIN, ride=ride, ridden=None)

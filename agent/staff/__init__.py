@@ -1,0 +1,1 @@
+"""Who of the staff is signed in, and how he signs in."""

@@ -1,0 +1,1 @@
+"""One tap from the presence to its record: identify, check, decide, store, act."""
