@@ -16,8 +16,8 @@ class Fault(Exception):
     """Base of every error that leaves a room.
 
     `code` is stable, lower case with dots (`config.unknown-key`) and has a sentence in
-    `agent/messages` in every language; `facts` fill the sentence's blanks. Facts never hold a PIN, a
-    key, an ID number, a name or the content of a code.
+    `agent/messages` in every language; `facts` fill the sentence's blanks. Facts never hold a PIN,
+    a key, an ID number, a name or the content of a code.
     """
 
     code: ClassVar[str] = "fault"

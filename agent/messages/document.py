@@ -11,8 +11,8 @@ HEAD = """\
 # Codes: what they mean and what to do
 
 Generated from the tables in `agent/messages`; do not edit. After a change there:
-`python -m agent.messages.document > docs/codes.md`. Codes are stable: the journal keeps reasons, the
-platform counts them, programs may compare both. Words in {braces} are filled with facts.
+`python -m agent.messages.document > docs/codes.md`. Codes are stable: the journal keeps reasons,
+the platform counts them, programs may compare both. Words in {braces} are filled with facts.
 """
 
 

@@ -1,8 +1,9 @@
 """The terminal's transit PSAMs: each on a thread of its own, leased by one payment at a time.
 
-Beside `agent.psam.social_security`, whose PSAMs answer for social security cards: this one has a session per payment
-and remembers the last one only, so a flow keeps it from 8050 to 8072, however long its card takes.
-Only the watchdog ends that (`Hold`); what the card proves later cannot be checked any more then.
+Beside `agent.psam.social_security`, whose PSAMs answer for social security cards: this one has a
+session per payment and remembers the last one only, so a flow keeps it from 8050 to 8072, however
+long its card takes. Only the watchdog ends that (`Hold`); what the card proves later cannot be
+checked any more then.
 """
 
 from collections.abc import Sequence

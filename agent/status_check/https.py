@@ -40,8 +40,8 @@ NONCE: Final = 16  # bytes
 
 
 class HttpsSource:
-    """`agent.status_check.port.StatusSource`. Raises `Sm2Unavailable`; what is wrong with its files for
-    TLS, each question raises until it is mended."""
+    """`agent.status_check.port.StatusSource`. Raises `Sm2Unavailable`; what is wrong with its files
+    for TLS, each question raises until it is mended."""
 
     def __init__(self, world: World, settings: Settings, mapping: Mapping, keys: KeyStore) -> None:
         self.name = f"https:{settings.name}"

@@ -16,7 +16,7 @@ class StatusSource(Protocol):
     def ask(self, question: StatusRequest, within: float) -> StatusAnswer:
         """The three answers; its `error` is empty. Waits at most `within` seconds.
 
-        Raises `agent.status_check.faults`, `sync.requests` and `sync.contract` faults, those of the key
-        store and of `sync.tls.client_context`.
+        Raises `agent.status_check.faults`, `sync.requests` and `sync.contract` faults, those of the
+        key store and of `sync.tls.client_context`.
         """
         ...

@@ -32,8 +32,8 @@ class PowerCut(Exception):
 
 
 class FakeLedger:
-    """See `agent.scenes.bus.shift.Ledger`. `cut_after_write`: the power goes when a row is durable and
-    nobody has heard of it yet."""
+    """See `agent.scenes.bus.shift.Ledger`. `cut_after_write`: the power goes when a row is durable
+    and nobody has heard of it yet."""
 
     def __init__(self) -> None:
         self.rows: list[Stored[Event]] = []

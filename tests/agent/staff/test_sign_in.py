@@ -74,7 +74,7 @@ class Counter:
 
 @pytest.fixture(scope="module", autouse=True)
 def drawn_once() -> Iterator[None]:
-    """Drawing takes most of a sign-in's time, and tests/agent/staff/test_qr.py judges what is drawn."""
+    """Drawing takes most of a sign-in's time; tests/agent/staff/test_qr.py judges what is drawn."""
     with pytest.MonkeyPatch.context() as patch:
         picture = draw("made up")
         patch.setattr("agent.staff.sign_in.draw", lambda content: picture)
