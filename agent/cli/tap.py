@@ -20,11 +20,11 @@ from agent.equipment.gate import Gate
 from agent.identify.card import CardDesk
 from agent.identify.card_kinds import card_kinds, departures
 from agent.identify.certificates import Authorities, Judge, Judged
-from agent.identify.fault_reasons import reason_of
 from agent.key_store import key_store
 from agent.messages.reasons import Reason
 from agent.messages.results import Results
 from agent.stages import STAGES, Stages
+from agent.tap.fault_reasons import reason_of
 from config.model import Agent as Settings
 from drivers.contract import Absence, CardReader, Presence
 from offline_store.events.row import Record

@@ -20,7 +20,7 @@ from agent.fares.carried import (
     counts_concessions,
 )
 from agent.fares.tariff import Tariff
-from agent.scenes.metro.trips import ENTRY_ROWS, RIDE_ROWS, eight, moment_ms
+from agent.purse.trips import ENTRY_ROWS, RIDE_ROWS, eight, moment_ms
 from apdu.transit.faults import PurseMalformed, PurseStatus
 from apdu.transit.files import (
     Field,

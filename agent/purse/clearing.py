@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final, Generic, Literal, TypeVar
 
 from agent.fares.ride import ride_of
-from agent.scenes.returned import RIDE
+from agent.purse.returned import RIDE
 from offline_store.clock import CHINA
 from offline_store.columns import verdict_of
 from offline_store.events.about import GiveBack, Recovery

@@ -12,7 +12,7 @@ from agent.fares.ride import Rider
 from agent.purse.card_memory import CardMemory, CardWord, Operator, RideStamp
 from agent.purse.intents import Intent
 from agent.purse.pricing import FareSource, Priced
-from agent.scenes.metro.trips import Sight
+from agent.purse.trips import Sight
 from apdu.transit.files import Layouts
 from apdu.transit.purse import Purse
 from apdu.transit.values import Management

@@ -10,7 +10,7 @@ from agent.fares.history import History
 from agent.fares.ride import Journey, Rider
 from agent.messages.reasons import Reason
 from agent.purse.pricing import FareSource, Priced
-from agent.scenes.returned import owed
+from agent.purse.returned import owed
 from config.model import GiveBack
 from offline_store.clock import ClockReading
 

@@ -30,7 +30,7 @@ from agent.purse.pricing import Priced, RideNow
 from agent.purse.purchase import Again, Presentation, Purchases, Tried
 from agent.purse.records import Confirmed, Ending, Grey, Holder, NotMade, Place, unpaid_tap
 from agent.purse.settling import Claim, Heard, Proved, hear, settled, weighed
-from agent.scenes.tap_result import TapResult
+from agent.purse.tap_result import TapResult
 from agent.stages import Stages
 from apdu import days
 from apdu.channel import Channel

@@ -16,7 +16,7 @@ from agent.purse.intents import Intent, OpenIntents
 from agent.purse.pricing import Priced
 from agent.purse.records import Holder, Place, intent_of
 from agent.purse.settling import Claim, Unchecked, check, hear
-from agent.scenes.metro.trips import Sight
+from agent.purse.trips import Sight
 from agent.stages import Stages
 from apdu.channel import CardGone, CardMute, ReaderGone
 from apdu.transit.faults import DebitRefused

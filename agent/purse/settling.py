@@ -15,7 +15,7 @@ from typing import Final, Literal
 from agent.messages.reasons import Reason
 from agent.psam.transit import Session
 from agent.purse.intents import Intent
-from agent.scenes.metro.trips import Sight, moment_ms
+from agent.purse.trips import Sight, moment_ms
 from apdu.psam import PsamBusy, PsamMissing
 from apdu.transit.faults import PurseMalformed, PurseStatus
 from apdu.transit.purse import LOG_ROWS, Purse

@@ -15,13 +15,13 @@ from typing import Final, Protocol, Self
 import msgspec
 
 from agent.equipment.watchdog import Hold
+from agent.fares.ride import Journey
 from agent.fares.rules import Rules
 from agent.identify.identity import Identity
 from agent.messages.results import Announcer, Results
 from agent.messages.texts import Texts
 from agent.psam.transit import TransitDesk
-from agent.scenes.bus.journey import JourneyDesk
-from agent.scenes.tap_result import TapResult
+from agent.purse.tap_result import TapResult
 from agent.stages import Stages
 from apdu.channel import Channel
 from apdu.needs import BASIC, Need
@@ -137,6 +137,18 @@ class Payer(Protocol):
         ...
 
 
+class Aboard(Protocol):
+    """Where the vehicle is, that the terminal is in."""
+
+    def journey(self) -> Journey:
+        """Who boards now rides so."""
+        ...
+
+    def ride(self) -> Ride:
+        """What the back office is owed of the vehicle, for who boards now."""
+        ...
+
+
 class NoOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Of a scene that has nothing to set."""
 
@@ -155,7 +167,7 @@ class Parts:
     rules: Callable[[], Rules]  # by the signed lists of fares, entitlements and lines
     layouts: Layouts  # of the records on transit cards
     transit: TransitDesk  # the purse's PSAMs
-    journey: JourneyDesk | None  # of the vehicle that the terminal is in
+    journey: Aboard | None  # of the vehicle that the terminal is in
 
 
 class Scene(ABC):

@@ -14,7 +14,7 @@ it.
 from collections.abc import Callable
 from typing import Final
 
-from agent.scenes.returned import (
+from agent.purse.returned import (
     RIDE,
     TIMED_OUT,
     code_of,

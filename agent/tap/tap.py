@@ -22,18 +22,18 @@ from agent.identify.code import CREDENTIAL as CODE
 from agent.identify.code import CodeDesk
 from agent.identify.document import CREDENTIAL as ID_CARD
 from agent.identify.document import DocumentDesk
-from agent.identify.fault_reasons import unidentified
 from agent.identify.identity import Identity, Presented, Unidentified
 from agent.identify.proof import LEAVING, Right
 from agent.messages.reasons import Reason
 from agent.messages.results import Results
+from agent.purse.tap_result import TapResult
 from agent.scenes.bus.journey import JourneyDesk, Signed
 from agent.scenes.foreign import SceneDefect
 from agent.scenes.port import Case, Decision, Looked
-from agent.scenes.tap_result import TapResult
 from agent.stages import Stages
 from agent.status_check import Findings, StatusService, recalled
 from agent.tap.deciding import Decider
+from agent.tap.fault_reasons import unidentified
 from agent.tap.give_back import GiveBacks
 from agent.tap.logbook import Logbook
 from apdu.transit.faults import NotPurse

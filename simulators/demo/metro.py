@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from agent.scenes.metro.trips import Inside
+from agent.purse.trips import Inside
 from offline_store.clock import CHINA
 from offline_store.events.payment import PaymentEnd
 from offline_store.events.row import Record

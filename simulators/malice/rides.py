@@ -25,8 +25,8 @@ from agent.psam.transit import TransitDesk
 from agent.purse.offers import Offers, SingleRides
 from agent.purse.paying import Payments
 from agent.purse.pricing import FlatFare, ListedFare
+from agent.purse.tap_result import TapResult
 from agent.scenes.metro.options import MetroOptions
-from agent.scenes.tap_result import TapResult
 from agent.stages import Stages
 from apdu.channel import Channel
 from offline_store.clock import CHINA, Clock

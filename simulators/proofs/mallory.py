@@ -16,7 +16,7 @@ from agent.messages.texts import Texts
 from agent.purse.paying import Payments
 from agent.purse.purchase import Presentation
 from agent.purse.settling import Proved
-from agent.scenes.tap_result import TapResult
+from agent.purse.tap_result import TapResult
 from agent.stages import Stages
 from apdu.transit.transit_psam import Verified
 from apdu.transit.values import Authorisation

@@ -32,8 +32,8 @@ from agent.purse.paying import Payments
 from agent.purse.pricing import FlatFare, ListedFare, Priced
 from agent.purse.purchase import Again, Presentation, Purchases
 from agent.purse.records import Holder, intent_of
+from agent.purse.trips import Stamp
 from agent.scenes.metro.options import MetroOptions
-from agent.scenes.metro.trips import Stamp
 from agent.stages import Stages
 from apdu.transit.files import Layout
 from apdu.transit.values import Authorisation, Initialised

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from agent.fares.ride import ENTRY
-from agent.scenes.metro.trips import Inside
+from agent.purse.trips import Inside
 from offline_store.events.payment import Intent, PaymentEnd
 from offline_store.events.row import Event, Stored, of_kind
 from offline_store.in_force import Place, in_force

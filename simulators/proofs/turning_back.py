@@ -11,7 +11,7 @@ from agent.fares.history import History
 from agent.fares.ride import Journey, Rider, ride_of
 from agent.purse.owed import RidesOwed
 from agent.purse.pricing import Priced
-from agent.scenes.tap_result import TapResult
+from agent.purse.tap_result import TapResult
 from agent.tap.give_back import GiveBacks
 from agent.tap.logbook import Missed
 from config.model import GiveBack as Settings

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from agent.scenes.metro.trips import Inside, Trip
+from agent.purse.trips import Inside, Trip
 from apdu.transit.files import Layouts
 from simulators.demo.metro import RUN, MetroRun, Outcome, Passed
 from simulators.transit.metro import CITY

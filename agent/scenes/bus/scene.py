@@ -2,10 +2,10 @@
 
 from typing import Final, Self
 
-from agent.purse.build import city_of, listed_fares, purses, ride_now
 from agent.purse.card_memory import CardMemory, Operator
 from agent.purse.offers import SingleRides
 from agent.purse.owed import RidesOwed
+from agent.scenes.paying import city_of, listed_fares, purses, ride_now
 from agent.scenes.port import Parts
 from agent.scenes.ridden import Ridden
 

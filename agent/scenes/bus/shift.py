@@ -12,7 +12,7 @@ import msgspec
 
 from agent.fares.ride import paid
 from agent.messages.reasons import Reason
-from agent.scenes.returned import VISIT
+from agent.purse.returned import VISIT
 from offline_store.events.about import GiveBack
 from offline_store.events.payment import PaymentEnd
 from offline_store.events.reference import Reference

@@ -25,8 +25,8 @@ from agent.purse.card_memory import CardMemory, CardWord, Operator, RideStamp
 from agent.purse.intents import Intent
 from agent.purse.offers import Offer
 from agent.purse.pricing import FareSource, Priced
-from agent.scenes.metro.options import MetroOptions
-from agent.scenes.metro.trips import (
+from agent.purse.returned import owed
+from agent.purse.trips import (
     Inside,
     Sight,
     Stamp,
@@ -37,7 +37,7 @@ from agent.scenes.metro.trips import (
     moment_of,
     stop_of,
 )
-from agent.scenes.returned import owed
+from agent.scenes.metro.options import MetroOptions
 from apdu.transit.faults import PurseStatus
 from apdu.transit.files import Layout, Layouts
 from apdu.transit.purse import END_OF_FILE, Purse

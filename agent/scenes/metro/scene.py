@@ -8,10 +8,10 @@ from typing import Final, Self
 from msgspec import Struct
 
 from agent.messages.reasons import Reason
-from agent.purse.build import city_of, listed_fares, purses, ride_now
 from agent.purse.card_memory import CardMemory
 from agent.scenes.metro.offers import Gates, Trips
 from agent.scenes.metro.options import MetroOptions
+from agent.scenes.paying import city_of, listed_fares, purses, ride_now
 from agent.scenes.port import Case, Decision, Lists, Parts
 from agent.scenes.ridden import Ridden
 from config.faults import ConfigFault, MissingKey, WrongValue

@@ -15,7 +15,7 @@ from agent.fares.entitlements import entitlements_payload, packed, read_packed
 from agent.fares.lines import parse_lines
 from agent.fares.rules import RuleBook
 from agent.fares.tariff import parse_tariff
-from agent.scenes.metro.trips import Station, stop_of
+from agent.purse.trips import Station, stop_of
 from offline_store.faults import (
     ListNotLoaded,
     ListRolledBack,

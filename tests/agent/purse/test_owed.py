@@ -13,7 +13,7 @@ from agent.messages.reasons import Reason
 from agent.purse.clearing import clearing_rows, code_rows
 from agent.purse.owed import RidesOwed
 from agent.purse.pricing import FlatFare
-from agent.scenes.tap_result import TapResult
+from agent.purse.tap_result import TapResult
 from agent.tap.give_back import GiveBacks
 from agent.tap.logbook import Missed
 from config.model import GiveBack, Scene

@@ -18,9 +18,9 @@ from agent.messages.results import Results
 from agent.messages.texts import Texts
 from agent.psam.transit import TransitDesk
 from agent.purse.paying import Payments
+from agent.purse.tap_result import TapResult
+from agent.purse.trips import Inside, Trip
 from agent.scenes.metro.options import MetroOptions
-from agent.scenes.metro.trips import Inside, Trip
-from agent.scenes.tap_result import TapResult
 from agent.stages import Stages
 from apdu.channel import Channel
 from apdu.transit.files import Layouts, national

@@ -11,7 +11,7 @@ from agent.psam.transit import TransitDesk
 from agent.purse.offers import SingleRides
 from agent.purse.paying import Payments
 from agent.purse.pricing import FareSource, FlatFare
-from agent.scenes.tap_result import TapResult
+from agent.purse.tap_result import TapResult
 from agent.stages import Stages
 from apdu.channel import Channel
 from apdu.transit.values import Kind

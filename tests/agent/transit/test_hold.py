@@ -9,7 +9,7 @@ import pytest
 from agent.equipment.watchdog import HELD, Watchdog
 from agent.messages.reasons import Reason
 from agent.psam.leases import PATIENCE
-from agent.scenes.tap_result import TapResult
+from agent.purse.tap_result import TapResult
 from agent.stages import Stages
 from apdu.channel import Channel
 from apdu.psam import PsamBusy

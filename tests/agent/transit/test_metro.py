@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from agent.messages.reasons import Reason
+from agent.purse.trips import Inside, Trip
 from agent.scenes.metro.layouts import load_layouts
-from agent.scenes.metro.trips import Inside, Trip
 from apdu.channel import CardGone
 from offline_store.events.happened import ListUsed
 from offline_store.events.tap import Tap

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 import agent.purse.purchase as purchase
 from agent.purse.paying import Payments
+from agent.purse.trips import Inside
 from agent.scenes.metro.offers import Trips
 from agent.scenes.metro.options import MetroOptions
-from agent.scenes.metro.trips import Inside
 from offline_store.events.payment import Intent, PaymentEnd
 from offline_store.events.row import Event, Stored
 from simulators.malice.purse import Gang, Keyless

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from agent.fares.ride import Rider
 from agent.messages.reasons import Reason
+from agent.purse.trips import Inside, Trip, moment_of
 from agent.scenes.metro.offers import EnteringCard, LeavingCard
 from agent.scenes.metro.options import MetroOptions
-from agent.scenes.metro.trips import Inside, Trip, moment_of
 from apdu.transit.files import Layouts, TransitRecordFault
 from offline_store.clock import ClockQuality, ClockReading
 from offline_store.events.tap import Tap

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from agent.purse.paying import Payments
 from agent.purse.purchase import Presentation
 from agent.purse.settling import Proved
-from agent.scenes.tap_result import TapResult
+from agent.purse.tap_result import TapResult
 from apdu.authentication import Authenticator
 from apdu.channel import Channel
 from apdu.files import Generation

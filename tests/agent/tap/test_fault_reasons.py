@@ -2,8 +2,8 @@
 
 import pytest
 
-from agent.identify.fault_reasons import REASONS, reason_of, unidentified
 from agent.messages.reasons import Reason, table
+from agent.tap.fault_reasons import REASONS, reason_of, unidentified
 from apdu.authentication import AuthenticationFailed
 from apdu.channel import CardGone
 from apdu.command import Command
