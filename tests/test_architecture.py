@@ -6,7 +6,7 @@ shows that it bites.
 
 import ast
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import get_args, get_origin
 
@@ -392,3 +392,76 @@ def test_control_a_bag_in_an_event_is_caught() -> None:
         extra: dict[str, int]
 
     assert bags(Paid | int) == ["Amounts.amounts"]
+
+
+# The rooms of agent by floor: a room imports what lies below it. A scene is a room of its own.
+FLOORS: Sequence[Collection[str]] = (
+    {
+        "arrivals", "feed", "in_force", "key_store", "lines", "messages", "psam",
+        "reader_service", "stages", "streams", "uplink",
+    },
+    {"beside", "fares", "http_lines"},
+    {"identify", "voices"},
+    {"equipment", "staff", "status_check"},
+    {"purse", "secrets"},
+    {"scenes"},
+    {"facade", "scenes/bus", "scenes/library_gate", "scenes/metro", "scenes/service_window"},
+    {"doctor", "tap"},
+    {"assembly"},
+    {"api"},
+    {"cli", "daemon"},
+    {"__main__"},
+)  # fmt: skip
+
+
+def room_of(module: str) -> str:
+    """`agent.scenes.bus.shift` is in scenes/bus, `agent.scenes.port` in scenes."""
+    parts = module.split(".")[1:]
+    if parts[0] == "scenes" and len(parts) > 1 and f"scenes/{parts[1]}" in set().union(*FLOORS):
+        return f"scenes/{parts[1]}"
+    return parts[0]
+
+
+def climbs(path: Path, tree: ast.Module) -> Iterator[str]:
+    """Imports of a module of agent that lead up, or to a room beside it."""
+    here = room_of(".".join(path.with_suffix("").parts))
+    floor = {room: height for height, rooms in enumerate(FLOORS) for room in rooms}
+    for line, module in imports(path, tree):
+        if not module.startswith("agent.") or room_of(module) == here:
+            continue
+        there = room_of(module)
+        if here not in floor or there not in floor:
+            yield f"{path}:{line}: {here if here not in floor else there} has no floor"
+        elif floor[there] >= floor[here]:
+            yield f"{path}:{line}: {here} imports {there}"
+
+
+def test_each_room_of_agent_imports_only_what_lies_below_it() -> None:
+    found = [
+        violation
+        for path in sorted((product.ROOT / "agent").rglob("*.py"))
+        if path.relative_to(product.ROOT) != Path("agent/__init__.py")
+        for violation in climbs(path.relative_to(product.ROOT), ast.parse(path.read_text("utf-8")))
+    ]
+    assert not found, "\n".join(found)
+
+
+def test_nothing_is_new_at_the_root_of_agent() -> None:
+    """What comes to agent comes into a room."""
+    modules = {path.stem for path in (product.ROOT / "agent").glob("*.py")} - {"__init__"}
+    rooms = {path.parent.name for path in (product.ROOT / "agent").glob("*/__init__.py")}
+    assert modules | rooms == {room for rooms in FLOORS for room in rooms if "/" not in room}
+
+
+@pytest.mark.parametrize(
+    ("place", "source"),
+    [
+        ("agent/purse/x.py", "from agent.scenes.port import Scene"),
+        ("agent/scenes/bus/x.py", "from agent.scenes.metro.scene import MetroGate"),
+        ("agent/scenes/x.py", "from agent.scenes.bus.scene import Bus"),
+        ("agent/new.py", "from agent.stages import Stages"),
+        ("agent/tap/x.py", "import agent.assembly"),
+    ],
+)
+def test_control_an_import_that_climbs_is_caught(place: str, source: str) -> None:
+    assert [*climbs(Path(place), ast.parse(source))]
