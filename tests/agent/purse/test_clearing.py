@@ -14,10 +14,10 @@ from offline_store.files import journal_file
 from offline_store.store import Entry
 from simulators.transit import tickets
 from tests.agent.events import purchase
-from tests.agent.test_tap_bus import NIGHT, fresh, play
-from tests.agent.transit.metro_stand import MetroStand, Network, trip_of
-from tests.agent.transit.stand import FARE, GREY_AFTER, LOST, UNSENT, Bus, BusStand
-from tests.agent.transit_codes.hall import SM2, Hall
+from tests.agent.identify.ministry_codes.hall import SM2, Hall
+from tests.agent.purse.metro_stand import MetroStand, Network, trip_of
+from tests.agent.purse.stand import FARE, GREY_AFTER, LOST, UNSENT, Bus, BusStand
+from tests.agent.tap.test_bus import NIGHT, fresh, play
 from tests.offline_store.support import ANNA, IOERR, Site, draft, every_record, tap
 from tests.offline_store.test_damage import PAGE, overwrite, page_of
 

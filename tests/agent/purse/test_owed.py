@@ -27,10 +27,10 @@ from simulators.transit.bus import Passenger
 from simulators.transit.codes import GOOD, NOW
 from simulators.world import SimWorld
 from tests.agent.events import as_kind
+from tests.agent.identify.ministry_codes.hall import PHONES, Hall
+from tests.agent.purse.stand import FARE, LOST, UNSENT, Bus, BusStand
+from tests.agent.purse.test_carried import listed, tariff
 from tests.agent.stand import Stand
-from tests.agent.transit.stand import FARE, LOST, UNSENT, Bus, BusStand
-from tests.agent.transit.test_carried import listed, tariff
-from tests.agent.transit_codes.hall import PHONES, Hall
 
 T = TypeVar("T")
 MINUTE = 60.0

@@ -8,7 +8,7 @@ from apdu.psam import PsamMissing
 from apdu.transit.faults import NotPurse, PurseLocked
 from offline_store.events.row import Event
 from simulators.vpcd import Moment, TearAtInstruction
-from tests.agent.transit.stand import FARE, REFERENCES, Barred, Bus, BusStand, grey, payment
+from tests.agent.purse.stand import FARE, REFERENCES, Barred, Bus, BusStand, grey, payment
 from world import Fault
 
 

@@ -9,7 +9,7 @@ from agent.purse.pricing import FlatFare, ListedFare
 from offline_store.events.happened import ListUsed
 from offline_store.faults import ListUnreadable
 from tests.agent.fares.city import MADE_UP, entitled, lines, people, tariff
-from tests.agent.transit.stand import LOST, REFERENCES, Barred, Bus, BusStand, payment
+from tests.agent.purse.stand import LOST, REFERENCES, Barred, Bus, BusStand, payment
 
 RULES = Rules(tariff=tariff(), entitlements=people(), lines=lines(), versions={"fares": 3})
 LISTED = ListedFare(lambda: RULES, lambda: Journey("1", boarded="S1"), FlatFare(999), "bus")

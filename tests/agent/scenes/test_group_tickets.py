@@ -13,8 +13,8 @@ from config.model import Scene
 from simulators.transit import tickets
 from simulators.transit.codes import GOOD, NOW
 from simulators.world import SimWorld
+from tests.agent.identify.ministry_codes.hall import PHONES, SM2, Hall
 from tests.agent.stand import GATE, Stand
-from tests.agent.transit_codes.hall import PHONES, SM2, Hall
 
 SCENES = {
     "library-gate": GATE,

@@ -21,8 +21,8 @@ from simulators.transit import tickets
 from simulators.transit.codes import GOOD, NOW
 from simulators.world import SimWorld
 from tests.agent.events import about_seq, as_kind
+from tests.agent.identify.ministry_codes.hall import PHONES, SM2, Hall
 from tests.agent.stand import WINDOW, Stand
-from tests.agent.transit_codes.hall import PHONES, SM2, Hall
 from tests.offline_store.support import TERMINAL, MemoryKeys
 
 T = TypeVar("T")

@@ -11,7 +11,7 @@ from agent.cli.client import Client, DaemonRefused
 from agent.scenes.bus.journey import JourneyDesk
 from simulators.world import SimWorld
 from tests.agent.api.test_api import FakeDaemon
-from tests.agent.journey.stand import ANN, Bus
+from tests.agent.scenes.bus.stand import ANN, Bus
 from world.real import RealWorld
 
 

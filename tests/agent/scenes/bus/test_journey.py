@@ -19,7 +19,7 @@ from offline_store.faults import DiskFull
 from simulators.devices.gnss import way
 from simulators.world import SimWorld
 from tests.agent.fares.city import entitled, tariff
-from tests.agent.journey.stand import ANN, BEN, Bus, PowerCut
+from tests.agent.scenes.bus.stand import ANN, BEN, Bus, PowerCut
 
 Play = Callable[..., None]
 

@@ -23,7 +23,7 @@ from offline_store.store import Entry, Store
 from simulators.devices.gnss import GnssSimulator, way
 from tests.agent.events import as_kind, purchase
 from tests.agent.fares.city import rules
-from tests.agent.journey.stand import ANN, PROOF
+from tests.agent.scenes.bus.stand import ANN, PROOF
 from tests.drivers.contract.reader import until
 from tests.offline_store.support import MemoryKeys
 from world.real import RealWorld

@@ -23,7 +23,7 @@ from simulators.malice.purse import Gang, Keyless
 from simulators.proofs.mallory import Trusting, robs
 from simulators.transit.bus import Passenger
 from simulators.vpcd import Moment, TearAtInstruction
-from tests.agent.transit.metro_stand import (
+from tests.agent.purse.metro_stand import (
     MetroStand,
     Network,
     metro_settings,
@@ -31,7 +31,7 @@ from tests.agent.transit.metro_stand import (
     told_of,
     trip_of,
 )
-from tests.agent.transit.stand import GREY_AFTER, LOST, UNSENT
+from tests.agent.purse.stand import GREY_AFTER, LOST, UNSENT
 from world import Fault
 
 STOPS = ("M11", "M13", "M14")

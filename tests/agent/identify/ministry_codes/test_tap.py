@@ -16,8 +16,8 @@ from simulators.transit import tickets
 from simulators.transit.codes import DEFECTS, FAR, GOOD, NOW
 from simulators.world import SimWorld
 from tests.agent.events import said, tap_of
+from tests.agent.identify.ministry_codes.hall import PHONES, SM2, Hall
 from tests.agent.stand import Stand
-from tests.agent.transit_codes.hall import PHONES, SM2, Hall
 from tests.secrets_probe import Probe
 
 T = TypeVar("T")

@@ -12,7 +12,7 @@ from offline_store.events.happened import ListUsed
 from offline_store.events.payment import Intent, PaymentEnd
 from offline_store.events.row import Event, Stored
 from tests.agent.fares.city import MADE_UP, lines, people, tariff
-from tests.agent.transit.stand import LOST, Bus, BusStand
+from tests.agent.purse.stand import LOST, Bus, BusStand
 
 DAYS, RIDERS = 7, 12
 DAY = 86_400  # seconds

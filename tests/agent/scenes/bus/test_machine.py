@@ -20,7 +20,7 @@ from offline_store.events.terminal import Shift
 from offline_store.faults import DiskFull
 from simulators.world import SimWorld
 from tests.agent.fares.city import entitled, tariff
-from tests.agent.journey.stand import ANN, BEN, Bus, PowerCut
+from tests.agent.scenes.bus.stand import ANN, BEN, Bus, PowerCut
 
 STOPS = ("S1", "S2", "S3", "S4", "S5")
 

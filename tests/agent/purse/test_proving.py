@@ -20,8 +20,8 @@ from simulators.transit.bus import Passenger
 from simulators.vpcd import Moment, TearAtInstruction
 from tests.agent.events import as_kind
 from tests.agent.fares.city import MADE_UP, lines, people, tariff
-from tests.agent.transit.impostor import GOOD, NO_PROOF, NO_ROW, Impostor, Says
-from tests.agent.transit.stand import FARE, GREY_AFTER, LOST, UNSENT, Bus, BusStand, grey
+from tests.agent.purse.impostor import GOOD, NO_PROOF, NO_ROW, Impostor, Says
+from tests.agent.purse.stand import FARE, GREY_AFTER, LOST, UNSENT, Bus, BusStand, grey
 from world import Fault
 
 RULES = Rules(tariff(), people(), lines(), {"fares": 3})

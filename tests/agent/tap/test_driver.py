@@ -13,7 +13,7 @@ from offline_store.events.ride import NO_RIDE
 from simulators.world import SimWorld
 from tests.agent.events import tap_of
 from tests.agent.fares.city import entitled, lines, tariff
-from tests.agent.journey.stand import Bus
+from tests.agent.scenes.bus.stand import Bus
 from tests.agent.stand import Stand
 
 Play = Callable[[Callable[[Stand, Bus], None]], None]

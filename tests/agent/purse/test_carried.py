@@ -38,8 +38,8 @@ from simulators.transit import lists, metro
 from simulators.transit.bus import Passenger
 from simulators.transit.city import blank_records
 from tests.agent.events import purchase
-from tests.agent.transit.metro_stand import MetroStand, Network
-from tests.agent.transit.stand import LOST, Bus, BusStand
+from tests.agent.purse.metro_stand import MetroStand, Network
+from tests.agent.purse.stand import LOST, Bus, BusStand
 from world.real import RealWorld
 
 T = TypeVar("T")

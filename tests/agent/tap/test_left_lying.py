@@ -19,9 +19,9 @@ from simulators.devices.idcard import document_of
 from simulators.transit.codes import NOW
 from simulators.world import SimWorld
 from tests.agent.fares.city import entitled, lines, tariff
-from tests.agent.journey.stand import Bus
+from tests.agent.identify.ministry_codes.hall import PHONES, Hall
+from tests.agent.scenes.bus.stand import Bus
 from tests.agent.stand import Stand
-from tests.agent.transit_codes.hall import PHONES, Hall
 
 SCENES = ("library-gate", "service-window", "bus", "metro-gate")
 

@@ -14,9 +14,9 @@ from agent.stages import Stages
 from apdu.channel import Channel
 from apdu.psam import PsamBusy
 from simulators.transit.bus import Passenger, SteppedCard
+from tests.agent.purse.metro_stand import MetroStand, Network
+from tests.agent.purse.stand import FARE, LOST, Bus, BusStand
 from tests.agent.stand import FakeReader
-from tests.agent.transit.metro_stand import MetroStand, Network
-from tests.agent.transit.stand import FARE, LOST, Bus, BusStand
 from world import Fault, Task, World
 
 SILENT = 1.2  # config.model.Watchdog

@@ -19,10 +19,10 @@ from simulators.transit.torn import Torn
 from simulators.vpcd import TearAtInstruction
 from tests.agent.events import as_kind
 from tests.agent.fares.city import MADE_UP
-from tests.agent.test_tap_purse import Door
-from tests.agent.transit.impostor import Impostor
-from tests.agent.transit.stand import LOST, UNSENT, Bus, BusStand
-from tests.agent.transit.test_proving import ABOARD
+from tests.agent.purse.impostor import Impostor
+from tests.agent.purse.stand import LOST, UNSENT, Bus, BusStand
+from tests.agent.purse.test_proving import ABOARD
+from tests.agent.tap.test_purse import Door
 
 OWED = RidesOwed(ABOARD, "bus", GiveBack())
 Scenario = Callable[[Door, Bus], None]

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent.transit.metro_stand import MetroStand
-from tests.agent.transit.stand import BusStand
+from tests.agent.purse.metro_stand import MetroStand
+from tests.agent.purse.stand import BusStand
 
 
 @pytest.fixture

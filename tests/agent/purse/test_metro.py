@@ -17,8 +17,8 @@ from simulators.transit.city import blank_records
 from simulators.transit.metro import CITY, INSTITUTION, OPERATOR
 from simulators.vpcd import Moment, TearAtInstruction
 from tests.agent.events import as_kind
-from tests.agent.transit.impostor import NO_ROW, Impostor
-from tests.agent.transit.metro_stand import (
+from tests.agent.purse.impostor import NO_ROW, Impostor
+from tests.agent.purse.metro_stand import (
     MetroStand,
     Network,
     metro_settings,
@@ -26,7 +26,7 @@ from tests.agent.transit.metro_stand import (
     told_of,
     trip_of,
 )
-from tests.agent.transit.stand import GREY_AFTER, LOST, UNSENT, Barred, payment
+from tests.agent.purse.stand import GREY_AFTER, LOST, UNSENT, Barred, payment
 from world.real import RealWorld
 
 SELECT, READ, RECORD, BEGIN, UPDATE, DEBIT = 0xA4, 0xB0, 0xB2, 0x50, 0xDC, 0x54

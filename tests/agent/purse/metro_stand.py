@@ -47,7 +47,7 @@ from simulators.transit.metro import (
 )
 from simulators.transit.torn import Torn
 from simulators.vpcd import TearAtInstruction
-from tests.agent.transit.stand import GREY_AFTER, REFERENCES, Barred
+from tests.agent.purse.stand import GREY_AFTER, REFERENCES, Barred
 from tests.offline_store.support import TERMINAL, MemoryKeys
 from world.real import RealWorld
 

@@ -17,9 +17,9 @@ from offline_store.events.tap import Tap
 from simulators.transit.bus import Passenger
 from simulators.transit.metro import CITY, gates, record
 from tests.agent.events import as_kind
+from tests.agent.purse.metro_stand import MetroStand, Network, metro_settings, rows_of, trip_of
+from tests.agent.purse.stand import LOST, UNSENT
 from tests.agent.stand import FakeLists, FakeTurn
-from tests.agent.transit.metro_stand import MetroStand, Network, metro_settings, rows_of, trip_of
-from tests.agent.transit.stand import LOST, UNSENT
 
 IN, OUT, INITIAL = Inside.IN, Inside.OUT, Inside.INITIAL
 BEGUN, ENDED, AGAIN = Reason.TRIP_BEGUN, Reason.TRIP_ENDED, Reason.TRIP_AGAIN

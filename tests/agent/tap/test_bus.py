@@ -20,8 +20,8 @@ from simulators.transit.codes import GOOD, NOW
 from simulators.world import SimWorld
 from tests.agent.events import tap_of
 from tests.agent.fares.city import entitled, lines, tariff
+from tests.agent.identify.ministry_codes.hall import PHONES, SM2, Hall
 from tests.agent.stand import CITY_KEY, Stand
-from tests.agent.transit_codes.hall import PHONES, SM2, Hall
 from trust.references import References
 
 T = TypeVar("T")

@@ -9,7 +9,7 @@ from weakref import ref
 
 from agent.messages.reasons import Reason
 from agent.purse.purchase import Moments
-from tests.agent.transit.stand import Bus, BusStand
+from tests.agent.purse.stand import Bus, BusStand
 
 ELSEWHERE: Final = (type, ModuleType, FunctionType, FrameType)  # from there on it is the program
 

@@ -7,7 +7,7 @@ from apdu.channel import CardGone, Channel
 from apdu.transit.files import national
 from simulators.transit.bus import OURS
 from simulators.vpcd import Moment, TearAtInstruction
-from tests.agent.transit.stand import FARE, GREY_AFTER, LOST, UNSENT, Bus, BusStand, grey, payment
+from tests.agent.purse.stand import FARE, GREY_AFTER, LOST, UNSENT, Bus, BusStand, grey, payment
 
 PROOF, BEGIN, DEBIT = 0x5A, 0x50, 0x54
 READ, LOG = 0xB2, 0x18

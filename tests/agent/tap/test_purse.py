@@ -26,13 +26,13 @@ from simulators.transit.bus import Passenger, SteppedCard
 from simulators.world import SimWorld
 from tests.agent.events import as_kind
 from tests.agent.fares.city import MADE_UP
-from tests.agent.journey.stand import Bus as Vehicle
+from tests.agent.purse.impostor import Impostor
+from tests.agent.purse.stand import REFERENCES, Bus, BusStand
+from tests.agent.purse.test_hold import Handle
+from tests.agent.purse.test_proving import ABOARD
+from tests.agent.scenes.bus.stand import Bus as Vehicle
 from tests.agent.scenes.made import scene_of
 from tests.agent.stand import FakeBarrier, FakePrompts, FakeReader
-from tests.agent.transit.impostor import Impostor
-from tests.agent.transit.stand import REFERENCES, Bus, BusStand
-from tests.agent.transit.test_hold import Handle
-from tests.agent.transit.test_proving import ABOARD
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from config.model import GiveBack
 from offline_store.clock import Clock
 from simulators.transit.bus import Passenger
 from simulators.transit.metro import FARES_LIST, SCENE, metro_rules
-from tests.agent.transit.metro_stand import MetroStand, Network, Station, metro_settings
+from tests.agent.purse.metro_stand import MetroStand, Network, Station, metro_settings
 
 BEGUN, ENDED, AGAIN = Reason.TRIP_BEGUN, Reason.TRIP_ENDED, Reason.TRIP_AGAIN
 NEVER = metro_settings(reentry_minutes=0, reexit_minutes=0)
