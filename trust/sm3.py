@@ -1,10 +1,8 @@
 """Bytes in, SM3 digest or HMAC-SM3 out (GB/T 32905-2016; HMAC of GB/T 15852.2)."""
 
 import hashlib
+import hmac
 from typing import IO
-
-from cryptography.hazmat.primitives.hashes import SM3
-from cryptography.hazmat.primitives.hmac import HMAC
 
 _STEP = 64 * 1024  # bytes that are read at once
 
@@ -29,6 +27,4 @@ def sm3_of_file(file: IO[bytes]) -> bytes:
 
 def hmac_sm3(key: bytes, data: bytes) -> bytes:
     """The 32-byte MAC; a key of any length."""
-    state = HMAC(key, SM3())
-    state.update(data)
-    return state.finalize()
+    return hmac.digest(key, data, "sm3")
