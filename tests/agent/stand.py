@@ -21,6 +21,7 @@ from agent.psam.social_security import SamDesk
 from agent.purse.pricing import FareSource, RideNow, no_ride
 from agent.scenes.bus.journey import JourneyDesk
 from agent.scenes.code_uses import CodeMemory
+from agent.scenes.port import Scene as PlaceScene
 from agent.status_check import StatusService
 from agent.status_check.platform import PlatformSource
 from agent.status_check.service import Routes
@@ -492,7 +493,9 @@ class Stand:
         ride: RideNow = no_ride,
         journey: JourneyDesk | None = None,
         give_back: GiveBackSettings | None = None,
+        made: PlaceScene | None = None,
     ) -> None:
+        """`made`: a scene in place of the one that `scene` names."""
         self.world = world
         self.cast = cast or load_cast()
         self.wallet = Wallet(self.cast)
@@ -523,7 +526,7 @@ class Stand:
         )
         results = Results(Texts("en"))
         self.decider = self.store.decider = Decider(
-            scene_of(scene, self.cast.region, fares, ride),
+            made or scene_of(scene, self.cast.region, fares, ride),
             results.verdict,
             CodeMemory(interval),
             refused_doubts(scene),
