@@ -14,7 +14,7 @@ from tests.agent.facade.c.service import Service
 from world.real import RealWorld
 
 WORLD = RealWorld()
-SHORT = ("CARD_CALL=1", "PIN_CALL=2")  # seconds, so that a test can wait for them
+SHORT = ("CARD_CALL=5", "PIN_CALL=6")  # seconds, so that a test can wait for them
 # The sanitizer's look for leaks needs ptrace, which containers refuse; a signal stack is the
 # program's own.
 QUIET = "detect_leaks=0:use_sigaltstack=0"
@@ -108,14 +108,14 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Built:
 
 @pytest.fixture(scope="session")
 def checked(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    """Under the sanitizers, and with short time limits."""
-    return compiled(tmp_path_factory.mktemp("checked"), sanitized=True, defines=SHORT)
+    """Under the sanitizers, with the time limits of what is installed."""
+    return compiled(tmp_path_factory.mktemp("checked"), sanitized=True, defines=())
 
 
 @pytest.fixture(scope="session")
-def watched(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    """Under the sanitizers, with the time limits of what is installed."""
-    return compiled(tmp_path_factory.mktemp("watched"), sanitized=True, defines=())
+def hurried(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """Under the sanitizers, with short time limits: for calls that are never answered."""
+    return compiled(tmp_path_factory.mktemp("hurried"), sanitized=True, defines=SHORT)
 
 
 @pytest.fixture

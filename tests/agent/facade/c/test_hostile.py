@@ -142,10 +142,10 @@ def test_an_answer_byte_by_byte_is_an_answer(
 
 @pytest.mark.parametrize("begun", [b"", GOOD[:2], GOOD[:-1]])
 def test_a_service_that_does_not_answer_ends_the_call_in_time(
-    checked: Built, caller_of: CallerOf, service: Service, begun: bytes
+    hurried: Built, caller_of: CallerOf, service: Service, begun: bytes
 ) -> None:
     service.behaviour = sends(begun) if begun else silent
-    caller = caller_of(checked)
+    caller = caller_of(hurried)
     late = caller.call("iReadCardBas 3")
     assert late.result == -12
     assert "没有应答" in late.text

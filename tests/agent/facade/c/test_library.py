@@ -240,11 +240,11 @@ def test_threads_share_the_line_one_call_after_the_other(
 
 
 def test_a_thread_that_waits_too_long_is_told_who_is_in_its_way(
-    checked: Built, caller_of: CallerOf, service: Service
+    hurried: Built, caller_of: CallerOf, service: Service
 ) -> None:
     # The first call waits for its own limit; the second has the same limit, from the same moment.
     service.behaviour = lambda line, call: True
-    caller = caller_of(checked)
+    caller = caller_of(hurried)
     caller.send("threads 2 iReadCardBas 1")
     seen = [caller.take() for _ in range(2)]
     assert {answer.result for answer in seen} == {-12}

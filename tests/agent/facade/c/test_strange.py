@@ -49,7 +49,7 @@ class Stranger(Caller):
         return self.told()
 
 
-@pytest.fixture(params=["shipped", "watched"])
+@pytest.fixture(params=["shipped", "checked"])
 def built(request: pytest.FixtureRequest) -> Built:
     made: Built = request.getfixturevalue(request.param)
     return made
