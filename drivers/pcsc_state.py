@@ -39,8 +39,9 @@ def moves(before: Seen, state: int) -> int:
 
 
 def still_ahead(before: Seen, state: int) -> int:
-    """`Seen.ahead` of a state that follows."""
-    return before.ahead if not _counted(before, state) else 0
+    """`Seen.ahead` of a state that follows. A reader that comes back counts anew."""
+    waits = not state & NO_READER and not _counted(before, state)
+    return before.ahead if waits else 0
 
 
 def occupied(before: Seen, state: int, atr: bytes) -> bool:

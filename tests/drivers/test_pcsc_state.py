@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 import hypothesis.strategies as st
 import pytest
@@ -10,7 +11,15 @@ from smartcard import scard
 
 from drivers.contract import Absence, Interface, Presence, SlotBinding
 from drivers.pcsc_card import HALF_TOLD, PcscReader
-from drivers.pcsc_state import EVENTS, NO_READER, Seen, half_told, insertions, occupied
+from drivers.pcsc_state import (
+    EVENTS,
+    NO_READER,
+    Seen,
+    half_told,
+    insertions,
+    occupied,
+    still_ahead,
+)
 from simulators.world import SimWorld
 from world import QueueEmpty
 
@@ -121,6 +130,13 @@ LATE = HALF_TOLD + 0.01
 def test_a_swap_that_pcscd_is_slow_to_count_is_told_once(then: list[tuple[float, int]]) -> None:
     half = _state(3, counted=2)
     assert told((0.0, _state(1)), (5.0, half), (LATE, half), *then) == 2
+
+
+def test_a_move_that_was_told_early_is_forgotten_with_its_reader() -> None:
+    """Else the first move of the reader that comes back would be taken for that one."""
+    ahead = replace(_seen(4), ahead=1)
+    assert still_ahead(ahead, NO_READER) == 0
+    assert still_ahead(ahead, ahead.state) == 1
 
 
 def test_a_reader_that_is_unplugged_has_been_presented_no_card_by_that() -> None:
