@@ -8,9 +8,10 @@ import pytest
 from agent.facade.c import build
 from simulators.conform.run import chosen, library, run
 from simulators.conform.stage import Stage
+from simulators.conform.subject import PATIENCE
 from world.real import RealWorld
 
-PATIENCE = 3.0  # seconds until a call hangs
+HANGS = 10.0  # seconds until a call of the library that hangs is given up
 # A library that fails everything is not caught by these ids: here all are right.
 USUAL = ("EXP-001", "UNS-001")
 # The mistake, and the tests that must notice it.
@@ -51,13 +52,15 @@ def shim(folder: Path, mistake: str) -> Path:
     return made
 
 
-def failed(stage: Stage, ours: Path, wrong: Path, ids: Sequence[str]) -> set[str]:
+def failed(
+    stage: Stage, ours: Path, wrong: Path, ids: Sequence[str], patience: float = PATIENCE
+) -> set[str]:
     target = library(
         wrong,
         stage,
         "daemon",
         environment={"ONECARD_RIGHT_LIBRARY": str(ours)},
-        patience=PATIENCE,
+        patience=patience,
     )
     results = list(run(target, stage, chosen(ids)))
     assert "skipped" not in {result.outcome for result in results}
@@ -69,7 +72,9 @@ def test_a_mistake_fails_the_tests_that_are_there_for_it(
     stage: Stage, ours: Path, tmp_path: Path, mistake: str
 ) -> None:
     expected = MISTAKES[mistake]
-    assert failed(stage, ours, shim(tmp_path, mistake), [*expected, *USUAL]) == set(expected)
+    patience = HANGS if mistake == "HANG" else PATIENCE
+    wrong = shim(tmp_path, mistake)
+    assert failed(stage, ours, wrong, [*expected, *USUAL], patience) == set(expected)
 
 
 def test_control_the_same_shim_without_a_mistake_passes_them_all(
