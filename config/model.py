@@ -316,9 +316,11 @@ class Keys(Settings, frozen=True, kw_only=True):
 
 
 class Watchdog(Settings, frozen=True, kw_only=True):
-    """When a card that does not answer is given up."""
+    """When a card or a PSAM that does not answer is given up; seconds."""
 
     card_silent: Positive = 1.2  # prompt "take the card away" within 1.5 s
+    # A good one takes some 0.1. Longer, and who waits for it would wait too long: `config.waits`.
+    psam_silent: Annotated[float, Meta(gt=0, le=5)] = 1.2
 
 
 Capability = Literal["identity", "files", "write", "pin", "pin-clear"]

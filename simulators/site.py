@@ -42,6 +42,9 @@ from world.real import RealWorld
 TERMINAL = "library-gate-1"
 ISSUER = "city-1"
 STAFF = ("wang",)  # who of the cast may sign in
+PSAM_SILENT = (
+    5.0  # seconds: a busy machine is slower than any PSAM, and a site shows the PSAM's way
+)
 READY_SECONDS = 60.0
 DRAIN_SECONDS = 120.0  # a batch that nobody heard is sent again after 10 s
 PLATFORM_RETRY = 0.2  # seconds: back before the terminal is, as a platform of many workers is
@@ -137,10 +140,11 @@ class AgentProcess:
             return False
 
     def equipped(self) -> bool:
-        """Every configured reader and device is ready. Who comes before is not seen: a scanner lets
-        go by what may have begun before it listened."""
+        """Every configured reader, PSAM and device is ready. Who comes before is not seen, or
+        proved by the platform: a scanner lets go by what may have begun before it listened."""
         status = self.status()
-        return all(one["state"] == "ready" for one in (*status["readers"], *status["devices"]))
+        attached = all(one["state"] == "ready" for one in (*status["readers"], *status["devices"]))
+        return attached and not any(sam["fault"] for sam in status["sams"])
 
     def kill(self) -> None:
         """SIGKILL, as a power cut would."""
@@ -274,6 +278,9 @@ socket = "{self.folder / "agent.sock"}"
 
 [keys]
 path = "{self.folder / "keys"}"
+
+[watchdog]
+psam_silent = {PSAM_SILENT}
 
 {readers}
 [[lanes]]

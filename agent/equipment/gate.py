@@ -78,8 +78,10 @@ class Gate:
         transit = {reader.name for reader in settings.readers if reader.sam == "transit"}
         slots = [r for r in self._readers.values() if r.interface is Interface.SAM]
         sams = [slot for slot in slots if slot.name not in transit]
-        self.sams = SamDesk(world, sams, home=settings.terminal.city, keys=keys)
-        self.transit = TransitDesk(world, [slot for slot in slots if slot.name in transit])
+        purses = [slot for slot in slots if slot.name in transit]
+        silent = settings.watchdog.psam_silent
+        self.sams = SamDesk(world, sams, home=settings.terminal.city, keys=keys, silent=silent)
+        self.transit = TransitDesk(world, purses, silent=silent)
         self.seats: tuple[ReaderSeat, ...] = ()  # the readers at the lanes, once started
         self._handlers: Handlers | None = None
         self._threads: list[InputThread[Any]] = []

@@ -9,17 +9,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from agent.psam.leases import Lease, Line
 from apdu.psam import PsamMissing
+from config.model import Watchdog
 from drivers.contract import Absence, CardHandle, CardReader, DeviceBusy
 from world import Event, Fault, Queue, QueueEmpty, Task, World
 
 LOG = logging.getLogger("onecard.psam")
 
 BUSY_AGAIN = 1.0  # seconds until a PSAM is tried again that another program holds
-ANSWER = 1.2  # seconds after which a PSAM that does not answer counts as missing; it takes some 0.1
+ANSWER: Final = Watchdog().psam_silent  # seconds, where the settings say nothing else
 
 P = TypeVar("P")
 T = TypeVar("T")
@@ -38,8 +39,9 @@ class SamStatus:
 class Promised(Generic[T]):
     """What the PSAM's thread will have done; an `apdu.authentication.Pending`."""
 
-    def __init__(self, done: Event, give_up: Callable[[], None]) -> None:
+    def __init__(self, done: Event, silent: float, give_up: Callable[[], None]) -> None:
         self._done = done
+        self._silent = silent
         self._give_up = give_up
         self._values: list[T] = []
         self._fault: Fault | None = None
@@ -54,7 +56,7 @@ class Promised(Generic[T]):
 
     def result(self) -> T:
         """Raises what the work raised; `PsamMissing` when it does not answer in time."""
-        if not self._done.wait(ANSWER):
+        if not self._done.wait(self._silent):
             self._give_up()
             raise PsamMissing(reason="silent")
         if self._fault is not None:
@@ -65,8 +67,12 @@ class Promised(Generic[T]):
 class Slot(ABC, Generic[P]):
     """See the module. `fault` and `usable` may be read by any thread."""
 
-    def __init__(self, world: World, reader: CardReader, line: Line) -> None:
+    def __init__(
+        self, world: World, reader: CardReader, line: Line, *, silent: float = ANSWER
+    ) -> None:
+        """`silent`: seconds after which a PSAM that does not answer counts as missing."""
         self._world = world
+        self._silent = silent
         self._reader = reader
         self._jobs: Queue[Callable[[], None] | None] = world.queue()
         self._handle: CardHandle | None = None
@@ -106,7 +112,7 @@ class Slot(ABC, Generic[P]):
 
     def ask(self, work: Callable[[P], T]) -> Promised[T]:
         """Let the PSAM do `work` after what it was asked before."""
-        promised: Promised[T] = Promised(self._world.event(), self.give_up)
+        promised: Promised[T] = Promised(self._world.event(), self._silent, self.give_up)
 
         def job() -> None:
             promised.attempt(lambda: self._perform(work))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import ClassVar, TypeVar
 
 from agent.psam.leases import Line
-from agent.psam.slot import SamStatus, Slot
+from agent.psam.slot import ANSWER, SamStatus, Slot
 from apdu.authentication import CardParameters, Computed, Mode, Pending, compute, secured
 from apdu.city_keys import PUBLIC_KEYS_ONLY, CityKeys
 from apdu.crypto import Algorithm
@@ -24,8 +24,16 @@ T = TypeVar("T")
 class SamSlot(Slot[Psam]):
     """A slot with a PSAM for social security cards, by the algorithms that it has."""
 
-    def __init__(self, world: World, reader: CardReader, line: Line, home: str = "") -> None:
-        super().__init__(world, reader, line)
+    def __init__(
+        self,
+        world: World,
+        reader: CardReader,
+        line: Line,
+        *,
+        home: str = "",
+        silent: float = ANSWER,
+    ) -> None:
+        super().__init__(world, reader, line, silent=silent)
         self._home = home
         self.algorithms: tuple[Algorithm, ...] = ()  # of the PSAM that is there
         self.terminal_number = ""
@@ -65,11 +73,15 @@ class SamDesk:
         *,
         home: str = "",
         keys: CityKeys = PUBLIC_KEYS_ONLY,
+        silent: float = ANSWER,
     ) -> None:
-        """`keys`: the authority's table, for keys beyond IRK and RKSSSE."""
+        """`keys`: the authority's table, for keys beyond IRK and RKSSSE. `silent`: see
+        `agent.psam.slot.Slot`."""
         self.keys = keys
         self._line = Line(world)
-        self._slots = [SamSlot(world, reader, self._line, home) for reader in readers]
+        self._slots = [
+            SamSlot(world, reader, self._line, home=home, silent=silent) for reader in readers
+        ]
 
     def start(self) -> None:
         for slot in self._slots:

@@ -9,7 +9,7 @@ checked any more then.
 from collections.abc import Sequence
 
 from agent.psam.leases import NEVER, Line
-from agent.psam.slot import Promised, SamStatus, Slot
+from agent.psam.slot import ANSWER, Promised, SamStatus, Slot
 from apdu.psam import PsamBusy, PsamMissing
 from apdu.transit.transit_psam import PsamSessionOver, TransitPsam, Verified
 from apdu.transit.values import Authorisation, Initialised, PublicInfo, Terminal
@@ -20,8 +20,10 @@ from world import Fault, World
 class TransitSlot(Slot[TransitPsam]):
     """A slot with a transit PSAM, by what it says of itself."""
 
-    def __init__(self, world: World, reader: CardReader, line: Line) -> None:
-        super().__init__(world, reader, line)
+    def __init__(
+        self, world: World, reader: CardReader, line: Line, *, silent: float = ANSWER
+    ) -> None:
+        super().__init__(world, reader, line, silent=silent)
         self.terminal: Terminal | None = None  # of the PSAM that is there
 
     def status(self) -> SamStatus:
@@ -40,9 +42,12 @@ class TransitSlot(Slot[TransitPsam]):
 class TransitDesk:
     """All transit PSAMs of the terminal."""
 
-    def __init__(self, world: World, readers: Sequence[CardReader]) -> None:
+    def __init__(
+        self, world: World, readers: Sequence[CardReader], *, silent: float = ANSWER
+    ) -> None:
+        """`silent`: see `agent.psam.slot.Slot`."""
         self._line = Line(world, idle=NEVER)
-        self._slots = [TransitSlot(world, reader, self._line) for reader in readers]
+        self._slots = [TransitSlot(world, reader, self._line, silent=silent) for reader in readers]
 
     def start(self) -> None:
         for slot in self._slots:

@@ -207,8 +207,7 @@ class BusRun(TransitRun):
         """From the first start to the comparison."""
         site = self._site
         site.agent.start()
-        until(site.agent.equipped, "a device is not ready")
-        until(self._psam_ready, "the transit PSAM is not ready")
+        until(site.agent.equipped, "a device or a PSAM is not ready")
         until(self._online, "the platform is not reached")
         site.publish_all(self._riders.entitled(), self._riders.barred())
         until(lambda: site.has_all_lists, "the lists do not come")

@@ -28,6 +28,7 @@ from simulators.site import (
 from simulators.timing import CardTime, TimeTable
 from simulators.vpcd import Faults, Moment, Slot, TearAtApdu
 
+UNREADY = "a device or a PSAM is not ready"
 KILLED_AFTER = 5  # APDUs of a tap, when the agent is killed in the middle
 
 
@@ -104,6 +105,7 @@ class Morning:
         site = self._site
         site.slots[PSAM].insert(site.cast.psam(), timing=self._timing(Interface.SAM))
         site.agent.start()
+        until(site.agent.equipped, UNREADY)
         self._feed.listen()
         site.publish_blacklist()
         until(self._blacklist_in_force, "the blacklist is not in force")
@@ -169,13 +171,16 @@ class Morning:
         slot.unplug()
         until(lambda: self._state(name) == "absent", f"{name} is still there")
         slot.plug()
-        until(lambda: self._state(name) == "ready", f"{name} is not back")
+        until(self._site.agent.equipped, UNREADY)
 
     def _restart_pcscd(self, visit: Visit) -> None:
-        lost = self._status(self._reader(visit))["lost"]
+        before = self._lost()
         self._site.pcscd.restart()
-        until(lambda: self._status(self._reader(visit))["lost"] > lost, "pcscd was not missed")
-        until(lambda: self._state(self._reader(visit)) == "ready", "pcscd is not back")
+        until(
+            lambda: all(n > before[name] for name, n in self._lost().items()),
+            "pcscd was not missed",
+        )
+        until(self._site.agent.equipped, UNREADY)
 
     def _kill_agent(self, visit: Visit) -> None:
         """SIGKILL in the middle of a tap; the person comes again afterwards."""
@@ -185,6 +190,7 @@ class Morning:
         self._site.agent.kill()
         slot.remove()
         self._site.agent.start()
+        until(self._site.agent.equipped, UNREADY)
         self._feed.listen()
 
     # Looking
@@ -202,6 +208,11 @@ class Morning:
     def _status(self, reader: str) -> dict[str, Any]:
         found = self._site.agent.client.get("/v1/readers")["readers"]
         return next(status for status in found if status["name"] == reader)
+
+    def _lost(self) -> Mapping[str, int]:
+        """How often each reader went, the PSAM's among them."""
+        found = self._site.agent.client.get("/v1/readers")["readers"]
+        return {status["name"]: status["lost"] for status in found}
 
     def _state(self, reader: str) -> str:
         return str(self._status(reader)["state"])

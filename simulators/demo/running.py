@@ -32,15 +32,11 @@ class TransitRun:
         """SIGKILL while an intent is open."""
         self._terminal.agent.kill()
         self._terminal.agent.start()
-        until(self._terminal.agent.equipped, "a device is not ready")
-        until(self._psam_ready, "the transit PSAM is not ready")
+        until(self._terminal.agent.equipped, "a device or a PSAM is not ready")
         self._feed.listen()
 
     def _online(self) -> bool:
         return bool(self._terminal.agent.status()["sync"]["state"] == "online")
-
-    def _psam_ready(self) -> bool:
-        return all(not sam["fault"] for sam in self._terminal.agent.status()["sams"])
 
     def _await_end(self) -> None:
         """Every payment has its end, and the platform every row. Raises `NotInTime`."""

@@ -99,8 +99,7 @@ class WindowDay:
     def play(self) -> Outcome:
         """Everything from the first start to the comparison."""
         self._site.agent.start()
-        until(self._site.agent.equipped, "a device is not ready")
-        until(self._psam_ready, "the PSAM is not ready")
+        until(self._site.agent.equipped, "a device or a PSAM is not ready")
         until(self._online, "the platform is not reached")
         self._feed.listen()
         return self._compare([self._come(visit) for visit in self._visits])
@@ -235,9 +234,6 @@ class WindowDay:
 
     def _online(self) -> bool:
         return bool(self._site.agent.status()["sync"]["state"] == "online")
-
-    def _psam_ready(self) -> bool:
-        return all(not sam["fault"] for sam in self._site.agent.status()["sams"])
 
     def _compare(self, rows: Sequence[Row]) -> Outcome:
         site = self._site

@@ -264,7 +264,7 @@ GOOD_TO_BAD: Mapping[str, Callable[[str], bytes]] = {
     "not TOML": lambda good: f'{good}\n[scene\nkind = "'.encode(),
     "not UTF-8": lambda good: good.encode() + b"\n# \xff\xfe",
     "empty": lambda good: b"",
-    "unknown key": lambda good: f"{good}\n[watchdog]\ncard_silnet = 1.0\n".encode(),
+    "unknown key": lambda good: good.replace("psam_silent", "psam_silnet").encode(),
     "no such reader": lambda good: good.replace('readers = ["door"', 'readers = ["dor"').encode(),
     "no such driver": lambda good: good.replace(
         'name = "psam"', 'name = "psam"\ndriver = "pscs"'

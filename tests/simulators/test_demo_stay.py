@@ -50,12 +50,15 @@ def hall() -> Iterator[Hall]:
     ) as demo:
         assert demo.stdin is not None
         assert demo.stdout is not None
-        played = json.loads(demo.stdout.readline())
-        assert played["good"]
-        yield Hall(demo.stdin, demo.stdout, json.loads(demo.stdout.readline()))
-        demo.stdin.write("quit\n")
-        demo.stdin.flush()
-        assert demo.wait() == 0
+        try:
+            played = json.loads(demo.stdout.readline())
+            assert played["good"], played
+            yield Hall(demo.stdin, demo.stdout, json.loads(demo.stdout.readline()))
+            demo.stdin.write("quit\n")
+            demo.stdin.flush()
+            assert demo.wait() == 0
+        finally:
+            demo.terminate()  # where it failed it would stay
 
 
 def test_the_journal_of_the_morning_is_there(hall: Hall) -> None:

@@ -50,7 +50,13 @@ def psam(*algorithms: CardAlgorithm, number: str = "519900000001") -> Card:
     return CITY.psam(number, algorithms=algorithms or tuple(CardAlgorithm))
 
 
-def with_psams(*cards: Card | None, seed: int = 1, run: Bench, start: bool = True) -> None:
+def with_psams(
+    *cards: Card | None,
+    seed: int = 1,
+    run: Bench,
+    start: bool = True,
+    silent: float = ANSWER,
+) -> None:
     """A desk with a slot for each card; None is an empty slot. All are probed when `run` begins."""
     world = SimWorld(seed)
 
@@ -59,7 +65,7 @@ def with_psams(*cards: Card | None, seed: int = 1, run: Bench, start: bool = Tru
             FakeReader(world, f"psam-{number}", Interface.SAM, pace=0.01)
             for number in range(len(cards))
         ]
-        desk = SamDesk(world, readers)
+        desk = SamDesk(world, readers, silent=silent)
         if start:
             desk.start()
         for reader, inside in zip(readers, cards, strict=True):
@@ -327,6 +333,15 @@ def test_a_silent_psam_is_missing_for_the_next_flow_at_once_and_recovers() -> No
         assert flow(desk) == (right("IRK"), right("RKSSSE"))
 
     with_psams(psam(), run=run)
+
+
+def test_a_slow_psam_is_waited_for_as_long_as_the_settings_say() -> None:
+    def run(world: SimWorld, desk: SamDesk, readers: Sequence[FakeReader]) -> None:
+        (reader,) = readers
+        reader.steps = {len(reader.sent): lambda: world.wait(ANSWER + 1.0)}
+        assert flow(desk) == (right("IRK"), right("RKSSSE"))
+
+    with_psams(psam(), run=run, silent=ANSWER + 2.0)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
