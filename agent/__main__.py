@@ -16,7 +16,7 @@ from agent.daemon import Agent
 from agent.messages.texts import Texts, language_of, locale_of
 from agent.streams import take_every_sign
 from config.load import load
-from config.model import Agent as Settings
+from config.model import AgentSettings as Settings
 from drivers.foreign import is_foreign_code
 from world import Fault
 from world.real import RealWorld

@@ -13,18 +13,18 @@ from pathlib import Path
 from typing import Final
 
 from agent.arrivals import Arrivals
-from agent.equipment.gate import Gate, Handlers, device_folders
+from agent.equipment.gate import Equipment, Handlers, device_folders
 from agent.equipment.watchdog import Watchdog
 from agent.facade.facade import Facade
-from agent.facade.standing import StandingDesk
+from agent.facade.standing import StatusReader
 from agent.facade.unix import FacadeSocketUnusable
 from agent.facade.web_server import FacadePortUnusable
 from agent.fares.rules import RuleBook
-from agent.identify.card import CardDesk, refused_doubts
+from agent.identify.card import CardIdentifier, refused_doubts
 from agent.identify.card_kinds import card_kinds
-from agent.identify.code import CodeDesk, Router
-from agent.identify.document import DocumentDesk
-from agent.identify.hsm import HsmDesk
+from agent.identify.code import CodeIdentifier, Router
+from agent.identify.document import DocumentIdentifier
+from agent.identify.hsm import HsmClient
 from agent.identify.ministry_codes.resolver import MinistryCodes, OfflineResolver
 from agent.identify.ministry_codes.verify import OtherIssuers
 from agent.identify.platform_code import PlatformResolver
@@ -36,29 +36,29 @@ from agent.messages.reasons import Reason
 from agent.messages.results import Results
 from agent.messages.texts import Texts
 from agent.psam.key_table import city_keys
-from agent.psam.social_security import SamDesk
+from agent.psam.social_security import PsamPool
 from agent.purse.card_memory import held_alone
 from agent.scenes import registry as scenes
-from agent.scenes.bus.vehicle import Aboard
+from agent.scenes.bus.vehicle import VehicleUnit
 from agent.scenes.code_uses import CodeMemory
 from agent.scenes.metro.layouts import load_layouts
 from agent.scenes.port import Parts
 from agent.staff.session import Staff
-from agent.staff.sign_in import SignInDesk
+from agent.staff.sign_in import SignInFlow
 from agent.status_check import make_status_service
 from agent.tap.deciding import Decider
 from agent.tap.tap import TapReport, Taps
 from agent.uplink import PlatformRequests, make_uplink
 from apdu.quirks import CardKinds
-from config.model import Agent as Settings
+from config.model import AgentSettings as Settings
 from drivers.hotplug import Hotplug
 from offline_store.clock import Clock
 from offline_store.faults import ListUnreadable
-from offline_store.lists.every import EveryList, Heard
+from offline_store.lists.every import EveryList, WatchedList
 from offline_store.lists.keys import KeyLists
 from offline_store.lists.on_disk import Lists
 from offline_store.store import Store
-from sync.uplink import Status, Uplink
+from sync.uplink import LinkStatus, Uplink
 from trust.references import SECRET as REFERENCE_KEY
 from trust.references import References
 from trust.secrets import KEY_32, read_secret
@@ -68,7 +68,7 @@ from world import World, cause_of
 LOG = logging.getLogger("onecard")
 
 MakeDesk = Callable[
-    [World, SamDesk, References, HsmDesk | None, Traces | None, CardKinds], CardDesk
+    [World, PsamPool, References, HsmClient | None, Traces | None, CardKinds], CardIdentifier
 ]
 
 
@@ -76,7 +76,7 @@ MakeDesk = Callable[
 class Replacements:
     """What a harness puts in the place of the product's own parts."""
 
-    desk: MakeDesk = CardDesk  # reads and authenticates cards
+    desk: MakeDesk = CardIdentifier  # reads and authenticates cards
 
 
 NONE: Final = Replacements()
@@ -103,7 +103,9 @@ class Terminal:
             path = error.filename or str(data)
             raise DataUnusable(path=path, cause=cause_of(error)) from error
         self.rules_changed: Callable[[], None] = _nobody_asks
-        rule_lists = [Heard(one, lambda: self.rules_changed()) for one in self.rule_book.lists]
+        rule_lists = [
+            WatchedList(one, lambda: self.rules_changed()) for one in self.rule_book.lists
+        ]
         self.every_list = EveryList(self.lists, rule_lists)
         self.arrivals = Arrivals(world, self.clock, data)
         self.store = Store(
@@ -153,7 +155,7 @@ class Service:
             settings,
             texts,
         )
-        self.gate = Gate(world, settings, terminal.city_keys)
+        self.gate = Equipment(world, settings, terminal.city_keys)
         kind = scenes.find(settings.scene.kind)
         options = scenes.options_of(kind, settings)
         self.results = results_of(settings, texts)
@@ -200,7 +202,7 @@ class Service:
             results=self.results,
             desk=self.cards,
             codes=self._codes(),
-            documents=DocumentDesk(terminal.references),
+            documents=DocumentIdentifier(terminal.references),
             watchdog=self.watchdog,
             standing=self.standing,
             application=settings.terminal.application,
@@ -210,7 +212,7 @@ class Service:
             give_back=settings.give_back,
         )
         sign_in, admit = settings.sign_in, terminal.staff.enter
-        self.sign_in = SignInDesk(world, terminal.requests, sign_in, "staff", admit)
+        self.sign_in = SignInFlow(world, terminal.requests, sign_in, "staff", admit)
         self.facade = self._make_facade()
 
     def open(self, handlers: Handlers | None = None) -> None:
@@ -245,12 +247,12 @@ class Service:
 
     # Parts
 
-    def _make_aboard(self) -> Aboard | None:
+    def _make_aboard(self) -> VehicleUnit | None:
         """Where there is a vehicle. Raises `drivers.options.OptionsFault`."""
         settings, terminal = self.settings, self._terminal
         if settings.vehicle is None:
             return None
-        return Aboard(
+        return VehicleUnit(
             terminal.world,
             terminal.clock,
             settings.vehicle,
@@ -260,19 +262,19 @@ class Service:
             Path(settings.terminal.data),
         )
 
-    def _hsm(self) -> HsmDesk | None:
+    def _hsm(self) -> HsmClient | None:
         """Where there is a way to a platform, unless it is switched off."""
         settings, terminal = self.settings, self._terminal
         if settings.sync is None or not settings.hsm.enabled:
             return None
-        return HsmDesk(terminal.requests, settings.hsm.within, terminal.city_keys)
+        return HsmClient(terminal.requests, settings.hsm.within, terminal.city_keys)
 
-    def _codes(self) -> CodeDesk:
+    def _codes(self) -> CodeIdentifier:
         settings, terminal = self.settings, self._terminal
         platform = PlatformResolver(
             terminal.requests, terminal.references, settings.codes, settings.scene
         )
-        return CodeDesk(
+        return CodeIdentifier(
             Router(settings.codes), {"platform": platform, "offline": self._offline_codes()}
         )
 
@@ -290,7 +292,7 @@ class Service:
         settings, terminal = self.settings.facade, self._terminal
         if settings is None:
             return None
-        standing = StandingDesk(
+        standing = StatusReader(
             self.standing if self.scene.asks else None,
             terminal.references,
             self.settings.terminal.application,
@@ -348,7 +350,7 @@ def _nobody_asks() -> None:
     """Stands where nobody has to know that rules have changed."""
 
 
-def _tell_link(texts: Texts, status: Status) -> None:
+def _tell_link(texts: Texts, status: LinkStatus) -> None:
     trouble = status.last_fault
     cause = f" ({trouble.code})" if trouble and status.state == "offline" else ""
     LOG.info("%s%s", texts.ui(f"link-{status.state}"), cause)

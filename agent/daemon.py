@@ -10,9 +10,9 @@ from pathlib import Path
 from agent.api.backend import Backend
 from agent.api.server import ApiServer
 from agent.assembly import NONE, Replacements, Service, Terminal
-from agent.in_force import InForce, Refused, require_same_terminal
+from agent.in_force import RefusedSettings, SettingsInForce, require_same_terminal
 from agent.messages.texts import Texts
-from config.model import Agent as Settings
+from config.model import AgentSettings as Settings
 from sync.paho_link import read_password
 from sync.uplink import Uplink
 from world import Fault, World
@@ -30,7 +30,7 @@ class Agent:
         """Touches no device. Raises what `Terminal` and `Service` raise."""
         self.terminal = Terminal(world, settings, replace)
         self._texts = texts
-        self._in_force = InForce(settings, self.terminal.clock.read().time_ms)
+        self._in_force = SettingsInForce(settings, self.terminal.clock.read().time_ms)
         self.backend = Backend(self.terminal, self._in_force, texts)
         self.service = self._make_service(settings, texts)
         self._api = ApiServer(world, self.backend, Path(settings.terminal.socket))
@@ -79,7 +79,7 @@ class Agent:
 
     def refuse(self, fault: Fault) -> None:
         """New settings were not taken, and why: those in force stay."""
-        self._in_force.refused = Refused(self.terminal.clock.read().time_ms, fault)
+        self._in_force.refused = RefusedSettings(self.terminal.clock.read().time_ms, fault)
 
     def _make_service(self, settings: Settings, texts: Texts) -> Service:
         return Service(self.terminal, settings, texts, self.backend.publish)

@@ -12,7 +12,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
 
-from agent.lines import Line, Lines
+from agent.lines import HeldLine, Lines
 from world import Peer, World
 
 HEAD_WITHIN = 2.0  # seconds from a request's first byte, or the line's beginning, to its head's end
@@ -38,7 +38,7 @@ class CountedProtocol(H11Protocol):
         self._world = world
         self._lines = lines
         self._surplus = surplus
-        self._line: Line | None = None
+        self._line: HeldLine | None = None
         self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -134,7 +134,7 @@ def _decodable(headers: Iterable[tuple[bytes, bytes]]) -> bool:
 class CountedWebSocket(WSProtocol):
     """A line that has become a WebSocket; who does not take what he is told is hung up on."""
 
-    def __init__(self, line: Line | None, **given: Any) -> None:
+    def __init__(self, line: HeldLine | None, **given: Any) -> None:
         super().__init__(**given)
         self._line = line
 

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from config.faults import ConfigFault
-from config.model import Agent as Settings
+from config.model import AgentSettings as Settings
 from world import Fault
 
 
@@ -29,7 +29,7 @@ class DataUnusable(Fault):
 
 
 @dataclass(frozen=True)
-class Refused:
+class RefusedSettings:
     """The last attempt to bring others into force."""
 
     time_ms: int
@@ -37,12 +37,12 @@ class Refused:
 
 
 @dataclass
-class InForce:
+class SettingsInForce:
     """`taken_ms`: when the agent began to go by `settings`."""
 
     settings: Settings
     taken_ms: int
-    refused: Refused | None = None
+    refused: RefusedSettings | None = None
 
     def take(self, settings: Settings, now_ms: int) -> None:
         """Go by these from now on."""

@@ -16,14 +16,14 @@ class Lines:
         self._changing = world.lock()
         self._held: dict[int | None, int] = {}  # by user; None: the kernel does not say whose
 
-    def take(self, uid: int | None) -> "Line | None":
+    def take(self, uid: int | None) -> "HeldLine | None":
         """A line for that user; None while he, or all together, have as many as they may."""
         with self._changing:
             held = self._held.get(uid, 0)
             if held >= self._each or sum(self._held.values()) >= self._in_all:
                 return None
             self._held[uid] = held + 1
-        return Line(self, uid)
+        return HeldLine(self, uid)
 
     def give_back(self, uid: int | None) -> None:
         with self._changing:
@@ -38,7 +38,7 @@ class Lines:
             return sum(self._held.values())
 
 
-class Line:
+class HeldLine:
     """One line that somebody holds, until it is left."""
 
     def __init__(self, lines: Lines, uid: int | None) -> None:

@@ -11,11 +11,11 @@ from agent.identify import certificates
 from agent.status_check.mapping import load_mapping
 from agent.status_check.signing import signing_key, verifying_key
 from config.faults import ConfigFault
-from config.model import Agent as Settings
+from config.model import AgentSettings as Settings
 from offline_store import journal, sealing
 from trust import references
 from trust.keystore import KeyStore
-from trust.secrets import CERTIFICATE, KEY_16, KEY_32, PASSWORD, PUBLIC_KEY, Form
+from trust.secrets import CERTIFICATE, KEY_16, KEY_32, PASSWORD, PUBLIC_KEY, SecretForm
 from world import World
 
 
@@ -24,7 +24,7 @@ class Need:
     """One secret, by its name in the key store."""
 
     name: str
-    form: Form
+    form: SecretForm
 
 
 def needs(world: World, settings: Settings, keys: KeyStore) -> Sequence[Need]:

@@ -3,15 +3,15 @@
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
-from config.model import Agent as Settings
+from config.model import AgentSettings as Settings
 from offline_store.store import Store
 from sync.applier import Handler
 from sync.asking import AT_ONCE
 from sync.contract.services import Service
 from sync.contract.topics import Place
 from sync.paho_link import open_link
-from sync.requests import Asked, RequestOffline
-from sync.uplink import Status, Uplink
+from sync.requests import PendingRequest, RequestOffline
+from sync.uplink import LinkStatus, Uplink
 from trust.envelope import Opener
 from trust.keystore import KeyStore
 from trust.secrets import PUBLIC_KEY, read_secret
@@ -21,8 +21,8 @@ from world import Fault, World
 ISSUER, PUBLIC = "issuer-", ".pub"
 
 
-class Refused:
-    """See `sync.requests.Asked`: nothing was asked."""
+class RefusedRequest:
+    """See `sync.requests.PendingRequest`: nothing was asked."""
 
     def __init__(self, fault: RequestOffline) -> None:
         self._fault = fault
@@ -37,11 +37,11 @@ class PlatformRequests:
     def __init__(self) -> None:
         self.uplink: Uplink | None = None
 
-    def ask(self, service: Service, payload: bytes, *, within: float) -> Asked:
+    def ask(self, service: Service, payload: bytes, *, within: float) -> PendingRequest:
         """See `sync.requests.Requests`."""
         uplink = self.uplink
         if uplink is None:
-            return Refused(RequestOffline(service=service))
+            return RefusedRequest(RequestOffline(service=service))
         return uplink.requests.ask(service, payload, within=within)
 
 
@@ -52,7 +52,7 @@ def make_uplink(
     lists: Handler,
     key_lists: Handler,
     keys: KeyStore,
-    report: Callable[[Status], None],
+    report: Callable[[LinkStatus], None],
     warn: Callable[[Fault], None],
 ) -> Uplink:
     """`settings.sync` must be there. Raises `KeyStoreUnusable`; what is wrong with certificates and

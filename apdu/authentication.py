@@ -347,7 +347,7 @@ def _authenticate(
     3.0: between challenge D and the 0082 that follows this function nothing goes to the card.
     """
     parameters = parameters_of(card, fci)
-    proof = Proof.asked(card, parameters, authenticator)
+    proof = InternalProof.asked(card, parameters, authenticator)
     issuer = _read_issuer(card, needs)
     opens = card.generation is Generation.V3 and bool(needs & OF_HOLDER)
     holder: Holder | None = None
@@ -387,7 +387,7 @@ def parameters_of(card: SocialSecurityCard, fci: Fci) -> CardParameters:
 
 
 @dataclass(frozen=True, repr=False)
-class Proof:
+class InternalProof:
     """What a card answered to 0088, and, on its way, what a genuine one answers."""
 
     answered: bytes
@@ -398,7 +398,7 @@ class Proof:
     @classmethod
     def asked(
         cls, card: SocialSecurityCard, parameters: CardParameters, authenticator: Authenticator
-    ) -> "Proof":
+    ) -> "InternalProof":
         """Key server first, then the card, so that both work at once. Raises `LengthFault`."""
         original, factor = card.challenge(), card.challenge()  # A, B
         expected = authenticator.internal(parameters, factor, original)

@@ -10,7 +10,7 @@ from typing import Final
 from apdu import status
 from apdu.command import Command
 from apdu.data_items import DataItem, items_of, unknown
-from apdu.file_address import FileAddress, FileData, Item
+from apdu.file_address import FileAddress, FileData, FileItem
 from apdu.files import NAME_EXTENSION, ElementaryFile, Generation, Structure, place_of
 from apdu.processors import ChainFault
 from apdu.records import RecordFault
@@ -69,7 +69,7 @@ class CardFiles:
         for item in address.items:
             yield "" if item.number is None else self._record(address, item, item.number)
 
-    def _record(self, address: FileAddress, item: Item, tag: int) -> str:
+    def _record(self, address: FileAddress, item: FileItem, tag: int) -> str:
         known, number = self._found(address, item, tag)
         size = known.size + 2 if known.size else 0
         try:
@@ -83,7 +83,7 @@ class CardFiles:
         self._note(address, odd)
         return text
 
-    def _found(self, address: FileAddress, item: Item, tag: int) -> tuple[DataItem, int]:
+    def _found(self, address: FileAddress, item: FileItem, tag: int) -> tuple[DataItem, int]:
         """The item of the table, and its number where the tag does not do: it stands more than
         once, or the card counts its records."""
         for known in items_of(address.application, address.fid, self._generation):

@@ -15,13 +15,13 @@ from apdu.files import (
     RECORDS,
     SOCIAL_SECURITY_NUMBER,
     Encoding,
+    FileRecord,
     Generation,
-    Record,
     record_number,
 )
 
 
-class Form(Enum):
+class ValueForm(Enum):
     """How a value is written on the card; the first three are those of EF05 and EF06."""
 
     CN = "cn"
@@ -36,7 +36,7 @@ class DataItem:
     columns (in a cyclic file, where `tag` is 0). `first`: the number of its first record."""
 
     tag: int
-    form: Form
+    form: ValueForm
     size: int  # bytes of the value
     first: int
     count: int = 1  # records with this tag, one after another
@@ -109,25 +109,25 @@ def _parsed(text: str) -> Iterator[DataItem]:
     for entry in _ENTRY.finditer(text):
         if entry["columns"]:
             columns = tuple(_part("00:" + one) for one in entry["columns"].split())
-            yield DataItem(0, Form.HEX, sum(c.size for c in columns), 1, parts=columns)
+            yield DataItem(0, ValueForm.HEX, sum(c.size for c in columns), 1, parts=columns)
             return
         tag, count = int(entry["tag"], 16), int(entry["count"] or 1)
         if entry["parts"]:
             parts = tuple(map(_part, entry["parts"].split()))
             size = sum(part.size + 2 for part in parts)
-            yield DataItem(tag, Form.HEX, size, first, count, parts)
+            yield DataItem(tag, ValueForm.HEX, size, first, count, parts)
         else:
-            yield DataItem(tag, Form(entry["form"]), int(entry["size"], 16), first, count)
+            yield DataItem(tag, ValueForm(entry["form"]), int(entry["size"], 16), first, count)
         first += count
 
 
 def _part(text: str) -> DataItem:
     tag, form, size = text.split(":")
-    return DataItem(int(tag, 16), Form(form), int(size, 16), 1)
+    return DataItem(int(tag, 16), ValueForm(form), int(size, 16), 1)
 
 
-def _ssse(record: Record, generation: Generation) -> DataItem:
-    forms = {Encoding.CN: Form.CN, Encoding.AN: Form.AN, Encoding.HEX: Form.HEX}
+def _ssse(record: FileRecord, generation: Generation) -> DataItem:
+    forms = {Encoding.CN: ValueForm.CN, Encoding.AN: ValueForm.AN, Encoding.HEX: ValueForm.HEX}
     number = record_number(record, generation)
     decides = record is SOCIAL_SECURITY_NUMBER
     return DataItem(record.tag, forms[record.encoding], record.size, number, decides=decides)
@@ -156,4 +156,4 @@ def items_of(application: str, fid: int, generation: Generation) -> tuple[DataIt
 
 def unknown(tag: int) -> DataItem:
     """A record of which only the tag is known: shown as hex, as long as it is."""
-    return DataItem(tag, Form.HEX, 0, 0)
+    return DataItem(tag, ValueForm.HEX, 0, 0)

@@ -52,7 +52,7 @@ _KEY_NAMES: Final[Mapping[tuple[str, int], str]] = {
 
 
 @dataclass(frozen=True)
-class Step:
+class DecodedStep:
     """One command, whole, or one answer of the key server. Empty is what does not apply.
 
     `command`: a key of the texts' section `command`; `value`: decoded text, or hex of what is not
@@ -76,7 +76,7 @@ class Step:
     exchanges: int = 1
 
 
-def steps(trace: Trace) -> Sequence[Step]:
+def steps(trace: Trace) -> Sequence[DecodedStep]:
     """All of a trace, in order."""
     place = _Place(trace)
     return [place.step(chain) for chain in _chains(trace)]
@@ -115,9 +115,9 @@ class _Place:
         self._application = ""
         self._file = ""
 
-    def step(self, chain: Sequence[Exchange] | KeyAnswer) -> Step:
+    def step(self, chain: Sequence[Exchange] | KeyAnswer) -> DecodedStep:
         if isinstance(chain, KeyAnswer):
-            return Step(
+            return DecodedStep(
                 at=chain.at,
                 took=0,
                 command=f"key-{chain.asked}",
@@ -134,7 +134,7 @@ class _Place:
         if ins == SELECT:
             self._select(sent, sw)
         record = self._address(ins, p1, p2)
-        return Step(
+        return DecodedStep(
             at=chain[0].at,
             took=chain[-1].at + chain[-1].took - chain[0].at,
             command=COMMANDS.get((cla, ins), UNKNOWN),

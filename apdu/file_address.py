@@ -48,7 +48,7 @@ class FileAddressFault(Fault):
 
 
 @dataclass(frozen=True)
-class Item:
+class FileItem:
     """One item of a file: `number` is a tag, an offset or a row; None where it is left empty."""
 
     number: int | None
@@ -62,7 +62,7 @@ class FileAddress:
 
     application: str
     fid: int
-    items: tuple[Item, ...]
+    items: tuple[FileItem, ...]
     name: str  # as it was spelled
 
     @property
@@ -169,20 +169,20 @@ def _file(section: str, at: int) -> FileAddress:
     if row is not None:
         if parsed:
             raise FileAddressFault("address", "row", at)
-        parsed = (Item(int(row, 16), None, row),)
+        parsed = (FileItem(int(row, 16), None, row),)
     return FileAddress(
         "SSSE" if application in _SSSE_NAMES else application, 0xEF00 | int(fid, 16), parsed, name
     )
 
 
-def _item(text: str, at: int) -> Item:
+def _item(text: str, at: int) -> FileItem:
     if not text:
-        return Item(None)
+        return FileItem(None)
     match = _ITEM.fullmatch(text.upper())
     if match is None:
         raise FileAddressFault("address", "item", at)
     number, second = match.groups()
-    return Item(int(number, 16), None if second is None else int(second, 16), text)
+    return FileItem(int(number, 16), None if second is None else int(second, 16), text)
 
 
 def _values(section: str, file: FileAddress, at: int) -> FileData:

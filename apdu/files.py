@@ -30,7 +30,7 @@ class Encoding(Enum):
 
 
 @dataclass(frozen=True)
-class Record:
+class FileRecord:
     """A row of EF05 or EF06, stored as tag, length, value of at most `size` bytes.
 
     `decides`: what is done with the card rests on it, so it is a fault when it cannot be read
@@ -70,21 +70,23 @@ def _all(*names: str) -> Access:
     return (frozenset(names),)
 
 
-CARD_ID = Record(0x05, 0x01, "card identification code", Encoding.HEX, 16, decides=True)
-CARD_TYPE = Record(0x05, 0x02, "card type", Encoding.AN, 1)
-VERSION = Record(0x05, 0x03, "version", Encoding.AN, 4, decides=True)
-INITIALISER = Record(0x05, 0x04, "initialising organisation", Encoding.CN, 12)
-ISSUE_DATE = Record(0x05, 0x05, "issue date", Encoding.CN, 4)
-EXPIRY_DATE = Record(0x05, 0x06, "expiry date", Encoding.CN, 4)
-CARD_NUMBER = Record(0x05, 0x07, "card number", Encoding.AN, 9)
+CARD_ID = FileRecord(0x05, 0x01, "card identification code", Encoding.HEX, 16, decides=True)
+CARD_TYPE = FileRecord(0x05, 0x02, "card type", Encoding.AN, 1)
+VERSION = FileRecord(0x05, 0x03, "version", Encoding.AN, 4, decides=True)
+INITIALISER = FileRecord(0x05, 0x04, "initialising organisation", Encoding.CN, 12)
+ISSUE_DATE = FileRecord(0x05, 0x05, "issue date", Encoding.CN, 4)
+EXPIRY_DATE = FileRecord(0x05, 0x06, "expiry date", Encoding.CN, 4)
+CARD_NUMBER = FileRecord(0x05, 0x07, "card number", Encoding.AN, 9)
 
-SOCIAL_SECURITY_NUMBER = Record(0x06, 0x08, "social security number", Encoding.AN, 18, decides=True)
-NAME = Record(0x06, 0x09, "name", Encoding.AN, 30)
-NAME_EXTENSION = Record(0x06, 0x4E, "name extension", Encoding.AN, 20)
-SEX = Record(0x06, 0x0A, "sex", Encoding.AN, 1)
-NATION = Record(0x06, 0x0B, "nation", Encoding.CN, 1)
-BIRTHPLACE = Record(0x06, 0x0C, "birthplace", Encoding.CN, 3)
-BIRTH_DATE = Record(0x06, 0x0D, "birth date", Encoding.CN, 4)
+SOCIAL_SECURITY_NUMBER = FileRecord(
+    0x06, 0x08, "social security number", Encoding.AN, 18, decides=True
+)
+NAME = FileRecord(0x06, 0x09, "name", Encoding.AN, 30)
+NAME_EXTENSION = FileRecord(0x06, 0x4E, "name extension", Encoding.AN, 20)
+SEX = FileRecord(0x06, 0x0A, "sex", Encoding.AN, 1)
+NATION = FileRecord(0x06, 0x0B, "nation", Encoding.CN, 1)
+BIRTHPLACE = FileRecord(0x06, 0x0C, "birthplace", Encoding.CN, 3)
+BIRTH_DATE = FileRecord(0x06, 0x0D, "birth date", Encoding.CN, 4)
 
 _ISSUER = (CARD_ID, CARD_TYPE, VERSION, INITIALISER, ISSUE_DATE, EXPIRY_DATE, CARD_NUMBER)
 _HOLDER = (
@@ -99,19 +101,19 @@ _HOLDER = (
 _HOLDER_1_0 = tuple(record for record in _HOLDER if record is not NAME_EXTENSION)
 
 # Records in file order: a record's number is its place, counted from 1.
-RECORDS: Mapping[Generation, Mapping[int, tuple[Record, ...]]] = {
+RECORDS: Mapping[Generation, Mapping[int, tuple[FileRecord, ...]]] = {
     Generation.V1: {0x05: _ISSUER, 0x06: _HOLDER_1_0},
     Generation.V2: {0x05: _ISSUER, 0x06: _HOLDER},
     Generation.V3: {0x05: _ISSUER, 0x06: _HOLDER},
 }
 
 
-def record_number(record: Record, generation: Generation) -> int:
+def record_number(record: FileRecord, generation: Generation) -> int:
     """The record's number in its file. Raises `ValueError` when that generation lacks it."""
     return RECORDS[generation][record.sfi].index(record) + 1
 
 
-def has(record: Record, generation: Generation) -> bool:
+def has(record: FileRecord, generation: Generation) -> bool:
     """False for the name extension on 1.0, true otherwise."""
     return record in RECORDS[generation][record.sfi]
 

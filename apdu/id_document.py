@@ -43,7 +43,7 @@ class DocumentMalformed(DocumentFault):
     code = "document.malformed"
 
 
-class Layout(Enum):
+class DocumentLayout(Enum):
     """The four documents, by the letter at byte 248."""
 
     RESIDENT = "resident"
@@ -64,7 +64,7 @@ class Sex(Enum):
 SEXES: Final = frozenset(sex.value for sex in Sex)
 
 
-class Doubt(StrEnum):
+class DocumentDoubt(StrEnum):
     """What is odd about a document that is legible all the same."""
 
     NUMBER_CHECK = "number-check"  # the check character does not hold
@@ -80,12 +80,12 @@ class Doubt(StrEnum):
     NEWEST_ADDRESS = "newest-address"  # not legible
 
 
-FLAGS: Final[Mapping[bytes, Layout]] = {
-    b" \0": Layout.RESIDENT,
-    b"\0\0": Layout.RESIDENT,  # the other padding
-    b"I\0": Layout.FOREIGNER_2017,
-    b"J\0": Layout.COMPATRIOT,
-    b"Y\0": Layout.FOREIGNER_2023,
+FLAGS: Final[Mapping[bytes, DocumentLayout]] = {
+    b" \0": DocumentLayout.RESIDENT,
+    b"\0\0": DocumentLayout.RESIDENT,  # the other padding
+    b"I\0": DocumentLayout.FOREIGNER_2017,
+    b"J\0": DocumentLayout.COMPATRIOT,
+    b"Y\0": DocumentLayout.FOREIGNER_2023,
 }
 
 # (field, bytes) from byte 0 to byte 255; "-" is reserved.
@@ -93,17 +93,17 @@ _RESIDENT: Final = (
     ("name", 30), ("sex", 2), ("nation", 4), ("birth", 16), ("address", 70), ("number", 36),
     ("issuer", 30), ("issued", 16), ("expires", 16),
 )  # fmt: skip
-LAYOUTS: Final[Mapping[Layout, Sequence[tuple[str, int]]]] = {
-    Layout.RESIDENT: (*_RESIDENT, ("-", 28), ("flag", 2), ("-", 6)),
-    Layout.COMPATRIOT: (
+LAYOUTS: Final[Mapping[DocumentLayout, Sequence[tuple[str, int]]]] = {
+    DocumentLayout.RESIDENT: (*_RESIDENT, ("-", 28), ("flag", 2), ("-", 6)),
+    DocumentLayout.COMPATRIOT: (
         *_RESIDENT, ("pass_number", 18), ("issue_count", 4), ("-", 6), ("flag", 2), ("-", 6),
     ),
-    Layout.FOREIGNER_2017: (
+    DocumentLayout.FOREIGNER_2017: (
         ("latin_name", 120), ("sex", 2), ("number", 30), ("nationality", 6), ("name", 30),
         ("issued", 16), ("expires", 16), ("birth", 16), ("version", 4), ("authority", 8),
         ("flag", 2), ("-", 6),
     ),
-    Layout.FOREIGNER_2023: (
+    DocumentLayout.FOREIGNER_2023: (
         ("name", 30), ("sex", 2), ("renewals", 4), ("birth", 16), ("latin_name", 70),
         ("number", 36), ("-", 30), ("issued", 16), ("expires", 16), ("latin_name_rest", 22),
         ("nationality", 6), ("flag", 2), ("older_number_link", 6),
@@ -113,11 +113,11 @@ LAYOUTS: Final[Mapping[Layout, Sequence[tuple[str, int]]]] = {
 # The national number: 17 digits and a check character. That of 2017's foreigners has 15 characters;
 # how its check digit is made is not known here, so none is looked at.
 NATIONAL: Final = re.compile(r"[0-9]{17}[0-9X]")
-NUMBERS: Final[Mapping[Layout, re.Pattern[str]]] = {
-    Layout.RESIDENT: NATIONAL,
-    Layout.COMPATRIOT: NATIONAL,
-    Layout.FOREIGNER_2017: re.compile(r"[0-9A-Z]{15}"),
-    Layout.FOREIGNER_2023: NATIONAL,
+NUMBERS: Final[Mapping[DocumentLayout, re.Pattern[str]]] = {
+    DocumentLayout.RESIDENT: NATIONAL,
+    DocumentLayout.COMPATRIOT: NATIONAL,
+    DocumentLayout.FOREIGNER_2017: re.compile(r"[0-9A-Z]{15}"),
+    DocumentLayout.FOREIGNER_2023: NATIONAL,
 }
 
 
@@ -125,7 +125,7 @@ NUMBERS: Final[Mapping[Layout, re.Pattern[str]]] = {
 class IdDocument:
     """One document. A field that its layout does not have is empty; `repr` names nobody."""
 
-    layout: Layout
+    layout: DocumentLayout
     number: str  # 公民身份号码, or the foreigner's own
     name: str  # in Chinese characters; may be empty on a foreigner's
     sex: Sex
@@ -144,7 +144,7 @@ class IdDocument:
     version: str = ""
     authority: str = ""  # 受理机关代码
     older_number_link: str = ""  # 既往版本证件号码关联项; what it is made of is not known here
-    doubts: tuple[Doubt, ...] = ()
+    doubts: tuple[DocumentDoubt, ...] = ()
 
     def valid_on(self, day: date) -> bool:
         """From its first to its last day, both of them included."""
@@ -187,13 +187,13 @@ def parse(text: bytes, *, newest_address: bytes = b"") -> IdDocument:
     )
     doubts = [*_doubts(document, values)]
     if not all(legible.whole for legible in read.values()):
-        doubts.append(Doubt.TEXT)
+        doubts.append(DocumentDoubt.TEXT)
     if not newest.whole:
-        doubts.append(Doubt.NEWEST_ADDRESS)
+        doubts.append(DocumentDoubt.NEWEST_ADDRESS)
     return replace(document, doubts=tuple(doubts))
 
 
-def layout_of(text: bytes) -> Layout:
+def layout_of(text: bytes) -> DocumentLayout:
     """Which of the four it is. Raises `DocumentLayoutUnknown`."""
     flag = text[FLAG_AT : FLAG_AT + 2]
     if flag not in FLAGS:
@@ -203,7 +203,7 @@ def layout_of(text: bytes) -> Layout:
     return FLAGS[flag]
 
 
-def _read(text: bytes, layout: Layout) -> dict[str, Legible]:
+def _read(text: bytes, layout: DocumentLayout) -> dict[str, Legible]:
     """Every field as text without its padding."""
     read, at = {}, 0
     for name, size in LAYOUTS[layout]:
@@ -221,7 +221,7 @@ def _is_end(written: str) -> bool:
     return _is_long_term(written) or days.day(written) is not None
 
 
-def _number(value: str, layout: Layout) -> str:
+def _number(value: str, layout: DocumentLayout) -> str:
     number = canonical.digits(value)
     if not (NUMBERS[layout].fullmatch(number) and canonical.id_number(number)):
         raise DocumentMalformed(field="number", reason="form")
@@ -232,31 +232,31 @@ def _sex(value: str) -> Sex:
     return Sex(value) if value in SEXES else Sex.UNKNOWN
 
 
-def _doubts(document: IdDocument, values: Mapping[str, str]) -> Iterator[Doubt]:
+def _doubts(document: IdDocument, values: Mapping[str, str]) -> Iterator[DocumentDoubt]:
     if NATIONAL.fullmatch(document.number):
         yield from _number_doubts(document)
     if not document.name and not document.latin_name:
-        yield Doubt.NAME
+        yield DocumentDoubt.NAME
     if PRIVATE_USE.search(document.name):
-        yield Doubt.PRIVATE_CHARACTER
+        yield DocumentDoubt.PRIVATE_CHARACTER
     if values["sex"] not in SEXES:
-        yield Doubt.SEX
+        yield DocumentDoubt.SEX
     if document.birth is None:
-        yield Doubt.BIRTH
+        yield DocumentDoubt.BIRTH
     first, last = document.issued, document.expires
     if first is not None and last is not None and last < first:
-        yield Doubt.DATES
+        yield DocumentDoubt.DATES
     if days.day(values["issued"]) is None or not _is_end(values["expires"]):
-        yield Doubt.VALIDITY
+        yield DocumentDoubt.VALIDITY
 
 
-def _number_doubts(document: IdDocument) -> Iterator[Doubt]:
+def _number_doubts(document: IdDocument) -> Iterator[DocumentDoubt]:
     """GB 11643-1999: 7th to 14th digit the day of birth, an odd 17th a man."""
     number = document.number
     if not IdNumber.holds(number):
-        yield Doubt.NUMBER_CHECK
+        yield DocumentDoubt.NUMBER_CHECK
     if document.birth is not None and number[6:14] != document.birth.isoformat().replace("-", ""):
-        yield Doubt.NUMBER_BIRTH
+        yield DocumentDoubt.NUMBER_BIRTH
     told = Sex.MALE if int(number[16]) % 2 else Sex.FEMALE
     if document.sex in (Sex.MALE, Sex.FEMALE) and document.sex is not told:
-        yield Doubt.NUMBER_SEX
+        yield DocumentDoubt.NUMBER_SEX

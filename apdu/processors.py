@@ -121,7 +121,7 @@ class Follow(_Wrapper):
 
 
 @dataclass(frozen=True)
-class Exchange:
+class RedactedExchange:
     """One command and its answer as a trace may show them: lengths instead of data.
 
     Data may be a PIN, key material or the holder's record, and which of them depends on what was
@@ -135,10 +135,10 @@ class Exchange:
     fault: str = ""  # code of the fault that the channel raised
 
 
-Observer = Callable[[Exchange], None]
+Observer = Callable[[RedactedExchange], None]
 
 
-class Trace(_Wrapper):
+class TraceWrapper(_Wrapper):
     """Shows every exchange, also the follower's own, to an injected observer, redacted."""
 
     def __init__(self, channel: Channel, observer: Observer) -> None:
@@ -150,9 +150,11 @@ class Trace(_Wrapper):
         try:
             answer = self._channel.transmit(command)
         except Fault as fault:
-            self._observer(Exchange(header, data, "", "", fault.code))
+            self._observer(RedactedExchange(header, data, "", "", fault.code))
             raise
-        self._observer(Exchange(header, data, _bytes(len(answer) - 2), answer[-2:].hex().upper()))
+        self._observer(
+            RedactedExchange(header, data, _bytes(len(answer) - 2), answer[-2:].hex().upper())
+        )
         return answer
 
 
@@ -189,5 +191,5 @@ def chain(
     if quirks.rewrites:
         channel = Rewriter(channel, quirks.rewrites)
     if observer is not None:
-        channel = Trace(channel, observer)
+        channel = TraceWrapper(channel, observer)
     return Format(Follow(channel), quirks.le_zero)

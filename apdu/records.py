@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from apdu.crypto import HISTORICAL_BYTES
-from apdu.files import Encoding, Generation, Record
+from apdu.files import Encoding, FileRecord, Generation
 from apdu.legible import Legible, gb18030, undivided
 from apdu.vectors import Vector
 from trust import canonical
@@ -26,7 +26,7 @@ class RecordFault(Fault):
 
     code = "card.record"
 
-    def __init__(self, record: Record, reason: str) -> None:
+    def __init__(self, record: FileRecord, reason: str) -> None:
         super().__init__(file=f"EF{record.sfi:02X}", tag=f"{record.tag:02X}", reason=reason)
 
 
@@ -48,7 +48,7 @@ class AtrFault(Fault):
     code = "card.atr"
 
 
-def value_of(record: Record, raw: bytes) -> bytes:
+def value_of(record: FileRecord, raw: bytes) -> bytes:
     """The value in `tag ‖ length ‖ value`. Raises `RecordFault`: wrong tag, wrong length."""
     if not raw or raw[0] != record.tag:
         raise RecordFault(record, "tag" if raw else "short")
@@ -61,12 +61,12 @@ def value_of(record: Record, raw: bytes) -> bytes:
     return raw[2:]
 
 
-def salvaged(record: Record, raw: bytes) -> bytes:
+def salvaged(record: FileRecord, raw: bytes) -> bytes:
     """What is there of the value, where `value_of` would raise: lengths that do not agree."""
     return raw[2 : 2 + raw[1]] if len(raw) > 1 and raw[0] == record.tag else b""
 
 
-def decode(record: Record, value: bytes, generation: Generation) -> str:
+def decode(record: FileRecord, value: bytes, generation: Generation) -> str:
     """A record's value as text, as far as it is legible; a padded-out value is the empty text.
 
     Raises `RecordFault` where the record decides something and is not text, or not whole.
@@ -74,7 +74,7 @@ def decode(record: Record, value: bytes, generation: Generation) -> str:
     return legible(record, value, generation).text
 
 
-def legible(record: Record, value: bytes, generation: Generation) -> Legible:
+def legible(record: FileRecord, value: bytes, generation: Generation) -> Legible:
     """As `decode`, and whether that is all that the record holds."""
     match record.encoding:
         case Encoding.HEX:
@@ -107,7 +107,7 @@ def unpadded(value: bytes) -> bytes:
     return value.rstrip(PADDING)
 
 
-def text(record: Record, value: bytes) -> str:
+def text(record: FileRecord, value: bytes) -> str:
     """GBK or ASCII, a line end behind it aside. Raises `RecordFault` for what is no text, has
     control characters or a field divider."""
     try:

@@ -21,8 +21,8 @@ from apdu.files import (
     RECORDS,
     SSSE,
     VERSION,
+    FileRecord,
     Generation,
-    Record,
 )
 from apdu.records import GenerationFault, generation_of, unpadded
 from apdu.standins import filler
@@ -41,7 +41,7 @@ AIDS: Final[Mapping[bytes, str]] = {
     **{application.aid: application.name for application in APPLICATIONS},
 }
 MASTER_FILE: Final = b"\x3f\x00"  # the SSSE
-SSSE_RECORDS: Final[Mapping[int, Record]] = {
+SSSE_RECORDS: Final[Mapping[int, FileRecord]] = {
     record.tag: record for records in RECORDS[Generation.V3].values() for record in records
 }
 
@@ -157,7 +157,7 @@ class Redactor:
         whole = len(raw) >= 2 and raw[1] == len(raw) - 2
         return raw[:2] + filler(raw[2:]) if whole else filler(raw)
 
-    def _value(self, record: Record, value: bytes) -> bytes:
+    def _value(self, record: FileRecord, value: bytes) -> bytes:
         if record is CARD_ID:
             return standins.card_id(value, self._serial)
         if record.tag not in standins.NAMES:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from types import TracebackType
 
 from apdu import pin
-from apdu.authentication import Authenticator, CardParameters, Mode, Proof, parameters_of
+from apdu.authentication import Authenticator, CardParameters, InternalProof, Mode, parameters_of
 from apdu.card_files import CardFiles
 from apdu.channel import Channel
 from apdu.city_keys import PUBLIC_KEYS_ONLY, CityKeys
@@ -70,7 +70,7 @@ def open_session(
         if expected is not None:
             session.require(expected)
         if prove:
-            Proof.asked(card, parameters, authenticator).compare(card.generation)
+            InternalProof.asked(card, parameters, authenticator).compare(card.generation)
         opened = True
         return session
     finally:

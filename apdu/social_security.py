@@ -21,8 +21,8 @@ from apdu.files import (
     SSSE,
     VERSION,
     Application,
+    FileRecord,
     Generation,
-    Record,
     has,
     record_number,
 )
@@ -133,11 +133,11 @@ class SocialSecurityCard:
         """Enter another environment or application; rights won before are lost."""
         self._enter(0x04, name)
 
-    def read_value(self, record: Record) -> bytes:
+    def read_value(self, record: FileRecord) -> bytes:
         """A record's value, undecoded. Raises `RecordFault`."""
         return value_of(record, self._read_raw(record))
 
-    def read(self, record: Record) -> str:
+    def read(self, record: FileRecord) -> str:
         """A record's value as text, empty when it is all padding or not there. What is not legible
         is noted (`illegible`), or raises `RecordFault` where the record decides something."""
         return self._noted(record, legible(record, self._read_optional(record), self.generation))
@@ -258,7 +258,7 @@ class SocialSecurityCard:
             raise LengthFault(command=command.header.hex().upper(), length=len(data))
         return data
 
-    def _read_optional(self, record: Record) -> bytes:
+    def _read_optional(self, record: FileRecord) -> bytes:
         """Empty where there is none: missing and empty are the same."""
         raw = b""
         try:
@@ -281,12 +281,12 @@ class SocialSecurityCard:
             self.illegible.add(record.place)
             return b""
 
-    def _noted(self, record: Record, read: Legible) -> str:
+    def _noted(self, record: FileRecord, read: Legible) -> str:
         if not read.whole:
             self.illegible.add(record.place)
         return read.text
 
-    def _read_raw(self, record: Record) -> bytes:
+    def _read_raw(self, record: FileRecord) -> bytes:
         if self._addressing is not None:
             return self._read_addressed(record, self._addressing)
         *others, last = self._addressings
@@ -298,12 +298,12 @@ class SocialSecurityCard:
                     raise
         return self._settled(record, last)
 
-    def _settled(self, record: Record, addressing: Addressing) -> bytes:
+    def _settled(self, record: FileRecord, addressing: Addressing) -> bytes:
         raw = self._read_addressed(record, addressing)
         self._addressing = addressing
         return raw
 
-    def _read_addressed(self, record: Record, addressing: Addressing) -> bytes:
+    def _read_addressed(self, record: FileRecord, addressing: Addressing) -> bytes:
         p1, p2 = record.tag, record.sfi << 3
         match addressing:
             case Addressing.SELECT_AND_TAG:
@@ -316,7 +316,7 @@ class SocialSecurityCard:
         return self.do(_read_record(p1, p2, record.size + 2))
 
 
-def _is_missing(record: Record, fault: StatusFault) -> bool:
+def _is_missing(record: FileRecord, fault: StatusFault) -> bool:
     """This answer means that the card has no such record, or none that anything rests on."""
     if record in SOUGHT:
         return fault.sw in NOT_THERE
@@ -325,7 +325,7 @@ def _is_missing(record: Record, fault: StatusFault) -> bool:
     return not isinstance(fault, CardBlocked)
 
 
-def _is_salvageable(record: Record, raw: bytes) -> bool:
+def _is_salvageable(record: FileRecord, raw: bytes) -> bool:
     """Its lengths disagree and what there is of it will do, as of a name, whatever came for it. A
     card number is only ever doubted, but it has to be one; a date of another form is none."""
     if record == CARD_NUMBER:

@@ -13,7 +13,7 @@ from typing import Final
 
 from apdu import days
 from apdu.crypto import HISTORICAL_BYTES
-from apdu.data_items import DataItem, Form
+from apdu.data_items import DataItem, ValueForm
 from apdu.files import (
     BIRTH_DATE,
     BIRTHPLACE,
@@ -28,7 +28,7 @@ from apdu.files import (
     SEX,
     SOCIAL_SECURITY_NUMBER,
     VERSION,
-    Record,
+    FileRecord,
 )
 from apdu.legible import BLANKS, is_shown, undivided
 from apdu.records import (
@@ -94,7 +94,7 @@ class Names:
         return (shown + cut)[len(before) :] + value[len(text) :]
 
 
-def record_value(record: Record, value: bytes) -> bytes:
+def record_value(record: FileRecord, value: bytes) -> bytes:
     """A value of EF05 or EF06, but for the name and the card identification code. `value` without
     tag and length."""
     make = _MAKERS.get(record.tag)
@@ -286,8 +286,8 @@ _MAKERS: Final[Mapping[int, Callable[[bytes], bytes]]] = {
     BIRTHPLACE.tag: _digits(_sized(REGION)),
     BIRTH_DATE.tag: _digits(_birth),
 }
-_FORMS: Final[Mapping[Form, Callable[[bytes], bytes]]] = {
-    Form.AN: _text(lambda text: None),
-    Form.CN: _digits(_zeros),
+_FORMS: Final[Mapping[ValueForm, Callable[[bytes], bytes]]] = {
+    ValueForm.AN: _text(lambda text: None),
+    ValueForm.CN: _digits(_zeros),
 }
 NAMES: Final = frozenset({NAME.tag, NAME_EXTENSION.tag})  # see `Names`

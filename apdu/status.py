@@ -26,7 +26,7 @@ INS_SELECT = 0xA4
 
 
 @dataclass(frozen=True)
-class Status:
+class StatusWord:
     """One row: symbolic name, meaning, where that is written."""
 
     name: str
@@ -34,47 +34,47 @@ class Status:
     source: str
 
 
-TABLE: dict[int, Status] = {
-    0x9000: Status("OK", "done", ISO),
-    0x6283: Status("INVALIDATED", "the selected file or application is locked", TRANSIT),
-    0x6284: Status("FCI_FORMAT", "the selected application is locked", TRANSIT),
-    0x6581: Status("MEMORY", "writing to the card's memory failed", SPEC),
-    0x6700: Status("LENGTH", "wrong length", SPEC),
-    0x6901: Status("STATE", "not possible in this state", SPEC),
-    0x6981: Status("FILE_TYPE", "the command does not fit the file's structure", SPEC),
-    0x6982: Status("SECURITY_STATUS", "security status not satisfied", SPEC),
-    0x6983: Status("BLOCKED", "the key or PIN is blocked", SPEC),
-    0x6984: Status("CHALLENGE_USED", "the challenge was used or never asked for", SPEC),
-    0x6985: Status("CONDITIONS", "conditions of use not satisfied", SPEC),
-    0x6988: Status("MAC", "the secure messaging MAC is wrong", SPEC),
-    0x6A80: Status("WRONG_DATA", "wrong data", SPEC),
-    0x6A81: Status("NOT_SUPPORTED", "card blocked, or function not supported", SPEC),
-    0x6A82: Status("FILE_NOT_FOUND", "file or application not found", SPEC),
-    0x6A83: Status("RECORD_NOT_FOUND", "record not found", SPEC),
-    0x6A86: Status("P1_P2", "wrong P1 or P2", SPEC),
-    0x6A88: Status("KEY_NOT_FOUND", "key not found", SPEC),
-    0x6B00: Status("OFFSET", "wrong offset, or wrong P1 or P2", SPEC),
-    0x6D00: Status("INS", "instruction not supported", SPEC),
-    0x6E00: Status("CLA", "class not supported", SPEC),
-    0x9302: Status("MAC_INVALID", "the MAC is wrong", SPEC),
-    0x9303: Status("APPLICATION_BLOCKED", "the application is blocked for good", SPEC),
-    0x9401: Status("BALANCE", "the balance is too small", SPEC),
-    0x9402: Status("COUNTER", "the transaction counter is used up", SPEC),
-    0x9403: Status("KEY_INDEX", "key index not supported", SPEC),
-    0x9406: Status("NO_PROOF", "the asked proof is not there", SPEC),
+TABLE: dict[int, StatusWord] = {
+    0x9000: StatusWord("OK", "done", ISO),
+    0x6283: StatusWord("INVALIDATED", "the selected file or application is locked", TRANSIT),
+    0x6284: StatusWord("FCI_FORMAT", "the selected application is locked", TRANSIT),
+    0x6581: StatusWord("MEMORY", "writing to the card's memory failed", SPEC),
+    0x6700: StatusWord("LENGTH", "wrong length", SPEC),
+    0x6901: StatusWord("STATE", "not possible in this state", SPEC),
+    0x6981: StatusWord("FILE_TYPE", "the command does not fit the file's structure", SPEC),
+    0x6982: StatusWord("SECURITY_STATUS", "security status not satisfied", SPEC),
+    0x6983: StatusWord("BLOCKED", "the key or PIN is blocked", SPEC),
+    0x6984: StatusWord("CHALLENGE_USED", "the challenge was used or never asked for", SPEC),
+    0x6985: StatusWord("CONDITIONS", "conditions of use not satisfied", SPEC),
+    0x6988: StatusWord("MAC", "the secure messaging MAC is wrong", SPEC),
+    0x6A80: StatusWord("WRONG_DATA", "wrong data", SPEC),
+    0x6A81: StatusWord("NOT_SUPPORTED", "card blocked, or function not supported", SPEC),
+    0x6A82: StatusWord("FILE_NOT_FOUND", "file or application not found", SPEC),
+    0x6A83: StatusWord("RECORD_NOT_FOUND", "record not found", SPEC),
+    0x6A86: StatusWord("P1_P2", "wrong P1 or P2", SPEC),
+    0x6A88: StatusWord("KEY_NOT_FOUND", "key not found", SPEC),
+    0x6B00: StatusWord("OFFSET", "wrong offset, or wrong P1 or P2", SPEC),
+    0x6D00: StatusWord("INS", "instruction not supported", SPEC),
+    0x6E00: StatusWord("CLA", "class not supported", SPEC),
+    0x9302: StatusWord("MAC_INVALID", "the MAC is wrong", SPEC),
+    0x9303: StatusWord("APPLICATION_BLOCKED", "the application is blocked for good", SPEC),
+    0x9401: StatusWord("BALANCE", "the balance is too small", SPEC),
+    0x9402: StatusWord("COUNTER", "the transaction counter is used up", SPEC),
+    0x9403: StatusWord("KEY_INDEX", "key index not supported", SPEC),
+    0x9406: StatusWord("NO_PROOF", "the asked proof is not there", SPEC),
 }
-FAMILIES: dict[int, Status] = {
-    0x61: Status("MORE", "more data waits (GET RESPONSE)", SPEC),
-    0x6C: Status("LE", "repeat with the Le in SW2", SPEC),
+FAMILIES: dict[int, StatusWord] = {
+    0x61: StatusWord("MORE", "more data waits (GET RESPONSE)", SPEC),
+    0x6C: StatusWord("LE", "repeat with the Le in SW2", SPEC),
 }
-TRIES = Status("TRIES_LEFT", "wrong; SW2's low half says how many tries are left", SPEC)
-UNKNOWN = Status("UNKNOWN", "not in the table", ISO)
+TRIES = StatusWord("TRIES_LEFT", "wrong; SW2's low half says how many tries are left", SPEC)
+UNKNOWN = StatusWord("UNKNOWN", "not in the table", ISO)
 
 # SELECT answers these for a card or application that was locked (spec transit-card.md, Files).
 LOCKED_ON_SELECT = frozenset({0x6283, 0x6284, 0x6983, 0x6A81, 0x9303})
 
 
-def lookup(sw: int) -> Status:
+def lookup(sw: int) -> StatusWord:
     """The row of a status word, families included; `UNKNOWN` when there is none."""
     if tries_left(sw) is not None:
         return TRIES

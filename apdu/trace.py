@@ -50,7 +50,7 @@ class Flow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     needs: tuple[Need, ...] | None = None  # of `basic`: what was read; None: all of it
 
 
-class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class TraceHeader(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The first line. `generation` and `algorithm` are empty when the flow ended before they were
     known, `ended` is the code of the fault that ended it, or empty."""
 
@@ -96,7 +96,7 @@ Line = Exchange | KeyAnswer
 class Trace:
     """A whole file."""
 
-    header: Header
+    header: TraceHeader
     lines: Sequence[Line]
 
     @property
@@ -116,7 +116,7 @@ def parse(raw: bytes) -> Trace:
     except NotText as error:
         problem = f"{error.found}, not UTF-8"
         raise TraceMalformed(line=error.line, problem=problem) from error
-    header = _decoded(first, Header, 1)
+    header = _decoded(first, TraceHeader, 1)
     kinds = cast("type[Line]", Line)
     lines = [_decoded(line, kinds, number) for number, line in enumerate(rest, 2) if line.strip()]
     return Trace(header, lines)
@@ -180,7 +180,7 @@ class Recorder:
     ) -> Trace:
         """All that was kept, when the flow has ended, well or with a fault."""
         self._show(self._redactor.finish())
-        header = Header(
+        header = TraceHeader(
             agent=agent,
             flow=flow,
             transport=self.transport.value,

@@ -6,8 +6,8 @@ What cannot be is a fault that names the record and never shows its content.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from apdu.data_items import DataItem, Form
-from apdu.files import Encoding, Generation, Record
+from apdu.data_items import DataItem, ValueForm
+from apdu.files import Encoding, FileRecord, Generation
 from apdu.records import RecordFault, legible, salvaged
 from world import Fault
 
@@ -90,11 +90,11 @@ class _Reading:
                 return ""
             return PARTS.join(self._parts(item, value, within))
         match item.form:
-            case Form.HEX:
+            case ValueForm.HEX:
                 return value.hex().upper()
-            case Form.AMOUNT:
+            case ValueForm.AMOUNT:
                 return str(int.from_bytes(value, "big"))
-            case Form.CN | Form.AN:
+            case ValueForm.CN | ValueForm.AN:
                 text, whole = legible(_record(item, self.fid), value, self.generation)
                 if not whole:
                     self.odd.add(within)
@@ -118,11 +118,11 @@ def _stored(item: DataItem, text: str, fid: int) -> bytes:
         if len(texts) != len(item.parts):
             raise _refused(item, fid, "parts")
         return b"".join(encoded(*pair, fid) for pair in zip(item.parts, texts, strict=True))
-    if item.form is Form.AN:
+    if item.form is ValueForm.AN:
         value, fill = _characters(item, text, fid), b"\0"
     else:
-        value, fill = _digits(item, text, fid), b"\xff" if item.form is Form.CN else b"\0"
-    if len(value) > item.size or (item.form is Form.HEX and 0 < len(value) < item.size):
+        value, fill = _digits(item, text, fid), b"\xff" if item.form is ValueForm.CN else b"\0"
+    if len(value) > item.size or (item.form is ValueForm.HEX and 0 < len(value) < item.size):
         raise _refused(item, fid, "length")
     return value.ljust(item.size, fill)
 
@@ -138,10 +138,10 @@ def _characters(item: DataItem, text: str, fid: int) -> bytes:
 
 
 def _digits(item: DataItem, text: str, fid: int) -> bytes:
-    allowed = "0123456789" if item.form is Form.CN else "0123456789abcdefABCDEF"
+    allowed = "0123456789" if item.form is ValueForm.CN else "0123456789abcdefABCDEF"
     if any(character not in allowed for character in text):
         raise _refused(item, fid, "characters")
-    if item.form is Form.HEX and len(text) % 2:
+    if item.form is ValueForm.HEX and len(text) % 2:
         raise _refused(item, fid, "length")
     return bytes.fromhex(text + "F" * (len(text) % 2))
 
@@ -151,6 +151,6 @@ def _refused(item: DataItem, fid: int, reason: str) -> ValueFault:
     return kind(file=f"EF{fid & 0xFF:02X}", tag=f"{item.tag:02X}", reason=reason)
 
 
-def _record(item: DataItem, fid: int) -> Record:
-    encoding = Encoding.CN if item.form is Form.CN else Encoding.AN
-    return Record(fid & 0xFF, item.tag, "", encoding, item.size, item.decides)
+def _record(item: DataItem, fid: int) -> FileRecord:
+    encoding = Encoding.CN if item.form is ValueForm.CN else Encoding.AN
+    return FileRecord(fid & 0xFF, item.tag, "", encoding, item.size, item.decides)

@@ -15,18 +15,18 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from agent.equipment.lane import InputThread, Lane
-from agent.equipment.reader_queue import ReaderSeat
+from agent.equipment.reader_queue import ReaderQueue
 from agent.equipment.watchdog import Watchdog
 from agent.facade import wire
-from agent.facade.desk import Connection, Desk
+from agent.facade.desk import CallDispatcher, CallerConnection
 from agent.facade.disclosure import DisclosureBook
-from agent.facade.means import Means
-from agent.facade.standing import StandingDesk
+from agent.facade.means import CardServices
+from agent.facade.standing import StatusReader
 from agent.facade.unix import UnixServer
-from agent.identify.card import CardDesk
+from agent.identify.card import CardIdentifier
 from agent.messages.results import Results
 from agent.messages.texts import Texts
-from agent.psam.social_security import SamDesk
+from agent.psam.social_security import PsamPool
 from apdu.city_keys import PUBLIC_KEYS_ONLY
 from benchmarks.measure import alternate, median, percentile
 from config.model import FacadeClient
@@ -108,12 +108,12 @@ class Counter:
         store.start()
         stack.callback(store.close)
         psam = MemoryReader(world, "psam", Interface.SAM)
-        sams = SamDesk(world, [psam])
+        sams = PsamPool(world, [psam])
         sams.start()
         stack.callback(sams.stop)
         psam.insert(cast.psam())
         reader = MemoryReader(world, "slot", Interface.CONTACT)
-        seat = ReaderSeat(Lane("window", "counter", None, ()), reader, None)
+        seat = ReaderQueue(Lane("window", "counter", None, ()), reader, None)
         thread = InputThread(world, "reader slot", reader.events, seat.take)
         thread.start()
         stack.callback(thread.stop)
@@ -121,12 +121,12 @@ class Counter:
         watchdog = Watchdog(world, 1.2)
         watchdog.start()
         stack.callback(watchdog.stop)
-        unasked = StandingDesk(None, references, "", "record")
-        self._desk = Desk(
+        unasked = StatusReader(None, references, "", "record")
+        self._desk = CallDispatcher(
             seats=[seat],
-            means=Means(
+            means=CardServices(
                 world,
-                CardDesk(world, sams, references).authenticator,
+                CardIdentifier(world, sams, references).authenticator,
                 PUBLIC_KEYS_ONLY,
                 "",
                 unasked,
@@ -151,8 +151,8 @@ class Counter:
     def call(self, function: str, parameters: Sequence[bytes]) -> int:
         return self._inside.call(function, parameters).result
 
-    def _connect(self, client: FacadeClient, caller: str) -> Connection:
-        return Connection(self._desk, client, caller)
+    def _connect(self, client: FacadeClient, caller: str) -> CallerConnection:
+        return CallerConnection(self._desk, client, caller)
 
 
 class Library:

@@ -15,11 +15,11 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Final, Self
 
-from agent.identify.card import CardDesk
-from agent.identify.hsm import HsmDesk
+from agent.identify.card import CardIdentifier
+from agent.identify.hsm import HsmClient
 from agent.identify.traces import Traces
 from agent.messages.reasons import Reason
-from agent.psam.social_security import SamDesk
+from agent.psam.social_security import PsamPool
 from apdu.channel import Transport
 from apdu.quirks import CardKinds
 from benchmarks.measure import NoMeasurement, alternate, median, percentile
@@ -43,7 +43,7 @@ from sync.contract.topics import Place
 from sync.paho_link import PahoLink
 from sync.platform.platform import Platform
 from sync.platform.settings import PlatformSettings
-from sync.requests import Asked, Requests
+from sync.requests import PendingRequest, Requests
 from sync.uplink import Uplink
 from trust.envelope import Opener
 from trust.keystore import FileKeyStore
@@ -186,9 +186,9 @@ class TimedHandle:
 
 
 class TimedAsked:
-    """See `sync.requests.Asked`; counts once, from the question to its answer."""
+    """See `sync.requests.PendingRequest`; counts once, from the question to its answer."""
 
-    def __init__(self, asked: Asked, began: float, clock: Clock) -> None:
+    def __init__(self, asked: PendingRequest, began: float, clock: Clock) -> None:
         self._asked = asked
         self._began: float | None = began
         self._clock = clock
@@ -231,7 +231,7 @@ class TimedRequests:
         self.uplink: Requests | None = None
         self._clock = clock
 
-    def ask(self, service: Service, payload: bytes, *, within: float) -> Asked:
+    def ask(self, service: Service, payload: bytes, *, within: float) -> PendingRequest:
         assert self.uplink is not None
         began = time.perf_counter()
         asked = self.uplink.ask(service, payload, within=within)
@@ -292,15 +292,15 @@ class HsmTap:
     def _desk(
         self,
         world: World,
-        sams: SamDesk,
+        sams: PsamPool,
         references: References,
-        hsm: HsmDesk | None,
+        hsm: HsmClient | None,
         traces: Traces | None,
         cards: CardKinds,
-    ) -> CardDesk:
+    ) -> CardIdentifier:
         assert hsm is None, "the gate has no uplink of its own"
-        timed = HsmDesk(self._requests, WITHIN)
-        return CardDesk(world, sams, references, timed, traces, cards)
+        timed = HsmClient(self._requests, WITHIN)
+        return CardIdentifier(world, sams, references, timed, traces, cards)
 
     def _uplink(self) -> Uplink:
         settings = Sync(host=self._broker.host, port=self._broker.port)

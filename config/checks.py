@@ -17,14 +17,21 @@ from config.faults import (
     UnknownName,
     WrongValue,
 )
-from config.model import Agent, CardKind, CodeRule, Facade, Lane, Sync
+from config.model import (
+    AgentSettings,
+    CardKindSettings,
+    CodeRule,
+    FacadeSettings,
+    LaneSettings,
+    Sync,
+)
 from config.shape import listed, shown
 from config.waits import too_long_waits
 
 DEVICES = ("readers", "scanners", "documents", "barriers", "prompts", "pinpads", "printers")
 
 
-def contradictions(agent: Agent, file: str) -> list[ConfigFault]:
+def contradictions(agent: AgentSettings, file: str) -> list[ConfigFault]:
     """Every rule between settings that `agent` breaks."""
     return [
         *_duplicates(agent, file),
@@ -45,7 +52,7 @@ def contradictions(agent: Agent, file: str) -> list[ConfigFault]:
     ]
 
 
-def _duplicates(agent: Agent, file: str) -> Iterator[ConfigFault]:
+def _duplicates(agent: AgentSettings, file: str) -> Iterator[ConfigFault]:
     for key in ("lanes", *DEVICES, "codes", "cards"):
         names = Counter(item.name for item in getattr(agent, key))
         for name, times in names.items():
@@ -69,7 +76,7 @@ def _duplicates(agent: Agent, file: str) -> Iterator[ConfigFault]:
                 yield DuplicateName(file=file, key=key, found=str(value))
 
 
-def _staff_only(agent: Agent, file: str) -> Iterator[ConfigFault]:
+def _staff_only(agent: AgentSettings, file: str) -> Iterator[ConfigFault]:
     """What staff are told is not to be told to everybody."""
     public = {name: lane.name for lane in agent.lanes for name in lane.prompts}
     for lane in agent.lanes:
@@ -78,7 +85,7 @@ def _staff_only(agent: Agent, file: str) -> Iterator[ConfigFault]:
             yield DuplicateName(file=file, key=key, found=name)
 
 
-def _unknown_devices(agent: Agent, file: str) -> Iterator[ConfigFault]:
+def _unknown_devices(agent: AgentSettings, file: str) -> Iterator[ConfigFault]:
     known = {key: [item.name for item in getattr(agent, key)] for key in DEVICES}
     for lane in agent.lanes:
         for key, kind, names in _named(lane):
@@ -92,7 +99,7 @@ def _unknown_devices(agent: Agent, file: str) -> Iterator[ConfigFault]:
                     )
 
 
-def _named(lane: Lane) -> Iterator[tuple[str, str, Sequence[str]]]:
+def _named(lane: LaneSettings) -> Iterator[tuple[str, str, Sequence[str]]]:
     """What a lane names: (key in the lane, list of the devices, names)."""
     for key in ("readers", "scanners", "documents", "prompts"):
         yield key, key, getattr(lane, key)
@@ -102,7 +109,7 @@ def _named(lane: Lane) -> Iterator[tuple[str, str, Sequence[str]]]:
         yield key, f"{key}s", [name] if name else []
 
 
-def _lanes_of_readers(agent: Agent, file: str) -> Iterator[ConfigFault]:
+def _lanes_of_readers(agent: AgentSettings, file: str) -> Iterator[ConfigFault]:
     for reader in {reader.name: reader for reader in agent.readers}.values():
         lanes = [lane.name for lane in agent.lanes for name in lane.readers if name == reader.name]
         key = f"readers[{reader.name}]"
@@ -118,7 +125,7 @@ def _lanes_of_readers(agent: Agent, file: str) -> Iterator[ConfigFault]:
             yield ReaderInTwoLanes(file=file, key=key, found=reader.name, lanes=listed(lanes))
 
 
-def _lanes_of_inputs(agent: Agent, file: str) -> Iterator[ConfigFault]:
+def _lanes_of_inputs(agent: AgentSettings, file: str) -> Iterator[ConfigFault]:
     """A scanner or ID-card reader belongs to one lane, as a reader does."""
     for kind in ("scanners", "documents"):
         for name in dict.fromkeys(item.name for item in getattr(agent, kind)):
@@ -131,14 +138,14 @@ def _lanes_of_inputs(agent: Agent, file: str) -> Iterator[ConfigFault]:
                 yield ReaderInTwoLanes(file=file, key=key, found=name, lanes=listed(lanes))
 
 
-def _lanes_without_inputs(agent: Agent, file: str) -> Iterator[ConfigFault]:
+def _lanes_without_inputs(agent: AgentSettings, file: str) -> Iterator[ConfigFault]:
     for lane in agent.lanes:
         if not (lane.readers or lane.scanners or lane.documents):
             key = f"lanes[{lane.name}].readers"
             yield MissingKey(file=file, key=key, allowed='["…", …] ≥ 1 ×')
 
 
-def _codes_that_never_come(agent: Agent, file: str) -> Iterator[ConfigFault]:
+def _codes_that_never_come(agent: AgentSettings, file: str) -> Iterator[ConfigFault]:
     for rule in agent.codes:
         least = max(rule.shortest, len(rule.prefix))
         if rule.longest < least:
@@ -157,7 +164,7 @@ def _texts(rule: CodeRule) -> tuple[str, str, int, int]:
     return rule.prefix, rule.characters, rule.shortest, rule.longest
 
 
-def _lanes_without_taps(agent: Agent, file: str) -> Iterator[ConfigFault]:
+def _lanes_without_taps(agent: AgentSettings, file: str) -> Iterator[ConfigFault]:
     """Only at a counter may a card wait for a program; nobody would open a gate for it."""
     for lane in agent.lanes:
         if not lane.taps and lane.direction != "counter":
@@ -165,7 +172,7 @@ def _lanes_without_taps(agent: Agent, file: str) -> Iterator[ConfigFault]:
             yield WrongValue(file=file, key=key, found="false", allowed=allowed)
 
 
-def _kinds_of_cards(agent: Agent, file: str) -> Iterator[ConfigFault]:
+def _kinds_of_cards(agent: AgentSettings, file: str) -> Iterator[ConfigFault]:
     """A command keeps its length and its instruction, or what must go out once might go out as
     something else. A kind that changes nothing says nothing, nor does one behind all cards."""
     everything = ""
@@ -175,7 +182,7 @@ def _kinds_of_cards(agent: Agent, file: str) -> Iterator[ConfigFault]:
             if len(before) != len(after) or before[2:4] != after[2:4]:
                 allowed = f'"··{before[2:4]}{"·" * (len(before) - 4)}"'
                 yield WrongValue(file=file, key=f"{key}.rewrites", found=after, allowed=allowed)
-        if kind == CardKind(
+        if kind == CardKindSettings(
             name=kind.name, regions=kind.regions, generations=kind.generations, atr=kind.atr
         ):
             allowed = "internal_key_version · rewrites · applications_by_fid · le_zero · addressing"
@@ -186,7 +193,7 @@ def _kinds_of_cards(agent: Agent, file: str) -> Iterator[ConfigFault]:
             everything = everything or kind.name
 
 
-def _facade(agent: Agent, facade: Facade, file: str) -> Iterator[ConfigFault]:
+def _facade(agent: AgentSettings, facade: FacadeSettings, file: str) -> Iterator[ConfigFault]:
     if normpath(facade.socket) == normpath(agent.terminal.socket):
         found, allowed = shown(facade.socket), "≠ terminal.socket"
         yield WrongValue(file=file, key="facade.socket", found=found, allowed=allowed)
@@ -240,7 +247,7 @@ def _link(sync: Sync, file: str) -> Iterator[ConfigFault]:
         yield PlainLink(file=file, key="sync.host", found=sync.host, allowed="sync.ca")
 
 
-def _sign_in(agent: Agent, file: str) -> Iterator[ConfigFault]:
+def _sign_in(agent: AgentSettings, file: str) -> Iterator[ConfigFault]:
     """Only the platform knows whom to confirm; what nobody can sign in for would never be done."""
     settings = agent.sign_in
     if settings.enabled and agent.sync is None:
@@ -249,7 +256,7 @@ def _sign_in(agent: Agent, file: str) -> Iterator[ConfigFault]:
         yield NeedsKey(file=file, key="sign_in.required_for", allowed="sign_in.enabled = true")
 
 
-def _status_services(agent: Agent, file: str) -> Iterator[ConfigFault]:
+def _status_services(agent: AgentSettings, file: str) -> Iterator[ConfigFault]:
     status = agent.status
     names = [service.name for service in status.services]
     for name, times in Counter(names).items():
@@ -276,7 +283,7 @@ def _status_services(agent: Agent, file: str) -> Iterator[ConfigFault]:
                 yield NeedsKey(file=file, key=f"{key}.{one}", allowed=f"{key}.{other}")
 
 
-def _vehicle(agent: Agent, file: str) -> Iterator[ConfigFault]:
+def _vehicle(agent: AgentSettings, file: str) -> Iterator[ConfigFault]:
     """A receiver where nothing moves would be for nobody."""
     if agent.journey.gnss and agent.vehicle is None:
         yield NeedsKey(file=file, key="journey.gnss", allowed="vehicle.id")

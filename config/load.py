@@ -1,4 +1,4 @@
-"""A TOML file becomes an `Agent`: bytes → document → profile underneath → shape → cross checks.
+"""A TOML file becomes `AgentSettings`: bytes → document → profile underneath → shape → checks.
 
 Whatever is wrong leaves as one `ConfigFault` that carries every problem found, so that a file is
 mended in one round.
@@ -24,7 +24,7 @@ from config.faults import (
     ConfigUnreadable,
     UnknownProfile,
 )
-from config.model import USUAL_SOCKET, Agent
+from config.model import USUAL_SOCKET, AgentSettings
 from config.shape import departures, listed, shown
 from world import World, cause_of, foreign
 from world.text import NotText, end_of, text_of
@@ -38,7 +38,7 @@ _SOCKET = re.compile(r"\s*(?P<key>[\w.]+)\s*=\s*[\"'](?P<socket>/[!-~]{1,106}?)[
 _AT_END = " (at end of document)"
 
 
-def load(world: World, path: Path) -> Agent:
+def load(world: World, path: Path) -> AgentSettings:
     """The configuration in the file `path`. Raises `ConfigFault`."""
     return parse(_read(world, path), str(path))
 
@@ -49,16 +49,16 @@ def read_document(world: World, path: Path) -> Document:
     return _document(_read(world, path, regular=True), str(path))
 
 
-def parse(raw: bytes, file: str) -> Agent:
+def parse(raw: bytes, file: str) -> AgentSettings:
     """The configuration in a TOML file's bytes; errors call it `file`. Raises `ConfigFault`."""
     return settle(_document(raw, file), file)
 
 
-def settle(document: Document, file: str) -> Agent:
+def settle(document: Document, file: str) -> AgentSettings:
     """The configuration in a decoded document. Raises `ConfigFault`."""
     whole = _with_profile(document, file)
-    _refuse(departures(whole, Agent, file), file)
-    agent = msgspec.convert(whole, Agent)
+    _refuse(departures(whole, AgentSettings, file), file)
+    agent = msgspec.convert(whole, AgentSettings)
     _refuse(contradictions(agent, file), file)
     return agent
 

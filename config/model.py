@@ -41,7 +41,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Base: what is not known is an error, not a surprise."""
 
 
-class Terminal(Settings, frozen=True, kw_only=True):
+class TerminalSettings(Settings, frozen=True, kw_only=True):
     """Who and where this box is."""
 
     id: Annotated[
@@ -69,7 +69,7 @@ class Reader(Settings, frozen=True, kw_only=True):
     options: Options = {}
 
 
-class Output(Settings, frozen=True, kw_only=True):
+class OutputSettings(Settings, frozen=True, kw_only=True):
     """A barrier or a prompt."""
 
     name: Name
@@ -77,7 +77,7 @@ class Output(Settings, frozen=True, kw_only=True):
     options: Options = {}
 
 
-class Device(Settings, frozen=True, kw_only=True):
+class DeviceSettings(Settings, frozen=True, kw_only=True):
     """A scanner or camera, an ID-card reader, a PIN pad, a printer."""
 
     name: Name
@@ -104,7 +104,7 @@ class CodeRule(Settings, frozen=True, kw_only=True):
 Header = Annotated[str, Meta(pattern=r"^([0-9A-F]{2}){2,5}\Z", description='"0-9 A-F" 4 … 10')]
 
 
-class CardKind(Settings, frozen=True, kw_only=True):
+class CardKindSettings(Settings, frozen=True, kw_only=True):
     """Cards that depart from the specification; of the first kind that fits they are. Of a social
     security card is known at first its ATR, whose four digits count as its region, then its region
     and generation as they are read."""
@@ -147,7 +147,7 @@ class OfflineCodes(Settings, frozen=True, kw_only=True):
     ] = ()
 
 
-class Lane(Settings, frozen=True, kw_only=True):
+class LaneSettings(Settings, frozen=True, kw_only=True):
     """One way through: what belongs together."""
 
     name: Name
@@ -175,7 +175,7 @@ class Offline(Settings, frozen=True, kw_only=True):
     max_amount: Count | None = None  # fen
 
 
-class Scene(Settings, frozen=True, kw_only=True):
+class SceneSettings(Settings, frozen=True, kw_only=True):
     """What this terminal is for."""
 
     kind: Name  # of an entry point of `onecard.scenes`
@@ -222,7 +222,7 @@ class Transit(Settings, frozen=True, kw_only=True):
     ] = ()
 
 
-class GiveBack(Settings, frozen=True, kw_only=True):
+class GiveBackSettings(Settings, frozen=True, kw_only=True):
     """A visit that did not happen: nobody went through in `lanes.passage_within`, as the barrier's
     sensors tell, or the gate stuck after a purse had paid. So often a day (China) it is returned to
     one person; 0: never."""
@@ -233,7 +233,7 @@ class GiveBack(Settings, frozen=True, kw_only=True):
     ride_minutes: Annotated[int, Meta(ge=1, le=240)] = 15  # the next boarding here is for nothing
 
 
-class StatusService(Settings, frozen=True, kw_only=True):
+class StatusServiceSettings(Settings, frozen=True, kw_only=True):
     """Who knows how people of some provinces stand."""
 
     name: Name
@@ -247,10 +247,10 @@ class StatusService(Settings, frozen=True, kw_only=True):
     key: Path | None = None
 
 
-class Status(Settings, frozen=True, kw_only=True):
+class StatusSettings(Settings, frozen=True, kw_only=True):
     """The status check (卡鉴权)."""
 
-    services: tuple[StatusService, ...] = ()
+    services: tuple[StatusServiceSettings, ...] = ()
     default: Name | None = None  # whoever is asked where no service has the card's region
     within: Annotated[float, Meta(gt=0, le=10)] = 0.8  # seconds; a person stands there and waits
 
@@ -267,7 +267,7 @@ class Result(Settings, frozen=True, kw_only=True):
 Preset = Literal["neutral", "greeting", "tone", "by-class"]
 
 
-class Spoken(Settings, frozen=True, kw_only=True):
+class SpokenSettings(Settings, frozen=True, kw_only=True):
     """What is said aloud and shown to everybody, as the city wants it; `[results.…]` changes single
     reasons. `neutral`: by the result table, the same whoever it is. `greeting`: whoever may pass
     hears "hello", and that alone. `tone`: he hears the beep alone. `by-class`: who rides for less
@@ -315,7 +315,7 @@ class Keys(Settings, frozen=True, kw_only=True):
     authority: Path | None = None
 
 
-class Watchdog(Settings, frozen=True, kw_only=True):
+class WatchdogSettings(Settings, frozen=True, kw_only=True):
     """When a card or a PSAM that does not answer is given up; seconds."""
 
     card_silent: Positive = 1.2  # prompt "take the card away" within 1.5 s
@@ -328,7 +328,7 @@ Capability = Literal["identity", "files", "write", "pin", "pin-clear"]
 Kept = Literal["lend-devices", "identity", "files", "write", "pin", "pin-clear"]
 
 
-class SignIn(Settings, frozen=True, kw_only=True):
+class SignInSettings(Settings, frozen=True, kw_only=True):
     """Staff sign in by scanning (扫码登录); the platform says who may."""
 
     enabled: bool = False
@@ -375,7 +375,7 @@ class FacadeClient(Settings, frozen=True, kw_only=True):
     pin_longest: PinDigits = 16
 
 
-class Facade(Settings, frozen=True, kw_only=True):
+class FacadeSettings(Settings, frozen=True, kw_only=True):
     """The national reader interface. Without this table it is not there."""
 
     socket: SocketPath = "/run/onecard/sscard.sock"
@@ -403,7 +403,7 @@ class Vehicle(Settings, frozen=True, kw_only=True):
     direction: Literal["up", "down"] = "up"
 
 
-class Journey(Settings, frozen=True, kw_only=True):
+class JourneySettings(Settings, frozen=True, kw_only=True):
     """How a vehicle knows where it is, and what a driver may do."""
 
     gnss: Options = {}  # of a receiver (NMEA 0183): port, baudrate, …; empty: there is none
@@ -413,34 +413,36 @@ class Journey(Settings, frozen=True, kw_only=True):
     held: Annotated[float, Meta(ge=0, le=600)] = 10.0  # seconds after signing on: no signing off
 
 
-class Agent(Settings, frozen=True, kw_only=True):
+class AgentSettings(Settings, frozen=True, kw_only=True):
     """One terminal's whole configuration."""
 
     profile: Name | None = None  # the file under this one, from config/profiles
-    terminal: Terminal
-    scene: Scene
-    lanes: Annotated[tuple[Lane, ...], Meta(min_length=1)]
+    terminal: TerminalSettings
+    scene: SceneSettings
+    lanes: Annotated[tuple[LaneSettings, ...], Meta(min_length=1)]
     readers: tuple[Reader, ...] = ()
-    scanners: tuple[Device, ...] = ()
-    documents: tuple[Device, ...] = ()
-    barriers: tuple[Output, ...] = ()
-    prompts: tuple[Output, ...] = ()
-    pinpads: tuple[Device, ...] = ()
-    printers: tuple[Device, ...] = ()
+    scanners: tuple[DeviceSettings, ...] = ()
+    documents: tuple[DeviceSettings, ...] = ()
+    barriers: tuple[OutputSettings, ...] = ()
+    prompts: tuple[OutputSettings, ...] = ()
+    pinpads: tuple[DeviceSettings, ...] = ()
+    printers: tuple[DeviceSettings, ...] = ()
     codes: tuple[CodeRule, ...] = ()  # the first that fits
-    cards: tuple[CardKind, ...] = ()  # social security cards that depart; the first that fits
+    cards: tuple[
+        CardKindSettings, ...
+    ] = ()  # social security cards that depart; the first that fits
     offline_codes: OfflineCodes = msgspec.field(default_factory=OfflineCodes)
     results: dict[Name, Result] = {}  # by reason code
-    spoken: Spoken = msgspec.field(default_factory=Spoken)
+    spoken: SpokenSettings = msgspec.field(default_factory=SpokenSettings)
     classes: dict[Name, Result] = {}  # of who rides for less, by class of the fare list; for staff
     sync: Sync | None = None
     hsm: Hsm = msgspec.field(default_factory=Hsm)
-    status: Status = msgspec.field(default_factory=Status)
+    status: StatusSettings = msgspec.field(default_factory=StatusSettings)
     keys: Keys = msgspec.field(default_factory=Keys)
-    watchdog: Watchdog = msgspec.field(default_factory=Watchdog)
-    give_back: GiveBack = msgspec.field(default_factory=GiveBack)
-    sign_in: SignIn = msgspec.field(default_factory=SignIn)
-    facade: Facade | None = None
+    watchdog: WatchdogSettings = msgspec.field(default_factory=WatchdogSettings)
+    give_back: GiveBackSettings = msgspec.field(default_factory=GiveBackSettings)
+    sign_in: SignInSettings = msgspec.field(default_factory=SignInSettings)
+    facade: FacadeSettings | None = None
     transit: Transit = msgspec.field(default_factory=Transit)
     vehicle: Vehicle | None = None
-    journey: Journey = msgspec.field(default_factory=Journey)
+    journey: JourneySettings = msgspec.field(default_factory=JourneySettings)

@@ -8,7 +8,7 @@ the other.
 from collections.abc import Iterator
 
 from config.faults import ConfigFault, WrongValue
-from config.model import Agent, Facade, Scene
+from config.model import AgentSettings, FacadeSettings, SceneSettings
 
 # libsscard gives a call so long, from its turn on (agent/facade/c/sscard.c).
 LIBRARY_CARD = 30.0  # iReadCardBas and the like
@@ -21,20 +21,20 @@ BOOKED = 2.0  # for the journal, behind all answers
 DRAIN = 5.0  # least time that a tap under way gets to end at a reload
 
 
-def too_long_waits(agent: Agent, file: str) -> Iterator[ConfigFault]:
+def too_long_waits(agent: AgentSettings, file: str) -> Iterator[ConfigFault]:
     """Waits that are longer than those who wait for them."""
     if agent.facade is not None:
         # One at a time: what makes a read too long makes a PIN too long as well.
         yield from [*_card_calls(agent, file)] or _pin_calls(agent, agent.facade, file)
 
 
-def longest_tap(agent: Agent) -> float:
+def longest_tap(agent: AgentSettings) -> float:
     """Seconds that a tap under way may need to its end when those whom it asks answer late."""
     asked = max([_hsm(agent), *(code.within for code in agent.codes if code.resolve == "platform")])
     return max(DRAIN, asked + _status(agent) + BOOKED)
 
 
-def _card_calls(agent: Agent, file: str) -> Iterator[ConfigFault]:
+def _card_calls(agent: AgentSettings, file: str) -> Iterator[ConfigFault]:
     waits = {
         "hsm.within": _hsm(agent),
         "status.within": _status(agent),
@@ -46,7 +46,7 @@ def _card_calls(agent: Agent, file: str) -> Iterator[ConfigFault]:
         yield _too_long(file, key, waits[key], waits[key] - over)
 
 
-def _pin_calls(agent: Agent, facade: Facade, file: str) -> Iterator[ConfigFault]:
+def _pin_calls(agent: AgentSettings, facade: FacadeSettings, file: str) -> Iterator[ConfigFault]:
     beside = BESIDE + agent.watchdog.card_silent + ANSWERS * _hsm(agent)
     longest = (LIBRARY_PIN - beside) / ENTRIES
     if facade.pin_timeout > longest:
@@ -58,14 +58,14 @@ def _too_long(file: str, key: str, found: float, longest: float) -> ConfigFault:
     return WrongValue(file=file, key=key, found=f"{found:g}", allowed=f"≤ {tenths:g} (libsscard)")
 
 
-def _hsm(agent: Agent) -> float:
+def _hsm(agent: AgentSettings) -> float:
     return agent.hsm.within if agent.sync is not None and agent.hsm.enabled else 0.0
 
 
-def _status(agent: Agent) -> float:
+def _status(agent: AgentSettings) -> float:
     return agent.status.within if may_ask_status(agent.scene) and agent.status.services else 0.0
 
 
-def may_ask_status(scene: Scene) -> bool:
+def may_ask_status(scene: SceneSettings) -> bool:
     """Whether its taps may ask a status service: without a word on it the scene decides."""
     return scene.check != "lists"

@@ -26,7 +26,7 @@ Listener = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Opening:
+class OpeningShown:
     """The barrier let somebody through."""
 
     direction: Direction
@@ -34,7 +34,7 @@ class Opening:
 
 
 @dataclass(frozen=True)
-class Shown:
+class PromptShown:
     """A prompt was shown."""
 
     prompt: Prompt
@@ -84,7 +84,7 @@ class ConsoleBarrier(_Console):
         self._world = world
         self._events: Queue[Sensed] = world.queue()
         self._opened: Counter[Direction] = Counter()
-        self._history: deque[Opening] = deque(maxlen=REMEMBERED)
+        self._history: deque[OpeningShown] = deque(maxlen=REMEMBERED)
 
     @property
     def senses(self) -> bool:
@@ -100,7 +100,7 @@ class ConsoleBarrier(_Console):
         return self._opened
 
     @property
-    def history(self) -> Sequence[Opening]:
+    def history(self) -> Sequence[OpeningShown]:
         """The last openings, oldest first."""
         return tuple(self._history)
 
@@ -110,7 +110,7 @@ class ConsoleBarrier(_Console):
         except OSError as error:  # the terminal or pipe behind it is gone: nothing opened
             raise DeviceFault(device=self._name) from error
         self._opened[direction] += 1
-        self._history.append(Opening(direction, self._world.monotonic()))
+        self._history.append(OpeningShown(direction, self._world.monotonic()))
 
 
 class ConsolePrompts(_Console):
@@ -121,7 +121,7 @@ class ConsolePrompts(_Console):
         super().__init__(name)
         self._world = world
         self._failed = 0
-        self._history: deque[Shown] = deque(maxlen=REMEMBERED)
+        self._history: deque[PromptShown] = deque(maxlen=REMEMBERED)
 
     @property
     def failed(self) -> int:
@@ -129,12 +129,12 @@ class ConsolePrompts(_Console):
         return self._failed
 
     @property
-    def history(self) -> Sequence[Shown]:
+    def history(self) -> Sequence[PromptShown]:
         """The last prompts, oldest first."""
         return tuple(self._history)
 
     def show(self, prompt: Prompt) -> None:
-        self._history.append(Shown(prompt, self._world.monotonic()))
+        self._history.append(PromptShown(prompt, self._world.monotonic()))
         try:
             self._listener(f"{self._name}: [{prompt.lamp}, {prompt.beep}] {prompt.text}")
         except OSError:  # the terminal or pipe behind it is gone

@@ -12,11 +12,11 @@ Class = Literal["slot", "usb", "serial", "camera", "keyboard", "hid-pos", "print
 Interface = Literal["contact", "contactless", "sam"]
 
 
-class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class KnownRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Base of the tables' rows."""
 
 
-class Choice(Row, frozen=True):
+class Choice(KnownRow, frozen=True):
     """One way to configure something. Blanks in the values: `{path}`, `{usb}`."""
 
     kind: Kind
@@ -27,7 +27,7 @@ class Choice(Row, frozen=True):
     options: Mapping[str, str | int | bool] = {}
 
 
-class Usb(Row, frozen=True):
+class UsbWord(KnownRow, frozen=True):
     """A USB identity, as shell pattern on `vid:pid` in small letters."""
 
     id: str
@@ -35,28 +35,28 @@ class Usb(Row, frozen=True):
     choices: Mapping[Class, Sequence[str]] = {}  # by what the system sees
 
 
-class Word(Row, frozen=True):
+class Word(KnownRow, frozen=True):
     """A word in a port's by-id name."""
 
     word: str
     choices: Sequence[str]
 
 
-class Slot(Row, frozen=True):
+class SlotWord(KnownRow, frozen=True):
     """A word in a PC/SC slot's name."""
 
     word: str
     interface: Interface
 
 
-class Known(Row, frozen=True):
+class Known(KnownRow, frozen=True):
     """The whole table."""
 
     choice: Mapping[str, Choice]
     classes: Mapping[Class, Sequence[str]]
-    usb: Sequence[Usb]
+    usb: Sequence[UsbWord]
     names: Sequence[Word]
-    pcsc: Sequence[Slot]
+    pcsc: Sequence[SlotWord]
 
     def what(self, identity: str) -> str:
         """Its name of the trade, empty when it is not known."""
@@ -78,7 +78,7 @@ class Known(Row, frozen=True):
         low = slot.lower()
         return next(row.interface for row in self.pcsc if row.word in low)
 
-    def _row(self, identity: str) -> Usb | None:
+    def _row(self, identity: str) -> UsbWord | None:
         return next((row for row in self.usb if fnmatchcase(identity, row.id)), None)
 
 

@@ -17,7 +17,7 @@ from drivers.io.patterns import alternatives, fitting
 from drivers.pcsc_calls import list_readers, shown, status_change
 from drivers.pcsc_card import PcscReader
 from drivers.pcsc_errors import DENIED
-from drivers.pcsc_state import EVENTS, Seen
+from drivers.pcsc_state import EVENTS, SlotState
 from world import Event, Task, World
 
 LOG = logging.getLogger("onecard.pcsc")
@@ -52,7 +52,7 @@ class ServiceLost(Exception):
 
 
 @dataclass(frozen=True)
-class Aside:
+class MuteCardWatch:
     """A reader that is watched on a thread of its own: over there, and noticed by the watcher."""
 
     over: Event
@@ -69,7 +69,7 @@ class PcscReaders:
         self._stopping = world.event()
         self._context: int | None = None
         self._task: Task | None = None
-        self._aside: dict[PcscReader, Aside] = {}
+        self._aside: dict[PcscReader, MuteCardWatch] = {}
         self._service_lost = False
         self._looked = False
         self._quiet = False  # the last wait brought nothing
@@ -206,11 +206,13 @@ class PcscReaders:
         "Allow the status thread to convey information")."""
         for reader in self._readers:
             if reader.seen.silent and reader not in self._aside and reader not in back:
-                aside = self._aside[reader] = Aside(self._world.event(), self._world.event())
+                aside = self._aside[reader] = MuteCardWatch(
+                    self._world.event(), self._world.event()
+                )
                 watch = partial(self._watch_silent, reader.seen, aside)
                 self._world.spawn(watch, name=f"pcsc watcher of {reader.name}")
 
-    def _watch_silent(self, seen: Seen, aside: Aside) -> None:
+    def _watch_silent(self, seen: SlotState, aside: MuteCardWatch) -> None:
         """Wait until the silent card or its reader has left; the watcher then looks for itself."""
         error, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
         if error == scard.SCARD_S_SUCCESS:

@@ -34,7 +34,7 @@ from drivers.pcsc_context import ReaderContext
 from drivers.pcsc_errors import CARD_LEFT, READER_FAILS, READER_LEFT, SERVICE_LEFT
 from drivers.pcsc_lamp import PcscOptions, escapes
 from drivers.pcsc_state import (
-    Seen,
+    SlotState,
     half_told,
     insertions,
     moves,
@@ -59,7 +59,7 @@ SETTLES_WITHIN: Final = 2.0
 class PcscCard:
     """A card held exclusively; see `drivers.contract.CardHandle`."""
 
-    def __init__(self, reader: "PcscReader", handle: int, protocol: int, seen: Seen) -> None:
+    def __init__(self, reader: "PcscReader", handle: int, protocol: int, seen: SlotState) -> None:
         self._reader = reader
         self._flight = reader.flight
         self._handle = handle
@@ -144,7 +144,7 @@ class PcscReader:
 
     def __init__(self, world: World, binding: SlotBinding) -> None:
         self.flight = Flight(world)
-        self.seen = Seen()
+        self.seen = SlotState()
         self._world = world
         self._binding = binding
         self._events: Queue[Presence | Absence] = world.queue()
@@ -195,7 +195,7 @@ class PcscReader:
         self._card = PcscCard(self, handle, protocol, self._with_atr(seen, handle))
         return self._card
 
-    def _with_atr(self, seen: Seen, handle: int) -> Seen:
+    def _with_atr(self, seen: SlotState, handle: int) -> SlotState:
         """What was seen, with the ATR of the card that has just been powered.
 
         pcscd may tell of a card that comes back at once before it knows its ATR, with the same
@@ -226,7 +226,7 @@ class PcscReader:
     def shut(self, timeout: float) -> bool:
         """Power the card down and release the context. False when a call hangs for `timeout`
         seconds: then neither is touched."""
-        self.seen = Seen(count=self.seen.count)
+        self.seen = SlotState(count=self.seen.count)
         if not self.flight.land(timeout):
             return False
         if self._card is not None:
@@ -269,7 +269,7 @@ class PcscReader:
         has come while we looked on, so it may have had no power until now."""
         if fresh or self._lost:
             self._settle()
-        self.seen = Seen(attached, count=self.seen.count)
+        self.seen = SlotState(attached, count=self.seen.count)
         self._fault = None
         self._denied = False
         LOG.info(
@@ -284,7 +284,7 @@ class PcscReader:
         self._leave()
         self._lost += 1
         LOG.warning("reader %s: lost (%r)", self.name, shown(self.seen.attached))
-        self.seen = Seen(count=self.seen.count)
+        self.seen = SlotState(count=self.seen.count)
 
     @property
     def _settling(self) -> bool:
@@ -317,7 +317,7 @@ class PcscReader:
         ahead = lacking or still_ahead(self.seen, state)
         failed = not self.seen.available
         count = self.seen.count + inserted
-        self.seen = Seen(self.seen.attached, state, atr, count, ahead, present)
+        self.seen = SlotState(self.seen.attached, state, atr, count, ahead, present)
         self._seen_since = now
         if failed and self.seen.available:
             self._settle()

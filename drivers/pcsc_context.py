@@ -23,7 +23,7 @@ from drivers.pcsc_errors import (
     SERVICE_LEFT,
 )
 from drivers.pcsc_lamp import ESCAPE
-from drivers.pcsc_state import Seen, moves
+from drivers.pcsc_state import SlotState, moves
 from drivers.pcsc_users import users_of_pcsc
 from world import Fault, World
 
@@ -46,7 +46,7 @@ class ReaderContext:
         self._flight = flight
         self._context: int | None = None
 
-    def connect(self, card: Seen, now: Callable[[], Seen]) -> tuple[int, int]:
+    def connect(self, card: SlotState, now: Callable[[], SlotState]) -> tuple[int, int]:
         """A handle and its protocol, of the `card` that was seen, and of none that is there `now`
         instead. Raises `CardGone`, `CardMute`, `CardProtocol`, `ReaderGone`, `DeviceBusy`,
         `DeviceDenied`, `DeviceProtocol`."""
@@ -117,7 +117,7 @@ class ReaderContext:
             self._context = context
         return int(scard.SCARD_S_SUCCESS)
 
-    def _refused(self, error: int, card: Seen) -> Fault:
+    def _refused(self, error: int, card: SlotState) -> Fault:
         name = self._name
         if error in SERVICE_LEFT or error in READER_LEFT:
             return ReaderGone(reader=name)
@@ -143,7 +143,7 @@ class ReaderContext:
         error, states = status_change(self._context, 0, [(attached, scard.SCARD_STATE_UNAWARE)])
         return states[0][1] if error == scard.SCARD_S_SUCCESS else 0
 
-    def look_for(self, card: Seen, *, doubted: bool) -> int:
+    def look_for(self, card: SlotState, *, doubted: bool) -> int:
         """The slot's event state in which that `card` may lie or have left. `doubted`: pcscd may
         call a card present of which its thread has yet to see that it has left, so that has time to
         look. In flight; needs a context with no call under way."""
@@ -177,7 +177,7 @@ class ReaderContext:
             self._context = None
 
 
-def _left(card: Seen, now: Seen) -> bool:
+def _left(card: SlotState, now: SlotState) -> bool:
     """It, or its reader, is not there any more."""
     same = (now.attached, now.count) == (card.attached, card.count)
     return not same or (card.present and not now.present)

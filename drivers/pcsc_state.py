@@ -13,7 +13,7 @@ NO_READER: Final = scard.SCARD_STATE_UNAVAILABLE | scard.SCARD_STATE_UNKNOWN
 
 
 @dataclass(frozen=True)
-class Seen:
+class SlotState:
     """What the watcher saw last of this slot. Replaced as a whole, so any thread may read it."""
 
     attached: str = ""  # the system's name, empty while no reader is bound
@@ -33,18 +33,18 @@ class Seen:
         return not self.state & NO_READER
 
 
-def moves(before: Seen, state: int) -> int:
+def moves(before: SlotState, state: int) -> int:
     """How often cards came or left between two event states of one pcscd; the counter wraps."""
     return max(0, _counted(before, state) - before.ahead)
 
 
-def still_ahead(before: Seen, state: int) -> int:
-    """`Seen.ahead` of a state that follows. A reader that comes back counts anew."""
+def still_ahead(before: SlotState, state: int) -> int:
+    """`SlotState.ahead` of a state that follows. A reader that comes back counts anew."""
     waits = not state & NO_READER and not _counted(before, state)
     return before.ahead if waits else 0
 
 
-def occupied(before: Seen, state: int, atr: bytes) -> bool:
+def occupied(before: SlotState, state: int, atr: bytes) -> bool:
     """Whether a card lies in the slot by this state.
 
     One without an ATR does so only where pcscd has counted it in. Whoever takes a card's power at
@@ -58,7 +58,7 @@ def occupied(before: Seen, state: int, atr: bytes) -> bool:
     return present and before.present is (moves(before, state) % 2 == 0)
 
 
-def insertions(before: Seen, state: int, present: bool, lacking: int = 0) -> int:
+def insertions(before: SlotState, state: int, present: bool, lacking: int = 0) -> int:
     """How many cards were put in between two event states of one pcscd, the second of which finds
     one `present` or none. `lacking`: moves that it is known not to count yet.
 
@@ -76,7 +76,7 @@ def insertions(before: Seen, state: int, present: bool, lacking: int = 0) -> int
     return moved // 2
 
 
-def seen_coming(before: Seen, lacking: int = 0) -> bool:
+def seen_coming(before: SlotState, lacking: int = 0) -> bool:
     """Whether a card that is there now, by `insertions` a new one, has come under our eyes.
 
     Not at the first look at a slot. Nor after a look that showed no slot: pcscd calls a reader
@@ -87,14 +87,14 @@ def seen_coming(before: Seen, lacking: int = 0) -> bool:
     return bool(before.state) and before.available and not lacking
 
 
-def _counted(before: Seen, state: int) -> int:
+def _counted(before: SlotState, state: int) -> int:
     """A state without a reader carries no counter, so nothing is counted up to it."""
     if state & NO_READER:
         return 0
     return ((state >> EVENTS) - (before.state >> EVENTS)) & LOW_HALF
 
 
-def half_told(before: Seen, state: int, present: bool) -> bool:
+def half_told(before: SlotState, state: int, present: bool) -> bool:
     """A card then and a card now, and an odd number of moves: one of the two states lacks its last
     move. If it is the new one, the card was swapped, and another look will tell."""
     return before.present and present and moves(before, state) % 2 == 1

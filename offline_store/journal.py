@@ -65,7 +65,7 @@ _LOCK_PATIENCE = 500  # ms: a reader from outside (`ReadOnlyJournal`) is quick
 
 
 @dataclass(frozen=True)
-class Tip:
+class ChainHead:
     """The last row, and the key of the next one."""
 
     number: int
@@ -76,7 +76,7 @@ class Tip:
 
 
 @dataclass(frozen=True)
-class Setting:
+class JournalContext:
     """Where the journal lives and whose it is."""
 
     world: World
@@ -93,18 +93,18 @@ class Setting:
 class Journal:
     """Made by `open_journal`. After any `sqlite3.Error` it is only good for `close`."""
 
-    def __init__(self, setting: Setting, path: Path, db: Database) -> None:
+    def __init__(self, setting: JournalContext, path: Path, db: Database) -> None:
         self.setting = setting
         self.path = path
         self.db = db
-        self.tip = Tip(0, "", 0, "", b"")
+        self.tip = ChainHead(0, "", 0, "", b"")
 
     # Transactions
 
     def begin(self) -> None:
         self.db.execute("BEGIN IMMEDIATE")
 
-    def commit(self, tip: Tip) -> None:
+    def commit(self, tip: ChainHead) -> None:
         """Make it durable; only then does the tip in memory advance."""
         if tip != self.tip:
             self.db.execute(
@@ -116,12 +116,12 @@ class Journal:
 
     def insert(
         self,
-        tip: Tip,
+        tip: ChainHead,
         event: Event,
         sealed: bytes | None = None,
         *,
         was: Reference | None = None,
-    ) -> tuple[Record, Tip]:
+    ) -> tuple[Record, ChainHead]:
         """The row after `tip`, and the tip after it. `was`: where it stood, if it is entered
         again."""
         row = Row(
@@ -147,7 +147,7 @@ class Journal:
         record = Record(epoch=tip.epoch, seq=row.seq, body=body, hash=digest, mac=mac)
         return record, replace(tip, seq=row.seq, hash=digest, key=chain.next_key(tip.key))
 
-    def _note_payment(self, event: Event, place: int, tip: Tip) -> None:
+    def _note_payment(self, event: Event, place: int, tip: ChainHead) -> None:
         """An intent is open until an event about it says what became of it; an end that was not
         executed said nothing."""
         if isinstance(event, Intent):
@@ -167,7 +167,7 @@ class Journal:
                 (ended,),
             )
 
-    def _number_of(self, tip: Tip) -> Callable[[str], int | None]:
+    def _number_of(self, tip: ChainHead) -> Callable[[str], int | None]:
         def number_of(epoch: str) -> int | None:
             if epoch == tip.epoch:
                 return tip.number
@@ -180,7 +180,7 @@ class Journal:
 
     # Epochs
 
-    def enter_epoch(self, cause: EpochCause, *, file: str = "", contested: str = "") -> Tip:
+    def enter_epoch(self, cause: EpochCause, *, file: str = "", contested: str = "") -> ChainHead:
         """Begin an epoch in the open transaction; its first event tells why, as `Checkpoint` has
         it. After the COMMIT comes `settle_seed`. Raises faults of the key store."""
         seed = self._seed()
@@ -192,7 +192,7 @@ class Journal:
         mark = _mark(chain.next_seed(seed))
         write_epoch(self.db, Epoch(number, epoch, head, cause, step, mark, 0, None))
         prev = chain.first_prev(self.setting.terminal, epoch, head)
-        tip = Tip(number, epoch, 0, prev, chain.epoch_key(seed, epoch))
+        tip = ChainHead(number, epoch, 0, prev, chain.epoch_key(seed, epoch))
         begun = Checkpoint(
             clock=self.setting.clock(),
             reason="epoch-begun",
@@ -235,7 +235,7 @@ class Journal:
         self.db.close()
 
 
-def open_journal(setting: Setting, *, damaged: bool = False) -> Journal:
+def open_journal(setting: JournalContext, *, damaged: bool = False) -> Journal:
     """The start-up path: file, tables, WAL folded in, owner, tail of the chain, seed, epoch.
 
     `damaged`: give the newest file up first. Raises `JournalDamaged` (call again with `damaged`),
@@ -265,7 +265,7 @@ def open_journal(setting: Setting, *, damaged: bool = False) -> Journal:
     return journal
 
 
-def _prepared(setting: Setting, *, damaged: bool) -> Path:
+def _prepared(setting: JournalContext, *, damaged: bool) -> Path:
     known = generations(setting.world, setting.directory)
     if damaged or not known:
         setting.world.make_folder(setting.directory)
@@ -274,7 +274,7 @@ def _prepared(setting: Setting, *, damaged: bool) -> Path:
     return journal_file(setting.directory, known[-1])
 
 
-def _run_migration(setting: Setting, *, damaged: bool) -> None:
+def _run_migration(setting: JournalContext, *, damaged: bool) -> None:
     options = ["--damaged"] if damaged else []
     command = [sys.executable, "-m", "offline_store.migrate", *options, str(setting.directory)]
     status = setting.world.run(command, timeout=_MIGRATION_TIME)
@@ -356,7 +356,7 @@ def _load_tip(journal: Journal) -> None:
     tail = read_records(journal.db, first, top[0], TAIL)
     if len(tail) != seq_of(top[0]) - seq_of(first) + 1 or chain.verify_chain(tail):
         raise JournalDamaged(cause="chain")
-    journal.tip = Tip(number, last.epoch, seq, top[1], forward)
+    journal.tip = ChainHead(number, last.epoch, seq, top[1], forward)
 
 
 def _require_epoch(journal: Journal) -> None:
@@ -373,7 +373,7 @@ def _require_epoch(journal: Journal) -> None:
     journal.settle_seed()
 
 
-def _tell_damage(journal: Journal, file: str) -> Tip:
+def _tell_damage(journal: Journal, file: str) -> ChainHead:
     """An epoch that begins with what could not be read."""
     tip = journal.enter_epoch("damaged", file=file)
     epochs = {epoch.number: epoch.epoch for epoch in all_epochs(journal.db)}
@@ -394,7 +394,7 @@ def _tell_damage(journal: Journal, file: str) -> Tip:
     return tip
 
 
-def tell_not_executed(journal: Journal, refused: Tip) -> Sequence[Record]:
+def tell_not_executed(journal: Journal, refused: ChainHead) -> Sequence[Record]:
     """Events for rows after `refused` that are there although their COMMIT failed and their
     callers were told so."""
     rows = journal.db.execute(

@@ -18,7 +18,7 @@ from offline_store.events.about import Alarm
 from offline_store.events.reference import Reference
 from offline_store.events.row import Record
 from offline_store.events.terminal import EpochCause
-from offline_store.journal import Journal, Tip
+from offline_store.journal import ChainHead, Journal
 from offline_store.rows import (
     MOST_SEQ,
     Span,
@@ -50,7 +50,7 @@ class Gap(Protocol):
         ...
 
 
-class Receipt(Protocol):
+class EpochReceipt(Protocol):
     """What the platform's database holds of one epoch; cumulative (design.md, Wire).
 
     `seq`: held, or in quarantine, up to here · `hash`: of row `seq`, empty when it has none ·
@@ -90,7 +90,7 @@ class Receipt(Protocol):
 
 
 @dataclass(frozen=True)
-class Standing:
+class EpochBacklog:
     """One epoch as the outbox sees it."""
 
     number: int
@@ -109,12 +109,12 @@ class Standing:
         yield from without(Span(self.gaps[-1].last + 2, self.last), ())
 
 
-def standings(db: Database) -> list[Standing]:
+def standings(db: Database) -> list[EpochBacklog]:
     """All epochs that may have something to send, oldest first."""
     return [_standing(db, epoch) for epoch in all_epochs(db) if not epoch.abandoned]
 
 
-def _standing(db: Database, epoch: Epoch) -> Standing:
+def _standing(db: Database, epoch: Epoch) -> EpochBacklog:
     number = epoch.number
     held = db.execute(
         "SELECT max(id) FROM events WHERE id BETWEEN ? AND ?",
@@ -122,7 +122,7 @@ def _standing(db: Database, epoch: Epoch) -> Standing:
     ).fetchone()
     last = max(seq_of(held[0] or 0), *(lost.last for lost in lost_spans(db, number)), 0)
     receipted, gaps = _receipted(db, number)
-    return Standing(number, epoch.epoch, last, receipted, gaps)
+    return EpochBacklog(number, epoch.epoch, last, receipted, gaps)
 
 
 def _receipted(db: Database, number: int) -> tuple[int, tuple[Span, ...]]:
@@ -146,7 +146,9 @@ def outbox(db: Database, limit: int) -> list[Record]:
     return records
 
 
-def _rows_and_stand_ins(db: Database, standing: Standing, span: Span, room: int) -> list[Record]:
+def _rows_and_stand_ins(
+    db: Database, standing: EpochBacklog, span: Span, room: int
+) -> list[Record]:
     number = standing.number
     rows = read_records(db, row_id(number, span.first), row_id(number, span.last), room)
     if len(rows) == min(room, span.last - span.first + 1):
@@ -164,7 +166,7 @@ def stand_in(epoch: str, seq: int) -> Record:
     return Record(epoch=epoch, seq=seq, body=body, hash=digest, mac=chain.UNREADABLE_MAC)
 
 
-def take_receipt(journal: Journal, receipt: Receipt) -> bool:
+def take_receipt(journal: Journal, receipt: EpochReceipt) -> bool:
     """Durable on return. Old, repeated and unknown ones change nothing; True when the epoch is
     unknown here. Raises `sqlite3.Error`, faults of the key store."""
     known = [epoch for epoch in all_epochs(journal.db) if epoch.epoch == receipt.epoch]
@@ -196,7 +198,7 @@ def take_receipt(journal: Journal, receipt: Receipt) -> bool:
     return False
 
 
-def _disagreement(db: Database, epoch: Epoch, receipt: Receipt) -> EpochCause | None:
+def _disagreement(db: Database, epoch: Epoch, receipt: EpochReceipt) -> EpochCause | None:
     standing = _standing(db, epoch)
     if receipt.seq > standing.last or any(gap.last > standing.last for gap in receipt.gaps):
         return "platform-ahead"
@@ -208,8 +210,8 @@ def _disagreement(db: Database, epoch: Epoch, receipt: Receipt) -> EpochCause | 
 
 
 def _contest(
-    journal: Journal, epoch: Epoch, receipted: int, receipt: Receipt, reason: EpochCause
-) -> Tip:
+    journal: Journal, epoch: Epoch, receipted: int, receipt: EpochReceipt, reason: EpochCause
+) -> ChainHead:
     """A new epoch with its alarm; rows above `receipted` are entered again by `reenter`."""
     write_epoch(journal.db, epoch._replace(abandoned=1, reenter=receipted + 1))
     tip = journal.enter_epoch(reason, contested=receipt.epoch)
@@ -242,8 +244,8 @@ def reenter(journal: Journal) -> bool:
 
 
 def _reenter_rows(
-    journal: Journal, tip: Tip, first: int, last: int, limit: int
-) -> tuple[Tip, int | None]:
+    journal: Journal, tip: ChainHead, first: int, last: int, limit: int
+) -> tuple[ChainHead, int | None]:
     """The tip after them, and the last seq; None when there were none."""
     rows = journal.db.execute(
         "SELECT id, body, hash, sealed FROM events WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?",

@@ -125,7 +125,7 @@ def _sound(record: Record) -> bool:
     )
 
 
-class Lost(NamedTuple):
+class UnreadRows(NamedTuple):
     """Rows of an epoch that could not be read from the file of that name."""
 
     number: int  # of the epoch
@@ -134,12 +134,12 @@ class Lost(NamedTuple):
     file: str
 
 
-def lost_spans(db: Database, number: int | None = None) -> list[Lost]:
+def lost_spans(db: Database, number: int | None = None) -> list[UnreadRows]:
     """Of all epochs, or of that one, in the order of the journal. Raises `JournalDamaged`."""
     rows = db.execute(
         "SELECT * FROM damage WHERE ?1 IS NULL OR epoch = ?1 ORDER BY epoch, first", (number,)
     ).fetchall()
-    return [Lost(*require_checked(row)) for row in rows]
+    return [UnreadRows(*require_checked(row)) for row in rows]
 
 
 def after(db: Database, epoch: str | None, seq: int) -> int | None:

@@ -14,7 +14,7 @@ from world import Database, World
 
 
 @dataclass(frozen=True)
-class Head:
+class LastRow:
     """The last row."""
 
     epoch: str
@@ -23,7 +23,7 @@ class Head:
 
 
 @dataclass(frozen=True)
-class Status:
+class StoreStatus:
     """For `status`, `doctor` and metrics."""
 
     epoch: str = ""
@@ -50,7 +50,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     breaks: list[Break]
 
 
-def measured(world: World, path: Path, db: Database) -> Status:
+def measured(world: World, path: Path, db: Database) -> StoreStatus:
     """Status of an open journal, without head and faults."""
     waiting = [
         (row_id(standing.number, span.first), row_id(standing.number, span.last))
@@ -65,7 +65,7 @@ def measured(world: World, path: Path, db: Database) -> Status:
     (quarantined,) = db.execute("SELECT count(*) FROM quarantined").fetchone()
     (pages,) = db.execute("PRAGMA page_count").fetchone()
     (size,) = db.execute("PRAGMA page_size").fetchone()
-    return Status(
+    return StoreStatus(
         unreceipted=sum(last - first + 1 for first, last in waiting),
         oldest_unreceipted_ms=oldest,
         quarantined=quarantined,

@@ -16,18 +16,18 @@ from offline_store.events.row import Event as Happening
 from offline_store.events.row import Record, Stored
 from offline_store.faults import IdentityGone, JournalStopped, Unstored
 from offline_store.jobs import Job
-from offline_store.journal import Journal, Setting
+from offline_store.journal import Journal, JournalContext
 from offline_store.reading import Reading, verified
-from offline_store.receipts import Receipt, outbox
+from offline_store.receipts import EpochReceipt, outbox
 from offline_store.rows import as_sealed, open_intents
 from offline_store.sealing import Sealer
-from offline_store.status import Head, Status, Verification
+from offline_store.status import LastRow, StoreStatus, Verification
 from offline_store.turn import Entry, ListSource, NoLists, Turn
 from offline_store.writer import Decide, Waiting, Writer
 from trust.keystore import KeyStore
 from world import Event, Queue, QueueEmpty, Task, World
 
-__all__ = ["Entry", "Head", "Status", "Store", "Turn", "Unstored", "Verification"]
+__all__ = ["Entry", "LastRow", "Store", "StoreStatus", "Turn", "Unstored", "Verification"]
 
 T = TypeVar("T")
 
@@ -57,13 +57,13 @@ class Store:
         """`lists` is a `Lists`; without it nobody is listed."""
         self._world = world
         self._sealer = Sealer(world, keys)
-        setting = Setting(world, directory, terminal, boot, keys)
+        setting = JournalContext(world, directory, terminal, boot, keys)
         self._writer = Writer(setting, self._sealer, lists or NoLists())
         self._patience = patience
         self._queue: Queue[Waiting | _Work | None] = world.queue()
         self._subscribing = world.lock()
         self._task: Task | None = None
-        self._status = Status()
+        self._status = StoreStatus()
 
     def start(self) -> None:
         """Open the journal, making or mending it first.
@@ -109,7 +109,7 @@ class Store:
         self._queue.put(lambda: self._writer.look(job, read), _TAP)
         return job.wait(self._patience, worker)
 
-    def receipt(self, receipt: Receipt) -> None:
+    def receipt(self, receipt: EpochReceipt) -> None:
         """Take the platform's receipt in; durable on return. Raises `Unstored`."""
         self._ask(lambda journal: self._writer.receipt(journal, receipt))
 
@@ -130,7 +130,7 @@ class Store:
         with self._subscribing:
             self._writer.listeners = (*self._writer.listeners, event)
 
-    def head(self) -> Head | None:
+    def head(self) -> LastRow | None:
         """The last durable row; None before the journal was first opened."""
         return self._writer.head
 
@@ -159,7 +159,7 @@ class Store:
             raise IdentityGone(epoch=epoch, seq=seq)
         return private
 
-    def status(self) -> Status:
+    def status(self) -> StoreStatus:
         """Always answers; while the journal cannot be used, with its last figures and `fault`."""
         try:
             self._status = self._ask(self._writer.status)

@@ -141,7 +141,7 @@ class GivenBack:
 
 
 @dataclass(frozen=True)
-class Standing:
+class RememberedStatus:
     """An answer of a status service that an earlier event holds. `clock`: when that was."""
 
     check: Check
@@ -234,7 +234,9 @@ class Turn:
                 yield Done(as_stored(body, digest), bool(given_back))
             count = MORE if len(rows) == count else 0
 
-    def last_standing(self, *, card: str, person: str, application: str = "") -> Sequence[Standing]:
+    def last_standing(
+        self, *, card: str, person: str, application: str = ""
+    ) -> Sequence[RememberedStatus]:
         """What status services last knew: of this card, of this person whichever card he showed,
         and of his business under this application code. That a service knows nothing takes no
         earlier answer back. Whoever is unknown (empty) and whatever was never answered is not in
@@ -260,12 +262,12 @@ class Turn:
 
     def _answered(
         self, column: str, value: str, subject: Subject, application: str | None = None
-    ) -> Iterator[Standing]:
+    ) -> Iterator[RememberedStatus]:
         """The newest answer about the subject: one in somebody's favour only of the few newest
         events that have any; one that says "not asked" only where there is no other."""
         if not value:
             return
-        not_asked: Standing | None = None
+        not_asked: RememberedStatus | None = None
         rows = self._db.execute(
             f"SELECT body, hash FROM events WHERE asked IS NOT NULL AND {column} = ?"
             " ORDER BY id DESC LIMIT ?",
@@ -302,9 +304,9 @@ def _given_back(body: object, digest: object, taken_back: object) -> GivenBack:
     return GivenBack(found, not taken_back)
 
 
-def _about(event: Checked, subject: Subject) -> Standing | None:
+def _about(event: Checked, subject: Subject) -> RememberedStatus | None:
     """What a service answered about it in that event; None: nothing, or that it does not know."""
     for check in event.checks:
         if check.subject == subject and check.answered and check.status != UNKNOWN:
-            return Standing(check, event.clock)
+            return RememberedStatus(check, event.clock)
     return None

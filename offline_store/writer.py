@@ -8,10 +8,16 @@ from typing import TypeVar
 from offline_store.events.row import Record
 from offline_store.faults import MISREAD, JournalDamaged, Unprepared, unstored
 from offline_store.jobs import Job, Savepoint
-from offline_store.journal import Journal, Setting, Tip, open_journal, tell_not_executed
-from offline_store.receipts import Receipt, reenter, take_receipt
+from offline_store.journal import (
+    ChainHead,
+    Journal,
+    JournalContext,
+    open_journal,
+    tell_not_executed,
+)
+from offline_store.receipts import EpochReceipt, reenter, take_receipt
 from offline_store.sealing import Sealer
-from offline_store.status import Head, Status, measured, wal_size
+from offline_store.status import LastRow, StoreStatus, measured, wal_size
 from offline_store.turn import Entry, ListSource, Turn
 from world import Event, Fault
 
@@ -44,19 +50,19 @@ class Writer:
     """Used by the store's thread alone, but for `head`, `fault` and `listeners`, which are
     replaced whole."""
 
-    def __init__(self, setting: Setting, sealer: Sealer, lists: ListSource) -> None:
+    def __init__(self, setting: JournalContext, sealer: Sealer, lists: ListSource) -> None:
         self._setting = setting
         self._sealer = sealer
         self._lists = lists
         self._journal: Journal | None = None
         self._damaged = False  # the next opening gives the file up first
-        self._refused: Tip | None = None  # the tip before turns whose COMMIT failed
+        self._refused: ChainHead | None = None  # the tip before turns whose COMMIT failed
         self._commits = 0  # since the last checkpoint
         self._committed_at = 0.0  # World.monotonic()
         self._more = False  # contested rows wait to be entered again
         self._unknown_receipts = 0
         self.listeners: tuple[Event, ...] = ()
-        self.head: Head | None = None
+        self.head: LastRow | None = None
         self.fault: Fault | None = None
         self.last_fault = ""
 
@@ -93,7 +99,7 @@ class Writer:
         self._commits += 1
         self._committed_at = self._setting.world.monotonic()
         tip = journal.tip
-        self.head = Head(tip.epoch, tip.seq, tip.hash)
+        self.head = LastRow(tip.epoch, tip.seq, tip.hash)
         for listener in self.listeners:
             listener.set()
 
@@ -174,14 +180,14 @@ class Writer:
         else:
             job.finish(value)
 
-    def receipt(self, journal: Journal, receipt: Receipt) -> None:
+    def receipt(self, journal: Journal, receipt: EpochReceipt) -> None:
         if take_receipt(journal, receipt):
             self._unknown_receipts += 1
         elif journal.tip.epoch != (self.head.epoch if self.head else ""):
             self._more = True
             self._noted(journal)
 
-    def status(self, journal: Journal) -> Status:
+    def status(self, journal: Journal) -> StoreStatus:
         return replace(
             measured(self._setting.world, journal.path, journal.db),
             epoch=journal.tip.epoch,

@@ -94,7 +94,7 @@ class CardOrder:
     version: str | None = None  # None: of the generation; 1.0 cards may have it empty
 
 
-class City:
+class KeyAuthority:
     """One city and all its keys, from `seed`. Two cities with different seeds forge each other."""
 
     def __init__(self, region: str = "519900", seed: bytes = b"onecard") -> None:
@@ -142,7 +142,7 @@ class City:
 
     # -- cards
 
-    def card_spec(self, order: CardOrder, *, keys_of: "City | None" = None) -> CardSpec:
+    def card_spec(self, order: CardOrder, *, keys_of: "KeyAuthority | None" = None) -> CardSpec:
         """`keys_of` another city: a forged card, right in all but its keys."""
         historical = self.historical(order.serial)
         keys = (keys_of or self).card_keys(order.generation, order.algorithm, historical)

@@ -7,12 +7,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from agent.equipment.reader_queue import ReaderSeat
-from agent.facade.call import Answer
-from agent.facade.desk import Connection, Desk
+from agent.equipment.reader_queue import ReaderQueue
+from agent.facade.call import CallAnswer
+from agent.facade.desk import CallDispatcher, CallerConnection
 from agent.facade.disclosure import DisclosureBook
-from agent.facade.means import Means
-from agent.facade.standing import StandingDesk
+from agent.facade.means import CardServices
+from agent.facade.standing import StatusReader
 from config.model import FacadeClient
 from drivers.contract import CardReader, DeviceState
 from simulators.cards import Interface
@@ -33,7 +33,7 @@ CALLER: Final = FacadeClient(
 )
 COUNTER_READERS: Final = (*AT.values(), PSAM)
 
-Connect = Callable[[Desk, FacadeClient, str], Connection]
+Connect = Callable[[CallDispatcher, FacadeClient, str], CallerConnection]
 Around = Callable[[CardReader], CardReader]
 
 
@@ -46,7 +46,7 @@ class LocalCounter(LocalTerminal):
         cast: Cast,
         folder: Path,
         *,
-        connect: Connect = Connection,
+        connect: Connect = CallerConnection,
         around: Around = lambda reader: reader,
     ) -> None:
         port = folder / "pinpad"
@@ -67,11 +67,11 @@ class LocalCounter(LocalTerminal):
         for seat in self.gate.seats:
             seat.reader = self._around(seat.reader)
         parts, service = self.parts, self.service
-        unasked = StandingDesk(None, parts.references, "", "record")
+        unasked = StatusReader(None, parts.references, "", "record")
         cards = service.cards.authenticator
-        self.calls = Desk(
+        self.calls = CallDispatcher(
             seats=self.gate.seats,
-            means=Means(self.world, cards, parts.city_keys, "COUNTER-1", unasked),
+            means=CardServices(self.world, cards, parts.city_keys, "COUNTER-1", unasked),
             watchdog=service.watchdog,
             results=service.results,
             book=DisclosureBook(parts.clock, parts.store, parts.references, unasked),
@@ -83,13 +83,13 @@ class LocalCounter(LocalTerminal):
         self.me = self._connect(self.calls, CALLER, "user:business uid:1000 pid:7")
         until(self._pad_ready, "the PIN pad is not ready")
 
-    def seat(self, interface: Interface) -> ReaderSeat:
+    def seat(self, interface: Interface) -> ReaderQueue:
         """The lane's reader for that kind of card."""
         name = READERS[AT[interface]][0]
         return next(seat for seat in self.gate.seats if seat.reader.name == name)
 
-    def call(self, function: str, *parameters: str) -> Answer:
-        """See `agent.facade.desk.Connection.call`."""
+    def call(self, function: str, *parameters: str) -> CallAnswer:
+        """See `agent.facade.desk.CallerConnection.call`."""
         return self.me.call(function, parameters)
 
     def _pad_ready(self) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 from agent.assembly import MakeDesk
 from agent.equipment.lane import Lane
 from agent.equipment.passage import PassageEnd
-from agent.identify.card import CardDesk
+from agent.identify.card import CardIdentifier
 from agent.tap.tap import TapReport
 from drivers.console import ConsoleBarrier, ConsolePrompts
 from drivers.contract import CardReader, Code, Document, Presence, Unread
@@ -44,7 +44,7 @@ class LocalGate(LocalTerminal):
         folder: Path,
         *,
         serve: bool = True,
-        desk: MakeDesk = CardDesk,
+        desk: MakeDesk = CardIdentifier,
         door: Way | None = None,
         more: str = "",
     ) -> None:

@@ -24,7 +24,7 @@ from simulators.cards import (
 )
 from simulators.cards.contract import Processor
 from simulators.cards.foreign import foreign_card
-from simulators.ceremony import CardOrder, City
+from simulators.ceremony import CardOrder, KeyAuthority
 
 FOREIGN = "foreign"  # the card of a visit that is no social security card
 
@@ -109,8 +109,8 @@ class Cast(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     visits: tuple[Visit, ...] = ()
 
     @cached_property
-    def city(self) -> City:
-        return City(self.region, self.seed.encode())
+    def city(self) -> KeyAuthority:
+        return KeyAuthority(self.region, self.seed.encode())
 
     def person(self, key: str) -> Person:
         """Raises `KeyError`."""
@@ -120,9 +120,9 @@ class Cast(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         """Raises `KeyError`."""
         return self._cards[key]
 
-    def issuer_of(self, card: PersonsCard) -> City:
+    def issuer_of(self, card: PersonsCard) -> KeyAuthority:
         """The city named on the card."""
-        return City(card.region or self.region, self.seed.encode())
+        return KeyAuthority(card.region or self.region, self.seed.encode())
 
     def card_id(self, card: PersonsCard) -> str:
         """The card identification code, 32 hex digits."""
@@ -186,7 +186,7 @@ class Wallet:
 
     def _issue(self, card: PersonsCard) -> tuple[SocialSecurityCardOs, bytes]:
         issuer = self._cast.issuer_of(card)
-        forger = City(issuer.region, self._cast.forger.encode()) if card.forged else None
+        forger = KeyAuthority(issuer.region, self._cast.forger.encode()) if card.forged else None
         spec = issuer.card_spec(self._order(card), keys_of=forger)
         inside = operating_system(spec)
         inside.blocked = card.blocked == "card"

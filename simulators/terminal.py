@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Self
 
 from agent.assembly import MakeDesk, Replacements, Service, Terminal
-from agent.equipment.gate import Gate
-from agent.identify.card import CardDesk
+from agent.equipment.gate import Equipment
+from agent.identify.card import CardIdentifier
 from agent.messages.texts import Texts
 from agent.tap.tap import Taps
 from config.load import parse
 from drivers.contract import CardReader, DeviceState
 from offline_store.events.row import Record
-from offline_store.store import Head, Store
+from offline_store.store import LastRow, Store
 from simulators.cards import Interface
 from simulators.pcscd import Pcscd
 from simulators.people import Cast
@@ -59,7 +59,7 @@ class LocalTerminal:
         folder: Path,
         configuration: str,
         *,
-        desk: MakeDesk = CardDesk,
+        desk: MakeDesk = CardIdentifier,
         authority: str = "",
     ) -> None:
         self.world = RealWorld()
@@ -123,7 +123,7 @@ path = "{keys}"
         return self.parts.store
 
     @property
-    def gate(self) -> Gate:
+    def gate(self) -> Equipment:
         return self.service.gate
 
     @property
@@ -146,7 +146,7 @@ path = "{keys}"
         name = READERS[AT[interface]][0]
         return next(r for r in self.gate.lane_readers() if r.name == name)
 
-    def journal_since(self, head: Head | None) -> Sequence[Record]:
+    def journal_since(self, head: LastRow | None) -> Sequence[Record]:
         """The rows after `head` (`store.head()`), as far as one page goes."""
         return self.store.records(None, head.seq if head else 0, PAGE)
 

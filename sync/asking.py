@@ -10,9 +10,9 @@ from collections import deque
 
 from sync.contract.services import CORRELATION_BYTES, Service
 from sync.contract.topics import Place
-from sync.link import Exchange, Link, Message
+from sync.link import Correlation, Link, Message
 from sync.requests import (
-    Asked,
+    PendingRequest,
     RequestBusy,
     RequestFault,
     RequestLost,
@@ -25,10 +25,11 @@ AT_ONCE = 8  # under way; a terminal has fewer lanes, and each asks one after th
 
 
 class Question:
-    """One request: see `sync.requests.Asked`. Its answer or fault is set once, under the lock."""
+    """One request: see `sync.requests.PendingRequest`. Its answer or fault is set once, under the
+    lock."""
 
     def __init__(
-        self, asking: "Asking", service: Service, payload: bytes, seconds: float, now: float
+        self, asking: "RequestSender", service: Service, payload: bytes, seconds: float, now: float
     ) -> None:
         self._asking = asking
         self.service: Service = service
@@ -42,11 +43,11 @@ class Question:
         self.done: Event | None = None
 
     def result(self) -> bytes:
-        """See `sync.requests.Asked`."""
+        """See `sync.requests.PendingRequest`."""
         return self._asking.wait_for(self)
 
 
-class Asking:
+class RequestSender:
     """`ask` is for any thread, all else for the sync task, which `wake` wakes."""
 
     def __init__(self, world: World, place: Place, wake: Event) -> None:
@@ -61,7 +62,7 @@ class Asking:
 
     # The askers
 
-    def ask(self, service: Service, payload: bytes, *, within: float) -> Asked:
+    def ask(self, service: Service, payload: bytes, *, within: float) -> PendingRequest:
         """See `sync.requests.Requests`."""
         now = self._world.monotonic()
         question = Question(self, service, payload, within, now)
@@ -112,7 +113,7 @@ class Asking:
         `NotConnected`; then what was not sent fails with the rest."""
         while self._unsent and link.room > 0 and (question := self._next()) is not None:
             seconds = question.deadline - self._world.monotonic()
-            exchange = Exchange(
+            exchange = Correlation(
                 correlation=question.correlation,
                 response_topic=self._place.response(question.service),
                 expiry=max(1, math.ceil(seconds)),

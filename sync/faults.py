@@ -19,7 +19,7 @@ class UnknownHost(Fault):
     code = "sync.unknown-host"
 
 
-class NoAnswer(Fault):
+class NoConnack(Fault):
     """Connected, but no CONNACK in time. Facts: host, port, seconds."""
 
     code = "sync.no-answer"

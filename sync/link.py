@@ -20,7 +20,7 @@ class Will:
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
+class Correlation:
     """What makes two messages a request and its response (MQTT 5, 4.10). The response has the
     request's correlation data and no response topic."""
 
@@ -38,7 +38,7 @@ class Message:
     retained: bool
     connection: int  # of which connection of this link
     packet: int  # MQTT packet identifier
-    exchange: Exchange = Exchange()
+    exchange: Correlation = Correlation()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,12 @@ class Link(Protocol):
         ...
 
     def publish(
-        self, topic: str, payload: bytes, *, retain: bool = False, exchange: Exchange | None = None
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        retain: bool = False,
+        exchange: Correlation | None = None,
     ) -> int:
         """Hand one QoS 1 message to the network; the handle comes back in `Acknowledged`.
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from sync.contract.messages import Receipt, Row
+from sync.contract.messages import BatchRow, Receipt
 from world import Event
 
 
@@ -24,7 +24,7 @@ class Head(Protocol):
 class Outbox(Protocol):
     """Every call may raise a Fault of the store; the uplink then pauses and begins anew."""
 
-    def unreceipted(self, limit: int) -> Sequence[Row]:
+    def unreceipted(self, limit: int) -> Sequence[BatchRow]:
         """At most `limit` rows, oldest first, rows of past epochs before those of this one."""
         ...
 

@@ -19,7 +19,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from config.model import Sync
 from sync import faults, tls
-from sync.link import Acknowledged, Exchange, Lost, Message, Signal, Will
+from sync.link import Acknowledged, Correlation, Lost, Message, Signal, Will
 from trust.keystore import KeyStore
 from trust.secrets import PASSWORD, read_secret
 from world import Event, Fault, Queue, QueueEmpty, World, cause_of
@@ -162,7 +162,7 @@ class PahoLink:
                 raise connection.fault
             if not connection.answered.wait(end - self._world.monotonic()):
                 self.disconnect()
-                raise faults.NoAnswer(
+                raise faults.NoConnack(
                     host=self._settings.host,
                     port=self._settings.port,
                     seconds=int(ANSWER_SECONDS),
@@ -272,7 +272,12 @@ class PahoLink:
                 raise faults.SubscriptionRefused(filter=each, reason=str(reason))
 
     def publish(
-        self, topic: str, payload: bytes, *, retain: bool = False, exchange: Exchange | None = None
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        retain: bool = False,
+        exchange: Correlation | None = None,
     ) -> int:
         connection = self._opened()
         if self.room <= 0:
@@ -316,7 +321,7 @@ class PahoLink:
         return self._connection
 
 
-def _properties(exchange: Exchange) -> Properties:
+def _properties(exchange: Correlation) -> Properties:
     properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
     properties.CorrelationData = exchange.correlation
     if exchange.response_topic:
@@ -326,9 +331,9 @@ def _properties(exchange: Exchange) -> Properties:
     return properties
 
 
-def _exchange(properties: Properties | None) -> Exchange:
+def _exchange(properties: Properties | None) -> Correlation:
     """paho has an attribute for each property that came, and none for the others."""
-    return Exchange(
+    return Correlation(
         correlation=getattr(properties, "CorrelationData", b""),
         response_topic=getattr(properties, "ResponseTopic", ""),
         expiry=getattr(properties, "MessageExpiryInterval", None),

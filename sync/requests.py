@@ -40,7 +40,7 @@ class RequestLost(RequestFault):
     code = "request.lost"
 
 
-class Asked(Protocol):
+class PendingRequest(Protocol):
     """A question that is under way."""
 
     def result(self) -> bytes:
@@ -51,7 +51,7 @@ class Asked(Protocol):
 class Requests(Protocol):
     """The way to the platform's services; `sync.uplink.Uplink` has one."""
 
-    def ask(self, service: Service, payload: bytes, *, within: float) -> Asked:
+    def ask(self, service: Service, payload: bytes, *, within: float) -> PendingRequest:
         """Send one question that must be answered `within` seconds from now. Never raises: what
         fails shows in `result`."""
         ...

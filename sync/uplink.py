@@ -13,7 +13,7 @@ import msgspec
 from config.model import Sync
 from sync import faults
 from sync.applier import Applier, Handler, Outcome
-from sync.asking import AT_ONCE, Asking
+from sync.asking import AT_ONCE, RequestSender
 from sync.backoff import Backoff, chance
 from sync.contract import messages
 from sync.contract.messages import Applied, State
@@ -40,7 +40,7 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True):
     at: float  # wall clock, unix seconds
 
 
-class Status(msgspec.Struct, frozen=True, kw_only=True):
+class LinkStatus(msgspec.Struct, frozen=True, kw_only=True):
     """How the uplink is. Times are wall clock, unix seconds."""
 
     state: Literal["offline", "online", "stopped"]
@@ -66,7 +66,7 @@ class Uplink:
         *,
         version: str = "",
         patience: Patience | None = None,
-        report: Callable[[Status], None] | None = None,
+        report: Callable[[LinkStatus], None] | None = None,
     ) -> None:
         self._world = world
         self._link = link
@@ -89,10 +89,10 @@ class Uplink:
             audience=self._audience,
             wake=self._wake,
         )
-        self._asking = Asking(world, place, self._wake)
+        self._asking = RequestSender(world, place, self._wake)
         self._kept = 0  # how many messages of the link's room no batch may take
         self._answers: list[Applied] = []  # not yet published
-        self._status = Status(state="stopped", since=world.now())
+        self._status = LinkStatus(state="stopped", since=world.now())
         self._task: Task | None = None
 
     def start(self) -> None:
@@ -113,7 +113,7 @@ class Uplink:
         """The way to the platform's services, for any thread."""
         return self._asking
 
-    def status(self) -> Status:
+    def status(self) -> LinkStatus:
         return msgspec.structs.replace(self._status, in_flight=self._window.rows)
 
     # Connections
@@ -290,7 +290,7 @@ class Uplink:
         return False
 
 
-def _is_news(before: Status, fault: Fault | None) -> bool:
+def _is_news(before: LinkStatus, fault: Fault | None) -> bool:
     known = before.last_fault
     return fault is not None and (
         known is None or (known.code, known.facts) != (fault.code, fault.facts)

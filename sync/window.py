@@ -8,7 +8,7 @@ it opens again. Pure: time is handed in (monotonic seconds).
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sync.contract.messages import Packed, Receipt, Row
+from sync.contract.messages import BatchRow, Packed, Receipt
 
 GAP_GRACE = 2.0  # younger batches may just be with another worker of the platform
 
@@ -22,7 +22,7 @@ class Patience:
 
 
 @dataclass(frozen=True, slots=True)
-class Flight:
+class BatchInFlight:
     """One batch that was published and has no receipt."""
 
     epoch: str
@@ -31,7 +31,7 @@ class Flight:
     sent: float
     deadline: float
 
-    def holds(self, row: Row) -> bool:
+    def holds(self, row: BatchRow) -> bool:
         return self.epoch == row.epoch and self.first <= row.seq <= self.last
 
 
@@ -43,7 +43,7 @@ class Window:
         self._wait = patience.first
         self._limit = 1
         self._open = 1
-        self._flights: list[Flight] = []
+        self._flights: list[BatchInFlight] = []
 
     def begin(self, limit: int) -> None:
         """A new connection: whatever was on its way counts as lost."""
@@ -65,14 +65,14 @@ class Window:
         """When the next batch is missed."""
         return min((flight.deadline for flight in self._flights), default=None)
 
-    def grounded(self, rows: Sequence[Row]) -> list[Row]:
+    def grounded(self, rows: Sequence[BatchRow]) -> list[BatchRow]:
         """Those of `rows` that are not on their way."""
         return [row for row in rows if not any(flight.holds(row) for flight in self._flights)]
 
     def sent(self, batch: Packed, now: float, jitter: float = 0.0) -> None:
         """`jitter`, 0 to 1, spreads the deadlines of many terminals by up to a quarter."""
         deadline = now + self._wait * (1 + jitter / 4)
-        self._flights.append(Flight(batch.epoch, batch.first, batch.last, now, deadline))
+        self._flights.append(BatchInFlight(batch.epoch, batch.first, batch.last, now, deadline))
 
     def receipted(self, receipt: Receipt, now: float) -> None:
         """Let go of what the platform has, and of what it says it lacks, so that it is resent."""
@@ -85,7 +85,7 @@ class Window:
         if receipt.conflicts:
             self._flights = []  # the store begins a new epoch and enters rows again
 
-    def missed(self, now: float) -> Flight | None:
+    def missed(self, now: float) -> BatchInFlight | None:
         """The oldest batch that is overdue, if any; then all count as lost."""
         overdue = [flight for flight in self._flights if flight.deadline <= now]
         if not overdue:
@@ -96,11 +96,11 @@ class Window:
         return min(overdue, key=lambda flight: flight.sent)
 
 
-def _has(receipt: Receipt, flight: Flight) -> bool:
+def _has(receipt: Receipt, flight: BatchInFlight) -> bool:
     return flight.epoch == receipt.epoch and flight.last <= receipt.seq
 
 
-def _lacks(receipt: Receipt, flight: Flight, now: float) -> bool:
+def _lacks(receipt: Receipt, flight: BatchInFlight, now: float) -> bool:
     return (
         flight.epoch == receipt.epoch
         and flight.sent <= now - GAP_GRACE

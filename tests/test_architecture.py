@@ -6,7 +6,7 @@ shows that it bites.
 
 import ast
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import get_args, get_origin
 
@@ -465,3 +465,31 @@ def test_nothing_is_new_at_the_root_of_agent() -> None:
 )
 def test_control_an_import_that_climbs_is_caught(place: str, source: str) -> None:
     assert [*climbs(Path(place), ast.parse(source))]
+
+
+# Two things that the field calls by one name; this list may only shrink.
+NAMED_TWICE: Collection[str] = {"Receipt"}  # what a printer prints; the platform's, of rows
+
+
+def classes_by_name(modules: Iterable[tuple[str, ast.Module]]) -> Mapping[str, Sequence[str]]:
+    """Public classes of the product: name → the modules that define one."""
+    found: dict[str, list[str]] = {}
+    for path, tree in modules:
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found.setdefault(node.name, []).append(path)
+    return found
+
+
+def test_a_class_name_stands_for_one_thing() -> None:
+    modules = (
+        (str(path.relative_to(product.ROOT)), product.tree(path)) for path in product.sources()
+    )
+    twice = {name: at for name, at in classes_by_name(modules).items() if len(at) > 1}
+    assert set(twice) == set(NAMED_TWICE), twice
+
+
+def test_control_a_class_name_that_stands_for_two_things_is_caught() -> None:
+    one, other = ast.parse("class Place: ..."), ast.parse("class Place: ...\nclass _Own: ...")
+    found = classes_by_name([("a.py", one), ("b.py", other), ("c.py", other)])
+    assert found == {"Place": ["a.py", "b.py", "c.py"]}

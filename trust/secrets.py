@@ -50,7 +50,7 @@ class SecretMalformed(Fault):
 
 
 @dataclass(frozen=True)
-class Form:
+class SecretForm:
     """What a secret must be. `name` is the key of its words in the texts, section `form`."""
 
     name: str
@@ -107,16 +107,16 @@ def _certificate(raw: bytes) -> bytes | None:
         return None
 
 
-KEY_32: Final = Form("key-32", _exactly(32))
-KEY_16: Final = Form("key-16", _exactly(16))
-PUBLIC_KEY: Final = Form("public-key", _public)
-PRIVATE_KEY: Final = Form("private-key", _private)
-HMAC_KEY: Final = Form("hmac-key", _hmac_key)
-PASSWORD: Final = Form("password", _password)
-CERTIFICATE: Final = Form("certificate", _certificate)
+KEY_32: Final = SecretForm("key-32", _exactly(32))
+KEY_16: Final = SecretForm("key-16", _exactly(16))
+PUBLIC_KEY: Final = SecretForm("public-key", _public)
+PRIVATE_KEY: Final = SecretForm("private-key", _private)
+HMAC_KEY: Final = SecretForm("hmac-key", _hmac_key)
+PASSWORD: Final = SecretForm("password", _password)
+CERTIFICATE: Final = SecretForm("certificate", _certificate)
 
 
-def read_secret(keys: KeyStore, name: str, form: Form) -> bytes:
+def read_secret(keys: KeyStore, name: str, form: SecretForm) -> bytes:
     """The secret in its form.
 
     Raises `SecretMalformed` and the faults of `KeyStore.read`.

@@ -21,7 +21,7 @@ from starlette.routing import Route
 from agent.equipment.loans import DeviceUnknown
 from agent.feed import END, Feed
 from agent.scenes.bus.api import REFUSED as JOURNEY_REFUSED
-from agent.scenes.bus.api import Aboard, Nothing, journey_routes
+from agent.scenes.bus.api import EmptyBody, VehicleControl, journey_routes
 from agent.staff.session import StaffNeeded
 from agent.staff.sign_in import SignInOff, SignInOpen
 from offline_store.events.row import Record
@@ -37,7 +37,7 @@ LONGEST_ROUTE = 64  # characters of a wrong path that an error repeats
 B = TypeVar("B")
 
 
-class Daemon(Aboard, Protocol):
+class Daemon(VehicleControl, Protocol):
     """What the API needs of the agent. All of these may wait some milliseconds for the store."""
 
     feed: Feed
@@ -195,19 +195,19 @@ def application(daemon: Daemon) -> Starlette:
     def release(request: Request, loan: Loan) -> None:
         daemon.lend(request.path_params["device"], loan.seconds)
 
-    def take_back(request: Request, body: Nothing) -> None:
+    def take_back(request: Request, body: EmptyBody) -> None:
         daemon.take_back(request.path_params["device"])
 
     def sign_in(request: Request) -> dict[str, Any]:
         return daemon.sign_in()
 
-    def begin_sign_in(request: Request, body: Nothing) -> dict[str, Any]:
+    def begin_sign_in(request: Request, body: EmptyBody) -> dict[str, Any]:
         return daemon.begin_sign_in()
 
-    def cancel_sign_in(request: Request, body: Nothing) -> None:
+    def cancel_sign_in(request: Request, body: EmptyBody) -> None:
         daemon.cancel_sign_in()
 
-    def sign_out(request: Request, body: Nothing) -> None:
+    def sign_out(request: Request, body: EmptyBody) -> None:
         daemon.sign_out()
 
     async def taps(request: Request) -> Response:
@@ -225,7 +225,7 @@ def application(daemon: Daemon) -> Starlette:
             Route("/v1/devices/{device:typed}/release", order(Loan, release), methods=["POST"]),
             Route(
                 "/v1/devices/{device:typed}/take-back",
-                order(Nothing, take_back),
+                order(EmptyBody, take_back),
                 methods=["POST"],
             ),
             Route("/v1/leases", endpoint(leases)),
@@ -234,9 +234,9 @@ def application(daemon: Daemon) -> Starlette:
             Route("/v1/journal/{epoch}/{seq}/explanation", endpoint(explain)),
             Route("/v1/taps", taps),
             Route("/v1/sign-in", endpoint(sign_in)),
-            Route("/v1/sign-in", order(Nothing, begin_sign_in), methods=["POST"]),
-            Route("/v1/sign-in/cancel", order(Nothing, cancel_sign_in), methods=["POST"]),
-            Route("/v1/sign-out", order(Nothing, sign_out), methods=["POST"]),
+            Route("/v1/sign-in", order(EmptyBody, begin_sign_in), methods=["POST"]),
+            Route("/v1/sign-in/cancel", order(EmptyBody, cancel_sign_in), methods=["POST"]),
+            Route("/v1/sign-out", order(EmptyBody, sign_out), methods=["POST"]),
             Route("/v1/traces", traces),
             *journey_routes(daemon, endpoint, order),
         ],

@@ -15,11 +15,11 @@ from agent.api.status import (
 )
 from agent.assembly import Service, Terminal
 from agent.feed import Feed
-from agent.in_force import InForce
+from agent.in_force import SettingsInForce
 from agent.messages.texts import Texts
 from agent.reader_service import reader_service
 from agent.scenes.bus.faults import JourneyOff
-from agent.scenes.bus.journey import JourneyDesk
+from agent.scenes.bus.journey import VehicleState
 from agent.tap.explain import answer, explain
 from agent.tap.tap import TapReport
 from offline_store.events.row import Record
@@ -30,7 +30,7 @@ class Backend:
     """See `agent.api.app.Daemon`; asked by any thread once a service is there. `ready`: the agent
     has started and does not stop."""
 
-    def __init__(self, terminal: Terminal, in_force: InForce, texts: Texts) -> None:
+    def __init__(self, terminal: Terminal, in_force: SettingsInForce, texts: Texts) -> None:
         self._terminal = terminal
         self._in_force = in_force
         self._texts = texts
@@ -83,7 +83,7 @@ class Backend:
         }
 
     def settings(self) -> dict[str, Any]:
-        """Those in force, as `config.model.Agent` has them; there is no secret in them."""
+        """Those in force, as `config.model.AgentSettings` has them; there is no secret in them."""
         return self._in_force.whole()
 
     def readers(self) -> list[dict[str, Any]]:
@@ -101,7 +101,7 @@ class Backend:
         return [device_status(placed) for placed in (*service.gate.devices(), *aboard)]
 
     @property
-    def journey(self) -> JourneyDesk:
+    def journey(self) -> VehicleState:
         """The vehicle's state. Raises `JourneyOff`."""
         aboard = self.service.aboard
         if aboard is None:

@@ -8,7 +8,7 @@ import msgspec
 from agent.equipment.devices import Placed
 from agent.psam.slot import SamStatus
 from agent.staff.session import GREETED, Session
-from agent.staff.sign_in import View
+from agent.staff.sign_in import SignInView
 from agent.tap.tap import TapReport
 from world import Fault
 
@@ -64,7 +64,7 @@ def standing_status(trouble: Mapping[str, Fault]) -> list[dict[str, Any]]:
     ]
 
 
-def sign_in_status(view: View, session: Session | None) -> dict[str, Any]:
+def sign_in_status(view: SignInView, session: Session | None) -> dict[str, Any]:
     """How a sign-in stands: state, expires_in (seconds), qr (svg, text; while it can be scanned),
     staff (person: as much of the reference as greets; since, until: unix seconds)."""
     picture = view.picture

@@ -52,7 +52,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
 NAMES: Final = {"bench": BENCHES, "prove": PROOFS}
 
 
-class NotText(Fault):
+class WordNotText(Fault):
     """A word of the command is no text. Fact: `word`, its bytes that are none written out."""
 
     code = "cli.not-text"
@@ -88,7 +88,7 @@ def _status(context: Context) -> int | None:
         return UNAVAILABLE
     except UnicodeEncodeError as error:  # an argument's bytes (PEP 383); all that we print is safe
         word = error.object.encode(errors="backslashreplace").decode()
-        context.fail(NotText(word=word[:LONGEST_WORD]))
+        context.fail(WordNotText(word=word[:LONGEST_WORD]))
         return UNAVAILABLE
     except OSError as error:  # typer's own words into a full disk among them
         context.fail(_refused(error))

@@ -13,7 +13,7 @@ import typer
 
 from agent.cli.context import Context
 from agent.cli.output import output
-from agent.cli.proving import UnknownName, simulating
+from agent.cli.proving import UnknownProof, simulating
 from world import Fault, cause_of
 
 STDOUT = "-"
@@ -56,7 +56,7 @@ def add_to(app: typer.Typer, context: Context) -> None:
                 subject, results = _results(context, command, library, daemon, through, only or ())
         except KeyError as error:
             allowed = "onecard conform --list"
-            raise UnknownName(found=str(error.args[0]), allowed=allowed) from error
+            raise UnknownProof(found=str(error.args[0]), allowed=allowed) from error
         data = _report(context, subject, results, json_file)
         if not data["holds"]:
             raise typer.Exit(1)
@@ -70,11 +70,11 @@ def _results(
     through: str | None,
     only: list[str] | tuple[str, ...],
 ) -> tuple[str, Any]:
-    """Raises `NothingToTest`, `UnknownName`, `LibraryUnreadable`, `KeyError`."""
+    """Raises `NothingToTest`, `UnknownProof`, `LibraryUnreadable`, `KeyError`."""
     if (library is None) == (daemon is None):
         raise NothingToTest
     if through not in (None, "daemon", "pcsc"):
-        raise UnknownName(found=through or "", allowed="daemon, pcsc")
+        raise UnknownProof(found=through or "", allowed="daemon, pcsc")
     if library is None:
         found: tuple[str, Any] = command.on_daemon(context, daemon, only)
         return found

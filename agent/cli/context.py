@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from agent.cli.client import Client
     from agent.cli.columns import Column
-    from config.model import Agent as Settings
+    from config.model import AgentSettings as Settings
     from world import World
 
 DEFAULT_CONFIG = Path("/etc/onecard/onecard.toml")

@@ -15,7 +15,7 @@ from agent.cli.own_look import LOOK, SETTLE
 from agent.doctor.suggest import UNCONFIGURED, Suggestion, Suggestions
 from agent.equipment.devices import DRIVER_GROUPS
 from config.faults import ConfigAbsent
-from config.model import Agent as Settings
+from config.model import AgentSettings as Settings
 from drivers import registry
 from drivers.attached import attached
 from drivers.pcsc import PcscReaders

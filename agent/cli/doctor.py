@@ -9,7 +9,7 @@ from agent.cli.client import Client, DaemonAbsent, DaemonRefused, DaemonSilent
 from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
 from agent.cli.journal import DaemonSource
 from agent.cli.looking import look
-from agent.doctor import Case, Finding, examine
+from agent.doctor import ExaminedTerminal, Finding, examine
 from agent.doctor.words import told
 from agent.key_store import key_store
 from agent.reader_service import reader_service
@@ -35,7 +35,7 @@ def add_to(app: typer.Typer, context: Context) -> None:
             raise typer.Exit(1)
 
 
-def _case(context: Context, config: Config) -> Case:
+def _case(context: Context, config: Config) -> ExaminedTerminal:
     settings, wrong, _ = context.settings_or_those_in_force(config)
     status: dict[str, Any] | None
     silent = False
@@ -44,7 +44,7 @@ def _case(context: Context, config: Config) -> Case:
     except DaemonAbsent as fault:
         status, silent = None, isinstance(fault, DaemonSilent)
     seen = UNSEEN if silent else _of_status(status) if status else look(context, settings)
-    return Case(
+    return ExaminedTerminal(
         context.world,
         settings,
         key_store(context.world, settings.keys),

@@ -15,7 +15,7 @@ from agent.cli.client import DaemonAbsent, DaemonSilent
 from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
 from agent.cli.journal import FileSource
 from agent.tap.explain import answer, explain
-from config.model import Agent as Settings
+from config.model import AgentSettings as Settings
 from world import Fault
 
 ROW: Final = re.compile(r"([0-9a-f]{32}):([1-9][0-9]{0,17})")

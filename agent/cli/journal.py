@@ -23,7 +23,7 @@ from agent.cli.output import output
 from agent.purse.clearing import CODE_COLUMNS as CODES
 from agent.purse.clearing import COLUMNS as CLEARING
 from agent.purse.clearing import clearing_rows, code_rows
-from config.model import Agent as Settings
+from config.model import AgentSettings as Settings
 from offline_store.columns import verdict_of, whose
 from offline_store.events.happened import OfPerson
 from offline_store.events.row import Event, Record, Stored

@@ -4,7 +4,7 @@ from typing import Any
 
 from agent.cli.client import DaemonAbsent, DaemonSilent
 from agent.cli.context import Context
-from config.model import Agent as Settings
+from config.model import AgentSettings as Settings
 
 
 def look(context: Context, settings: Settings, *, only_readers: bool = False) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 from typing import Any
 
 from agent.api.status import device_status
-from agent.equipment.gate import Gate
-from config.model import Agent as Settings
+from agent.equipment.gate import Equipment
+from config.model import AgentSettings as Settings
 from drivers.contract import DeviceState
 from world import World
 
@@ -14,7 +14,7 @@ LOOK = 0.02  # seconds between looks at whether they have
 
 def own_look(world: World, settings: Settings, *, only_readers: bool) -> dict[str, Any]:
     """See `agent.cli.looking.look`."""
-    gate = Gate(world, settings)
+    gate = Equipment(world, settings)
     gate.look()
     if not only_readers:
         gate.fitted.start()
@@ -27,7 +27,7 @@ def own_look(world: World, settings: Settings, *, only_readers: bool) -> dict[st
     return seen
 
 
-def _settled(gate: Gate, *, only_readers: bool) -> bool:
+def _settled(gate: Equipment, *, only_readers: bool) -> bool:
     """Every driver has looked for its device once."""
     statuses = [] if only_readers else [placed.status for placed in gate.devices()]
     return gate.looked() and all(s.fault or s.state is DeviceState.READY for s in statuses)

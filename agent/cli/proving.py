@@ -24,7 +24,7 @@ ANY = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_na
 HELP = ("--help", "-h")
 
 
-class UnknownName(Fault):
+class UnknownProof(Fault):
     """There is no bench or proof of that name."""
 
     code = "cli.unknown-name"
@@ -55,9 +55,9 @@ def add_to(app: typer.Typer, context: Context) -> None:
     ) -> None:
         context.as_json = as_json
         if air not in (None, *AIRS):
-            raise UnknownName(found=str(air), allowed=", ".join(map(str, AIRS)))
+            raise UnknownProof(found=str(air), allowed=", ".join(map(str, AIRS)))
         if scene not in SCENES:
-            raise UnknownName(found=scene, allowed=", ".join(SCENES))
+            raise UnknownProof(found=scene, allowed=", ".join(SCENES))
         with simulating():
             played = importlib.import_module("simulators.demo").run
             status = played(context, scene, air, staying=stay)
@@ -93,7 +93,7 @@ def _run(
             _explain(package, each)
         return
     if name not in names:
-        raise UnknownName(found=name, allowed=", ".join(names))
+        raise UnknownProof(found=name, allowed=", ".join(names))
     if set(HELP) & set(arguments):
         _explain(package, name)
         return

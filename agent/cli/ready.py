@@ -9,12 +9,12 @@ from typing import Any
 from agent.api.status import device_status, sam_status
 from agent.cli.context import Context
 from agent.cli.own_look import LOOK, SETTLE
-from agent.doctor import Case, Finding, cards
+from agent.doctor import ExaminedTerminal, Finding, cards
 from agent.doctor.words import told
-from agent.equipment.gate import Gate
+from agent.equipment.gate import Equipment
 from agent.key_store import key_store
 from agent.reader_service import reader_service
-from config.model import Agent as Settings
+from config.model import AgentSettings as Settings
 from drivers.contract import DeviceState
 from world import Fault
 
@@ -44,13 +44,13 @@ def psam_trouble(context: Context, settings: Settings) -> Sequence[str]:
 
 
 def require_of_gate(
-    context: Context, settings: Settings, gate: Gate, only: str | None = None
+    context: Context, settings: Settings, gate: Equipment, only: str | None = None
 ) -> None:
     """The same of a gate that looks for its readers here, and whose PSAMs have begun."""
     end = context.world.monotonic() + SETTLE
     while not _settled(gate) and context.world.monotonic() < end:
         context.world.wait(LOOK)
-    case = Case(
+    case = ExaminedTerminal(
         context.world,
         settings,
         key_store(context.world, settings.keys),
@@ -63,9 +63,9 @@ def require_of_gate(
     _require(context, case, only)
 
 
-def _case_of_daemon(context: Context, settings: Settings) -> Case:
+def _case_of_daemon(context: Context, settings: Settings) -> ExaminedTerminal:
     status = context.client(settings).get("/v1/status")
-    return Case(
+    return ExaminedTerminal(
         context.world,
         settings,
         key_store(context.world, settings.keys),
@@ -76,11 +76,11 @@ def _case_of_daemon(context: Context, settings: Settings) -> Case:
     )
 
 
-def _settled(gate: Gate) -> bool:
+def _settled(gate: Equipment) -> bool:
     return gate.looked() and all(sam.fault or sam.terminal_number for sam in gate.sam_slots())
 
 
-def _require(context: Context, case: Case, only: str | None) -> None:
+def _require(context: Context, case: ExaminedTerminal, only: str | None) -> None:
     inputs = _inputs(case.devices, only)
     wrong = [finding for finding in cards(case) if not finding.well]
     for finding in wrong:

@@ -16,16 +16,16 @@ from agent.cli.client import DaemonAbsent, DaemonSilent
 from agent.cli.columns import Column
 from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json, seconds_of_waiting
 from agent.cli.ready import psam_trouble, require_of_daemon, require_of_gate
-from agent.equipment.gate import Gate
-from agent.identify.card import CardDesk
+from agent.equipment.gate import Equipment
+from agent.identify.card import CardIdentifier
 from agent.identify.card_kinds import card_kinds, departures
-from agent.identify.certificates import Authorities, Judge, Judged
+from agent.identify.certificates import Authorities, Judge, JudgedCertificate
 from agent.key_store import key_store
 from agent.messages.reasons import Reason
 from agent.messages.results import Results
 from agent.stages import STAGES, Stages
 from agent.tap.fault_reasons import reason_of
-from config.model import Agent as Settings
+from config.model import AgentSettings as Settings
 from drivers.contract import Absence, CardReader, Presence
 from offline_store.events.row import Record
 from offline_store.events.tap import Tap
@@ -115,7 +115,7 @@ def _read(
 ) -> dict[str, Any]:
     """Read one card here, without deciding or recording anything."""
     world = context.world
-    gate = Gate(world, settings)
+    gate = Equipment(world, settings)
     gate.look()
     gate.sams.start()
     try:
@@ -129,7 +129,7 @@ def _read(
 
 
 def first_card(
-    context: Context, gate: Gate, wait: float, only: str | None = None
+    context: Context, gate: Equipment, wait: float, only: str | None = None
 ) -> tuple[CardReader, Presence]:
     """The first card at any reader of a lane, or at that one. Raises `NobodyTapped`."""
     came: Queue[tuple[CardReader, Presence | Absence]] = context.world.queue()
@@ -159,7 +159,7 @@ def _forward(
 def _one(
     context: Context,
     settings: Settings,
-    gate: Gate,
+    gate: Equipment,
     reader: CardReader,
     presence: Presence,
     *,
@@ -168,7 +168,7 @@ def _one(
 ) -> dict[str, Any]:
     stages = Stages(context.world, presence.at)
     kinds = card_kinds(settings)
-    desk = CardDesk(context.world, gate.sams, References(NO_CITY), cards=kinds)
+    desk = CardIdentifier(context.world, gate.sams, References(NO_CITY), cards=kinds)
     found: dict[str, Any] = {"reader": reader.name, "reason": Reason.ACCEPTED.value}
     stages.begin("open")
     try:
@@ -197,7 +197,7 @@ def _one(
     return found
 
 
-def _told(context: Context, judged: Judged) -> dict[str, str]:
+def _told(context: Context, judged: JudgedCertificate) -> dict[str, str]:
     return {
         "purpose": judged.purpose,
         "issuer": judged.issuer,
@@ -209,7 +209,7 @@ def _told(context: Context, judged: Judged) -> dict[str, str]:
     }
 
 
-def _sentence(context: Context, judged: Judged) -> str:
+def _sentence(context: Context, judged: JudgedCertificate) -> str:
     sentence = context.texts.word("certificate", judged.result)
     if judged.identity != "empty":
         return sentence

@@ -18,14 +18,14 @@ from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json, seconds_of_
 from agent.cli.output import output
 from agent.cli.ready import require_of_daemon, require_of_gate
 from agent.cli.tap import FIELDS, NobodyTapped, first_card
-from agent.equipment.gate import Gate
+from agent.equipment.gate import Equipment
 from agent.identify.card_kinds import card_kinds
 from agent.identify.traces import TAP, recorded
 from agent.psam.key_table import city_keys
 from apdu.authentication import Authenticator, read_basic
 from apdu.channel import Channel
 from apdu.city_keys import CityKeys
-from apdu.decoding import Step, steps
+from apdu.decoding import DecodedStep, steps
 from apdu.file_address import FileAddressFault, format_address, parse_address
 from apdu.needs import BASIC, DETAILED
 from apdu.quirks import CardKinds
@@ -33,7 +33,7 @@ from apdu.redaction import SSSE_RECORDS
 from apdu.replay import Replayed, replay
 from apdu.session import open_session
 from apdu.trace import LARGEST, Flow, Trace, parse
-from config.model import Agent as Settings
+from config.model import AgentSettings as Settings
 from world import Fault, World, cause_of
 
 BAD = 1  # exit status of a replay that went another way
@@ -154,7 +154,7 @@ def _own(
     """The first card at a reader that is opened here."""
     world = context.world
     table = city_keys(world, settings.keys)
-    gate = Gate(world, settings, table)
+    gate = Equipment(world, settings, table)
     gate.look()
     gate.sams.start()
     kept: list[Trace] = []
@@ -237,7 +237,7 @@ def _header(trace: Trace) -> dict[str, Any]:
     return {"agent": header.agent, "flow": msgspec.to_builtins(header.flow), **told}
 
 
-def _told(context: Context, step: Step) -> dict[str, Any]:
+def _told(context: Context, step: DecodedStep) -> dict[str, Any]:
     """A step as an object: its own values, and the words for them."""
     word = context.texts.word
     record = SSSE_RECORDS.get(int(step.record, 16)) if _is_tag(step) else None
@@ -249,7 +249,7 @@ def _told(context: Context, step: Step) -> dict[str, Any]:
     return {**asdict(step), **words}
 
 
-def _is_tag(step: Step) -> bool:
+def _is_tag(step: DecodedStep) -> bool:
     return bool(step.record) and not step.record.startswith("#") and step.application == "SSSE"
 
 

@@ -18,13 +18,13 @@ from agent.doctor import (
     slots,
     tls,
 )
-from agent.doctor.findings import Case, Facts, Finding
+from agent.doctor.findings import ExaminedTerminal, Facts, Finding
 from agent.doctor.settings import settings
 
-__all__ = ["Case", "Facts", "Finding", "cards", "examine"]
+__all__ = ["ExaminedTerminal", "Facts", "Finding", "cards", "examine"]
 
 
-def examine(case: Case) -> Iterator[Finding]:
+def examine(case: ExaminedTerminal) -> Iterator[Finding]:
     """All findings, good ones too, in the order in which a technician mends."""
     yield from service.daemon(case)
     yield from settings(case)
@@ -46,13 +46,13 @@ def examine(case: Case) -> Iterator[Finding]:
     yield from purpose.standing(case)
 
 
-def cards(case: Case) -> Iterator[Finding]:
+def cards(case: ExaminedTerminal) -> Iterator[Finding]:
     """What concerns whoever holds a card to a reader: readers and PSAMs."""
     yield from _slots(case)
     yield from (one for one in devices.devices(case) if one.facts.get("equipment") == "readers")
 
 
-def _slots(case: Case) -> Iterator[Finding]:
+def _slots(case: ExaminedTerminal) -> Iterator[Finding]:
     readers = list(service.readers(case))
     yield from readers
     # What hangs on a service that is down cannot be judged, and is not what has to be mended.

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from agent.doctor.findings import Case, Facts, Finding
+from agent.doctor.findings import ExaminedTerminal, Facts, Finding
 from offline_store.clock import Clock
 from world import cause_of
 
@@ -11,14 +11,14 @@ LEAST_SPACE = 20 * 1024 * 1024  # bytes: some days of taps
 ENOUGH_SPACE = 200 * 1024 * 1024  # bytes: a month of taps and a list beside it
 
 
-def clock(case: Case) -> Iterator[Finding]:
+def clock(case: ExaminedTerminal) -> Iterator[Finding]:
     quality = Clock(case.world).read().quality
     # Without a time service people are served, and their records flagged; never set, codes are not.
     well = quality != "unset"
     yield Finding(f"clock-{quality}", well, warning=well and quality != "synchronised")
 
 
-def space(case: Case) -> Iterator[Finding]:
+def space(case: ExaminedTerminal) -> Iterator[Finding]:
     data = Path(case.settings.terminal.data)
     try:
         free = case.world.free_space(data)

@@ -16,8 +16,8 @@ from stat import S_ISREG
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from agent.doctor.findings import Case, Facts, Finding
-from config.model import Facade
+from agent.doctor.findings import ExaminedTerminal, Facts, Finding
+from config.model import FacadeSettings
 from world.foreign import Undecodable, decoded
 
 ALLOWING: Final = ("LoopbackNetworkAllowedForUrls", "LocalNetworkAccessAllowedForUrls")
@@ -62,7 +62,7 @@ class Policies:
     unread: Sequence[str]  # paths of files that no browser can read either
 
 
-def browsers(case: Case) -> Iterator[Finding]:
+def browsers(case: ExaminedTerminal) -> Iterator[Finding]:
     """Nothing where no page of another machine is configured, or no known browser is there."""
     settings = case.settings.facade
     if settings is None or settings.port is None:
@@ -119,7 +119,7 @@ def fits(pattern: str, origin: str) -> bool:
     return told["port"] in (None, "*", str(port))
 
 
-def _folders(case: Case, settings: Facade) -> Iterator[Path]:
+def _folders(case: ExaminedTerminal, settings: FacadeSettings) -> Iterator[Path]:
     for program, folder in KNOWN.items():
         try:
             case.world.file_mode(case.root / program)
@@ -130,7 +130,7 @@ def _folders(case: Case, settings: Facade) -> Iterator[Path]:
         yield Path(named.lstrip("/"))
 
 
-def _policies(case: Case, folder: Path) -> Policies:
+def _policies(case: ExaminedTerminal, folder: Path) -> Policies:
     """Every file counts, whatever its name; of what several say that of the last one by name."""
     try:
         names = sorted(case.world.list_folder(case.root / folder))
@@ -148,7 +148,7 @@ def _policies(case: Case, folder: Path) -> Policies:
     return Policies(_listed(said, ALLOWING), _listed(said, BLOCKING), unread)
 
 
-def _is_file(case: Case, path: Path) -> bool:
+def _is_file(case: ExaminedTerminal, path: Path) -> bool:
     """Or a link to one. A browser reads nothing else of the folder, and a pipe would never end."""
     try:
         return S_ISREG(case.world.file_mode(case.world.real_path(case.root / path)))

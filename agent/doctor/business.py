@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from agent.doctor.findings import Case, Facts, Finding
-from config.model import Facade
+from agent.doctor.findings import ExaminedTerminal, Facts, Finding
+from config.model import FacadeSettings
 from world.china import CHINA
 
 DAY: Final = 86_400  # seconds; who was refused before is nobody's trouble now
@@ -13,7 +13,7 @@ SHOWN: Final = 4  # refused callers
 ABOUT_REQUEST: Final = "facade.envelope"  # what was sent is no call, whoever sent it
 
 
-def facade(case: Case) -> Iterator[Finding]:
+def facade(case: ExaminedTerminal) -> Iterator[Finding]:
     """Nothing where the settings have none."""
     settings = case.settings.facade
     if settings is None:
@@ -27,7 +27,9 @@ def facade(case: Case) -> Iterator[Finding]:
             yield Finding("facade-any-user", True, facts)
 
 
-def _running(case: Case, settings: Facade, found: Mapping[str, Any] | None) -> Iterator[Finding]:
+def _running(
+    case: ExaminedTerminal, settings: FacadeSettings, found: Mapping[str, Any] | None
+) -> Iterator[Finding]:
     if found is None:
         yield Finding("not-loaded", False, {"setting": "facade"})
         return
@@ -40,7 +42,7 @@ def _running(case: Case, settings: Facade, found: Mapping[str, Any] | None) -> I
 
 
 def _refusals(
-    case: Case, settings: Facade, refusals: Sequence[Mapping[str, Any]]
+    case: ExaminedTerminal, settings: FacadeSettings, refusals: Sequence[Mapping[str, Any]]
 ) -> Iterator[Finding]:
     """A page or a user of the settings who was refused is somebody who is not served. A stranger is
     refused as he should be, and a technician may know him. A request that is no call says nothing

@@ -23,8 +23,8 @@ from config.faults import (
     UnknownKey,
     WrongValue,
 )
-from config.model import Agent as Settings
-from config.model import Device, Output, Reader
+from config.model import AgentSettings as Settings
+from config.model import DeviceSettings, OutputSettings, Reader
 from config.shape import departures, listed, nearest, shown
 from drivers import registry
 from drivers.contract import Interface, SlotBinding
@@ -127,7 +127,7 @@ def _receiver(world: World, settings: Settings, file: str) -> Iterator[ConfigFau
         from agent.scenes.bus.vehicle import GNSS
         from drivers.position.receiver import NmeaReceiver
 
-        receiver = Device(name=GNSS, driver="nmea", options=settings.journey.gnss)
+        receiver = DeviceSettings(name=GNSS, driver="nmea", options=settings.journey.gnss)
         try:
             NmeaReceiver(world, receiver.name, receiver.options)
         except OptionsFault as fault:
@@ -187,7 +187,7 @@ def _files(settings: Settings, file: str) -> Iterator[tuple[str, str | None]]:
 
 
 def _problems(
-    world: World, kind: str, device: Reader | Device | Output, file: str
+    world: World, kind: str, device: Reader | DeviceSettings | OutputSettings, file: str
 ) -> Iterator[ConfigFault]:
     key = f"{kind}[{device.name}]"
     try:
@@ -205,14 +205,14 @@ def _problems(
 
 
 def _misfits(
-    device: Reader | Device | Output, fault: OptionsFault, file: str, key: str
+    device: Reader | DeviceSettings | OutputSettings, fault: OptionsFault, file: str, key: str
 ) -> Iterator[ConfigFault]:
     """Each option that does not fit; what only the driver can judge, in the driver's words."""
     single = departures(device.options, fault.shape, file, key) if fault.shape else []
     yield from single or [DriverMisfit(file=file, key=key, problem=str(fault.facts["problem"]))]
 
 
-def _make(world: World, kind: str, device: Reader | Device | Output) -> None:
+def _make(world: World, kind: str, device: Reader | DeviceSettings | OutputSettings) -> None:
     if isinstance(device, Reader):
         interface = Interface(device.interface)
         binding = SlotBinding(device.name, device.match, interface, device.options)

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from agent.doctor.findings import RULES, Case, Finding
+from agent.doctor.findings import RULES, ExaminedTerminal, Finding
 from agent.doctor.service import PCSC
 from agent.equipment.devices import configured
 from agent.scenes.bus.vehicle import GNSS
-from config.model import Agent as Settings
-from config.model import Device, Output, Reader
+from config.model import AgentSettings as Settings
+from config.model import DeviceSettings, OutputSettings, Reader
 from drivers.contract import DeviceDenied
 from drivers.io.sysfs import Tree
 
@@ -50,7 +50,7 @@ ORDINARY: Final = (
 )
 
 
-def devices(case: Case) -> Iterator[Finding]:
+def devices(case: ExaminedTerminal) -> Iterator[Finding]:
     for kind, device in _all(case.settings):
         if kind == "readers" and device.driver == PCSC:
             continue
@@ -61,14 +61,18 @@ def devices(case: Case) -> Iterator[Finding]:
             yield _finding(case, device, found)
 
 
-def _all(settings: Settings) -> Iterator[tuple[str, Reader | Device | Output]]:
+def _all(settings: Settings) -> Iterator[tuple[str, Reader | DeviceSettings | OutputSettings]]:
     """With the receiver, which is in no table of devices."""
     yield from configured(settings)
     if settings.journey.gnss:
-        yield "journey", Device(name=GNSS, driver="nmea", options=settings.journey.gnss)
+        yield "journey", DeviceSettings(name=GNSS, driver="nmea", options=settings.journey.gnss)
 
 
-def _finding(case: Case, device: Reader | Device | Output, found: Mapping[str, Any]) -> Finding:
+def _finding(
+    case: ExaminedTerminal,
+    device: Reader | DeviceSettings | OutputSettings,
+    found: Mapping[str, Any],
+) -> Finding:
     state, fault, told = found["state"], found["fault"], found["facts"]
     port = str(told.get("port") or found["attached"] or _wanted(device))
     facts = {"equipment": found["kind"], "name": device.name, "driver": device.driver, "port": port}
@@ -92,7 +96,7 @@ def _finding(case: Case, device: Reader | Device | Output, found: Mapping[str, A
     return _garbled(case, device, facts)
 
 
-def _wanted(device: Reader | Device | Output) -> str:
+def _wanted(device: Reader | DeviceSettings | OutputSettings) -> str:
     """Where the settings say that it is."""
     if isinstance(device, Reader):
         return device.match
@@ -100,7 +104,7 @@ def _wanted(device: Reader | Device | Output) -> str:
     return next((place for place in places if isinstance(place, str)), device.name)
 
 
-def _denied(case: Case, facts: Mapping[str, str], told: Mapping[str, Any]) -> Finding:
+def _denied(case: ExaminedTerminal, facts: Mapping[str, str], told: Mapping[str, Any]) -> Finding:
     """The command that lets the agent's user in: a group to join, or a rule that names one."""
     port = facts["port"]
     if usb := USB_PLACE.match(port):
@@ -121,7 +125,7 @@ def _denied(case: Case, facts: Mapping[str, str], told: Mapping[str, Any]) -> Fi
     return _needs_rule(facts, f'KERNEL=="{node.name}", GROUP="{group}", MODE="0660"')
 
 
-def _usb_rule(case: Case, place: str) -> str:
+def _usb_rule(case: ExaminedTerminal, place: str) -> str:
     """By its numbers, so that it holds at every socket; by its socket where they are not told."""
     tree = Tree(case.world, case.root / "sys", case.root / "dev")
     usb = tree.usb(tree.sys / "bus" / "usb" / "devices" / place)
@@ -130,7 +134,7 @@ def _usb_rule(case: Case, place: str) -> str:
     return f'SUBSYSTEM=="usb", ATTR{{idVendor}}=="{usb.vendor}", ATTR{{idProduct}}=="{usb.product}"'
 
 
-def _join(case: Case, facts: Mapping[str, str], group: str) -> Finding:
+def _join(case: ExaminedTerminal, facts: Mapping[str, str], group: str) -> Finding:
     command = f"usermod -aG {group} {case.user} && systemctl restart onecard"
     return Finding("device-no-permission", False, {**facts, "group": group, "command": command})
 
@@ -140,7 +144,11 @@ def _needs_rule(facts: Mapping[str, str], rule: str) -> Finding:
     return Finding("device-needs-rule", False, {**facts, "command": command})
 
 
-def _garbled(case: Case, device: Reader | Device | Output, facts: Mapping[str, str]) -> Finding:
+def _garbled(
+    case: ExaminedTerminal,
+    device: Reader | DeviceSettings | OutputSettings,
+    facts: Mapping[str, str],
+) -> Finding:
     """It answers what nobody understands: on a serial line the speed is the first suspect."""
     if not _is_serial(case, facts["port"]):
         return Finding("device-garbled", False, facts)
@@ -150,7 +158,7 @@ def _garbled(case: Case, device: Reader | Device | Output, facts: Mapping[str, s
     return Finding("serial-garbled", False, {**facts, "baud": baud})
 
 
-def _is_serial(case: Case, port: str) -> bool:
+def _is_serial(case: ExaminedTerminal, port: str) -> bool:
     """A tty, or a serial server's address."""
     if "://" in port:
         return port.startswith("socket:")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from config.model import Agent as Settings
+from config.model import AgentSettings as Settings
 from trust.keystore import KeyStore
 from world import Fault, World
 
@@ -27,7 +27,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Case:
+class ExaminedTerminal:
     """One terminal that is examined."""
 
     world: World

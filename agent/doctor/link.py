@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from agent.doctor.findings import Case, Facts, Finding
+from agent.doctor.findings import ExaminedTerminal, Facts, Finding
 from agent.uplink import issuer_names
 from world import Fault
 
@@ -12,7 +12,7 @@ VERY_LATE: Final = 3600.0  # seconds after which a backlog has gone up, and no r
 MINUTE: Final = 60.0
 
 
-def journal(case: Case) -> Iterator[Finding]:
+def journal(case: ExaminedTerminal) -> Iterator[Finding]:
     if case.status is None:
         return
     store = case.status["store"]
@@ -26,7 +26,7 @@ def journal(case: Case) -> Iterator[Finding]:
             yield Finding(f"journal-{name}", False, {"count": int(store[name])})
 
 
-def platform(case: Case) -> Iterator[Finding]:
+def platform(case: ExaminedTerminal) -> Iterator[Finding]:
     sync = case.settings.sync
     if sync is None:
         yield Finding("platform-none", True)
@@ -67,7 +67,7 @@ def unreceived(link: Mapping[str, Any], store: Mapping[str, Any], now: float) ->
             yield Finding("records-waiting", False, {"count": count, "minutes": minutes})
 
 
-def _issuers(case: Case) -> Iterator[Finding]:
+def _issuers(case: ExaminedTerminal) -> Iterator[Finding]:
     """Without the platform's key no receipt and no list can be opened. Who may not look at the key
     store is told so elsewhere."""
     try:

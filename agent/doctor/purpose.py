@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from agent.doctor.findings import Case, Facts, Finding
+from agent.doctor.findings import ExaminedTerminal, Facts, Finding
 from agent.reader_service import PCSCD_SOCKET
 from agent.scenes.registry import find
-from config.model import Agent as Settings
+from config.model import AgentSettings as Settings
 from config.waits import may_ask_status
 from offline_store.lists.keys import MINISTRY_ISSUERS, MINISTRY_ROOTS, TICKET_ISSUERS
 from world.china import moment
@@ -30,7 +30,7 @@ def has_transit_psam(settings: Settings) -> bool:
     return any(r.interface == "sam" and r.sam == "transit" for r in settings.readers)
 
 
-def barriers(case: Case) -> Iterator[Finding]:
+def barriers(case: ExaminedTerminal) -> Iterator[Finding]:
     """Of a gate: one that only prints a line lets nobody through, but where readers are simulated
     too: there whoever plays the gate reads that line."""
     settings = case.settings
@@ -48,7 +48,7 @@ def barriers(case: Case) -> Iterator[Finding]:
             yield Finding("barrier-console", played, facts, warning=played)
 
 
-def payments(case: Case) -> Iterator[Finding]:
+def payments(case: ExaminedTerminal) -> Iterator[Finding]:
     """Purses pay by a transit company's PSAM only."""
     settings = case.settings
     pays = find(settings.scene.kind).pays and reads_cards(settings)
@@ -56,7 +56,7 @@ def payments(case: Case) -> Iterator[Finding]:
         yield Finding("psam-transit-none", False)
 
 
-def lists(case: Case) -> Iterator[Finding]:
+def lists(case: ExaminedTerminal) -> Iterator[Finding]:
     """Which are in force and since when, and which never came. Without a platform none can."""
     if case.status is None or case.settings.sync is None:
         return
@@ -70,7 +70,7 @@ def lists(case: Case) -> Iterator[Finding]:
             yield Finding("list-missing", False, {"list": name})
 
 
-def codes(case: Case) -> Iterator[Finding]:
+def codes(case: ExaminedTerminal) -> Iterator[Finding]:
     """Whoever shows a code that only a platform can resolve, or only by its lists, needs one."""
     if case.settings.sync is not None or not _scans(case.settings):
         return
@@ -79,7 +79,7 @@ def codes(case: Case) -> Iterator[Finding]:
             yield Finding("codes-no-platform", False, {"code": rule.name})
 
 
-def standing(case: Case) -> Iterator[Finding]:
+def standing(case: ExaminedTerminal) -> Iterator[Finding]:
     """Services that were asked how people stand and did not answer: whoever they would know is
     refused meanwhile, or let in as the settings say."""
     if case.status is None or not may_ask_status(case.settings.scene):

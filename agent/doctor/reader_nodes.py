@@ -10,7 +10,7 @@ from pathlib import Path
 from stat import S_IWGRP, S_IWOTH
 from typing import Final
 
-from agent.doctor.findings import RULES, Case, Finding
+from agent.doctor.findings import RULES, ExaminedTerminal, Finding
 from drivers.io.sysfs import Tree, Usb
 
 PROC: Final = Path("proc")
@@ -18,7 +18,7 @@ CCID: Final = "0b"  # bInterfaceClass: smart card (USB class codes)
 PCSCD: Final = b"pcscd\n"
 
 
-def reader_nodes(case: Case) -> Iterator[Finding]:
+def reader_nodes(case: ExaminedTerminal) -> Iterator[Finding]:
     """Only where a reader that should be there is not: what works needs no rule."""
     missing = any(d["driver"] == "pcsc" and d["state"] == "absent" for d in case.devices)
     group = _group_of_pcscd(case) if missing else None
@@ -41,7 +41,7 @@ def reader_nodes(case: Case) -> Iterator[Finding]:
             )
 
 
-def _group_of_pcscd(case: Case) -> str | None:
+def _group_of_pcscd(case: ExaminedTerminal) -> str | None:
     """Of the pcscd that runs; None when it is root, or none runs."""
     try:
         numbers = [name for name in case.world.list_folder(case.root / PROC) if name.isdigit()]
@@ -55,7 +55,7 @@ def _group_of_pcscd(case: Case) -> str | None:
     return None
 
 
-def _group_of(case: Case, path: Path) -> str | None:
+def _group_of(case: ExaminedTerminal, path: Path) -> str | None:
     try:
         return case.world.file_group(path)
     except OSError:
@@ -79,7 +79,7 @@ def _node(tree: Tree, usb: Usb) -> Path:
     return tree.dev / "bus" / "usb" / bus / number
 
 
-def _may_write(case: Case, node: Path, group: str) -> bool:
+def _may_write(case: ExaminedTerminal, node: Path, group: str) -> bool:
     """What cannot be found out is not complained of."""
     try:
         mode = case.world.file_mode(node)

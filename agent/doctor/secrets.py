@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from agent.doctor.findings import Case, Finding
+from agent.doctor.findings import ExaminedTerminal, Finding
 from agent.identify.certificates import authority
 from agent.secrets import needs
 from trust.keystore import KeyStoreUnusable
@@ -11,7 +11,7 @@ from trust.secrets import CERTIFICATE, read_secret
 from world import Fault
 
 
-def secrets(case: Case) -> Iterator[Finding]:
+def secrets(case: ExaminedTerminal) -> Iterator[Finding]:
     """Each one that cannot be used; else that all can. Whoever is not the service's user may be
     kept from looking, and then nothing is known to be wrong."""
     path = str(case.settings.keys.path)
@@ -26,7 +26,7 @@ def secrets(case: Case) -> Iterator[Finding]:
     yield Finding("keys-copyable", True, {"path": path})
 
 
-def _kept_from(case: Case) -> bool:
+def _kept_from(case: ExaminedTerminal) -> bool:
     """The system denies this process the key store, and not the service's user."""
     try:
         case.keys.names()
@@ -36,7 +36,7 @@ def _kept_from(case: Case) -> bool:
     return False
 
 
-def _unusable(case: Case) -> Iterator[Finding]:
+def _unusable(case: ExaminedTerminal) -> Iterator[Finding]:
     path = str(case.settings.keys.path)
     try:
         wanted = needs(case.world, case.settings, case.keys)

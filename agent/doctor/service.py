@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from agent.doctor.findings import Case, Finding
+from agent.doctor.findings import ExaminedTerminal, Finding
 from agent.doctor.reader_nodes import reader_nodes
 from agent.doctor.virtual import virtual
 
@@ -16,7 +16,7 @@ POLKIT_NAME: Final = b"org.debian.pcsc-lite"
 NFC_MODULES: Final = ("pn533_usb", "pn533", "nfc")
 
 
-def daemon(case: Case) -> Iterator[Finding]:
+def daemon(case: ExaminedTerminal) -> Iterator[Finding]:
     if case.silent:
         yield Finding("daemon-silent", False, {"socket": case.settings.terminal.socket})
     elif case.status is None:
@@ -25,7 +25,7 @@ def daemon(case: Case) -> Iterator[Finding]:
         yield Finding("daemon-runs", True, {"version": str(case.status["agent"])})
 
 
-def readers(case: Case) -> Iterator[Finding]:
+def readers(case: ExaminedTerminal) -> Iterator[Finding]:
     """The reader service and what can stand between it and its readers."""
     if not any(reader.driver == PCSC for reader in case.settings.readers):
         return
@@ -36,7 +36,7 @@ def readers(case: Case) -> Iterator[Finding]:
     yield from virtual(case)
 
 
-def _pcscd(case: Case) -> Finding:
+def _pcscd(case: ExaminedTerminal) -> Finding:
     try:
         case.world.connect(case.pcscd_socket, 1.0).close()
     except PermissionError:
@@ -48,13 +48,13 @@ def _pcscd(case: Case) -> Finding:
     return Finding("pcscd-runs", True)
 
 
-def _agent_may(case: Case) -> bool:
+def _agent_may(case: ExaminedTerminal) -> bool:
     """Whoever asks may not use it, but the agent that runs may."""
     denied = any(d["driver"] == PCSC and d["state"] == "no-permission" for d in case.devices)
     return case.status is not None and not denied
 
 
-def _polkit(case: Case) -> Iterator[Finding]:
+def _polkit(case: ExaminedTerminal) -> Iterator[Finding]:
     """Only where pcscd refuses the agent: an agent that runs as root needs no rule."""
     refused = any(
         device["driver"] == PCSC and device["state"] == "no-permission" for device in case.devices
@@ -63,7 +63,7 @@ def _polkit(case: Case) -> Iterator[Finding]:
         yield Finding("polkit-rule-missing", False, {"user": case.user})
 
 
-def _has_rule(case: Case) -> bool:
+def _has_rule(case: ExaminedTerminal) -> bool:
     """Also when the rules may not be read: then they are not what we can complain of."""
     for folder in POLKIT_RULES:
         try:
@@ -77,7 +77,7 @@ def _has_rule(case: Case) -> bool:
     return False
 
 
-def _nfc(case: Case) -> Iterator[Finding]:
+def _nfc(case: ExaminedTerminal) -> Iterator[Finding]:
     lines = case.read(Path("proc/modules")).decode(errors="replace").splitlines()
     loaded = {line.split(" ")[0] for line in lines}
     modules: Sequence[str] = [module for module in NFC_MODULES if module in loaded]

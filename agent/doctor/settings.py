@@ -5,12 +5,12 @@ from typing import Any
 
 import msgspec
 
-from agent.doctor.findings import Case, Finding
+from agent.doctor.findings import ExaminedTerminal, Finding
 from world.china import moment
 from world.foreign import decoded
 
 
-def settings(case: Case) -> Iterator[Finding]:
+def settings(case: ExaminedTerminal) -> Iterator[Finding]:
     """What is wrong with the file now; else why the agent did not take it, or that it has not read
     it yet."""
     told: Mapping[str, Any] = (case.status or {}).get("settings") or {}
@@ -32,7 +32,7 @@ def settings(case: Case) -> Iterator[Finding]:
         yield Finding("settings-not-read", False, {**facts, "settings": ", ".join(other)})
 
 
-def _other(case: Case) -> Sequence[str]:
+def _other(case: ExaminedTerminal) -> Sequence[str]:
     """Tables of the file by which the agent does not go: all that is judged here is of the file.
     One that an agent of another version does not tell is none."""
     if case.in_force is None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from agent.doctor.findings import Case, Finding
+from agent.doctor.findings import ExaminedTerminal, Finding
 from agent.doctor.purpose import reads_cards
 from agent.doctor.service import PCSC
 from apdu.crypto import Algorithm
@@ -11,7 +11,7 @@ from apdu.psam import PsamMissing
 from config.model import Reader
 
 
-def slots(case: Case, judged: Sequence[Reader]) -> Iterator[Finding]:
+def slots(case: ExaminedTerminal, judged: Sequence[Reader]) -> Iterator[Finding]:
     there = ", ".join(case.attached) or "–"
     for reader in judged:
         if reader.driver != PCSC:
@@ -29,7 +29,7 @@ def slots(case: Case, judged: Sequence[Reader]) -> Iterator[Finding]:
             yield Finding(f"reader-{state}", False, {**facts, "there": there})
 
 
-def psams(case: Case, judged: Sequence[Reader]) -> Iterator[Finding]:
+def psams(case: ExaminedTerminal, judged: Sequence[Reader]) -> Iterator[Finding]:
     sams = case.sams
     if sams is None or not reads_cards(case.settings):
         return
@@ -56,13 +56,13 @@ def psams(case: Case, judged: Sequence[Reader]) -> Iterator[Finding]:
     yield from _lacking(sams)
 
 
-def _is_foreign(case: Case, number: str) -> bool:
+def _is_foreign(case: ExaminedTerminal, number: str) -> bool:
     """Where the settings say which PSAMs belong here."""
     expected = [each.upper() for each in case.settings.terminal.psam_numbers]
     return bool(expected) and number.upper() not in expected
 
 
-def _changed(case: Case, numbers: Sequence[str]) -> Iterator[Finding]:
+def _changed(case: ExaminedTerminal, numbers: Sequence[str]) -> Iterator[Finding]:
     """Nobody said which PSAM belongs here, but until now it was another."""
     told = case.settings.terminal.psam_numbers
     if case.psam_before and all(numbers) and case.psam_before not in numbers and not told:

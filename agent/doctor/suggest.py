@@ -12,8 +12,8 @@ import msgspec
 
 from agent.equipment.devices import KINDS, configured, patterns
 from agent.messages.texts import Texts
-from config.model import Agent as Settings
-from config.model import Scene, Terminal
+from config.model import AgentSettings as Settings
+from config.model import SceneSettings, TerminalSettings
 from drivers.attached import Attached, as_pattern
 from drivers.io.patterns import fitting
 from drivers.io.sysfs import shown
@@ -27,12 +27,12 @@ NAMELESS_INDEX = "[0-9A-F][0-9A-F]"  # the first of pcscd's two numbers changes 
 LANE = "new"
 # A box that nobody has configured yet.
 UNCONFIGURED = Settings(
-    terminal=Terminal(id="new", city=""), scene=Scene(kind="library-gate"), lanes=()
+    terminal=TerminalSettings(id="new", city=""), scene=SceneSettings(kind="library-gate"), lanes=()
 )
 
 
 @dataclass(frozen=True)
-class Table:
+class SuggestedTable:
     """One `[[kind]]` table."""
 
     kind: str
@@ -60,7 +60,7 @@ class Suggestion:
     """One thing that is attached, and the tables that it could be."""
 
     found: Attached
-    tables: Sequence[Table]
+    tables: Sequence[SuggestedTable]
     certain: bool
 
 
@@ -110,12 +110,12 @@ class Suggestions:
         certain = certain and bool(choices)
         return Suggestion(found, [self._table(found, c, certain) for c in choices], certain)
 
-    def _table(self, found: Attached, choice: Choice, certain: bool) -> Table:
+    def _table(self, found: Attached, choice: Choice, certain: bool) -> SuggestedTable:
         blanks = {"{path}": found.path, "{usb}": found.usb}
         name = _free(choice.name, self._taken)
         if certain:
             self._taken.add(name)
-        return Table(
+        return SuggestedTable(
             choice.kind,
             name,
             choice.driver,

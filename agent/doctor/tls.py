@@ -8,7 +8,7 @@ from typing import Final
 
 from cryptography import x509
 
-from agent.doctor.findings import Case, Facts, Finding
+from agent.doctor.findings import ExaminedTerminal, Facts, Finding
 from sync.tls import client_context
 from world import Fault
 
@@ -29,7 +29,7 @@ class _Files:
         return tuple(file for file in (self.ca, self.certificate, self.key) if file is not None)
 
 
-def files(case: Case) -> Iterator[Finding]:
+def files(case: ExaminedTerminal) -> Iterator[Finding]:
     for one in _all(case):
         kept = [*_kept_from_the_service(case, one)]
         yield from kept
@@ -37,7 +37,7 @@ def files(case: Case) -> Iterator[Finding]:
             yield from _judged(case, one)
 
 
-def _all(case: Case) -> Iterator[_Files]:
+def _all(case: ExaminedTerminal) -> Iterator[_Files]:
     sync = case.settings.sync
     if sync is not None:
         yield _Files(_path(sync.ca), _path(sync.certificate), _path(sync.key))
@@ -49,7 +49,7 @@ def _path(setting: str | None) -> Path | None:
     return None if setting is None else Path(setting)
 
 
-def _kept_from_the_service(case: Case, one: _Files) -> Iterator[Finding]:
+def _kept_from_the_service(case: ExaminedTerminal, one: _Files) -> Iterator[Finding]:
     """What this process may read but the service may not, or the other way round."""
     for file in one.named():
         facts = {"path": str(file), "user": case.user}
@@ -60,7 +60,7 @@ def _kept_from_the_service(case: Case, one: _Files) -> Iterator[Finding]:
             yield Finding("file-not-looked-at", True, facts)
 
 
-def _opens(case: Case, file: Path) -> bool:
+def _opens(case: ExaminedTerminal, file: Path) -> bool:
     """False only where this process lacks the right."""
     try:
         case.world.open(file, "rb", regular=True).close()
@@ -71,7 +71,7 @@ def _opens(case: Case, file: Path) -> bool:
     return True
 
 
-def _judged(case: Case, one: _Files) -> Iterator[Finding]:
+def _judged(case: ExaminedTerminal, one: _Files) -> Iterator[Finding]:
     ca, certificate, key = (str(p) if p else None for p in (one.ca, one.certificate, one.key))
     try:
         client_context(case.world, ca, certificate, key)
@@ -87,7 +87,7 @@ def _judged(case: Case, one: _Files) -> Iterator[Finding]:
         yield Finding("tls-key-exposed", False, facts)
 
 
-def _in_time(case: Case, file: Path, judged: Judged) -> Finding:
+def _in_time(case: ExaminedTerminal, file: Path, judged: Judged) -> Finding:
     """By that one of a file's certificates on which its use depends."""
     now = datetime.fromtimestamp(case.world.now(), UTC)
     with case.world.open(file, "rb", regular=True) as stream:

@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Final
 
-from agent.doctor.findings import Case, Finding
+from agent.doctor.findings import ExaminedTerminal, Finding
 from agent.reader_service import PCSCD_SOCKET
 
 WORDS: Final = ("virtual", "vpcd", "vicc")  # in names of readers and of drivers
@@ -18,7 +18,7 @@ PROC: Final = Path("proc")
 LISTENING: Final = "0A"  # TCP_LISTEN
 
 
-def virtual(case: Case) -> Iterator[Finding]:
+def virtual(case: ExaminedTerminal) -> Iterator[Finding]:
     """What takes cards from elsewhere at the reader service of the system."""
     names = [name for name in case.attached if _sounds_virtual(name)]
     if case.pcscd_socket == PCSCD_SOCKET:  # another one has its drivers elsewhere
@@ -33,7 +33,7 @@ def _sounds_virtual(name: str) -> bool:
     return any(word in name.casefold() for word in WORDS)
 
 
-def _stanzas(case: Case) -> Iterator[str]:
+def _stanzas(case: ExaminedTerminal) -> Iterator[str]:
     """The files that have such a driver loaded, now or when pcscd starts next."""
     for folder in DRIVERS:
         for name in _listed(case, folder):
@@ -44,7 +44,7 @@ def _stanzas(case: Case) -> Iterator[str]:
                     yield f"/{folder / name}"
 
 
-def _ports(case: Case) -> Iterator[str]:
+def _ports(case: ExaminedTerminal) -> Iterator[str]:
     """Where pcscd waits for connections; nothing when its sockets may not be looked at."""
     sockets = {
         case.world.real_path(case.root / PROC / pid / "fd" / descriptor).name
@@ -67,7 +67,7 @@ def _address(local: str) -> str:
     return f"{address}:{int(port, 16)}"
 
 
-def _listed(case: Case, folder: Path) -> list[str]:
+def _listed(case: ExaminedTerminal, folder: Path) -> list[str]:
     """Nothing where there is no such folder, or it may not be looked into."""
     try:
         return sorted(case.world.list_folder(case.root / folder))

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar, cast
 
-from config.model import Agent as Settings
-from config.model import Device as DeviceSettings
-from config.model import Output, Reader
+from config.model import AgentSettings as Settings
+from config.model import DeviceSettings as DeviceSettings
+from config.model import OutputSettings, Reader
 from drivers import registry
 from drivers.contract import Device, DeviceStatus
 from drivers.io.patterns import alternatives
@@ -56,7 +56,9 @@ class Placed:
     status: DeviceStatus
 
 
-def configured(settings: Settings) -> Iterator[tuple[str, Reader | DeviceSettings | Output]]:
+def configured(
+    settings: Settings,
+) -> Iterator[tuple[str, Reader | DeviceSettings | OutputSettings]]:
     """Every device of the settings with its kind."""
     for kind in KINDS:
         for device in getattr(settings, kind):
@@ -117,13 +119,13 @@ class Devices:
     def _fit(
         self,
         kind: str,
-        wanted: Sequence[DeviceSettings | Output],
+        wanted: Sequence[DeviceSettings | OutputSettings],
         driver: Callable[[str], type[D]],
     ) -> Mapping[str, Fitted[D]]:
         return {one.name: self._fitted(kind, one, driver) for one in wanted}
 
     def _fitted(
-        self, kind: str, one: DeviceSettings | Output, driver: Callable[[str], type[D]]
+        self, kind: str, one: DeviceSettings | OutputSettings, driver: Callable[[str], type[D]]
     ) -> Fitted[D]:
         try:
             made = driver(one.driver)

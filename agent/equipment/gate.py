@@ -12,13 +12,13 @@ from agent.equipment.devices import Devices, Placed, patterns
 from agent.equipment.lane import InputThread, Lane
 from agent.equipment.loans import Loans
 from agent.equipment.passage import PassageEnd, Passages
-from agent.equipment.reader_queue import ReaderSeat
+from agent.equipment.reader_queue import ReaderQueue
 from agent.psam.slot import SamStatus
-from agent.psam.social_security import SamDesk
-from agent.psam.transit import TransitDesk
+from agent.psam.social_security import PsamPool
+from agent.psam.transit import TransitPsamPool
 from apdu.city_keys import PUBLIC_KEYS_ONLY, CityKeys
-from config.model import Agent as Settings
-from config.model import Lane as LaneSettings
+from config.model import AgentSettings as Settings
+from config.model import LaneSettings as LaneSettings
 from config.waits import longest_tap
 from drivers import registry
 from drivers.contract import (
@@ -57,7 +57,7 @@ class Handlers(Protocol):
         ...
 
 
-class Gate:
+class Equipment:
     """`start` begins to take cards; `stop` takes no more and waits for taps under way."""
 
     def __init__(self, world: World, settings: Settings, keys: CityKeys = PUBLIC_KEYS_ONLY) -> None:
@@ -80,9 +80,9 @@ class Gate:
         sams = [slot for slot in slots if slot.name not in transit]
         purses = [slot for slot in slots if slot.name in transit]
         silent = settings.watchdog.psam_silent
-        self.sams = SamDesk(world, sams, home=settings.terminal.city, keys=keys, silent=silent)
-        self.transit = TransitDesk(world, purses, silent=silent)
-        self.seats: tuple[ReaderSeat, ...] = ()  # the readers at the lanes, once started
+        self.sams = PsamPool(world, sams, home=settings.terminal.city, keys=keys, silent=silent)
+        self.transit = TransitPsamPool(world, purses, silent=silent)
+        self.seats: tuple[ReaderQueue, ...] = ()  # the readers at the lanes, once started
         self._handlers: Handlers | None = None
         self._threads: list[InputThread[Any]] = []
 
@@ -208,13 +208,13 @@ class Gate:
         if self._handlers is not None:
             self._handlers.handle_passage(self.lanes[lane.name], end)
 
-    def _seats(self, handlers: Handlers) -> Iterator[ReaderSeat]:
+    def _seats(self, handlers: Handlers) -> Iterator[ReaderQueue]:
         for settings in self._settings:
             lane = self.lanes[settings.name]
             for name in settings.readers:
                 reader = self._readers[name]
                 tap = partial(handlers.handle, lane, reader) if settings.taps else None
-                yield ReaderSeat(lane, reader, tap)
+                yield ReaderQueue(lane, reader, tap)
 
     def _inputs(self, settings: LaneSettings, handlers: Handlers) -> Iterator[InputThread[Any]]:
         """The threads of one lane."""

@@ -38,7 +38,7 @@ class PassageEnd:
 
 
 class Opening:
-    """A barrier is open for one person; made by `Passage.announce`."""
+    """A barrier is open for one person; made by `PassageMachine.announce`."""
 
     def __init__(self, direction: Direction, tap: Reference | None, since: float) -> None:
         self.direction = direction
@@ -48,7 +48,7 @@ class Opening:
         self.deadline: float | None = None  # none until the barrier took the order
 
 
-class Passage:
+class PassageMachine:
     """The state machine of one barrier: times come in as arguments, ends go out by `take`.
 
     An opening waits for its person. The oldest of a direction is his who crosses first; those
@@ -174,7 +174,7 @@ class Passages:
         self._barrier = barrier
         self._record = record
         self._guard = world.lock()  # over what follows
-        self._passage = Passage(directions, deadline)
+        self._passage = PassageMachine(directions, deadline)
         self._task: Task | None = None
 
     def start(self) -> None:

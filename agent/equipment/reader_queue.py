@@ -12,18 +12,18 @@ from drivers.contract import Absence, CardReader, DeviceState, Presence
 from world import Queue
 
 
-class Errand(Protocol):
+class ReaderJob(Protocol):
     """Work for a reader's thread."""
 
-    def run(self, seat: "ReaderSeat") -> None:
-        """On the reader's thread. May itself take what comes meanwhile (`ReaderSeat.next`)."""
+    def run(self, seat: "ReaderQueue") -> None:
+        """On the reader's thread. May itself take what comes meanwhile (`ReaderQueue.next`)."""
         ...
 
 
-Happening = Presence | Absence | Errand
+Happening = Presence | Absence | ReaderJob
 
 
-class ReaderSeat:
+class ReaderQueue:
     """One reader of a lane. `tap` is what becomes of a card at a lane that takes taps."""
 
     def __init__(
@@ -45,7 +45,7 @@ class ReaderSeat:
         """Whether the reader can be used now. Any thread."""
         return self.reader.status().state is DeviceState.READY
 
-    def ask(self, errand: Errand) -> None:
+    def ask(self, errand: ReaderJob) -> None:
         """Let the reader's thread do it after what it was told before. Any thread."""
         self._events.put(errand)
 

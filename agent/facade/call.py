@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.facade.functions import Function
-from agent.facade.leases import Lease
+from agent.facade.leases import ReaderLease
 from world import World
 
 
 @dataclass(frozen=True, repr=False)
-class Answer:
+class CallAnswer:
     """What goes back: 0 or a negative error, and the output or the error's text."""
 
     result: int
@@ -20,7 +20,7 @@ class Call:
     """Answered exactly once, by whoever comes first: the flow, the watchdog, the terminal's end."""
 
     def __init__(
-        self, world: World, function: Function, parameters: Sequence[str], lease: Lease
+        self, world: World, function: Function, parameters: Sequence[str], lease: ReaderLease
     ) -> None:
         self.function = function
         self.parameters = parameters
@@ -28,7 +28,7 @@ class Call:
         self._changing = world.lock()
         self._done = world.event()
         self._begun = False
-        self._answer: Answer | None = None
+        self._answer: CallAnswer | None = None
 
     def begin(self) -> bool:
         """False when nobody waits for it any more."""
@@ -36,7 +36,7 @@ class Call:
             self._begun = self._answer is None
             return self._begun
 
-    def answer(self, answer: Answer) -> bool:
+    def answer(self, answer: CallAnswer) -> bool:
         """False when it has been answered before."""
         with self._changing:
             if self._answer is not None:
@@ -45,7 +45,7 @@ class Call:
         self._done.set()
         return True
 
-    def wait(self, begun_within: float, else_: Answer) -> Answer:
+    def wait(self, begun_within: float, else_: CallAnswer) -> CallAnswer:
         """The answer; `else_` when no thread came to it within that many seconds."""
         if not self._done.wait(begun_within):
             if self._withdraw(else_):
@@ -54,7 +54,7 @@ class Call:
         assert self._answer is not None
         return self._answer
 
-    def _withdraw(self, answer: Answer) -> bool:
+    def _withdraw(self, answer: CallAnswer) -> bool:
         """With that answer, unless it is under way or answered."""
         with self._changing:
             if self._begun or self._answer is not None:

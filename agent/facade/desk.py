@@ -6,10 +6,10 @@ ends what it leased.
 
 from collections.abc import Callable, Sequence
 
-from agent.equipment.reader_queue import ReaderSeat
+from agent.equipment.reader_queue import ReaderQueue
 from agent.equipment.watchdog import Watchdog
 from agent.facade import fields
-from agent.facade.call import Answer, Call
+from agent.facade.call import Call, CallAnswer
 from agent.facade.disclosure import DisclosureBook, Recipient
 from agent.facade.errors import told
 from agent.facade.faults import (
@@ -26,10 +26,10 @@ from agent.facade.faults import (
     Unsupported,
 )
 from agent.facade.functions import FUNCTIONS, Function, next_step, step
-from agent.facade.leases import Lease, Leases
-from agent.facade.means import Means, Plan
+from agent.facade.leases import Leases, ReaderLease
+from agent.facade.means import CardServices, PreparedCall
 from agent.facade.plans import PLANS
-from agent.facade.visit import House, Nudge, Outcome, PinDigits, Visit
+from agent.facade.visit import CallServices, FlowOutcome, LeasedSession, PinDigits, WakeUp
 from agent.messages.results import Results
 from config.model import Capability, FacadeClient
 from drivers.contract import Interface
@@ -38,14 +38,14 @@ from world import Fault, World
 BEGUN_WITHIN = 5.0  # seconds until the reader's thread, busy with a tap, must have come to it
 
 
-class Desk:
+class CallDispatcher:
     """One per gate. `close` ends all leases; then the gate may stop its threads."""
 
     def __init__(
         self,
         *,
-        seats: Sequence[ReaderSeat],
-        means: Means,
+        seats: Sequence[ReaderQueue],
+        means: CardServices,
         watchdog: Watchdog,
         results: Results,
         book: DisclosureBook,
@@ -58,7 +58,9 @@ class Desk:
         self.world: World = means.world
         self.means = means
         self.leases = Leases(means.world, lease)
-        self.house = House(means.world, self.leases, watchdog, results, book, pin_timeout, told)
+        self.house = CallServices(
+            means.world, self.leases, watchdog, results, book, pin_timeout, told
+        )
         self.require = require
         self._seats = seats
         self._open = True
@@ -69,7 +71,7 @@ class Desk:
         for lease in self.leases.current():
             self.release(lease, "stopping")
 
-    def release(self, lease: Lease, reason: str) -> None:
+    def release(self, lease: ReaderLease, reason: str) -> None:
         """End a lease, whatever its reader is doing for it."""
         self.leases.end(lease, reason)
         interrupt = lease.interrupt  # once: the reader's thread may take it away
@@ -77,9 +79,9 @@ class Desk:
             interrupt()
         for seat in self._seats:
             if seat.reader.name == lease.reader:
-                seat.ask(Nudge())
+                seat.ask(WakeUp())
 
-    def seats_for(self, client: FacadeClient) -> Sequence[ReaderSeat]:
+    def seats_for(self, client: FacadeClient) -> Sequence[ReaderQueue]:
         """The readers that a client may use, in the order of the settings. Raises `LeaseOver`."""
         if not self._open:
             raise LeaseOver(ending="stopping")
@@ -91,14 +93,14 @@ class Desk:
             )
         ]
 
-    def seat_of(self, lease: Lease) -> ReaderSeat:
+    def seat_of(self, lease: ReaderLease) -> ReaderQueue:
         return next(seat for seat in self._seats if seat.reader.name == lease.reader)
 
 
-class Connection:
+class CallerConnection:
     """One caller. Its calls come one after another; `close` from any thread."""
 
-    def __init__(self, desk: Desk, client: FacadeClient, caller: str) -> None:
+    def __init__(self, desk: CallDispatcher, client: FacadeClient, caller: str) -> None:
         self._desk = desk
         self._client = client
         self._recipient = Recipient(client.name, caller, client.purpose)
@@ -106,7 +108,7 @@ class Connection:
         self._under_way = ""
         self._gone = False
 
-    def call(self, name: str, parameters: Sequence[str | bytes]) -> Answer:
+    def call(self, name: str, parameters: Sequence[str | bytes]) -> CallAnswer:
         """One call to its end; whatever goes wrong is an answer too. `bytes` are GBK."""
         if not self._calling.acquire(0):
             return told(OneAtATime(function=self._under_way))
@@ -140,7 +142,7 @@ class Connection:
         self._desk.require(function.needs)
         return function
 
-    def _called(self, function: Function, given: Sequence[str | bytes]) -> Answer:
+    def _called(self, function: Function, given: Sequence[str | bytes]) -> CallAnswer:
         if len(given) != len(function.parameters):
             allowed = len(function.parameters)
             raise BadParameter(parameter=function.name, allowed=allowed)
@@ -156,18 +158,18 @@ class Connection:
         seat = self._seat(plan)
         return self._ask(seat, function, parameters, plan)
 
-    def _go_on(self, function: Function, parameters: Sequence[str]) -> Answer:
+    def _go_on(self, function: Function, parameters: Sequence[str]) -> CallAnswer:
         """A later step, for the flow that waits for it."""
         held = self._desk.leases.of(self)
         if not held:
             raise NoLease(function=function.name)
         due = [lease for lease in held if next_step(lease.function) == function.name]
-        plan = Plan((), _no_step_is_due)
+        plan = PreparedCall((), _no_step_is_due)
         return self._ask(self._desk.seat_of((due or held)[0]), function, parameters, plan)
 
     def _ask(
-        self, seat: ReaderSeat, function: Function, parameters: Sequence[str], plan: Plan
-    ) -> Answer:
+        self, seat: ReaderQueue, function: Function, parameters: Sequence[str], plan: PreparedCall
+    ) -> CallAnswer:
         client = self._client
         lease = self._desk.leases.take(
             seat.reader.name, self, client.name, client.purpose, function.name
@@ -177,10 +179,10 @@ class Connection:
             raise LeaseOver(ending=lease.over)
         call = Call(self._desk.world, function, parameters, lease)
         digits = PinDigits(client.pin_shortest, client.pin_longest)
-        seat.ask(Visit(self._desk.house, call, plan.flow, self._recipient, digits))
+        seat.ask(LeasedSession(self._desk.house, call, plan.flow, self._recipient, digits))
         return call.wait(BEGUN_WITHIN, told(NoAnswer()))
 
-    def _seat(self, plan: Plan) -> ReaderSeat:
+    def _seat(self, plan: PreparedCall) -> ReaderQueue:
         """Where the card lies, by the order of iType. Raises `NoReader`, `OtherKind`, `NoCard`."""
         seats = self._desk.seats_for(self._client)
         ready = [seat for kind in plan.kinds for seat in _of(kind, seats) if seat.ready]
@@ -195,9 +197,9 @@ class Connection:
         raise OtherKind if full else NoCard
 
 
-def _of(kind: Interface, seats: Sequence[ReaderSeat]) -> Sequence[ReaderSeat]:
+def _of(kind: Interface, seats: Sequence[ReaderQueue]) -> Sequence[ReaderQueue]:
     return [seat for seat in seats if seat.reader.interface is kind]
 
 
-def _no_step_is_due(visit: Visit) -> Outcome:
+def _no_step_is_due(visit: LeasedSession) -> FlowOutcome:
     raise NoLease(function=visit.call.function.name)

@@ -12,7 +12,7 @@ from typing import Literal
 from msgspec import structs
 
 from agent.facade.fields import beyond_gbk
-from agent.facade.standing import Asked, StandingDesk, StandsAgainst
+from agent.facade.standing import StandsAgainst, StatusQuestion, StatusReader
 from agent.messages.reasons import Reason
 from apdu.authentication import BasicRead
 from drivers.contract import Interface
@@ -44,7 +44,7 @@ class Recipient:
 
 
 @dataclass(frozen=True, repr=False)
-class Disclosure:
+class PlannedDisclosure:
     """What is about to be told of a card. `number` is empty where nobody read it."""
 
     fields: str  # names, joined by commas
@@ -52,13 +52,13 @@ class Disclosure:
     number: str = ""
     name: str = ""
     authentication: Authentication | None = None
-    asked: Asked | None = None  # how holder and card stand, where that is asked
+    asked: StatusQuestion | None = None  # how holder and card stand, where that is asked
     doubts: Sequence[str] = ()  # what is odd about the card, or places that are not legible
 
 
-def basic(read: BasicRead, asked: Asked | None) -> Disclosure:
+def basic(read: BasicRead, asked: StatusQuestion | None) -> PlannedDisclosure:
     """The 11 fields of the basic read."""
-    return Disclosure(
+    return PlannedDisclosure(
         BASIC,
         read.card_id,
         read.holder.social_security_number,
@@ -80,7 +80,7 @@ class DisclosureBook:
     """Writes disclosures; called on the readers' threads."""
 
     def __init__(
-        self, clock: Clock, store: Store, references: References, standing: StandingDesk
+        self, clock: Clock, store: Store, references: References, standing: StatusReader
     ) -> None:
         self._clock = clock
         self._store = store
@@ -89,7 +89,7 @@ class DisclosureBook:
 
     def write(
         self,
-        disclosure: Disclosure,
+        disclosure: PlannedDisclosure,
         recipient: Recipient,
         *,
         function: str,

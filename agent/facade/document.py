@@ -11,7 +11,7 @@ from agent.facade.errors import table
 from agent.facade.fields import LONGEST, LONGEST_DATA
 from agent.facade.functions import FUNCTIONS, INTEGERS, Function
 from apdu.files import Generation
-from config.model import Facade
+from config.model import FacadeSettings
 
 HEAD: Final = """\
 # The national interface (iReadCardBas …) on a terminal
@@ -270,7 +270,7 @@ before the last answer was taken, ends the connection.
 
 def document() -> str:
     """The whole page in Markdown."""
-    defaults = Facade()
+    defaults = FacadeSettings()
     leases = LEASES.format(
         lease=defaults.lease, begun=BEGUN_WITHIN, longest=LONGEST, data=LONGEST_DATA
     )

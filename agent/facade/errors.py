@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from agent.facade.call import Answer
+from agent.facade.call import CallAnswer
 from agent.messages.texts import Texts
 from apdu.psam import PsamUnable
 from apdu.status import StatusFault
@@ -21,7 +21,7 @@ from world import Fault
 
 
 @dataclass(frozen=True)
-class Row:
+class ErrorRow:
     """One error of the national interface."""
 
     result: int
@@ -31,14 +31,14 @@ class Row:
 
 
 @cache
-def table() -> tuple[Row, ...]:
+def table() -> tuple[ErrorRow, ...]:
     """All rows, in the order of the specification."""
     text = resources.files(__package__).joinpath("errors.toml").read_text("utf-8")
     rows: list[dict[str, Any]] = msgspec.toml.decode(text)["error"]
-    return tuple(msgspec.convert(row, Row) for row in rows)
+    return tuple(msgspec.convert(row, ErrorRow) for row in rows)
 
 
-def row_of(kind: type[Fault]) -> Row | None:
+def row_of(kind: type[Fault]) -> ErrorRow | None:
     """The row of a class of faults; None for card errors, whose number is the status word's."""
     rows = _rows_by_fault()
     for owner in kind.__mro__:
@@ -50,7 +50,7 @@ def row_of(kind: type[Fault]) -> Row | None:
     raise AssertionError("the root of all faults has a row")
 
 
-def told(fault: Fault) -> Answer:
+def told(fault: Fault) -> CallAnswer:
     """The fault as the caller hears it: number, and words in Chinese.
 
     Where the PSAM was unable and the platform's HSM could not be asked, it is the PSAM's fault: by
@@ -61,9 +61,9 @@ def told(fault: Fault) -> Answer:
     row = row_of(type(fault))
     words = _texts().fault(fault)
     if row is not None:
-        return Answer(row.result, f"{row.zh}：{words}")
+        return CallAnswer(row.result, f"{row.zh}：{words}")
     assert isinstance(fault, StatusFault)
-    return Answer(-fault.sw, f"卡片返回 {fault.sw:04X}：{words}")
+    return CallAnswer(-fault.sw, f"卡片返回 {fault.sw:04X}：{words}")
 
 
 @cache
@@ -73,5 +73,5 @@ def _texts() -> Texts:
 
 
 @cache
-def _rows_by_fault() -> Mapping[str, Row]:
+def _rows_by_fault() -> Mapping[str, ErrorRow]:
     return {code: row for row in table() for code in row.faults}

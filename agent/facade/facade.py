@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from agent.equipment.gate import Gate
+from agent.equipment.gate import Equipment
 from agent.equipment.watchdog import Watchdog
-from agent.facade.desk import Connection, Desk
+from agent.facade.desk import CallDispatcher, CallerConnection
 from agent.facade.disclosure import DisclosureBook
-from agent.facade.means import Means
+from agent.facade.means import CardServices
 from agent.facade.refusals import Refusals
-from agent.facade.standing import StandingDesk
+from agent.facade.standing import StatusReader
 from agent.facade.unix import FacadeSocketUnusable, UnixServer
 from agent.facade.web_server import FacadePortUnusable, WebServer
 from agent.messages.results import Results
@@ -20,7 +20,7 @@ from apdu.authentication import Authenticator
 from apdu.city_keys import CityKeys
 from apdu.quirks import CardKinds
 from config.model import Capability, FacadeClient
-from config.model import Facade as Settings
+from config.model import FacadeSettings as Settings
 from drivers.contract import CardHandle
 from offline_store.clock import Clock
 from offline_store.store import Store
@@ -38,13 +38,13 @@ class Facade:
         clock: Clock,
         store: Store,
         references: References,
-        standing: StandingDesk,
+        standing: StatusReader,
     ) -> None:
         self._world = world
         self._settings = settings
         self._standing = standing
         self._book = DisclosureBook(clock, store, references, standing)
-        self._desk: Desk | None = None
+        self._desk: CallDispatcher | None = None
         self._unix: UnixServer | None = None
         self._web: WebServer | None = None
         self._refusals = Refusals(world)
@@ -52,7 +52,7 @@ class Facade:
 
     def open(
         self,
-        gate: Gate,
+        gate: Equipment,
         watchdog: Watchdog,
         results: Results,
         authenticator: Callable[[CardHandle], Authenticator],
@@ -60,12 +60,12 @@ class Facade:
         require: Callable[[Capability], None],
         cards: CardKinds,
     ) -> None:
-        """Serve, with the readers of a gate that has started; `require`: see `Desk`. Raises
-        `FacadeSocketUnusable`, `FacadePortUnusable`."""
+        """Serve, with the readers of a gate that has started; `require`: see `CallDispatcher`.
+        Raises `FacadeSocketUnusable`, `FacadePortUnusable`."""
         settings = self._settings
-        desk = self._desk = Desk(
+        desk = self._desk = CallDispatcher(
             seats=gate.seats,
-            means=Means(
+            means=CardServices(
                 self._world, authenticator, keys, settings.device_number, self._standing, cards
             ),
             watchdog=watchdog,
@@ -76,8 +76,8 @@ class Facade:
             require=require,
         )
 
-        def connect(client: FacadeClient, caller: str) -> Connection:
-            return Connection(desk, client, caller)
+        def connect(client: FacadeClient, caller: str) -> CallerConnection:
+            return CallerConnection(desk, client, caller)
 
         world, clients, refusals = self._world, settings.clients, self._refusals
         try:

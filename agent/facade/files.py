@@ -6,12 +6,12 @@ The card proves itself first; keys and PIN are won as the file tables say (`apdu
 from collections.abc import Iterable, Sequence
 
 from agent.facade import fields
-from agent.facade.disclosure import Disclosure
+from agent.facade.disclosure import PlannedDisclosure
 from agent.facade.faults import HsmNotNeeded, Unsupported
 from agent.facade.functions import DEBIT
-from agent.facade.means import Means, Plan
+from agent.facade.means import CardServices, PreparedCall
 from agent.facade.sessions import by_caller, by_terminal
-from agent.facade.visit import Outcome, Visit
+from agent.facade.visit import FlowOutcome, LeasedSession
 from apdu.authentication import Doubt
 from apdu.file_address import (
     FileAddress,
@@ -32,61 +32,61 @@ TRANSACTIONS = "DF04EF08|$"
 MOST_DOUBTS = 16  # places that one disclosure names
 
 
-def read_card(means: Means, parameters: Sequence[str]) -> Plan:
+def read_card(means: CardServices, parameters: Sequence[str]) -> PreparedCall:
     """iReadCard(iType, iAuthType, pCardInfo, pFileAddr)."""
     kinds = fields.kinds(parameters[0])
     how: How = "pin" if fields.by_pin(parameters[1]) else "key"
     info, files = fields.card_info(parameters[2]), parse_address(parameters[3])
 
-    def flow(visit: Visit) -> Outcome:
+    def flow(visit: LeasedSession) -> FlowOutcome:
         with by_terminal(means, visit, info) as session:
             found = session.read(files, how=how, ask_pin=visit.pin_for_files)
             return _told(visit, session, found, format_data(found))
 
-    return Plan(kinds, flow)
+    return PreparedCall(kinds, flow)
 
 
-def read_debit_record(means: Means, parameters: Sequence[str]) -> Plan:
+def read_debit_record(means: CardServices, parameters: Sequence[str]) -> PreparedCall:
     """iReadDebitRecord(iType): the rows of DF04 EF08, the newest first, by PIN."""
     files = parse_address(TRANSACTIONS)
 
-    def flow(visit: Visit) -> Outcome:
+    def flow(visit: LeasedSession) -> FlowOutcome:
         with by_terminal(means, visit) as session:
             found = session.read(files, how="pin", ask_pin=visit.pin_for_files)
             rows = [f"{_debit(row)}|" for row in found[0].values if row]
             return _told(visit, session, found, _fitting(rows, DEBIT))
 
-    return Plan(fields.kinds(parameters[0]), flow)
+    return PreparedCall(fields.kinds(parameters[0]), flow)
 
 
-def write_card(means: Means, parameters: Sequence[str]) -> Plan:
+def write_card(means: CardServices, parameters: Sequence[str]) -> PreparedCall:
     """iWriteCard(iType, pCardInfo, pFileAddr, pWriteData)."""
     kinds, info = fields.kinds(parameters[0]), fields.card_info(parameters[1])
     data = parse_data(parameters[3], parse_address(parameters[2]))
 
-    def flow(visit: Visit) -> Outcome:
+    def flow(visit: LeasedSession) -> FlowOutcome:
         with by_terminal(means, visit, info) as session:
             session.write(data, ask_pin=visit.pin_for_files)
-        return Outcome("", keep=visit.has_pin)
+        return FlowOutcome("", keep=visit.has_pin)
 
-    return Plan(kinds, flow)
+    return PreparedCall(kinds, flow)
 
 
-def read_card_hsm(means: Means, parameters: Sequence[str]) -> Plan:
+def read_card_hsm(means: CardServices, parameters: Sequence[str]) -> PreparedCall:
     """iReadCard_HSM_Step1(iType, pCardInfo, pFileAddr), one file; then Step2(pKey)."""
     kinds, info = fields.kinds(parameters[0]), fields.card_info(parameters[1])
     file = _one(parse_address(parameters[2]))
 
-    def flow(visit: Visit) -> Outcome:
+    def flow(visit: LeasedSession) -> FlowOutcome:
         with by_caller(means, visit, info) as session:
             _require_one_key(visit, session.needs_for_reading(file))
             found = session.read([file], ask_pin=visit.pin_for_files)
             return _told(visit, session, found, format_data(found))
 
-    return Plan(kinds, flow)
+    return PreparedCall(kinds, flow)
 
 
-def write_card_hsm(means: Means, parameters: Sequence[str]) -> Plan:
+def write_card_hsm(means: CardServices, parameters: Sequence[str]) -> PreparedCall:
     """iWriteCard_HSM_Step1(iType, pCardInfo, pFileAddr), one file; then Step2(pKey, pWriteData).
 
     The key is won with step 2, whose data are checked behind it: the card has no try to lose then.
@@ -94,14 +94,14 @@ def write_card_hsm(means: Means, parameters: Sequence[str]) -> Plan:
     kinds, info = fields.kinds(parameters[0]), fields.card_info(parameters[1])
     file = _one(parse_address(parameters[2]))
 
-    def flow(visit: Visit) -> Outcome:
+    def flow(visit: LeasedSession) -> FlowOutcome:
         with by_caller(means, visit, info) as session:
             _require_one_key(visit, session.needs_for_writing(file))
             session.open_for_writing(file, ask_pin=visit.pin_for_files)
             session.write(parse_data(visit.call.parameters[1], [file]))
-        return Outcome("", keep=visit.has_pin)
+        return FlowOutcome("", keep=visit.has_pin)
 
-    return Plan(kinds, flow)
+    return PreparedCall(kinds, flow)
 
 
 def _fitting(rows: Sequence[str], room: int) -> str:
@@ -131,7 +131,7 @@ def _one(files: Sequence[FileAddress]) -> FileAddress:
     return files[0]
 
 
-def _require_one_key(visit: Visit, needs: Needs) -> None:
+def _require_one_key(visit: LeasedSession, needs: Needs) -> None:
     """Raises `HsmNotNeeded`; `Unsupported` for what the two steps have no room for."""
     if not needs.keys:
         raise HsmNotNeeded
@@ -139,9 +139,11 @@ def _require_one_key(visit: Visit, needs: Needs) -> None:
         raise Unsupported(function=visit.call.function.name)
 
 
-def _told(visit: Visit, session: CardSession, found: Sequence[FileData], output: str) -> Outcome:
+def _told(
+    visit: LeasedSession, session: CardSession, found: Sequence[FileData], output: str
+) -> FlowOutcome:
     stepped = visit.call.function.group == "hsm"
-    disclosed = Disclosure(
+    disclosed = PlannedDisclosure(
         format_address([data.address for data in found]),
         session.card_id,
         number=_number(found),
@@ -154,7 +156,7 @@ def _told(visit: Visit, session: CardSession, found: Sequence[FileData], output:
         ),
         doubts=_doubts(session),
     )
-    return Outcome(output, disclosed, keep=visit.has_pin)
+    return FlowOutcome(output, disclosed, keep=visit.has_pin)
 
 
 def _doubts(session: CardSession) -> Sequence[str]:

@@ -14,7 +14,7 @@ from world import World
 
 
 @dataclass(eq=False)
-class Lease:
+class ReaderLease:
     """One caller's hold of one reader. `until` and `over` change under the book's lock only."""
 
     reader: str
@@ -34,9 +34,11 @@ class Leases:
         self._world = world
         self._seconds = seconds
         self._changing = world.lock()
-        self._held: dict[str, Lease] = {}
+        self._held: dict[str, ReaderLease] = {}
 
-    def take(self, reader: str, owner: object, client: str, purpose: str, function: str) -> Lease:
+    def take(
+        self, reader: str, owner: object, client: str, purpose: str, function: str
+    ) -> ReaderLease:
         """That reader for a call of that owner, who may have it already. Raises `Held`."""
         with self._changing:
             held = self._current(reader)
@@ -48,25 +50,25 @@ class Leases:
                     seconds=self._left(held),
                 )
             if held is None:
-                held = self._held[reader] = Lease(reader, owner, client, purpose, function)
+                held = self._held[reader] = ReaderLease(reader, owner, client, purpose, function)
             held.until, held.function = inf, function
             return held
 
-    def rest(self, lease: Lease) -> None:
+    def rest(self, lease: ReaderLease) -> None:
         """Its call is answered; from now on the time runs until the owner's next one."""
         with self._changing:
             lease.until = self._world.monotonic() + self._seconds
 
-    def end(self, lease: Lease, reason: str) -> None:
+    def end(self, lease: ReaderLease, reason: str) -> None:
         """It is nobody's any more. The first reason counts."""
         with self._changing:
             self._end(lease, reason)
 
-    def of(self, owner: object) -> Sequence[Lease]:
+    def of(self, owner: object) -> Sequence[ReaderLease]:
         """What that owner has now."""
         return [lease for lease in self.current() if lease.owner is owner]
 
-    def current(self) -> Sequence[Lease]:
+    def current(self) -> Sequence[ReaderLease]:
         """All that are in force."""
         with self._changing:
             found = [self._current(reader) for reader in sorted(self._held)]
@@ -85,19 +87,19 @@ class Leases:
             for lease in self.current()
         ]
 
-    def _left(self, lease: Lease) -> int:
+    def _left(self, lease: ReaderLease) -> int:
         """Whole seconds until it ends by itself, at least one."""
         left = min(lease.until - self._world.monotonic(), self._seconds)
         return max(1, round(left))
 
-    def _current(self, reader: str) -> Lease | None:
+    def _current(self, reader: str) -> ReaderLease | None:
         lease = self._held.get(reader)
         if lease is not None and lease.until <= self._world.monotonic():
             self._end(lease, "time")
             return None
         return lease
 
-    def _end(self, lease: Lease, reason: str) -> None:
+    def _end(self, lease: ReaderLease, reason: str) -> None:
         lease.over = lease.over or reason
         if self._held.get(lease.reader) is lease:
             del self._held[lease.reader]

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from agent.facade.standing import StandingDesk
-from agent.facade.visit import Flow
+from agent.facade.standing import StatusReader
+from agent.facade.visit import CallFlow
 from apdu.authentication import Authenticator
 from apdu.city_keys import CityKeys
 from apdu.quirks import NO_KINDS, CardKinds
@@ -13,7 +13,7 @@ from world import World
 
 
 @dataclass(frozen=True)
-class Means:
+class CardServices:
     """What flows need beside the card."""
 
     world: World
@@ -21,16 +21,16 @@ class Means:
     authenticator: Callable[[CardHandle], Authenticator]
     keys: CityKeys
     device_number: str
-    standing: StandingDesk
+    standing: StatusReader
     cards: CardKinds = NO_KINDS  # how some cards are spoken to
 
 
 @dataclass(frozen=True)
-class Plan:
+class PreparedCall:
     """A call whose parameters are good: where its card may lie, and what is done with it."""
 
     kinds: Sequence[Interface]
-    flow: Flow
+    flow: CallFlow
 
 
-Prepare = Callable[[Means, Sequence[str]], Plan]
+Prepare = Callable[[CardServices, Sequence[str]], PreparedCall]

@@ -8,28 +8,28 @@ from typing import Final
 
 from agent.facade import fields, files, pins
 from agent.facade.disclosure import basic
-from agent.facade.means import Means, Plan, Prepare
+from agent.facade.means import CardServices, Prepare, PreparedCall
 from agent.facade.stepped import SteppedBasic
-from agent.facade.visit import Outcome, Visit
+from agent.facade.visit import FlowOutcome, LeasedSession
 from apdu.authentication import Authenticator, Stage, read_basic
 
 
-def read_card_bas(means: Means, parameters: Sequence[str]) -> Plan:
+def read_card_bas(means: CardServices, parameters: Sequence[str]) -> PreparedCall:
     """iReadCardBas: the 11 fields."""
-    return Plan(
+    return PreparedCall(
         fields.kinds(parameters[0]),
         lambda visit: _basic(means, visit, means.authenticator(visit.handle)),
     )
 
 
-def read_card_bas_hsm(means: Means, parameters: Sequence[str]) -> Plan:
+def read_card_bas_hsm(means: CardServices, parameters: Sequence[str]) -> PreparedCall:
     """iReadCardBas_HSM_Step1 and 2: 8 fields, then the 11."""
-    return Plan(
+    return PreparedCall(
         fields.kinds(parameters[0]), lambda visit: _basic(means, visit, SteppedBasic(visit))
     )
 
 
-def _basic(means: Means, visit: Visit, authenticator: Authenticator) -> Outcome:
+def _basic(means: CardServices, visit: LeasedSession, authenticator: Authenticator) -> FlowOutcome:
     read = read_basic(
         visit.handle,
         authenticator,
@@ -38,7 +38,7 @@ def _basic(means: Means, visit: Visit, authenticator: Authenticator) -> Outcome:
         quirks=means.cards,
     )
     output = fields.joined(read.interface_fields(means.device_number))
-    return Outcome(output, basic(read, means.standing.ask(read)), keep=visit.has_pin)
+    return FlowOutcome(output, basic(read, means.standing.ask(read)), keep=visit.has_pin)
 
 
 def _nobody_listens(stage: Stage) -> None:

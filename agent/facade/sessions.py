@@ -1,13 +1,15 @@
 """The session of a visit's powered card: behind the terminal's keys, or behind the caller's."""
 
-from agent.facade.means import Means
+from agent.facade.means import CardServices
 from agent.facade.stepped import SteppedKey
-from agent.facade.visit import Visit
+from agent.facade.visit import LeasedSession
 from apdu.file_address import CardInfo
 from apdu.session import CardSession, open_session
 
 
-def by_terminal(means: Means, visit: Visit, info: CardInfo | None = None) -> CardSession:
+def by_terminal(
+    means: CardServices, visit: LeasedSession, info: CardInfo | None = None
+) -> CardSession:
     """The card has proved itself to PSAM or HSM. Raises as `apdu.session.open_session`."""
     authenticator = means.authenticator(visit.handle)
     return open_session(
@@ -15,7 +17,7 @@ def by_terminal(means: Means, visit: Visit, info: CardInfo | None = None) -> Car
     )
 
 
-def by_caller(means: Means, visit: Visit, info: CardInfo) -> CardSession:
+def by_caller(means: CardServices, visit: LeasedSession, info: CardInfo) -> CardSession:
     """Keys come with the caller's next steps; there is no message for the card's proof. Raises as
     `apdu.session.open_session`."""
     authenticator = SteppedKey(visit, means.keys)

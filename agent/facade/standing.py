@@ -16,7 +16,7 @@ from agent.identify.identity import Identity
 from agent.messages.reasons import Reason
 from agent.scenes.status_rule import reason_against
 from agent.status_check import Findings, StatusService, recalled
-from agent.status_check.memory import Memory
+from agent.status_check.memory import StatusHistory
 from apdu.authentication import BasicRead
 from offline_store.clock import ClockReading
 from offline_store.events.happened import Check
@@ -33,14 +33,14 @@ class StandsAgainst(FacadeFault):
 
 
 @dataclass(frozen=True, repr=False)
-class Asked:
+class StatusQuestion:
     """Whom it was about, and what was found."""
 
     identity: Identity
     findings: Findings
 
 
-class StandingDesk:
+class StatusReader:
     """Asks as the terminal's taps do; with `status` None nobody is asked. `application`:
     registered application code (应用目录)."""
 
@@ -59,14 +59,16 @@ class StandingDesk:
         self.application = application
         self._policy = policy
 
-    def ask(self, read: BasicRead) -> Asked | None:
+    def ask(self, read: BasicRead) -> StatusQuestion | None:
         """Waits as long as a tap would. None where nobody is asked."""
         if self._status is None:
             return None
         identity = identity_of(read, "", self._references)
-        return Asked(identity, self._status.ask(identity))
+        return StatusQuestion(identity, self._status.ask(identity))
 
-    def checks(self, memory: Memory, asked: Asked | None, clock: ClockReading) -> tuple[Check, ...]:
+    def checks(
+        self, memory: StatusHistory, asked: StatusQuestion | None, clock: ClockReading
+    ) -> tuple[Check, ...]:
         """In the store's turn: what was found now, else what is remembered."""
         if asked is None:
             return ()

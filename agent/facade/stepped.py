@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from agent.facade import fields
-from agent.facade.disclosure import CARD_SIDE, NEW_PIN, Disclosure
-from agent.facade.visit import Visit
+from agent.facade.disclosure import CARD_SIDE, NEW_PIN, PlannedDisclosure
+from agent.facade.visit import LeasedSession
 from apdu.authentication import CardParameters, Mode, Pending
 from apdu.city_keys import CityKeys
 from apdu.keys import RKSSSE, STK, Key
@@ -33,7 +33,7 @@ class SteppedKey:
     mode: ClassVar[Mode] = "hsm"
     terminal_number: ClassVar[str] = ""
 
-    def __init__(self, visit: Visit, keys: CityKeys) -> None:
+    def __init__(self, visit: LeasedSession, keys: CityKeys) -> None:
         self._visit = visit
         self._keys = keys
 
@@ -56,7 +56,7 @@ class SteppedKey:
             _hex(header),
             new_pin.decode("ascii"),
         ]
-        disclosure = Disclosure(NEW_PIN, card.card_id) if new_pin else None
+        disclosure = PlannedDisclosure(NEW_PIN, card.card_id) if new_pin else None
         return Later(
             lambda: fields.command(
                 self._visit.ask(fields.joined(question), disclosure), 5 + header[4]
@@ -73,7 +73,7 @@ class SteppedBasic:
     mode: ClassVar[Mode] = "hsm"
     terminal_number: ClassVar[str] = ""
 
-    def __init__(self, visit: Visit) -> None:
+    def __init__(self, visit: LeasedSession) -> None:
         self._visit = visit
         self._card: CardParameters | None = None
         self._asked: list[tuple[bytes, bytes]] = []  # factor, original: internal, then external
@@ -117,9 +117,9 @@ class SteppedBasic:
             *[""] * (4 - len(asked)),  # 1.0 and 2.0 ask nothing external
         ]
 
-    def _disclosure(self) -> Disclosure:
+    def _disclosure(self) -> PlannedDisclosure:
         assert self._card is not None
-        return Disclosure(CARD_SIDE, self._card.card_id)
+        return PlannedDisclosure(CARD_SIDE, self._card.card_id)
 
 
 def _hex(value: bytes) -> str:

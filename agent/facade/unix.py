@@ -10,13 +10,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from agent.facade import wire
-from agent.facade.call import Answer
-from agent.facade.desk import Connection
+from agent.facade.call import CallAnswer
+from agent.facade.desk import CallerConnection
 from agent.facade.errors import told
 from agent.facade.faults import ClientUnknown, SilentCaller, TooManyCallers
 from agent.facade.fields import to_gbk
 from agent.facade.refusals import Refusals, Stranger
-from agent.lines import Line, Lines
+from agent.lines import HeldLine, Lines
 from config.model import FacadeClient
 from world import Caller, Fault, Listener, Queue, Task, World, cause_of
 
@@ -29,7 +29,7 @@ FRAME_WITHIN = 2.0  # seconds from a frame's first byte to its last
 LINGERING = 16  # callers who were told that they are not served, and may still be reading it
 END = None  # in the queue of frames: the caller is gone
 
-Connect = Callable[[FacadeClient, str], Connection]
+Connect = Callable[[FacadeClient, str], CallerConnection]
 
 
 class FacadeSocketUnusable(Fault):
@@ -115,7 +115,7 @@ class UnixServer:
         except OSError:
             return None
 
-    def _admit(self, caller: Caller) -> tuple[FacadeClient, Line]:
+    def _admit(self, caller: Caller) -> tuple[FacadeClient, HeldLine]:
         """Raises `ClientUnknown`, `TooManyCallers`."""
         client = self._clients.get(caller.peer.user)
         if client is None:
@@ -151,8 +151,8 @@ class Served:
         world: World,
         server: UnixServer,
         caller: Caller,
-        line: Line,
-        connection: Connection,
+        line: HeldLine,
+        connection: CallerConnection,
     ) -> None:
         self._world = world
         self._server = server
@@ -242,7 +242,7 @@ class Served:
         self._line.leave()
         self._server.gone(self)
 
-    def _called(self, frame: bytes | Fault) -> Answer:
+    def _called(self, frame: bytes | Fault) -> CallAnswer:
         if isinstance(frame, Fault):
             return told(frame)
         try:

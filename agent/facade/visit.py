@@ -11,10 +11,10 @@ from typing import NamedTuple, Protocol
 
 from agent.equipment.lane import WAKE
 from agent.equipment.powered_card import PoweredCard
-from agent.equipment.reader_queue import ReaderSeat
+from agent.equipment.reader_queue import ReaderQueue
 from agent.equipment.watchdog import Watch, Watchdog
-from agent.facade.call import Answer, Call
-from agent.facade.disclosure import Act, Disclosure, DisclosureBook, Recipient
+from agent.facade.call import Call, CallAnswer
+from agent.facade.disclosure import Act, DisclosureBook, PlannedDisclosure, Recipient
 from agent.facade.faults import (
     BadLength,
     FacadeFault,
@@ -28,7 +28,7 @@ from agent.facade.faults import (
 )
 from agent.facade.fields import to_gbk
 from agent.facade.functions import next_step, step
-from agent.facade.leases import Lease, Leases
+from agent.facade.leases import Leases, ReaderLease
 from agent.messages.reasons import Reason
 from agent.messages.results import Results
 from apdu.channel import CardGone, CardMute, ReaderGone
@@ -46,22 +46,22 @@ class Superseded(FacadeFault):
 
 
 @dataclass(frozen=True, repr=False)
-class Outcome:
+class FlowOutcome:
     """What a flow came to. With `keep` the card stays powered for the owner's next calls."""
 
     output: str
-    disclosed: Disclosure | None = None
+    disclosed: PlannedDisclosure | None = None
     keep: bool = False
 
 
-class Flow(Protocol):
+class CallFlow(Protocol):
     """What a call does with the card. Raises faults; each has its national error code."""
 
-    def __call__(self, visit: "Visit") -> Outcome: ...
+    def __call__(self, visit: "LeasedSession") -> FlowOutcome: ...
 
 
 @dataclass(frozen=True)
-class House:
+class CallServices:
     """What all visits share."""
 
     world: World
@@ -70,7 +70,7 @@ class House:
     results: Results
     book: DisclosureBook
     pin_timeout: float  # seconds to type a PIN
-    told: Callable[[Fault], Answer]  # a fault as error code and text
+    told: Callable[[Fault], CallAnswer]  # a fault as error code and text
 
 
 class PinDigits(NamedTuple):
@@ -80,26 +80,31 @@ class PinDigits(NamedTuple):
     longest: int = LONGEST
 
 
-class Nudge:
-    """Makes a visit look up: its lease may be over. See `agent.equipment.reader_queue.Errand`."""
+class WakeUp:
+    """Makes a session look up: its lease may be over. See `agent.equipment.reader_queue`."""
 
-    def run(self, seat: ReaderSeat) -> None:
+    def run(self, seat: ReaderQueue) -> None:
         """The visit is over already."""
 
 
-class Visit:
-    """See `agent.equipment.reader_queue.Errand`. `call` is the one to be answered next."""
+class LeasedSession:
+    """See `agent.equipment.reader_queue.ReaderJob`. `call` is the one to be answered next."""
 
     def __init__(
-        self, house: House, call: Call, flow: Flow, recipient: Recipient, digits: PinDigits
+        self,
+        house: CallServices,
+        call: Call,
+        flow: CallFlow,
+        recipient: Recipient,
+        digits: PinDigits,
     ) -> None:
         self._house = house
         self.call = call
         self.flow = flow
         self._recipient = recipient
         self._digits = digits
-        self._following: Visit | None = None
-        self._seat: ReaderSeat
+        self._following: LeasedSession | None = None
+        self._seat: ReaderQueue
         self._handle: CardHandle
         self._lying: Presence
         self.act: Act = "card-inserted"
@@ -113,11 +118,11 @@ class Visit:
         return self._handle
 
     @property
-    def seat(self) -> ReaderSeat:
+    def seat(self) -> ReaderQueue:
         return self._seat
 
     @property
-    def lease(self) -> Lease:
+    def lease(self) -> ReaderLease:
         return self.call.lease
 
     def require_card(self) -> None:
@@ -170,14 +175,14 @@ class Visit:
         self.act = "pin-entered"
         return pin
 
-    def ask(self, output: str, disclosed: Disclosure | None = None) -> str:
+    def ask(self, output: str, disclosed: PlannedDisclosure | None = None) -> str:
         """Answer the call with a question and wait for the caller's next step; its `pKey`.
 
         The card stays powered and nothing goes to it meanwhile. Raises `LeaseOver`, `CardGone`,
         `Superseded`, `Unstored`.
         """
         due = next_step(self.call.function.name)
-        self._answer(Outcome(output, disclosed, keep=True))
+        self._answer(FlowOutcome(output, disclosed, keep=True))
         while True:
             visit = self._next()
             if visit.call.function.name == due:
@@ -192,7 +197,7 @@ class Visit:
 
     # The reader's thread
 
-    def run(self, seat: ReaderSeat) -> None:
+    def run(self, seat: ReaderQueue) -> None:
         """From the first call to the card's power-down."""
         self._seat = seat
         if not self.call.begin():
@@ -255,7 +260,7 @@ class Visit:
             return keep
         return outcome.keep
 
-    def _answer(self, outcome: Outcome) -> None:
+    def _answer(self, outcome: FlowOutcome) -> None:
         """Journal what is handed out, then hand it out. Raises `LeaseOver`, `Unstored`."""
         if self.lease.over:
             raise LeaseOver(ending=self.lease.over)
@@ -274,7 +279,7 @@ class Visit:
                 act=self.act,
             )
         self._settle(outcome.keep)
-        self.call.answer(Answer(0, outcome.output))
+        self.call.answer(CallAnswer(0, outcome.output))
 
     def _settle(self, keep: bool) -> None:
         """The lease is right before the caller can come with his next call."""
@@ -283,7 +288,7 @@ class Visit:
         else:
             self._house.leases.end(self.lease, "done")
 
-    def _next(self) -> "Visit":
+    def _next(self) -> "LeasedSession":
         """The owner's next call. Raises `LeaseOver`, `CardGone`."""
         while True:
             if self.lease.over:
@@ -297,7 +302,7 @@ class Visit:
                 raise LeaseOver(ending="stopping")
             if isinstance(event, Presence | Absence):
                 self._require_same(event)
-            elif isinstance(event, Visit):
+            elif isinstance(event, LeasedSession):
                 if event.lease is not self.lease:  # the time was up, and another was quicker
                     self._seat.ask(event)
                     raise LeaseOver(ending="time")

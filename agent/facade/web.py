@@ -15,15 +15,15 @@ from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from agent.facade.call import Answer
-from agent.facade.desk import Connection
+from agent.facade.call import CallAnswer
+from agent.facade.desk import CallerConnection
 from agent.facade.errors import told
 from agent.facade.faults import ClientUnknown, TooManyCallers, UserUnknown
 from agent.facade.refusals import Refusals
 from agent.facade.web_clients import Page, WebClients, stranger, unknown
-from agent.facade.web_envelope import LARGEST, Body, Id, Refused, id_in, read, written
+from agent.facade.web_envelope import LARGEST, Body, Id, WebCallRefused, id_in, read, written
 from agent.facade.web_socket import converse, turn_away
-from agent.lines import Line, Lines
+from agent.lines import HeldLine, Lines
 from config.model import FacadeClient
 from world import Fault, Peer, World
 
@@ -35,7 +35,7 @@ CALLERS = 32  # of all users
 # the person, or its policy, and no longer us (docs/sscard.md).
 NEARER = ("private-network", "local-network")
 
-Connect = Callable[[FacadeClient, str], Connection]
+Connect = Callable[[FacadeClient, str], CallerConnection]
 
 
 class Web:
@@ -47,7 +47,9 @@ class Web:
         self._clients = WebClients(clients)
         self._connect = connect
         self._refusals = refusals
-        self._posting: dict[tuple[str, int], Connection] = {}  # steps of a flow are several POSTs
+        self._posting: dict[
+            tuple[str, int], CallerConnection
+        ] = {}  # steps of a flow are several POSTs
         self._calling = Lines(world, each=EACH, in_all=CALLERS)
 
     def application(self) -> Starlette:
@@ -108,11 +110,11 @@ class Web:
         if request.method == "OPTIONS":
             return await self._preflight(request)
         assert isinstance(error, HTTPException)
-        return self._refused(request, Refused(error.status_code, "POST /sscard/{function}"))
+        return self._refused(request, WebCallRefused(error.status_code, "POST /sscard/{function}"))
 
     def _refused(self, request: Request, fault: Fault, id_: Id = None) -> Response:
         self._refusals.note(fault, stranger(request.headers, _peer(request)))
-        headers = {**self._clients.readable_by(request.headers), "Connection": "close"}
+        headers = {**self._clients.readable_by(request.headers), "CallerConnection": "close"}
         return _json(told(fault), _status(fault), headers, id_)
 
     # WebSocket
@@ -134,7 +136,7 @@ class Web:
             place.leave()
 
     async def _no_socket(self, socket: WebSocket) -> None:
-        await self._turned_away(socket, Refused(404, "ws://…/sscard"))
+        await self._turned_away(socket, WebCallRefused(404, "ws://…/sscard"))
 
     async def _turned_away(self, socket: WebSocket, fault: Fault) -> None:
         self._refusals.note(fault, stranger(socket.headers, _peer(socket)))
@@ -142,14 +144,14 @@ class Web:
 
     # Who it is
 
-    def _place(self, page: Page) -> Line:
+    def _place(self, page: Page) -> HeldLine:
         """Raises `TooManyCallers`."""
         place = self._calling.take(page.peer.uid)
         if place is None:
             raise TooManyCallers(allowed=EACH)
         return place
 
-    def _made(self, page: Page) -> Connection:
+    def _made(self, page: Page) -> CallerConnection:
         return self._connect(page.client, page.caller)
 
 
@@ -160,8 +162,8 @@ def _peer(connection: HTTPConnection) -> Peer | None:
 
 
 async def _watched(
-    request: Request, connection: Connection, function: str, given: Sequence[str]
-) -> Answer:
+    request: Request, connection: CallerConnection, function: str, given: Sequence[str]
+) -> CallAnswer:
     """The call's answer; a caller that hangs up meanwhile loses what he leased."""
 
     async def watch() -> None:
@@ -177,27 +179,27 @@ async def _watched(
 
 
 async def _raw(request: Request) -> bytes:
-    """Raises `Refused`."""
+    """Raises `WebCallRefused`."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip()
     if kind.lower() != "application/json":  # RFC 9110, 8.3.1
-        raise Refused(415, "Content-Type: application/json")
+        raise WebCallRefused(415, "Content-Type: application/json")
     raw = b""
     try:
         with anyio.fail_after(BODY_WITHIN):
             async for chunk in request.stream():
                 raw += chunk
                 if len(raw) > LARGEST:
-                    raise Refused(413, f"> {LARGEST} bytes")
+                    raise WebCallRefused(413, f"> {LARGEST} bytes")
     except TimeoutError:
-        raise Refused(408, f"> {BODY_WITHIN:.0f} s") from None
+        raise WebCallRefused(408, f"> {BODY_WITHIN:.0f} s") from None
     except ClientDisconnect:
-        raise Refused(400, "disconnect") from None
+        raise WebCallRefused(400, "disconnect") from None
     return raw
 
 
 def _status(fault: Fault) -> int:
     match fault:
-        case Refused():
+        case WebCallRefused():
             return fault.status
         case ClientUnknown() | UserUnknown():
             return 403
@@ -205,7 +207,7 @@ def _status(fault: Fault) -> int:
             return 503
 
 
-def _json(answer: Answer, status: int, headers: Mapping[str, str], id_: Id = None) -> Response:
+def _json(answer: CallAnswer, status: int, headers: Mapping[str, str], id_: Id = None) -> Response:
     return Response(
         written(answer, id_),
         status_code=status,

@@ -12,7 +12,7 @@ from starlette.datastructures import Headers
 
 from agent.facade.faults import ClientUnknown, UserUnknown
 from agent.facade.refusals import Stranger, plain
-from agent.facade.web_envelope import Refused
+from agent.facade.web_envelope import WebCallRefused
 from config.model import FacadeClient
 from world import Peer
 
@@ -46,7 +46,7 @@ class WebClients:
         self._clients = {(c.host, c.origin): c for c in clients if c.host and c.origin}
 
     def page(self, headers: Headers, peer: Peer | None) -> Page:
-        """Raises `ClientUnknown`, `UserUnknown`, `Refused`."""
+        """Raises `ClientUnknown`, `UserUnknown`, `WebCallRefused`."""
         hosts, origins = headers.getlist("host"), headers.getlist("origin")
         client = None
         if len(hosts) == len(origins) == 1:
@@ -56,7 +56,7 @@ class WebClients:
         if peer is None or (client.users and peer.user not in client.users):
             raise UserUnknown(user=peer.user if peer else "–", client=client.name)
         if headers.get("sec-fetch-mode", BY_SCRIPT[0]) not in BY_SCRIPT:
-            raise Refused(403, "Sec-Fetch-Mode: cors")
+            raise WebCallRefused(403, "Sec-Fetch-Mode: cors")
         return Page(client, peer)
 
     def readable_by(self, headers: Headers) -> Mapping[str, str]:

@@ -10,13 +10,13 @@ import msgspec
 from msgspec import Meta
 
 from agent.facade import fields
-from agent.facade.call import Answer
+from agent.facade.call import CallAnswer
 from agent.facade.faults import FacadeFault
 from world.foreign import Undecodable, decoded
 
 LARGEST = 64 * 1024  # bytes of a body or message
 
-E = TypeVar("E", "Envelope", "Body")
+E = TypeVar("E", "WebCall", "Body")
 # Each parameter's own limit, `fields.checked` knows.
 Text = Annotated[str, Meta(max_length=fields.LONGEST_DATA)]
 Id = Annotated[str, Meta(max_length=64)] | int | None
@@ -33,7 +33,7 @@ class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"giv
         return [str(value) for value in self.given]
 
 
-class Envelope(Body, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class WebCall(Body, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One call over the WebSocket."""
 
     func: Annotated[str, Meta(max_length=64)]
@@ -45,7 +45,7 @@ class _Named(msgspec.Struct, frozen=True):
     id: Id = None
 
 
-class Refused(FacadeFault):
+class WebCallRefused(FacadeFault):
     """What came is no call. Facts: `problem`; `status` is HTTP's."""
 
     code = "facade.envelope"
@@ -56,12 +56,12 @@ class Refused(FacadeFault):
 
 
 def read(raw: bytes, shape: type[E]) -> E:
-    """Raises `Refused`."""
+    """Raises `WebCallRefused`."""
     try:
         return decoded(raw, shape)
     except Undecodable:
         # The cause would show what was sent.
-        raise Refused(400, '{"func": "…", "in": ["…"]}') from None
+        raise WebCallRefused(400, '{"func": "…", "in": ["…"]}') from None
 
 
 def id_in(raw: bytes) -> Id:
@@ -72,7 +72,7 @@ def id_in(raw: bytes) -> Id:
         return None
 
 
-def written(answer: Answer, id_: Id = None) -> bytes:
+def written(answer: CallAnswer, id_: Id = None) -> bytes:
     """`{"result": "0", "out": […]}`: the output's fields, or the error's text."""
     out: Any = fields.split(answer.output) if answer.result == 0 else [answer.output]
     named = {} if id_ is None else {"id": id_}

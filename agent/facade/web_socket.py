@@ -11,11 +11,11 @@ import anyio
 from anyio import to_thread
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from agent.facade.call import Answer
-from agent.facade.desk import Connection
+from agent.facade.call import CallAnswer
+from agent.facade.desk import CallerConnection
 from agent.facade.errors import told
 from agent.facade.faults import TooManyCallers
-from agent.facade.web_envelope import Envelope, Id, Refused, id_in, read, written
+from agent.facade.web_envelope import Id, WebCall, WebCallRefused, id_in, read, written
 from world import Fault
 
 AHEAD = 8  # messages of one socket that wait for an answer
@@ -34,7 +34,7 @@ async def turn_away(socket: WebSocket, fault: Fault) -> None:
         await socket.close(code, _reason(fault, answer))
 
 
-async def converse(socket: WebSocket, connection: Connection) -> None:
+async def converse(socket: WebSocket, connection: CallerConnection) -> None:
     """Call after call until the caller goes."""
     due: deque[str | None] = deque()
     came = anyio.Event()
@@ -70,18 +70,18 @@ async def converse(socket: WebSocket, connection: Connection) -> None:
                 await socket.close(TOO_FAST, f"> {AHEAD}")
 
 
-async def _called(connection: Connection, text: str | None) -> tuple[Answer, Id]:
+async def _called(connection: CallerConnection, text: str | None) -> tuple[CallAnswer, Id]:
     raw = (text or "").encode()
     try:
         if text is None:
-            raise Refused(400, "text")
-        envelope = read(raw, Envelope)
-    except Refused as fault:
+            raise WebCallRefused(400, "text")
+        envelope = read(raw, WebCall)
+    except WebCallRefused as fault:
         return told(fault), id_in(raw)
     answer = await to_thread.run_sync(connection.call, envelope.func, envelope.parameters)
     return answer, envelope.id
 
 
-def _reason(fault: Fault, answer: Answer) -> str:
+def _reason(fault: Fault, answer: CallAnswer) -> str:
     whole = f"{fault.code} {answer.output}".encode()
     return whole[:LONGEST_REASON].decode(errors="ignore")

@@ -55,7 +55,7 @@ class Rides:
         preset: Preset = "neutral",
     ) -> None:
         """`top_up_below`: fen; who has less in the purse is told to top up, 0: nobody. `preset`:
-        see `config.model.Spoken`."""
+        see `config.model.SpokenSettings`."""
         self._texts = texts
         self._city = city
         self._spoken = spoken()

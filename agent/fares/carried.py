@@ -99,7 +99,7 @@ class Carried:
 
 
 @dataclass(frozen=True)
-class Ridden:
+class CarriedRide:
     """What the next terminal is to be told of a ride, beside its amount."""
 
     line: int
@@ -131,11 +131,11 @@ def joined(
 
 def ridden(
     found: Fare, state: RidesBefore, line: int, station: int, operator: str | None = None
-) -> Ridden:
-    """After that fare; `operator` as in `Ridden`."""
+) -> CarriedRide:
+    """After that fare; `operator` as in `CarriedRide`."""
     changed = any(step.rule == TRANSFER for step in found.steps)
     before = state.last.transfers if state.last else 0
-    return Ridden(
+    return CarriedRide(
         line,
         station,
         state.paid_today,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agent.fares.classes import classes_of, hex_type, is_foreign, is_refused
-from agent.fares.ride import TRANSFER, Fare, Journey, Rider, Step, Why
+from agent.fares.ride import TRANSFER, AppliedRule, Fare, Journey, Rider, Why
 from agent.fares.rules import Rules
 from agent.fares.tables import Priceless, base_fare
 from agent.fares.tariff import Cap, Concession, Scoped, Table, Tariff, Transfer, among
@@ -64,14 +64,14 @@ def _priced(case: _Case) -> Fare:
         full, by = base_fare(table, case.journey, case.rules.lines)
     except Priceless as reason:
         return _refused(reason.why, table.name)
-    steps = [Step("table", by, full)]
+    steps = [AppliedRule("table", by, full)]
     concession, step = _conceded(case, full)
     steps += [step] if step else []
     steps += _discounted(case, steps[-1].amount)
     transfer = _transfer(case, concession)
     if transfer is not None:
         amount = transfer.of(steps[-1].amount)
-        steps.append(Step(TRANSFER, f"{transfer.name} {transfer.said()}", amount))
+        steps.append(AppliedRule(TRANSFER, f"{transfer.name} {transfer.said()}", amount))
     steps += _settled(case, full, steps[-1].amount, concession)
     amount = steps[-1].amount
     return Fare(
@@ -86,7 +86,7 @@ def _priced(case: _Case) -> Fare:
 # Concessions
 
 
-def _conceded(case: _Case, full: int) -> tuple[str, Step | None]:
+def _conceded(case: _Case, full: int) -> tuple[str, AppliedRule | None]:
     """The class that pays least, and its step. Of equally cheap ones the first of the list."""
     best, step = "", None
     day = case.moment.date() if case.moment is not None else None
@@ -96,7 +96,7 @@ def _conceded(case: _Case, full: int) -> tuple[str, Step | None]:
             continue
         amount = concession.of(full)
         if amount < (step.amount if step else full):
-            best, step = name, Step("concession", f"{name} {by} {concession.said()}", amount)
+            best, step = name, AppliedRule("concession", f"{name} {by} {concession.said()}", amount)
     return best, step
 
 
@@ -115,12 +115,12 @@ def _concession(case: _Case, name: str) -> Concession | None:
 # Everybody's rules
 
 
-def _discounted(case: _Case, amount: int) -> Iterator[Step]:
+def _discounted(case: _Case, amount: int) -> Iterator[AppliedRule]:
     """The best of the discounts of this time of day."""
     found = [one for one in case.tariff.discounts if _holds(case, one, _favoured)]
     best = min(found, key=lambda one: one.of(amount), default=None)
     if best is not None and best.of(amount) < amount:
-        yield Step("time", f"{best.name} {best.said()}", best.of(amount))
+        yield AppliedRule("time", f"{best.name} {best.said()}", best.of(amount))
 
 
 def _transfer(case: _Case, concession: str) -> Transfer | None:
@@ -143,20 +143,20 @@ def _transfer(case: _Case, concession: str) -> Transfer | None:
     return None
 
 
-def _settled(case: _Case, full: int, amount: int, concession: str) -> Iterator[Step]:
+def _settled(case: _Case, full: int, amount: int, concession: str) -> Iterator[AppliedRule]:
     """Rounding, least fare and the day's caps, each only where it changes something."""
     tariff = case.tariff
     rounded = min(full, tariff.rounding.of(amount))
     if rounded != amount:
-        yield Step("rounding", f"{tariff.rounding.how} {tariff.rounding.to}", rounded)
+        yield AppliedRule("rounding", f"{tariff.rounding.how} {tariff.rounding.to}", rounded)
     least = min(full, max(rounded, tariff.minimum)) if amount else 0
     if least != rounded:
-        yield Step("minimum", str(tariff.minimum), least)
+        yield AppliedRule("minimum", str(tariff.minimum), least)
     for cap in tariff.caps:
         left = max(0, cap.amount - case.state.paid_today)
         if _capped(cap, concession) and left < least:
             least = left
-            yield Step("cap", f"{cap.name} {cap.amount}", least)
+            yield AppliedRule("cap", f"{cap.name} {cap.amount}", least)
 
 
 def _capped(cap: Cap, concession: str) -> bool:
@@ -186,4 +186,4 @@ def _favoured(case: _Case, scoped: Scoped) -> bool:
 
 
 def _refused(why: Why, by: str) -> Fare:
-    return Fare(0, "", why, (Step(why, by, 0),))
+    return Fare(0, "", why, (AppliedRule(why, by, 0),))

@@ -39,7 +39,7 @@ class Stop(_Said, frozen=True, kw_only=True):
     radius: Annotated[int, Meta(ge=10, le=500)] = 40  # metres
 
 
-class Line(_Said, frozen=True, kw_only=True):
+class TransitLine(_Said, frozen=True, kw_only=True):
     """A line: its stops one way and the other, in the order in which they are reached."""
 
     id: Id
@@ -56,13 +56,13 @@ class _Payload(_Said, frozen=True, kw_only=True):
     form: Literal[1]
     list: Literal["lines"]
     stops: tuple[Stop, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[TransitLine, ...]
 
 
 class LineBook:
     """All lines and stops of a version, by id."""
 
-    def __init__(self, stops: tuple[Stop, ...] = (), lines: tuple[Line, ...] = ()) -> None:
+    def __init__(self, stops: tuple[Stop, ...] = (), lines: tuple[TransitLine, ...] = ()) -> None:
         self.stops = {stop.id: stop for stop in stops}
         self.lines = {line.id: line for line in lines}
 
@@ -97,7 +97,7 @@ class LineBook:
 class CodedStop(NamedTuple):
     """A stop by what cards have of it."""
 
-    line: Line
+    line: TransitLine
     stop: Stop
 
     @property

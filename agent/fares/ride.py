@@ -54,7 +54,7 @@ class Rider:
 
 
 @dataclass(frozen=True)
-class Step:
+class AppliedRule:
     """One rule that was applied."""
 
     rule: str  # table, concession, time, transfer, rounding, minimum, cap; or why not
@@ -69,7 +69,7 @@ class Fare:
     amount_fen: int
     concession: str
     reason: Why
-    steps: tuple[Step, ...] = field(default=())
+    steps: tuple[AppliedRule, ...] = field(default=())
     full_fen: int = 0  # before anything was taken off
 
     @property

@@ -38,7 +38,7 @@ class _Said(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Base: what is not known is an error, for whoever wrote it meant something."""
 
 
-class Window(_Said, frozen=True, kw_only=True):
+class WeekWindow(_Said, frozen=True, kw_only=True):
     """A part of the week. One that ends before it begins ends on the next day."""
 
     name: Name
@@ -74,7 +74,7 @@ class Scoped(_Said, frozen=True, kw_only=True):
         return among(line, self.lines)
 
 
-class Priced(Scoped, frozen=True, kw_only=True):
+class ConcessionPrice(Scoped, frozen=True, kw_only=True):
     """What is paid instead: a share, an amount, or so much less. Exactly one of them."""
 
     percent: Annotated[int, Meta(ge=0, le=100)] | None = None
@@ -127,20 +127,20 @@ class Distance(Scoped, frozen=True, kw_only=True, tag_field="kind", tag="distanc
 Table = Flat | Segments | Distance
 
 
-class Concession(Priced, frozen=True, kw_only=True):
+class Concession(ConcessionPrice, frozen=True, kw_only=True):
     """What a class of people pays. Several for one class: the first that fits."""
 
     name: Name  # the class
     rides_per_day: Annotated[int, Meta(ge=1, le=1000)] | None = None  # then the next, or none
 
 
-class Discount(Priced, frozen=True, kw_only=True):
+class Discount(ConcessionPrice, frozen=True, kw_only=True):
     """For everybody at certain times."""
 
     name: Name
 
 
-class Transfer(Priced, frozen=True, kw_only=True):
+class Transfer(ConcessionPrice, frozen=True, kw_only=True):
     """A ride soon after another; `lines` are those of this one."""
 
     name: Name
@@ -177,7 +177,7 @@ class Tariff(_Said, frozen=True, kw_only=True):
     list: Literal["fares"]
     cities: Annotated[tuple[City, ...], Meta(min_length=1)]  # whose cards are no strangers'
     tables: Annotated[tuple[Table, ...], Meta(min_length=1)]  # the first for the line and time
-    windows: tuple[Window, ...] = ()
+    windows: tuple[WeekWindow, ...] = ()
     card_types: dict[CardType, Name] = {}  # → class; a type that is not named is nobody special's
     refused_types: tuple[CardType, ...] = ("04",)  # test cards
     concessions: tuple[Concession, ...] = ()

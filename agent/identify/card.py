@@ -3,19 +3,19 @@
 from collections.abc import Mapping
 
 from agent.identify.fallback import FallbackAuthenticator
-from agent.identify.hsm import HsmDesk
+from agent.identify.hsm import HsmClient
 from agent.identify.identity import Identity, InClear
 from agent.identify.proof import Proof
 from agent.identify.traces import Traces
 from agent.messages.reasons import Reason
-from agent.psam.social_security import SamDesk
+from agent.psam.social_security import PsamPool
 from agent.stages import Stages
 from apdu import days
 from apdu.authentication import Authenticator, BasicRead, Doubt, read_basic
 from apdu.needs import BASIC, Need
 from apdu.quirks import NO_KINDS, CardKinds
 from apdu.trace import Flow
-from config.model import Scene
+from config.model import SceneSettings
 from drivers.contract import CardHandle
 from offline_store.events.happened import Authentication
 from trust import canonical
@@ -23,15 +23,15 @@ from trust.references import References
 from world import World
 
 
-class CardDesk:
+class CardIdentifier:
     """Reads cards with the terminal's PSAMs and, where these are unable, the city's HSM."""
 
     def __init__(
         self,
         world: World,
-        sams: SamDesk,
+        sams: PsamPool,
         references: References,
-        hsm: HsmDesk | None = None,
+        hsm: HsmClient | None = None,
         traces: Traces | None = None,
         cards: CardKinds = NO_KINDS,
     ) -> None:
@@ -90,7 +90,7 @@ class CardDesk:
         return FallbackAuthenticator(psam, self._hsm.authenticator(handle))
 
 
-def refused_doubts(settings: Scene) -> Mapping[str, Reason]:
+def refused_doubts(settings: SceneSettings) -> Mapping[str, Reason]:
     """Doubts about a card that this city takes for reasons to refuse it, by their codes."""
     if settings.card_serial == "record":
         return {}

@@ -5,8 +5,8 @@ import json
 from msgspec.structs import asdict
 
 from apdu.quirks import CardKind, CardKinds
-from config.model import Agent as Settings
-from config.model import CardKind as Row
+from config.model import AgentSettings as Settings
+from config.model import CardKindSettings as Row
 
 WHICH = ("name", "regions", "generations", "atr")  # what says of which cards the others are
 

@@ -64,7 +64,7 @@ class Authorities:
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedCertificate:
     """One certificate. Its facts are empty and 0 where it could not be read."""
 
     purpose: Purpose
@@ -87,28 +87,28 @@ class Judge:
 
     def judge(
         self, handle: CardHandle, generation: Generation, quirks: Quirks = STANDARD
-    ) -> tuple[Judged, ...]:
+    ) -> tuple[JudgedCertificate, ...]:
         """All that such a card should have; it has proved itself before. `quirks`: of its kind.
 
         Raises `StatusFault`, `ChainFault` and the channel's faults.
         """
         if generation is not Generation.V3:
-            return tuple(Judged(purpose, "absent") for purpose in FILES)
+            return tuple(JudgedCertificate(purpose, "absent") for purpose in FILES)
         try:
             found = CardCertificates(SocialSecurityCard(handle, quirks=quirks))
         except CertificateAbsent:
-            return tuple(Judged(purpose, "absent") for purpose in FILES)
+            return tuple(JudgedCertificate(purpose, "absent") for purpose in FILES)
         return tuple(self._judged(found, purpose) for purpose in FILES)
 
-    def _judged(self, found: CardCertificates, purpose: Purpose) -> Judged:
+    def _judged(self, found: CardCertificates, purpose: Purpose) -> JudgedCertificate:
         try:
             certificate = found.certificate(purpose)
         except CertificateAbsent:
-            return Judged(purpose, "absent")
+            return JudgedCertificate(purpose, "absent")
         except CertificateMalformed:
-            return Judged(purpose, "broken")
+            return JudgedCertificate(purpose, "broken")
         result, identity = self._result(found, purpose, certificate)
-        return Judged(
+        return JudgedCertificate(
             purpose,
             result,
             certificate.issuer_name,

@@ -143,7 +143,7 @@ class Resolver(Protocol):
         ...
 
 
-class CodeDesk:
+class CodeIdentifier:
     """From a code to what it presents. `resolvers` are those that this terminal has."""
 
     def __init__(self, router: Router, resolvers: Mapping[Resolve, Resolver]) -> None:

@@ -7,7 +7,7 @@ one person reference, and lists, caps and repetitions meet whichever he shows.
 from agent.identify.identity import Identity, InClear, Presented, Unidentified
 from agent.identify.proof import Proof
 from agent.messages.reasons import Reason
-from apdu.id_document import Doubt, IdDocument, parse
+from apdu.id_document import DocumentDoubt, IdDocument, parse
 from drivers.contract import Document, Unread
 from offline_store.events.happened import Authentication
 from trust.references import References
@@ -18,10 +18,10 @@ CREDENTIAL = "id-card"
 # that can be verified here.
 VOUCHED = Authentication(mode="sam-v", result="passed")
 # Without a number that holds, it is not known whose document it is.
-DISQUALIFYING = frozenset({Doubt.NUMBER_CHECK})
+DISQUALIFYING = frozenset({DocumentDoubt.NUMBER_CHECK})
 
 
-class DocumentDesk:
+class DocumentIdentifier:
     """Turns what ID-card readers tell into who it is."""
 
     def __init__(self, references: References) -> None:

@@ -23,7 +23,7 @@ from apdu.hsm_messages import (
 from apdu.keys import RKSSSE, STK, Key
 from sync.contract.services import HsmAnswer, HsmRequest, decode, encode
 from sync.faults import MessageMalformed, MessageTooLarge
-from sync.requests import Asked, Requests
+from sync.requests import PendingRequest, Requests
 from world import Fault
 
 ERRORS = ("unknown-region", "unknown-key", "unsupported-algorithm", "malformed")
@@ -33,7 +33,7 @@ BUSY = "busy"
 SIGN_OF_LIFE: Final = bytes.fromhex("0084000004")
 
 
-class Waiting(Protocol):
+class WaitingCard(Protocol):
     """The card of the flow; `drivers.contract.CardHandle` is one."""
 
     def transmit(self, command: bytes) -> bytes:
@@ -57,7 +57,7 @@ class HsmBusy(Fault):
     code = "hsm.busy"
 
 
-class HsmDesk:
+class HsmClient:
     """The way to the HSM; hands out one authenticator per flow. `within`: seconds per question;
     `keys` say how that HSM calls a key."""
 
@@ -68,10 +68,10 @@ class HsmDesk:
         self._within = within
         self.keys = keys
 
-    def authenticator(self, card: Waiting) -> "HsmAuthenticator":
+    def authenticator(self, card: WaitingCard) -> "HsmAuthenticator":
         return HsmAuthenticator(self, card)
 
-    def ask(self, message: str) -> Asked:
+    def ask(self, message: str) -> PendingRequest:
         payload = encode(HsmRequest(message=message))
         return self._requests.ask("hsm", payload, within=self._within)
 
@@ -84,7 +84,7 @@ class HsmAuthenticator:
     mode: ClassVar[Mode] = "hsm"
     terminal_number: ClassVar[str] = ""
 
-    def __init__(self, desk: HsmDesk, card: Waiting) -> None:
+    def __init__(self, desk: HsmClient, card: WaitingCard) -> None:
         self._desk = desk
         self._card = card
         self._proof: _Proof | None = None
@@ -111,10 +111,10 @@ class HsmAuthenticator:
     def release(self) -> None:
         """Nothing is leased; an answer that nobody fetches is dropped."""
 
-    def ask(self, message: str) -> Asked:
+    def ask(self, message: str) -> PendingRequest:
         return self._desk.ask(message)
 
-    def wait(self, asked: Asked, *, last: bool = False) -> str:
+    def wait(self, asked: PendingRequest, *, last: bool = False) -> str:
         """The HSM server's message, with the same card still there. `last`: the card gets no
         command that needs the answer."""
         payload = asked.result()
@@ -149,7 +149,7 @@ class _Proof:
     def __init__(self, hsm: HsmAuthenticator, message: AuthenticateCard) -> None:
         self._hsm = hsm
         self._message = message
-        self.asked: Asked | None = None
+        self.asked: PendingRequest | None = None
         self._opens = False
 
     def open_too(self, factor: bytes, original: bytes) -> None:
@@ -182,7 +182,7 @@ class _Message(Protocol):
 class _Answer:
     """The answer to message 02 or 03."""
 
-    def __init__(self, hsm: HsmAuthenticator, message: _Message, asked: Asked) -> None:
+    def __init__(self, hsm: HsmAuthenticator, message: _Message, asked: PendingRequest) -> None:
         self._hsm = hsm
         self._message = message
         self._asked = asked

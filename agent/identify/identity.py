@@ -21,7 +21,7 @@ class InClear:
 
 
 @dataclass(frozen=True, repr=False)
-class Shown:
+class VerifiedCode:
     """A code or ticket that was verified here: what the decision still has to keep to in the
     store's turn (`agent.scenes.code_uses`), and what its record carries. `pays`: by the
     account behind it; a ticket does not, it is paid for. `counted`: a ticket or package, of which
@@ -55,7 +55,7 @@ class Identity:
     read: tuple[Need, ...] = ()  # what of a card was read
     doubts: tuple[str, ...] = ()  # what is odd about card or document and refuses nobody; codes
     clear: InClear = field(default=InClear(), repr=False, compare=False)
-    shown: Shown | None = field(default=None, repr=False, compare=False)
+    shown: VerifiedCode | None = field(default=None, repr=False, compare=False)
     proof: Proof | None = field(default=None, repr=False, compare=False)
 
 

@@ -16,7 +16,7 @@ from agent.identify.code import CREDENTIAL
 from agent.identify.identity import Identity, InClear, Presented, Unidentified
 from agent.identify.proof import Proof
 from agent.messages.reasons import Reason
-from config.model import CodeRule, Scene
+from config.model import CodeRule, SceneSettings
 from offline_store.events.happened import Authentication
 from sync.contract.services import (
     Business,
@@ -74,7 +74,11 @@ class PlatformResolver:
     """Asks the platform who stands behind a code; see `agent.identify.code.Resolver`."""
 
     def __init__(
-        self, requests: Requests, references: References, rules: Sequence[CodeRule], scene: Scene
+        self,
+        requests: Requests,
+        references: References,
+        rules: Sequence[CodeRule],
+        scene: SceneSettings,
     ) -> None:
         self._requests = requests
         self._references = references

@@ -55,7 +55,7 @@ class Results:
         more: Mapping[str, ReasonRow] = MappingProxyType({}),
     ) -> None:
         """`announcer`: the scene's own, as are the reasons `more`; no scene changes one of ours.
-        `preset`: see `config.model.Spoken`. Raises `ResultUnknown`."""
+        `preset`: see `config.model.SpokenSettings`. Raises `ResultUnknown`."""
         city = city or {}
         self._rows = {**more, **table()}
         for reason in city:

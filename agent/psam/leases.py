@@ -17,7 +17,7 @@ IDLE = 0.3  # seconds without a question; a good card takes less between its two
 NEVER = float("inf")
 
 
-class Line:
+class PsamWaitQueue:
     """Who waits, for all PSAMs of a terminal."""
 
     def __init__(self, world: World, idle: float = IDLE) -> None:
@@ -27,7 +27,7 @@ class Line:
         self.changing = world.lock()
         self._waiting: list[Event] = []
 
-    def take(self, flow: object, leases: Sequence["Lease"]) -> "Lease":
+    def take(self, flow: object, leases: Sequence["PsamLease"]) -> "PsamLease":
         """One of `leases` for `flow`, after at most `PATIENCE` seconds. Raises `PsamBusy`."""
         deadline = self._world.monotonic() + PATIENCE
         changed = self._world.event()
@@ -53,10 +53,10 @@ class Line:
             changed.set()
 
 
-class Lease:
+class PsamLease:
     """One PSAM's."""
 
-    def __init__(self, world: World, line: Line) -> None:
+    def __init__(self, world: World, line: PsamWaitQueue) -> None:
         self._world = world
         self._line = line
         self._flow: object | None = None
@@ -85,7 +85,7 @@ class Lease:
             self._line.moved()
 
     def begin(self, flow: object, now: float) -> None:
-        """For `Line` alone, which holds its lock; so is `free_at`."""
+        """For `PsamWaitQueue` alone, which holds its lock; so is `free_at`."""
         self._flow, self._touched = flow, now
 
     def free_at(self, now: float) -> float:

@@ -11,16 +11,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
-from agent.psam.leases import Lease, Line
+from agent.psam.leases import PsamLease, PsamWaitQueue
 from apdu.psam import PsamMissing
-from config.model import Watchdog
+from config.model import WatchdogSettings
 from drivers.contract import Absence, CardHandle, CardReader, DeviceBusy
 from world import Event, Fault, Queue, QueueEmpty, Task, World
 
 LOG = logging.getLogger("onecard.psam")
 
 BUSY_AGAIN = 1.0  # seconds until a PSAM is tried again that another program holds
-ANSWER: Final = Watchdog().psam_silent  # seconds, where the settings say nothing else
+ANSWER: Final = WatchdogSettings().psam_silent  # seconds, where the settings say nothing else
 
 P = TypeVar("P")
 T = TypeVar("T")
@@ -68,7 +68,7 @@ class Slot(ABC, Generic[P]):
     """See the module. `fault` and `usable` may be read by any thread."""
 
     def __init__(
-        self, world: World, reader: CardReader, line: Line, *, silent: float = ANSWER
+        self, world: World, reader: CardReader, line: PsamWaitQueue, *, silent: float = ANSWER
     ) -> None:
         """`silent`: seconds after which a PSAM that does not answer counts as missing."""
         self._world = world
@@ -80,7 +80,7 @@ class Slot(ABC, Generic[P]):
         self._stopping = False
         self._held_elsewhere = False
         self._tasks: list[Task] = []
-        self.lease = Lease(world, line)
+        self.lease = PsamLease(world, line)
         self.usable = True  # False while it owes an answer that nobody waits for any more
         self.looking = False  # something has come or gone and is being looked at
         self.fault: str = PsamMissing.code  # until one has answered

@@ -7,7 +7,7 @@ answers come as `Pending`, while the caller goes on talking to the card.
 from collections.abc import Callable, Sequence
 from typing import ClassVar, TypeVar
 
-from agent.psam.leases import Line
+from agent.psam.leases import PsamWaitQueue
 from agent.psam.slot import ANSWER, SamStatus, Slot
 from apdu.authentication import CardParameters, Computed, Mode, Pending, compute, secured
 from apdu.city_keys import PUBLIC_KEYS_ONLY, CityKeys
@@ -21,14 +21,14 @@ Work = Callable[[Psam], bytes]
 T = TypeVar("T")
 
 
-class SamSlot(Slot[Psam]):
+class PsamSlot(Slot[Psam]):
     """A slot with a PSAM for social security cards, by the algorithms that it has."""
 
     def __init__(
         self,
         world: World,
         reader: CardReader,
-        line: Line,
+        line: PsamWaitQueue,
         *,
         home: str = "",
         silent: float = ANSWER,
@@ -62,7 +62,7 @@ class SamSlot(Slot[Psam]):
         return done
 
 
-class SamDesk:
+class PsamPool:
     """All PSAMs of the terminal; hands out one authenticator per flow. `home`: the terminal's
     region, six digits; a PSAM without national keys has those of its city or province."""
 
@@ -78,9 +78,9 @@ class SamDesk:
         """`keys`: the authority's table, for keys beyond IRK and RKSSSE. `silent`: see
         `agent.psam.slot.Slot`."""
         self.keys = keys
-        self._line = Line(world)
+        self._line = PsamWaitQueue(world)
         self._slots = [
-            SamSlot(world, reader, self._line, home=home, silent=silent) for reader in readers
+            PsamSlot(world, reader, self._line, home=home, silent=silent) for reader in readers
         ]
 
     def start(self) -> None:
@@ -98,7 +98,7 @@ class SamDesk:
     def status(self) -> Sequence[SamStatus]:
         return [slot.status() for slot in self._slots]
 
-    def lease(self, algorithm: Algorithm, flow: object) -> SamSlot:
+    def lease(self, algorithm: Algorithm, flow: object) -> PsamSlot:
         """A PSAM with that algorithm, for that flow.
 
         Raises `PsamMissing`, `PsamLacksAlgorithm`, `PsamBusy`.
@@ -124,9 +124,9 @@ class LeasingAuthenticator:
 
     mode: ClassVar[Mode] = "psam"
 
-    def __init__(self, desk: SamDesk) -> None:
+    def __init__(self, desk: PsamPool) -> None:
         self._desk = desk
-        self._slot: SamSlot | None = None
+        self._slot: PsamSlot | None = None
         self._refused: Fault | None = None  # nobody waits twice within one flow
 
     @property
@@ -162,7 +162,7 @@ class LeasingAuthenticator:
             return Computed(fault=fault)
         return slot.ask(work)
 
-    def _leased(self, algorithm: Algorithm) -> SamSlot:
+    def _leased(self, algorithm: Algorithm) -> PsamSlot:
         if self._refused is not None:
             raise self._refused
         if self._slot is None or not self._slot.lease.held_by(self):

@@ -8,11 +8,11 @@ checked any more then.
 
 from collections.abc import Sequence
 
-from agent.psam.leases import NEVER, Line
+from agent.psam.leases import NEVER, PsamWaitQueue
 from agent.psam.slot import ANSWER, Promised, SamStatus, Slot
 from apdu.psam import PsamBusy, PsamMissing
 from apdu.transit.transit_psam import PsamSessionOver, TransitPsam, Verified
-from apdu.transit.values import Authorisation, Initialised, PublicInfo, Terminal
+from apdu.transit.values import Authorisation, Initialised, PsamTerminal, PublicInfo
 from drivers.contract import CardHandle, CardReader
 from world import Fault, World
 
@@ -21,10 +21,10 @@ class TransitSlot(Slot[TransitPsam]):
     """A slot with a transit PSAM, by what it says of itself."""
 
     def __init__(
-        self, world: World, reader: CardReader, line: Line, *, silent: float = ANSWER
+        self, world: World, reader: CardReader, line: PsamWaitQueue, *, silent: float = ANSWER
     ) -> None:
         super().__init__(world, reader, line, silent=silent)
-        self.terminal: Terminal | None = None  # of the PSAM that is there
+        self.terminal: PsamTerminal | None = None  # of the PSAM that is there
 
     def status(self) -> SamStatus:
         number = self.terminal.number.hex().upper() if self.terminal else ""
@@ -39,14 +39,14 @@ class TransitSlot(Slot[TransitPsam]):
         self.terminal = None
 
 
-class TransitDesk:
+class TransitPsamPool:
     """All transit PSAMs of the terminal."""
 
     def __init__(
         self, world: World, readers: Sequence[CardReader], *, silent: float = ANSWER
     ) -> None:
         """`silent`: see `agent.psam.slot.Slot`."""
-        self._line = Line(world, idle=NEVER)
+        self._line = PsamWaitQueue(world, idle=NEVER)
         self._slots = [TransitSlot(world, reader, self._line, silent=silent) for reader in readers]
 
     def start(self) -> None:
@@ -82,7 +82,7 @@ class TransitDesk:
 class Leased:
     """One payment's PSAM."""
 
-    def __init__(self, slot: TransitSlot, flow: object, terminal: Terminal) -> None:
+    def __init__(self, slot: TransitSlot, flow: object, terminal: PsamTerminal) -> None:
         self._slot = slot
         self._flow = flow
         self.terminal = terminal
@@ -98,8 +98,8 @@ class Leased:
 
         return self._slot.ask(work).result()
 
-    def session(self, authorisation: Authorisation) -> "Session":
-        return Session(self._slot, authorisation)
+    def session(self, authorisation: Authorisation) -> "TransitPsamSession":
+        return TransitPsamSession(self._slot, authorisation)
 
     def release(self) -> None:
         self._slot.give_back(self._flow)
@@ -109,7 +109,7 @@ class Leased:
         self._slot.lease.give_back(self._flow)
 
 
-class Session:
+class TransitPsamSession:
     """One 8070, and the PSAM that it was made by: good until the next 8070 or reset there."""
 
     def __init__(self, slot: TransitSlot, authorisation: Authorisation) -> None:
@@ -122,4 +122,11 @@ class Session:
         return self._slot.ask(lambda psam: psam.verify(self.authorisation, mac2))
 
 
-__all__ = ["Leased", "Promised", "PsamSessionOver", "Session", "TransitDesk", "TransitSlot"]
+__all__ = [
+    "Leased",
+    "Promised",
+    "PsamSessionOver",
+    "TransitPsamPool",
+    "TransitPsamSession",
+    "TransitSlot",
+]

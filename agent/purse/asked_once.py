@@ -8,7 +8,7 @@ from typing import TypeVar, cast
 from apdu.channel import Channel
 from apdu.transit.files import Layout
 from apdu.transit.purse import Purse
-from apdu.transit.values import Initialised, Kind, LogEntry, Proof, Terminal
+from apdu.transit.values import Initialised, Kind, LogEntry, PsamTerminal, TransactionProof
 
 T = TypeVar("T")
 
@@ -23,7 +23,7 @@ class AskedOnce(Purse):
     def balance(self) -> int:
         return self._once("balance", super().balance)
 
-    def proof(self, kind: Kind, seq: int) -> Proof | None:
+    def proof(self, kind: Kind, seq: int) -> TransactionProof | None:
         ask = super().proof
         return self._once((kind, seq), lambda: ask(kind, seq))
 
@@ -36,7 +36,7 @@ class AskedOnce(Purse):
         return self._once((layout.sfi, layout.number), lambda: ask(layout))
 
     def initialise(
-        self, kind: Kind, amount: int, terminal: Terminal, *, expected: int | None = None
+        self, kind: Kind, amount: int, terminal: PsamTerminal, *, expected: int | None = None
     ) -> Initialised:
         self._told.clear()
         return super().initialise(kind, amount, terminal, expected=expected)

@@ -15,7 +15,7 @@ from agent.fares.carried import (
     CardDay,
     CardRide,
     Carried,
-    Ridden,
+    CarriedRide,
     Wants,
     counts_concessions,
 )
@@ -80,7 +80,7 @@ class RideStamp:
     """See `agent.purse.pricing.Stamp`. What a card is to tell of a ride."""
 
     word: CardWord
-    ridden: Ridden
+    ridden: CarriedRide
     operator: Operator
 
     @property

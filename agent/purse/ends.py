@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from agent.messages.reasons import Reason
 from agent.messages.results import Results
-from agent.purse.intents import Intent, OpenIntents
+from agent.purse.intents import OpenIntent, OpenIntents
 from agent.purse.records import Ending, Grey, end_of
 from offline_store.clock import Clock
 from offline_store.events.row import Record
@@ -56,7 +56,9 @@ class Ends:
                 self.open.load(self._store.open_intents())
                 self._loaded = True
 
-    def end(self, intent: Intent, reason: Reason, ending: Ending, lane: str = "") -> Record | None:
+    def end(
+        self, intent: OpenIntent, reason: Reason, ending: Ending, lane: str = ""
+    ) -> Record | None:
         """Durable on return. None: not now (the disk), or somebody else has said it; then nobody is
         told anything but to come again, and nothing opens."""
         if not self.open.claim(intent):
@@ -81,6 +83,6 @@ class Ends:
             if not self._stopped:
                 self._give_up(self.open.opened_before(self._world.monotonic() - self._grey_after))
 
-    def _give_up(self, intents: Sequence[Intent]) -> None:
+    def _give_up(self, intents: Sequence[OpenIntent]) -> None:
         for intent in intents:
             self.end(intent, Reason.PAYMENT_GREY, Grey())

@@ -8,7 +8,7 @@ is still at its reader it is under way: nobody else who shows that number is ask
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from agent.psam.transit import Session
+from agent.psam.transit import TransitPsamSession
 from apdu.transit.transit_psam import Verified
 from apdu.transit.values import Kind
 from offline_store.events.payment import Intent as Event
@@ -19,12 +19,12 @@ from world import World
 
 
 @dataclass(frozen=True)
-class Intent:
+class OpenIntent:
     """What was about to be paid; `event` is the whole record, which its end repeats."""
 
     at: Reference
     event: Event
-    session: Session | None = field(default=None, compare=False)  # None after a restart
+    session: TransitPsamSession | None = field(default=None, compare=False)  # None after a restart
 
     @property
     def card(self) -> str:
@@ -73,7 +73,7 @@ class OpenIntents:
         self._world = world
         self._changing = world.lock()
         self._open: dict[
-            tuple[str, int], tuple[Intent, float]
+            tuple[str, int], tuple[OpenIntent, float]
         ] = {}  # with World.monotonic() of its opening
         self._under_way: set[tuple[str, int]] = set()
         self.changed = world.event()
@@ -82,31 +82,31 @@ class OpenIntents:
         """What the journal knows of at a start."""
         for row in rows:
             if isinstance(row.event, Event):
-                self.add(Intent(row.at, row.event))
+                self.add(OpenIntent(row.at, row.event))
 
-    def begin(self, intent: Intent) -> None:
+    def begin(self, intent: OpenIntent) -> None:
         """Its card is about to be sent 8054; `rest` says that this is over."""
         with self._changing:
             self._under_way.add(intent.at.place)
             self._open[intent.at.place] = intent, self._world.monotonic()
         self.changed.set()
 
-    def rest(self, intent: Intent) -> None:
+    def rest(self, intent: OpenIntent) -> None:
         """Its card has left, or is given up; whoever comes with that number is asked about it."""
         with self._changing:
             self._under_way.discard(intent.at.place)
 
-    def add(self, intent: Intent) -> None:
+    def add(self, intent: OpenIntent) -> None:
         with self._changing:
             self._open[intent.at.place] = intent, self._world.monotonic()
         self.changed.set()
 
-    def claim(self, intent: Intent) -> bool:
+    def claim(self, intent: OpenIntent) -> bool:
         """Take it out, to end it; False: somebody else does. `add` puts it back."""
         with self._changing:
             return self._open.pop(intent.at.place, None) is not None
 
-    def of_card(self, card: str) -> Sequence[Intent] | None:
+    def of_card(self, card: str) -> Sequence[OpenIntent] | None:
         """By the card's reference, oldest first; None: one of them is under way elsewhere."""
         if not self._open:
             return []
@@ -116,7 +116,7 @@ class OpenIntents:
                 return None
             return found
 
-    def opened_before(self, at: float) -> Sequence[Intent]:
+    def opened_before(self, at: float) -> Sequence[OpenIntent]:
         """Those that have been open since `at` (World.monotonic()) or longer."""
         with self._changing:
             return [intent for intent, since in self._open.values() if since <= at]

@@ -10,9 +10,9 @@ from typing import Final, Protocol
 from agent.fares.history import History
 from agent.fares.ride import Rider
 from agent.purse.card_memory import CardMemory, CardWord, Operator, RideStamp
-from agent.purse.intents import Intent
-from agent.purse.pricing import FareSource, Priced
-from agent.purse.trips import Sight
+from agent.purse.intents import OpenIntent
+from agent.purse.pricing import FareSource, PricedRide
+from agent.purse.trips import RecordEvidence
 from apdu.transit.files import Layouts
 from apdu.transit.purse import Purse
 from apdu.transit.values import Management
@@ -29,7 +29,7 @@ class Offer(Protocol):
         """By which the card's own dates are judged; None: today."""
         ...
 
-    def price(self, turn: History, rider: Rider, clock: ClockReading) -> Priced:
+    def price(self, turn: History, rider: Rider, clock: ClockReading) -> PricedRide:
         """As `FareSource.price`."""
         ...
 
@@ -41,12 +41,12 @@ class Offers(Protocol):
         """May read more of the card. Raises the faults of `Purse` and of its tables."""
         ...
 
-    def serves(self, purse: Purse, intent: Intent, lane: str) -> bool:
+    def serves(self, purse: Purse, intent: OpenIntent, lane: str) -> bool:
         """Whether who has paid `intent` after all has what people come to that lane for. Raises as
         `offer`."""
         ...
 
-    def sight(self, purse: Purse, intent: Intent) -> Sight:
+    def sight(self, purse: Purse, intent: OpenIntent) -> RecordEvidence:
         """What the card's records say of an intent. Raises as `offer`."""
         ...
 
@@ -68,10 +68,10 @@ class SingleRides:
         word = self._memory.read(purse, management.city, wants) if wants else None
         return _SingleRide(self._fares, word, self._operator)
 
-    def serves(self, purse: Purse, intent: Intent, lane: str) -> bool:
+    def serves(self, purse: Purse, intent: OpenIntent, lane: str) -> bool:
         return True
 
-    def sight(self, purse: Purse, intent: Intent) -> Sight:
+    def sight(self, purse: Purse, intent: OpenIntent) -> RecordEvidence:
         return "nothing"
 
 
@@ -82,7 +82,7 @@ class _SingleRide:
     operator: Operator
     day: date | None = None
 
-    def price(self, turn: History, rider: Rider, clock: ClockReading) -> Priced:
+    def price(self, turn: History, rider: Rider, clock: ClockReading) -> PricedRide:
         if self.word is None:
             return self.fares.price(turn, rider, clock)
         priced = self.fares.price(turn, rider, clock, None, self.word.carried)

@@ -9,9 +9,9 @@ from agent.fares.carried import Carried, Wants
 from agent.fares.history import History
 from agent.fares.ride import Journey, Rider
 from agent.messages.reasons import Reason
-from agent.purse.pricing import FareSource, Priced
+from agent.purse.pricing import FareSource, PricedRide
 from agent.purse.returned import owed
-from config.model import GiveBack
+from config.model import GiveBackSettings
 from offline_store.clock import ClockReading
 
 STEP: Final = "given-back=0"
@@ -22,7 +22,7 @@ class RidesOwed:
     code, alone. Whose ride is for nothing anyway keeps one that was paid for; one that only his
     card tells of he has now, or it would tell of two."""
 
-    def __init__(self, fares: FareSource, scene: str, settings: GiveBack) -> None:
+    def __init__(self, fares: FareSource, scene: str, settings: GiveBackSettings) -> None:
         self._fares = fares
         self._scene = scene
         self._settings = settings
@@ -37,7 +37,7 @@ class RidesOwed:
         clock: ClockReading,
         journey: Journey | None = None,
         carried: Carried | None = None,
-    ) -> Priced:
+    ) -> PricedRide:
         priced = self._fares.price(turn, rider, clock, journey, carried)
         if priced.instead is not None:
             return priced

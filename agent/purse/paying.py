@@ -20,16 +20,24 @@ from agent.fares.ride import Rider
 from agent.identify.proof import Proof
 from agent.messages.reasons import Reason
 from agent.messages.results import Results
-from agent.psam.transit import TransitDesk
+from agent.psam.transit import TransitPsamPool
 from agent.purse.asked_once import AskedOnce
 from agent.purse.card_types import CardTypes
 from agent.purse.ends import Ends
-from agent.purse.intents import Intent
+from agent.purse.intents import OpenIntent
 from agent.purse.offers import Offer, Offers
-from agent.purse.pricing import Priced, RideNow
+from agent.purse.pricing import PricedRide, RideNow
 from agent.purse.purchase import Again, Presentation, Purchases, Tried
-from agent.purse.records import Confirmed, Ending, Grey, Holder, NotMade, Place, unpaid_tap
-from agent.purse.settling import Claim, Heard, Proved, hear, settled, weighed
+from agent.purse.records import (
+    Confirmed,
+    Ending,
+    Grey,
+    NotMade,
+    PaymentPlace,
+    PurseHolder,
+    unpaid_tap,
+)
+from agent.purse.settling import Claim, IntentEvidence, Proved, hear, settled, weighed
 from agent.purse.tap_result import TapResult
 from agent.stages import Stages
 from apdu import days
@@ -62,7 +70,7 @@ class Payments:
         *,
         clock: Clock,
         store: Store,
-        desk: TransitDesk,
+        desk: TransitPsamPool,
         offers: Offers,
         references: References,
         results: Results,
@@ -155,13 +163,13 @@ class Payments:
         self, lane: str, card: Channel, credential: str, stages: Stages, watch: Hold
     ) -> Presentation:
         """The purse on that card, selected. Raises `NotPurse` and the other faults of `Purse`."""
-        place = Place(lane, self._scene, credential, self._application, self._ride())
+        place = PaymentPlace(lane, self._scene, credential, self._application, self._ride())
         stages.begin("select")
         purse = AskedOnce(card)
         public = purse.select()
         stages.begin("read")
         reference = self._references.number(self._proved_number(public.card_number))
-        holder = Holder(reference, public, purse.management())
+        holder = PurseHolder(reference, public, purse.management())
         return Presentation(purse, holder, place, stages, watch)
 
     def _proved_number(self, number: str) -> str:
@@ -172,7 +180,9 @@ class Payments:
 
     # A new purchase
 
-    def _pay(self, tap: Presentation, offer: Offer, still_open: Sequence[Heard]) -> TapResult:
+    def _pay(
+        self, tap: Presentation, offer: Offer, still_open: Sequence[IntentEvidence]
+    ) -> TapResult:
         """`still_open`: what the purchase's own proof will settle as well."""
         clock = self._clock.read()
         why = _out_of_date(tap.holder.public, clock, offer.day)
@@ -193,7 +203,7 @@ class Payments:
             return self._not_paying(tap, Reason.CARD_UNPROVED, priced)
         return self._bought(tap, tried, priced.bought, still_open)
 
-    def _attempt(self, tap: Presentation, priced: Priced, again: Again) -> Tried:
+    def _attempt(self, tap: Presentation, priced: PricedRide, again: Again) -> Tried:
         """A card that will not have all of it written rides with less, where that may be. Raises as
         `Purchases.attempt`."""
         try:
@@ -207,16 +217,18 @@ class Payments:
             tap, priced.with_less(), lambda turn: again(turn).with_less()
         )
 
-    def _judge(self, turn: Turn, holder: Holder, offer: Offer, clock: ClockReading) -> Priced:
+    def _judge(
+        self, turn: Turn, holder: PurseHolder, offer: Offer, clock: ClockReading
+    ) -> PricedRide:
         """The signed lists, then the fare; in a turn, so that both are of one moment."""
         issuer = holder.public.issuer
         try:
             if self._is_listed(turn, holder):
-                return Priced(0, refused=Reason.BLACKLISTED)
+                return PricedRide(0, refused=Reason.BLACKLISTED)
             if not turn.lists.issuer_allowed(issuer):
-                return Priced(0, refused=Reason.WRONG_CITY)
+                return PricedRide(0, refused=Reason.WRONG_CITY)
         except ListUnreadable:  # nobody can be told from a listed one; not the journal's fault
-            return Priced(0, refused=Reason.NOT_STORED)
+            return PricedRide(0, refused=Reason.NOT_STORED)
         management = holder.management
         rider = Rider(holder.card, management.card_type, management.city, management.interoperable)
         priced = offer.price(turn, rider, clock)
@@ -224,7 +236,7 @@ class Payments:
             return priced
         return replace(priced, proof=True, bought=priced.free)
 
-    def _is_listed(self, turn: Turn, holder: Holder) -> bool:
+    def _is_listed(self, turn: Turn, holder: PurseHolder) -> bool:
         """By any form in which a list may name a purse. Raises `ListUnreadable`."""
         public, card = holder.public, holder.card
         numbers = {public.card_number, *(head + public.card_number[HEAD:] for head in self._heads)}
@@ -234,7 +246,7 @@ class Payments:
         )
 
     def _bought(
-        self, tap: Presentation, tried: Tried, bought: Reason, still_open: Sequence[Heard]
+        self, tap: Presentation, tried: Tried, bought: Reason, still_open: Sequence[IntentEvidence]
     ) -> TapResult:
         """What came of it, durable where it is known; else it stays open, and the person is asked
         to come again."""
@@ -245,7 +257,7 @@ class Payments:
         if claim is None or claim.paid == "no":
             return unknown
         told = bought if tried.answered or tried.intent.proves else Reason.TORN_RECOVERED
-        mine = Heard(tried.intent, claim, serves=True, told=told)
+        mine = IntentEvidence(tried.intent, claim, serves=True, told=told)
         if claim.verified is not None:
             self._settle(tap, still_open, Proved(claim.verified, tried.seq))
             return self._end(tap, mine, claim, claim.verified) or unknown
@@ -264,7 +276,7 @@ class Payments:
         other. What it came to else: the person does not get through, and nothing that was open
         ends by it. Raises as `Purchases.attempt`."""
         try:
-            tried = self._purchases.attempt(tap, Priced(0, proof=True))
+            tried = self._purchases.attempt(tap, PricedRide(0, proof=True))
         except PurseStatus:
             return self._not_paying(tap, Reason.CARD_UNPROVED)
         if tried.refusal is not None:
@@ -281,7 +293,7 @@ class Payments:
 
     # What is still open
 
-    def _recover(self, tap: Presentation) -> tuple[TapResult | None, Sequence[Heard]]:
+    def _recover(self, tap: Presentation) -> tuple[TapResult | None, Sequence[IntentEvidence]]:
         """What the tap is over with, if it is: not where nothing was paid, nor where it was paid
         for something else than people come to this lane for. And what is still open, because the
         card has only said so. Raises what `hear` raises: all stays open, and nothing new is begun
@@ -295,7 +307,7 @@ class Payments:
         if any(one.claim.paid != "no" and not one.claim.verified for one in heard):
             heard = [*weighed(heard, self._paid_before(tap.holder.card))]
         over: TapResult | None = None
-        waiting: list[Heard] = []
+        waiting: list[IntentEvidence] = []
         for one in heard:
             if one.claim.verified is None:
                 waiting.append(one)
@@ -309,12 +321,12 @@ class Payments:
             return proved, ()
         return self._settle(tap, waiting, proved), ()
 
-    def _hear(self, tap: Presentation, intent: Intent) -> Heard:
+    def _hear(self, tap: Presentation, intent: OpenIntent) -> IntentEvidence:
         claim = hear(tap.purse, intent, self._offers.sight)
         if intent.proves:
-            return Heard(intent, claim, told=Reason.CARD_PROVED)
+            return IntentEvidence(intent, claim, told=Reason.CARD_PROVED)
         serves = claim.paid == "yes" and self._offers.serves(tap.purse, intent, tap.place.lane)
-        return Heard(intent, claim, serves)
+        return IntentEvidence(intent, claim, serves)
 
     def _paid_before(self, card: str) -> Sequence[Stored[PaymentEnd]]:
         """The ends of what the card has paid here lately."""
@@ -326,8 +338,8 @@ class Payments:
         return self._store.look(look)
 
     def _still_waiting(
-        self, tap: Presentation, earlier: Sequence[Heard], by: Verified, seq: int
-    ) -> list[Heard]:
+        self, tap: Presentation, earlier: Sequence[IntentEvidence], by: Verified, seq: int
+    ) -> list[IntentEvidence]:
         """Those of `earlier` that a later purchase, made with the card's number `seq`, leaves
         open: it says nothing of what came before but that the number had not moved on."""
         waiting = []
@@ -339,7 +351,7 @@ class Payments:
         return waiting
 
     def _settle(
-        self, tap: Presentation, heard: Sequence[Heard], proved: Proved
+        self, tap: Presentation, heard: Sequence[IntentEvidence], proved: Proved
     ) -> TapResult | None:
         """End what the card has said, now that it is proved. What the tap is over with, if it
         is."""
@@ -348,7 +360,9 @@ class Payments:
             over = _better(over, self._end(tap, one, settled(one, proved.seq), proved.verified))
         return over
 
-    def _end(self, tap: Presentation, heard: Heard, claim: Claim, by: Verified) -> TapResult | None:
+    def _end(
+        self, tap: Presentation, heard: IntentEvidence, claim: Claim, by: Verified
+    ) -> TapResult | None:
         """One end, durable, with what it rests on. None: the person has nothing of it."""
         reason, ending = _ending(heard, claim, by)
         record = self._ends.end(heard.intent, reason, ending, tap.place.lane)
@@ -377,9 +391,9 @@ class Payments:
     def _turned_away(
         self,
         tap: Presentation,
-        still_open: Sequence[Heard],
+        still_open: Sequence[IntentEvidence],
         reason: Reason,
-        priced: Priced | None = None,
+        priced: PricedRide | None = None,
     ) -> TapResult:
         """Nothing is bought, so a purchase of 0 fen proves what the card has said of others."""
         took = self._not_paying(tap, reason, priced)
@@ -391,7 +405,7 @@ class Payments:
         return took
 
     def _not_paying(
-        self, tap: Presentation, reason: Reason, priced: Priced | None = None
+        self, tap: Presentation, reason: Reason, priced: PricedRide | None = None
     ) -> TapResult:
         verdict = self._results.verdict(reason)
         event = unpaid_tap(tap.place, tap.holder.card, self._clock.read(), reason, verdict, priced)
@@ -403,7 +417,7 @@ def _better(one: TapResult | None, other: TapResult | None) -> TapResult | None:
     return one if other is None or (one and one.proof) else other
 
 
-def _ending(heard: Heard, claim: Claim, by: Verified) -> tuple[Reason, Ending]:
+def _ending(heard: IntentEvidence, claim: Claim, by: Verified) -> tuple[Reason, Ending]:
     match claim.paid:
         case "yes":
             return heard.told, Confirmed(by, claim.tac, claim.balance)

@@ -6,7 +6,7 @@ from typing import Final, Protocol
 
 from msgspec import structs
 
-from agent.fares.carried import NOTHING, Carried, Ridden, Wants, joined, ridden, wants_of
+from agent.fares.carried import NOTHING, Carried, CarriedRide, Wants, joined, ridden, wants_of
 from agent.fares.classes import TEST_CARD, is_driver
 from agent.fares.decide import fare
 from agent.fares.history import History, state_of
@@ -48,7 +48,7 @@ class Stamp(Protocol):
 
 
 @dataclass(frozen=True)
-class Priced:
+class PricedRide:
     """`refused`: why nobody rides for that; None: he rides for `amount` fen. `seen` is what the
     decision read, `ride` how it came about, `lists` the lists that it went by. `driver`: he signs
     on or off here, and does not ride. `passes`: why he goes through and is not charged. Both rest
@@ -68,7 +68,7 @@ class Priced:
     stamp: Stamp | None = None
     bought: Reason = Reason.PAID
     proof: bool = False
-    ridden: Ridden | None = (
+    ridden: CarriedRide | None = (
         None  # what the card is to tell of the ride, where the tariff goes by it
     )
 
@@ -94,11 +94,11 @@ class Priced:
             return Kind.COMPOSITE
         return Kind.SIMPLE if self.amount else zero
 
-    def with_less(self) -> "Priced":
+    def with_less(self) -> "PricedRide":
         """For a card that will not have all of it written."""
         return self if self.stamp is None else replace(self, stamp=self.stamp.less)
 
-    def buys_the_same(self, other: "Priced") -> bool:
+    def buys_the_same(self, other: "PricedRide") -> bool:
         """The same amount, and the same written; how it came about may differ."""
         mine, others = ((one.instead, one.amount, one.stamp) for one in (self, other))
         return mine == others
@@ -119,7 +119,7 @@ class FareSource(Protocol):
         clock: ClockReading,
         journey: Journey | None = None,
         carried: Carried | None = None,
-    ) -> Priced:
+    ) -> PricedRide:
         """`journey`: the ride, where the tap knows it; else as people ride from here now.
         `carried`: what the card told, where there is one."""
         ...
@@ -143,13 +143,13 @@ class FlatFare:
         clock: ClockReading,
         journey: Journey | None = None,
         carried: Carried | None = None,
-    ) -> Priced:
+    ) -> PricedRide:
         if rider.card_type == TEST_CARD:
-            return Priced(0, refused=Reason.CARD_NOT_TAKEN)
+            return PricedRide(0, refused=Reason.CARD_NOT_TAKEN)
         if rider.city and rider.city != self._city and not rider.interoperable:
-            return Priced(0, refused=Reason.WRONG_CITY)
+            return PricedRide(0, refused=Reason.WRONG_CITY)
         ride = Ride(full=self._amount, steps=f"flat={self._amount}")
-        return Priced(self._amount, ride=ride)
+        return PricedRide(self._amount, ride=ride)
 
 
 class ListedFare:
@@ -185,14 +185,14 @@ class ListedFare:
         clock: ClockReading,
         journey: Journey | None = None,
         carried: Carried | None = None,
-    ) -> Priced:
+    ) -> PricedRide:
         try:
             rules = self._rules()
         except ListUnreadable:
-            return Priced(0, refused=Reason.NO_FARE)
+            return PricedRide(0, refused=Reason.NO_FARE)
         day = clock.today if clock.quality != "unset" else None
         if self._aboard and is_driver(rider, rules, day):
-            return Priced(0, driver=True, lists=rules.versions)
+            return PricedRide(0, driver=True, lists=rules.versions)
         if rules.tariff is None:
             return self._flat.price(turn, rider, clock, journey)
         state = state_of(turn, rider.person, rules.tariff, clock, scene=self._scene)
@@ -202,7 +202,7 @@ class ListedFare:
         found = fare(journey, rider, rules, state, clock)
         line, station = rules.lines.codes(journey.line, journey.left or journey.boarded)
         operator = rules.lines.operator_of(journey.line)
-        return Priced(
+        return PricedRide(
             found.amount_fen,
             None if found.accepted else REFUSED.get(found.reason, Reason.NO_FARE),
             structs.replace(found.of_ride(), line=journey.line),

@@ -10,19 +10,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from agent.equipment.watchdog import Hold
-from agent.psam.transit import Leased, TransitDesk
+from agent.psam.transit import Leased, TransitPsamPool
 from agent.purse.faults import FareMoved
-from agent.purse.intents import Intent, OpenIntents
-from agent.purse.pricing import Priced
-from agent.purse.records import Holder, Place, intent_of
+from agent.purse.intents import OpenIntent, OpenIntents
+from agent.purse.pricing import PricedRide
+from agent.purse.records import PaymentPlace, PurseHolder, intent_of
 from agent.purse.settling import Claim, Unchecked, check, hear
-from agent.purse.trips import Sight
+from agent.purse.trips import RecordEvidence
 from agent.stages import Stages
 from apdu.channel import CardGone, CardMute, ReaderGone
 from apdu.transit.faults import DebitRefused
 from apdu.transit.purse import Purse
 from apdu.transit.transit_psam import Verified
-from apdu.transit.values import Authorisation, Debited, Initialised, Kind, Terminal
+from apdu.transit.values import Authorisation, Debited, Initialised, Kind, PsamTerminal
 from drivers.contract import DeviceFault
 from offline_store.clock import CHINA, Clock
 from offline_store.events.payment import Intent as Event
@@ -30,7 +30,7 @@ from offline_store.events.row import Record
 from offline_store.store import Entry, Store, Turn
 from world import Fault, World
 
-Again = Callable[[Turn], Priced]
+Again = Callable[[Turn], PricedRide]
 """The price once more, and why, in the turn that records it."""
 
 
@@ -39,8 +39,8 @@ class Presentation:
     """A purse at a reader, from when it came until it goes."""
 
     purse: Purse
-    holder: Holder
-    place: Place
+    holder: PurseHolder
+    place: PaymentPlace
     stages: Stages
     watch: Hold
 
@@ -52,7 +52,7 @@ class Tried:
     after an answer that said nothing. `refusal`: it says for sure that it did not pay. `seq`: its
     own number before it; `record`: the intent's."""
 
-    intent: Intent
+    intent: OpenIntent
     record: Record
     seq: int
     claim: Claim | None = None
@@ -69,9 +69,9 @@ class Purchases:
         *,
         clock: Clock,
         store: Store,
-        desk: TransitDesk,
+        desk: TransitPsamPool,
         intents: OpenIntents,
-        sight: Callable[[Purse, Intent], Sight],
+        sight: Callable[[Purse, OpenIntent], RecordEvidence],
         zero: Kind,
     ) -> None:
         """`zero`: how the city's cards take a purchase of 0 fen that writes nothing."""
@@ -83,7 +83,7 @@ class Purchases:
         self._zero = zero
         self._moments = Moments(world)
 
-    def attempt(self, tap: Presentation, priced: Priced, again: Again | None = None) -> Tried:
+    def attempt(self, tap: Presentation, priced: PricedRide, again: Again | None = None) -> Tried:
         """`again`: what the fare went by is read again in the turn that records it.
 
         Raises, with nothing begun: the faults of `Purse.initialise` and `Purse.update_record`, of
@@ -115,7 +115,7 @@ class Purchases:
             pass
         return moment
 
-    def _initialise(self, purse: Purse, priced: Priced, terminal: Terminal) -> Initialised:
+    def _initialise(self, purse: Purse, priced: PricedRide, terminal: PsamTerminal) -> Initialised:
         """8050. Whether an overdraft would cover what has to be in the purse, only the card knows.
         Raises as `Purse.initialise`."""
         kind = priced.kind(self._zero)
@@ -130,10 +130,10 @@ class Purchases:
         tap: Presentation,
         begun: Initialised,
         authorised: Authorisation,
-        priced: Priced,
+        priced: PricedRide,
         again: Again | None,
         leased: Leased,
-    ) -> tuple[Intent, Record]:
+    ) -> tuple[OpenIntent, Record]:
         """The intent, durable."""
         clock = self._clock.read()
         event: Event | None = None
@@ -151,7 +151,7 @@ class Purchases:
 
         record = self._store.turn(decide)
         assert event is not None
-        intent = Intent(record.reference, event, leased.session(authorised))
+        intent = OpenIntent(record.reference, event, leased.session(authorised))
         self._intents.begin(intent)
         return intent, record
 
@@ -173,7 +173,7 @@ class Purchases:
         # says now, it is asked again when it is back.
         return tried if tap.watch.gave_up else came
 
-    def _asked(self, tap: Presentation, intent: Intent) -> Claim | None:
+    def _asked(self, tap: Presentation, intent: OpenIntent) -> Claim | None:
         try:
             return hear(tap.purse, intent, self._sight)
         except Fault:
@@ -186,7 +186,7 @@ class _Flow:
     def __init__(self, leased: Leased, intents: OpenIntents) -> None:
         self._leased = leased
         self._intents = intents
-        self.intent: Intent | None = None
+        self.intent: OpenIntent | None = None
 
     def end(self) -> None:
         self._leased.end()
@@ -203,7 +203,7 @@ def _claimed(debited: Debited, checked: Verified | Unchecked) -> Claim:
     return Claim("yes", debited.tac, checked)
 
 
-def _write(purse: Purse, priced: Priced, begun: Initialised, moment: str) -> None:
+def _write(purse: Purse, priced: PricedRide, begun: Initialised, moment: str) -> None:
     """80DC: what comes to stand on the card together with the debit. Raises as
     `Purse.update_record`, and `TransitRecordFault`."""
     if priced.stamp is not None:

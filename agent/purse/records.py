@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from agent.messages.reasons import Reason
-from agent.purse.intents import Intent
-from agent.purse.pricing import Priced
+from agent.purse.intents import OpenIntent
+from agent.purse.pricing import PricedRide
 from apdu.transit.faults import DebitRefused
 from apdu.transit.transit_psam import Verified
 from apdu.transit.values import Authorisation, Initialised, Management, PublicInfo
@@ -28,7 +28,7 @@ BEGUN = "payment-begun"  # an intent's reason
 
 
 @dataclass(frozen=True)
-class Place:
+class PaymentPlace:
     """Where in the terminal's world something is paid."""
 
     lane: str
@@ -39,7 +39,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Holder:
+class PurseHolder:
     """Whose purse: references, and what the card says of itself."""
 
     card: str
@@ -79,12 +79,12 @@ Ending = Confirmed | NotMade | Grey
 
 
 def unpaid_tap(
-    place: Place,
+    place: PaymentPlace,
     card: str,
     clock: ClockReading,
     reason: Reason,
     verdict: Verdict,
-    priced: Priced | None = None,
+    priced: PricedRide | None = None,
 ) -> Tap:
     """A tap that came to no intent. `priced`: what was found out until then."""
     return Tap(
@@ -104,11 +104,11 @@ def unpaid_tap(
 
 
 def intent_of(
-    place: Place,
-    holder: Holder,
+    place: PaymentPlace,
+    holder: PurseHolder,
     begun: Initialised,
     authorised: Authorisation,
-    priced: Priced,
+    priced: PricedRide,
     clock: ClockReading,
     lists: Mapping[str, int],
     *,
@@ -157,7 +157,7 @@ def intent_of(
 
 
 def end_of(
-    intent: Intent,
+    intent: OpenIntent,
     ending: Ending,
     reason: Reason,
     verdict: Verdict | None,
@@ -196,7 +196,7 @@ def end_of(
     )
 
 
-def _other_proof(intent: Intent, ending: Ending) -> Verified | None:
+def _other_proof(intent: OpenIntent, ending: Ending) -> Verified | None:
     """The purchase that has proved the card since, where it is not this one itself."""
     if isinstance(ending, Grey) or not isinstance(ending.by, Verified):
         return None

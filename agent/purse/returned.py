@@ -39,7 +39,7 @@ MINUTE_MS: Final = 60_000
 Place = tuple[str, int]  # epoch and seq
 
 
-class Memory(History, Protocol):
+class PurseHistory(History, Protocol):
     """See `offline_store.turn.Turn`."""
 
     def code_uses(self, code: str) -> Uses:
@@ -80,7 +80,7 @@ def trip_moment(event: Tap | PaymentEnd) -> str:
 
 
 def given_today(
-    turn: Memory, event: Tap | PaymentEnd, returns: Returned, clock: ClockReading
+    turn: PurseHistory, event: Tap | PaymentEnd, returns: Returned, clock: ClockReading
 ) -> int:
     """How much of that kind was given back today to who tapped and was not seen to go through; of a
     ticket that names nobody, how many of its uses ever were. What may be of today is."""

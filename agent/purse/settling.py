@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from agent.messages.reasons import Reason
-from agent.psam.transit import Session
-from agent.purse.intents import Intent
-from agent.purse.trips import Sight, moment_ms
+from agent.psam.transit import TransitPsamSession
+from agent.purse.intents import OpenIntent
+from agent.purse.trips import RecordEvidence, moment_ms
 from apdu.psam import PsamBusy, PsamMissing
 from apdu.transit.faults import PurseMalformed, PurseStatus
 from apdu.transit.purse import LOG_ROWS, Purse
@@ -25,7 +25,7 @@ from apdu.transit.transit_psam import (
     TransitPsamStatus,
     Verified,
 )
-from apdu.transit.values import Kind, LogEntry, Proof
+from apdu.transit.values import Kind, LogEntry, TransactionProof
 from offline_store.events.payment import PaymentEnd
 from offline_store.events.ride import Mac2
 from offline_store.events.row import Stored
@@ -48,11 +48,11 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class Heard:
+class IntentEvidence:
     """An intent and what the card says of it. `serves`: who has paid it has what people come to
     this lane for, and is `told` so."""
 
-    intent: Intent
+    intent: OpenIntent
     claim: Claim
     serves: bool = False
     told: Reason = Reason.TORN_RECOVERED
@@ -83,7 +83,9 @@ class _Log:
     doubt: bool = False  # one that may be ours cannot be read
 
 
-def hear(purse: Purse, intent: Intent, look: Callable[[Purse, Intent], Sight]) -> Claim:
+def hear(
+    purse: Purse, intent: OpenIntent, look: Callable[[Purse, OpenIntent], RecordEvidence]
+) -> Claim:
     """Ask the card. `look`: what its records say of that intent, by itself.
 
     Raises the channel's faults and `ChainFault`, `PurseMalformed`, `PurseStatus`, and what `look`
@@ -113,7 +115,9 @@ def hear(purse: Purse, intent: Intent, look: Callable[[Purse, Intent], Sight]) -
     return Claim("unknown", balance=balance)
 
 
-def weighed(heard: Sequence[Heard], before: Sequence[Stored[PaymentEnd]]) -> Sequence[Heard]:
+def weighed(
+    heard: Sequence[IntentEvidence], before: Sequence[Stored[PaymentEnd]]
+) -> Sequence[IntentEvidence]:
     """A card uses each of its numbers once, and they grow: what it says is held against the ends of
     what it has paid here (`before`) and against each other. Of several intents with one number that
     it seems to have paid only the one that the PSAM believes was; else nobody knows which."""
@@ -121,7 +125,7 @@ def weighed(heard: Sequence[Heard], before: Sequence[Stored[PaymentEnd]]) -> Seq
     sure = {one.intent.seq for one in paid if one.claim.verified}
     numbers = [one.intent.seq for one in paid]
 
-    def weigh(one: Heard) -> Heard:
+    def weigh(one: IntentEvidence) -> IntentEvidence:
         if one.claim.verified or one.claim.paid == "no":
             return one
         if one.intent.seq in sure or any(_used_up(one.intent, end) for end in before):
@@ -133,7 +137,7 @@ def weighed(heard: Sequence[Heard], before: Sequence[Stored[PaymentEnd]]) -> Seq
     return [weigh(one) for one in heard]
 
 
-def _used_up(intent: Intent, end: Stored[PaymentEnd]) -> bool:
+def _used_up(intent: OpenIntent, end: Stored[PaymentEnd]) -> bool:
     """The card had used that number, or a later one, for the payment of `end` by then: whoever told
     it to this intent was not that card."""
     number, at = end.event.purchase.card_seq, intent.at
@@ -141,7 +145,7 @@ def _used_up(intent: Intent, end: Stored[PaymentEnd]) -> bool:
     return intent.seq == number or (earlier and intent.seq < number)
 
 
-def settled(heard: Heard, seq: int) -> Claim:
+def settled(heard: IntentEvidence, seq: int) -> Claim:
     """What holds of a claim of a card that is proved by a purchase begun after that intent. `seq`
     as in `Proved`: a card whose number has not moved on since has not paid, whatever else it (or
     what stands between it and the reader) says."""
@@ -150,7 +154,7 @@ def settled(heard: Heard, seq: int) -> Claim:
     return heard.claim
 
 
-def check(session: Session | None, mac2: bytes) -> Verified | Unchecked:
+def check(session: TransitPsamSession | None, mac2: bytes) -> Verified | Unchecked:
     """8072, where the PSAM still remembers that payment and no other."""
     if session is None:
         return "unverified"
@@ -162,7 +166,7 @@ def check(session: Session | None, mac2: bytes) -> Verified | Unchecked:
         return "unverified"
 
 
-def _by_sight(sight: Sight, proof: Proof | None) -> Literal["yes", "no"] | None:
+def _by_sight(sight: RecordEvidence, proof: TransactionProof | None) -> Literal["yes", "no"] | None:
     """What a composite purchase's record says by itself; None: nothing. The proof is of the card's
     last purchase: where that is ours, nobody can have written the record since."""
     if sight == "ours":
@@ -172,7 +176,7 @@ def _by_sight(sight: Sight, proof: Proof | None) -> Literal["yes", "no"] | None:
     return None
 
 
-def _by_proof(proof: Proof, mac2: Mac2, log: _Log, balance: int) -> Claim:
+def _by_proof(proof: TransactionProof, mac2: Mac2, log: _Log, balance: int) -> Claim:
     """A proof that the PSAM did not confirm: ours, or of a purchase elsewhere with that number."""
     if mac2 == "refused":
         unknown = log.ours or log.empty or log.doubt
@@ -184,7 +188,7 @@ def _by_proof(proof: Proof, mac2: Mac2, log: _Log, balance: int) -> Claim:
     return Claim("unknown", proof.tac, mac2, balance)
 
 
-def _log(purse: Purse, intent: Intent) -> _Log:
+def _log(purse: Purse, intent: OpenIntent) -> _Log:
     """From the newest row back to one before the intent. A row that cannot be read may be ours:
     beside it the others do not say that none is."""
     seen, doubt = 0, False
@@ -208,7 +212,7 @@ def _log(purse: Purse, intent: Intent) -> _Log:
     return _Log(None, others=False, empty=False, doubt=doubt)
 
 
-def _is(row: LogEntry, intent: Intent) -> bool:
+def _is(row: LogEntry, intent: OpenIntent) -> bool:
     """But for its time: terminal, amount, and the card's number, which tells two of one second
     apart. Cards may log it as 8050 told it or as it is after the purchase; the specification is
     silent."""

@@ -30,7 +30,7 @@ CENTURY: Final = range(2000, 2100)  # years; a card may say anything
 
 # What a card's record is to a purchase that was begun on it: it holds what that would have
 # written; it is as it was before; somebody else has written it; nothing of that kind is known.
-Sight = Literal["ours", "before", "others", "nothing"]
+RecordEvidence = Literal["ours", "before", "others", "nothing"]
 
 
 class Inside(IntEnum):
@@ -56,7 +56,7 @@ class TripType(IntEnum):
 
 
 @dataclass(frozen=True)
-class Station:
+class RailStop:
     """A stop on a line, with the codes that cards know it by (hex)."""
 
     stop: str
@@ -66,7 +66,7 @@ class Station:
     operator: str | None = None  # the line's, where the list says it
 
     @classmethod
-    def find(cls, line: str, stop: str, book: LineBook) -> "Station | None":
+    def find(cls, line: str, stop: str, book: LineBook) -> "RailStop | None":
         """None: the signed list has no such stop on that line."""
         found = book.lines.get(line)
         if found is None or stop not in (*found.up, *found.down):
@@ -97,7 +97,7 @@ def stop_of(record: str, book: LineBook) -> str:
 
 
 @dataclass(frozen=True)
-class Trip:
+class RailRecord:
     """The rail record of 001A."""
 
     inside: int  # see `Inside`; a card may hold anything
@@ -105,7 +105,7 @@ class Trip:
     exit: TripPoint
 
     @classmethod
-    def read(cls, layout: Layout, raw: bytes) -> "Trip":
+    def read(cls, layout: Layout, raw: bytes) -> "RailRecord":
         """A record that was never written is the initial one. A time may be anything: only who
         decides by it needs one (`moment_of`). Raises `TransitRecordFault`: another length, another
         record's id."""
@@ -130,7 +130,7 @@ class Trip:
         """Whether that end of the trip is at the terminal and of the second that `intent` says."""
         return _place(self.seen(), intent) == _wanted(intent)
 
-    def sight(self, intent: Intent) -> Sight:
+    def sight(self, intent: Intent) -> RecordEvidence:
         """What this record is to a purchase that `intent` began."""
         end, before = intent.ride.trip_end, intent.seen.trip
         if end is None:
@@ -154,14 +154,14 @@ class DayWord(Protocol):
 
 
 @dataclass(frozen=True)
-class Stamp:
+class TripStamp:
     """See `agent.purse.pricing.Stamp`. `ride`: of a trip that ends, where the city's record keeps
     the day."""
 
     type: TripType
     layout: Layout  # of 001A
     base: bytes = field(repr=False)  # 001A as it was: what no field names stays
-    station: Station
+    station: RailStop
     city: str
     operator: str
     institution: str
@@ -169,7 +169,7 @@ class Stamp:
     ride: DayWord | None = None
 
     @property
-    def less(self) -> "Stamp":
+    def less(self) -> "TripStamp":
         """The trip itself has to be written, or the card could not leave."""
         return replace(self, ride=None) if self.ride else self
 

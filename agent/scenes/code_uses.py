@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from msgspec.structs import replace
 
-from agent.identify.identity import Identity, Shown
+from agent.identify.identity import Identity, VerifiedCode
 from agent.messages.reasons import Reason
 from offline_store.clock import ClockReading, Dated
 from offline_store.events.seen import NOTHING_SEEN, CodeSeen, Seen
@@ -32,7 +32,7 @@ class Used(Protocol):
         ...
 
 
-class Memory(Protocol):
+class CodeHistory(Protocol):
     """See `offline_store.turn.Turn`."""
 
     def code_uses(self, code: str) -> Used:
@@ -50,7 +50,7 @@ class CodeMemory:
     def __init__(self, interval: float) -> None:
         self._interval_ms = int(interval * 1000)
 
-    def look(self, turn: Memory, identity: Identity, scene: str, clock: ClockReading) -> Seen:
+    def look(self, turn: CodeHistory, identity: Identity, scene: str, clock: ClockReading) -> Seen:
         """What `judge` needs; nothing for whoever has shown no code that was verified here."""
         shown = identity.shown
         if shown is None:
@@ -73,7 +73,7 @@ class CodeMemory:
         account = before.clock.time_ms if before is not None and just else None
         return Seen(code=replace(code, last_account_ms=account))
 
-    def judge(self, shown: Shown, seen: Seen, clock: ClockReading) -> Reason | None:
+    def judge(self, shown: VerifiedCode, seen: Seen, clock: ClockReading) -> Reason | None:
         """Why it is not taken, None when nothing stands against it."""
         moment = int(MOMENT * 1000)
         code = seen.code or CodeSeen(uses=0)

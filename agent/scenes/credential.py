@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from agent.identify.identity import Identity
 from agent.messages.reasons import Reason
-from agent.scenes.port import JUDGED, Case, Lists, Offline
+from agent.scenes.port import JUDGED, Case, ListsInTurn, Offline
 from agent.scenes.status_rule import StandingRule
 from apdu.needs import BASIC, Need
 from offline_store.clock import ClockReading
@@ -27,7 +27,7 @@ class Judgement:
     offline: Offline
 
 
-def judge_credential(rule: StandingRule, lists: Lists, case: Case, seen: Seen) -> Judgement:
+def judge_credential(rule: StandingRule, lists: ListsInTurn, case: Case, seen: Seen) -> Judgement:
     """Its own dates and the lists go before what was answered of its holder."""
     own = (_dates(case.identity, case.clock), *_listed(case.identity, lists))
     judged = rule.judge(case, seen)
@@ -56,7 +56,7 @@ def _dates(identity: Identity, clock: ClockReading) -> Check:
     return Check(subject="card", status="normal", source="card")
 
 
-def _listed(identity: Identity, lists: Lists) -> tuple[Check, Check]:
+def _listed(identity: Identity, lists: ListsInTurn) -> tuple[Check, Check]:
     """The card by its id or its number, and the person behind it, whichever card he shows."""
     card = lists.find_blacklisted(card=identity.card, number=identity.number)
     holder = lists.find_blacklisted(person=identity.person)

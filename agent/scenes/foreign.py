@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Self, TypeVar
 
 from agent.messages.reasons import ReasonRow
-from agent.scenes.port import Case, Decision, Lists, Looked, Parts, Scene, Turn
+from agent.scenes.port import Case, Decision, ListsInTurn, Looked, Parts, Scene, SceneTurn
 from drivers.foreign import Origin
 from offline_store.events.seen import Seen
 from world import Fault
@@ -43,10 +43,10 @@ class ForeignScene(Scene):
         """Made by `agent.scenes.registry`."""
         raise NotImplementedError
 
-    def look(self, turn: Turn, case: Case) -> Looked:
+    def look(self, turn: SceneTurn, case: Case) -> Looked:
         return self._asked("look", lambda: self._scene.look(turn, case), Looked)
 
-    def decide(self, lists: Lists, case: Case, seen: Seen) -> Decision:
+    def decide(self, lists: ListsInTurn, case: Case, seen: Seen) -> Decision:
         decision = self._asked("decide", lambda: self._scene.decide(lists, case, seen), Decision)
         row = self._reasons.get(decision.reason)
         if row is None or row.verdict != decision.verdict:

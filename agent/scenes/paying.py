@@ -7,7 +7,7 @@ from agent.purse.paying import Payments
 from agent.purse.pricing import FlatFare, ListedFare, RideNow
 from agent.scenes.port import Parts
 from apdu.transit.values import Kind
-from config.model import Agent as Settings
+from config.model import AgentSettings as Settings
 from offline_store.events.ride import Ride
 
 

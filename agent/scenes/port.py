@@ -20,15 +20,15 @@ from agent.fares.rules import Rules
 from agent.identify.identity import Identity
 from agent.messages.results import Announcer, Results
 from agent.messages.texts import Texts
-from agent.psam.transit import TransitDesk
+from agent.psam.transit import TransitPsamPool
 from agent.purse.tap_result import TapResult
 from agent.stages import Stages
 from apdu.channel import Channel
 from apdu.needs import BASIC, Need
 from apdu.transit.files import Layouts
 from config.faults import ConfigFault
-from config.model import Agent as Settings
-from config.model import Scene as SceneSettings
+from config.model import AgentSettings as Settings
+from config.model import SceneSettings as SceneSettings
 from offline_store.clock import Clock, ClockReading
 from offline_store.events.happened import Check, Verdict
 from offline_store.events.ride import NO_RIDE, Ride
@@ -43,7 +43,7 @@ from world import World
 JUDGED: Final[frozenset[Need]] = BASIC - {"name"}
 
 
-class Lists(Protocol):
+class ListsInTurn(Protocol):
     """The signed lists as they stand in this turn."""
 
     def find_blacklisted(
@@ -57,7 +57,7 @@ class Lists(Protocol):
         ...
 
 
-class Turn(Protocol):
+class SceneTurn(Protocol):
     """What can be read inside the transaction that will insert the event; newest first."""
 
     def accepted(self, person: str, *, scene: str) -> Iterator[Done]:
@@ -137,7 +137,7 @@ class Payer(Protocol):
         ...
 
 
-class Aboard(Protocol):
+class VehiclePosition(Protocol):
     """Where the vehicle is, that the terminal is in."""
 
     def journey(self) -> Journey:
@@ -166,8 +166,8 @@ class Parts:
     results: Results
     rules: Callable[[], Rules]  # by the signed lists of fares, entitlements and lines
     layouts: Layouts  # of the records on transit cards
-    transit: TransitDesk  # the purse's PSAMs
-    journey: Aboard | None  # of the vehicle that the terminal is in
+    transit: TransitPsamPool  # the purse's PSAMs
+    journey: VehiclePosition | None  # of the vehicle that the terminal is in
 
 
 class Scene(ABC):
@@ -215,9 +215,9 @@ class Scene(ABC):
         return iter(())
 
     @abstractmethod
-    def look(self, turn: Turn, case: Case) -> Looked:
+    def look(self, turn: SceneTurn, case: Case) -> Looked:
         """Read within the turn what `decide` needs, and no more."""
 
     @abstractmethod
-    def decide(self, lists: Lists, case: Case, seen: Seen) -> Decision:
+    def decide(self, lists: ListsInTurn, case: Case, seen: Seen) -> Decision:
         """The decision, from these arguments alone."""

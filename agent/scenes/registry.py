@@ -14,7 +14,7 @@ from agent.messages.reasons import ReasonRow, rows_of, table
 from agent.scenes.foreign import ForeignScene
 from agent.scenes.port import Parts, Scene
 from config.faults import ConfigFault, ConfigInvalid, NeedsKey
-from config.model import Agent as Settings
+from config.model import AgentSettings as Settings
 from config.shape import departures
 from drivers.foreign import Origin, ours
 from world import Fault

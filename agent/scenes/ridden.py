@@ -14,10 +14,10 @@ from agent.messages.results import Announcer
 from agent.messages.texts import Texts
 from agent.purse.pricing import FareSource, RideNow, no_ride
 from agent.scenes.credential import judge_credential, needs_of
-from agent.scenes.port import Case, Decision, Lists, Looked, Payer, Scene, Turn
+from agent.scenes.port import Case, Decision, ListsInTurn, Looked, Payer, Scene, SceneTurn
 from agent.scenes.status_rule import StandingRule
-from config.model import Agent as Settings
-from config.model import Scene as SceneSettings
+from config.model import AgentSettings as Settings
+from config.model import SceneSettings as SceneSettings
 from offline_store.events.ride import over
 from offline_store.events.seen import Price, Seen
 
@@ -49,7 +49,7 @@ class Ridden(Scene):
         below, preset = settings.transit.top_up_below, settings.spoken.preset
         return Rides(texts, settings.classes, top_up_below=below, preset=preset)
 
-    def look(self, turn: Turn, case: Case) -> Looked:
+    def look(self, turn: SceneTurn, case: Case) -> Looked:
         """What the ride costs this person, and what that went by."""
         seen = self._rule.look(turn, case)
         identity, shown = case.identity, case.identity.shown
@@ -70,7 +70,7 @@ class Ridden(Scene):
             ride = replace(ride, fare=priced.amount)
         return Looked(replace(seen.joined(priced.seen), price=price), ride, priced.lists)
 
-    def decide(self, lists: Lists, case: Case, seen: Seen) -> Decision:
+    def decide(self, lists: ListsInTurn, case: Case, seen: Seen) -> Decision:
         judged = judge_credential(self._rule, lists, case, seen)
         checks, offline = judged.checks, judged.offline
         if judged.reason is not None:

@@ -11,7 +11,7 @@ from typing import Final
 
 from agent.identify.identity import Identity
 from agent.messages.reasons import Reason
-from agent.scenes.port import Case, Offline, Turn
+from agent.scenes.port import Case, Offline, SceneTurn
 from config.model import Offline as OfflineSettings
 from offline_store.clock import ClockReading
 from offline_store.events.happened import NORMAL, NOT_ASKED, Check, Subject
@@ -31,7 +31,7 @@ AGAINST: Final[Mapping[Subject, Mapping[str, Reason]]] = {
 
 
 @dataclass(frozen=True)
-class Judged:
+class StatusVerdict:
     """`reason`: why not; None: nothing stands against it, `offline` as in `Decision`."""
 
     reason: Reason | None
@@ -45,7 +45,7 @@ class StandingRule:
         self._settings = settings
         self._province = region[:2]
 
-    def look(self, turn: Turn, case: Case) -> Seen:
+    def look(self, turn: SceneTurn, case: Case) -> Seen:
         """How often today it went unanswered; read only when it is unanswered again. A day that may
         be today's is: a clock that is set renews nobody's count."""
         if not self._unanswered(case.standing):
@@ -59,22 +59,22 @@ class StandingRule:
             foreign = _today(turn.unanswered(), case.clock, rule.max_count_foreign)
         return Seen(offline_today=own, foreign_offline_today=foreign)
 
-    def judge(self, case: Case, seen: Seen) -> Judged:
+    def judge(self, case: Case, seen: Seen) -> StatusVerdict:
         """What these answers, fresh or remembered, mean for this person here."""
         against = reason_against(case.standing)
         if against is not None:
-            return Judged(against)
+            return StatusVerdict(against)
         if not self._unanswered(case.standing):
-            return Judged(None)
+            return StatusVerdict(None)
         return self._judge_unanswered(case, seen)
 
-    def _judge_unanswered(self, case: Case, seen: Seen) -> Judged:
+    def _judge_unanswered(self, case: Case, seen: Seen) -> StatusVerdict:
         rule = self._settings
         foreign = self._foreign(case.identity)
         if foreign and rule.foreign == "refuse":
-            return Judged(Reason.STATUS_UNKNOWN)
+            return StatusVerdict(Reason.STATUS_UNKNOWN)
         if rule.unknown == "refuse" and not all(self._known(check) for check in case.standing):
-            return Judged(Reason.STATUS_UNKNOWN)
+            return StatusVerdict(Reason.STATUS_UNKNOWN)
         limits = [
             (seen.offline_today, rule.max_count, 1),
             (seen.foreign_offline_today, rule.max_count_foreign, 1),
@@ -82,8 +82,8 @@ class StandingRule:
         ]
         for spent, limit, more in limits:
             if limit is not None and spent is not None and spent + more > limit:
-                return Judged(Reason.OFFLINE_LIMIT)
-        return Judged(None, "foreign" if foreign else "own")
+                return StatusVerdict(Reason.OFFLINE_LIMIT)
+        return StatusVerdict(None, "foreign" if foreign else "own")
 
     def _unanswered(self, standing: Sequence[Check]) -> bool:
         return not all(_answered(check) for check in standing)

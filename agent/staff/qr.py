@@ -17,17 +17,17 @@ Modules = Sequence[Sequence[bool]]  # rows, top first; True is dark; the quiet z
 
 
 @dataclass(frozen=True)
-class Picture:
+class DrawnCode:
     """A code, drawn. Whoever sees it can read it, so it shows in no log."""
 
     text: str = field(repr=False)  # half blocks, a line per two rows, for a dark console
     svg: str = field(repr=False)
 
 
-def draw(content: str) -> Picture:
+def draw(content: str) -> DrawnCode:
     """Raises nothing for what the contract allows (512 characters)."""
     modules = _modules(content)
-    return Picture(text="\n".join(half_blocks(modules)), svg=svg(modules))
+    return DrawnCode(text="\n".join(half_blocks(modules)), svg=svg(modules))
 
 
 def half_blocks(modules: Modules) -> Sequence[str]:

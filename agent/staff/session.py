@@ -12,7 +12,7 @@ from agent.identify.identity import Identity
 from agent.identify.platform_code import identity_of
 from agent.messages.reasons import Reason
 from config.model import Kept
-from config.model import SignIn as Settings
+from config.model import SignInSettings as Settings
 from offline_store.clock import Clock
 from offline_store.events.happened import Check, used
 from offline_store.events.reference import Reference

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from agent.staff.qr import Picture, draw
-from config.model import SignIn as Settings
+from agent.staff.qr import DrawnCode, draw
+from config.model import SignInSettings as Settings
 from sync.contract.services import (
     ResolvedPerson,
     SignInAnswer,
@@ -46,18 +46,18 @@ class SignInUnable(Fault):
 
 
 @dataclass(frozen=True)
-class View:
+class SignInView:
     """What a screen is told. `picture` only while somebody can still scan it."""
 
     state: State
     expires_in: int = 0  # seconds
-    picture: Picture | None = field(default=None, repr=False)
+    picture: DrawnCode | None = field(default=None, repr=False)
 
 
 class _Open:
     """One sign-in from its begin to its end; the desk's lock is over its state."""
 
-    def __init__(self, token: str, picture: Picture, until: float, ended: Event) -> None:
+    def __init__(self, token: str, picture: DrawnCode, until: float, ended: Event) -> None:
         self.token = token
         self.picture = picture
         self.until = until  # World.monotonic()
@@ -66,7 +66,7 @@ class _Open:
         self.admitting = False  # confirmed, and no longer to be cancelled
 
 
-class SignInDesk:
+class SignInFlow:
     """`begin`, `view` and `cancel` from any thread; a thread of its own asks while one is open.
 
     `admit` gets the confirmed person and says whether that is durable and stands; it runs on that
@@ -90,7 +90,7 @@ class SignInDesk:
         self._beginning = False
         self._open: _Open | None = None  # the last one; over when its state says so
 
-    def begin(self) -> View:
+    def begin(self) -> SignInView:
         """Ask the platform for a code to show; it takes as long as the platform takes, at most
         `within`. Raises `SignInOff`, `SignInOpen`, `SignInUnable`, `RequestFault`s."""
         self._reserve()
@@ -106,17 +106,17 @@ class SignInDesk:
         self._world.spawn(lambda: self._follow(opened), name=f"sign-in {self._purpose}")
         return self.view()
 
-    def view(self) -> View:
+    def view(self) -> SignInView:
         """How the last sign-in stands."""
         with self._changing:
             opened = self._open
             if opened is None:
-                return View("NONE")
+                return SignInView("NONE")
             if opened.state not in OPEN:
-                return View(opened.state)
+                return SignInView(opened.state)
             left = max(0, round(opened.until - self._world.monotonic()))
             picture = opened.picture if opened.state == "PENDING" else None
-            return View(opened.state, left, picture)
+            return SignInView(opened.state, left, picture)
 
     def cancel(self) -> None:
         """End the open sign-in, if there is one that nobody has confirmed yet."""

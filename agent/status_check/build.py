@@ -7,8 +7,8 @@ from agent.status_check.mapping import load_mapping
 from agent.status_check.platform import PlatformSource
 from agent.status_check.port import StatusSource
 from agent.status_check.service import Routes, StatusService
-from config.model import Agent as Settings
-from config.model import StatusService as ServiceSettings
+from config.model import AgentSettings as Settings
+from config.model import StatusServiceSettings as ServiceSettings
 from sync.requests import Requests
 from trust.keystore import KeyStore
 from world import World

@@ -6,55 +6,55 @@ from typing import ClassVar
 from world import Fault
 
 
-class StatusFault(Fault):
+class StatusServiceFault(Fault):
     """Base. Fact: `service`, its name in the settings."""
 
     code: ClassVar[str] = "status.fault"
 
 
-class NoService(StatusFault):
+class NoService(StatusServiceFault):
     """No service has the card's region, and there is no default. No facts."""
 
     code = "status.no-service"
 
 
-class NobodyToAskAbout(StatusFault):
+class NobodyToAskAbout(StatusServiceFault):
     """The credential names neither card nor person. No facts."""
 
     code = "status.nobody"
 
 
-class Resting(StatusFault):
+class Resting(StatusServiceFault):
     """It failed several times in a row and is left alone for a while. Facts: service, seconds."""
 
     code = "status.resting"
 
 
-class Busy(StatusFault):
+class Busy(StatusServiceFault):
     """Too many questions are still under way. Facts: service, waiting."""
 
     code = "status.busy"
 
 
-class Unreachable(StatusFault):
+class ServiceUnreachable(StatusServiceFault):
     """No connection. Facts: service, host, port, cause."""
 
     code = "status.unreachable"
 
 
-class TimedOut(StatusFault):
+class TimedOut(StatusServiceFault):
     """Not answered, or not to the end, in time. Facts: service, milliseconds."""
 
     code = "status.timeout"
 
 
-class BadCertificate(StatusFault):
+class BadCertificate(StatusServiceFault):
     """Whoever answers there is not who the certificate must name. Facts: service, host, cause."""
 
     code = "status.bad-certificate"
 
 
-class HttpError(StatusFault):
+class HttpError(StatusServiceFault):
     """Not HTTP 200. Facts: service, status."""
 
     code = "status.http"
@@ -66,31 +66,31 @@ class Redirected(HttpError):
     code = "status.redirected"
 
 
-class TooLarge(StatusFault):
+class TooLarge(StatusServiceFault):
     """Facts: service, limit (bytes)."""
 
     code = "status.too-large"
 
 
-class Malformed(StatusFault):
+class AnswerMalformed(StatusServiceFault):
     """Not what the mapping says. Facts: service, part (a path of the mapping, or of HTTP)."""
 
     code = "status.malformed"
 
 
-class BadSignature(StatusFault):
+class BadSignature(StatusServiceFault):
     """The answer's signature is missing or not the service's."""
 
     code = "status.bad-signature"
 
 
-class Refused(StatusFault):
+class ServiceRefused(StatusServiceFault):
     """The service says that it cannot answer. Facts: service, error (our word for it)."""
 
     code = "status.refused"
 
 
-class Unaskable(StatusFault):
+class Unaskable(StatusServiceFault):
     """A field that the service needs is empty for this credential. Facts: service, field."""
 
     code = "status.unaskable"

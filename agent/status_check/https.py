@@ -14,19 +14,19 @@ from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 from agent.status_check.faults import (
+    AnswerMalformed,
     BadCertificate,
     Busy,
     HttpError,
-    Malformed,
     Redirected,
+    ServiceUnreachable,
     TimedOut,
     TooLarge,
-    Unreachable,
 )
 from agent.status_check.mapping import HTTPS, Mapping
 from agent.status_check.signing import Signer
-from agent.status_check.wire import Asking, Told, Wire
-from config.model import StatusService as Settings
+from agent.status_check.wire import PreparedRequest, Told, Wire
+from config.model import StatusServiceSettings as Settings
 from sync.contract.services import StatusAnswer, StatusRequest
 from sync.tls import client_context
 from trust.keystore import KeyStore
@@ -111,10 +111,10 @@ class HttpsSource:
             raise self._unreachable(error) from error
         # http.client takes "-5" for a chunk's size, and its reader does not.
         except (http.client.HTTPException, ValueError) as error:
-            raise Malformed(service=self._service, part=type(error).__name__) from None
+            raise AnswerMalformed(service=self._service, part=type(error).__name__) from None
         return self._wire.answer(told, nonce)
 
-    def _told(self, asking: Asking, until: float) -> Told:
+    def _told(self, asking: PreparedRequest, until: float) -> Told:
         def left() -> float:
             remaining = until - self._world.monotonic()
             if remaining <= 0:
@@ -149,11 +149,11 @@ class HttpsSource:
     def _timed_out(self, within: float) -> TimedOut:
         return TimedOut(service=self._service, milliseconds=round(within * 1000))
 
-    def _unreachable(self, error: OSError | UnicodeError) -> Unreachable:
+    def _unreachable(self, error: OSError | UnicodeError) -> ServiceUnreachable:
         told = cause_of(error) if isinstance(error, OSError) else type(error).__name__
         reason = error.reason if isinstance(error, ssl.SSLError) else None
         host, port = self._address
-        return Unreachable(service=self._service, host=host, port=port, cause=reason or told)
+        return ServiceUnreachable(service=self._service, host=host, port=port, cause=reason or told)
 
 
 class _Bounded:

@@ -103,7 +103,7 @@ class Moment(Settings, frozen=True, kw_only=True):
     form: TimeForm = "compact"
 
 
-class Answer(Settings, frozen=True, kw_only=True):
+class AnswerMapping(Settings, frozen=True, kw_only=True):
     """The answer: JSON."""
 
     inside: Dotted | None = None  # a string that is itself JSON; the subjects' paths begin in it
@@ -123,7 +123,7 @@ class Mapping(Settings, frozen=True, kw_only=True):
     """The whole file."""
 
     request: Request
-    answer: Answer
+    answer: AnswerMapping
 
 
 def load_mapping(world: World, path: Path) -> Mapping:
@@ -200,7 +200,7 @@ def _of_answer(mapping: Mapping, file: str) -> Iterator[ConfigFault]:
         yield from _of_signature(answer.verify, "answer.verify", file)
 
 
-def _of_words(answer: Answer, file: str) -> Iterator[ConfigFault]:
+def _of_words(answer: AnswerMapping, file: str) -> Iterator[ConfigFault]:
     """Nothing that a service says has two meanings, and that it says nothing has none."""
     tables = [("answer.errors", [*answer.errors])]
     for name in ("holder", "card", "business"):

@@ -15,7 +15,7 @@ from offline_store.events.happened import UNKNOWN, Check
 
 
 class Remembered(Protocol):
-    """See `offline_store.turn.Standing`."""
+    """See `offline_store.turn.RememberedStatus`."""
 
     @property
     def check(self) -> Check:
@@ -28,7 +28,7 @@ class Remembered(Protocol):
         ...
 
 
-class Memory(Protocol):
+class StatusHistory(Protocol):
     """See `offline_store.turn.Turn`."""
 
     def last_standing(
@@ -39,7 +39,11 @@ class Memory(Protocol):
 
 
 def recalled(
-    memory: Memory, identity: Identity, application: str, findings: Findings, clock: ClockReading
+    memory: StatusHistory,
+    identity: Identity,
+    application: str,
+    findings: Findings,
+    clock: ClockReading,
 ) -> tuple[Check, ...]:
     """The findings, with each unknown one replaced by what is remembered of it.
 

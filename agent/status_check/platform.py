@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from agent.status_check.faults import Refused
+from agent.status_check.faults import ServiceRefused
 from sync.contract.services import StatusAnswer, StatusRequest, decode, encode
 from sync.requests import Requests
 
@@ -28,5 +28,5 @@ class PlatformSource:
         asked = self._requests.ask(SERVICE, encode(question), within=within)
         answer = decode(asked.result(), StatusAnswer)
         if answer.error:
-            raise Refused(service=self.name, error=our_word(answer.error))
+            raise ServiceRefused(service=self.name, error=our_word(answer.error))
         return answer

@@ -13,15 +13,15 @@ from agent.identify.identity import Identity
 from agent.status_check.faults import (
     NobodyToAskAbout,
     NoService,
-    Refused,
     Resting,
+    ServiceRefused,
+    ServiceUnreachable,
     TimedOut,
     Unaskable,
-    Unreachable,
 )
 from agent.status_check.port import StatusSource
 from offline_store.events.happened import NOT_ASKED, Check, Subject
-from sync.contract.services import LONGEST_SHORT, Standing, StatusAnswer, StatusRequest
+from sync.contract.services import LONGEST_SHORT, StatusAnswer, StatusFinding, StatusRequest
 from sync.requests import RequestLost, RequestTimeout
 from world import Fault, World
 
@@ -31,9 +31,9 @@ NOBODY: Final = "none"  # source of an answer that nobody could be asked for
 FAILURES: Final = 3  # in a row, until a service is left alone
 REST: Final = 10.0  # seconds
 # A service that answers, be it with an error, or a link that is known to be down keeps nobody.
-COSTS_TIME: Final = (RequestTimeout, RequestLost, TimedOut, Unreachable)
+COSTS_TIME: Final = (RequestTimeout, RequestLost, TimedOut, ServiceUnreachable)
 # Of one credential it may be, and no other is kept from an answer.
-OF_THE_QUESTION: Final = (Unaskable, Refused)
+OF_THE_QUESTION: Final = (Unaskable, ServiceRefused)
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,9 @@ class StatusService:
         }
         return tuple(self._check(subject, *asked[subject], source=source) for subject in SUBJECTS)
 
-    def _check(self, subject: Subject, standing: Standing, asked: bool, *, source: str) -> Check:
+    def _check(
+        self, subject: Subject, standing: StatusFinding, asked: bool, *, source: str
+    ) -> Check:
         if not asked:
             return Check(subject=subject, status=NOT_ASKED, source=source)
         age = max(0, int(self._world.now()) - standing.at) if standing.at else 0

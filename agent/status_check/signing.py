@@ -14,7 +14,7 @@ from agent.status_check.faults import BadSignature
 from agent.status_check.mapping import Signature
 from trust import curve
 from trust.keystore import KeyStore
-from trust.secrets import HMAC_KEY, PRIVATE_KEY, PUBLIC_KEY, Form, read_secret
+from trust.secrets import HMAC_KEY, PRIVATE_KEY, PUBLIC_KEY, SecretForm, read_secret
 from trust.sm2 import Sm2
 from trust.sm3 import hmac_sm3
 
@@ -82,11 +82,11 @@ class Signer:
             raise BadSignature(service=self._service) from error
 
 
-def signing_key(how: Signature) -> Form:
+def signing_key(how: Signature) -> SecretForm:
     """Of the secret with which questions are signed."""
     return PRIVATE_KEY if how.method == "sm2" else HMAC_KEY
 
 
-def verifying_key(how: Signature) -> Form:
+def verifying_key(how: Signature) -> SecretForm:
     """Of the secret by which answers are verified."""
     return PUBLIC_KEY if how.method == "sm2" else HMAC_KEY

@@ -14,12 +14,12 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from agent.status_check.faults import BadSignature, Malformed, Refused, Unaskable
-from agent.status_check.mapping import Answer, Mapping, Moment, Request, Subject, TimeForm
+from agent.status_check.faults import AnswerMalformed, BadSignature, ServiceRefused, Unaskable
+from agent.status_check.mapping import AnswerMapping, Mapping, Moment, Request, Subject, TimeForm
 from agent.status_check.signing import Signer, in_order
 from offline_store.clock import CHINA
 from offline_store.events.happened import NOT_ASKED
-from sync.contract.services import Standing, StatusAnswer, StatusRequest
+from sync.contract.services import StatusAnswer, StatusFinding, StatusRequest
 from world.foreign import Undecodable, decoded
 
 UNKNOWN: Final = "unknown"
@@ -30,7 +30,7 @@ DEEPEST: Final = 16  # objects within objects, where fields are signed
 
 
 @dataclass(frozen=True, repr=False)
-class Asking:
+class PreparedRequest:
     """One question, ready to be sent."""
 
     target: str = ""  # query of a GET, "?" included
@@ -57,7 +57,7 @@ class Wire:
         self._sign = sign
         self._verify = verify
 
-    def asking(self, question: StatusRequest, *, now: float, nonce: str) -> Asking:
+    def asking(self, question: StatusRequest, *, now: float, nonce: str) -> PreparedRequest:
         """Raises `Unaskable`, and what `Signer.sign` raises."""
         request = self._mapping.request
         fields = self._fields(request, question, now, nonce)
@@ -69,14 +69,14 @@ class Wire:
         if self._sign is not None and self._sign.how.over == "body":
             _place(self._sign, self._sign.sign(body), fields, headers)
         if request.method == "GET":
-            return Asking(f"?{body.decode('ascii')}", b"", headers)
+            return PreparedRequest(f"?{body.decode('ascii')}", b"", headers)
         form = "application/x-www-form-urlencoded"
         headers["Content-Type"] = "application/json" if request.format == "json" else form
-        return Asking("", body, headers)
+        return PreparedRequest("", body, headers)
 
     def answer(self, told: Told, nonce: str) -> StatusAnswer:
-        """Nothing of it counts before its signature does. Raises `BadSignature`, `Malformed`,
-        `Refused`, and what `Signer.require_signed` raises."""
+        """Nothing of it counts before its signature does. Raises `BadSignature`, `AnswerMalformed`,
+        `ServiceRefused`, and what `Signer.require_signed` raises."""
         how = self._mapping.answer
         document = self._document(told.body, "body")
         if self._verify is not None:
@@ -128,21 +128,21 @@ class Wire:
     def _signature_field(self, document: object, path: str) -> str:
         try:
             return self._text(document, path)
-        except Malformed as fault:
+        except AnswerMalformed as fault:
             raise BadSignature(service=self._service) from fault
 
-    def _require_success(self, how: Answer, document: object) -> None:
+    def _require_success(self, how: AnswerMapping, document: object) -> None:
         if how.success is None:
             return
         word = self._text(document, how.success.path)
         if word not in how.success.values:
-            raise Refused(service=self._service, error=how.errors.get(word, UNLISTED))
+            raise ServiceRefused(service=self._service, error=how.errors.get(word, UNLISTED))
 
-    def _standing(self, document: object, how: Subject | None, at: int) -> Standing:
+    def _standing(self, document: object, how: Subject | None, at: int) -> StatusFinding:
         if how is None:
-            return Standing(status=NOT_ASKED)
+            return StatusFinding(status=NOT_ASKED)
         word = self._text(document, how.path)
-        return Standing(status=how.values.get(word, UNKNOWN), at=at)
+        return StatusFinding(status=how.values.get(word, UNKNOWN), at=at)
 
     def _moment(self, document: object, how: Moment) -> int:
         moment = read(self._text(document, how.path), how.form)
@@ -159,7 +159,7 @@ class Wire:
             raise self._malformed(part) from None  # what it says may hold what was sent
 
     def _text(self, document: object, path: str) -> str:
-        """The value at a path. Raises `Malformed` with that path."""
+        """The value at a path. Raises `AnswerMalformed` with that path."""
         at: object = document
         for name in path.split("."):
             if isinstance(at, dict) and name in at:
@@ -190,8 +190,8 @@ class Wire:
                 raise self._malformed("fields")
             yield ".".join(path), text
 
-    def _malformed(self, part: str) -> Malformed:
-        return Malformed(service=self._service, part=part)
+    def _malformed(self, part: str) -> AnswerMalformed:
+        return AnswerMalformed(service=self._service, part=part)
 
 
 def _index(name: str) -> int:

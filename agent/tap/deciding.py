@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from agent.messages.reasons import Reason
 from agent.scenes.code_uses import CodeMemory
-from agent.scenes.port import Case, Decision, Lists, Looked, Scene
+from agent.scenes.port import Case, Decision, ListsInTurn, Looked, Scene
 from offline_store.events.happened import Verdict
 from offline_store.events.seen import Seen
 from offline_store.turn import Turn
@@ -33,7 +33,7 @@ class Decider:
         code = self.codes.look(turn, case.identity, self.scene.kind, case.clock)
         return replace(looked, seen=looked.seen.joined(code))
 
-    def decide(self, lists: Lists, case: Case, seen: Seen) -> Decision:
+    def decide(self, lists: ListsInTurn, case: Case, seen: Seen) -> Decision:
         """Pure. The checks of the case stand behind the scene's own."""
         refused = self._judge_code(case, seen)
         decision = refused or self.scene.decide(lists, case, seen)

@@ -11,10 +11,10 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from agent.identify.identity import Identity, Shown
+from agent.identify.identity import Identity, VerifiedCode
 from agent.messages.reasons import Reason
 from agent.messages.texts import Texts
-from agent.scenes.port import Case, Decision, Lists
+from agent.scenes.port import Case, Decision, ListsInTurn
 from agent.tap.deciding import Decider
 from offline_store.chain import verify_chain
 from offline_store.events.happened import LIST, Authentication
@@ -65,7 +65,7 @@ class Explanation:
 class HeldLists(Protocol):
     """The signed lists that the terminal has; `offline_store.lists.on_disk.Lists` is one."""
 
-    def view_of(self, versions: Mapping[str, int]) -> Lists | None:
+    def view_of(self, versions: Mapping[str, int]) -> ListsInTurn | None:
         """As they stood in these versions; None: one of them is gone. Raises `ListUnreadable` when
         one is not what was in force."""
         ...
@@ -138,7 +138,7 @@ def was_decided(tap: Tap) -> bool:
     return passed and not tap.fault and not tap.opened_first
 
 
-def replayed(tap: Tap, decider: Decider, lists: Lists) -> Decision:
+def replayed(tap: Tap, decider: Decider, lists: ListsInTurn) -> Decision:
     """The same decision, from its event."""
     standing = tuple(check for check in tap.checks if not check.own)
     case = Case(identity_of(tap), tap.clock, standing)
@@ -162,11 +162,11 @@ def identity_of(tap: Tap) -> Identity:
     )
 
 
-def _shown(tap: Tap) -> Shown | None:
+def _shown(tap: Tap) -> VerifiedCode | None:
     code = tap.seen.code
     if code is None:
         return None
-    return Shown(
+    return VerifiedCode(
         code=tap.code,
         uses=code.good_for,
         too_often=Reason.TICKET_USED if code.counted else Reason.CODE_SEEN,

@@ -25,7 +25,7 @@ from agent.purse.returned import (
     trip_moment,
 )
 from agent.tap.logbook import Missed
-from config.model import GiveBack as Settings
+from config.model import GiveBackSettings as Settings
 from offline_store.clock import Clock
 from offline_store.events.about import NOT_EXECUTED, GiveBack, Recovery, Returned
 from offline_store.events.payment import PaymentEnd
@@ -40,7 +40,7 @@ LEFT_LYING: Final = "left-lying"
 WENT_THROUGH: Final = "passed-late"
 
 
-class Nothing(Exception):
+class NothingToReturn(Exception):
     """There is nothing to return, or to take back: nothing is recorded."""
 
 
@@ -80,7 +80,7 @@ class GiveBacks:
     def _record(self, decide: Callable[[Turn], Event]) -> None:
         try:
             self._store.turn(lambda turn: Entry(decide(turn)))
-        except Nothing:
+        except NothingToReturn:
             return
         except Unstored:
             self._missed.add(1)
@@ -90,11 +90,11 @@ class GiveBacks:
         before = turn.give_back_of(tap)
         returns = returned(event)
         if returns is None or (before is not None and before.stands):
-            raise Nothing
+            raise NothingToReturn
         clock = self._clock.read()
         today = given_today(turn, event, returns, clock)
         if reason == TIMED_OUT and today >= self._most(returns):
-            raise Nothing
+            raise NothingToReturn
         return GiveBack(
             clock=clock,
             lane=lane,
@@ -121,10 +121,10 @@ class GiveBacks:
         _tap(turn, tap)
         given = turn.give_back_of(tap)
         if given is None or not given.stands:
-            raise Nothing
+            raise NothingToReturn
         event = given.event
         if event.about.place in ridden(turn, event.person, event.scene):
-            raise Nothing
+            raise NothingToReturn
         return self._recovery(lane, WENT_THROUGH, given.stored.at)
 
     def _recovery(self, lane: str, reason: str, about: Reference) -> Recovery:
@@ -139,8 +139,8 @@ class GiveBacks:
 
 def _tap(turn: Turn, tap: Reference) -> Tap | PaymentEnd:
     """The event of a tap; one of an earlier epoch is out of reach, and its visit stays as it is.
-    Raises `Nothing`."""
+    Raises `NothingToReturn`."""
     found = turn.event(tap)
     if found is None or not isinstance(found.event, Tap | PaymentEnd):
-        raise Nothing
+        raise NothingToReturn
     return found.event

@@ -17,17 +17,17 @@ from agent.equipment.lane import Lane
 from agent.equipment.passage import Opening, PassageEnd
 from agent.equipment.powered_card import PoweredCard
 from agent.equipment.watchdog import Watch, Watchdog
-from agent.identify.card import CardDesk
+from agent.identify.card import CardIdentifier
 from agent.identify.code import CREDENTIAL as CODE
-from agent.identify.code import CodeDesk
+from agent.identify.code import CodeIdentifier
 from agent.identify.document import CREDENTIAL as ID_CARD
-from agent.identify.document import DocumentDesk
+from agent.identify.document import DocumentIdentifier
 from agent.identify.identity import Identity, Presented, Unidentified
 from agent.identify.proof import LEAVING, Right
 from agent.messages.reasons import Reason
 from agent.messages.results import Results
 from agent.purse.tap_result import TapResult
-from agent.scenes.bus.journey import JourneyDesk, Signed
+from agent.scenes.bus.journey import Signed, VehicleState
 from agent.scenes.foreign import SceneDefect
 from agent.scenes.port import Case, Decision, Looked
 from agent.stages import Stages
@@ -37,7 +37,7 @@ from agent.tap.fault_reasons import unidentified
 from agent.tap.give_back import GiveBacks
 from agent.tap.logbook import Logbook
 from apdu.transit.faults import NotPurse
-from config.model import GiveBack
+from config.model import GiveBackSettings
 from drivers.contract import (
     CardReader,
     Code,
@@ -59,7 +59,7 @@ from offline_store.store import Entry, Store, Turn, Unstored
 from world import Fault, World
 
 NOTHING_ASKED = Findings(())
-AS_SHIPPED: Final = GiveBack()
+AS_SHIPPED: Final = GiveBackSettings()
 SIGNED: Final[Mapping[Signed, Reason]] = {
     "on": Reason.SHIFT_OPENED,
     "held": Reason.SHIFT_OPENED,
@@ -103,16 +103,16 @@ class Taps:
         store: Store,
         decider: Decider,
         results: Results,
-        desk: CardDesk,
-        codes: CodeDesk,
-        documents: DocumentDesk,
+        desk: CardIdentifier,
+        codes: CodeIdentifier,
+        documents: DocumentIdentifier,
         watchdog: Watchdog,
         standing: StatusService,
         application: str,
         report: Callable[[TapReport], None],
         warn: Callable[[Fault], None],
-        journey: JourneyDesk | None = None,
-        give_back: GiveBack = AS_SHIPPED,
+        journey: VehicleState | None = None,
+        give_back: GiveBackSettings = AS_SHIPPED,
     ) -> None:
         """`give_back`: how often a visit that did not happen is returned. `journey`: of the vehicle
         that the terminal is in. `warn` hears of defects."""

@@ -29,16 +29,16 @@ from apdu.transit.files import BLANK, Layout, TransitRecordFault, Value, nationa
 from apdu.transit.values import (
     AMOUNT,
     MAC,
+    ApplicationState,
     Authorisation,
     Debited,
     Initialised,
     Kind,
     LogEntry,
     Management,
-    Proof,
+    PsamTerminal,
     PublicInfo,
-    State,
-    Terminal,
+    TransactionProof,
 )
 
 T_UNION: Final = bytes.fromhex("A000000632010105")
@@ -81,7 +81,7 @@ class Purse:
         if not answer.ok:
             raise NotPurse(sw=f"{answer.sw:04X}")
         public = self._public(answer)
-        if public.state != State.ENABLED:
+        if public.state != ApplicationState.ENABLED:
             raise PurseStopped(state=public.state)
         return public
 
@@ -107,7 +107,7 @@ class Purse:
         return money if money else -self._amount(0x01)
 
     def initialise(
-        self, kind: Kind, amount: int, terminal: Terminal, *, expected: int | None = None
+        self, kind: Kind, amount: int, terminal: PsamTerminal, *, expected: int | None = None
     ) -> Initialised:
         """8050: begin a purchase of `amount` fen; what was begun before is forgotten. `expected` is
         what `balance` said.
@@ -157,7 +157,7 @@ class Purse:
             raise DebitUncertain(sw=f"{answer.sw:04X}", length=len(answer.data))
         raise (Mac1Refused if answer.sw == 0x9302 else DebitRefused)(command, answer.sw)
 
-    def proof(self, kind: Kind, seq: int) -> Proof | None:
+    def proof(self, kind: Kind, seq: int) -> TransactionProof | None:
         """805A: the proof of the purchase that 8050 began with `seq`; None (9406): there is none,
         because it was not made or another one was made since. Raises `PurseMalformed`.
         """
@@ -169,7 +169,7 @@ class Purse:
         data = self._data(command, answer)
         if len(data) != 2 * MAC:
             raise PurseMalformed(what="805A", length=len(data))
-        return Proof(mac2=data[:MAC], tac=data[MAC:])
+        return TransactionProof(mac2=data[:MAC], tac=data[MAC:])
 
     def log(self, number: int) -> LogEntry | None:
         """Row `number` of 0018, 1 the newest; None: there are fewer, or it was never written. Its

@@ -20,8 +20,8 @@ from apdu.transit.values import (
     TERMINAL,
     Authorisation,
     Initialised,
+    PsamTerminal,
     PublicInfo,
-    Terminal,
 )
 from world import Fault
 
@@ -92,11 +92,11 @@ class TransitPsam:
         self, channel: Channel, *, quirks: Quirks = STANDARD, observer: Observer | None = None
     ) -> None:
         self._card = chain(channel, quirks=quirks, observer=observer)
-        self._terminal: Terminal | None = None
+        self._terminal: PsamTerminal | None = None
         self._last: Authorisation | None = None  # whose MAC2 it can check
         self.application = ""  # "T-Union" or "City-Union", once open
 
-    def open(self) -> Terminal:
+    def open(self) -> PsamTerminal:
         """Who it is, and into its transit application; nothing is sent when it is open already.
 
         Raises `PsamMissing`, `TransitPsamUnfit`, `TransitPsamStatus`, `TransitPsamMalformed`.
@@ -105,7 +105,7 @@ class TransitPsam:
             self._must(_select(MASTER_FILE))
             number, serial = self._read(READ_NUMBER), self._read(READ_SERIAL)
             self._enter()
-            self._terminal = Terminal(number, serial, self._read(READ_KEY_INDEX)[0])
+            self._terminal = PsamTerminal(number, serial, self._read(READ_KEY_INDEX)[0])
         return self._terminal
 
     def authorise(self, card: PublicInfo, begun: Initialised, moment: str) -> Authorisation:

@@ -30,7 +30,7 @@ class Kind(Enum):
         return self.value[1]
 
 
-class State(IntEnum):
+class ApplicationState(IntEnum):
     """File 0015: whether the application may be used."""
 
     INITIAL = 0x00
@@ -45,7 +45,7 @@ class PublicInfo:
 
     issuer: bytes
     application_type: int  # 02: purse
-    state: int  # see `State`
+    state: int  # see `ApplicationState`
     card_number: str = field(repr=False)  # 19 digits
     serial: bytes = field(repr=False)
     starts: str
@@ -72,7 +72,7 @@ class Management:
 
 
 @dataclass(frozen=True)
-class Terminal:
+class PsamTerminal:
     """What a transit PSAM says of itself: its terminal number, its serial, and which of a card's
     purchase keys it can answer for."""
 
@@ -88,7 +88,7 @@ class Initialised:
 
     kind: Kind
     amount: int
-    terminal: Terminal
+    terminal: PsamTerminal
     balance: int
     seq: int
     overdraft: int
@@ -115,7 +115,7 @@ class Debited:
 
 
 @dataclass(frozen=True)
-class Proof:
+class TransactionProof:
     """805A's answer; on the wire the other way round than 8054's."""
 
     mac2: bytes

@@ -17,8 +17,8 @@ from drivers.contract import (
     Sensed,
 )
 from drivers.io.echo import NOBODYS
-from drivers.io.keeper import Connection, Kept
-from drivers.io.line import Line, LineOptions, open_line
+from drivers.io.keeper import DeviceConnection, ManagedDevice
+from drivers.io.line import LineOptions, OpenLine, open_line
 from drivers.io.wait import Interrupted
 from world import Queue, World
 
@@ -41,7 +41,7 @@ class Order:
         self.given_up = False  # whoever asked has been told that it did not open
 
 
-class Board(Connection, Protocol):
+class Board(DeviceConnection, Protocol):
     """An open board. `interrupt` ends the listening, not an exchange that is under way."""
 
     def nudge(self) -> None:
@@ -52,7 +52,7 @@ class Board(Connection, Protocol):
 C = TypeVar("C", bound=Board)
 
 
-class BoardBarrier(Kept[C]):
+class BoardBarrier(ManagedDevice[C]):
     """See `drivers.contract.Barrier`."""
 
     def __init__(self, world: World, name: str) -> None:
@@ -170,40 +170,40 @@ class Port:
     """A board's serial line. An interrupt ends the listening only, so that the thread can still
     switch a relay off and hear that it is."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: OpenLine) -> None:
         self._line = line
         self._ending = False
         self.attached = line.attached
 
     @property
     def echoes(self) -> bool:
-        """See `Line.echoes`."""
+        """See `OpenLine.echoes`."""
         return self._line.echoes
 
     def silent(self) -> DeviceFault:
-        """See `Line.silent`."""
+        """See `OpenLine.silent`."""
         return self._line.silent()
 
     def listen(self, timeout: float | None) -> bytes:
-        """What the board says by itself; see `Line.read`. Raises `Interrupted`, `DeviceLost`."""
+        """What the board says by itself, as `OpenLine.read`. Raises `Interrupted`, `DeviceLost`."""
         if self._ending:
             raise Interrupted
         return self._line.read(timeout)
 
     def read(self, timeout: float) -> bytes:
-        """What the board answers; see `Line.read`. Raises `DeviceLost`."""
+        """What the board answers; see `OpenLine.read`. Raises `DeviceLost`."""
         return self._line.read(timeout)
 
     def write(self, data: bytes, *, marks: bool = False) -> None:
-        """See `Line.write`. Raises `DeviceSilent`, `DeviceLost`."""
+        """See `OpenLine.write`. Raises `DeviceSilent`, `DeviceLost`."""
         self._line.write(data, marks=marks)
 
     def find_echo(self, data: bytes = NOBODYS) -> None:
-        """See `Line.find_echo`. Raises `DeviceSilent`, `DeviceLost`."""
+        """See `OpenLine.find_echo`. Raises `DeviceSilent`, `DeviceLost`."""
         self._line.find_echo(data)
 
     def discard(self) -> None:
-        """See `Line.discard`. Raises `DeviceLost`."""
+        """See `OpenLine.discard`. Raises `DeviceLost`."""
         self._line.discard()
 
     def nudge(self) -> None:

@@ -22,7 +22,7 @@ QUIET: Final = 0.05  # seconds without a byte, after which a frame that began wi
 Hex = Annotated[str, Meta(pattern=r"^([0-9A-Fa-f]{2} ?)*$")]
 
 
-class Reports(DriverOptions, frozen=True, kw_only=True):
+class BoardReports(DriverOptions, frozen=True, kw_only=True):
     """How the board tells what it sensed: the first bytes of such a frame's body; empty when it
     does not."""
 
@@ -54,7 +54,7 @@ class FramedBarrier(BoardBarrier[Port]):
         *,
         begins: Begins,
         openings: Mapping[Direction, bytes],
-        reports: Reports,
+        reports: BoardReports,
         answered: bool,
     ) -> None:
         """Raises `OptionsFault`."""

@@ -21,7 +21,7 @@ PROTOCOL: Final = b"\x00\x00"  # MBAP: this is Modbus
 
 
 @dataclass(frozen=True)
-class Question:
+class ModbusRequest:
     """A request's PDU and the form of its reply: an echo, or counted bytes."""
 
     pdu: bytes
@@ -43,25 +43,25 @@ class Question:
         return len(reply) == 2 and reply[0] == self.function | EXCEPTION
 
 
-def write_coil(address: int, on: bool) -> Question:
+def write_coil(address: int, on: bool) -> ModbusRequest:
     """Function 05; the reply echoes (Modbus application protocol 1.1b3, 6.5)."""
     return _echoed(WriteSingleCoilRequest.function_code, _coil(address, on))
 
 
-def write_timed_coil(address: int, tenths: int) -> Question:
+def write_timed_coil(address: int, tenths: int) -> ModbusRequest:
     """Function 05 as some boards extend it: on for `tenths` × 100 ms, then off by the board itself
     (Waveshare "flash on": relay n is address 0x0200 + n, the value is the time)."""
     body = (0x0200 + address).to_bytes(2, "big") + tenths.to_bytes(2, "big")
     return _echoed(WriteSingleCoilRequest.function_code, body)
 
 
-def read_inputs(count: int) -> Question:
+def read_inputs(count: int) -> ModbusRequest:
     """Function 02: the first `count` discrete inputs (6.2)."""
     request = ReadDiscreteInputsRequest(address=0, count=count)
     return _counted(request.function_code, request.encode(), count)
 
 
-def read_coils(count: int) -> Question:
+def read_coils(count: int) -> ModbusRequest:
     """Function 01: the first `count` coils (6.1)."""
     request = ReadCoilsRequest(address=0, count=count)
     return _counted(request.function_code, request.encode(), count)
@@ -78,12 +78,12 @@ def _coil(address: int, on: bool) -> bytes:
     return WriteSingleCoilRequest(address=address, bits=[on]).encode()
 
 
-def _echoed(function: int, body: bytes) -> Question:
-    return Question(bytes([function]) + body, 1 + len(body), echoed=True)
+def _echoed(function: int, body: bytes) -> ModbusRequest:
+    return ModbusRequest(bytes([function]) + body, 1 + len(body), echoed=True)
 
 
-def _counted(function: int, body: bytes, count: int) -> Question:
-    return Question(bytes([function]) + body, 2 + (count + 7) // 8, echoed=False)
+def _counted(function: int, body: bytes, count: int) -> ModbusRequest:
+    return ModbusRequest(bytes([function]) + body, 2 + (count + 7) // 8, echoed=False)
 
 
 class Framing(Protocol):
@@ -93,7 +93,7 @@ class Framing(Protocol):
         """The frame to send."""
         ...
 
-    def find(self, heard: bytes, unit: int, question: Question) -> bytes:
+    def find(self, heard: bytes, unit: int, question: ModbusRequest) -> bytes:
         """The PDU of the reply to the question wrapped last, or of a refusal; empty when there is
         none in these bytes, whatever else is."""
         ...
@@ -106,7 +106,7 @@ class Rtu:
         frame = bytes([unit]) + pdu
         return frame + FramerRTU.compute_CRC(frame).to_bytes(2, "big")
 
-    def find(self, heard: bytes, unit: int, question: Question) -> bytes:
+    def find(self, heard: bytes, unit: int, question: ModbusRequest) -> bytes:
         for at in range(len(heard)):
             if heard[at] == unit:
                 for size in (question.reply_size, 2):
@@ -126,7 +126,7 @@ class Mbap:
         self.transaction = self.transaction % 0xFFFF + 1
         return self._header(unit, len(pdu)) + pdu
 
-    def find(self, heard: bytes, unit: int, question: Question) -> bytes:
+    def find(self, heard: bytes, unit: int, question: ModbusRequest) -> bytes:
         for size in (question.reply_size, 2):
             header = self._header(unit, size)
             at = heard.find(header)

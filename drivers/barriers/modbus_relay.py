@@ -15,7 +15,7 @@ from drivers.barriers.modbus import (
     LONGEST,
     Framing,
     Mbap,
-    Question,
+    ModbusRequest,
     Rtu,
     bits_of,
     read_coils,
@@ -127,7 +127,9 @@ class ModbusRelay(RelayBarrier[Port]):
     def _switch(self, board: Port, relay: int, on: bool, deadline: float) -> None:
         self._order(board, write_coil(relay, on), relay, on, deadline)
 
-    def _order(self, board: Port, order: Question, relay: int, on: bool, deadline: float) -> None:
+    def _order(
+        self, board: Port, order: ModbusRequest, relay: int, on: bool, deadline: float
+    ) -> None:
         """Give the order, and see that the relay is as it says; once more where it is not."""
         for _ in range(ORDERS):
             began = self._world.monotonic()
@@ -194,17 +196,17 @@ class ModbusRelay(RelayBarrier[Port]):
             if inputs[sensor.input] and not was_on:
                 self._sensed(sensor.tells)
 
-    def _ask(self, board: Port, question: Question, deadline: float) -> bytes:
+    def _ask(self, board: Port, question: ModbusRequest, deadline: float) -> bytes:
         """The reply's PDU. Raises `DeviceProtocol` for a refusal, and as `_reply`."""
         return self._taken(board, question, self._reply(board, question, deadline))
 
-    def _taken(self, board: Port, question: Question, reply: bytes) -> bytes:
+    def _taken(self, board: Port, question: ModbusRequest, reply: bytes) -> bytes:
         if question.refused(reply):
             problem = f"exception {reply[1]}"
             raise DeviceProtocol(device=self.name, port=board.attached, problem=problem)
         return reply
 
-    def _reply(self, board: Port, question: Question, deadline: float) -> bytes:
+    def _reply(self, board: Port, question: ModbusRequest, deadline: float) -> bytes:
         """The PDU of the reply or refusal; asked again until the deadline, which does no harm to a
         coil. Raises `DeviceSilent`, `DeviceProtocol`, `DeviceLost`."""
         garbled, busy = False, b""
@@ -225,7 +227,9 @@ class ModbusRelay(RelayBarrier[Port]):
             raise DeviceProtocol(device=self.name, port=board.attached, problem="reply")
         raise board.silent()
 
-    def _ask_once(self, board: Port, question: Question, deadline: float) -> tuple[bytes, bool]:
+    def _ask_once(
+        self, board: Port, question: ModbusRequest, deadline: float
+    ) -> tuple[bytes, bool]:
         """The reply, empty when none came in its time; and whether anything came."""
         board.discard()
         request = self._framing.wrap(self._options.unit, question.pdu)

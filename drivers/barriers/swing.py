@@ -9,7 +9,7 @@ from typing import Annotated, Final
 from msgspec import Meta
 
 from drivers.barriers.board import Port
-from drivers.barriers.framed import FramedBarrier, Hex, Reports
+from drivers.barriers.framed import BoardReports, FramedBarrier, Hex
 from drivers.contract import Options
 from drivers.io.line import LineOptions
 from drivers.options import OptionsFault, typed
@@ -37,7 +37,7 @@ class SwingGateOptions(LineOptions, frozen=True, kw_only=True):
     counter: Hex = ""  # empty: as `entry`
     handshake: bool = True
     answered: bool = True
-    reports: Reports = Reports()
+    reports: BoardReports = BoardReports()
 
 
 class SwingGate(FramedBarrier):

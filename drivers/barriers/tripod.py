@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta
 
-from drivers.barriers.framed import FramedBarrier, Reports
+from drivers.barriers.framed import BoardReports, FramedBarrier
 from drivers.contract import Options
 from drivers.io.line import LineOptions
 from drivers.options import typed
@@ -35,7 +35,7 @@ class TripodOptions(LineOptions, frozen=True, kw_only=True):
     exit: Side = "right"
     counter: Side = "left"
     answer: Literal["none", "echo"] = "none"
-    reports: Reports = Reports()
+    reports: BoardReports = BoardReports()
 
 
 class Tripod(FramedBarrier):

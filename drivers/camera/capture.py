@@ -50,7 +50,7 @@ FORGET: Final = 0.1  # weight of the newest picture in what is usual
 cv2.setNumThreads(1)
 
 
-class Count(Protocol):
+class CountUp(Protocol):
     """Adds to a counter of the device's status."""
 
     def __call__(self, what: str, by: int = 1) -> None: ...
@@ -86,7 +86,7 @@ class Capture:
         path: str,
         *,
         device: str,
-        count: Count,
+        count: CountUp,
     ) -> None:
         """Begins to open it, and to read. `count` is told `frames` and `garbled`."""
         self.attached = options.shown if options.is_address else path
@@ -284,7 +284,7 @@ class Capture:
         return DeviceProtocol(**facts) if holder == "?" else DeviceBusy(**facts, holder=holder)
 
 
-def open_capture(world: World, options: CameraOptions, *, device: str, count: Count) -> Capture:
+def open_capture(world: World, options: CameraOptions, *, device: str, count: CountUp) -> Capture:
     """Begin to open the camera; what is wrong with it is raised by `Capture.next`. Raises
     `DeviceAbsent`, `DeviceAmbiguous`."""
     is_node = not (options.is_address or options.is_sequence)

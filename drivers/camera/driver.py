@@ -15,7 +15,7 @@ from typing import Final
 from drivers.camera.capture import Capture, Frame, Picture, cut, open_capture
 from drivers.camera.faults import CameraDark, CameraFrozen
 from drivers.camera.options import CameraOptions
-from drivers.camera.watch import Watch
+from drivers.camera.watch import CameraWatch
 from drivers.contract import (
     Code,
     DeviceFault,
@@ -26,7 +26,7 @@ from drivers.contract import (
     Options,
 )
 from drivers.eye import Eye, Sighting
-from drivers.io.keeper import Kept
+from drivers.io.keeper import ManagedDevice
 from drivers.io.repeats import MOST_WAITING, Repeats
 from drivers.io.wait import Interrupted
 from drivers.options import OptionsFault, typed
@@ -43,7 +43,7 @@ THOROUGH_AT_REST: Final = 2.0
 REMEMBERED: Final = 200  # codes whose times are kept
 
 
-class Camera(Kept[Capture]):
+class Camera(ManagedDevice[Capture]):
     """See `drivers.contract.CodeSource`. Counters: `frames` that the camera gave, `looked` at
     and of these `thorough`ly, `garbled` pictures, `repeated` codes, `unserved` ones (the lane was
     too far behind), `parts` (symbols of a message of several, no codes), `frame_to_code_ms_p50` and
@@ -94,7 +94,7 @@ class Camera(Kept[Capture]):
             problem = "second_opinion: libzbar0 is not installed"
             raise OptionsFault(device=self._name, problem=problem) from error
 
-    # `drivers.io.keeper.Kept`
+    # `drivers.io.keeper.ManagedDevice`
 
     def _open(self) -> Capture:
         if self._capture is not None and not self._capture.ended:
@@ -224,10 +224,10 @@ class Camera(Kept[Capture]):
         elif news:
             LOG.info("device %s: sees again", self._name)
 
-    def _new_watch(self) -> Watch:
+    def _new_watch(self) -> CameraWatch:
         options = self._options
         frozen_after = 0.0 if options.is_sequence else options.frozen_after
-        return Watch(frozen_after=frozen_after, dark_below=options.dark_below)
+        return CameraWatch(frozen_after=frozen_after, dark_below=options.dark_below)
 
 
 def _milliseconds(ordered: Sequence[float], share: float) -> int:

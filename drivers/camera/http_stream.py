@@ -41,7 +41,7 @@ class NotLetIn(NoCamera):
 
 
 @dataclass(frozen=True)
-class Target:
+class StreamTarget:
     """What is asked for, and as whom."""
 
     host: str
@@ -51,7 +51,7 @@ class Target:
     password: str = field(default="", repr=False)
 
 
-def target_of(address: str, here: str = "") -> Target:
+def target_of(address: str, here: str = "") -> StreamTarget:
     """Of an http address, or of what `here` leads to by it. Raises `NoCamera` for another."""
     try:  # a camera may write anything: brackets around what is no number, a port that is none
         parts = urlsplit(urljoin(here, address))
@@ -62,7 +62,7 @@ def target_of(address: str, here: str = "") -> Target:
         raise NoCamera
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
-    return Target(parts.hostname, port, path, user, password)
+    return StreamTarget(parts.hostname, port, path, user, password)
 
 
 class HttpStream:
@@ -123,7 +123,7 @@ class Chunks:
 
 
 @dataclass(frozen=True)
-class Head:
+class ResponseHead:
     status: int
     fields: Mapping[str, str]
 
@@ -156,7 +156,7 @@ def open_http(world: World, address: str, *, within: float) -> HttpStream:
     raise NoCamera
 
 
-def _request(target: Target, authorization: str) -> bytes:
+def _request(target: StreamTarget, authorization: str) -> bytes:
     host = f"[{target.host}]" if ":" in target.host else target.host
     lines = [f"GET {target.path} HTTP/1.1", f"Host: {host}:{target.port}"]
     lines += ["User-Agent: onecard", "Accept: */*", "Connection: close"]
@@ -164,7 +164,7 @@ def _request(target: Target, authorization: str) -> bytes:
     return ("\r\n".join([*lines, "", ""])).encode("utf-8")
 
 
-def _head(world: World, stream: Stream, within: float) -> tuple[Head | None, bytes]:
+def _head(world: World, stream: Stream, within: float) -> tuple[ResponseHead | None, bytes]:
     """The head and what came behind it. None for a body that begins at once."""
     heard, looked, deadline = b"", 0, world.monotonic() + within
     while (end := HEAD_END.search(heard, max(0, looked - 3))) is None:
@@ -191,14 +191,14 @@ def _head(world: World, stream: Stream, within: float) -> tuple[Head | None, byt
         known = fields.get(name := name.strip().lower())
         # Several ways of asking are in one field or in several; of any other field the last counts.
         fields[name] = f"{known}, {value.strip()}" if known and name == ASKED else value.strip()
-    return Head(int(status[1]), fields), heard[end.end() :]
+    return ResponseHead(int(status[1]), fields), heard[end.end() :]
 
 
-def _field(head: Head, name: str) -> str:
+def _field(head: ResponseHead, name: str) -> str:
     return head.fields.get(name, "").lower()
 
 
-def _moved(target: Target, fields: Mapping[str, str]) -> Target:
+def _moved(target: StreamTarget, fields: Mapping[str, str]) -> StreamTarget:
     """Where the camera sends us; the password goes to the same host only."""
     here = f"http://{target.host}:{target.port}{target.path}"
     moved = target_of(fields.get("location", ""), here)
@@ -207,7 +207,7 @@ def _moved(target: Target, fields: Mapping[str, str]) -> Target:
     return replace(moved, user=target.user, password=target.password)
 
 
-def _authorization(world: World, target: Target, fields: Mapping[str, str]) -> str:
+def _authorization(world: World, target: StreamTarget, fields: Mapping[str, str]) -> str:
     """What the camera asks for, by its own words: the first digest that can be computed, else
     Basic. Raises `NotLetIn`."""
     _, *asked = CHALLENGE.split(fields.get(ASKED, ""))
@@ -228,7 +228,7 @@ def _algorithm(words: Mapping[str, str]) -> tuple[str, bool]:
     return name.removesuffix("-sess"), name.endswith("-sess")
 
 
-def _digest(target: Target, words: Mapping[str, str], own: str) -> str:
+def _digest(target: StreamTarget, words: Mapping[str, str], own: str) -> str:
     """RFC 7616, 3.4, for GET; RFC 2069 where no `qop` is asked for."""
     name, of_session = _algorithm(words)
     hashed = HASHES[name]

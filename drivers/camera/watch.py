@@ -15,7 +15,7 @@ DARK_AFTER: Final = 2.0  # seconds; a hand that passes is no darkness
 
 
 @dataclass(frozen=True)
-class Seen:
+class PictureLook:
     """What a picture says beside its codes."""
 
     moved: bool
@@ -23,7 +23,7 @@ class Seen:
     frozen: bool
 
 
-class Watch:
+class CameraWatch:
     """Of one camera since it was opened. One thread."""
 
     def __init__(self, *, frozen_after: float, dark_below: int) -> None:
@@ -36,7 +36,7 @@ class Watch:
         self._light = 0.0  # when the last picture came that was not dark
         self.alive = False  # two pictures differed, or need not
 
-    def look(self, picture: Picture, grey: Frame) -> Seen:
+    def look(self, picture: Picture, grey: Frame) -> PictureLook:
         """`grey`: the searched part of the picture."""
         at = picture.taken
         small = np.asarray(cv2.resize(grey, SMALL, interpolation=cv2.INTER_AREA), np.uint8)
@@ -51,7 +51,7 @@ class Watch:
         self.alive |= self._frozen_after == 0 or is_dark or not (is_first or is_same)
         moved = self._small is None or _differ(small, self._small)
         self._small, self._data = small, picture.data
-        return Seen(
+        return PictureLook(
             moved=moved,
             dark=at - self._light >= DARK_AFTER,
             frozen=0 < self._frozen_after <= at - self._changed,

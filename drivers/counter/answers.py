@@ -25,7 +25,7 @@ UNFINISHED: Final = 0.5  # … but a server between may hold the rest of a statu
 
 
 @dataclass(frozen=True)
-class Unasked:
+class AutomaticStatus:
     """An automatic status, whole. What it says is asked for by DLE EOT, so that noise is none."""
 
 
@@ -41,10 +41,10 @@ class InTurn:
     """What may be an answer to GS r."""
 
 
-Heard = Unasked | RealTime | InTurn
+Heard = AutomaticStatus | RealTime | InTurn
 
 
-class Parser:
+class StatusParser:
     """One per connection."""
 
     def __init__(self) -> None:
@@ -74,14 +74,14 @@ class Parser:
         if begun + 1 < UNASKED_SIZE:
             self._begun = begun + 1
             return None
-        return Unasked()
+        return AutomaticStatus()
 
 
 def is_answer(said: bytes) -> bool:
     """Whether this is one answer to DLE EOT, beside what is told unasked, and nothing else."""
-    words = Parser().feed(said, 0.0)
+    words = StatusParser().feed(said, 0.0)
     answers = sum(isinstance(word, RealTime) for word in words)
-    told = sum(isinstance(word, Unasked) for word in words)
+    told = sum(isinstance(word, AutomaticStatus) for word in words)
     flow = sum(_is(byte, FLOW) for byte in said)
     return answers == 1 and answers + told * UNASKED_SIZE + flow == len(said)
 
@@ -93,7 +93,7 @@ class Answers:
         self._world = world
         self._guard = world.lock()  # over what follows
         self._news = world.event()
-        self._parser = Parser()
+        self._parser = StatusParser()
         self._status: int | None = None
         self._asked = False  # for a status
         self._in_turn = 0
@@ -106,7 +106,7 @@ class Answers:
     def begin(self) -> None:
         """The printer is there."""
         with self._guard:
-            self._parser = Parser()
+            self._parser = StatusParser()
             self._status, self._in_turn, self.unasked = None, 0, False
             self.over = False
 
@@ -121,7 +121,7 @@ class Answers:
         with self._guard:
             for heard in self._parser.feed(data, at):
                 self._heard_at = at
-                if isinstance(heard, Unasked):
+                if isinstance(heard, AutomaticStatus):
                     self.unasked = True
                     unasked += 1
                 elif isinstance(heard, InTurn):

@@ -9,7 +9,7 @@ from drivers.contract import PinLength
 ZERO = 0x30  # ASCII "0"
 
 
-class Entry:
+class DigitEntry:
     """One entry of `minimum` to `maximum` digits."""
 
     def __init__(self, minimum: int, maximum: int) -> None:

@@ -24,10 +24,10 @@ from drivers.contract import (
     PinMismatch,
     PinTimeout,
 )
-from drivers.counter.entry import Entry
+from drivers.counter.entry import DigitEntry
 from drivers.counter.own import HOLD, OwnBytes
-from drivers.io.keeper import STARTS_WITHIN, Kept
-from drivers.io.line import Line, LineOptions, open_line
+from drivers.io.keeper import STARTS_WITHIN, ManagedDevice
+from drivers.io.line import LineOptions, OpenLine, open_line
 from drivers.io.wait import Interrupted
 from drivers.options import Hex, OptionsFault, typed
 from world import Event, World
@@ -37,7 +37,7 @@ KEYS_AT_ONCE: Final = 64  # bytes
 LONGEST: Final = 16  # digits: social security cards take 4 to 16 (ISO 9564 PINs have 4 to 12)
 
 
-class Key(Enum):
+class PadKey(Enum):
     """The keys that are no digit."""
 
     CONFIRM = "confirm"
@@ -62,10 +62,10 @@ class PinPadOptions(LineOptions, frozen=True, kw_only=True):
     end: Hex = ""  # the question is over, however
 
 
-class Question:
+class PinQuestion:
     """One entry that somebody waits for. `outcome` is set once."""
 
-    def __init__(self, signal: bytes, entry: Entry, done: Event) -> None:
+    def __init__(self, signal: bytes, entry: DigitEntry, done: Event) -> None:
         self.signal = signal  # what the pad is sent when it begins
         self.entry = entry
         self.done = done
@@ -77,7 +77,7 @@ class Question:
         self.done.set()
 
 
-class SerialPinPad(Kept[Line]):
+class SerialPinPad(ManagedDevice[OpenLine]):
     """See `drivers.contract.PinPad`. Counters: `asked`, `unasked` (keys that nobody had asked for),
     `unknown` (bytes that are no key)."""
 
@@ -94,7 +94,7 @@ class SerialPinPad(Kept[Line]):
         self._end = bytes.fromhex(self._options.end)
         self._asking = world.lock()  # held by who asks
         self._answering = world.lock()  # over the question, its entry and its outcome
-        self._question: Question | None = None
+        self._question: PinQuestion | None = None
         self._own = OwnBytes(self._keys)
         self._says_text = False  # it has restarted, and says what is no key
 
@@ -135,7 +135,9 @@ class SerialPinPad(Kept[Line]):
 
     def _enter(self, signal: bytes, minimum: int, maximum: int, timeout: float) -> Pin:
         """One entry, from its first key to its outcome."""
-        question = Question(signal, Entry(minimum, min(maximum, LONGEST)), self._world.event())
+        question = PinQuestion(
+            signal, DigitEntry(minimum, min(maximum, LONGEST)), self._world.event()
+        )
         self._count("asked")
         try:
             with self._held() as line:
@@ -161,7 +163,7 @@ class SerialPinPad(Kept[Line]):
             with suppress(DeviceFault), self._held() as line:  # the keeper has taken note of it
                 self._send(line, self._end)
 
-    def _send(self, line: Line, signal: bytes) -> None:
+    def _send(self, line: OpenLine, signal: bytes) -> None:
         with self._answering:
             self._own.sent(signal, self._world.monotonic())
         line.write(signal)
@@ -175,14 +177,14 @@ class SerialPinPad(Kept[Line]):
 
     # The device's thread
 
-    def _open(self) -> Line:
+    def _open(self) -> OpenLine:
         return open_line(self._world, self._options, device=self.name)
 
-    def _greet(self, connection: Line) -> None:
+    def _greet(self, connection: OpenLine) -> None:
         """Nothing can be asked of it."""
         self._own, self._says_text = OwnBytes(self._keys), False
 
-    def _serve(self, connection: Line) -> None:
+    def _serve(self, connection: OpenLine) -> None:
         keys = bytearray(KEYS_AT_ONCE)
         try:
             while True:
@@ -235,7 +237,7 @@ class SerialPinPad(Kept[Line]):
         if key is None:
             self._count("unknown")
             return b""
-        if self._says_text and key is not Key.CANCEL:
+        if self._says_text and key is not PadKey.CANCEL:
             return b""
         return self._answer(self._question, key)
 
@@ -243,21 +245,21 @@ class SerialPinPad(Kept[Line]):
         since = self._served_since
         return since is not None and self._world.monotonic() - since < STARTS_WITHIN
 
-    def _answer(self, question: Question, key: int | Key) -> bytes:
+    def _answer(self, question: PinQuestion, key: int | PadKey) -> bytes:
         """One key's effect on the question."""
         entry = question.entry
         if isinstance(key, int):
             entry.add(key)
             return self._mask
-        if key is Key.BACK:
+        if key is PadKey.BACK:
             return self._erase if entry.back() else b""
-        if key is Key.CLEAR:
+        if key is PadKey.CLEAR:
             return self._erase * min(entry.wipe(), KEYS_AT_ONCE)
-        question.settle(self._taken(entry) if key is Key.CONFIRM else self._cancelled())
+        question.settle(self._taken(entry) if key is PadKey.CONFIRM else self._cancelled())
         self._question = None
         return b""
 
-    def _taken(self, entry: Entry) -> Pin | PinFault:
+    def _taken(self, entry: DigitEntry) -> Pin | PinFault:
         try:
             return Pin(entry.take())
         except PinLength as fault:
@@ -267,13 +269,13 @@ class SerialPinPad(Kept[Line]):
         return PinCancelled(device=self.name)
 
 
-def _keys(options: PinPadOptions, device: str) -> dict[int, int | Key]:
+def _keys(options: PinPadOptions, device: str) -> dict[int, int | PadKey]:
     """Byte → digit or key. Raises `OptionsFault` when two keys share a byte."""
     digits = bytes.fromhex(options.digits)
     if len(digits) != 10:
         raise OptionsFault(device=device, problem="digits: 10 bytes, of the keys 0 to 9")
-    keys: list[tuple[int, int | Key]] = [(byte, digit) for digit, byte in enumerate(digits)]
-    for key in Key:
+    keys: list[tuple[int, int | PadKey]] = [(byte, digit) for digit, byte in enumerate(digits)]
+    for key in PadKey:
         keys += [(byte, key) for byte in bytes.fromhex(getattr(options, key.value))]
     table = dict(keys)
     if len(table) != len(keys):

@@ -23,8 +23,8 @@ from drivers.counter.answers import BURST, Answers, is_answer
 from drivers.counter.receipt import Cut, Form, rendered
 from drivers.counter.signs import Encoding
 from drivers.io.device_file import DeviceFile, is_device_file, open_device_file
-from drivers.io.keeper import Kept
-from drivers.io.line import Line, LineOptions, open_line
+from drivers.io.keeper import ManagedDevice
+from drivers.io.line import LineOptions, OpenLine, open_line
 from drivers.io.ports import find_port, is_address
 from drivers.options import typed
 from world import World
@@ -79,7 +79,7 @@ class EscposOptions(LineOptions, frozen=True, kw_only=True):
     status: Literal["full", "realtime", "none"] = "full"
 
 
-class EscposPrinter(Kept[Line | DeviceFile]):
+class EscposPrinter(ManagedDevice[OpenLine | DeviceFile]):
     """See `drivers.contract.Printer`. Counters: `printed`, `failed`, `unasked` (what it said and
     nobody had asked for)."""
 
@@ -114,7 +114,7 @@ class EscposPrinter(Kept[Line | DeviceFile]):
             self._count("printed" if printed else "failed")
             self._printing.release()
 
-    def _printed(self, port: Line | DeviceFile, data: bytes) -> DeviceFault | None:
+    def _printed(self, port: OpenLine | DeviceFile, data: bytes) -> DeviceFault | None:
         """Send it; what kept it from being printed."""
         deadline = self._world.monotonic() + PRINT_WITHIN
         asks = self._options.status != "none"
@@ -141,7 +141,7 @@ class EscposPrinter(Kept[Line | DeviceFile]):
         self._owed = 0
         self._answers.forget_turns()
 
-    def _finished(self, port: Line | DeviceFile, deadline: float) -> DeviceFault | None:
+    def _finished(self, port: OpenLine | DeviceFile, deadline: float) -> DeviceFault | None:
         """Wait until the last line is out, and the printer can go on. While it still prints, it is
         asked so every second."""
         self._ask_finished(port)
@@ -164,11 +164,11 @@ class EscposPrinter(Kept[Line | DeviceFile]):
                 self._ask_finished(port)
         raise self._silent(port)
 
-    def _ask_finished(self, port: Line | DeviceFile) -> None:
+    def _ask_finished(self, port: OpenLine | DeviceFile) -> None:
         port.write(FINISHED, marks=True)
         self._owed += 1
 
-    def _trouble(self, port: Line | DeviceFile) -> DeviceFault | None:
+    def _trouble(self, port: OpenLine | DeviceFile) -> DeviceFault | None:
         """Why the printer does not print now. Raises `DeviceSilent` when it does not tell. What it
         told unasked is asked again here, so that noise is no trouble."""
         self._answers.forget()
@@ -179,32 +179,32 @@ class EscposPrinter(Kept[Line | DeviceFile]):
                     return fault(device=self.name)
         return None
 
-    def _status(self, port: Line | DeviceFile, command: bytes) -> int:
+    def _status(self, port: OpenLine | DeviceFile, command: bytes) -> int:
         answer = self._answers.status(lambda: port.write(command, marks=True), ANSWER_WITHIN)
         if answer is None:
             raise self._silent(port)
         return answer
 
-    def _silent(self, port: Line | DeviceFile) -> DeviceFault:
+    def _silent(self, port: OpenLine | DeviceFile) -> DeviceFault:
         if self._answers.over:
             return DeviceLost(device=self.name, port=port.attached)
         return port.silent()
 
     # The device's thread
 
-    def _open(self) -> Line | DeviceFile:
+    def _open(self) -> OpenLine | DeviceFile:
         port = find_port(self._world, self._options.port, device=self.name)
         if not is_address(port) and is_device_file(self._world, port):
             return open_device_file(self._world, port, device=self.name)
         return open_line(self._world, replace(self._options, port=port), device=self.name)
 
-    def _greet(self, connection: Line | DeviceFile) -> None:
+    def _greet(self, connection: OpenLine | DeviceFile) -> None:
         if self._options.status != "none":
             self._check(connection)
         self._owed = 0
         self._answers.begin()  # before anybody can print
 
-    def _check(self, connection: Line | DeviceFile) -> None:
+    def _check(self, connection: OpenLine | DeviceFile) -> None:
         """A printer that can answer does so at once, also without paper; what comes in a stream is
         no answer, but boot text."""
         connection.write(STATUS[-1][0], marks=True)
@@ -218,7 +218,7 @@ class EscposPrinter(Kept[Line | DeviceFile]):
         if more or not is_answer(said):  # also what never ends
             raise DeviceProtocol(device=self.name, port=connection.attached, problem="status")
 
-    def _serve(self, connection: Line | DeviceFile) -> None:
+    def _serve(self, connection: OpenLine | DeviceFile) -> None:
         try:
             while True:
                 self._count("unasked", self._answers.take(connection.read()))

@@ -10,7 +10,7 @@ import zxingcpp
 from numpy.typing import NDArray
 
 from drivers.eye.locate import Region, busiest, halved
-from drivers.eye.steps import AVERAGE, STEPS, Gray, Step
+from drivers.eye.steps import AVERAGE, STEPS, Gray, PictureStep
 from drivers.eye.symbol import is_part
 
 Symbology = Literal["qr", "data-matrix", "aztec", "pdf417", "code128"]
@@ -129,7 +129,7 @@ class Eye:
             begun = ended
         return tuple(self._second(part)) if self._second else ()
 
-    def _step(self, part: "_Part", step: Step) -> Iterator[Sighting]:
+    def _step(self, part: "_Part", step: PictureStep) -> Iterator[Sighting]:
         image: cv2.typing.MatLike = part.pixels
         if step.scale != 1:
             how = cv2.INTER_LINEAR if step.scale > 1 else cv2.INTER_AREA
@@ -197,7 +197,7 @@ class _Part:
         return tuple((self.left + round(x * by), self.top + round(y * by)) for x, y in corners)
 
 
-def _tries(gray: Gray, part: _Part) -> Iterator[tuple[_Part, Step]]:
+def _tries(gray: Gray, part: _Part) -> Iterator[tuple[_Part, PictureStep]]:
     """The region, step by step, and early on the whole frame made small: of a code so near that
     its modules are areas of their own, the busiest region is only a part."""
     height, width = gray.shape

@@ -22,7 +22,7 @@ GLOBAL: Final = zxingcpp.Binarizer.GlobalHistogram
 
 
 @dataclass(frozen=True)
-class Step:
+class PictureStep:
     """One way: what is done to the region, one after another, and how it is made black and white.
 
     `weight` is its time by the fast pass's for as many pixels of the region.
@@ -68,18 +68,18 @@ def black_white(side: int) -> Change:
 
 
 STEPS: Final = (
-    Step(1, (), AVERAGE, 1.0),  # the fast pass left zxing-cpp's own downscaling out
-    Step(1, (mean(3), stretched), GLOBAL, 1.0),
-    Step(0.5, (black_white(9),), AVERAGE, 0.9),
-    Step(1, (gauss(3), sharper(11, 3)), AVERAGE, 2.0),
-    Step(1, (mean(5),), GLOBAL, 0.8),
-    Step(1, (mean(3), even(31)), GLOBAL, 1.7),
-    Step(1, (black_white(9),), AVERAGE, 2.6),
-    Step(2, (), GLOBAL, 2.6),
-    Step(1, (mean(5), sharper(15, 4)), AVERAGE, 1.8),
-    Step(1, (sharper(7, 3),), AVERAGE, 2.6),
-    Step(1, (mean(5), even(61)), GLOBAL, 1.6),
-    Step(1, (mean(3), black_white(11)), AVERAGE, 2.2),
-    Step(2, (sharper(7, 3),), AVERAGE, 7.0),
-    Step(1, (middle(5), stretched), AVERAGE, 3.4),
+    PictureStep(1, (), AVERAGE, 1.0),  # the fast pass left zxing-cpp's own downscaling out
+    PictureStep(1, (mean(3), stretched), GLOBAL, 1.0),
+    PictureStep(0.5, (black_white(9),), AVERAGE, 0.9),
+    PictureStep(1, (gauss(3), sharper(11, 3)), AVERAGE, 2.0),
+    PictureStep(1, (mean(5),), GLOBAL, 0.8),
+    PictureStep(1, (mean(3), even(31)), GLOBAL, 1.7),
+    PictureStep(1, (black_white(9),), AVERAGE, 2.6),
+    PictureStep(2, (), GLOBAL, 2.6),
+    PictureStep(1, (mean(5), sharper(15, 4)), AVERAGE, 1.8),
+    PictureStep(1, (sharper(7, 3),), AVERAGE, 2.6),
+    PictureStep(1, (mean(5), even(61)), GLOBAL, 1.6),
+    PictureStep(1, (mean(3), black_white(11)), AVERAGE, 2.2),
+    PictureStep(2, (sharper(7, 3),), AVERAGE, 7.0),
+    PictureStep(1, (middle(5), stretched), AVERAGE, 3.4),
 )

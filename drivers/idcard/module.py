@@ -19,8 +19,8 @@ GAP: Final = 0.4  # seconds; an answer that stops in its middle for so long is o
 STATUS_BYTES: Final = 3  # SW1 SW2 SW3
 
 
-class Wire(Protocol):
-    """What carries the bytes: `drivers.io.line.Line`, or USB pipes."""
+class ModuleWire(Protocol):
+    """What carries the bytes: `drivers.io.line.OpenLine`, or USB pipes."""
 
     @property
     def attached(self) -> str:
@@ -115,7 +115,7 @@ STATUS_WORDS: Final[Mapping[int, tuple[str, Meaning]]] = {
 
 
 @dataclass(frozen=True)
-class Command:
+class ModuleCommand:
     """What can be asked: CMD and PARA, how long the whole answer may take (seconds), and how many
     bytes of data come with a good one."""
 
@@ -127,19 +127,19 @@ class Command:
 
 
 # Card work under a second is what readers' makers promise; the limits leave room for a slow one.
-STATUS: Final = Command("status", b"\x11\xff", 0.5)
-FIND: Final = Command("find", b"\x20\x01", 1.0)
-SELECT: Final = Command("select", b"\x20\x02", 2.0, 0, 16)
-READ: Final = Command("read", b"\x30\x01", 4.0, 4 + TEXT_SIZE, 4 + TEXT_SIZE + 1024)
-READ_FINGERPRINT: Final = Command(
+STATUS: Final = ModuleCommand("status", b"\x11\xff", 0.5)
+FIND: Final = ModuleCommand("find", b"\x20\x01", 1.0)
+SELECT: Final = ModuleCommand("select", b"\x20\x02", 2.0, 0, 16)
+READ: Final = ModuleCommand("read", b"\x30\x01", 4.0, 4 + TEXT_SIZE, 4 + TEXT_SIZE + 1024)
+READ_FINGERPRINT: Final = ModuleCommand(
     "read", b"\x30\x10", 4.0, 6 + TEXT_SIZE, 6 + TEXT_SIZE + 1024 + 1024
 )
 # 70 bytes each, as long as the first one; how many there can be is not stated.
-NEWEST_ADDRESS: Final = Command("newest address", b"\x30\x03", 1.0, 2, 4 * 70)
+NEWEST_ADDRESS: Final = ModuleCommand("newest address", b"\x30\x03", 1.0, 2, 4 * 70)
 
 
 @dataclass(frozen=True)
-class Answer:
+class ModuleAnswer:
     sw: int  # SW3
     data: bytes = field(repr=False)
 
@@ -153,7 +153,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Reading:
+class DocumentParts:
     """One document's parts as the module gave them."""
 
     text: bytes = field(repr=False)
@@ -164,7 +164,9 @@ class Reading:
 class Module:
     """An open module. `count` is told "garbled" and "stale" answers."""
 
-    def __init__(self, world: World, wire: Wire, device: str, count: Callable[[str], None]) -> None:
+    def __init__(
+        self, world: World, wire: ModuleWire, device: str, count: Callable[[str], None]
+    ) -> None:
         self._world = world
         self._wire = wire
         self._device = device
@@ -189,7 +191,7 @@ class Module:
         """Raises `DocumentUnread`, `DeviceFault`s."""
         self._ask_document(SELECT)
 
-    def read(self, *, fingerprint: bool) -> Reading:
+    def read(self, *, fingerprint: bool) -> DocumentParts:
         """Raises `DocumentUnread`, `DeviceFault`s."""
         answer = self._ask_document(READ_FINGERPRINT if fingerprint else READ)
         reading = _parts(answer.data, 3 if fingerprint else 2)
@@ -217,20 +219,20 @@ class Module:
     def close(self) -> None:
         self._wire.close()
 
-    def _ask_document(self, command: Command) -> Answer:
+    def _ask_document(self, command: ModuleCommand) -> ModuleAnswer:
         return self._done(command, self._ask(command))
 
-    def _done(self, command: Command, answer: Answer) -> Answer:
+    def _done(self, command: ModuleCommand, answer: ModuleAnswer) -> ModuleAnswer:
         if answer.meaning is Meaning.DONE:
             return answer
         raise self._unread(command, answer, answer.status)
 
-    def _unread(self, command: Command, answer: Answer, status: str) -> DocumentUnread:
+    def _unread(self, command: ModuleCommand, answer: ModuleAnswer, status: str) -> DocumentUnread:
         return DocumentUnread(
             device=self._device, step=command.step, sw=f"{answer.sw:02X}", status=status
         )
 
-    def _ask(self, command: Command) -> Answer:
+    def _ask(self, command: ModuleCommand) -> ModuleAnswer:
         """Its answer, whatever the status. Raises `ModuleUnfit`, `DeviceSilent`, `DeviceProtocol`
         when it stays garbled, `DeviceLost`, `Interrupted`."""
         for _ in range(TRIES):
@@ -243,7 +245,7 @@ class Module:
             return answer
         raise self._protocol()
 
-    def _exchange(self, command: Command) -> Answer | None:
+    def _exchange(self, command: ModuleCommand) -> ModuleAnswer | None:
         """None when what came was no answer. Raises `DeviceSilent` when nothing came."""
         self._wire.discard()
         self._wire.write(frame(command.code), marks=True)  # answers have three bytes of status
@@ -269,11 +271,11 @@ class Module:
         return DeviceProtocol(device=self._device, port=self.attached)
 
 
-def _answer(command: Command, content: bytes) -> Answer | None:
+def _answer(command: ModuleCommand, content: bytes) -> ModuleAnswer | None:
     """None for what cannot be this command's answer: an echo, or a late answer to another."""
     if len(content) < STATUS_BYTES:
         return None
-    answer = Answer(content[2], content[STATUS_BYTES:])
+    answer = ModuleAnswer(content[2], content[STATUS_BYTES:])
     if answer.meaning in (Meaning.FOUND, Meaning.NOBODY):
         return answer if command is FIND else None
     if answer.meaning is Meaning.DONE:
@@ -282,7 +284,7 @@ def _answer(command: Command, content: bytes) -> Answer | None:
     return answer
 
 
-def _parts(data: bytes, count: int) -> Reading | None:
+def _parts(data: bytes, count: int) -> DocumentParts | None:
     """Two or three lengths of two bytes each, then the parts. None when they do not add up."""
     lengths = [int.from_bytes(data[2 * n : 2 * n + 2], "big") for n in range(count)]
     if lengths[0] != TEXT_SIZE or sum(lengths) != len(data) - 2 * count:
@@ -291,4 +293,4 @@ def _parts(data: bytes, count: int) -> Reading | None:
     for length in lengths:
         parts.append(data[at : at + length])
         at += length
-    return Reading(*parts, *[b""] * (3 - count))
+    return DocumentParts(*parts, *[b""] * (3 - count))

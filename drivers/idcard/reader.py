@@ -14,13 +14,13 @@ from drivers.contract import DeviceFault, Document, Options, Unread
 from drivers.idcard.module import (
     DocumentGone,
     DocumentLay,
+    DocumentParts,
     DocumentUnread,
     Module,
-    Reading,
-    Wire,
+    ModuleWire,
 )
 from drivers.idcard.usb import open_usb_wire
-from drivers.io.keeper import Kept
+from drivers.io.keeper import ManagedDevice
 from drivers.io.line import LineOptions, open_line
 from drivers.io.usb import UsbMatch
 from drivers.options import typed
@@ -50,7 +50,7 @@ class SamVOptions(LineOptions, frozen=True, kw_only=True):
             raise ValueError("exactly one of `port` and `usb` is needed")
 
 
-class SamVReader(Kept[Module]):
+class SamVReader(ManagedDevice[Module]):
     """See `drivers.contract.DocumentReader`."""
 
     RESTARTS = True
@@ -84,7 +84,7 @@ class SamVReader(Kept[Module]):
             module.rest(self._options.interval)
         return True
 
-    def _wire(self) -> Wire:
+    def _wire(self) -> ModuleWire:
         if self._options.usb:
             return open_usb_wire(self._world, self._options.usb, device=self.name)
         return open_line(self._world, self._options, device=self.name)
@@ -134,7 +134,7 @@ class SamVReader(Kept[Module]):
                 )
             )
 
-    def _read(self, module: Module) -> Reading:
+    def _read(self, module: Module) -> DocumentParts:
         """Select and read, once more while it lies there. Raises `DocumentFault`s."""
         left = self._options.attempts
         while True:

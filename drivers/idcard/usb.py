@@ -16,7 +16,7 @@ MOST_STALE: Final = 64  # packets that `discard` throws away; who sends more is 
 
 
 class UsbWire:
-    """See `drivers.idcard.module.Wire`."""
+    """See `drivers.idcard.module.ModuleWire`."""
 
     def __init__(self, pipes: UsbPipes, device: str) -> None:
         self._pipes = pipes

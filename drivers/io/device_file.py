@@ -1,6 +1,6 @@
 """A character device that is no tty, such as a USB printer's /dev/usb/lp0: bytes in, bytes out.
 
-As `drivers.io.line.Line`, without anything to set; no call waits longer than it is told to.
+As `drivers.io.line.OpenLine`, without anything to set; no call waits longer than it is told to.
 """
 
 import errno

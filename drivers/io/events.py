@@ -31,7 +31,7 @@ MANY: Final = 64  # events in one read
 GRAB: Final = 0x40044590  # EVIOCGRAB, _IOW('E', 0x90, int)
 
 
-class Event(NamedTuple):
+class InputEvent(NamedTuple):
     type: int
     code: int
     value: int
@@ -47,7 +47,7 @@ class EventFile:
         self._rest = b""
         self.attached = attached
 
-    def read(self, timeout: float | None = None) -> Sequence[Event]:
+    def read(self, timeout: float | None = None) -> Sequence[InputEvent]:
         """The events that are there; waits up to `timeout` seconds (None: for ever) for the
         first, and gives none after that (or, seldom, sooner: a read that brings nothing is no
         farewell).
@@ -70,7 +70,7 @@ class EventFile:
         self._rest += data
         whole = len(self._rest) - len(self._rest) % EVENT.size
         events, self._rest = self._rest[:whole], self._rest[whole:]
-        return [Event(*event[2:]) for event in EVENT.iter_unpack(events)]
+        return [InputEvent(*event[2:]) for event in EVENT.iter_unpack(events)]
 
     def interrupt(self) -> None:
         self._waker.wake()

@@ -1,8 +1,8 @@
 """Keeps a device: open it, greet it, serve it, and when it goes away open it again, for ever.
 
-A driver inherits `Kept` and says how to open a connection, how to find out that the device answers,
-and what to do on the device's own thread while it is open. State, patience, back-off, counters and
-the log's "lost" and "back" are here.
+A driver inherits `ManagedDevice` and says how to open a connection, how to find out that the
+device answers, and what to do on the device's own thread while it is open. State, patience,
+back-off, counters and the log's "lost" and "back" are here.
 """
 
 import logging
@@ -34,7 +34,7 @@ FIRST_LOOK_WITHIN: Final = 0.3  # seconds that a call waits for a device that wa
 STOP_WITHIN: Final = 2.0  # seconds
 
 
-class Connection(Protocol):
+class DeviceConnection(Protocol):
     """What a driver holds while its device is open."""
 
     @property
@@ -51,10 +51,10 @@ class Connection(Protocol):
         ...
 
 
-C = TypeVar("C", bound=Connection)
+C = TypeVar("C", bound=DeviceConnection)
 
 
-class Kept(ABC, Generic[C]):
+class ManagedDevice(ABC, Generic[C]):
     """A device with a thread of its own; see `drivers.contract.Device`."""
 
     # Opening its port may restart it: a device that falls silent soon after is not opened anew.

@@ -77,7 +77,7 @@ class LineOptions(DriverOptions, frozen=True, kw_only=True):
             raise ValueError("port is a path, a pattern, or socket://HOST:PORT")
 
 
-class Line:
+class OpenLine:
     """An open line; see `open_line`. What the line itself gives back of what was sent is never
     read (`drivers.io.echo`), once it is known to echo."""
 
@@ -247,7 +247,7 @@ class Line:
         return DeviceLost(device=self._device, port=self.attached)
 
 
-def open_line(world: World, options: LineOptions, *, device: str) -> Line:
+def open_line(world: World, options: LineOptions, *, device: str) -> OpenLine:
     """Open the line for us alone. Raises `DeviceAbsent`, `DeviceAmbiguous`, `DeviceDenied`,
     `DeviceBusy` (fact `holder`), `DeviceUnreachable`, `NoLine`."""
     path = find_port(world, options.port, device=device)
@@ -276,7 +276,7 @@ def open_line(world: World, options: LineOptions, *, device: str) -> Line:
             port.close()
             raise DeviceLost(device=device, port=path) from error
     try:
-        return Line(world, port, device, path)
+        return OpenLine(world, port, device, path)
     except OSError as error:  # no descriptors left
         port.close()
         raise DeviceFault(device=device, port=path) from error

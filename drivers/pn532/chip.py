@@ -10,9 +10,9 @@ from typing import Final
 
 from drivers.contract import DeviceFault, DeviceProtocol, DeviceSilent
 from drivers.io.flight import Flight
-from drivers.io.line import Line, LineEchoes
+from drivers.io.line import LineEchoes, OpenLine
 from drivers.pn532 import frames
-from drivers.pn532.frames import Acknowledged, Frame, Garbled, Information
+from drivers.pn532.frames import ChipAck, Frame, Garbled, Information
 from drivers.pn532.target import Target, targets
 from world import World
 
@@ -70,12 +70,12 @@ class CardFailed(Exception):
 
 
 class Chip:
-    """A PN532 on an open line; see `drivers.io.keeper.Connection`."""
+    """A PN532 on an open line; see `drivers.io.keeper.DeviceConnection`."""
 
     def __init__(
         self,
         world: World,
-        line: Line,
+        line: OpenLine,
         *,
         flight: Flight,
         device: str,
@@ -244,7 +244,7 @@ class Chip:
         self._line.write(self._framed(code, data), marks=True)
         deadline = self._world.monotonic() + ACK_WITHIN
         while (frame := self._next(deadline)) is not None:
-            if isinstance(frame, Acknowledged):
+            if isinstance(frame, ChipAck):
                 return
         raise self._line.silent()
 

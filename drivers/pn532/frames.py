@@ -28,12 +28,12 @@ LONGEST: Final = 265  # TFI and 264 bytes of packet data: what the chip can keep
 
 
 @dataclass(frozen=True)
-class Acknowledged:
+class ChipAck:
     """The chip has taken the command and works on it."""
 
 
 @dataclass(frozen=True)
-class Refused:
+class ChipNack:
     """A NACK. The chip has no use for it, so it is the line's echo or noise."""
 
 
@@ -49,7 +49,7 @@ class Garbled:
     """There was a frame, and it did not arrive whole."""
 
 
-Frame = Acknowledged | Refused | Information | Garbled
+Frame = ChipAck | ChipNack | Information | Garbled
 
 
 def frame(content: bytes) -> bytes:
@@ -112,9 +112,9 @@ class Parser:
         if len(head) < 2:
             return None
         if head[:2] == b"\x00\xff":
-            return self._take(4, Acknowledged())
+            return self._take(4, ChipAck())
         if head[:2] == b"\xff\x00":
-            return self._take(4, Refused())
+            return self._take(4, ChipNack())
         if head[:2] == b"\xff\xff":
             if len(head) < 5:
                 return None

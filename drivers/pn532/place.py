@@ -29,7 +29,7 @@ class Left:
     count: int
 
 
-class Place:
+class FieldPlace:
     """What lies on the reader, as its lane is told."""
 
     def __init__(self, several: Several) -> None:

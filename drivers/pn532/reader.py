@@ -25,13 +25,13 @@ from drivers.contract import (
     SlotBinding,
 )
 from drivers.io.flight import Flight
-from drivers.io.keeper import LOG, Kept
+from drivers.io.keeper import LOG, ManagedDevice
 from drivers.io.line import LineOptions, open_line
 from drivers.io.together import together
 from drivers.io.wait import Interrupted
 from drivers.options import DriverOptions, OptionsFault, typed
 from drivers.pn532.chip import WITHOUT_ANSWER, CardFailed, Chip
-from drivers.pn532.place import Came, Left, Place, Several
+from drivers.pn532.place import Came, FieldPlace, Left, Several
 from drivers.pn532.target import Target
 from world import Fault, Queue, World
 
@@ -89,7 +89,7 @@ class Pn532Card:
         self.open = False
 
 
-class Pn532Reader(Kept[Chip]):
+class Pn532Reader(ManagedDevice[Chip]):
     """One `[[readers]]` entry; see `drivers.contract.CardReader`."""
 
     RESTARTS = True
@@ -105,7 +105,7 @@ class Pn532Reader(Kept[Chip]):
         self._line = typed(line, LineOptions, device=binding.name)
         self._interval = options.interval_ms / 1000
         self._several = options.several
-        self._place = Place(options.several)
+        self._place = FieldPlace(options.several)
         self._found: Sequence[Target] = ()  # at the last look; powered until the card is served
         self._card: Pn532Card | None = None
         self.flight = Flight(world)

@@ -11,8 +11,8 @@ from msgspec import Meta
 
 from drivers.contract import DeviceProtocol, DeviceSilent, Options
 from drivers.contract.position import Position
-from drivers.io.keeper import Kept
-from drivers.io.line import Line, LineOptions, open_line
+from drivers.io.keeper import ManagedDevice
+from drivers.io.line import LineOptions, OpenLine, open_line
 from drivers.options import typed
 from drivers.position.fixes import Fixes
 from drivers.position.nmea import Fix, Sentences, read_fix
@@ -35,7 +35,7 @@ class NmeaOptions(LineOptions, frozen=True, kw_only=True):
     silent: Annotated[float, Meta(ge=1, le=60)] = 5.0
 
 
-class NmeaReceiver(Kept[Line]):
+class NmeaReceiver(ManagedDevice[OpenLine]):
     """See `drivers.contract.position.PositionSource`. Counters: `fixes`, `others`
     (sentences that tell no place, or none now), `garbled`, `unserved`."""
 
@@ -48,10 +48,10 @@ class NmeaReceiver(Kept[Line]):
     def events(self) -> Queue[Position]:
         return self._events
 
-    def _open(self) -> Line:
+    def _open(self) -> OpenLine:
         return open_line(self._world, self._options, device=self.name)
 
-    def _serve(self, connection: Line) -> None:
+    def _serve(self, connection: OpenLine) -> None:
         sentences, fixes, misread = Sentences(), Fixes(), 0
         heard_at = self._world.monotonic()
         while True:

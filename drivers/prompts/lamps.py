@@ -10,8 +10,8 @@ from msgspec import Meta
 
 from drivers.barriers.lcus import command
 from drivers.contract import Options, Prompt
-from drivers.io.keeper import STARTS_WITHIN, Kept
-from drivers.io.line import Line, LineEchoes, LineOptions, open_line
+from drivers.io.keeper import STARTS_WITHIN, ManagedDevice
+from drivers.io.line import LineEchoes, LineOptions, OpenLine, open_line
 from drivers.io.wait import Interrupted
 from drivers.options import typed
 from drivers.prompts.mailbox import Mailbox
@@ -24,7 +24,7 @@ HoldMs = Annotated[int, Meta(ge=0, le=600_000)]
 Relay = Annotated[int, Meta(ge=0, le=16)]  # 0: there is no such lamp
 
 
-class LampPrompts(Kept[Line]):
+class LampPrompts(ManagedDevice[OpenLine]):
     """See `drivers.contract.Prompts`. Counters: `shown`, `cut` (beeps), `skipped` (a newer prompt
     came first), `unshown` (no board)."""
 
@@ -50,21 +50,21 @@ class LampPrompts(Kept[Line]):
 
     # The device's thread
 
-    def _open(self) -> Line:
+    def _open(self) -> OpenLine:
         return open_line(self._world, self._line, device=self.name)
 
-    def _greet(self, connection: Line) -> None:
+    def _greet(self, connection: OpenLine) -> None:
         """The board says nothing, and its port is its own: one that gives back what it is sent is
         another's."""
         self._send(connection, self._dark)
         connection.await_echo()
         self._refuse_echo(connection)
 
-    def _refuse_echo(self, line: Line) -> None:
+    def _refuse_echo(self, line: OpenLine) -> None:
         if line.echoes:
             raise LineEchoes(device=self.name, port=line.attached)
 
-    def _serve(self, connection: Line) -> None:
+    def _serve(self, connection: OpenLine) -> None:
         self._mailbox.take()  # what was meant before the board was there is old
         try:
             prompt = None
@@ -84,7 +84,7 @@ class LampPrompts(Kept[Line]):
         started = since is None or self._world.monotonic() - since >= STARTS_WITHIN
         return None if started else DARK_AGAIN
 
-    def _show(self, line: Line, prompt: Prompt) -> Prompt | None:
+    def _show(self, line: OpenLine, prompt: Prompt) -> Prompt | None:
         """Lamp, beep, and dark again after a while. A prompt that comes meanwhile is returned."""
         self._send(line, [*self._table.quiet, *self._table.lamps[prompt.lamp]])
         self._count("shown")
@@ -99,7 +99,7 @@ class LampPrompts(Kept[Line]):
             self._send(line, self._dark)
         return following
 
-    def _next(self, line: Line, seconds: float | None) -> Prompt | None:
+    def _next(self, line: OpenLine, seconds: float | None) -> Prompt | None:
         """The next prompt, if one comes within `seconds` (None: for ever)."""
         deadline = None if seconds is None else self._world.monotonic() + seconds
         while True:
@@ -110,7 +110,7 @@ class LampPrompts(Kept[Line]):
             line.read(left)  # the board has nothing to say; a nudge ends it
             self._refuse_echo(line)
 
-    def _send(self, line: Line, steps: Steps) -> None:
+    def _send(self, line: OpenLine, steps: Steps) -> None:
         """All steps without an eye on the mailbox: they are short."""
         for step in steps:
             line.write(step.data, marks=True)

@@ -44,7 +44,7 @@ FAULTS: Final[Mapping[int, type[DeviceFault]]] = {
 
 
 class Sink(Protocol):
-    """An open sound device; a `drivers.io.keeper.Connection`."""
+    """An open sound device; a `drivers.io.keeper.DeviceConnection`."""
 
     @property
     def attached(self) -> str:
@@ -116,7 +116,7 @@ class Output(miniaudio.PlaybackDevice):  # type: ignore[misc]
             miniaudio.lib.ma_context_uninit(context)
 
 
-class Listed(miniaudio.Devices):  # type: ignore[misc]
+class ListedOutputs(miniaudio.Devices):  # type: ignore[misc]
     """What a backend lists. miniaudio 1.71 gives nothing at all where one device's name is no UTF-8
     (ALSA cuts long ones in the middle of a sign) or one device tells nothing of itself."""
 
@@ -263,7 +263,7 @@ def _open(world: World, backend: str, pattern: str, *, device: str, mailbox: Mai
 def _devices(backend: str) -> dict[str, miniaudio.ffi.CData]:
     """The playback devices that the backend lists: name → its id."""
     try:
-        listed = Listed([BACKENDS[backend]]).playbacks()
+        listed = ListedOutputs([BACKENDS[backend]]).playbacks()
     except miniaudio.MiniaudioError:  # no server, no library: nothing there
         return {}
     return {name: one for name, one in listed.items() if not name.startswith(NOWHERE)}

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 from msgspec import Meta
 
 from drivers.contract import DeviceSilent, Options, Prompt
-from drivers.io.keeper import Kept
+from drivers.io.keeper import ManagedDevice
 from drivers.io.wait import Interrupted
 from drivers.options import DriverOptions, typed
 from drivers.prompts.clips import BYTES_PER_SECOND, Clips
@@ -31,7 +31,7 @@ class VoiceOptions(DriverOptions, frozen=True, kw_only=True):
     volume: Annotated[int, Meta(ge=0, le=100)] = 100
 
 
-class VoicePrompts(Kept[Sink]):
+class VoicePrompts(ManagedDevice[Sink]):
     """See `drivers.contract.Prompts`. Counters: `said`, `cut`, `skipped` (a newer prompt came
     first), `unsaid` (no device), `missing` (no clip)."""
 

@@ -13,7 +13,7 @@ from evdev import ecodes as keys
 from msgspec import Meta
 
 from drivers.contract import Options
-from drivers.io.events import Event, EventFile, open_events
+from drivers.io.events import EventFile, InputEvent, open_events
 from drivers.options import DriverOptions, Place, typed
 from drivers.scanners.framing import STALE, Discarded, Framed, Outcome
 from drivers.scanners.source import (
@@ -94,7 +94,7 @@ class Typing:
     def patience(self) -> float | None:
         return self._silence if self._code or self._wrong else None
 
-    def feed(self, events: Sequence[Event], at: float) -> Sequence[Outcome]:
+    def feed(self, events: Sequence[InputEvent], at: float) -> Sequence[Outcome]:
         """`events` came at `at`; none: there was silence up to now."""
         if not events:
             silent = at - self._last >= self._silence

@@ -11,7 +11,7 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta
 
 from drivers.contract import DeviceProtocol, Options
-from drivers.io.line import Line, LineOptions, open_line
+from drivers.io.line import LineOptions, OpenLine, open_line
 from drivers.io.wait import Interrupted
 from drivers.options import OptionsFault, typed
 from drivers.scanners.framing import (
@@ -76,7 +76,7 @@ class SerialScannerOptions(LineOptions, frozen=True, kw_only=True):
     vguang_status: bool = False
 
 
-class SerialScanner(Scanner[Line]):
+class SerialScanner(Scanner[OpenLine]):
     """Entry point `serial-scanner`."""
 
     RESTARTS = True
@@ -90,16 +90,16 @@ class SerialScanner(Scanner[Line]):
         self._heard = b""  # beside the answer to the first arming
         super().__init__(world, name, window=self._options.window, prefixes=self._options.prefixes)
 
-    def _open(self) -> Line:
+    def _open(self) -> OpenLine:
         return open_line(self._world, self._options, device=self.name)
 
-    def _greet(self, connection: Line) -> None:
+    def _greet(self, connection: OpenLine) -> None:
         self._settle(connection)
         if self._trigger is not None:
             with self._dark_at_the_end(connection):
                 self._heard = self._arm(connection)
 
-    def _settle(self, line: Line) -> None:
+    def _settle(self, line: OpenLine) -> None:
         """Let go by what is coming in: its beginning may have been sent before we listened, so that
         nothing is whole until an end was seen, or a silence after which a code is given up. What
         never stops is found out while it is served."""
@@ -120,7 +120,7 @@ class SerialScanner(Scanner[Line]):
             return heard.endswith(tuple(suffixes))
         return True
 
-    def _serve(self, connection: Line) -> None:
+    def _serve(self, connection: OpenLine) -> None:
         if self._trigger is None:
             self._listen(connection)
         else:
@@ -128,7 +128,7 @@ class SerialScanner(Scanner[Line]):
                 self._listen_armed(connection)
 
     @contextmanager
-    def _dark_at_the_end(self, line: Line) -> Iterator[None]:
+    def _dark_at_the_end(self, line: OpenLine) -> Iterator[None]:
         """A module that is let go of, not lost, does not stay lit for nobody."""
         try:
             yield
@@ -137,12 +137,12 @@ class SerialScanner(Scanner[Line]):
                 line.write(self._trigger.stop, marks=True)
             raise
 
-    def _listen(self, line: Line) -> None:
+    def _listen(self, line: OpenLine) -> None:
         framer = self._framer()
         while True:
             self._hear(line, framer, line.read(framer.patience))
 
-    def _listen_armed(self, line: Line) -> None:
+    def _listen_armed(self, line: OpenLine) -> None:
         framer, heard = self._framer(), self._heard
         while True:
             taken = self._hear(line, framer, heard)
@@ -153,7 +153,7 @@ class SerialScanner(Scanner[Line]):
                     break  # its time is over
             heard = self._arm(line)
 
-    def _arm(self, line: Line) -> bytes:
+    def _arm(self, line: OpenLine) -> bytes:
         """Start a scan; the bytes that came beside the module's answer, a code's beginning among
         them. Raises `DeviceSilent`, `ScannerGarbled`, `ScannerRefused`."""
         trigger = self._trigger
@@ -172,7 +172,7 @@ class SerialScanner(Scanner[Line]):
             raise ScannerRefused(device=self.name, trigger=self._options.trigger)
         return found.rest
 
-    def _hear(self, line: Line, framer: Framer, data: bytes) -> bool:
+    def _hear(self, line: OpenLine, framer: Framer, data: bytes) -> bool:
         """True when a code was among it."""
         return self._take(framer.feed(data, self._world.monotonic()), line.attached)
 

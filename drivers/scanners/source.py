@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from msgspec import Meta
 
 from drivers.contract import Code, DeviceProtocol
-from drivers.io.keeper import C, Kept
+from drivers.io.keeper import C, ManagedDevice
 from drivers.io.repeats import MOST_WAITING, Repeats
 from drivers.options import OptionsFault
 from drivers.scanners.framing import Framed, Outcome
@@ -33,7 +33,7 @@ LONGEST_CODE: Final = 400
 SETTLED_WITHIN: Final = 2.0  # seconds from the opening; what never pauses is not waited for
 
 
-class Scanner(Kept[C]):
+class Scanner(ManagedDevice[C]):
     """See `drivers.contract.CodeSource`. Counters: `repeated`, `unserved` (the lane was too
     far behind), `overruns` (too long), `incomplete` (broken off), `garbled` (damaged)."""
 

@@ -24,7 +24,7 @@ def twos_complement(data: bytes) -> bytes:
 
 
 @dataclass(frozen=True)
-class Answer:
+class TriggerAnswer:
     """How a module answers a command: `frame` fits the whole answer with a group `status`, and
     with groups `checked` and `check` where there is a sum."""
 
@@ -48,7 +48,7 @@ class Trigger:
 
     start: bytes
     stop: bytes  # empty: there is none
-    answer: Answer | None
+    answer: TriggerAnswer | None
     examples: Sequence[tuple[bytes, bool]] = ()
 
     def find_answer(self, data: bytes) -> Found | None:
@@ -70,7 +70,7 @@ TRIGGERS: Final[dict[Protocol, Trigger]] = {
     "newland": Trigger(
         start=bytes.fromhex("7E01303030304053434E545247313B03"),  # SCNTRG1
         stop=bytes.fromhex("7E01303030304053434E545247303B03"),  # SCNTRG0
-        answer=Answer(
+        answer=TriggerAnswer(
             re.compile(rb"\x02\x010000@SCNTRG[01](?P<status>[\x05\x06\x15]);\x03"), [b"\x06"]
         ),
         examples=[
@@ -83,7 +83,7 @@ TRIGGERS: Final[dict[Protocol, Trigger]] = {
     "gm65": Trigger(
         start=bytes.fromhex("7E000801000201ABCD"),
         stop=b"",
-        answer=Answer(
+        answer=TriggerAnswer(
             re.compile(
                 rb"\x02\x00(?P<checked>(?P<status>[\x00-\x0f])\x01[\x00-\xff])"
                 rb"(?P<check>[\x00-\xff]{2})"
@@ -103,7 +103,7 @@ TRIGGERS: Final[dict[Protocol, Trigger]] = {
     "ssi": Trigger(
         start=bytes.fromhex("04E40400FF14"),
         stop=bytes.fromhex("04E50400FF13"),
-        answer=Answer(
+        answer=TriggerAnswer(
             re.compile(
                 rb"(?P<checked>[\x04\x05](?P<status>[\xd0\xd1])\x00\x00"
                 rb"((?<=\xd1\x00\x00)[\x00-\xff])?)(?P<check>[\x00-\xff]{2})"

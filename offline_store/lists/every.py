@@ -27,7 +27,7 @@ class Named(Installer, Protocol):
         ...
 
 
-class Heard:
+class WatchedList:
     """A list of which somebody hears when a version of it has come into force."""
 
     def __init__(self, inner: Named, hear: Callable[[], None]) -> None:

@@ -76,7 +76,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 @dataclass(frozen=True, order=True)
-class Record:
+class ListEntry:
     """One entry of a list."""
 
     key: bytes
@@ -86,7 +86,7 @@ class Record:
 Entries = dict[Kind, dict[bytes, int]]  # kind → key → reason
 
 
-def entry(said: Mapping[str, str]) -> tuple[Kind, Record]:
+def entry(said: Mapping[str, str]) -> tuple[Kind, ListEntry]:
     """`{"card": R}`, `{"number": R}`, `{"person": R}` (64 hex), `{"transit": digits}`,
     `{"issuer": hex}`, or a range `{"issuer": hex, "first": digits, "last": digits}`; each with
     `"reason": "0"…"255"` or without. Raises `ValueError`."""
@@ -98,10 +98,10 @@ def entry(said: Mapping[str, str]) -> tuple[Kind, Record]:
         first, last = transit_number(named["first"]), transit_number(named["last"])
         if first > last:
             raise ValueError("a range ends before it begins")
-        return "range", Record(issuer_code(named["issuer"]) + first + last, reason)
+        return "range", ListEntry(issuer_code(named["issuer"]) + first + last, reason)
     for kind, key_of in _KEY_OF.items():
         if named.keys() == {kind}:
-            return kind, Record(key_of(named[kind]), reason)
+            return kind, ListEntry(key_of(named[kind]), reason)
     raise ValueError("an entry of no known kind")
 
 

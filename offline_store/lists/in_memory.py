@@ -31,7 +31,7 @@ class Unfit(Exception):
 
 
 @dataclass(frozen=True)
-class Standing(Generic[T]):
+class ListInForce(Generic[T]):
     """A list in force."""
 
     version: int
@@ -69,12 +69,12 @@ class SignedList(Generic[T]):
         return self._folder.name
 
     @property
-    def in_force(self) -> Standing[T] | None:
+    def in_force(self) -> ListInForce[T] | None:
         """None when none ever was, or no file of it is whole."""
         return self._in_force
 
     @property
-    def standing(self) -> Standing[T] | None:
+    def standing(self) -> ListInForce[T] | None:
         """As `in_force`. Raises `ListUnreadable` when there was one and no file of it is whole."""
         in_force = self._in_force
         if in_force is None and self._folder.floor:
@@ -112,7 +112,7 @@ class SignedList(Generic[T]):
                 raise ListNotLoaded(list=self.name, cause=type(error).__name__) from error
             finally:
                 self._folder.sweep()
-            self._in_force = Standing(version, value)
+            self._in_force = ListInForce(version, value)
 
     def _made(self, version: int, payload: bytes) -> bytes:
         """What the child makes of the payload. Raises `Unfit`, `ListNotLoaded`, `OSError`."""
@@ -130,13 +130,13 @@ class SignedList(Generic[T]):
             raise ListNotLoaded(list=self.name, cause=f"status {status}")
         return made
 
-    def _newest(self) -> Standing[T] | None:
+    def _newest(self) -> ListInForce[T] | None:
         found = self._folder.newest(
             lambda version: self._parse(self._folder.read(version)),
             broken=(OSError, ListUnreadable, Unfit),
             looks=2 if self._falls_back else 1,
         )
-        return None if found is None else Standing(*found)
+        return None if found is None else ListInForce(*found)
 
 
 def load_json(payload: bytes, shape: type[T]) -> T:

@@ -44,7 +44,7 @@ _NICE = 10
 
 
 @dataclass(frozen=True)
-class Entry:
+class ListHit:
     """A hit: in which version, by what, and the platform's code for why (0: none)."""
 
     version: int
@@ -70,7 +70,7 @@ class View:
 
     def find_blacklisted(
         self, *, card: str = "", number: str = "", person: str = ""
-    ) -> Entry | None:
+    ) -> ListHit | None:
         """The entry of one of these references (64 hex; empty: none). None also when no blacklist
         was ever installed. Raises `ListUnreadable` when the one in force cannot be read."""
         sought: tuple[tuple[Kind, str], ...] = (
@@ -88,7 +88,7 @@ class View:
                     return found
         return None
 
-    def find_transit(self, number: bytes, issuer: bytes) -> Entry | None:
+    def find_transit(self, number: bytes, issuer: bytes) -> ListHit | None:
         """The entry of a transit card: its number (10 bytes BCD, as in file 0015) or a range of its
         issuer's (8 bytes) numbers. None and `ListUnreadable` as of `find_blacklisted`."""
         standing = self._in_force(BLACKLIST)
@@ -114,20 +114,20 @@ class View:
         return standing
 
 
-def _find(standing: _Standing, kind: Kind, key: bytes) -> Entry | None:
+def _find(standing: _Standing, kind: Kind, key: bytes) -> ListHit | None:
     try:
         reason = standing.file.find(kind, key)
     except (OSError, Damaged) as error:
         raise ListUnreadable(list=standing.file.name, cause=type(error).__name__) from error
-    return None if reason is None else Entry(standing.version, kind, reason)
+    return None if reason is None else ListHit(standing.version, kind, reason)
 
 
-def _find_range(standing: _Standing, issuer: bytes, number: bytes) -> Entry | None:
+def _find_range(standing: _Standing, issuer: bytes, number: bytes) -> ListHit | None:
     try:
         reason = standing.file.find_range(issuer, number)
     except (OSError, Damaged) as error:
         raise ListUnreadable(list=standing.file.name, cause=type(error).__name__) from error
-    return None if reason is None else Entry(standing.version, "range", reason)
+    return None if reason is None else ListHit(standing.version, "range", reason)
 
 
 class Lists:
@@ -159,11 +159,11 @@ class Lists:
 
     def find_blacklisted(
         self, *, card: str = "", number: str = "", person: str = ""
-    ) -> Entry | None:
+    ) -> ListHit | None:
         """See `View.find_blacklisted`."""
         return self.view().find_blacklisted(card=card, number=number, person=person)
 
-    def find_transit(self, number: bytes, issuer: bytes) -> Entry | None:
+    def find_transit(self, number: bytes, issuer: bytes) -> ListHit | None:
         """See `View.find_transit`."""
         return self.view().find_transit(number, issuer)
 

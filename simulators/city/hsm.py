@@ -15,15 +15,15 @@ from typing import Final, Literal
 from simulators.cards import SUITES, Algorithm, Generation
 from simulators.cards.ciphers import Suite, padded
 from simulators.cards.layout import applications
-from simulators.ceremony import City
+from simulators.ceremony import KeyAuthority
 from simulators.people import Cast
 from sync.contract.services import HsmAnswer, HsmRequest, decode, encode
 from sync.contract.topics import Place
 from sync.faults import MessageMalformed, MessageTooLarge
 
 # Two more provinces with roots of their own, which the home city's PSAM does not have.
-SECOND: Final = City("629900", b"onecard province 62")
-THIRD: Final = City("339900", b"onecard province 33")  # its second-level factor differs
+SECOND: Final = KeyAuthority("629900", b"onecard province 62")
+THIRD: Final = KeyAuthority("339900", b"onecard province 33")  # its second-level factor differs
 
 RESET_PIN_HEADERS: Final = {8: "842400010C", 16: "8424000114"}
 UNBLOCK_HEADER: Final = "8424000004"
@@ -56,7 +56,7 @@ class Manners:
 class _Card:
     """What all messages say of the card."""
 
-    city: City
+    city: KeyAuthority
     historical: bytes
     algorithm: Algorithm
 
@@ -187,7 +187,7 @@ class CityHsm:
         seed = self.seeds.get(region[:2])
         if seed is None:
             raise _Wrong("unknown-region")
-        return _Card(City(region, seed), _bytes(historical, 13), found[0])
+        return _Card(KeyAuthority(region, seed), _bytes(historical, 13), found[0])
 
 
 def city_hsm(cast: Cast, addresses: Mapping[str, str] | None = None) -> CityHsm:

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from simulators.people import Cast
-from sync.contract.services import Standing, StatusAnswer, StatusRequest, decode, encode
+from sync.contract.services import StatusAnswer, StatusFinding, StatusRequest, decode, encode
 from sync.contract.topics import Place
 from trust import canonical
 
-SILENCE = 12.0  # seconds: nobody may wait for a status so long (config.model.Status.within)
+SILENCE = 12.0  # seconds: nobody may wait for a status so long (config.model.StatusSettings.within)
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,9 @@ class StatusDesk:
         at = int(self.now())
         return encode(
             StatusAnswer(
-                holder=Standing(status=found.holder, at=at),
-                card=Standing(status=found.card, at=at),
-                business=Standing(status=found.business, at=at),
+                holder=StatusFinding(status=found.holder, at=at),
+                card=StatusFinding(status=found.card, at=at),
+                business=StatusFinding(status=found.business, at=at),
             )
         )
 

@@ -19,10 +19,10 @@ from simulators.cards import (
 )
 from simulators.cards.contents import Transaction
 from simulators.cards.contract import Processor
-from simulators.ceremony import CardOrder, City, card_number
+from simulators.ceremony import CardOrder, KeyAuthority, card_number
 
-CITY = City("519900", b"onecard conform")
-FORGER = City("519900", b"somebody else's keys")
+CITY = KeyAuthority("519900", b"onecard conform")
+FORGER = KeyAuthority("519900", b"somebody else's keys")
 PIN = "123456"
 
 ONE = Holder("519900199203149007", "林青禾", "2", "01", "519900", "19920314")
@@ -34,7 +34,7 @@ class StageCard:
 
     key: str
     order: CardOrder
-    keys_of: City | None = None
+    keys_of: KeyAuthority | None = None
     card_id: str | None = None  # None: as it should be
 
     @cached_property
@@ -100,7 +100,7 @@ def _card(
     algorithm: Algorithm = Algorithm.SM4,
     *,
     holder: Holder = ONE,
-    keys_of: City | None = None,
+    keys_of: KeyAuthority | None = None,
     card_id: str | None = None,
     **more: object,
 ) -> StageCard:

@@ -8,13 +8,13 @@ from functools import cached_property
 
 from apdu.city_keys import CityKeys
 from simulators.cards import Algorithm
-from simulators.ceremony import CITY_KEYS, City
+from simulators.ceremony import CITY_KEYS, KeyAuthority
 
 
 class Hsm:
     """One city's. Fields are those of the functions' outputs."""
 
-    def __init__(self, city: City) -> None:
+    def __init__(self, city: KeyAuthority) -> None:
         self._city = city
 
     def basic(self, fields: Sequence[str]) -> str:

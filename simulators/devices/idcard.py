@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from apdu.id_document import FLAGS, LAYOUTS, LONG_TERM, Layout
+from apdu.id_document import FLAGS, LAYOUTS, LONG_TERM, DocumentLayout
 from drivers.idcard.frames import HEADER, Deframer, frame
 from simulators.devices.usb import Endpoint, Interface, UsbDevice
 from simulators.people import Person
@@ -204,7 +204,7 @@ class SamVUsb(UsbDevice):
 
 def document_of(
     person: Person,
-    layout: Layout = Layout.RESIDENT,
+    layout: DocumentLayout = DocumentLayout.RESIDENT,
     *,
     issued: str = "20200101",
     expires: str = LONG_TERM,
@@ -215,7 +215,7 @@ def document_of(
 ) -> IdCard:
     """A person's document. `fields` replace or add fields of the layout by name."""
     number = person.number
-    if layout is Layout.FOREIGNER_2017:
+    if layout is DocumentLayout.FOREIGNER_2017:
         number = f"UTO{number[:12]}"  # Utopia, by ICAO Doc 9303
     values = {
         "name": person.name,
@@ -243,12 +243,12 @@ def document_of(
     )
 
 
-def text_of(layout: Layout, values: Mapping[str, str]) -> bytes:
+def text_of(layout: DocumentLayout, values: Mapping[str, str]) -> bytes:
     """The 256 bytes. What does not fit its field is cut off, as on real documents."""
     return b"".join(_fields(layout, values))
 
 
-def _fields(layout: Layout, values: Mapping[str, str]) -> Iterable[bytes]:
+def _fields(layout: DocumentLayout, values: Mapping[str, str]) -> Iterable[bytes]:
     flag = next(flag for flag, kind in FLAGS.items() if kind is layout)
     for name, size in LAYOUTS[layout]:
         yield flag if name == "flag" else _padded(values.get(name, ""), size)

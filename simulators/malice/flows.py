@@ -20,7 +20,7 @@ from apdu.session import CardSession, open_session
 from apdu.social_security import SocialSecurityCard
 from simulators.cards import Algorithm, Generation, Holder, Interface, face, operating_system
 from simulators.cards.contents import Transaction
-from simulators.ceremony import CardOrder, City, card_number
+from simulators.ceremony import CardOrder, KeyAuthority, card_number
 from simulators.direct import Direct
 from simulators.malice.card import GOOD, MaliciousCard, Script
 from simulators.malice.keys import (
@@ -33,7 +33,7 @@ from simulators.malice.keys import (
     authenticator,
 )
 
-CITY: Final = City()
+CITY: Final = KeyAuthority()
 HOLDER: Final = Holder("519900190001010014", "司马·阿依古丽", "1", "11", "519900", "19000101")
 PIN, NEW_PIN = b"123456", b"654321"
 BOUGHT: Final = Transaction(1, TERMINAL, "20260101120000", 100, 200, 300)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import ClassVar, Final
 
-from agent.identify.hsm import HsmAuthenticator, HsmDesk
+from agent.identify.hsm import HsmAuthenticator, HsmClient
 from apdu.authentication import Authenticator, CardParameters, Computed, Mode, Pending
 from apdu.city_keys import CityKeys
 from apdu.crypto import FACTOR, Algorithm
@@ -114,7 +114,7 @@ def authenticator(server: KeyServer, mode: Mode) -> Authenticator:
     """The key server as the flows of a mode know it."""
     if mode == "psam":
         return PsamShaped(server)
-    return HsmAuthenticator(HsmDesk(InProcess(server), within=1.0), server.card)
+    return HsmAuthenticator(HsmClient(InProcess(server), within=1.0), server.card)
 
 
 class PsamShaped:

@@ -16,7 +16,7 @@ from apdu.city_keys import CityKeys
 from apdu.command import Command, Response
 from apdu.crypto import Algorithm
 from apdu.data_items import items_of
-from apdu.files import RECORDS, Generation, Record
+from apdu.files import RECORDS, FileRecord, Generation
 from apdu.hsm_messages import AuthenticateCard, AuthenticateKey, SecurePin
 from apdu.records import (
     CardIdentificationCode,
@@ -29,7 +29,7 @@ from apdu.records import (
 )
 from apdu.redaction import Redactor
 from apdu.values import readable
-from simulators.ceremony import CITY_KEYS, City
+from simulators.ceremony import CITY_KEYS, KeyAuthority
 from simulators.malice.card import Script
 from simulators.malice.mutators import TEXTS
 from sync.contract import services
@@ -110,7 +110,7 @@ def odd(chance: Random, good: Sequence[bytes]) -> bytes:
     return bytes(raw)
 
 
-def _all_records() -> Sequence[tuple[Generation, Record]]:
+def _all_records() -> Sequence[tuple[Generation, FileRecord]]:
     return [
         (generation, record)
         for generation, files in RECORDS.items()
@@ -119,7 +119,7 @@ def _all_records() -> Sequence[tuple[Generation, Record]]:
     ]
 
 
-def _record(generation: Generation, record: Record, good: Sequence[bytes]) -> Parser:
+def _record(generation: Generation, record: FileRecord, good: Sequence[bytes]) -> Parser:
     own = [raw for raw in good if raw[0] == record.tag]
     own.append(bytes((record.tag, record.size)) + b"0" * record.size)
     name = f"record {record.tag:02X} {generation.value}"
@@ -194,7 +194,7 @@ def _service(raw: bytes) -> object:
 
 def _certificates() -> Sequence[bytes]:
     """The made-up authority's own."""
-    authority = City().certificate_authority
+    authority = KeyAuthority().certificate_authority
     return [authority.root, authority.issuing]
 
 
@@ -212,7 +212,7 @@ def _bodies(frame: bytes) -> Sequence[bytes]:
 
 
 def _line(script: Script) -> bytes:
-    header = trace.Header(
+    header = trace.TraceHeader(
         agent="0",
         flow=trace.Flow("basic"),
         transport="T=0",

@@ -22,7 +22,7 @@ REFUSALS: Final = (
     0x6A83, 0x6A82, 0x6985, 0x9406, 0x9401, 0x9402, 0x9403, 0x9302, 0x6581, 0x6D00, 0x9303, 0x6700,
 )  # fmt: skip
 # Answers of 8054 by which a card gets on: paid, whatever it answers; and the ones in between.
-SLOWEST: Final = 1.4  # seconds; the watchdog looks at 1.2 (config.model.Watchdog)
+SLOWEST: Final = 1.4  # seconds; the watchdog looks at 1.2 (config.model.WatchdogSettings)
 
 
 @dataclass

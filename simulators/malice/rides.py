@@ -21,7 +21,7 @@ from agent.fares.tariff import parse_tariff
 from agent.messages.reasons import Reason
 from agent.messages.results import Results
 from agent.messages.texts import Texts
-from agent.psam.transit import TransitDesk
+from agent.psam.transit import TransitPsamPool
 from agent.purse.offers import Offers, SingleRides
 from agent.purse.paying import Payments
 from agent.purse.pricing import FlatFare, ListedFare
@@ -128,7 +128,7 @@ class _Ride:
         self._scene = chance.choice(["bus", SCENE])
         self._city = TransitCity()
         self._slot = PsamSlot(world, transit_psam(self._city.psam(OURS)))
-        self._desk = TransitDesk(world, [self._slot])
+        self._desk = TransitPsamPool(world, [self._slot])
         self._books = Books()
         self._came = Came()
         self._payments = payments(

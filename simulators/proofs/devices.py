@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from unittest import mock
 
-from drivers.io.keeper import Kept
+from drivers.io.keeper import ManagedDevice
 from simulators.box.box import Box, Injection, Part
 from simulators.box.fitting import fitted_box
 from simulators.site import NotInTime, until
@@ -201,8 +201,8 @@ def trouble_of(box: Box, part: Part) -> str:
 # The control
 
 
-def opens_once(self: Kept[Any]) -> None:
-    """What `Kept._keep` would be without its loop."""
+def opens_once(self: ManagedDevice[Any]) -> None:
+    """What `ManagedDevice._keep` would be without its loop."""
     self._run_once()
 
 
@@ -218,7 +218,7 @@ def controlled() -> dict[str, Any]:
 
 
 def control() -> dict[str, Any]:
-    with mock.patch.object(Kept, "_keep", opens_once), fitted_box() as box:
+    with mock.patch.object(ManagedDevice, "_keep", opens_once), fitted_box() as box:
         return played(
             box, CONTROL_PARTS, ["unplugged"], patience=CONTROL_PATIENCE, others=False
         ).figures()

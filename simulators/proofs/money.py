@@ -24,15 +24,15 @@ from agent.fares.tariff import parse_tariff
 from agent.messages.reasons import Reason
 from agent.messages.results import Results
 from agent.messages.texts import Texts
-from agent.psam.transit import Leased, TransitDesk
-from agent.purse.intents import Intent
+from agent.psam.transit import Leased, TransitPsamPool
+from agent.purse.intents import OpenIntent
 from agent.purse.offers import Offer, Offers, SingleRides
 from agent.purse.owed import RidesOwed
 from agent.purse.paying import Payments
-from agent.purse.pricing import FlatFare, ListedFare, Priced
+from agent.purse.pricing import FlatFare, ListedFare, PricedRide
 from agent.purse.purchase import Again, Presentation, Purchases
-from agent.purse.records import Holder, intent_of
-from agent.purse.trips import Stamp
+from agent.purse.records import PurseHolder, intent_of
+from agent.purse.trips import TripStamp
 from agent.scenes.metro.options import MetroOptions
 from agent.stages import Stages
 from apdu.transit.files import Layout
@@ -228,7 +228,7 @@ class History:
         self._left -= 1
         return self._left >= 0
 
-    def payments(self, world: CutWorld, store: Store, desk: TransitDesk) -> Payments:
+    def payments(self, world: CutWorld, store: Store, desk: TransitPsamPool) -> Payments:
         return self._make(
             world,
             clock=Clock(world),
@@ -292,7 +292,7 @@ class Session:
         self._world = world
         self._chance = history.chance
         self._slot = history.slot(world)
-        self._desk = TransitDesk(world, [self._slot])
+        self._desk = TransitPsamPool(world, [self._slot])
         keys = FileKeyStore(world, history.folder / "keys")
         self._store = Store(world, history.folder, terminal=TERMINAL, boot="boot-1", keys=keys)
         self._payments = history.payments(world, self._store, self._desk)
@@ -383,14 +383,14 @@ class InMind(Purchases):
         tap: Presentation,
         begun: Initialised,
         authorised: Authorisation,
-        priced: Priced,
+        priced: PricedRide,
         again: Again | None,
         leased: Leased,
-    ) -> tuple[Intent, Record]:
+    ) -> tuple[OpenIntent, Record]:
         clock = self._clock.read()
         event = intent_of(tap.place, tap.holder, begun, authorised, priced, clock, {})
         self._count += 1
-        intent = Intent(Reference("", self._count), event, leased.session(authorised))
+        intent = OpenIntent(Reference("", self._count), event, leased.session(authorised))
         self._intents.begin(intent)
         return intent, Record(epoch="", seq=self._count, body="", hash="", mac="")
 
@@ -404,10 +404,12 @@ class Forgetful(Payments):
 class Unwritten(Payments):
     """The other control: what is paid for at a gate does not come to stand on the card."""
 
-    def _judge(self, turn: Turn, holder: Holder, offer: Offer, clock: ClockReading) -> Priced:
+    def _judge(
+        self, turn: Turn, holder: PurseHolder, offer: Offer, clock: ClockReading
+    ) -> PricedRide:
         priced = super()._judge(turn, holder, offer, clock)
         stamp = priced.stamp
-        if not isinstance(stamp, Stamp):
+        if not isinstance(stamp, TripStamp):
             return priced
         return replace(priced, stamp=RowOnly(**vars(stamp)))
 
@@ -418,7 +420,7 @@ class Generous(Payments):
     owed = Unforgotten
 
 
-class RowOnly(Stamp):
+class RowOnly(TripStamp):
     """001E without 001A."""
 
     def records(self, begun: Initialised, moment: str) -> tuple[tuple[Layout, bytes], ...]:

@@ -10,11 +10,11 @@ from agent.fares.carried import Carried
 from agent.fares.history import History
 from agent.fares.ride import Journey, Rider, ride_of
 from agent.purse.owed import RidesOwed
-from agent.purse.pricing import Priced
+from agent.purse.pricing import PricedRide
 from agent.purse.tap_result import TapResult
 from agent.tap.give_back import GiveBacks
 from agent.tap.logbook import Missed
-from config.model import GiveBack as Settings
+from config.model import GiveBackSettings as Settings
 from offline_store.clock import CHINA_AHEAD_MS, DAY_MS, Clock, ClockReading
 from offline_store.columns import verdict_of
 from offline_store.events.about import GiveBack, Recovery
@@ -84,7 +84,7 @@ class Unforgotten(RidesOwed):
         clock: ClockReading,
         journey: Journey | None = None,
         carried: Carried | None = None,
-    ) -> Priced:
+    ) -> PricedRide:
         return super().price(_Forgetful(turn), rider, clock, journey, carried)
 
 

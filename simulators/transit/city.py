@@ -15,7 +15,7 @@ from simulators.cards.ciphers import Algorithm
 from simulators.cards.purse import OneCard, PurseMemory, PurseOs, PurseSpec
 from simulators.cards.purse_codes import Purchase, PurseCodes, Truncation
 from simulators.cards.transit_psam import T_UNION, TransitPsamOs, TransitPsamSpec
-from simulators.ceremony import CardOrder, City, derive, seeded
+from simulators.ceremony import CardOrder, KeyAuthority, derive, seeded
 
 HISTORICAL = b"TUCARD".ljust(13, b"\0")
 Use = Literal["MPK", "MTK"]
@@ -110,7 +110,7 @@ class TransitCity:
         self,
         order: PurseOrder,
         social: CardOrder,
-        city: City,
+        city: KeyAuthority,
         interface: Interface = Interface.CONTACTLESS,
     ) -> tuple[OneCard, Card]:
         """A social security card with a transit application: its inside, and the card."""

@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from simulators.cards import Algorithm, Card, Generation, Interface, face
 from simulators.cards.purse import OneCard, PurseFaults, PurseOs
-from simulators.ceremony import CardOrder, City, card_number
+from simulators.ceremony import CardOrder, KeyAuthority, card_number
 from simulators.people import Cast, Person, load_cast
 from simulators.transit.city import PurseOrder, TransitCity
 
@@ -141,7 +141,7 @@ class PurseWallet:
         if passenger.social is None:
             purse = issuer.purse(passenger.order)
         else:
-            city = City(self._people.region, self._people.seed.encode())
+            city = KeyAuthority(self._people.region, self._people.seed.encode())
             both, _ = issuer.one_card(passenger.order, self._social(passenger), city)
             purse, historical = both.purse, city.historical(passenger.social.serial)
         purse.faults = PurseFaults(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from agent.facade.c.build import build
-from simulators.ceremony import CITY_KEYS, City
+from simulators.ceremony import CITY_KEYS, KeyAuthority
 from simulators.conform.business import OldBusiness, compile_business
 from simulators.conform.hsm import Hsm
 from simulators.conform.typist import AGAIN, BEGIN, Typist
@@ -68,7 +68,7 @@ class WindowSite(Site):
 
     def _ask_hsm(self, fields: list[str]) -> str:
         region = fields[0]
-        return Hsm(City(region, self.cast.seed.encode())).basic(fields)
+        return Hsm(KeyAuthority(region, self.cast.seed.encode())).basic(fields)
 
     def configuration(self) -> str:
         """The terminal's TOML, as a technician would write it."""

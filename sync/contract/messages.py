@@ -111,7 +111,7 @@ class Applied(Part, frozen=True, kw_only=True):
     code: str = ""  # of the Fault when refused
 
 
-class Row(Protocol):
+class BatchRow(Protocol):
     """What a batch is made of; `offline_store.events.row.Record` is one."""
 
     @property
@@ -153,7 +153,7 @@ class Packed:
 # Batches
 
 
-def pack(rows: Sequence[Row], limit: int = MAX_ITEMS) -> Packed:
+def pack(rows: Sequence[BatchRow], limit: int = MAX_ITEMS) -> Packed:
     """As many of the first `rows` as one batch takes: one epoch, no gap, at most `limit` rows and
     `MAX_INFLATED` bytes. At least one row must be there."""
     items = [_item(rows[0])]
@@ -195,7 +195,7 @@ def decode_batch(payload: bytes) -> EventBatch:
     return EventBatch(header=header, items=items)
 
 
-def _item(row: Row) -> bytes:
+def _item(row: BatchRow) -> bytes:
     body = row.body if len(row.body.encode()) <= MAX_BODY else ""
     return msgspec.json.encode(Item(seq=row.seq, hash=row.hash, mac=row.mac, body=body))
 

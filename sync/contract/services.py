@@ -76,7 +76,7 @@ class StatusRequest(Part, frozen=True, kw_only=True):
     __repr__ = _unshown
 
 
-class Standing(Part, frozen=True, kw_only=True):
+class StatusFinding(Part, frozen=True, kw_only=True):
     """One of the three answers. `status` is of the open set "normal", "deceased", "lost",
     "cancelled", "stock", "ineligible", "unknown" …; `at`: unix seconds when its source knew it."""
 
@@ -87,9 +87,9 @@ class Standing(Part, frozen=True, kw_only=True):
 class StatusAnswer(Answer, frozen=True, kw_only=True):
     """人清、卡清、业务清."""
 
-    holder: Standing = Standing(status="unknown")
-    card: Standing = Standing(status="unknown")
-    business: Standing = Standing(status="unknown")
+    holder: StatusFinding = StatusFinding(status="unknown")
+    card: StatusFinding = StatusFinding(status="unknown")
+    business: StatusFinding = StatusFinding(status="unknown")
 
 
 class ResolvedPerson(Part, frozen=True, kw_only=True):

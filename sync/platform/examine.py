@@ -23,7 +23,7 @@ Reason = Literal["oversized", "hash", "event", "foreign", "place", "unreadable",
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
+class ValidRow:
     """A row whose text has its hash and says of itself what topic and header say."""
 
     item: Item
@@ -31,7 +31,7 @@ class Sound:
 
 
 @dataclass(frozen=True, slots=True)
-class Poisoned:
+class RejectedRow:
     """A row that goes to quarantine; `raw` is what came in for it."""
 
     seq: int
@@ -44,7 +44,7 @@ class Examined:
     """All rows of one batch."""
 
     epoch: str
-    rows: tuple[Sound | Poisoned, ...]
+    rows: tuple[ValidRow | RejectedRow, ...]
 
 
 def examine(place: Place, payload: bytes) -> Examined:
@@ -54,26 +54,28 @@ def examine(place: Place, payload: bytes) -> Examined:
         batch = messages.decode_batch(payload)
     except Fault:
         seqs = range(header.first, header.last + 1)
-        return Examined(header.epoch, tuple(Poisoned(seq, "unreadable", payload) for seq in seqs))
+        return Examined(
+            header.epoch, tuple(RejectedRow(seq, "unreadable", payload) for seq in seqs)
+        )
     rows = tuple(_row(place, header.epoch, item) for item in batch.items)
     return Examined(header.epoch, rows)
 
 
-def _row(place: Place, epoch: str, item: Item) -> Sound | Poisoned:
+def _row(place: Place, epoch: str, item: Item) -> ValidRow | RejectedRow:
     raw = msgspec.json.encode(item)
     if not item.body:
-        return Poisoned(item.seq, "oversized", raw)
+        return RejectedRow(item.seq, "oversized", raw)
     if body_hash(item.body) != item.hash:
-        return Poisoned(item.seq, "hash", raw)
+        return RejectedRow(item.seq, "hash", raw)
     try:
         row = _read(item.body)
     except Undecodable:
-        return Poisoned(item.seq, "event", raw)
+        return RejectedRow(item.seq, "event", raw)
     if row.terminal != place.terminal:
-        return Poisoned(item.seq, "foreign", raw)
+        return RejectedRow(item.seq, "foreign", raw)
     if (row.epoch, row.seq) != (epoch, item.seq):
-        return Poisoned(item.seq, "place", raw)
-    return Sound(item, row)
+        return RejectedRow(item.seq, "place", raw)
+    return ValidRow(item, row)
 
 
 def _read(body: str) -> Row:

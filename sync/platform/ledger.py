@@ -15,7 +15,7 @@ from offline_store import chain
 from offline_store.columns import verdict_of, whose
 from sync.contract.messages import MAX_LISTED, Range, Receipt
 from sync.contract.topics import Place
-from sync.platform.examine import Examined, Poisoned, Sound
+from sync.platform.examine import Examined, RejectedRow, ValidRow
 from sync.platform.macs import Macs
 from sync.platform.schema import SCHEMA
 from trust import canonical
@@ -41,7 +41,7 @@ class StoredRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Alarm:
+class PlatformAlarm:
     """`kind`: conflict (other content under the same key), chain (prev is not the hash of the row
     before), mac (not the terminal's key)."""
 
@@ -93,7 +93,7 @@ class Ledger:
         def work(db: Database) -> Receipt:
             now = _ms(self._world)
             for row in batch.rows:
-                if isinstance(row, Sound):
+                if isinstance(row, ValidRow):
                     _insert(db, place.terminal, row, now)
                 else:
                     _set_aside(db, place.terminal, batch.epoch, row, now)
@@ -106,7 +106,7 @@ class Ledger:
         """A batch without a readable header: kept, but there is no row to receipt."""
 
         def work(db: Database) -> None:
-            row = Poisoned(0, "unreadable", payload)
+            row = RejectedRow(0, "unreadable", payload)
             _set_aside(db, place.terminal, "", row, _ms(self._world))
 
         self.transaction(work)
@@ -134,9 +134,9 @@ class Ledger:
                 if here != seq + 1:
                     break
                 if digest and before and prev != before:
-                    _raise_alarm(db, Alarm(terminal, epoch, here, "chain"), now)
+                    _raise_alarm(db, PlatformAlarm(terminal, epoch, here, "chain"), now)
                 if digest and not self._macs.genuine(terminal, epoch, here, digest, mac):
-                    _raise_alarm(db, Alarm(terminal, epoch, here, "mac"), now)
+                    _raise_alarm(db, PlatformAlarm(terminal, epoch, here, "mac"), now)
                 seq, before = here, digest
         if seq > start:
             db.execute(
@@ -189,9 +189,9 @@ class Ledger:
             terminal,
         )
 
-    def alarms(self, terminal: str) -> Sequence[Alarm]:
+    def alarms(self, terminal: str) -> Sequence[PlatformAlarm]:
         return self._select(
-            Alarm,
+            PlatformAlarm,
             "SELECT terminal, epoch, seq, kind FROM alarms WHERE terminal = ? ORDER BY rowid",
             terminal,
         )
@@ -224,7 +224,7 @@ def _ms(world: World) -> int:
     return int(world.now() * 1000)
 
 
-def _insert(db: Database, terminal: str, row: Sound, now: int) -> None:
+def _insert(db: Database, terminal: str, row: ValidRow, now: int) -> None:
     item, text, event = row.item, row.row, row.row.event
     card, person = whose(event)
     held = db.execute(
@@ -255,7 +255,7 @@ def _insert(db: Database, terminal: str, row: Sound, now: int) -> None:
         ),
     )
     if text.seq == chain.FIRST_SEQ and not chain.begins_an_epoch(text):
-        _raise_alarm(db, Alarm(terminal, text.epoch, text.seq, "chain"), now)
+        _raise_alarm(db, PlatformAlarm(terminal, text.epoch, text.seq, "chain"), now)
     if verdict_of(event) == "accepted":
         # Accepted offline, revoked since: it stays accepted, and somebody should know.
         db.execute(
@@ -265,14 +265,14 @@ def _insert(db: Database, terminal: str, row: Sound, now: int) -> None:
         )
 
 
-def _conflict(db: Database, terminal: str, row: Sound, now: int) -> None:
+def _conflict(db: Database, terminal: str, row: ValidRow, now: int) -> None:
     epoch = row.row.epoch
-    _raise_alarm(db, Alarm(terminal, epoch, row.item.seq, "conflict"), now)
-    kept = Poisoned(row.item.seq, "conflict", row.item.body.encode())
+    _raise_alarm(db, PlatformAlarm(terminal, epoch, row.item.seq, "conflict"), now)
+    kept = RejectedRow(row.item.seq, "conflict", row.item.body.encode())
     _set_aside(db, terminal, epoch, kept, now)
 
 
-def _set_aside(db: Database, terminal: str, epoch: str, row: Poisoned, now: int) -> None:
+def _set_aside(db: Database, terminal: str, epoch: str, row: RejectedRow, now: int) -> None:
     digest = sm3(row.raw).hex()
     db.execute("INSERT OR IGNORE INTO raw VALUES (?, ?)", (digest, row.raw))
     db.execute(
@@ -281,7 +281,7 @@ def _set_aside(db: Database, terminal: str, epoch: str, row: Poisoned, now: int)
     )
 
 
-def _raise_alarm(db: Database, alarm: Alarm, now: int) -> None:
+def _raise_alarm(db: Database, alarm: PlatformAlarm, now: int) -> None:
     db.execute(
         "INSERT OR IGNORE INTO alarms VALUES (?, ?, ?, ?, ?)",
         (alarm.terminal, alarm.epoch, alarm.seq, alarm.kind, now),

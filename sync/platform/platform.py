@@ -20,7 +20,7 @@ from sync.platform.macs import Macs
 from sync.platform.publisher import Publisher
 from sync.platform.services import ServiceHandler, Services
 from sync.platform.settings import PlatformSettings
-from sync.platform.station import Letter, Station
+from sync.platform.station import OutgoingMessage, Subscriber
 from trust.keystore import KeyStore
 from trust.secrets import PRIVATE_KEY, read_secret
 from trust.sm2 import sm2
@@ -106,34 +106,37 @@ class Platform:
             self._desk.send(letter)
 
     @property
-    def _stations(self) -> Sequence[Station]:
+    def _stations(self) -> Sequence[Subscriber]:
         return [self._desk, *self._workers, *self.services.stations]
 
     def _station(
-        self, name: str, filters: Sequence[str], handle: Callable[[Message], Sequence[Letter]]
-    ) -> Station:
+        self,
+        name: str,
+        filters: Sequence[str],
+        handle: Callable[[Message], Sequence[OutgoingMessage]],
+    ) -> Subscriber:
         client_id = f"{self._settings.group}-{name}"
         link = open_link(self._world, self._settings.broker, client_id, self._keys)
-        return Station(self._world, link, filters, handle, name=name, retry=self._settings.retry)
+        return Subscriber(self._world, link, filters, handle, name=name, retry=self._settings.retry)
 
     def _placed_station(
         self,
         name: str,
         filters: Sequence[str],
-        handle: Callable[[Place, Message], Sequence[Letter]],
-    ) -> Station:
+        handle: Callable[[Place, Message], Sequence[OutgoingMessage]],
+    ) -> Subscriber:
         return self._station(name, filters, lambda message: self._placed(message, handle))
 
     def _placed(
-        self, message: Message, handle: Callable[[Place, Message], Sequence[Letter]]
-    ) -> Sequence[Letter]:
+        self, message: Message, handle: Callable[[Place, Message], Sequence[OutgoingMessage]]
+    ) -> Sequence[OutgoingMessage]:
         try:
             place = sender(self._namespace, message.topic)
         except MessageMalformed:
             return []  # of no terminal: there is nobody to keep it for or to answer
         return handle(place, message)
 
-    def _take_batch(self, place: Place, message: Message) -> Sequence[Letter]:
+    def _take_batch(self, place: Place, message: Message) -> Sequence[OutgoingMessage]:
         try:
             batch = examine(place, message.payload)
         except (MessageMalformed, MessageTooLarge):
@@ -142,7 +145,7 @@ class Platform:
         receipt = self.ledger.ingest(place, batch)
         return [self._publisher.receipt(place, receipt)]
 
-    def _take_news(self, place: Place, message: Message) -> Sequence[Letter]:
+    def _take_news(self, place: Place, message: Message) -> Sequence[OutgoingMessage]:
         try:
             if message.topic == place.up("state"):
                 return self._take_state(place, messages.decode_state(message.payload))
@@ -153,7 +156,7 @@ class Platform:
             self.ledger.keep_unaddressed(place, message.payload)
         return []
 
-    def _take_state(self, place: Place, state: messages.State) -> Sequence[Letter]:
+    def _take_state(self, place: Place, state: messages.State) -> Sequence[OutgoingMessage]:
         repeated = self._publisher.state(place, state)
         if state.state == "offline":
             return []

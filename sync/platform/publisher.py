@@ -16,7 +16,7 @@ from offline_store.lists.form import Malformed, delta_payload
 from sync.contract.messages import Applied, Receipt, State, encode
 from sync.contract.topics import EVERYBODY, Down, Place
 from sync.platform.ledger import Ledger
-from sync.platform.station import Letter
+from sync.platform.station import OutgoingMessage
 from trust.envelope import Manifest, payload_of, seal
 from trust.sm2 import Sm2
 from world import Database, World
@@ -35,18 +35,20 @@ class Publisher:
         self._sm2 = sm2
         self._private = private
 
-    def receipt(self, place: Place, receipt: Receipt) -> Letter:
+    def receipt(self, place: Place, receipt: Receipt) -> OutgoingMessage:
         """A receipt as a signed envelope; call after the commit it speaks of."""
         version = int(self._world.now() * 1000)
         payload = encode(receipt)
         envelope = self._seal("receipt", receipt.epoch, version, place.terminal, payload)
-        return Letter(place.down("receipt"), envelope)
+        return OutgoingMessage(place.down("receipt"), envelope)
 
-    def publish(self, kind: Down, name: str, audience: str, payload: bytes) -> list[Letter]:
+    def publish(
+        self, kind: Down, name: str, audience: str, payload: bytes
+    ) -> list[OutgoingMessage]:
         """Number, sign and keep a new version. `audience`: a terminal, a city code, or `*`."""
         base, delta = self._delta(name, audience, payload) if kind == "list" else (0, b"")
 
-        def work(db: Database) -> list[Letter]:
+        def work(db: Database) -> list[OutgoingMessage]:
             (newest,) = db.execute(
                 "SELECT max(version) FROM publications WHERE kind = ? AND name = ?", (kind, name)
             ).fetchone()
@@ -65,18 +67,18 @@ class Publisher:
                     (name, audience, version, base, envelope),
                 )
             places = _places(db, self._namespace, audience)
-            return [Letter(place.down(kind, name), envelope) for place in places]
+            return [OutgoingMessage(place.down(kind, name), envelope) for place in places]
 
         return self._ledger.transaction(work)
 
     def lacking(
         self, place: Place, held: dict[str, int], *, repeated: bool = False
-    ) -> list[Letter]:
+    ) -> list[OutgoingMessage]:
         """The newest version of everything for this terminal that it does not hold. `repeated`: the
         birth that says so was heard before, so what the terminal has answered since counts too; a
         new session's birth is believed, as a list may have been damaged since it was answered."""
 
-        def work(db: Database) -> list[Letter]:
+        def work(db: Database) -> list[OutgoingMessage]:
             rows = db.execute(
                 "SELECT kind, name, max(version), envelope FROM publications"
                 " WHERE audience IN (?, ?, '*') GROUP BY kind, name",
@@ -88,12 +90,12 @@ class Publisher:
                 holds = held.get(f"{kind}/{name}", 0)
                 if version > max(holds, answered.get((kind, name), 0)):
                     delta = _delta_from(db, name, version, holds) if kind == "list" else None
-                    letters.append(Letter(place.down(kind, name), delta or envelope))
+                    letters.append(OutgoingMessage(place.down(kind, name), delta or envelope))
             return letters
 
         return self._ledger.transaction(work)
 
-    def whole(self, place: Place, answer: Applied) -> list[Letter]:
+    def whole(self, place: Place, answer: Applied) -> list[OutgoingMessage]:
         """The whole list for a terminal that had no use for a delta of it."""
         if answer.kind != "list" or answer.code != ListBaseNotHeld.code:
             return []
@@ -104,7 +106,7 @@ class Publisher:
                 (answer.name, place.terminal, place.city),
             ).fetchone()
         )
-        return [] if row is None else [Letter(place.down("list", answer.name), row[0])]
+        return [] if row is None else [OutgoingMessage(place.down("list", answer.name), row[0])]
 
     def state(self, place: Place, state: State) -> bool:
         """Keep a birth; keep a farewell or will only when it is of the session we know. Whether we

@@ -11,15 +11,17 @@ from collections.abc import Callable, Mapping, Sequence
 from sync.contract.services import CORRELATION_BYTES, MAX_SERVICE, Answer, Service, encode
 from sync.contract.topics import Place, asker, request_filter, shared
 from sync.faults import MessageMalformed, MessageTooLarge
-from sync.link import Exchange, Message
-from sync.platform.station import Letter, Station
+from sync.link import Correlation, Message
+from sync.platform.station import OutgoingMessage, Subscriber
 from world import Fault, World
 
 # From a request's payload to its answer's, for the terminal that asks; it may take its time. A
 # Fault becomes the answer's `error`. Called by several workers at once.
 ServiceHandler = Callable[[Place, bytes], bytes]
 
-MakeStation = Callable[[str, Sequence[str], Callable[[Message], Sequence[Letter]]], Station]
+MakeStation = Callable[
+    [str, Sequence[str], Callable[[Message], Sequence[OutgoingMessage]]], Subscriber
+]
 
 
 class Services:
@@ -49,7 +51,7 @@ class Services:
             for number in range(1, workers + 1)
         ]
 
-    def _take(self, message: Message) -> Sequence[Letter]:
+    def _take(self, message: Message) -> Sequence[OutgoingMessage]:
         came = self._world.monotonic()
         try:
             place, service = asker(self._namespace, message.topic)
@@ -65,8 +67,8 @@ class Services:
         if exchange.expiry is not None and took >= exchange.expiry:
             return self._refuse("expired")
         left = None if exchange.expiry is None else math.ceil(exchange.expiry - took)
-        to = Exchange(correlation=exchange.correlation, expiry=left)
-        return [Letter(place.response(service), answer, to)]
+        to = Correlation(correlation=exchange.correlation, expiry=left)
+        return [OutgoingMessage(place.response(service), answer, to)]
 
     def _answer(self, service: Service, place: Place, payload: bytes) -> bytes:
         if len(payload) > MAX_SERVICE:
@@ -78,6 +80,6 @@ class Services:
         except Fault as fault:
             return encode(Answer(error=fault.code.replace(".", "-")[:64]))
 
-    def _refuse(self, cause: str) -> Sequence[Letter]:
+    def _refuse(self, cause: str) -> Sequence[OutgoingMessage]:
         self.refused[cause] += 1
         return []

@@ -4,20 +4,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from sync.backoff import Backoff
-from sync.link import Acknowledged, Exchange, Link, Lost, Message
+from sync.link import Acknowledged, Correlation, Link, Lost, Message
 from world import Fault, Queue, QueueEmpty, Task, World
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class OutgoingMessage:
     """Something to publish."""
 
     topic: str
     payload: bytes = field(repr=False)
-    exchange: Exchange | None = None
+    exchange: Correlation | None = None
 
 
-class Station:
+class Subscriber:
     """Keeps one subscription alive on a task of its own.
 
     `handle` makes what a message says durable and returns the letters that follow from it; a Fault
@@ -29,7 +29,7 @@ class Station:
         world: World,
         link: Link,
         topic_filter: Sequence[str],
-        handle: Callable[[Message], Sequence[Letter]],
+        handle: Callable[[Message], Sequence[OutgoingMessage]],
         *,
         name: str,
         retry: float,
@@ -42,7 +42,7 @@ class Station:
         self._backoff = Backoff(world, retry)
         self._wake = world.event()
         self._stopping = world.event()
-        self._letters: Queue[Letter] = world.queue()
+        self._letters: Queue[OutgoingMessage] = world.queue()
         self._task: Task | None = None
         self.ready = world.event()  # set while subscribed
         self.fault: Fault | None = None  # what ended the last connection, or refused a letter
@@ -55,7 +55,7 @@ class Station:
         self._wake.set()
         return self._task is None or self._task.join(timeout)
 
-    def send(self, letter: Letter) -> None:
+    def send(self, letter: OutgoingMessage) -> None:
         """Publish soon. Lost with the connection: what matters is sent again at the next birth."""
         self._letters.put(letter)
         self._wake.set()

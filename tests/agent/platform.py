@@ -9,7 +9,7 @@ from typing import Literal
 
 from sync.contract.services import Service
 from sync.contract.topics import Place
-from sync.requests import Asked, RequestLost, RequestOffline, RequestTimeout
+from sync.requests import PendingRequest, RequestLost, RequestOffline, RequestTimeout
 from world import World
 
 Mood = Literal["well", "offline", "silent", "lost"]
@@ -30,7 +30,7 @@ class FakePlatform:
         self.asked: list[bytes] = []
         self.answers: list[bytes] = []
 
-    def ask(self, service: Service, payload: bytes, *, within: float) -> Asked:
+    def ask(self, service: Service, payload: bytes, *, within: float) -> PendingRequest:
         self.asked.append(payload)
         until = self._world.monotonic() + within
         answer = b"" if self.mood == "offline" else self._handlers[service](self._place, payload)
@@ -40,7 +40,7 @@ class FakePlatform:
 
 @dataclass(frozen=True)
 class FakeAsked:
-    """See `sync.requests.Asked`."""
+    """See `sync.requests.PendingRequest`."""
 
     platform: FakePlatform
     world: World

@@ -12,14 +12,14 @@ import msgspec
 
 from agent.equipment.lane import Lane
 from agent.equipment.watchdog import Watchdog
-from agent.identify.card import CardDesk, refused_doubts
-from agent.identify.code import CodeDesk, Resolve, Resolver, Router
-from agent.identify.document import DocumentDesk
+from agent.identify.card import CardIdentifier, refused_doubts
+from agent.identify.code import CodeIdentifier, Resolve, Resolver, Router
+from agent.identify.document import DocumentIdentifier
 from agent.messages.results import Results
 from agent.messages.texts import Texts
-from agent.psam.social_security import SamDesk
+from agent.psam.social_security import PsamPool
 from agent.purse.pricing import FareSource, RideNow, no_ride
-from agent.scenes.bus.journey import JourneyDesk
+from agent.scenes.bus.journey import VehicleState
 from agent.scenes.code_uses import CodeMemory
 from agent.scenes.port import Scene as PlaceScene
 from agent.status_check import StatusService
@@ -30,8 +30,8 @@ from agent.tap.explain import outcome_of, replayed, was_decided
 from agent.tap.tap import TapReport, Taps
 from apdu.channel import CardGone, CardMute, Transport
 from apdu.city_keys import CityKeys
-from config.model import CodeRule, Scene
-from config.model import GiveBack as GiveBackSettings
+from config.model import CodeRule, SceneSettings
+from config.model import GiveBackSettings as GiveBackSettings
 from drivers.contract import (
     Absence,
     CardHandle,
@@ -56,7 +56,7 @@ from offline_store.events.tap import Tap
 from offline_store.faults import DiskFull
 from offline_store.in_force import in_force
 from offline_store.store import Entry, Store
-from offline_store.turn import Done, GivenBack, Standing, Uses
+from offline_store.turn import Done, GivenBack, RememberedStatus, Uses
 from simulators.cards import Card
 from simulators.cards import Interface as CardInterface
 from simulators.ceremony import CITY_KEYS
@@ -78,7 +78,7 @@ WINDOW = 8.0
 KEYS = CityKeys.from_toml(CITY_KEYS)
 WITHIN = 0.8  # seconds for the status check
 APPLICATION = "9901"
-GATE = Scene(kind="library-gate", options={"repeat_window": WINDOW})
+GATE = SceneSettings(kind="library-gate", options={"repeat_window": WINDOW})
 
 
 class FakeReader:
@@ -334,8 +334,10 @@ class FakeTurn:
         row = next(found, None)
         return None if row is None else GivenBack(row, self._stands(row))
 
-    def last_standing(self, *, card: str, person: str, application: str = "") -> list[Standing]:
-        found: dict[str, Standing] = {}
+    def last_standing(
+        self, *, card: str, person: str, application: str = ""
+    ) -> list[RememberedStatus]:
+        found: dict[str, RememberedStatus] = {}
         for row in self._rows:
             event = row.event
             if not isinstance(event, Checked) or not event.asked:
@@ -349,7 +351,7 @@ class FakeTurn:
                 better = check.known or check.subject not in found
                 told = check.answered and check.status != UNKNOWN
                 if told and about[check.subject] and better:
-                    found[check.subject] = Standing(check, event.clock)
+                    found[check.subject] = RememberedStatus(check, event.clock)
         return list(found.values())
 
     def event(self, about: Reference) -> Stored[Event] | None:
@@ -391,7 +393,7 @@ class FakeRequests:
 
 
 class FakeAsked:
-    """See `sync.requests.Asked`."""
+    """See `sync.requests.PendingRequest`."""
 
     def __init__(
         self,
@@ -487,11 +489,11 @@ class Stand:
         store: Store | None = None,
         psam: bool = True,
         pace: float = 0.002,
-        scene: Scene = GATE,
+        scene: SceneSettings = GATE,
         interval: float = 0.0,
         fares: FareSource | None = None,
         ride: RideNow = no_ride,
-        journey: JourneyDesk | None = None,
+        journey: VehicleState | None = None,
         give_back: GiveBackSettings | None = None,
         made: PlaceScene | None = None,
     ) -> None:
@@ -515,7 +517,7 @@ class Stand:
         self.references = References(CITY_KEY)
         self.watchdog = Watchdog(world, 1.2)
         self.spare = FakeReader(world, "psam-2", Interface.SAM, pace=pace)
-        self.sams = SamDesk(world, [self.psam, self.spare], home=self.cast.region, keys=KEYS)
+        self.sams = PsamPool(world, [self.psam, self.spare], home=self.cast.region, keys=KEYS)
         self.desk = self.card_desk()
         self.resolvers: dict[Resolve, Resolver] = {}
         self.city = desk_of(self.cast, wait=world.wait, now=world.now)
@@ -538,8 +540,8 @@ class Stand:
             decider=self.decider,
             results=results,
             desk=self.desk,
-            codes=CodeDesk(Router(CODES), self.resolvers),
-            documents=DocumentDesk(self.references),
+            codes=CodeIdentifier(Router(CODES), self.resolvers),
+            documents=DocumentIdentifier(self.references),
             watchdog=self.watchdog,
             standing=self.standing,
             application=APPLICATION,
@@ -553,9 +555,9 @@ class Stand:
         if psam:
             self.psam.insert(self.cast.psam())
 
-    def card_desk(self) -> CardDesk:
+    def card_desk(self) -> CardIdentifier:
         """With the PSAMs alone."""
-        return CardDesk(self.world, self.sams, self.references)
+        return CardIdentifier(self.world, self.sams, self.references)
 
     def card(self, key: str = "lin", interface: Interface = Interface.CONTACTLESS) -> Card:
         return self.wallet.at(key, CardInterface(interface.value))
@@ -595,7 +597,7 @@ def play(
     *,
     psam: bool = True,
     cast: Cast | None = None,
-    scene: Scene = GATE,
+    scene: SceneSettings = GATE,
 ) -> T:
     """One history of a stand."""
     world = SimWorld(seed)

@@ -3,7 +3,7 @@
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from agent.lines import Line, Lines
+from agent.lines import HeldLine, Lines
 from world.real import RealWorld
 
 EACH, IN_ALL = 3, 5
@@ -15,8 +15,8 @@ class Holding(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.lines = Lines(RealWorld(), each=EACH, in_all=IN_ALL)
-        self.held: list[tuple[int | None, Line]] = []
-        self.left: list[Line] = []
+        self.held: list[tuple[int | None, HeldLine]] = []
+        self.left: list[HeldLine] = []
 
     @rule(uid=st.sampled_from([None, 0, 1000, 1001]))
     def take(self, uid: int | None) -> None:

@@ -19,7 +19,7 @@ from apdu.processors import ChainFault
 from apdu.social_security import SocialSecurityCard
 from simulators.cards import Algorithm, Generation, Interface
 from simulators.cards.pki import Defect
-from simulators.ceremony import City
+from simulators.ceremony import KeyAuthority
 from tests.apdu.scripted import Answering
 from tests.apdu.simulated import bench
 from tests.simulators.cards.terminal import CITY
@@ -77,7 +77,7 @@ def test_each_single_defect_is_found_and_named(
 
 
 def test_another_citys_root_trusts_nobody_here() -> None:
-    other = City("339900", b"elsewhere").certificate_authority
+    other = KeyAuthority("339900", b"elsewhere").certificate_authority
     foreign = Certificate.parse(other.root), Certificate.parse(other.issuing)
     with pytest.raises(CertificateUntrusted) as caught:
         verify_chain(signing(Defect.NONE), [foreign[1]], [foreign[0]], sm2=SM2, now=NOW)

@@ -11,7 +11,7 @@ from apdu.file_address import (
     FileAddress,
     FileAddressFault,
     FileData,
-    Item,
+    FileItem,
     format_address,
     format_data,
     parse_address,
@@ -24,11 +24,11 @@ CARD_ID = "639900D15600000500BF7C7A48FB4966"
 
 def test_the_specifications_examples() -> None:
     assert parse_address("SSSEEF06|09|$") == (
-        FileAddress("SSSE", 0xEF06, (Item(0x09, None, "09"),), "SSSEEF06"),
+        FileAddress("SSSE", 0xEF06, (FileItem(0x09, None, "09"),), "SSSEEF06"),
     )
     (file,) = parse_address("DF01EF15|40:2|$")
     assert (file.application, file.sfi) == ("DF01", 0x15)
-    assert file.items == (Item(0x40, 2, "40:2"),)
+    assert file.items == (FileItem(0x40, 2, "40:2"),)
 
 
 def test_several_files_one_after_another() -> None:
@@ -45,13 +45,13 @@ def test_the_environment_has_three_names(name: str) -> None:
 def test_a_file_without_items_and_an_item_that_is_empty_are_kept_apart() -> None:
     assert parse_address("SSSEEF08|$")[0].items == ()
     assert parse_address("SSSEEF08$")[0].items == ()
-    assert parse_address("SSSEEF06|09||0A|$")[0].items[1] == Item(None)
-    assert parse_address("SSSEEF06||$")[0].items == (Item(None),)
+    assert parse_address("SSSEEF06|09||0A|$")[0].items[1] == FileItem(None)
+    assert parse_address("SSSEEF06||$")[0].items == (FileItem(None),)
 
 
 def test_a_row_may_stand_in_the_name() -> None:
     (file,) = parse_address("DF04EF08:0A$")
-    assert file.items == (Item(10, None, "0A"),)
+    assert file.items == (FileItem(10, None, "0A"),)
     assert format_address((file,)) == "DF04EF08|0A|$"
 
 

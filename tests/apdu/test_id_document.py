@@ -16,12 +16,12 @@ from apdu.id_document import (
     FLAG_AT,
     LAYOUTS,
     TEXT_SIZE,
+    DocumentDoubt,
     DocumentFault,
+    DocumentLayout,
     DocumentLayoutUnknown,
     DocumentMalformed,
-    Doubt,
     IdDocument,
-    Layout,
     Sex,
     parse,
 )
@@ -58,7 +58,7 @@ def text(values: Mapping[int, str], changed: Mapping[int, str] | None = None) ->
 def test_resident() -> None:
     document = parse(text(RESIDENT))
     assert document == IdDocument(
-        layout=Layout.RESIDENT,
+        layout=DocumentLayout.RESIDENT,
         number="519900199203149007",
         name="林青禾",
         sex=Sex.FEMALE,
@@ -73,7 +73,7 @@ def test_resident() -> None:
 
 def test_compatriot_has_a_pass_besides() -> None:
     document = parse(text(COMPATRIOT))
-    assert document.layout is Layout.COMPATRIOT
+    assert document.layout is DocumentLayout.COMPATRIOT
     assert (document.number, document.name) == ("519900199203149007", "林青禾")
     assert (document.pass_number, document.issue_count) == ("H01234567", "01")
     assert document.doubts == ()
@@ -81,7 +81,7 @@ def test_compatriot_has_a_pass_besides() -> None:
 
 def test_foreigner_2017() -> None:
     assert parse(text(FOREIGNER_2017)) == IdDocument(
-        layout=Layout.FOREIGNER_2017,
+        layout=DocumentLayout.FOREIGNER_2017,
         number="UTO519900920314",
         name="林青禾",
         latin_name="DOE, LIN",
@@ -97,7 +97,7 @@ def test_foreigner_2017() -> None:
 
 def test_foreigner_2023_whose_name_goes_on_elsewhere() -> None:
     assert parse(text(FOREIGNER_2023)) == IdDocument(
-        layout=Layout.FOREIGNER_2023,
+        layout=DocumentLayout.FOREIGNER_2023,
         number="519900199203149007",
         name="林青禾",
         latin_name="DOE-WHOSE-NAME-IS-LONGER-THAN-35-SIGNS, LIN",
@@ -111,8 +111,8 @@ def test_foreigner_2023_whose_name_goes_on_elsewhere() -> None:
     )
 
 
-@pytest.mark.parametrize("layout", Layout)
-def test_every_layout_fills_its_256_bytes_and_has_its_flag_at_248(layout: Layout) -> None:
+@pytest.mark.parametrize("layout", DocumentLayout)
+def test_every_layout_fills_its_256_bytes_and_has_its_flag_at_248(layout: DocumentLayout) -> None:
     at, places = 0, {}
     for name, size in LAYOUTS[layout]:
         places[name] = at
@@ -149,26 +149,28 @@ def test_the_newest_address() -> None:
     newest = "测试市别处2号".encode("utf-16-le").ljust(70, b"\0")
     assert parse(text(RESIDENT), newest_address=newest).newest_address == "测试市别处2号"
     garbled = parse(text(RESIDENT), newest_address=b"\x00\xd8 \x00x")
-    assert (garbled.newest_address, garbled.doubts) == ("\ufffd", (Doubt.NEWEST_ADDRESS,))
+    assert (garbled.newest_address, garbled.doubts) == ("\ufffd", (DocumentDoubt.NEWEST_ADDRESS,))
 
 
 @pytest.mark.parametrize(
     ("changed", "doubt"),
     [
-        ({122: "519900199203149008"}, Doubt.NUMBER_CHECK),
-        ({36: "19920315"}, Doubt.NUMBER_BIRTH),
-        ({30: "1"}, Doubt.NUMBER_SEX),
-        ({0: "   "}, Doubt.NAME),
-        ({0: "林\ue123禾"}, Doubt.PRIVATE_CHARACTER),
-        ({30: "7"}, Doubt.SEX),
-        ({30: "男"}, Doubt.SEX),
-        ({36: "19920230"}, Doubt.BIRTH),
-        ({36: "        "}, Doubt.BIRTH),
-        ({204: "20191231"}, Doubt.DATES),
+        ({122: "519900199203149008"}, DocumentDoubt.NUMBER_CHECK),
+        ({36: "19920315"}, DocumentDoubt.NUMBER_BIRTH),
+        ({30: "1"}, DocumentDoubt.NUMBER_SEX),
+        ({0: "   "}, DocumentDoubt.NAME),
+        ({0: "林\ue123禾"}, DocumentDoubt.PRIVATE_CHARACTER),
+        ({30: "7"}, DocumentDoubt.SEX),
+        ({30: "男"}, DocumentDoubt.SEX),
+        ({36: "19920230"}, DocumentDoubt.BIRTH),
+        ({36: "        "}, DocumentDoubt.BIRTH),
+        ({204: "20191231"}, DocumentDoubt.DATES),
     ],
-    ids=lambda value: value.value if isinstance(value, Doubt) else "",
+    ids=lambda value: value.value if isinstance(value, DocumentDoubt) else "",
 )
-def test_what_is_legible_but_odd_is_a_doubt(changed: Mapping[int, str], doubt: Doubt) -> None:
+def test_what_is_legible_but_odd_is_a_doubt(
+    changed: Mapping[int, str], doubt: DocumentDoubt
+) -> None:
     assert parse(text(RESIDENT, changed)).doubts == (doubt,)
 
 
@@ -220,7 +222,7 @@ def test_of_a_text_that_is_shown_what_is_legible_is_shown(
     document[at : at + len(raw)] = raw
     found = parse(bytes(document))
     assert getattr(found, field).startswith(shown)
-    assert Doubt.TEXT in found.doubts
+    assert DocumentDoubt.TEXT in found.doubts
 
 
 @pytest.mark.parametrize(
@@ -230,7 +232,7 @@ def test_of_a_text_that_is_shown_what_is_legible_is_shown(
 def test_a_first_day_that_is_no_day_is_a_doubt(written: str, first: date | None) -> None:
     document = parse(text(RESIDENT, {188: written}))
     assert document.issued == first
-    assert document.doubts == (Doubt.VALIDITY,)
+    assert document.doubts == (DocumentDoubt.VALIDITY,)
 
 
 @pytest.mark.parametrize(
@@ -247,7 +249,7 @@ def test_a_first_day_that_is_no_day_is_a_doubt(written: str, first: date | None)
 def test_a_last_day_that_is_no_day_is_a_doubt(written: str, last: date | None) -> None:
     document = parse(text(RESIDENT, {204: written}))
     assert document.expires == last
-    assert document.doubts == (Doubt.VALIDITY,)
+    assert document.doubts == (DocumentDoubt.VALIDITY,)
 
 
 @pytest.mark.parametrize("written", ["长期", "长 期", "長期", "长期\0\0"])
@@ -278,7 +280,7 @@ def test_an_unknown_flag_is_an_unknown_document(flag: str, told: str) -> None:
     assert caught.value.facts == {"flag": told}
 
 
-@pytest.mark.parametrize("values", ALL, ids=[layout.value for layout in Layout])
+@pytest.mark.parametrize("values", ALL, ids=[layout.value for layout in DocumentLayout])
 def test_nobody_is_named_by_a_representation(values: Mapping[int, str]) -> None:
     document = parse(text(values))
     probe = Probe({"number": document.number, "name": document.name, "latin": "DOE-WHOSE"})
@@ -286,15 +288,15 @@ def test_nobody_is_named_by_a_representation(values: Mapping[int, str]) -> None:
     assert probe.leaks("control", document.number + document.name)
 
 
-@pytest.mark.parametrize("layout", Layout)
-def test_documents_of_the_cast_are_without_doubt(layout: Layout) -> None:
+@pytest.mark.parametrize("layout", DocumentLayout)
+def test_documents_of_the_cast_are_without_doubt(layout: DocumentLayout) -> None:
     for person in load_cast().people:
         document = parse(document_of(person, layout).text)
         assert (document.layout, document.doubts) == (layout, ())
         assert document.name == person.name[:15]
         assert document.birth is not None
         assert document.birth.strftime("%Y%m%d") == person.birth
-        if layout is not Layout.FOREIGNER_2017:
+        if layout is not DocumentLayout.FOREIGNER_2017:
             assert document.number == person.number
 
 
@@ -305,8 +307,8 @@ FIELD_TEXT = st.text(
 
 
 @settings(deadline=None)
-@given(st.sampled_from(list(Layout)), FIELD_TEXT)
-def test_any_name_comes_out_as_it_went_in(layout: Layout, name: str) -> None:
+@given(st.sampled_from(list(DocumentLayout)), FIELD_TEXT)
+def test_any_name_comes_out_as_it_went_in(layout: DocumentLayout, name: str) -> None:
     document = parse(document_of(load_cast().people[0], layout, name=name).text)
     assert document.name == name.strip("\u3000")
 
@@ -341,9 +343,9 @@ def judge(raw: bytes, newest: bytes) -> None:
         assert set(fault.facts) <= {"field", "reason", "flag"}  # noqa: PT017
         return
     assert document.number.isascii()
-    assert len(document.number) == (15 if document.layout is Layout.FOREIGNER_2017 else 18)
+    assert len(document.number) == (15 if document.layout is DocumentLayout.FOREIGNER_2017 else 18)
     if document.issued is not None:
-        assert document.valid_on(document.issued) != (Doubt.DATES in document.doubts)
+        assert document.valid_on(document.issued) != (DocumentDoubt.DATES in document.doubts)
     assert repr(document).startswith("IdDocument(")
 
 
@@ -353,4 +355,4 @@ def test_the_simulators_text_is_that_of_the_specification() -> None:
         "address": "测试省测试市测试路1号", "number": "519900199203149007",
         "issuer": "测试市公安局", "issued": "20200101", "expires": "20400101",
     }  # fmt: skip
-    assert text_of(Layout.RESIDENT, values) == text(RESIDENT)
+    assert text_of(DocumentLayout.RESIDENT, values) == text(RESIDENT)

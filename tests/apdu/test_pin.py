@@ -15,7 +15,7 @@ from apdu.pin import (
     send_secured,
     wipe,
 )
-from apdu.processors import Exchange
+from apdu.processors import RedactedExchange
 from apdu.session import open_session
 from apdu.status import (
     ExternalAuthenticationRefused,
@@ -303,7 +303,7 @@ def test_wipe_overwrites_in_place() -> None:
 
 
 def test_neither_pin_nor_cryptogram_shows_in_a_trace_a_fault_or_a_repr() -> None:
-    shown: list[Exchange] = []
+    shown: list[RedactedExchange] = []
     card = bench()
     session = open_session(card.channel, card.authenticator, keys=card.keys, observer=shown.append)
     session.reload_pin(digits("86420975"))

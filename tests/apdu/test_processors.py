@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from apdu.channel import CardGone, CardMute, Transport
 from apdu.command import Command
-from apdu.processors import MAX_FOLLOWS, ChainFault, Exchange, chain
+from apdu.processors import MAX_FOLLOWS, ChainFault, RedactedExchange, chain
 from apdu.quirks import Quirks, Rewrite
 from tests.apdu.scripted import Answering, Scripted
 from world import Fault
@@ -113,7 +113,7 @@ def test_a_rewrite_sends_the_other_header() -> None:
 
 
 def test_a_trace_sees_every_exchange_and_no_data() -> None:
-    seen: list[Exchange] = []
+    seen: list[RedactedExchange] = []
     channel = Scripted(
         [("0020000003123456", "63C2"), ("00B2093020", "6C05"), ("00B2093005", "D5C5C8FD209000")]
     )
@@ -121,20 +121,20 @@ def test_a_trace_sees_every_exchange_and_no_data() -> None:
     sender.send(Command(0x00, 0x20, 0x00, 0x00, bytes.fromhex("123456")))
     sender.send(Command(0x00, 0xB2, 0x09, 0x30, expected=32))
     assert [one.sw for one in seen] == ["63C2", "6C05", "9000"]
-    assert seen[0] == Exchange("00200000", "<3 bytes>", "", "63C2")
-    assert seen[2] == Exchange("00B20930", "", "<5 bytes>", "9000")
+    assert seen[0] == RedactedExchange("00200000", "<3 bytes>", "", "63C2")
+    assert seen[2] == RedactedExchange("00B20930", "", "<5 bytes>", "9000")
     assert "123456" not in repr(seen)
     assert "D5C5" not in repr(seen)
 
 
 def test_a_trace_shows_which_name_was_selected() -> None:
-    seen: list[Exchange] = []
+    seen: list[RedactedExchange] = []
     chain(Answering(lambda command: b"\x6a\x82"), observer=seen.append).send(CASES[4])
-    assert seen == [Exchange("00A40400", "0102", "", "6A82")]
+    assert seen == [RedactedExchange("00A40400", "0102", "", "6A82")]
 
 
 def test_a_trace_names_the_fault_and_lets_it_pass() -> None:
-    seen: list[Exchange] = []
+    seen: list[RedactedExchange] = []
 
     def gone(command: bytes) -> bytes:
         raise CardGone

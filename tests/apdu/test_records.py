@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apdu import files, records
-from apdu.files import Generation, Record
+from apdu.files import FileRecord, Generation
 from apdu.records import AtrFault, CardIdentificationCode, CardIdFault, HistoricalBytes, RecordFault
 from world import Fault
 
@@ -11,11 +11,11 @@ V1, V2, V3 = Generation.V1, Generation.V2, Generation.V3
 ALL_RECORDS = [one for rows in files.RECORDS[V3].values() for one in rows]
 
 
-def read(record: Record, raw: bytes, generation: Generation = V3) -> str:
+def read(record: FileRecord, raw: bytes, generation: Generation = V3) -> str:
     return records.decode(record, records.value_of(record, raw), generation)
 
 
-def stored(record: Record, value: bytes) -> bytes:
+def stored(record: FileRecord, value: bytes) -> bytes:
     return bytes((record.tag, len(value))) + value
 
 
@@ -37,7 +37,7 @@ def stored(record: Record, value: bytes) -> bytes:
     ],
 )
 def test_each_encoding_is_decoded_and_empty_stays_empty(
-    record: Record, value: bytes, expected: str
+    record: FileRecord, value: bytes, expected: str
 ) -> None:
     assert read(record, stored(record, value)) == expected
 
@@ -87,7 +87,7 @@ def test_a_fault_never_shows_the_value_that_it_is_about() -> None:
 
 @given(st.sampled_from(ALL_RECORDS), st.binary(max_size=60), st.sampled_from(Generation))
 def test_any_bytes_are_a_value_or_a_fault(
-    record: Record, raw: bytes, generation: Generation
+    record: FileRecord, raw: bytes, generation: Generation
 ) -> None:
     for candidate in (raw, stored(record, raw)):
         try:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apdu.data_items import DATA_ITEMS, DataItem, Form, items_of, unknown
+from apdu.data_items import DATA_ITEMS, DataItem, ValueForm, items_of, unknown
 from apdu.files import Generation
 from apdu.records import RecordFault
 from apdu.values import ValueFault, decoded, decoded_row, encoded, readable
@@ -68,13 +68,13 @@ def test_any_text_is_a_record_of_full_length_or_a_fault(item: DataItem, text: st
         assert len(raw) == item.size + 2
 
 
-@given(st.sampled_from([item for item in RECORDS if item.form is Form.AN]), st.data())
+@given(st.sampled_from([item for item in RECORDS if item.form is ValueForm.AN]), st.data())
 def test_text_comes_back_as_it_was(item: DataItem, data: st.DataObject) -> None:
     text = data.draw(st.text("0123456789ABC张三乙-", max_size=item.size // 2))
     assert decoded(item, encoded(item, text, FID), FID, Generation.V3) == text
 
 
-@given(st.sampled_from([item for item in RECORDS if item.form is Form.CN]), st.data())
+@given(st.sampled_from([item for item in RECORDS if item.form is ValueForm.CN]), st.data())
 def test_digits_come_back_as_they_were(item: DataItem, data: st.DataObject) -> None:
     digits = data.draw(st.text("0123456789", max_size=2 * item.size))
     assert decoded(item, encoded(item, digits, FID), FID, Generation.V3) == digits

@@ -3,7 +3,7 @@
 import pytest
 
 from config.load import parse
-from config.model import Agent
+from config.model import AgentSettings
 from tests.config.test_load import WHOLE, problems
 
 KIND = """
@@ -21,7 +21,7 @@ addressing = ["select-tag"]
 
 
 def test_a_kind_of_cards_is_taken() -> None:
-    agent: Agent = parse(f"{WHOLE}{KIND}".encode(), "box.toml")
+    agent: AgentSettings = parse(f"{WHOLE}{KIND}".encode(), "box.toml")
     (kind,) = agent.cards
     assert (kind.internal_key_version, kind.rewrites) == (1, {"00A402": "00A400"})
 

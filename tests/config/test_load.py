@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from config import faults
 from config.faults import ConfigFault
 from config.load import MAX_BYTES, load, merge, parse, profiles, read_document, settle
-from config.model import Agent
+from config.model import AgentSettings
 from world.real import RealWorld
 
 EXAMPLE = Path(__file__).parents[2] / "packaging" / "onecard.toml"
@@ -82,7 +82,10 @@ def test_the_shipped_example_shows_every_key() -> None:
         return {field.name for field in msgspec.structs.fields(shape)}
 
     text = EXAMPLE.read_text(encoding="utf-8")
-    shapes = [Agent, *(s for s in Agent.__annotations__.values() if isinstance(s, type))]
+    shapes = [
+        AgentSettings,
+        *(s for s in AgentSettings.__annotations__.values() if isinstance(s, type)),
+    ]
     for key in set().union(*(keys(s) for s in shapes if issubclass(s, msgspec.Struct))):
         if key not in {"barriers", "prompts"}:  # from the profile
             assert any(
@@ -524,14 +527,14 @@ _VALUES = st.recursive(
 )
 
 
-def settings_or_fault(attempt: Callable[[], Agent]) -> None:
+def settings_or_fault(attempt: Callable[[], AgentSettings]) -> None:
     try:
         agent = attempt()
     except ConfigFault as fault:
         if not fault.problems:
             pytest.fail(f"{fault!r} names no problem")
     else:
-        assert isinstance(agent, Agent)
+        assert isinstance(agent, AgentSettings)
 
 
 @given(st.binary(max_size=200))

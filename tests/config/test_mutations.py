@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from agent.doctor.config_check import require_usable
 from config import faults
 from config.load import parse, settle
-from config.model import Agent
+from config.model import AgentSettings
 from tests.config.mutations import DOCUMENTS, EXAMPLE, Document, mutated
 from tests.config.test_load import WHOLE, only
 from world.real import RealWorld
@@ -21,7 +21,7 @@ MANY = examples(max_examples=400, deadline=None, suppress_health_check=list(Heal
 
 def test_control_what_is_changed_was_good() -> None:
     for document in DOCUMENTS:
-        assert isinstance(settle(document, "box.toml"), Agent)
+        assert isinstance(settle(document, "box.toml"), AgentSettings)
 
 
 @MANY

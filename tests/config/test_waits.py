@@ -8,45 +8,47 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.equipment.gate import Gate
+from agent.equipment.gate import Equipment
 from agent.facade import desk
 from agent.psam.leases import PATIENCE as PSAM
 from config import waits
 from config.checks import contradictions
 from config.faults import WrongValue
 from config.model import (
-    Agent,
+    AgentSettings,
     CodeRule,
-    Facade,
+    FacadeSettings,
     Hsm,
-    Lane,
-    Scene,
-    Status,
-    StatusService,
+    LaneSettings,
+    SceneSettings,
+    StatusServiceSettings,
+    StatusSettings,
     Sync,
-    Terminal,
-    Watchdog,
+    TerminalSettings,
+    WatchdogSettings,
 )
 from offline_store.store import PATIENCE as JOURNAL
 from tests import product
 from world.real import RealWorld
 
-WINDOW = Agent(
-    terminal=Terminal(id="window-1", city="519900"),
-    scene=Scene(kind="service-window"),
-    lanes=(Lane(name="window", direction="counter", documents=("id",), taps=False),),
+WINDOW = AgentSettings(
+    terminal=TerminalSettings(id="window-1", city="519900"),
+    scene=SceneSettings(kind="service-window"),
+    lanes=(LaneSettings(name="window", direction="counter", documents=("id",), taps=False),),
     sync=Sync(host="localhost"),
-    status=Status(services=(StatusService(name="city", kind="mqtt"),), default="city"),
-    facade=Facade(),
+    status=StatusSettings(
+        services=(StatusServiceSettings(name="city", kind="mqtt"),), default="city"
+    ),
+    facade=FacadeSettings(),
 )
 SOURCE = (product.ROOT / "agent" / "facade" / "c" / "sscard.c").read_text(encoding="utf-8")
 
 
-def settings(**parts: Any) -> Agent:
+def settings(**parts: Any) -> AgentSettings:
     return msgspec.structs.replace(WINDOW, **parts)
 
 
-def too_long(agent: Agent) -> list[str]:
+def too_long(agent: AgentSettings) -> list[str]:
     """The keys of the settings that make somebody wait too short."""
     found = contradictions(agent, "x.toml")
     return [str(p.facts["key"]) for p in found if isinstance(p, WrongValue)]
@@ -68,19 +70,19 @@ def test_the_usual_settings_fit() -> None:
 
 @pytest.mark.parametrize("seconds", [44.0, 50.1, 60.0, 3600.0])
 def test_a_pin_that_may_be_typed_longer_than_the_library_waits_is_refused(seconds: float) -> None:
-    slow = settings(facade=Facade(pin_timeout=seconds))
+    slow = settings(facade=FacadeSettings(pin_timeout=seconds))
     assert too_long(slow) == ["facade.pin_timeout"]
     (problem,) = waits.too_long_waits(slow, "x.toml")
     longest = float(str(problem.facts["allowed"]).split()[1])
-    assert too_long(settings(facade=Facade(pin_timeout=longest))) == []
+    assert too_long(settings(facade=FacadeSettings(pin_timeout=longest))) == []
 
 
 @pytest.mark.parametrize(
     ("key", "parts"),
     [
         ("hsm.within", {"hsm": Hsm(within=10)}),
-        ("watchdog.card_silent", {"watchdog": Watchdog(card_silent=60)}),
-        ("watchdog.card_silent", {"watchdog": Watchdog(card_silent=3600)}),
+        ("watchdog.card_silent", {"watchdog": WatchdogSettings(card_silent=60)}),
+        ("watchdog.card_silent", {"watchdog": WatchdogSettings(card_silent=3600)}),
     ],
 )
 def test_a_read_that_may_take_longer_than_the_library_waits_is_refused(
@@ -107,10 +109,10 @@ def test_settings_that_are_taken_never_outlive_a_caller(
     pin: float, hsm: float, status: float, silent: float
 ) -> None:
     agent = settings(
-        facade=Facade(pin_timeout=pin),
+        facade=FacadeSettings(pin_timeout=pin),
         hsm=Hsm(within=hsm),
         status=msgspec.structs.replace(WINDOW.status, within=status),
-        watchdog=Watchdog(card_silent=silent),
+        watchdog=WatchdogSettings(card_silent=silent),
     )
     if not too_long(agent):
         assert hsm + status + silent < waits.LIBRARY_CARD
@@ -123,7 +125,7 @@ def test_settings_that_are_taken_never_outlive_a_caller(
         ({}, waits.DRAIN),
         ({"hsm": Hsm(within=10)}, 10 + 0.8 + waits.BOOKED),
         ({"codes": (CodeRule(name="e-card", resolve="platform", within=4),)}, 4 + 0.8 + 2.0),
-        ({"hsm": Hsm(within=10, enabled=False), "status": Status()}, waits.DRAIN),
+        ({"hsm": Hsm(within=10, enabled=False), "status": StatusSettings()}, waits.DRAIN),
     ],
 )
 def test_a_reload_waits_for_the_longest_tap(parts: dict[str, Any], seconds: float) -> None:
@@ -140,4 +142,4 @@ def test_the_service_is_given_that_long_to_stop() -> None:
 
 def test_the_gate_waits_as_long_as_the_settings_say() -> None:
     bare = settings(lanes=(), hsm=Hsm(within=10))
-    assert Gate(RealWorld(), bare)._drain == waits.longest_tap(bare)
+    assert Equipment(RealWorld(), bare)._drain == waits.longest_tap(bare)

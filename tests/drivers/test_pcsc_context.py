@@ -10,7 +10,7 @@ from drivers import pcsc_context
 from drivers.io.flight import Flight
 from drivers.pcsc_calls import State
 from drivers.pcsc_context import ReaderContext
-from drivers.pcsc_state import EVENTS, Seen
+from drivers.pcsc_state import EVENTS, SlotState
 from world import Fault
 from world.real import RealWorld
 
@@ -19,7 +19,7 @@ SLOT = "Reader 00 00"
 PRESENT, EMPTY = scard.SCARD_STATE_PRESENT, scard.SCARD_STATE_EMPTY
 ATR = b"\x3b\x00"
 CARD = 7 << EVENTS | PRESENT
-CARD_THAT_LIES = Seen(SLOT, CARD, ATR, present=True)
+CARD_THAT_LIES = SlotState(SLOT, CARD, ATR, present=True)
 LEFT, SWAPPED = 8 << EVENTS | EMPTY, 9 << EVENTS | PRESENT
 SAME = (scard.SCARD_E_TIMEOUT, CARD)
 
@@ -69,12 +69,12 @@ def test_a_card_that_stays_and_takes_no_power_is_mute(monkeypatch: pytest.Monkey
 
 def test_a_card_that_gave_no_atr_is_mute_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     library = Library(scard.SCARD_W_UNPOWERED_CARD, NOW, NOW)
-    mute = Seen(SLOT, CARD, b"", present=True)
+    mute = SlotState(SLOT, CARD, b"", present=True)
     assert isinstance(refusal(monkeypatch, library, mute), CardMute)
     assert library.waits == [0, 0]
 
 
-def refusal(monkeypatch: pytest.MonkeyPatch, library: Library, card: Seen) -> Fault:
+def refusal(monkeypatch: pytest.MonkeyPatch, library: Library, card: SlotState) -> Fault:
     """What `connect` raises."""
     monkeypatch.setattr(pcsc_context, "connect", library.connect)
     monkeypatch.setattr(pcsc_context, "status_change", library.status_change)

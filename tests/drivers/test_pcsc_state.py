@@ -14,7 +14,7 @@ from drivers.pcsc_card import HALF_TOLD, PcscReader
 from drivers.pcsc_state import (
     EVENTS,
     NO_READER,
-    Seen,
+    SlotState,
     half_told,
     insertions,
     occupied,
@@ -40,11 +40,11 @@ def _state(moves: int, counted: int | None = None) -> int:
     return counter << EVENTS | flags
 
 
-def _seen(moves: int, counted: int | None = None) -> Seen:
-    return Seen("reader", _state(moves, counted), ATR, present=_present(moves))
+def _seen(moves: int, counted: int | None = None) -> SlotState:
+    return SlotState("reader", _state(moves, counted), ATR, present=_present(moves))
 
 
-def _insertions(before: Seen, state: int) -> int:
+def _insertions(before: SlotState, state: int) -> int:
     return insertions(before, state, occupied(before, state, ATR))
 
 
@@ -71,12 +71,12 @@ def test_swap_of_which_only_the_removal_is_counted_is_looked_at_again(
 
 @given(moves=st.integers(0, 200_000))
 def test_first_look_finds_the_card_that_lies_there(moves: int) -> None:
-    assert _insertions(Seen("reader"), _state(moves)) == moves % 2
+    assert _insertions(SlotState("reader"), _state(moves)) == moves % 2
 
 
 @given(moves=st.integers(0, 200_000))
 def test_card_after_an_unavailable_reader_is_new(moves: int) -> None:
-    before = Seen("reader", scard.SCARD_STATE_UNAVAILABLE)
+    before = SlotState("reader", scard.SCARD_STATE_UNAVAILABLE)
     assert _insertions(before, _state(moves)) == moves % 2
 
 

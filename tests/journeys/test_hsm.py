@@ -6,7 +6,7 @@ import pytest
 
 from offline_store.events.tap import Tap
 from simulators.cards import Algorithm, Card, Generation, Interface
-from simulators.ceremony import CardOrder, City, card_number
+from simulators.ceremony import CardOrder, KeyAuthority, card_number
 from simulators.city.hsm import SECOND, Manners
 from simulators.site import DOOR, DOOR_SLOT, PSAM, Site, until
 from tests.journeys.gate import AT, Doors
@@ -30,7 +30,7 @@ def well_mannered(doors: Doors) -> Iterator[None]:
     doors.site.hsm.manners = Manners()
 
 
-def issue(doors: Doors, city: City, generation: Generation, door: str) -> Card:
+def issue(doors: Doors, city: KeyAuthority, generation: Generation, door: str) -> Card:
     order = CardOrder(
         holder=doors.site.cast.people[0].holder(),
         generation=generation,

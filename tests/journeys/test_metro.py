@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from agent.purse.trips import Inside, Trip
+from agent.purse.trips import Inside, RailRecord
 from apdu.transit.files import Layouts
 from simulators.demo.metro import RUN, MetroRun, Outcome, Passed
 from simulators.transit.metro import CITY
@@ -54,7 +54,7 @@ def test_the_cards_lost_what_the_records_say_to_the_fen(outcome: Outcome) -> Non
 def test_the_cards_say_where_their_holders_are(run: MetroRun, outcome: Outcome) -> None:
     layout = Layouts.shipped().find(CITY, "rail")
     inside = {
-        who: Trip.read(layout, person.inside.state.records[0]).inside
+        who: RailRecord.read(layout, person.inside.state.records[0]).inside
         for who, person in run.people.items()
     }
     assert [who for who in inside if inside[who] == Inside.IN] == [

@@ -10,7 +10,7 @@ import pytest
 
 from offline_store.events.tap import Tap
 from simulators.cards import Algorithm, Generation
-from simulators.ceremony import CardOrder, City, card_number
+from simulators.ceremony import CardOrder, KeyAuthority, card_number
 from simulators.city.provinces import Mountain
 from simulators.city.status import Stand, StatusDesk
 from simulators.site import DOOR, Site, until
@@ -116,7 +116,7 @@ def test_a_second_province_is_asked_by_https_in_its_own_words(asking: Asking) ->
         serial="0C0D0E0F",
         card_number=card_number("J0000001"),
     )
-    visitor = City(SECOND, doors.site.cast.seed.encode()).card(order, AT[DOOR])
+    visitor = KeyAuthority(SECOND, doors.site.cast.seed.encode()).card(order, AT[DOOR])
     mountain.desk.settle(Stand(), order.holder.number)
     with doors.held(visitor):
         well = doors.report()

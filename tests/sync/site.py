@@ -13,7 +13,7 @@ from sync.outbox import Outbox
 from sync.paho_link import PahoLink
 from sync.platform import Platform, PlatformSettings
 from sync.platform.services import ServiceHandler
-from sync.uplink import Status, Uplink
+from sync.uplink import LinkStatus, Uplink
 from sync.window import Patience
 from tests.sync.journal import SEED
 from trust.envelope import Opener
@@ -87,7 +87,7 @@ class Site:
         handlers: Mapping[str, Handler] | None = None,
         *,
         terminal: str = "gate-1",
-        report: Callable[[Status], None] | None = None,
+        report: Callable[[LinkStatus], None] | None = None,
         **changes: object,
     ) -> Uplink:
         settings = self.settings(**changes)

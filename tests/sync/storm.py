@@ -11,7 +11,7 @@ from simulators.world import SimWorld
 from sync import faults
 from sync.asking import AT_ONCE
 from sync.contract.topics import Place
-from sync.link import Acknowledged, Exchange, Lost, Message, Signal, Will
+from sync.link import Acknowledged, Correlation, Lost, Message, Signal, Will
 from sync.platform.examine import examine
 from sync.platform.ledger import Ledger
 from sync.platform.macs import Macs
@@ -20,7 +20,7 @@ from tests.sync.site import CITY, ISSUER, PRIVATE
 from trust.sm2 import sm2
 from world import Event, Queue, QueueEmpty
 
-NO_EXCHANGE = Exchange()
+NO_EXCHANGE = Correlation()
 GATE = Place("onecard/v1", CITY, "gate-1")
 
 
@@ -58,7 +58,7 @@ class Storm:
         self.up = True  # the platform takes part
         self.connections = 0
         self.batches = 0
-        self.asked: list[Exchange] = []
+        self.asked: list[Correlation] = []
         self.link = StormLink(self)
 
     def chance(self, probability: float) -> bool:
@@ -77,7 +77,7 @@ class Storm:
             self.world.wait(seconds)
         effect()
 
-    def published(self, topic: str, payload: bytes, exchange: Exchange | None) -> None:
+    def published(self, topic: str, payload: bytes, exchange: Correlation | None) -> None:
         if topic == GATE.up("events"):
             self.batches += 1
             self.carry(lambda: self._ingest(payload))
@@ -85,10 +85,10 @@ class Storm:
             self.asked.append(exchange)
             self.carry(lambda: self._answer(payload, exchange))
 
-    def _answer(self, payload: bytes, exchange: Exchange) -> None:
+    def _answer(self, payload: bytes, exchange: Correlation) -> None:
         """The services echo."""
         if self.up:
-            to = Exchange(correlation=exchange.correlation)
+            to = Correlation(correlation=exchange.correlation)
             self.carry(lambda: self.link.bring(exchange.response_topic, payload, to))
 
     def _ingest(self, payload: bytes) -> None:
@@ -128,7 +128,12 @@ class StormLink:
             raise faults.NotConnected
 
     def publish(
-        self, topic: str, payload: bytes, *, retain: bool = False, exchange: Exchange | None = None
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        retain: bool = False,
+        exchange: Correlation | None = None,
     ) -> int:
         if self.torn:
             self.torn = False
@@ -148,7 +153,7 @@ class StormLink:
     def cut(self) -> None:
         self._signal(Lost(faults.ConnectionLost(host="storm", reason="cut")))
 
-    def bring(self, topic: str, payload: bytes, exchange: Exchange = NO_EXCHANGE) -> None:
+    def bring(self, topic: str, payload: bytes, exchange: Correlation = NO_EXCHANGE) -> None:
         self._signal(Message(topic, payload, False, self._storm.connections, 1, exchange))
 
     def refuse(self, handle: int) -> None:

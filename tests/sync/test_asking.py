@@ -6,11 +6,11 @@ from collections.abc import Callable
 import pytest
 
 from simulators.world import SimWorld
-from sync.asking import AT_ONCE, Asking
+from sync.asking import AT_ONCE, RequestSender
 from sync.contract.services import CORRELATION_BYTES, Service
-from sync.link import Exchange, Message
+from sync.link import Correlation, Message
 from sync.requests import (
-    Asked,
+    PendingRequest,
     RequestBusy,
     RequestFault,
     RequestLost,
@@ -33,14 +33,16 @@ class Asker(Scene):
         self.until(lambda: self.uplink.status().state == "online")
 
     @property
-    def asking(self) -> Asking:
-        assert isinstance(self.uplink.requests, Asking)
+    def asking(self) -> RequestSender:
+        assert isinstance(self.uplink.requests, RequestSender)
         return self.uplink.requests
 
-    def ask(self, payload: bytes = b"?", service: Service = "hsm", within: float = WITHIN) -> Asked:
+    def ask(
+        self, payload: bytes = b"?", service: Service = "hsm", within: float = WITHIN
+    ) -> PendingRequest:
         return self.uplink.requests.ask(service, payload, within=within)
 
-    def outcome(self, asked: Asked) -> bytes | type[RequestFault]:
+    def outcome(self, asked: PendingRequest) -> bytes | type[RequestFault]:
         try:
             return asked.result()
         except RequestFault as fault:
@@ -98,12 +100,12 @@ def test_the_storm_brings_every_kind_of_fault() -> None:
         assert seen[kind.code], seen
 
 
-class Trusting(Asking):
+class Trusting(RequestSender):
     """The mistake that the tests above must see: any answer will do for whoever waits longest."""
 
     def hear(self, message: Message) -> None:
         oldest = next(iter(self._under_way), b"")
-        exchange = Exchange(correlation=oldest)
+        exchange = Correlation(correlation=oldest)
         super().hear(Message(message.topic, message.payload, False, 1, 1, exchange))
 
 
@@ -137,13 +139,15 @@ def test_an_answer_of_somebody_elses_is_dropped_and_counted(foreign: str) -> Non
         scene.until(lambda: bool(scene.storm.asked))
         correlation = scene.storm.asked[0].correlation
         if foreign == "correlation":
-            scene.storm.link.bring(GATE.response("hsm"), b"!", Exchange(correlation=bytes(16)))
+            scene.storm.link.bring(GATE.response("hsm"), b"!", Correlation(correlation=bytes(16)))
             scene.storm.link.bring(GATE.response("hsm"), b"!")
         elif foreign == "service":
-            scene.storm.link.bring(GATE.response("code"), b"!", Exchange(correlation=correlation))
+            scene.storm.link.bring(
+                GATE.response("code"), b"!", Correlation(correlation=correlation)
+            )
         else:
             everybody = GATE.response("hsm").replace("gate-1", "@all")
-            scene.storm.link.bring(everybody, b"!", Exchange(correlation=correlation))
+            scene.storm.link.bring(everybody, b"!", Correlation(correlation=correlation))
         assert scene.outcome(asked) is RequestTimeout
         dropped = {"correlation": 2, "service": 1, "tree": 0}[foreign]  # @all's are no answers
         assert scene.asking.dropped == dropped
@@ -155,14 +159,14 @@ def test_a_repeated_and_a_late_answer_are_dropped_and_counted() -> None:
     def history(scene: Asker) -> None:
         assert scene.ask(b"1").result() == b"1"
         known = scene.storm.asked[0].correlation
-        scene.storm.link.bring(GATE.response("hsm"), b"2", Exchange(correlation=known))
+        scene.storm.link.bring(GATE.response("hsm"), b"2", Correlation(correlation=known))
         scene.world.wait(0.1)
         assert scene.asking.dropped == 1
         scene.storm.up = False
         asked = scene.ask(b"3")
         assert scene.outcome(asked) is RequestTimeout
         late = scene.storm.asked[1].correlation
-        scene.storm.link.bring(GATE.response("hsm"), b"3", Exchange(correlation=late))
+        scene.storm.link.bring(GATE.response("hsm"), b"3", Correlation(correlation=late))
         scene.world.wait(0.1)
         assert scene.asking.dropped == 2
         assert scene.outcome(asked) is RequestTimeout  # and stays so

@@ -17,7 +17,7 @@ from sync.contract.topics import Place
 from sync.link import Acknowledged
 from sync.paho_link import PahoLink
 from sync.platform import Platform
-from sync.uplink import Status
+from sync.uplink import LinkStatus
 from tests.sync.journal import EPOCH, MemoryJournal, Row
 from tests.sync.site import CITY, Site
 
@@ -136,11 +136,11 @@ def test_a_broker_killed_in_the_middle_and_started_empty_loses_nothing(
 def test_what_was_published_before_the_platform_was_there_arrives(
     site: Site, journal: MemoryJournal
 ) -> None:
-    news: list[Status] = []
+    news: list[LinkStatus] = []
     journal.add(120)
     unheard = site.world.event()
 
-    def report(status: Status) -> None:
+    def report(status: LinkStatus) -> None:
         news.append(status)
         if status.last_fault is not None and status.last_fault.code == "sync.unheard":
             unheard.set()

@@ -442,4 +442,4 @@ def test_a_second_box_under_our_name_is_named() -> None:
 def test_a_broker_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sync.paho_link.ANSWER_SECONDS", 0.2)
     with Script() as link:
-        assert isinstance(refusal(link), faults.NoAnswer)
+        assert isinstance(refusal(link), faults.NoConnack)

@@ -8,7 +8,7 @@ from config.model import Sync
 from simulators.world import SimWorld
 from sync.contract import messages
 from sync.contract.messages import Receipt
-from sync.uplink import Status, Uplink
+from sync.uplink import LinkStatus, Uplink
 from sync.window import Patience
 from tests.sync.journal import EPOCH, MemoryJournal
 from tests.sync.site import ISSUER, PRIVATE, opener
@@ -27,7 +27,7 @@ class Scene:
         self.world = world
         self.storm = Storm(world, weather)
         self.journal = MemoryJournal("gate-1")
-        self.news: list[Status] = []
+        self.news: list[LinkStatus] = []
         self.uplink = self.another()
 
     def another(self) -> Uplink:

@@ -19,11 +19,11 @@ from apdu.trace import Flow, Recorder, Trace
 from simulators.cards import Algorithm, Card, Generation, Holder, Interface, face, operating_system
 from simulators.cards.contents import Transaction
 from simulators.cards.faults import wrong_cryptogram
-from simulators.ceremony import CITY_KEYS, CardOrder, City
+from simulators.ceremony import CITY_KEYS, CardOrder, KeyAuthority
 from simulators.direct import Direct
 from world import Fault
 
-CITY: Final = City()
+CITY: Final = KeyAuthority()
 KEYS: Final = CityKeys.from_toml(CITY_KEYS)
 PIN: Final = "802741"
 NEW_PIN: Final = "9137465"

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from apdu import days, standins
-from apdu.files import NAME, NAME_EXTENSION, SSSE, Generation, Record
+from apdu.files import NAME, NAME_EXTENSION, SSSE, FileRecord, Generation
 from apdu.records import (
     AtrFault,
     CardIdentificationCode,
@@ -109,7 +109,7 @@ def _number_judged(
     return bool(form(told)), kind.fails(told)
 
 
-def judged(made: Record, raw: bytes, generation: Generation) -> object:
+def judged(made: FileRecord, raw: bytes, generation: Generation) -> object:
     """All that a flow finds out about a record but its content."""
     try:
         value = value_of(made, raw)
@@ -131,7 +131,7 @@ def judged(made: Record, raw: bytes, generation: Generation) -> object:
 
 
 @st.composite
-def raw_records(draw: st.DrawFn) -> tuple[Record, bytes]:
+def raw_records(draw: st.DrawFn) -> tuple[FileRecord, bytes]:
     made = draw(RECORDS)
     value = draw(
         st.one_of(
@@ -153,7 +153,7 @@ def raw_records(draw: st.DrawFn) -> tuple[Record, bytes]:
 
 @given(raw_records(), st.sampled_from(Generation))
 def test_what_is_odd_about_a_record_stays_odd(
-    made: tuple[Record, bytes], generation: Generation
+    made: tuple[FileRecord, bytes], generation: Generation
 ) -> None:
     kind, raw = made
     if kind not in (NAME, NAME_EXTENSION):

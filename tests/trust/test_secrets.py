@@ -17,7 +17,7 @@ from trust.secrets import (
     PASSWORD,
     PRIVATE_KEY,
     PUBLIC_KEY,
-    Form,
+    SecretForm,
     SecretMalformed,
     read_secret,
 )
@@ -30,7 +30,7 @@ DER = b"\x30\x03\x02\x01\x05"
 PEM = b"-----BEGIN CERTIFICATE-----\n" + base64.b64encode(DER) + b"\n-----END CERTIFICATE-----\n"
 
 
-def read(raw: bytes, form: Form) -> bytes:
+def read(raw: bytes, form: SecretForm) -> bytes:
     return read_secret(MemoryKeys(**{"the-secret": raw}), "the-secret", form)
 
 
@@ -53,7 +53,7 @@ def read(raw: bytes, form: Form) -> bytes:
     ],
 )
 def test_what_can_mean_one_thing_only_is_taken_as_meant(
-    form: Form, raw: bytes, meant: bytes
+    form: SecretForm, raw: bytes, meant: bytes
 ) -> None:
     assert read(raw, form) == meant
 
@@ -86,7 +86,7 @@ def spoiled(meant: bytes) -> dict[str, bytes]:
         (PRIVATE_KEY, EXAMPLE_PRIVATE),
     ],
 )
-def test_a_key_in_another_form_is_named_and_never_used(form: Form, meant: bytes) -> None:
+def test_a_key_in_another_form_is_named_and_never_used(form: SecretForm, meant: bytes) -> None:
     for how, raw in spoiled(meant).items():
         with pytest.raises(SecretMalformed) as caught:
             read(raw, form)
@@ -127,14 +127,14 @@ def test_a_key_in_another_form_is_named_and_never_used(form: Form, meant: bytes)
         (CERTIFICATE, b"", "empty"),
     ],
 )
-def test_what_is_not_of_the_form_is_refused(form: Form, raw: bytes, looks: str) -> None:
+def test_what_is_not_of_the_form_is_refused(form: SecretForm, raw: bytes, looks: str) -> None:
     with pytest.raises(SecretMalformed) as caught:
         read(raw, form)
     assert caught.value.facts["looks"] == looks
 
 
 @given(st.binary(max_size=200), st.sampled_from(FORMS))
-def test_any_bytes_are_a_secret_or_a_fault_that_has_words(raw: bytes, form: Form) -> None:
+def test_any_bytes_are_a_secret_or_a_fault_that_has_words(raw: bytes, form: SecretForm) -> None:
     value = form.taken(raw)
     if value is not None:
         assert read(raw, form) == value
@@ -147,7 +147,9 @@ def test_any_bytes_are_a_secret_or_a_fault_that_has_words(raw: bytes, form: Form
 
 @pytest.mark.parametrize(("form", "size"), [(KEY_32, 32), (KEY_16, 16), (PRIVATE_KEY, 32)])
 @pytest.mark.parametrize("digits", ["0123456789abcdef", "FEDCBA9876543210"])
-def test_digits_that_are_as_long_as_a_key_are_none(form: Form, size: int, digits: str) -> None:
+def test_digits_that_are_as_long_as_a_key_are_none(
+    form: SecretForm, size: int, digits: str
+) -> None:
     """Half of a key, written down, has the length of a whole one."""
     with pytest.raises(SecretMalformed) as caught:
         read((digits * 2).encode()[:size], form)

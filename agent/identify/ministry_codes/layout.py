@@ -25,7 +25,7 @@ assert (_HEAD.size, _TAIL.size, _CERTIFICATE.size) == (198, SHORTEST - 198, 117)
 assert _TWO_LEVEL.size == TWO_LEVEL
 
 
-class Head(NamedTuple):
+class CodeHead(NamedTuple):
     """What a three-level code's issuer has signed, but for his own field."""
 
     version: int
@@ -53,7 +53,7 @@ class Tail(NamedTuple):
     user_signature: bytes
 
 
-class Certificate(NamedTuple):
+class IssuerCertificate(NamedTuple):
     """An issuer's certificate."""
 
     tag: int
@@ -75,9 +75,9 @@ class ThreeLevel(NamedTuple):
     """A V2 code. `for_…`: what the signature is over."""
 
     content: bytes
-    head: Head
+    head: CodeHead
     tail: Tail
-    certificate: Certificate
+    certificate: IssuerCertificate
 
     @property
     def limit(self) -> int:
@@ -125,11 +125,11 @@ def three_level(content: bytes) -> ThreeLevel | None:
     """None when the two length fields do not agree with the length. Never raises."""
     if len(content) < SHORTEST:
         return None
-    head = Head._make(_HEAD.unpack_from(content))
+    head = CodeHead._make(_HEAD.unpack_from(content))
     if head.rest + 3 != len(content) or head.length + SHORTEST != len(content):
         return None
     tail = Tail._make(_TAIL.unpack_from(content, _HEAD.size + head.length))
-    certificate = Certificate._make(_CERTIFICATE.unpack(head.certificate))
+    certificate = IssuerCertificate._make(_CERTIFICATE.unpack(head.certificate))
     return ThreeLevel(content, head, tail, certificate)
 
 

@@ -7,7 +7,7 @@ code's bytes go into the record, for clearing, and nowhere else.
 from collections.abc import Callable, Mapping
 
 from agent.identify.code import CREDENTIAL
-from agent.identify.identity import Identity, Presented, Shown, Unidentified
+from agent.identify.identity import Identity, Presented, Unidentified, VerifiedCode
 from agent.identify.ministry_codes.layout import ThreeLevel, TwoLevel
 from agent.identify.ministry_codes.verify import (
     NO_OTHER_ISSUERS,
@@ -107,7 +107,7 @@ class MinistryCodes:
     ) -> Identity:
         """`account`: its reference."""
         # Of what the phone has signed: a phone that signs the same again has not made a new code.
-        shown = Shown(
+        shown = VerifiedCode(
             code=sm3(code.for_user).hex(),
             uses=1,
             too_often=Reason.CODE_SEEN,

@@ -106,7 +106,7 @@ NO_OTHER_ISSUERS: Final = OtherIssuers()
 
 
 @dataclass(frozen=True)
-class Case:
+class CodeCase:
     """A three-level code and what it is judged by."""
 
     code: ThreeLevel
@@ -131,14 +131,14 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Check:
+class CodeCheck:
     """One line of the specification: the reason of whoever does not pass it."""
 
     reason: Reason
-    passes: Callable[[Case], bool]
+    passes: Callable[[CodeCase], bool]
 
 
-def _header(case: Case) -> bool:
+def _header(case: CodeCase) -> bool:
     found = case.code.certificate
     return (
         found.tag,
@@ -151,66 +151,66 @@ def _header(case: Case) -> bool:
     ) == _FIXED and last_second(found.expires) is not None
 
 
-def _certificate_signed(case: Case) -> bool:
+def _certificate_signed(case: CodeCase) -> bool:
     signature = case.code.certificate.signature
     root = case.root
     return root is not None and case.certificates.is_signed(case.code.for_root, signature, root.key)
 
 
-def _issuer_key_usable(case: Case) -> bool:
+def _issuer_key_usable(case: CodeCase) -> bool:
     return _usable(lambda: case.issuer)
 
 
-def _issuer_signed(case: Case) -> bool:
+def _issuer_signed(case: CodeCase) -> bool:
     code = case.code
     return case.issuer.verify(code.for_issuer, code.tail.issuer_signature)
 
 
-def _user_key_usable(case: Case) -> bool:
+def _user_key_usable(case: CodeCase) -> bool:
     return _usable(lambda: case.user_key)
 
 
-def _user_signed(case: Case) -> bool:
+def _user_signed(case: CodeCase) -> bool:
     code = case.code
     return case.certificates.sm2.verify(case.user_key, code.for_user, code.tail.user_signature)
 
 
 # In the order of the specification; what stands before the first of them, the lengths, is
 # `layout.three_level`'s.
-CHECKS: Final[Sequence[Check]] = (
-    Check(Reason.CODE_VERSION, lambda case: case.code.head.version >= OLDEST_VERSION),
-    Check(
+CHECKS: Final[Sequence[CodeCheck]] = (
+    CodeCheck(Reason.CODE_VERSION, lambda case: case.code.head.version >= OLDEST_VERSION),
+    CodeCheck(
         Reason.CODE_FORM,
         lambda case: case.code.tail.first_separator == case.code.tail.second_separator == SEPARATOR,
     ),
-    Check(Reason.CODE_CERTIFICATE, _header),
-    Check(
+    CodeCheck(Reason.CODE_CERTIFICATE, _header),
+    CodeCheck(
         Reason.CODE_CERTIFICATE_EXPIRED,
         lambda case: (last_second(case.code.certificate.expires) or 0) >= case.now,
     ),
-    Check(Reason.CODE_ROOT_UNKNOWN, lambda case: case.root is not None),
-    Check(
+    CodeCheck(Reason.CODE_ROOT_UNKNOWN, lambda case: case.root is not None),
+    CodeCheck(
         Reason.CODE_ROOT_EXPIRED,
         lambda case: case.root is not None and case.now < case.root.expires,
     ),
-    Check(Reason.CODE_ACCOUNT, lambda case: names_account(case.code.head.account)),
-    Check(
+    CodeCheck(Reason.CODE_ACCOUNT, lambda case: names_account(case.code.head.account)),
+    CodeCheck(
         Reason.CODE_ISSUER_OTHER,
         lambda case: case.others.allow(case.code.certificate.issuer, case.code.head.issuer),
     ),
-    Check(Reason.CODE_KEY_EXPIRED, lambda case: case.code.head.key_expires >= case.now),
-    Check(Reason.CODE_ISSUER_FIELD, lambda case: case.code.head.length <= LONGEST_FIELD),
-    Check(Reason.CODE_VALIDITY, lambda case: case.code.head.validity <= LONGEST_VALIDITY),
-    Check(Reason.CODE_FUTURE, lambda case: case.code.tail.generated <= case.now + AHEAD),
-    Check(
+    CodeCheck(Reason.CODE_KEY_EXPIRED, lambda case: case.code.head.key_expires >= case.now),
+    CodeCheck(Reason.CODE_ISSUER_FIELD, lambda case: case.code.head.length <= LONGEST_FIELD),
+    CodeCheck(Reason.CODE_VALIDITY, lambda case: case.code.head.validity <= LONGEST_VALIDITY),
+    CodeCheck(Reason.CODE_FUTURE, lambda case: case.code.tail.generated <= case.now + AHEAD),
+    CodeCheck(
         Reason.CODE_STALE,
         lambda case: case.code.tail.generated + case.code.head.validity >= case.now,
     ),
-    Check(Reason.CODE_CERTIFICATE_FORGED, _certificate_signed),
-    Check(Reason.CODE_KEY_INVALID, _issuer_key_usable),
-    Check(Reason.CODE_ISSUER_FORGED, _issuer_signed),
-    Check(Reason.CODE_KEY_INVALID, _user_key_usable),
-    Check(Reason.CODE_USER_FORGED, _user_signed),
+    CodeCheck(Reason.CODE_CERTIFICATE_FORGED, _certificate_signed),
+    CodeCheck(Reason.CODE_KEY_INVALID, _issuer_key_usable),
+    CodeCheck(Reason.CODE_ISSUER_FORGED, _issuer_signed),
+    CodeCheck(Reason.CODE_KEY_INVALID, _user_key_usable),
+    CodeCheck(Reason.CODE_USER_FORGED, _user_signed),
 )
 
 
@@ -219,7 +219,7 @@ def verify_three_level(
     roots: Keys,
     certificates: Certificates,
     clock: ClockReading,
-    checks: Sequence[Check] = CHECKS,
+    checks: Sequence[CodeCheck] = CHECKS,
     others: OtherIssuers = NO_OTHER_ISSUERS,
 ) -> ThreeLevel | Reason:
     """The code when it passes every check, else the reason of the first that it does not."""
@@ -228,7 +228,7 @@ def verify_three_level(
         return Reason.CODE_LENGTH
     if clock.quality == "unset":
         return Reason.CODE_CLOCK_UNSET
-    case = Case(code, clock.time_ms // 1000, roots, certificates, others)
+    case = CodeCase(code, clock.time_ms // 1000, roots, certificates, others)
     return next((check.reason for check in checks if not check.passes(case)), code)
 
 

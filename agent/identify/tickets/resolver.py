@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from agent.identify.identity import Identity, Presented, Shown
+from agent.identify.identity import Identity, Presented, VerifiedCode
 from agent.identify.ministry_codes.resolver import KeysOf, Verify, refused
 from agent.identify.proof import Proof
 from agent.identify.tickets.ticket import ANYBODY, Scanned
@@ -50,7 +50,7 @@ class Tickets:
             issued=None,
             expires=None,
             authentication=Authentication(mode="code", result="passed", algorithm="SM2"),
-            shown=Shown(
+            shown=VerifiedCode(
                 code=reference,
                 uses=ticket.uses,
                 too_often=Reason.TICKET_USED,

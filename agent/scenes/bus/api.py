@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from agent.scenes.bus.faults import JourneyOff, LineUnknown, NobodyOn, StopUnknown
-from agent.scenes.bus.journey import JourneyDesk
+from agent.scenes.bus.journey import VehicleState
 from world import Fault
 
 REFUSED: dict[type[Fault], int] = {
@@ -23,11 +23,11 @@ Answer = Callable[..., Awaitable[Response]]
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=16)]
 
 
-class Aboard(Protocol):
+class VehicleControl(Protocol):
     """What these routes need of the agent."""
 
     @property
-    def journey(self) -> JourneyDesk:
+    def journey(self) -> VehicleState:
         """Raises `JourneyOff`."""
         ...
 
@@ -45,12 +45,12 @@ class StopChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     stop: Id
 
 
-class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class EmptyBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Body of a call that needs no more than its route."""
 
 
 def journey_routes(
-    agent: Aboard,
+    agent: VehicleControl,
     endpoint: Callable[[Callable[[Request], dict[str, Any]]], Answer],
     order: Callable[[Any, Callable[[Request, Any], dict[str, Any] | None]], Answer],
 ) -> list[Route]:
@@ -80,11 +80,11 @@ def journey_routes(
         agent.journey.set_stop(choice.stop)
         return agent.journey.shown()
 
-    def follow(request: Request, body: Nothing) -> dict[str, Any]:
+    def follow(request: Request, body: EmptyBody) -> dict[str, Any]:
         agent.journey.follow()
         return agent.journey.shown()
 
-    def sign_off(request: Request, body: Nothing) -> dict[str, Any]:
+    def sign_off(request: Request, body: EmptyBody) -> dict[str, Any]:
         agent.journey.sign_off()
         return agent.journey.shown()
 
@@ -92,6 +92,6 @@ def journey_routes(
         Route("/v1/journey", endpoint(show)),
         Route("/v1/journey/line", order(LineChoice, line), methods=["POST"]),
         Route("/v1/journey/stop", order(StopChoice, stop), methods=["POST"]),
-        Route("/v1/journey/follow", order(Nothing, follow), methods=["POST"]),
-        Route("/v1/journey/sign-off", order(Nothing, sign_off), methods=["POST"]),
+        Route("/v1/journey/follow", order(EmptyBody, follow), methods=["POST"]),
+        Route("/v1/journey/sign-off", order(EmptyBody, sign_off), methods=["POST"]),
     ]

@@ -18,9 +18,9 @@ from agent.fares.rules import Rules
 from agent.identify.proof import Proof
 from agent.scenes.bus.faults import LineUnknown, NobodyOn, StopUnknown
 from agent.scenes.bus.geofence import Located, locate
-from agent.scenes.bus.journey_file import Memory, MemoryFile, OpenShift
-from agent.scenes.bus.shift import CLOSED, OPENED, Ledger, Summary, summarise
-from config.model import Journey as Settings
+from agent.scenes.bus.journey_file import JourneyMemory, MemoryFile, OpenShift
+from agent.scenes.bus.shift import CLOSED, OPENED, ShiftJournal, Summary, summarise
+from config.model import JourneySettings as Settings
 from config.model import Vehicle
 from drivers.contract.position import Position
 from offline_store.clock import Clock
@@ -40,7 +40,7 @@ Signed = Literal["on", "off", "held"]
 Source = Literal["none", "manual", "gnss"]
 
 
-class JourneyDesk:
+class VehicleState:
     """Any thread; `start` first."""
 
     def __init__(
@@ -49,7 +49,7 @@ class JourneyDesk:
         clock: Clock,
         vehicle: Vehicle,
         settings: Settings,
-        ledger: Ledger,
+        ledger: ShiftJournal,
         rules: Callable[[], Rules],
         data: Path,
     ) -> None:
@@ -61,7 +61,7 @@ class JourneyDesk:
         self._rules = rules
         self._file = MemoryFile(world, data)
         self._changing = world.lock()
-        self._memory = Memory()
+        self._memory = JourneyMemory()
         self._caught_up = False  # with the journal
         self._located = Located()
         self._source: Source = "none"
@@ -168,7 +168,7 @@ class JourneyDesk:
                 self._source = "gnss"
                 self._keep(self._arrived(memory, here.stop, book))
 
-    def _arrived(self, memory: Memory, stop: str, book: LineBook) -> Memory:
+    def _arrived(self, memory: JourneyMemory, stop: str, book: LineBook) -> JourneyMemory:
         """At the last stop the vehicle is on its way back: who gets on there rides that way."""
         direction = memory.direction
         course = book.course(memory.line, direction)
@@ -268,7 +268,7 @@ class JourneyDesk:
         self._keep(_with_event(self._memory, self._ledger.write(ended)))
         return until
 
-    def _keep(self, memory: Memory) -> None:
+    def _keep(self, memory: JourneyMemory) -> None:
         """In force at once. A disk that takes nothing stops no vehicle: what the file lacks, the
         journal and the next stop give back."""
         self._memory = memory
@@ -285,7 +285,7 @@ class JourneyDesk:
             return LineBook()
 
 
-def _with_event(memory: Memory, row: Stored[Event]) -> Memory:
+def _with_event(memory: JourneyMemory, row: Stored[Event]) -> JourneyMemory:
     """The memory after one event of the journal; others than of shifts change nothing."""
     event = row.event
     if not isinstance(event, Shift) or row.was is not None:

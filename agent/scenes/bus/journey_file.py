@@ -25,7 +25,7 @@ class OpenShift(msgspec.Struct, frozen=True, kw_only=True):
     after: Reference | None  # row behind which its rides are counted
 
 
-class Memory(msgspec.Struct, frozen=True, kw_only=True):
+class JourneyMemory(msgspec.Struct, frozen=True, kw_only=True):
     """All that survives."""
 
     line: str = ""
@@ -43,15 +43,15 @@ class MemoryFile:
         self._world = world
         self._path = data / NAME
 
-    def read(self) -> Memory:
+    def read(self) -> JourneyMemory:
         """What was kept; nothing where there is none, or it cannot be read: what the file lacks,
         the journal and the next stop give back."""
         try:
             with self._world.open(self._path, "rb") as file:
-                return decoded(file.read(), Memory)
+                return decoded(file.read(), JourneyMemory)
         except (OSError, Undecodable):
-            return Memory()
+            return JourneyMemory()
 
-    def write(self, memory: Memory) -> None:
+    def write(self, memory: JourneyMemory) -> None:
         """Durable on return. Raises `OSError`."""
         self._world.replace_file(self._path, msgspec.json.encode(memory))

@@ -28,7 +28,7 @@ NORMAL: Final = "normal"
 PAGE: Final = 200
 
 
-class Ledger(Protocol):
+class ShiftJournal(Protocol):
     """What a shift needs of the journal."""
 
     def write(self, event: Shift) -> Stored[Event]:
@@ -59,7 +59,7 @@ class StoreLedger:
             epoch, seq = page[-1].epoch, page[-1].seq
 
 
-class Count(msgspec.Struct):
+class RideCount(msgspec.Struct):
     """Rides of one class and kind, and what they cost together (fen)."""
 
     rides: int = 0
@@ -70,7 +70,7 @@ class Count(msgspec.Struct):
 class Summary:
     """What a shift took in; by class and kind of credential."""
 
-    counts: dict[tuple[str, str], Count] = field(default_factory=dict)
+    counts: dict[tuple[str, str], RideCount] = field(default_factory=dict)
     refused: int = 0
     unknown: int = 0  # grey: nobody knows yet whether they were paid
 
@@ -131,7 +131,7 @@ def _count(summary: Summary, event: Event) -> None:
     amount = paid(event)
     if amount is not None:
         name = event.ride.concession or NORMAL
-        count = summary.counts.setdefault((name, event.credential), Count())
+        count = summary.counts.setdefault((name, event.credential), RideCount())
         count.rides += 1
         count.amount += amount
 

@@ -7,9 +7,9 @@ from typing import Final
 from agent.equipment.devices import Placed
 from agent.equipment.lane import InputThread
 from agent.fares.rules import Rules
-from agent.scenes.bus.journey import JourneyDesk
+from agent.scenes.bus.journey import VehicleState
 from agent.scenes.bus.shift import StoreLedger
-from config.model import Journey as Settings
+from config.model import JourneySettings as Settings
 from config.model import Vehicle
 from drivers.contract.position import Position
 from drivers.position.receiver import NmeaReceiver
@@ -21,7 +21,7 @@ GNSS: Final = "gnss"
 ENDS_WITHIN: Final = 2.0  # seconds; it waits for nothing but the store
 
 
-class Aboard:
+class VehicleUnit:
     """`start` when the store runs, `stop` before it ends."""
 
     def __init__(
@@ -37,7 +37,7 @@ class Aboard:
         """Touches no device. Raises `drivers.options.OptionsFault`."""
         self._world = world
         self._receiver = NmeaReceiver(world, GNSS, settings.gnss) if settings.gnss else None
-        self.desk = JourneyDesk(world, clock, vehicle, settings, StoreLedger(store), rules, data)
+        self.desk = VehicleState(world, clock, vehicle, settings, StoreLedger(store), rules, data)
         self._thread: InputThread[Position] | None = None
 
     def start(self) -> None:

@@ -9,9 +9,9 @@ from msgspec.structs import replace
 from agent.messages.reasons import Reason
 from agent.scenes.code_uses import for_several
 from agent.scenes.credential import judge_credential, needs_of
-from agent.scenes.port import Case, Decision, Lists, Looked, Parts, Scene, Turn
+from agent.scenes.port import Case, Decision, ListsInTurn, Looked, Parts, Scene, SceneTurn
 from agent.scenes.status_rule import StandingRule
-from config.model import Scene as SceneSettings
+from config.model import SceneSettings as SceneSettings
 from offline_store.clock import ClockReading
 from offline_store.events.seen import Seen
 from offline_store.events.tap import Tap
@@ -44,7 +44,7 @@ class LibraryGate(Scene):
         settings = parts.settings
         return cls(parts.options, settings.scene, settings.terminal.city)
 
-    def look(self, turn: Turn, case: Case) -> Looked:
+    def look(self, turn: SceneTurn, case: Case) -> Looked:
         """The last entry by any lane, unless the person has left since. How often a ticket is good
         for, it says itself."""
         seen, identity = self._rule.look(turn, case), case.identity
@@ -55,7 +55,7 @@ class LibraryGate(Scene):
             return Looked(seen)
         return Looked(replace(seen, last_entry_ms=last.clock.time_ms))
 
-    def _last(self, turn: Turn, person: str, clock: ClockReading) -> Tap | None:
+    def _last(self, turn: SceneTurn, person: str, clock: ClockReading) -> Tap | None:
         """What the person himself did here last within the window: who goes in on his group ticket
         need not be he, and a visit that was given back did not happen."""
         for done in turn.accepted(person, scene=self.kind):
@@ -66,7 +66,7 @@ class LibraryGate(Scene):
                 return event
         return None
 
-    def decide(self, lists: Lists, case: Case, seen: Seen) -> Decision:
+    def decide(self, lists: ListsInTurn, case: Case, seen: Seen) -> Decision:
         judged = judge_credential(self._rule, lists, case, seen)
         reason = judged.reason
         if reason is None and self._just_here(seen, case.clock):

@@ -22,16 +22,16 @@ from agent.fares.ride import ENTRY, EXIT, Guess, Journey, Rider, ride_of
 from agent.fares.rules import Rules
 from agent.messages.reasons import Reason
 from agent.purse.card_memory import CardMemory, CardWord, Operator, RideStamp
-from agent.purse.intents import Intent
+from agent.purse.intents import OpenIntent
 from agent.purse.offers import Offer
-from agent.purse.pricing import FareSource, Priced
+from agent.purse.pricing import FareSource, PricedRide
 from agent.purse.returned import owed
 from agent.purse.trips import (
     Inside,
-    Sight,
-    Stamp,
-    Station,
-    Trip,
+    RailRecord,
+    RailStop,
+    RecordEvidence,
+    TripStamp,
     TripType,
     moment_ms,
     moment_of,
@@ -42,7 +42,7 @@ from apdu.transit.faults import PurseStatus
 from apdu.transit.files import Layout, Layouts
 from apdu.transit.purse import END_OF_FILE, Purse
 from apdu.transit.values import Management
-from config.model import GiveBack
+from config.model import GiveBackSettings
 from drivers.contract import Direction
 from offline_store.clock import ClockReading
 from offline_store.events.ride import NO_RIDE, Ride, TripEnd
@@ -71,7 +71,7 @@ class Gates:
     scene: str
     rules: Callable[[], Rules]
     fares: FareSource
-    give_back: GiveBack = field(default_factory=GiveBack)
+    give_back: GiveBackSettings = field(default_factory=GiveBackSettings)
 
     @property
     def operator(self) -> Operator:
@@ -102,18 +102,18 @@ class Trips:
             raw = purse.read_record(layout)
         except PurseStatus as fault:
             if fault.sw in END_OF_FILE:
-                return NotMade()
+                return NoTripRecord()
             raise
         if not raw:
-            return NotMade()
-        trip = Trip.read(layout, raw)
+            return NoTripRecord()
+        trip = RailRecord.read(layout, raw)
         if self._directions.get(lane) != "exit":
             return EnteringCard(self.gates, layout, raw, trip)
         wants = self.gates.fares.wants()
         word = self._memory.read(purse, management.city, wants) if wants else None
         return LeavingCard(self.gates, layout, raw, trip, word)
 
-    def serves(self, purse: Purse, intent: Intent, lane: str) -> bool:
+    def serves(self, purse: Purse, intent: OpenIntent, lane: str) -> bool:
         """An exit that was paid lets nobody in, nor does an entry whose trip is over by now."""
         end = intent.event.ride.trip_end
         if end is None or end != self._directions.get(lane):
@@ -122,21 +122,21 @@ class Trips:
         inside = Inside.IN if end == ENTRY else Inside.OUT
         return trip.inside == inside and trip.ends_with(intent.event)
 
-    def sight(self, purse: Purse, intent: Intent) -> Sight:
+    def sight(self, purse: Purse, intent: OpenIntent) -> RecordEvidence:
         return self._trip(purse, intent).sight(intent.event)
 
-    def _trip(self, purse: Purse, intent: Intent) -> Trip:
+    def _trip(self, purse: Purse, intent: OpenIntent) -> RailRecord:
         layout = self._layouts.find(intent.event.purchase.city, "rail")
-        return Trip.read(layout, purse.read_record(layout))
+        return RailRecord.read(layout, purse.read_record(layout))
 
 
-class NotMade:
+class NoTripRecord:
     """A purse without a record for trips by rail."""
 
     day: date | None = None
 
-    def price(self, turn: History, rider: Rider, clock: ClockReading) -> Priced:
-        return Priced(0, refused=Reason.CARD_NOT_TAKEN)
+    def price(self, turn: History, rider: Rider, clock: ClockReading) -> PricedRide:
+        return PricedRide(0, refused=Reason.CARD_NOT_TAKEN)
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ class _Case:
     rider: Rider
     clock: ClockReading
     rules: Rules
-    here: Station
+    here: RailStop
 
     def minutes_since(self, point: TripPoint) -> float | None:
         """None: not known. Below zero where the other gate's clock is ahead of this one."""
@@ -164,22 +164,22 @@ class _Card(ABC):
     gates: Gates
     layout: Layout
     raw: bytes = field(repr=False)
-    trip: Trip
+    trip: RailRecord
     word: CardWord | None = None  # what the card tells of other rides; of who leaves
 
     @property
     def day(self) -> date | None:
         return None
 
-    def price(self, turn: History, rider: Rider, clock: ClockReading) -> Priced:
+    def price(self, turn: History, rider: Rider, clock: ClockReading) -> PricedRide:
         """Never raises: see `FareSource`."""
         try:
             rules = self.gates.rules()
         except ListUnreadable:
-            return Priced(0, refused=Reason.NO_FARE)
-        here = Station.find(self.gates.line, self.gates.stop, rules.lines)
+            return PricedRide(0, refused=Reason.NO_FARE)
+        here = RailStop.find(self.gates.line, self.gates.stop, rules.lines)
         if here is None:  # nobody could say on the card where this is
-            return Priced(0, refused=Reason.NO_FARE)
+            return PricedRide(0, refused=Reason.NO_FARE)
         priced = self._decided(_Case(turn, rider, clock, rules, here))
         return replace(
             priced,
@@ -188,19 +188,19 @@ class _Card(ABC):
             lists=priced.lists or rules.versions,
         )
 
-    def _decided(self, case: _Case) -> Priced:
+    def _decided(self, case: _Case) -> PricedRide:
         match self.trip.inside:
             case Inside.IN:
                 return self._inside(case)
             case Inside.INITIAL | Inside.OUT:
                 return self._outside(case)
-        return Priced(0, refused=Reason.ENTRY_UNKNOWN)
+        return PricedRide(0, refused=Reason.ENTRY_UNKNOWN)
 
     @abstractmethod
-    def _inside(self, case: _Case) -> Priced: ...
+    def _inside(self, case: _Case) -> PricedRide: ...
 
     @abstractmethod
-    def _outside(self, case: _Case) -> Priced: ...
+    def _outside(self, case: _Case) -> PricedRide: ...
 
     def _told(self, ride: Ride, rules: Rules) -> Ride:
         """With where and when who is inside came in."""
@@ -212,11 +212,11 @@ class _Card(ABC):
         told = structs.replace(trip, entry_station=station, entry_moment=entry.time)
         return structs.replace(ride, trip=told)
 
-    def _fare(self, case: _Case, journey: Journey) -> Priced:
+    def _fare(self, case: _Case, journey: Journey) -> PricedRide:
         carried = self.word.carried if self.word else None
         return self.gates.fares.price(case.turn, case.rider, case.clock, journey, carried)
 
-    def _missing(self, case: _Case, stop: str, how: str) -> Priced:
+    def _missing(self, case: _Case, stop: str, how: str) -> PricedRide:
         """For a trip of which only this stop is known."""
         found = self._fare(case, self._open_ended(stop, GUESS[how]))
         trip = TripBought(missing=found.amount)
@@ -243,7 +243,7 @@ class _Card(ABC):
             for one in done
         )
 
-    def _once_more(self, case: _Case, end: TripEnd, minutes: int) -> Priced | None:
+    def _once_more(self, case: _Case, end: TripEnd, minutes: int) -> PricedRide | None:
         """For the proof of the card alone, because the sensors have seen nobody go through, or
         because it was here just now. None: neither."""
         time = self.trip.at(end).time
@@ -259,17 +259,19 @@ class _Card(ABC):
             ride = Ride(again_of=time, again=given.about)
         elif not self._just_now(case, end, minutes):
             return None
-        return Priced(0, passes=Reason.TRIP_AGAIN, ride=ride)
+        return PricedRide(0, passes=Reason.TRIP_AGAIN, ride=ride)
 
-    def _told_of(self, priced: Priced) -> RideStamp | None:
+    def _told_of(self, priced: PricedRide) -> RideStamp | None:
         """What the city's record is told of a trip that ends."""
         if self.word is None or self.word.day is None or priced.ridden is None:
             return None
         return RideStamp(self.word, priced.ridden, self.gates.operator)
 
-    def _stamped(self, case: _Case, priced: Priced, kind: TripType, dearest: int = 0) -> Priced:
+    def _stamped(
+        self, case: _Case, priced: PricedRide, kind: TripType, dearest: int = 0
+    ) -> PricedRide:
         settings = self.gates.settings
-        stamp = Stamp(
+        stamp = TripStamp(
             kind,
             self.layout,
             self.raw,
@@ -289,10 +291,10 @@ class _Card(ABC):
 class EnteringCard(_Card):
     """At a lane that leads in."""
 
-    def _outside(self, case: _Case) -> Priced:
+    def _outside(self, case: _Case) -> PricedRide:
         return self._entering(case)
 
-    def _inside(self, case: _Case) -> Priced:
+    def _inside(self, case: _Case) -> PricedRide:
         """He never left; or he was here just now, and did not go through."""
         again = self._once_more(case, ENTRY, self.gates.settings.reentry_minutes)
         if again is not None:
@@ -300,13 +302,13 @@ class EnteringCard(_Card):
         how = self.gates.settings.no_exit
         stop = self._stop(case.rules, self.trip.entry)
         if how == "refuse" or not stop:
-            return Priced(0, refused=Reason.TRIP_OPEN)
+            return PricedRide(0, refused=Reason.TRIP_OPEN)
         missing = self._missing(case, stop, how)
         if missing.refused is not None:
             return replace(missing, refused=Reason.TRIP_OPEN)
         return self._entering(case, missing)
 
-    def _entering(self, case: _Case, missing: Priced | None = None) -> Priced:
+    def _entering(self, case: _Case, missing: PricedRide | None = None) -> PricedRide:
         """For nothing but what is missing; who could not pay the way out does not get in."""
         here = case.here.stop
         cheapest = self._fare(case, self._open_ended(here, "cheapest"))
@@ -327,38 +329,38 @@ class LeavingCard(_Card):
     def day(self) -> date | None:
         return self.trip.day
 
-    def _inside(self, case: _Case) -> Priced:
+    def _inside(self, case: _Case) -> PricedRide:
         entry = self.trip.entry
         stop = self._stop(case.rules, entry) if moment_of(entry) else ""
-        return self._leaving(case, stop) if stop else Priced(0, refused=Reason.ENTRY_UNKNOWN)
+        return self._leaving(case, stop) if stop else PricedRide(0, refused=Reason.ENTRY_UNKNOWN)
 
-    def _outside(self, case: _Case) -> Priced:
+    def _outside(self, case: _Case) -> PricedRide:
         """He never entered; or he was here just now, and did not go through."""
         again = self._once_more(case, EXIT, self.gates.settings.reexit_minutes)
         if again is not None:
             return again
         how = self.gates.settings.no_entry
         if how == "refuse":
-            return Priced(0, refused=Reason.NOT_ENTERED)
+            return PricedRide(0, refused=Reason.NOT_ENTERED)
         missing = self._missing(case, case.here.stop, how)
         return self._sold(case, missing, TripType.NO_ENTRY)
 
-    def _leaving(self, case: _Case, stop: str) -> Priced:
+    def _leaving(self, case: _Case, stop: str) -> PricedRide:
         settings, minutes = self.gates.settings, case.minutes_since(self.trip.entry)
         late = (
             settings.longest_minutes and minutes is not None and minutes > settings.longest_minutes
         )
         if late and settings.overstay == "refuse":
-            return Priced(0, refused=Reason.OVERSTAYED)
+            return PricedRide(0, refused=Reason.OVERSTAYED)
         turned_back = minutes is not None and abs(minutes) < settings.turn_back_minutes
         if stop == case.here.stop and turned_back:
-            return self._sold(case, Priced(0, ride=Ride(steps="turn-back=0")), TripType.EXIT)
+            return self._sold(case, PricedRide(0, ride=Ride(steps="turn-back=0")), TripType.EXIT)
         priced = self._ride(case, stop)
         if late and priced.instead is None:
             priced = _surcharged(priced, settings.overstay_fare)
         return self._sold(case, priced, TripType.EXIT)
 
-    def _ride(self, case: _Case, stop: str) -> Priced:
+    def _ride(self, case: _Case, stop: str) -> PricedRide:
         """By the table. Who went nowhere pays the least where it does not say what."""
         entered = moment_ms(self.trip.entry.time)
         there = Journey(
@@ -369,11 +371,11 @@ class LeavingCard(_Card):
             return self._fare(case, replace(there, left="", guess="cheapest"))
         return priced
 
-    def _sold(self, case: _Case, priced: Priced, kind: TripType) -> Priced:
+    def _sold(self, case: _Case, priced: PricedRide, kind: TripType) -> PricedRide:
         return priced if priced.instead is not None else self._stamped(case, priced, kind)
 
 
-def _surcharged(priced: Priced, fen: int) -> Priced:
+def _surcharged(priced: PricedRide, fen: int) -> PricedRide:
     amount = priced.amount + fen
     ride = structs.replace(
         priced.ride,

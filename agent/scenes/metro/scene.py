@@ -12,10 +12,10 @@ from agent.purse.card_memory import CardMemory
 from agent.scenes.metro.offers import Gates, Trips
 from agent.scenes.metro.options import MetroOptions
 from agent.scenes.paying import city_of, listed_fares, purses, ride_now
-from agent.scenes.port import Case, Decision, Lists, Parts
+from agent.scenes.port import Case, Decision, ListsInTurn, Parts
 from agent.scenes.ridden import Ridden
 from config.faults import ConfigFault, MissingKey, WrongValue
-from config.model import Agent as Settings
+from config.model import AgentSettings as Settings
 from offline_store.events.seen import Seen
 
 KIND: Final = "metro-gate"
@@ -74,7 +74,7 @@ class MetroGate(Ridden):
                     key, allowed = f"scene.options.{name}", "integer ≥ 1"
                     yield WrongValue(file=file, key=key, found="0", allowed=allowed)
 
-    def decide(self, lists: Lists, case: Case, seen: Seen) -> Decision:
+    def decide(self, lists: ListsInTurn, case: Case, seen: Seen) -> Decision:
         decision = super().decide(lists, case, seen)
         if decision.verdict != "accepted":
             return decision

@@ -5,10 +5,10 @@ from typing import Self
 
 from agent.messages.reasons import Reason
 from agent.scenes.credential import judge_credential
-from agent.scenes.port import Case, Decision, Lists, Looked, Parts, Scene, Turn
+from agent.scenes.port import Case, Decision, ListsInTurn, Looked, Parts, Scene, SceneTurn
 from agent.scenes.status_rule import StandingRule
 from apdu.needs import BASIC
-from config.model import Scene as SceneSettings
+from config.model import SceneSettings as SceneSettings
 from offline_store.events.seen import Seen
 
 
@@ -28,10 +28,10 @@ class ServiceWindow(Scene):
     def make(cls, parts: Parts) -> Self:
         return cls(parts.settings.scene, parts.settings.terminal.city)
 
-    def look(self, turn: Turn, case: Case) -> Looked:
+    def look(self, turn: SceneTurn, case: Case) -> Looked:
         return Looked(self._rule.look(turn, case))
 
-    def decide(self, lists: Lists, case: Case, seen: Seen) -> Decision:
+    def decide(self, lists: ListsInTurn, case: Case, seen: Seen) -> Decision:
         judged = judge_credential(self._rule, lists, case, seen)
         if judged.reason is not None:
             return Decision("refused", judged.reason, judged.checks)

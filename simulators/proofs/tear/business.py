@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from agent.facade.call import Answer
+from agent.facade.call import CallAnswer
 from simulators.counter import LocalCounter
 from simulators.proofs.tear.cards import (
     CHANGE,
@@ -45,11 +45,11 @@ class Business:
     result: int = 0  # when nobody disturbs it
     tells_new_pin: bool = False  # to the caller, for his HSM
 
-    def carry_out(self, counter: LocalCounter, card: NotedCard) -> Sequence[Answer]:
+    def carry_out(self, counter: LocalCounter, card: NotedCard) -> Sequence[CallAnswer]:
         """Call after call until one is refused; all answers."""
         steps = self.steps(card)
         call = next(steps)
-        answers: list[Answer] = []
+        answers: list[CallAnswer] = []
         while True:
             answers.append(counter.call(*call))
             if answers[-1].result:

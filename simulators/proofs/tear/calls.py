@@ -12,8 +12,8 @@ from typing import Final, Self
 
 import msgspec
 
-from agent.facade.call import Answer
-from offline_store.store import Head
+from agent.facade.call import CallAnswer
+from offline_store.store import LastRow
 from simulators.counter import LocalCounter
 from simulators.pcscd import Pcscd
 from simulators.people import load_cast
@@ -49,12 +49,12 @@ class Calling:
     """A business on a thread of its own, as its caller's process would be."""
 
     def __init__(self, counter: LocalCounter, card: NotedCard, business: Business) -> None:
-        self.answers: Sequence[Answer] | None = None
+        self.answers: Sequence[CallAnswer] | None = None
         self._work = partial(business.carry_out, counter, card)
         self._thread = threading.Thread(target=self._run, name=business.name, daemon=True)
         self._thread.start()
 
-    def wait(self) -> Sequence[Answer] | None:
+    def wait(self) -> Sequence[CallAnswer] | None:
         """All answers; None when it did not end within `GIVE_UP`."""
         self._thread.join(GIVE_UP)
         return self.answers
@@ -177,7 +177,7 @@ class CallTrial:
         except NotInTime:
             self._tally.unreleased += 1
 
-    def _count_events(self, before: Head | None, due: int) -> None:
+    def _count_events(self, before: LastRow | None, due: int) -> None:
         records = self._counter.journal_since(before)
         events = [record.event() for record in records]
         disclosed = sum(event.kind == "disclosure" for event in events)

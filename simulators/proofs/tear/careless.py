@@ -9,8 +9,8 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from agent.facade.call import Answer
-from agent.facade.desk import Connection
+from agent.facade.call import CallAnswer
+from agent.facade.desk import CallerConnection
 from apdu.channel import CardGone, CardMute, ReaderGone, Transport
 from drivers.contract import Absence, CardHandle, CardReader, DeviceStatus, Interface, Presence
 from simulators.proofs.tear.cards import CHANGE, RESTORE, UPDATE_BINARY, UPDATE_RECORD, VERIFY
@@ -22,10 +22,10 @@ from world import Queue
 ASSUMED: Final = frozenset({VERIFY, CHANGE, RESTORE, UPDATE_RECORD, UPDATE_BINARY})
 
 
-class RepeatingConnection(Connection):
-    """See `agent.facade.desk.Connection`."""
+class RepeatingConnection(CallerConnection):
+    """See `agent.facade.desk.CallerConnection`."""
 
-    def call(self, name: str, parameters: Sequence[str | bytes]) -> Answer:
+    def call(self, name: str, parameters: Sequence[str | bytes]) -> CallAnswer:
         """Until the card is back, for a while."""
         end = time.monotonic() + READY_WITHIN
         while (answer := super().call(name, parameters)).result in GONE and time.monotonic() < end:

@@ -7,7 +7,7 @@ for its PSAM or HSM. `TrustingDesk` takes it that a card is still there when the
 
 import time
 
-from agent.identify.card import CardDesk
+from agent.identify.card import CardIdentifier
 from agent.stages import Stages
 from apdu.authentication import (
     Authenticator,
@@ -96,8 +96,8 @@ class Agreeable:
         return self._card.proof
 
 
-class HastyDesk(CardDesk):
-    """See `agent.identify.card.CardDesk`, which it breaks."""
+class HastyDesk(CardIdentifier):
+    """See `agent.identify.card.CardIdentifier`, which it breaks."""
 
     def read_in_clear(
         self,
@@ -114,7 +114,7 @@ class HastyDesk(CardDesk):
 
 
 class StillThere:
-    """See `agent.identify.hsm.Waiting`; a card that nobody asks."""
+    """See `agent.identify.hsm.WaitingCard`; a card that nobody asks."""
 
     def __init__(self, card: CardHandle) -> None:
         self.transport = card.transport
@@ -128,8 +128,8 @@ class StillThere:
         return True
 
 
-class TrustingDesk(CardDesk):
-    """See `agent.identify.card.CardDesk`, which it breaks."""
+class TrustingDesk(CardIdentifier):
+    """See `agent.identify.card.CardIdentifier`, which it breaks."""
 
     def authenticator(self, handle: CardHandle, *, leaving: bool = False) -> Authenticator:
         return super().authenticator(StillThere(handle), leaving=leaving)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from agent.facade.call import Answer
+from agent.facade.call import CallAnswer
 from simulators.proofs.tear.business import NEW_PIN, WRONG_PIN, Business
 from simulators.proofs.tear.cards import (
     CHANGE,
@@ -52,7 +52,7 @@ class Seen:
     """One business: its answers, the card's book, and all that passed the reader meanwhile."""
 
     business: Business
-    answers: Sequence[Answer]
+    answers: Sequence[CallAnswer]
     book: Sequence[Done]
     trace: Sequence[Exchange]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from agent.assembly import MakeDesk
-from agent.facade.desk import Connection
-from agent.identify.card import CardDesk
+from agent.facade.desk import CallerConnection
+from agent.identify.card import CardIdentifier
 from simulators.city.platform import CityPlatform
 from simulators.counter import Around, Connect, LocalCounter
 from simulators.gate import LocalGate
@@ -92,7 +92,7 @@ def controls(pcscd: Pcscd, every: int) -> Mapping[str, int]:
 
 
 def tear_psam_taps(
-    pcscd: Pcscd, tally: Tally, every: int, *, desk: MakeDesk = CardDesk, cards: bool = True
+    pcscd: Pcscd, tally: Tally, every: int, *, desk: MakeDesk = CardIdentifier, cards: bool = True
 ) -> None:
     """Taps in PSAM mode; without `cards` only the PSAM is torn."""
     with _folder() as folder, LocalGate(load_cast(), folder, desk=desk) as gate:
@@ -108,7 +108,7 @@ def tear_psam_taps(
 def tear_hsm_taps(pcscd: Pcscd, tally: Tally, every: int) -> None:
     """Taps in HSM mode. With a stride, every second disturbance, other ones in the next flow."""
     stride = 1 if every == 1 else 2
-    with hsm_gate(CardDesk) as (gate, city):
+    with hsm_gate(CardIdentifier) as (gate, city):
         for number, flow in enumerate(HSM_FLOWS):
             with HsmTrial(pcscd, gate, city, flow, tally) as trial:
                 trial.meet_false_card()
@@ -124,7 +124,7 @@ def tear_calls(
     every: int,
     flows: Sequence[Flow] = FLOWS,
     *,
-    connect: Connect = Connection,
+    connect: Connect = CallerConnection,
     around: Around = lambda reader: reader,
 ) -> None:
     """PIN and write functions."""

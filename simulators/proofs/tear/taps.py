@@ -11,7 +11,7 @@ from functools import partial
 from itertools import pairwise
 from typing import Final, Self
 
-from offline_store.store import Head
+from offline_store.store import LastRow
 from simulators.cards import Card, Interface
 from simulators.cards.faults import wrong_cryptogram
 from simulators.gate import Ended, LocalGate
@@ -58,7 +58,7 @@ class Visit:
 class Before:
     """Where journal and barrier stood."""
 
-    head: Head | None
+    head: LastRow | None
     opened: int
 
 

@@ -23,7 +23,7 @@ from agent.equipment.loans import DeviceUnknown
 from agent.feed import BACKLOG, Feed
 from agent.messages.texts import Texts
 from agent.scenes.bus.faults import JourneyOff
-from agent.scenes.bus.journey import JourneyDesk
+from agent.scenes.bus.journey import VehicleState
 from agent.staff.session import StaffNeeded
 from agent.staff.sign_in import SignInOff, SignInOpen, SignInUnable
 from offline_store.events.row import Record
@@ -111,7 +111,7 @@ class FakeDaemon:
         self.asked.append(("sign-out",))
 
     @property
-    def journey(self) -> JourneyDesk:
+    def journey(self) -> VehicleState:
         raise JourneyOff()
 
     def settings(self) -> dict[str, Any]:

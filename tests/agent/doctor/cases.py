@@ -8,14 +8,22 @@ from typing import Any
 import msgspec
 
 from agent.api.status import device_status, sam_status
-from agent.doctor import Case, Finding, examine
+from agent.doctor import ExaminedTerminal, Finding, examine
 from agent.doctor.box import ENOUGH_SPACE
 from agent.equipment.devices import Placed
 from agent.messages.texts import LANGUAGES, Texts, blanks, catalogue
 from agent.psam.slot import SamStatus
 from agent.reader_service import PCSCD_SOCKET
-from config.model import Agent as Settings
-from config.model import Device, Keys, Lane, Reader, Scene, Sync, Terminal
+from config.model import AgentSettings as Settings
+from config.model import (
+    DeviceSettings,
+    Keys,
+    LaneSettings,
+    Reader,
+    SceneSettings,
+    Sync,
+    TerminalSettings,
+)
 from drivers.contract import DeviceState, DeviceStatus
 from tests.offline_store.support import MemoryKeys
 from trust.sm2 import sm2
@@ -72,9 +80,9 @@ class _Closed:
 
 def settings(*, driver: str = "pcsc", sync: Sync | None = None) -> Settings:
     return Settings(
-        terminal=Terminal(id="gate-1", city="519900"),
-        scene=Scene(kind="library-gate"),
-        lanes=(Lane(name="entry", direction="entry", readers=("door",)),),
+        terminal=TerminalSettings(id="gate-1", city="519900"),
+        scene=SceneSettings(kind="library-gate"),
+        lanes=(LaneSettings(name="entry", direction="entry", readers=("door",)),),
         readers=(
             Reader(name="door", driver=driver, match="ACS*", interface="contactless"),
             Reader(name="psam", driver=driver, match="*SAM*", interface="sam"),
@@ -149,7 +157,7 @@ def examined(
     in_force: Settings | None = None,
 ) -> list[Finding]:
     seen = running or looked or readers()
-    case = Case(
+    case = ExaminedTerminal(
         box or Box(),
         of or settings(),
         keys or MemoryKeys(**SECRETS),
@@ -200,16 +208,18 @@ def offline(code: str) -> Mapping[str, Any]:
     return {"state": "offline", "last_fault": {"code": code, "facts": {}}}
 
 
-SCANNER = Device(name="eye", driver="serial-scanner", options={"port": "/dev/ttyUSB0"})
-FAST = Device(name="eye", driver="serial-scanner", options={"port": "/dev/x", "baudrate": 115200})
-USB_READER = Device(name="eye", driver="sam-v", options={"usb": "0400:C35A"})
+SCANNER = DeviceSettings(name="eye", driver="serial-scanner", options={"port": "/dev/ttyUSB0"})
+FAST = DeviceSettings(
+    name="eye", driver="serial-scanner", options={"port": "/dev/x", "baudrate": 115200}
+)
+USB_READER = DeviceSettings(name="eye", driver="sam-v", options={"usb": "0400:C35A"})
 
 
 def with_device(
     state: str,
     fault: str = "",
     *,
-    of: Device = SCANNER,
+    of: DeviceSettings = SCANNER,
     port: str = "/dev/ttyUSB0",
     box: Box | None = None,
     root: Path = Path("/nowhere"),
@@ -223,7 +233,7 @@ def with_device(
         holder=facts.get("holder", ""),
         facts={"device": "eye", "port": port, **facts},
     )
-    entry = Lane(name="entry", direction="entry", readers=("door",), scanners=("eye",))
+    entry = LaneSettings(name="entry", direction="entry", readers=("door",), scanners=("eye",))
     fitted = msgspec.structs.replace(settings(), lanes=(entry,), scanners=(of,))
     running = status()
     running["devices"] = [device_status(Placed("scanners", of.driver, ["entry"], told))]

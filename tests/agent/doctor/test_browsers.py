@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from agent.doctor import Finding
 from agent.doctor.browsers import ALLOWING, KNOWN, fits, policy
-from config.model import Agent as Settings
-from config.model import Facade, FacadeClient
+from config.model import AgentSettings as Settings
+from config.model import FacadeClient, FacadeSettings
 from tests import product
 from tests.agent.doctor.cases import BUSINESS, examined, has_words, settings
 
@@ -27,7 +27,7 @@ def pages(*origins: str, folders: tuple[str, ...] = ()) -> Settings:
         FacadeClient(name=f"page-{n}", origin=origin, host="localhost:8686", purpose="made up")
         for n, origin in enumerate(origins)
     )
-    facade = Facade(port=8686, clients=clients, browser_policies=folders)
+    facade = FacadeSettings(port=8686, clients=clients, browser_policies=folders)
     return msgspec.structs.replace(settings(), facade=facade)
 
 

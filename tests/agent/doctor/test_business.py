@@ -8,9 +8,9 @@ import pytest
 
 from agent.doctor import Finding
 from agent.doctor.business import DAY, SHOWN
-from agent.facade.web_envelope import Refused
-from config.model import Agent as Settings
-from config.model import Facade, FacadeClient
+from agent.facade.web_envelope import WebCallRefused
+from config.model import AgentSettings as Settings
+from config.model import FacadeClient, FacadeSettings
 from tests.agent.doctor.cases import BUSINESS, box, examined, has_words, settings, status
 
 ORIGIN, HOST = "https://his.example", "localhost:8686"
@@ -20,7 +20,7 @@ PROGRAM = FacadeClient(name="lab", user="lab", purpose="made up")
 
 
 def serving(*clients: FacadeClient) -> Settings:
-    return msgspec.structs.replace(settings(), facade=Facade(port=8686, clients=clients))
+    return msgspec.structs.replace(settings(), facade=FacadeSettings(port=8686, clients=clients))
 
 
 def refusal(code: str = "facade.client-unknown", **told: Any) -> Mapping[str, Any]:
@@ -94,7 +94,9 @@ def test_a_stranger_is_refused_as_he_should_be(told: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("origin", [ORIGIN, "https://evil.example"])
 def test_a_request_that_is_no_call_is_told_and_no_failure(origin: str) -> None:
-    no_call = refusal(origin=origin, host=HOST, code=Refused.code, facts={"problem": "made up"})
+    no_call = refusal(
+        origin=origin, host=HOST, code=WebCallRefused.code, facts={"problem": "made up"}
+    )
     told = found(no_call)
     assert "facade-refused" not in told
     (one,) = told["facade-no-call"]
@@ -102,7 +104,7 @@ def test_a_request_that_is_no_call_is_told_and_no_failure(origin: str) -> None:
 
 
 def test_requests_that_are_no_calls_hide_no_caller_who_is_not_served() -> None:
-    no_call = refusal(origin=ORIGIN, code=Refused.code, facts={"problem": "made up"})
+    no_call = refusal(origin=ORIGIN, code=WebCallRefused.code, facts={"problem": "made up"})
     (one,) = found(*[no_call] * SHOWN, refusal(user="lab"))["facade-refused"]
     assert not one.well
 

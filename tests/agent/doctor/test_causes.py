@@ -8,7 +8,7 @@ import pytest
 from agent.api.status import device_status
 from agent.equipment.devices import Placed
 from agent.psam.slot import SamStatus
-from config.model import Device
+from config.model import DeviceSettings
 from drivers.contract import DeviceState, DeviceStatus
 from simulators.devices.machine import Machine, UsbIdentity
 from tests.agent.doctor.cases import (
@@ -125,7 +125,7 @@ def test_what_belongs_to_no_group_gets_a_rule(
 
 
 def test_sound_is_for_the_group_audio() -> None:
-    speaker = Device(name="eye", driver="voice")
+    speaker = DeviceSettings(name="eye", driver="voice")
     found = with_device("no-permission", "device.denied", of=speaker, port="alsa")
     assert only(found, "device-no-permission").facts["group"] == "audio"
 

@@ -9,16 +9,16 @@ from agent.doctor.box import ENOUGH_SPACE, LEAST_SPACE
 from agent.equipment.devices import Placed
 from agent.status_check.faults import TimedOut
 from config.faults import UnknownKey, WrongValue
-from config.model import Agent as Settings
+from config.model import AgentSettings as Settings
 from config.model import (
     CodeRule,
-    Device,
-    Journey,
-    Lane,
+    DeviceSettings,
+    JourneySettings,
+    LaneSettings,
     Offline,
-    Output,
+    OutputSettings,
     Reader,
-    Scene,
+    SceneSettings,
     Sync,
     Transit,
     Vehicle,
@@ -117,8 +117,8 @@ def test_without_the_issuers_key_nothing_of_the_platform_can_be_opened() -> None
 
 
 def test_a_terminal_without_card_readers_needs_no_psam() -> None:
-    eye = Device(name="eye", driver="camera", options={"source": "/dev/video0"})
-    lane = Lane(name="entry", direction="entry", scanners=("eye",))
+    eye = DeviceSettings(name="eye", driver="camera", options={"source": "/dev/video0"})
+    lane = LaneSettings(name="entry", direction="entry", scanners=("eye",))
     running = status(sams=[])
     running["devices"] = []
     box = changed(settings(), readers=(), lanes=(lane,), scanners=(eye,))
@@ -136,7 +136,9 @@ def test_cards_without_a_psam_are_served_where_an_hsm_can_be_asked() -> None:
 
 @pytest.mark.parametrize("kind", ["bus", "metro-gate"])
 def test_where_purses_pay_a_transit_psam_is_needed(kind: str) -> None:
-    paying = changed(settings(), scene=Scene(kind=kind), transit=Transit(line="1", station="M1"))
+    paying = changed(
+        settings(), scene=SceneSettings(kind=kind), transit=Transit(line="1", station="M1")
+    )
     assert wrong(examined(of=paying, running=status())) == ["psam-transit-none"]
     transit = Reader(name="psam", match="*SAM*", interface="sam", sam="transit")
     fitted = changed(paying, readers=(paying.readers[0], transit))
@@ -145,8 +147,8 @@ def test_where_purses_pay_a_transit_psam_is_needed(kind: str) -> None:
 
 def gate(driver: str, direction: str = "entry", **of: object) -> Settings:
     """A lane behind a barrier of that driver."""
-    lane = Lane(name="lane", direction=direction, readers=("door",), barrier="gate")  # type: ignore[arg-type]
-    barrier = Output(name="gate", driver=driver)
+    lane = LaneSettings(name="lane", direction=direction, readers=("door",), barrier="gate")  # type: ignore[arg-type]
+    barrier = OutputSettings(name="gate", driver=driver)
     return changed(settings(), lanes=(lane,), barriers=(barrier,), **of)
 
 
@@ -155,7 +157,7 @@ def test_a_gate_whose_barrier_is_a_console_lets_nobody_through() -> None:
         found = only(examined(of=gate("console", direction), running=status()), "barrier-console")
         assert (found.well, found.facts) == (False, {"lane": "lane", "name": "gate"})
     assert "barrier-console" not in wrong(examined(of=gate("tripod"), running=status()))
-    window = gate("console", "counter", scene=Scene(kind="service-window"))
+    window = gate("console", "counter", scene=SceneSettings(kind="service-window"))
     assert "barrier-console" not in wrong(examined(of=window, running=status()))
 
 
@@ -176,7 +178,7 @@ def test_lists_are_told_with_their_age_and_a_blacklist_that_never_came_is_troubl
 
 def test_a_metro_gate_needs_fares_and_lines_too() -> None:
     metro = changed(
-        gate("tripod", scene=Scene(kind="metro-gate"), sync=PLATFORM),
+        gate("tripod", scene=SceneSettings(kind="metro-gate"), sync=PLATFORM),
         transit=Transit(line="1", station="M1"),
     )
     missing = [
@@ -187,12 +189,12 @@ def test_a_metro_gate_needs_fares_and_lines_too() -> None:
     assert missing == ["fares", "lines"]
 
 
-EYE = Device(name="eye", driver="camera", options={"source": "/dev/video0"})
+EYE = DeviceSettings(name="eye", driver="camera", options={"source": "/dev/video0"})
 
 
 def scanning(rule: CodeRule, sync: Sync | None) -> Settings:
     """A lane where codes of that rule are shown."""
-    lane = Lane(name="entry", direction="entry", readers=("door",), scanners=("eye",))
+    lane = LaneSettings(name="entry", direction="entry", readers=("door",), scanners=("eye",))
     return changed(settings(sync=sync), lanes=(lane,), scanners=(EYE,), codes=(rule,))
 
 
@@ -222,7 +224,9 @@ def test_a_status_service_that_does_not_answer_is_trouble_where_people_are_refus
     unknown: str,
 ) -> None:
     offline = Offline(unknown=unknown)  # type: ignore[arg-type]
-    asking = changed(OF_A_CITY, scene=Scene(kind="library-gate", check="ask", offline=offline))
+    asking = changed(
+        OF_A_CITY, scene=SceneSettings(kind="library-gate", check="ask", offline=offline)
+    )
     running = waiting(online(), 0)
     assert "status-service-fails" not in wrong(examined(of=asking, running=running))
     fault = TimedOut(service="sichuan", milliseconds=800)
@@ -230,7 +234,7 @@ def test_a_status_service_that_does_not_answer_is_trouble_where_people_are_refus
     found = only(examined(of=asking, running=running), "status-service-fails")
     assert found.well is found.warning is (unknown == "accept")
     assert found.cause == (fault.code, fault.facts)
-    by_lists = changed(OF_A_CITY, scene=Scene(kind="library-gate", check="lists"))
+    by_lists = changed(OF_A_CITY, scene=SceneSettings(kind="library-gate", check="lists"))
     assert not [f for f in examined(of=by_lists, running=running) if f.id == found.id]
 
 
@@ -238,7 +242,7 @@ def test_a_receiver_that_does_not_answer_is_told() -> None:
     bus = changed(
         settings(),
         vehicle=Vehicle(id="bus-1"),
-        journey=Journey(gnss={"port": "/dev/ttyUSB7"}),
+        journey=JourneySettings(gnss={"port": "/dev/ttyUSB7"}),
     )
     running = status()
     silent = DeviceStatus("gnss", DeviceState.NO_ANSWER, fault="device.silent")

@@ -15,7 +15,7 @@ from agent.doctor.suggest import Suggestions, slot_pattern
 from agent.equipment.devices import DRIVER_GROUPS, KINDS, driver_of
 from agent.messages.texts import LANGUAGES, Language, Texts
 from config.load import parse
-from config.model import Agent as Settings
+from config.model import AgentSettings as Settings
 from drivers import registry
 from drivers.attached import attached
 from drivers.known import known

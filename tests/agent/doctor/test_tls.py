@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from agent.doctor import Finding
-from config.model import StatusService, Sync
+from config.model import StatusServiceSettings, Sync
 from simulators.certificates import Authority, Issued
 from tests.agent.doctor.cases import TLS, Box, box, examined, has_words, settings
 from tests.tls import locked
@@ -206,7 +206,7 @@ def test_a_key_that_everybody_may_read_is_named_with_the_command(authority: Auth
 def test_the_files_of_a_status_service_are_looked_at_too(
     tmp_path: Path, authority: Authority
 ) -> None:
-    service = StatusService(name="river", kind="https", ca=str(tmp_path / "nowhere.pem"))
+    service = StatusServiceSettings(name="river", kind="https", ca=str(tmp_path / "nowhere.pem"))
     of = settings()
     of = msgspec.structs.replace(of, status=msgspec.structs.replace(of.status, services=(service,)))
     (found,) = of_tls(examined(box(time=TODAY), of=of))

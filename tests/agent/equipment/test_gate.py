@@ -6,13 +6,13 @@ from typing import ClassVar, TypeVar
 
 import pytest
 
-from agent.equipment.gate import Gate
+from agent.equipment.gate import Equipment
 from agent.equipment.lane import Lane
 from agent.equipment.passage import PassageEnd
 from agent.identify.proof import LEAVING, Proof
-from config.model import Agent as Settings
-from config.model import Lane as LaneSettings
-from config.model import Output, Reader, Scene, Terminal
+from config.model import AgentSettings as Settings
+from config.model import LaneSettings as LaneSettings
+from config.model import OutputSettings, Reader, SceneSettings, TerminalSettings
 from config.waits import DRAIN
 from drivers import registry
 from drivers.console import ConsoleBarrier, ConsolePrompts
@@ -78,7 +78,7 @@ class Site:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.gate = Gate(world, settings())
+        self.gate = Equipment(world, settings())
         (self.driver,) = FakeDriver.made
         self.readers: Mapping[str, FakeReader] = {r.name: r for r in self.driver.slots}
         self.handled: list[tuple[str, str, int]] = []
@@ -103,8 +103,8 @@ class Site:
 def settings(driver: str = "fake") -> Settings:
     slots = {"door": "contactless", "door-2": "contact", "door-out": "contactless", "psam": "sam"}
     return Settings(
-        terminal=Terminal(id="gate-1", city="519900"),
-        scene=Scene(kind="library-gate"),
+        terminal=TerminalSettings(id="gate-1", city="519900"),
+        scene=SceneSettings(kind="library-gate"),
         lanes=(
             LaneSettings(
                 name="entry",
@@ -119,8 +119,8 @@ def settings(driver: str = "fake") -> Settings:
             Reader(name=name, driver=driver, match="*", interface=interface)  # type: ignore[arg-type]
             for name, interface in slots.items()
         ),
-        barriers=(Output(name="gate"),),
-        prompts=(Output(name="panel"), Output(name="voice")),
+        barriers=(OutputSettings(name="gate"),),
+        prompts=(OutputSettings(name="panel"), OutputSettings(name="voice")),
     )
 
 
@@ -293,7 +293,7 @@ def test_a_lane_shows_on_all_its_prompts_and_opens_its_own_barrier() -> None:
 
 def test_a_driver_that_is_not_installed_is_named_before_anything_starts() -> None:
     with pytest.raises(DriverUnknown) as caught:
-        Gate(SimWorld(1), settings("no-such-driver"))
+        Equipment(SimWorld(1), settings("no-such-driver"))
     assert caught.value.facts["driver"] == "no-such-driver"
     assert FakeDriver.made == []
 
@@ -310,5 +310,5 @@ def test_devices_that_hang_when_they_are_let_go_hang_together(
 
     for kind in (ConsolePrompts, ConsoleBarrier, FakeDriver):
         monkeypatch.setattr(kind, "stop", meet)
-    Gate(RealWorld(), settings()).stop()
+    Equipment(RealWorld(), settings()).stop()
     assert not everybody.broken

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from agent.equipment.lane import Lane
-from agent.equipment.passage import LATE, TAIL, Opening, Passage, PassageEnd, Passages
+from agent.equipment.passage import LATE, TAIL, Opening, PassageEnd, PassageMachine, Passages
 from agent.messages.reasons import Reason
 from agent.tap.tap import TapReport
 from drivers.barriers.modbus_relay import ModbusRelay
@@ -48,17 +48,17 @@ def tap(seq: int) -> Reference:
     return Reference("e" * 32, seq, f"{seq:064x}")
 
 
-def machine(*directions: Direction) -> Passage:
-    return Passage(directions or ("entry",), LIMIT)
+def machine(*directions: Direction) -> PassageMachine:
+    return PassageMachine(directions or ("entry",), LIMIT)
 
 
-def opened(passage: Passage, seq: int, at: float, direction: Direction = "entry") -> Opening:
+def opened(passage: PassageMachine, seq: int, at: float, direction: Direction = "entry") -> Opening:
     opening = passage.announce(direction, tap(seq))
     passage.took(opening, at)
     return opening
 
 
-def ends(passage: Passage) -> list[tuple[str, int | None]]:
+def ends(passage: PassageMachine) -> list[tuple[str, int | None]]:
     return [(end.kind, end.tap.seq if end.tap else None) for end in passage.take()]
 
 
@@ -211,12 +211,12 @@ def test_who_was_let_out_and_never_recorded_has_passed_without_a_name() -> None:
     assert ends(passage) == [("passed", None)]
 
 
-class PassageMachine(RuleBasedStateMachine):
+class PassageRules(RuleBasedStateMachine):
     """Any order of openings, crossings, force and time; the rules of the module hold."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.passage = Passage(ANY, LIMIT)
+        self.passage = PassageMachine(ANY, LIMIT)
         self.now = 0.0
         self.seq = 0
         self.openings: dict[int, Opening] = {}
@@ -330,7 +330,7 @@ class PassageMachine(RuleBasedStateMachine):
         assert self.passage.next_deadline() is None
 
 
-TestPassageMachine = PassageMachine.TestCase
+TestPassageMachine = PassageRules.TestCase
 TestPassageMachine.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
 
 

@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from agent.equipment.lane import InputThread, Lane
-from agent.equipment.reader_queue import ReaderSeat
+from agent.equipment.reader_queue import ReaderQueue
 from agent.facade import wire
-from agent.facade.desk import Connection, Desk
+from agent.facade.desk import CallDispatcher, CallerConnection
 from agent.facade.disclosure import DisclosureBook
-from agent.facade.means import Means
+from agent.facade.means import CardServices
 from agent.facade.refusals import Refusals
-from agent.facade.standing import StandingDesk
+from agent.facade.standing import StatusReader
 from agent.facade.unix import UnixServer
 from agent.facade.web_server import WebServer
 from agent.messages.results import Results
@@ -39,15 +39,15 @@ class Live:
         self.stand = Stand(world, pace=0.0)  # type: ignore[arg-type]
         self.slot = FakeReader(world, "slot", Interface.CONTACT)
         lane = Lane("window", "counter", None, [self.stand.prompts])
-        self.seat = ReaderSeat(lane, self.slot, None)
+        self.seat = ReaderQueue(lane, self.slot, None)
         self.thread = InputThread(world, "reader slot", self.slot.events, self.seat.take)
         self.thread.start()
         references = self.stand.references
-        unasked = StandingDesk(None, references, "", "record")
+        unasked = StatusReader(None, references, "", "record")
         book = DisclosureBook(Clock(world), cast_store(self.stand.store), references, unasked)
-        self.desk = Desk(
+        self.desk = CallDispatcher(
             seats=[self.seat],
-            means=Means(world, self.stand.desk.authenticator, KEYS, "WINDOW-7", unasked),
+            means=CardServices(world, self.stand.desk.authenticator, KEYS, "WINDOW-7", unasked),
             watchdog=self.stand.watchdog,
             results=Results(Texts("en")),
             book=book,
@@ -65,8 +65,8 @@ class Live:
         self.port = 0
         self.web: WebServer | None = None
 
-    def connect(self, client: FacadeClient, caller: str) -> Connection:
-        return Connection(self.desk, client, caller)
+    def connect(self, client: FacadeClient, caller: str) -> CallerConnection:
+        return CallerConnection(self.desk, client, caller)
 
     def serve_web(self, users: tuple[str, ...] = ()) -> None:
         """On a free port, which the client's Host then names."""

@@ -5,24 +5,24 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from agent.equipment.lane import InputThread, Lane
-from agent.equipment.reader_queue import ReaderSeat
-from agent.facade.call import Answer
-from agent.facade.desk import Connection, Desk
+from agent.equipment.reader_queue import ReaderQueue
+from agent.facade.call import CallAnswer
+from agent.facade.desk import CallDispatcher, CallerConnection
 from agent.facade.disclosure import DisclosureBook
-from agent.facade.means import Means
-from agent.facade.standing import Policy, StandingDesk
+from agent.facade.means import CardServices
+from agent.facade.standing import Policy, StatusReader
 from agent.identify.card import refused_doubts
 from agent.messages.results import Results
 from agent.messages.texts import Texts
 from agent.staff.session import Staff
 from apdu.city_keys import CityKeys
 from apdu.quirks import NO_KINDS, CardKinds
-from config.model import Capability, FacadeClient, Kept, Scene, SignIn
+from config.model import Capability, FacadeClient, Kept, SceneSettings, SignInSettings
 from drivers.contract import Interface
 from offline_store.clock import Clock
 from offline_store.events.terminal import Disclosure
 from simulators.cards.ciphers import Algorithm
-from simulators.ceremony import City
+from simulators.ceremony import KeyAuthority
 from simulators.people import Cast
 from simulators.world import SimWorld
 from tests.agent.facade.pad import FakePad
@@ -51,7 +51,7 @@ def client(
 class Fields:
     """An answer that must be good, field by field."""
 
-    answer: Answer
+    answer: CallAnswer
 
     @property
     def all(self) -> list[str]:
@@ -74,7 +74,7 @@ class Counter:
         pace: float = 0.002,
         keys: CityKeys = KEYS,
         standing: Policy | None = None,
-        scene: Scene = GATE,
+        scene: SceneSettings = GATE,
         cards: CardKinds = NO_KINDS,
     ) -> None:
         """`standing`: a status service is asked, and what its answers mean."""
@@ -88,7 +88,7 @@ class Counter:
         )
         self.tapped: list[object] = []
         self.seats = [
-            ReaderSeat(self.lane, reader, self.tapped.append if taps else None)
+            ReaderQueue(self.lane, reader, self.tapped.append if taps else None)
             for reader in (self.slot, self.pad)
         ]
         self.threads = [
@@ -98,7 +98,7 @@ class Counter:
         for thread in self.threads:
             thread.start()
         references = self.stand.references
-        asked = StandingDesk(
+        asked = StatusReader(
             self.stand.standing if standing else None,
             references,
             APPLICATION,
@@ -107,10 +107,12 @@ class Counter:
         )
         clock, store = Clock(world), cast_store(self.stand.store)
         book = DisclosureBook(clock, store, references, asked)
-        self.staff = Staff(world, clock, store, references, SignIn())
-        self.desk = Desk(
+        self.staff = Staff(world, clock, store, references, SignInSettings())
+        self.desk = CallDispatcher(
             seats=self.seats,
-            means=Means(world, self.stand.desk.authenticator, keys, "WINDOW-7", asked, cards),
+            means=CardServices(
+                world, self.stand.desk.authenticator, keys, "WINDOW-7", asked, cards
+            ),
             watchdog=self.stand.watchdog,
             results=Results(Texts("en")),
             book=book,
@@ -120,11 +122,11 @@ class Counter:
         )
         self.me = self.caller()
 
-    def caller(self, who: FacadeClient | None = None) -> Connection:
-        return Connection(self.desk, who or client(), "user:clinic uid:1000 pid:7")
+    def caller(self, who: FacadeClient | None = None) -> CallerConnection:
+        return CallerConnection(self.desk, who or client(), "user:clinic uid:1000 pid:7")
 
     def keep_for_staff(self, *capabilities: Kept) -> None:
-        self.staff.settings = SignIn(enabled=True, required_for=capabilities)
+        self.staff.settings = SignInSettings(enabled=True, required_for=capabilities)
 
     def insert(self, key: str = "lin", reader: FakeReader | None = None) -> None:
         """That card lies there, and the reader's thread has heard of it."""
@@ -136,7 +138,7 @@ class Counter:
         """Everybody who can go on does."""
         self.world.wait(0.01)
 
-    def call(self, function: str, *parameters: str | bytes) -> Answer:
+    def call(self, function: str, *parameters: str | bytes) -> CallAnswer:
         return self.me.call(function, parameters)
 
     def good(self, function: str, *parameters: str | bytes) -> list[str]:
@@ -151,7 +153,7 @@ class Counter:
     def hsm(self, question: Sequence[str]) -> str:
         """What the caller's own HSM answers to the 8 fields of iReadCardBas_HSM_Step1."""
         historical, algorithm = bytes.fromhex(question[1]), Algorithm(int(question[2]))
-        city = City(question[0], self.stand.cast.seed.encode())
+        city = KeyAuthority(question[0], self.stand.cast.seed.encode())
         pairs = {"IRK": question[4:6], "RKSSSE": question[6:8]}
         return "".join(
             self.proof(city, algorithm, key, historical, *asked) + "|" if asked[0] else "|"
@@ -177,7 +179,7 @@ class Counter:
         return command.hex().upper()
 
     def proof(
-        self, city: City, algorithm: Algorithm, key: str, historical: bytes, *asked: str
+        self, city: KeyAuthority, algorithm: Algorithm, key: str, historical: bytes, *asked: str
     ) -> str:
         factor, original = map(bytes.fromhex, asked)
         told = city.authentication_data(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.facade.call import Answer
+from agent.facade.call import CallAnswer
 from agent.facade.functions import FUNCTIONS
 from apdu.city_keys import CityKeys
 from drivers.contract import PinCancelled, PinLength, PinMismatch, PinTimeout
@@ -243,7 +243,7 @@ def test_of_more_transactions_than_fit_the_newest_are_told(monkeypatch: pytest.M
     play(scenario)
 
 
-def debit_records(counter: Counter, rows: int, *, account: int, own: int) -> Answer:
+def debit_records(counter: Counter, rows: int, *, account: int, own: int) -> CallAnswer:
     cast = counter.stand.cast
     order = CardOrder(
         holder=cast.person("zhang").holder(),

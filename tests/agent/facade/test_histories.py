@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from agent.facade.desk import Connection
+from agent.facade.desk import CallerConnection
 from tests.agent.facade.counter import LEASE, Counter, client, play
 
 CALLS = (
@@ -43,7 +43,7 @@ def test_any_history_ends_with_no_card_powered_and_no_lease(seed: int) -> None:
                 me = act(me, number)
             me.close()
 
-        def act(me: Connection, number: int) -> Connection:
+        def act(me: CallerConnection, number: int) -> CallerConnection:
             if chance.random() < 0.15:
                 me.close()
                 return counter.caller(client(f"caller-{number}"))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.facade.call import Answer
+from agent.facade.call import CallAnswer
 from tests.agent.facade.counter import LEASE, Counter, client, play
 
 
@@ -158,7 +158,7 @@ def test_a_mute_card_is_told_in_time_and_the_lane_is_free_again() -> None:
 def test_two_callers_at_once_never_share_a_card(seed: int) -> None:
     def scenario(counter: Counter) -> None:
         counter.insert("lin")
-        answers: list[Answer] = []
+        answers: list[CallAnswer] = []
         callers = [counter.caller(client(name)) for name in ("clinic", "pharmacy", "ward")]
 
         def read(caller) -> None:  # type: ignore[no-untyped-def]

@@ -4,9 +4,9 @@ import pytest
 from msgspec import convert
 from msgspec.structs import replace
 
-from agent.facade.call import Answer
+from agent.facade.call import CallAnswer
 from agent.scenes.registry import find
-from config.model import Scene
+from config.model import SceneSettings
 from offline_store.events.terminal import Disclosure
 from simulators.people import load_cast
 from tests.agent.facade.counter import Counter, play
@@ -16,7 +16,7 @@ from tests.agent.stand import WITHIN
 STEPS = [False, True]
 
 
-def read(counter: Counter, *, stepped: bool) -> Answer:
+def read(counter: Counter, *, stepped: bool) -> CallAnswer:
     if not stepped:
         return counter.call("iReadCardBas", "1")
     question = counter.good("iReadCardBas_HSM_Step1", "1")
@@ -174,7 +174,9 @@ def test_where_the_scene_asks_nobody_nobody_is_asked() -> None:
 @pytest.mark.parametrize("check", [None, "ask", "lists"])
 def test_settings_are_judged_by_what_the_scene_does(kind: str, check: str | None) -> None:
     """`facade.standing = "refuse"` is a mistake exactly where no scene asks."""
-    scene = convert({"kind": kind} if check is None else {"kind": kind, "check": check}, Scene)
+    scene = convert(
+        {"kind": kind} if check is None else {"kind": kind, "check": check}, SceneSettings
+    )
     assert find(kind).asks_status(scene) == scene_of(scene).asks
 
 

@@ -15,7 +15,7 @@ from agent.fares.entitlements import entitlements_payload, packed, read_packed
 from agent.fares.lines import parse_lines
 from agent.fares.rules import RuleBook
 from agent.fares.tariff import parse_tariff
-from agent.purse.trips import Station, stop_of
+from agent.purse.trips import RailStop, stop_of
 from offline_store.faults import (
     ListNotLoaded,
     ListRolledBack,
@@ -23,7 +23,7 @@ from offline_store.faults import (
     ListUnreadable,
     ListWrong,
 )
-from offline_store.lists.every import EveryList, Heard
+from offline_store.lists.every import EveryList, WatchedList
 from offline_store.lists.in_memory import Unfit
 from offline_store.lists.on_disk import Lists
 from simulators.world import SimWorld
@@ -116,7 +116,9 @@ def test_a_disk_that_takes_nothing_leaves_the_old_one(
 
 def test_who_wants_to_hear_of_a_list_hears_when_it_is_in_force(tmp_path: Path) -> None:
     book, heard = RuleBook(RealWorld(), tmp_path), list[int]()
-    lists = [Heard(one, lambda: heard.append(book.rules().versions["fares"])) for one in book.lists]
+    lists = [
+        WatchedList(one, lambda: heard.append(book.rules().versions["fares"])) for one in book.lists
+    ]
     every = EveryList(Lists(RealWorld(), tmp_path), lists)
     every.install(envelope("fares", 1, FARES_JSON))
     with pytest.raises(ListWrong):
@@ -305,14 +307,14 @@ def test_a_stop_that_no_other_can_be_taken_for_is_good(name: str) -> None:
     book = parse_lines(GOOD_CODES[name])
     for line in book.lines.values():
         for stop in line.up:
-            station = Station.find(line.id, stop, book)
+            station = RailStop.find(line.id, stop, book)
             assert station is not None
             assert stop_of(station.record(line.operator or "0101"), book) == stop
 
 
 def test_another_metros_station_is_none_of_ours() -> None:
     book = parse_lines(GOOD_CODES["two operators"])
-    there = Station.find("N", "C", book)
+    there = RailStop.find("N", "C", book)
     assert there is not None
     assert there.record("0101") == "0100070001020200", "its own operator is written"
     assert stop_of("0100070001030300", book) == ""

@@ -11,15 +11,15 @@ from agent.fares.lines import LineBook
 from agent.fares.tariff import (
     Cap,
     Concession,
+    ConcessionPrice,
     Discount,
     Distance,
     Flat,
-    Priced,
     Rounding,
     Segments,
     Tariff,
     Transfer,
-    Window,
+    WeekWindow,
 )
 from offline_store.clock import ClockReading
 from offline_store.events.seen import LastRide, RidesBefore
@@ -75,8 +75,8 @@ def tariffs(draw: st.DrawFn) -> Tariff:
         list="fares",
         cities=(MADE_UP,),
         windows=(
-            Window(name="peak", days=(1, 2, 3, 4, 5), begins="07:00", ends="09:00"),
-            Window(name="night", begins="23:00", ends="05:00"),
+            WeekWindow(name="peak", days=(1, 2, 3, 4, 5), begins="07:00", ends="09:00"),
+            WeekWindow(name="night", begins="23:00", ends="05:00"),
         ),
         tables=(
             Flat(name="late", lines=("1",), when=("night",), amount=draw(amounts)),
@@ -226,6 +226,6 @@ def test_a_dearer_table_makes_no_ride_cheaper(
 def test_a_price_keeps_the_order_and_never_adds(
     one: int, other: int, price: dict[str, Any]
 ) -> None:
-    priced = Priced(**price)
+    priced = ConcessionPrice(**price)
     assert 0 <= priced.of(one) <= one
     assert priced.of(min(one, other)) <= priced.of(max(one, other))

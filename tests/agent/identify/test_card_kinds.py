@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from agent.facade.call import Answer
-from agent.identify.card import CardDesk
+from agent.facade.call import CallAnswer
+from agent.identify.card import CardIdentifier
 from agent.identify.card_kinds import card_kinds, departures
 from agent.identify.certificates import Authorities, Judge
 from agent.identify.traces import recorded
@@ -18,7 +18,7 @@ from apdu.quirks import CardKind, CardKinds
 from apdu.replay import replay
 from apdu.trace import Flow, Trace, parse
 from config.load import parse as parse_settings
-from config.model import Agent as Settings
+from config.model import AgentSettings as Settings
 from drivers.contract import Interface
 from simulators.cards import Algorithm, Card, Holder, face, operating_system
 from simulators.cards import Generation as Edition
@@ -97,8 +97,8 @@ class KindsStand(Stand):
         self.kinds = kinds
         super().__init__(world)
 
-    def card_desk(self) -> CardDesk:
-        return CardDesk(self.world, self.sams, self.references, cards=self.kinds)
+    def card_desk(self) -> CardIdentifier:
+        return CardIdentifier(self.world, self.sams, self.references, cards=self.kinds)
 
 
 def tap(kinds: Sequence[CardKind], edition: Edition, algorithm: Algorithm) -> TapReport:
@@ -176,7 +176,7 @@ def test_business_programs_get_such_a_card(
 ) -> None:
     world = SimWorld(1)
 
-    def main() -> Answer:
+    def main() -> CallAnswer:
         counter = Counter(world, cards=CardKinds(kinds))
         counter.pins.entries = ["123456"]
         card = made(counter.stand, *EDITIONS[2], counter.slot.interface)

@@ -6,7 +6,7 @@ import pytest
 
 from agent.messages.reasons import Reason
 from agent.tap.tap import TapReport
-from config.model import Scene
+from config.model import SceneSettings
 from offline_store.events.terminal import Disclosure
 from simulators.cards import Algorithm, Generation, Holder, Interface
 from simulators.ceremony import CardOrder, card_number
@@ -15,7 +15,9 @@ from tests.agent.facade.counter import Counter
 from tests.agent.facade.counter import play as play_counter
 from tests.agent.stand import WINDOW, Stand, play
 
-REFUSING = Scene(kind="library-gate", options={"repeat_window": WINDOW}, card_serial="refuse")
+REFUSING = SceneSettings(
+    kind="library-gate", options={"repeat_window": WINDOW}, card_serial="refuse"
+)
 EDITIONS = [
     (Generation.V1, Algorithm.DES3),
     (Generation.V2, Algorithm.DES3),

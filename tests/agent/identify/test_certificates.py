@@ -8,7 +8,7 @@ from apdu.files import Generation
 from simulators.cards import Algorithm, Interface
 from simulators.cards import Generation as Edition
 from simulators.cards.pki import Defect
-from simulators.ceremony import City
+from simulators.ceremony import KeyAuthority
 from tests.apdu.simulated import bench
 from tests.simulators.cards.terminal import CITY
 from trust.keystore import KeyStore, SecretMissing
@@ -93,7 +93,7 @@ def test_a_card_without_certificates_has_none() -> None:
 
 
 def test_an_authority_is_trusted_by_the_key_store_alone() -> None:
-    other = City("339900", b"elsewhere").certificate_authority
+    other = KeyAuthority("339900", b"elsewhere").certificate_authority
     foreign = Keys(card_root_other=other.root, card_ca_city=AUTHORITY.issuing)
     assert set(judged(foreign, certificates=True).values()) == {"unknown-issuer"}
     alone = Keys(card_root_city=AUTHORITY.root)

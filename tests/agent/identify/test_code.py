@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from agent.identify.code import BUILT_IN, LONGEST, CodeDesk, Router
+from agent.identify.code import BUILT_IN, LONGEST, CodeIdentifier, Router
 from agent.identify.identity import Presented, Unidentified
 from agent.messages.reasons import Reason
 from config.model import CodeRule
@@ -157,7 +157,7 @@ class Known:
 
 def test_a_code_goes_to_the_resolver_that_its_rule_names() -> None:
     offline, platform = Known(), Known()
-    desk = CodeDesk(ROUTER, {"offline": offline, "platform": platform})
+    desk = CodeIdentifier(ROUTER, {"offline": offline, "platform": platform})
     assert desk.read(b"LIB-12345678").credential == "code:ticket"
     assert desk.read(three_level()).credential == "code:ministry-three-level"
     assert [name for name, _ in platform.asked] == ["ticket"]
@@ -175,7 +175,7 @@ def test_a_code_goes_to_the_resolver_that_its_rule_names() -> None:
 def test_every_other_code_is_refused_with_a_reason_of_its_own(
     content: bytes, credential: str, reason: Reason
 ) -> None:
-    presented = CodeDesk(ROUTER, {}).read(content)
+    presented = CodeIdentifier(ROUTER, {}).read(content)
     assert isinstance(presented, Unidentified)
     assert (presented.credential, presented.reason) == (credential, reason)
 

@@ -7,11 +7,11 @@ from datetime import date
 import msgspec
 import pytest
 
-from agent.identify.document import CREDENTIAL, DocumentDesk
+from agent.identify.document import CREDENTIAL, DocumentIdentifier
 from agent.identify.identity import Identity, Unidentified
 from agent.messages.reasons import Reason
 from agent.tap.tap import TapReport
-from apdu.id_document import DocumentFault, Layout
+from apdu.id_document import DocumentFault, DocumentLayout
 from drivers.contract import DeviceLost, DeviceSilent, Document, Unread
 from drivers.idcard.module import DocumentGone, DocumentUnread
 from simulators.devices.idcard import IdCard, document_of
@@ -23,7 +23,7 @@ from trust.references import References
 from world import Fault
 
 REFERENCES = References(CITY_KEY)
-DESK = DocumentDesk(REFERENCES)
+DESK = DocumentIdentifier(REFERENCES)
 CAST = load_cast()
 LIN = CAST.person("lin")
 
@@ -93,13 +93,13 @@ def test_a_social_security_card_after_the_id_card_is_too() -> None:
     play(scenario)
 
 
-@pytest.mark.parametrize("layout", [Layout.COMPATRIOT, Layout.FOREIGNER_2023])
-def test_other_documents_with_a_national_number_are_that_person_too(layout: Layout) -> None:
+@pytest.mark.parametrize("layout", [DocumentLayout.COMPATRIOT, DocumentLayout.FOREIGNER_2023])
+def test_other_documents_with_a_national_number_are_that_person_too(layout: DocumentLayout) -> None:
     assert identified(document_of(LIN, layout)).person == REFERENCES.person(LIN.number)
 
 
 def test_foreigners_of_2017_are_a_person_by_their_own_number() -> None:
-    found = identified(document_of(LIN, Layout.FOREIGNER_2017))
+    found = identified(document_of(LIN, DocumentLayout.FOREIGNER_2017))
     assert found.person == REFERENCES.person(f"UTO{LIN.number[:12]}")
     assert found.person != REFERENCES.person(LIN.number)
 
@@ -240,7 +240,7 @@ def test_nobody_is_named_anywhere(caplog: pytest.LogCaptureFixture) -> None:
     def scenario(stand: Stand) -> dict[str, str | bytes]:
         told_of = []
         for person in CAST.people:
-            for layout in Layout:
+            for layout in DocumentLayout:
                 card = document_of(person, layout, newest_address="测试市别处2号")
                 lay(stand, card)
                 told_of.append(repr((told(card), DESK.read(told(card)))))

@@ -5,9 +5,9 @@ from typing import TypeVar
 
 import pytest
 
-from agent.identify.card import CardDesk
+from agent.identify.card import CardIdentifier
 from agent.identify.fallback import LEADS_TO_HSM, FallbackAuthenticator
-from agent.identify.hsm import HsmDesk
+from agent.identify.hsm import HsmClient
 from agent.messages.reasons import Reason
 from agent.stages import Stages
 from apdu.authentication import AuthenticationFailed
@@ -61,7 +61,7 @@ class HsmRequests:
 
 
 class HsmAsked:
-    """See `sync.requests.Asked`."""
+    """See `sync.requests.PendingRequest`."""
 
     def __init__(self, done: Event, within: float, *, lost: bool, online: bool) -> None:
         self._done = done
@@ -87,11 +87,13 @@ class HsmAsked:
 class HsmStand(Stand):
     """A stand whose PSAM, if any, has the city's HSM behind it."""
 
-    def card_desk(self) -> CardDesk:
+    def card_desk(self) -> CardIdentifier:
         self.hsm = city_hsm(self.cast)
         self.hsm.sleep = self.world.wait
         self.to_hsm = HsmRequests(self.world, self.hsm)
-        return CardDesk(self.world, self.sams, self.references, HsmDesk(self.to_hsm, within=WITHIN))
+        return CardIdentifier(
+            self.world, self.sams, self.references, HsmClient(self.to_hsm, within=WITHIN)
+        )
 
 
 def play(

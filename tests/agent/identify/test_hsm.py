@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from agent.identify.hsm import HsmDesk, HsmRefused
+from agent.identify.hsm import HsmClient, HsmRefused
 from apdu.city_keys import PUBLIC_KEYS_ONLY, CityKeys
 from apdu.file_address import parse_address
 from apdu.session import CardSession, open_session
@@ -23,7 +23,7 @@ class Session(HsmStand):
         self.hsm.addresses = addresses
         self.slot.insert(self.card("lin", self.slot.interface))
         handle = self.slot.open()
-        desk = HsmDesk(self.to_hsm, WITHIN, keys)
+        desk = HsmClient(self.to_hsm, WITHIN, keys)
         return open_session(handle, desk.authenticator(handle), keys=keys)
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.identify.card import CardDesk
-from agent.identify.hsm import HsmAuthenticator, HsmBusy, HsmDesk, HsmRefused
+from agent.identify.card import CardIdentifier
+from agent.identify.hsm import HsmAuthenticator, HsmBusy, HsmClient, HsmRefused
 from agent.identify.identity import Identity
-from agent.psam.social_security import SamDesk
+from agent.psam.social_security import PsamPool
 from agent.stages import Stages
 from apdu.authentication import AuthenticationFailed
 from apdu.channel import CardGone
@@ -18,10 +18,10 @@ from drivers.contract import Interface
 from simulators.broker import Broker
 from simulators.cards import Algorithm, Card, Generation
 from simulators.cards import Interface as CardInterface
-from simulators.ceremony import CardOrder, City, card_number
+from simulators.ceremony import CardOrder, KeyAuthority, card_number
 from simulators.city.hsm import SECOND, THIRD, Manners, city_hsm
 from simulators.people import load_cast
-from sync.asking import Asking
+from sync.asking import RequestSender
 from sync.requests import RequestFault, RequestLost, RequestOffline, RequestTimeout
 from tests.agent.stand import CITY_KEY, FakeReader
 from tests.sync.journal import MemoryJournal
@@ -52,11 +52,11 @@ class Online:
 
     def read(self, card: Card, within: float = PATIENT) -> Identity:
         """As a tap does: open, read, power down on every exit."""
-        desk = CardDesk(
+        desk = CardIdentifier(
             self.world,
-            SamDesk(self.world, []),
+            PsamPool(self.world, []),
             References(CITY_KEY),
-            HsmDesk(self.uplink.requests, within),
+            HsmClient(self.uplink.requests, within),
         )
         presence = self.reader.insert(card)
         handle = self.reader.open(presence.count)
@@ -87,7 +87,7 @@ def online(tmp_path: Path) -> Iterator[Online]:
 
 
 def card_of(
-    city: City, generation: Generation = Generation.V3, algorithm: Algorithm = Algorithm.SM4
+    city: KeyAuthority, generation: Generation = Generation.V3, algorithm: Algorithm = Algorithm.SM4
 ) -> Card:
     order = CardOrder(
         holder=CAST.people[0].holder(),
@@ -150,7 +150,7 @@ def test_what_the_hsm_cannot_do_is_told(online: Online, error: str, kind: type[F
 
 
 def test_a_province_without_roots_is_refused_by_name(online: Online) -> None:
-    fault = online.fault(card_of(City("419900", b"nobody's")))
+    fault = online.fault(card_of(KeyAuthority("419900", b"nobody's")))
     assert isinstance(fault, HsmRefused)
     assert fault.facts == {"error": "unknown-region"}
 
@@ -216,7 +216,7 @@ def test_a_platform_that_stays_silent_is_waited_for_no_longer_than_said(online: 
     assert fault.facts == {"service": "hsm", "milliseconds": 200}
     speak.set()  # and its answer comes too late for anybody
     asking = online.uplink.requests
-    assert isinstance(asking, Asking)
+    assert isinstance(asking, RequestSender)
     while not asking.dropped:
         online.world.wait(0.01)
     online.hsm.manners = Manners()

@@ -12,11 +12,11 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from agent.identify.code import CodeDesk, Router
+from agent.identify.code import CodeIdentifier, Router
 from agent.identify.identity import Identity, Presented, Unidentified
 from agent.identify.platform_code import PlatformResolver, identity_of
 from agent.messages.reasons import Reason
-from config.model import CodeRule, Scene
+from config.model import CodeRule, SceneSettings
 from drivers.io.repeats import Repeats
 from offline_store.events.happened import Authentication
 from simulators.city.codes import LIFE, CodeService
@@ -27,7 +27,7 @@ from tests.agent.stand import CODES, E_CARD, WINDOW, Stand
 from tests.secrets_probe import Probe
 
 T = TypeVar("T")
-GATE = Scene(kind="library-gate", options={"repeat_window": WINDOW})
+GATE = SceneSettings(kind="library-gate", options={"repeat_window": WINDOW})
 
 
 class Box:
@@ -37,7 +37,7 @@ class Box:
         self,
         world: SimWorld,
         service: CodeService | None = None,
-        scene: Scene = GATE,
+        scene: SceneSettings = GATE,
         **place: str,
     ) -> None:
         self.world = world
@@ -51,7 +51,7 @@ class Box:
         return self.stand.show(code).reason
 
     def identity(self, code: bytes) -> Presented:
-        return CodeDesk(Router(CODES), {"platform": self.resolver}).read(code)
+        return CodeIdentifier(Router(CODES), {"platform": self.resolver}).read(code)
 
 
 def play(scenario: Callable[[Box], T], seed: int = 1) -> T:
@@ -275,7 +275,7 @@ def test_a_person_waits_no_longer_than_the_rule_says() -> None:
     ],
 )
 def test_what_a_code_is_shown_for_goes_with_the_question(
-    rule: CodeRule, scene: Scene, business: str
+    rule: CodeRule, scene: SceneSettings, business: str
 ) -> None:
     def scenario(box: Box) -> None:
         resolver = PlatformResolver(box.platform, box.stand.references, [rule], scene)

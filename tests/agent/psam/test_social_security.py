@@ -6,7 +6,7 @@ import pytest
 
 from agent.psam.leases import IDLE, PATIENCE
 from agent.psam.slot import ANSWER, BUSY_AGAIN
-from agent.psam.social_security import LeasingAuthenticator, SamDesk
+from agent.psam.social_security import LeasingAuthenticator, PsamPool
 from apdu.authentication import CardParameters
 from apdu.channel import CardMute, ReaderGone
 from apdu.city_keys import CityKeys
@@ -28,7 +28,7 @@ HISTORICAL = CITY.historical("00000001")
 FACTOR, ORIGINAL = b"factor-8", b"origin-8"
 SEEDS = range(25)
 
-Bench = Callable[[SimWorld, SamDesk, Sequence[FakeReader]], None]
+Bench = Callable[[SimWorld, PsamPool, Sequence[FakeReader]], None]
 
 
 def card(algorithm: Algorithm = Algorithm.SM4) -> CardParameters:
@@ -65,7 +65,7 @@ def with_psams(
             FakeReader(world, f"psam-{number}", Interface.SAM, pace=0.01)
             for number in range(len(cards))
         ]
-        desk = SamDesk(world, readers, silent=silent)
+        desk = PsamPool(world, readers, silent=silent)
         if start:
             desk.start()
         for reader, inside in zip(readers, cards, strict=True):
@@ -78,7 +78,7 @@ def with_psams(
     world.play(scenario)
 
 
-def flow(desk: SamDesk, algorithm: Algorithm = Algorithm.SM4) -> tuple[bytes, bytes]:
+def flow(desk: PsamPool, algorithm: Algorithm = Algorithm.SM4) -> tuple[bytes, bytes]:
     """Both answers of a 3.0 card's flow, released at the end."""
     authenticator = desk.authenticator()
     try:
@@ -91,7 +91,7 @@ def flow(desk: SamDesk, algorithm: Algorithm = Algorithm.SM4) -> tuple[bytes, by
 
 @pytest.mark.parametrize("algorithm", list(Algorithm))
 def test_answers_are_the_citys(algorithm: Algorithm) -> None:
-    def run(world: SimWorld, desk: SamDesk, readers: Sequence[FakeReader]) -> None:
+    def run(world: SimWorld, desk: PsamPool, readers: Sequence[FakeReader]) -> None:
         assert flow(desk, algorithm) == (right("IRK", algorithm), right("RKSSSE", algorithm))
 
     with_psams(psam(), run=run)
@@ -100,7 +100,7 @@ def test_answers_are_the_citys(algorithm: Algorithm) -> None:
 def test_a_psam_that_another_program_holds_at_the_start_is_there_once_it_has_let_go() -> None:
     """Nobody has to plug it anew, and no card to come, before it is known to be there."""
 
-    def run(world: SimWorld, desk: SamDesk, readers: Sequence[FakeReader]) -> None:
+    def run(world: SimWorld, desk: PsamPool, readers: Sequence[FakeReader]) -> None:
         (reader,) = readers
 
         def held() -> None:
@@ -125,7 +125,7 @@ def test_a_psam_that_another_program_holds_at_the_start_is_there_once_it_has_let
 def test_two_flows_at_one_psam_do_not_interleave(seed: int) -> None:
     """One waits; keyple-java #501."""
 
-    def run(world: SimWorld, desk: SamDesk, readers: Sequence[FakeReader]) -> None:
+    def run(world: SimWorld, desk: PsamPool, readers: Sequence[FakeReader]) -> None:
         answers: list[tuple[bytes, bytes]] = []
         ends: list[float] = []
 
@@ -148,7 +148,7 @@ def test_two_flows_at_one_psam_do_not_interleave(seed: int) -> None:
 def test_control_the_simulated_psam_notices_two_sessions_mixed() -> None:
     """What the test above would see if another flow's key came between one's key and cipher."""
 
-    def run(world: SimWorld, desk: SamDesk, readers: Sequence[FakeReader]) -> None:
+    def run(world: SimWorld, desk: PsamPool, readers: Sequence[FakeReader]) -> None:
         (reader,) = readers
         psam = Psam(reader.open())
 
@@ -171,7 +171,7 @@ def replayed(reader: FakeReader, commands: Sequence[bytes]) -> bytes:
 
 
 def test_a_flow_that_waits_too_long_is_told_that_the_psam_is_busy() -> None:
-    def run(world: SimWorld, desk: SamDesk, readers: Sequence[FakeReader]) -> None:
+    def run(world: SimWorld, desk: PsamPool, readers: Sequence[FakeReader]) -> None:
         (reader,) = readers
         reader.steps = {len(reader.sent): lambda: world.wait(20.0)}
         holder = desk.authenticator()
@@ -186,7 +186,7 @@ def test_a_flow_that_waits_too_long_is_told_that_the_psam_is_busy() -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_flow_whose_card_hangs_does_not_keep_the_psam(seed: int) -> None:
-    def run(world: SimWorld, desk: SamDesk, readers: Sequence[FakeReader]) -> None:
+    def run(world: SimWorld, desk: PsamPool, readers: Sequence[FakeReader]) -> None:
         hanging = desk.authenticator()
         assert hanging.internal(card(), FACTOR, ORIGINAL).result() == right("IRK")
         began = world.monotonic()
@@ -202,7 +202,7 @@ def test_a_flow_whose_card_hangs_does_not_keep_the_psam(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(10))
 def test_many_flows_are_all_served_in_turn(seed: int) -> None:
-    def run(world: SimWorld, desk: SamDesk, readers: Sequence[FakeReader]) -> None:
+    def run(world: SimWorld, desk: PsamPool, readers: Sequence[FakeReader]) -> None:
         served: list[tuple[bytes, bytes]] = []
         tasks = [
             world.spawn(lambda: served.append(flow(desk)), name=f"flow {n}") for n in range(12)
@@ -214,7 +214,7 @@ def test_many_flows_are_all_served_in_turn(seed: int) -> None:
 
 
 def test_release_is_once_and_ends_the_lease_when_all_is_answered() -> None:
-    def run(world: SimWorld, desk: SamDesk, readers: Sequence[FakeReader]) -> None:
+    def run(world: SimWorld, desk: PsamPool, readers: Sequence[FakeReader]) -> None:
         first = desk.authenticator()
         pending = first.internal(card(), FACTOR, ORIGINAL)
         first.release()  # before the answer: it still comes, and only then is the next one served
@@ -226,7 +226,7 @@ def test_release_is_once_and_ends_the_lease_when_all_is_answered() -> None:
 
 
 def test_a_flow_that_asks_nothing_takes_no_psam() -> None:
-    def run(world: SimWorld, desk: SamDesk, readers: Sequence[FakeReader]) -> None:
+    def run(world: SimWorld, desk: PsamPool, readers: Sequence[FakeReader]) -> None:
         idle: LeasingAuthenticator = desk.authenticator()
         assert idle.terminal_number == ""
         assert flow(desk)
@@ -237,7 +237,7 @@ def test_a_flow_that_asks_nothing_takes_no_psam() -> None:
 
 
 def test_psam_is_probed_as_soon_as_it_is_there() -> None:
-    def run(world: SimWorld, desk: SamDesk, readers: Sequence[FakeReader]) -> None:
+    def run(world: SimWorld, desk: PsamPool, readers: Sequence[FakeReader]) -> None:
         (status,) = desk.status()
         assert status.terminal_number == ""
         assert status.fault == "psam.missing"
@@ -252,7 +252,7 @@ def test_psam_is_probed_as_soon_as_it_is_there() -> None:
 
 
 def test_a_psam_lost_with_its_service_is_reopened_once_within_the_flow() -> None:
-    def run(world: SimWorld, desk: SamDesk, readers: Sequence[FakeReader]) -> None:
+    def run(world: SimWorld, desk: PsamPool, readers: Sequence[FakeReader]) -> None:
         (reader,) = readers
         opened = reader.opened
 
@@ -269,7 +269,7 @@ def test_a_psam_lost_with_its_service_is_reopened_once_within_the_flow() -> None
 
 
 def test_a_psam_that_stays_away_is_not_tried_for_ever() -> None:
-    def run(world: SimWorld, desk: SamDesk, readers: Sequence[FakeReader]) -> None:
+    def run(world: SimWorld, desk: PsamPool, readers: Sequence[FakeReader]) -> None:
         (reader,) = readers
         tries = 0
 
@@ -294,7 +294,7 @@ def test_a_psam_that_stays_away_is_not_tried_for_ever() -> None:
 
 
 def test_a_psam_pulled_out_is_noticed_before_the_next_card() -> None:
-    def run(world: SimWorld, desk: SamDesk, readers: Sequence[FakeReader]) -> None:
+    def run(world: SimWorld, desk: PsamPool, readers: Sequence[FakeReader]) -> None:
         readers[0].remove()
         world.wait(1.0)
         (status,) = desk.status()
@@ -310,7 +310,7 @@ def test_a_psam_pulled_out_is_noticed_before_the_next_card() -> None:
 
 
 def test_a_silent_psam_is_missing_for_the_next_flow_at_once_and_recovers() -> None:
-    def run(world: SimWorld, desk: SamDesk, readers: Sequence[FakeReader]) -> None:
+    def run(world: SimWorld, desk: PsamPool, readers: Sequence[FakeReader]) -> None:
         (reader,) = readers
 
         def hang() -> None:
@@ -336,7 +336,7 @@ def test_a_silent_psam_is_missing_for_the_next_flow_at_once_and_recovers() -> No
 
 
 def test_a_slow_psam_is_waited_for_as_long_as_the_settings_say() -> None:
-    def run(world: SimWorld, desk: SamDesk, readers: Sequence[FakeReader]) -> None:
+    def run(world: SimWorld, desk: PsamPool, readers: Sequence[FakeReader]) -> None:
         (reader,) = readers
         reader.steps = {len(reader.sent): lambda: world.wait(ANSWER + 1.0)}
         assert flow(desk) == (right("IRK"), right("RKSSSE"))
@@ -346,7 +346,7 @@ def test_a_slow_psam_is_waited_for_as_long_as_the_settings_say() -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_an_answer_that_comes_as_it_is_given_up_leaves_no_psam_behind(seed: int) -> None:
-    def run(world: SimWorld, desk: SamDesk, readers: Sequence[FakeReader]) -> None:
+    def run(world: SimWorld, desk: PsamPool, readers: Sequence[FakeReader]) -> None:
         (reader,) = readers
 
         def nearly() -> None:
@@ -364,7 +364,7 @@ def test_an_answer_that_comes_as_it_is_given_up_leaves_no_psam_behind(seed: int)
 
 
 def test_the_psam_with_the_cards_algorithm_is_taken() -> None:
-    def run(world: SimWorld, desk: SamDesk, readers: Sequence[FakeReader]) -> None:
+    def run(world: SimWorld, desk: PsamPool, readers: Sequence[FakeReader]) -> None:
         for algorithm in (Algorithm.TDES, Algorithm.SM4, Algorithm.SSF33):
             assert flow(desk, algorithm)[0] == right("IRK", algorithm)
         numbers = [status.terminal_number for status in desk.status()]
@@ -380,7 +380,7 @@ def test_the_psam_with_the_cards_algorithm_is_taken() -> None:
 
 @pytest.mark.parametrize("empty_first", [True, False])
 def test_an_empty_slot_is_not_taken_before_the_right_psam(empty_first: bool) -> None:
-    def run(world: SimWorld, desk: SamDesk, readers: Sequence[FakeReader]) -> None:
+    def run(world: SimWorld, desk: PsamPool, readers: Sequence[FakeReader]) -> None:
         for _ in range(3):
             assert flow(desk) == (right("IRK"), right("RKSSSE"))
 
@@ -389,7 +389,7 @@ def test_an_empty_slot_is_not_taken_before_the_right_psam(empty_first: bool) -> 
 
 
 def test_two_psams_of_one_kind_serve_two_flows_side_by_side() -> None:
-    def run(world: SimWorld, desk: SamDesk, readers: Sequence[FakeReader]) -> None:
+    def run(world: SimWorld, desk: PsamPool, readers: Sequence[FakeReader]) -> None:
         began = world.monotonic()
         flow(desk)
         alone = world.monotonic() - began
@@ -404,7 +404,7 @@ def test_two_psams_of_one_kind_serve_two_flows_side_by_side() -> None:
 
 
 def test_when_one_of_two_psams_is_lost_the_other_one_serves() -> None:
-    def run(world: SimWorld, desk: SamDesk, readers: Sequence[FakeReader]) -> None:
+    def run(world: SimWorld, desk: PsamPool, readers: Sequence[FakeReader]) -> None:
         readers[0].remove()
         world.wait(1.0)
         assert flow(desk) == (right("IRK"), right("RKSSSE"))
@@ -413,7 +413,7 @@ def test_when_one_of_two_psams_is_lost_the_other_one_serves() -> None:
 
 
 def test_a_terminal_without_slot_has_no_psam() -> None:
-    def run(world: SimWorld, desk: SamDesk, readers: Sequence[FakeReader]) -> None:
+    def run(world: SimWorld, desk: PsamPool, readers: Sequence[FakeReader]) -> None:
         with pytest.raises(PsamMissing) as caught:
             flow(desk)
         assert caught.value.facts == {"reason": "no-slot"}
@@ -422,7 +422,7 @@ def test_a_terminal_without_slot_has_no_psam() -> None:
 
 
 def test_a_card_that_is_no_psam_is_closed_and_looked_at_again() -> None:
-    def run(world: SimWorld, desk: SamDesk, readers: Sequence[FakeReader]) -> None:
+    def run(world: SimWorld, desk: PsamPool, readers: Sequence[FakeReader]) -> None:
         (reader,) = readers
         for _ in range(3):
             with pytest.raises(Exception, match=r"psam\.|card\."):
@@ -483,7 +483,7 @@ def test_a_missing_psam_is_a_recorded_refusal_and_the_card_is_let_go() -> None:
 
 @pytest.mark.parametrize("algorithm", list(Algorithm))
 def test_keys_of_the_authoritys_table_are_computed_too(algorithm: Algorithm) -> None:
-    def run(world: SimWorld, desk: SamDesk, readers: Sequence[FakeReader]) -> None:
+    def run(world: SimWorld, desk: PsamPool, readers: Sequence[FakeReader]) -> None:
         desk.keys = CityKeys.from_toml(CITY_KEYS)
         authenticator = desk.authenticator()
         for name in ("UKSSSE", "PUK", "RK1DF01", "RK3DF07"):
@@ -499,7 +499,7 @@ def test_keys_of_the_authoritys_table_are_computed_too(algorithm: Algorithm) -> 
 def test_pin_commands_are_made_by_the_psam(new_pin: bytes) -> None:
     header = bytes.fromhex("8424000114" if new_pin else "8424000004")
 
-    def run(world: SimWorld, desk: SamDesk, readers: Sequence[FakeReader]) -> None:
+    def run(world: SimWorld, desk: PsamPool, readers: Sequence[FakeReader]) -> None:
         desk.keys = CityKeys.from_toml(CITY_KEYS)
         authenticator = desk.authenticator()
         made = authenticator.secured(card(), FACTOR, header, new_pin)
@@ -512,7 +512,7 @@ def test_pin_commands_are_made_by_the_psam(new_pin: bytes) -> None:
 
 
 def test_without_the_table_such_a_key_leads_to_the_hsm_and_the_flow_goes_on() -> None:
-    def run(world: SimWorld, desk: SamDesk, readers: Sequence[FakeReader]) -> None:
+    def run(world: SimWorld, desk: PsamPool, readers: Sequence[FakeReader]) -> None:
         authenticator = desk.authenticator()
         for pending in (
             authenticator.external(card(), FACTOR, ORIGINAL, PUK),

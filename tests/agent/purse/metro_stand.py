@@ -16,10 +16,10 @@ from agent.fares.ride import ENTRY, EXIT
 from agent.fares.rules import Rules
 from agent.messages.results import Results
 from agent.messages.texts import Texts
-from agent.psam.transit import TransitDesk
+from agent.psam.transit import TransitPsamPool
 from agent.purse.paying import Payments
 from agent.purse.tap_result import TapResult
-from agent.purse.trips import Inside, Trip
+from agent.purse.trips import Inside, RailRecord
 from agent.scenes.metro.options import MetroOptions
 from agent.stages import Stages
 from apdu.channel import Channel
@@ -174,7 +174,7 @@ class Station:
         if not folder.exists():
             copytree(_enrolled()[0].name, folder)
         self.slot = PsamSlot(world, transit_psam(stand.psams[stop]))
-        self.desk = TransitDesk(world, [self.slot])
+        self.desk = TransitPsamPool(world, [self.slot])
         self.store = Store(
             world, folder, terminal=TERMINAL, boot="boot-1", keys=stand.keys[stop], lists=lists
         )
@@ -273,10 +273,10 @@ def _enrolled() -> tuple[TemporaryDirectory[str], MemoryKeys]:
     return folder, keys
 
 
-def trip_of(passenger: Passenger) -> Trip:
+def trip_of(passenger: Passenger) -> RailRecord:
     """What stands in 001A on the card now."""
     layout = Layouts.shipped().find(passenger.order.city, "rail")
-    return Trip.read(layout, passenger.inside.state.records[0])
+    return RailRecord.read(layout, passenger.inside.state.records[0])
 
 
 def told_of(event: Tap | PaymentEnd) -> TripTold:

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from agent.messages.results import Results
 from agent.messages.texts import Texts
-from agent.psam.transit import TransitDesk
+from agent.psam.transit import TransitPsamPool
 from agent.purse.offers import SingleRides
 from agent.purse.paying import Payments
 from agent.purse.pricing import FareSource, FlatFare
@@ -20,7 +20,7 @@ from offline_store.events.payment import Intent, PaymentEnd
 from offline_store.events.ride import Ride
 from offline_store.events.row import Event, Stored
 from offline_store.events.tap import Tap
-from offline_store.lists.on_disk import Entry
+from offline_store.lists.on_disk import ListHit
 from offline_store.store import Store
 from offline_store.turn import ListView, NoLists
 from simulators.cards.transit_psam import TransitPsamOs, transit_psam
@@ -65,12 +65,12 @@ class Barred:
 
     def find_blacklisted(
         self, *, card: str = "", number: str = "", person: str = ""
-    ) -> Entry | None:
+    ) -> ListHit | None:
         listed = {card, number, person} & {*self._numbers}
-        return Entry(7, "number", 0) if listed else None
+        return ListHit(7, "number", 0) if listed else None
 
-    def find_transit(self, number: bytes, issuer: bytes) -> Entry | None:
-        return Entry(7, "transit", 0) if number.hex()[1:] in self._numbers else None
+    def find_transit(self, number: bytes, issuer: bytes) -> ListHit | None:
+        return ListHit(7, "transit", 0) if number.hex()[1:] in self._numbers else None
 
     def issuer_allowed(self, issuer: bytes) -> bool:
         return issuer.hex().upper() not in self._numbers
@@ -148,7 +148,7 @@ class Bus:
         self.city = stand.city
         self.other = stand.other
         self.slot = PsamSlot(world, transit_psam(stand.psam))
-        self.desk = TransitDesk(world, [self.slot])
+        self.desk = TransitPsamPool(world, [self.slot])
         self.store = Store(
             world,
             stand.folder,

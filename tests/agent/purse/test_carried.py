@@ -27,7 +27,7 @@ from agent.scenes.metro.layouts import load_layouts
 from apdu.channel import Channel, Transport
 from apdu.transit.files import LayoutFault, Layouts, Value, national
 from apdu.transit.purse import Purse
-from apdu.transit.values import Initialised, Kind, Terminal
+from apdu.transit.values import Initialised, Kind, PsamTerminal
 from offline_store.clock import CHINA, ClockReading
 from offline_store.events.payment import Intent, PaymentEnd
 from offline_store.events.reference import Reference
@@ -639,7 +639,7 @@ def charged(
 
 
 def _begun(amount: int) -> Initialised:
-    terminal = Terminal(number=bytes(6), serial=bytes(14), key_index=1)
+    terminal = PsamTerminal(number=bytes(6), serial=bytes(14), key_index=1)
     return Initialised(Kind.COMPOSITE, amount, terminal, 10_000, 1, 0, 1, 0, bytes(4))
 
 

@@ -19,7 +19,7 @@ from tests.agent.purse.stand import FARE, LOST, Bus, BusStand
 from tests.agent.stand import FakeReader
 from world import Fault, Task, World
 
-SILENT = 1.2  # config.model.Watchdog
+SILENT = 1.2  # config.model.WatchdogSettings
 SELECT, BEGIN, DEBIT, PROVE = 0xA4, 0x50, 0x54, 0x5A
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agent.messages.reasons import Reason
-from agent.purse.trips import Inside, Trip
+from agent.purse.trips import Inside, RailRecord
 from agent.scenes.metro.layouts import load_layouts
 from apdu.channel import CardGone
 from offline_store.events.happened import ListUsed
@@ -197,13 +197,13 @@ def test_a_city_that_lays_its_record_out_otherwise_is_a_data_file(
 
     def scenario(metro: Network) -> None:
         assert metro.at("M11").enter(passenger) == Reason.TRIP_BEGUN
-        assert Trip.read(own, passenger.inside.state.records[1]).inside == Inside.IN
+        assert RailRecord.read(own, passenger.inside.state.records[1]).inside == Inside.IN
         metro.minutes(20)
         assert metro.at("M14").leave(passenger, LOST) == Reason.PAY_AGAIN
         metro.at("M14").slot.pull()
         metro.world.wait(1.0)
         assert metro.at("M14").leave(passenger) == Reason.TORN_RECOVERED
-        assert Trip.read(own, passenger.inside.state.records[1]).inside == Inside.OUT
+        assert RailRecord.read(own, passenger.inside.state.records[1]).inside == Inside.OUT
         assert passenger.inside.state.records[0] == blank_records(CITY)[0]
 
     records = (blank_records(CITY)[0], own.encode({}))

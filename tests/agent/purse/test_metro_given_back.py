@@ -10,7 +10,7 @@ from agent.fares.tariff import parse_tariff
 from agent.messages.reasons import Reason
 from agent.tap.give_back import GiveBacks
 from agent.tap.logbook import Missed
-from config.model import GiveBack
+from config.model import GiveBackSettings
 from offline_store.clock import Clock
 from simulators.transit.bus import Passenger
 from simulators.transit.metro import FARES_LIST, SCENE, metro_rules
@@ -20,10 +20,12 @@ BEGUN, ENDED, AGAIN = Reason.TRIP_BEGUN, Reason.TRIP_ENDED, Reason.TRIP_AGAIN
 NEVER = metro_settings(reentry_minutes=0, reexit_minutes=0)
 
 
-def turned_back(station: Station, settings: GiveBack | None = None) -> None:
+def turned_back(station: Station, settings: GiveBackSettings | None = None) -> None:
     """Nobody goes through for the last payment's end."""
     row, world = station.rows("payment-end")[-1], station.world
-    back = GiveBacks(Clock(world), station.store, SCENE, settings or GiveBack(), Missed(world))
+    back = GiveBacks(
+        Clock(world), station.store, SCENE, settings or GiveBackSettings(), Missed(world)
+    )
     back.timed_out(row.event.lane, row.at)
 
 
@@ -115,7 +117,7 @@ def test_who_turns_back_again_comes_again_so_often_a_day(metro_stand: MetroStand
         for _ in range(4):
             found.append(gate.enter(passenger))
             if found[-1] in (BEGUN, AGAIN):
-                turned_back(gate, GiveBack(rides_per_day=2))
+                turned_back(gate, GiveBackSettings(rides_per_day=2))
         return found
 
     assert metro_stand.run(scenario, NEVER) == [BEGUN, AGAIN, AGAIN, Reason.TRIP_OPEN]

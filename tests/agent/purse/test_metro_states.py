@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from agent.fares.ride import Rider
 from agent.messages.reasons import Reason
-from agent.purse.trips import Inside, Trip, moment_of
+from agent.purse.trips import Inside, RailRecord, moment_of
 from agent.scenes.metro.offers import EnteringCard, LeavingCard
 from agent.scenes.metro.options import MetroOptions
 from apdu.transit.files import Layouts, TransitRecordFault
@@ -407,7 +407,7 @@ def test_whatever_a_record_says_somebody_is_told_something(data: st.DataObject) 
     )
     raw[74:81] = bytes.fromhex(data.draw(times))
     try:
-        trip = Trip.read(layout, bytes(raw))
+        trip = RailRecord.read(layout, bytes(raw))
     except TransitRecordFault:
         return
     common = gates(HERE, metro_settings(no_exit="lowest", no_entry="highest")).gates

@@ -16,7 +16,7 @@ from agent.purse.pricing import FlatFare
 from agent.purse.tap_result import TapResult
 from agent.tap.give_back import GiveBacks
 from agent.tap.logbook import Missed
-from config.model import GiveBack, Scene
+from config.model import GiveBackSettings, SceneSettings
 from offline_store.clock import Clock
 from offline_store.events.about import GiveBack as Given
 from offline_store.events.payment import PaymentEnd
@@ -40,7 +40,7 @@ DAY = 86_400.0
 class Ride:
     """A bus whose door tells who gets on."""
 
-    def __init__(self, bus: Bus, settings: GiveBack) -> None:
+    def __init__(self, bus: Bus, settings: GiveBackSettings) -> None:
         self.bus = bus
         world = bus.world
         self.back = GiveBacks(Clock(world), bus.store, "bus", settings, Missed(world))
@@ -61,8 +61,10 @@ def place(took: TapResult) -> Reference:
     return took.record.reference
 
 
-def drive(stand: BusStand, scenario: Callable[[Ride], T], settings: GiveBack | None = None) -> T:
-    chosen = settings or GiveBack()
+def drive(
+    stand: BusStand, scenario: Callable[[Ride], T], settings: GiveBackSettings | None = None
+) -> T:
+    chosen = settings or GiveBackSettings()
     fares = RidesOwed(FlatFare(FARE, "5199"), "bus", chosen)
     return stand.drive(lambda bus: scenario(Ride(bus, chosen)), fares=fares)
 
@@ -152,7 +154,7 @@ def test_a_ride_is_owed_for_so_many_minutes(
         ride.bus.world.wait(minutes * MINUTE)
         return ride.pays(passenger)
 
-    assert drive(bus_stand, scenario, GiveBack(ride_minutes=15)) is told
+    assert drive(bus_stand, scenario, GiveBackSettings(ride_minutes=15)) is told
 
 
 @pytest.mark.parametrize("jump", [-10.0, -DAY, None])
@@ -180,7 +182,7 @@ def test_who_boards_for_nothing_and_turns_back_is_owed_again_so_often_a_day(
         ride.bus.world.wait(DAY)
         return [*found, ride.turns_back(passenger), ride.pays(passenger)]
 
-    assert drive(bus_stand, scenario, GiveBack(rides_per_day=2)) == [
+    assert drive(bus_stand, scenario, GiveBackSettings(rides_per_day=2)) == [
         PAID,
         AGAIN,
         AGAIN,
@@ -194,10 +196,10 @@ def test_who_boards_for_nothing_and_turns_back_is_owed_again_so_often_a_day(
 def test_a_ride_for_nothing_is_as_if_it_had_never_been(bus_stand: BusStand) -> None:
     """Nobody paid, so nobody is owed: the next one is priced anew."""
     passenger = bus_stand.passenger()
-    free = RidesOwed(FlatFare(0, "5199"), "bus", GiveBack())
+    free = RidesOwed(FlatFare(0, "5199"), "bus", GiveBackSettings())
 
     def scenario(bus: Bus) -> tuple[list[str], Given]:
-        ride = Ride(bus, GiveBack())
+        ride = Ride(bus, GiveBackSettings())
         found = [ride.turns_back(passenger), ride.pays(passenger)]
         return found, as_kind(bus.events("give-back")[0], Given)
 
@@ -219,7 +221,7 @@ ONE_FREE, TWO_FREE = (
 
 
 def on_line(line: str, rules: Rules) -> RidesOwed:
-    return RidesOwed(listed(rules, line), "bus", GiveBack())
+    return RidesOwed(listed(rules, line), "bus", GiveBackSettings())
 
 
 @pytest.mark.parametrize(
@@ -238,7 +240,7 @@ def test_a_ride_for_nothing_that_the_card_tells_of_costs_nothing_when_it_did_not
     spent = passenger.spent_here
 
     def scenario(bus: Bus) -> list[str]:
-        ride = Ride(bus, GiveBack())
+        ride = Ride(bus, GiveBackSettings())
         found = [ride.turns_back(passenger)]
         bus.world.wait(MINUTE)
         found += [ride.pays(passenger) for _ in range(free)]
@@ -343,7 +345,7 @@ def test_who_turns_back_from_his_boarding_for_nothing_is_owed_the_ride_that_he_p
             found.append([(row["amount"], row["given_back"]) for row in clearing_rows(iter(rows))])
         return found
 
-    many = GiveBack(rides_per_day=9)
+    many = GiveBackSettings(rides_per_day=9)
     last = "ridden" if late else "owed"
     assert drive(bus_stand, scenario, many) == [
         [(FARE, "owed")],
@@ -359,13 +361,15 @@ def fresh(hall: Hall) -> bytes:
     return PHONES.three_level(replace(GOOD, generated=int(hall.stand.world.now()), validity=900))
 
 
-def by_code(scenario: Callable[[Hall], T], settings: GiveBack | None = None) -> T:
+def by_code(scenario: Callable[[Hall], T], settings: GiveBackSettings | None = None) -> T:
     world = SimWorld(1)
     world.jump_clock(NOW - world.now())
-    chosen = settings or GiveBack()
+    chosen = settings or GiveBackSettings()
     fares = RidesOwed(FlatFare(FARE, "5199"), "bus", chosen)
     return world.play(
-        lambda: scenario(Hall(Stand(world, scene=Scene(kind="bus"), fares=fares, give_back=chosen)))
+        lambda: scenario(
+            Hall(Stand(world, scene=SceneSettings(kind="bus"), fares=fares, give_back=chosen))
+        )
     )
 
 

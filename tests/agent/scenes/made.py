@@ -12,7 +12,7 @@ from agent.scenes.metro.scene import MetroGate
 from agent.scenes.port import Payer, Scene
 from agent.scenes.ridden import Ridden
 from agent.scenes.service_window.scene import ServiceWindow
-from config.model import Scene as Settings
+from config.model import SceneSettings as Settings
 
 RIDDEN: Final[Mapping[str, type[Ridden]]] = {one.kind: one for one in (Bus, MetroGate)}
 STANDING: Final[Mapping[str, Callable[[Settings, str], Scene]]] = {

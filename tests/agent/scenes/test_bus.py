@@ -6,12 +6,12 @@ import pytest
 
 from agent.fares.ride import Journey, Rider
 from agent.fares.rules import Rules
-from agent.identify.identity import Shown
+from agent.identify.identity import VerifiedCode
 from agent.messages.reasons import Reason
 from agent.purse.pricing import FlatFare, ListedFare
 from agent.scenes.port import Case, Decision, Looked, Scene
 from agent.scenes.status_rule import to_charge
-from config.model import Scene as Settings
+from config.model import SceneSettings as Settings
 from offline_store.events.happened import Check
 from offline_store.events.ride import NO_RIDE, Ride
 from tests.agent.fares.city import MADE_UP, lines, people, person, tariff
@@ -31,7 +31,9 @@ def aboard(fares: ListedFare | None) -> Scene:
     return scene_of(SETTINGS, "990100", fares, lambda: Ride(vehicle="0042"))
 
 
-def looked(who: str, fares: ListedFare | None = LISTED, shown: Shown | None = None) -> Looked:
+def looked(
+    who: str, fares: ListedFare | None = LISTED, shown: VerifiedCode | None = None
+) -> Looked:
     identity = replace(somebody(), person=person(who), shown=shown)
     return aboard(fares).look(FakeTurn([], FakeLists()), Case(identity, at()))
 
@@ -40,7 +42,7 @@ def decided(
     who: str,
     lists: FakeLists | None = None,
     fares: ListedFare | None = LISTED,
-    shown: Shown | None = None,
+    shown: VerifiedCode | None = None,
 ) -> Decision:
     identity = replace(somebody(), person=person(who), shown=shown)
     seen = looked(who, fares, shown).seen
@@ -57,8 +59,8 @@ def test_who_rides_for_nothing_by_the_signed_list(who: str) -> None:
     assert ride.concession
 
 
-SHOWN = Shown("c" * 64, 1, Reason.CODE_SEEN, 2000, "", pays=True)
-TICKET = Shown("d" * 64, 1, Reason.TICKET_USED, None, "")
+SHOWN = VerifiedCode("c" * 64, 1, Reason.CODE_SEEN, 2000, "", pays=True)
+TICKET = VerifiedCode("d" * 64, 1, Reason.TICKET_USED, None, "")
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.identify.code import CodeDesk, Router
-from agent.identify.identity import Identity, Shown
+from agent.identify.code import CodeIdentifier, Router
+from agent.identify.identity import Identity, VerifiedCode
 from agent.identify.ministry_codes.resolver import MinistryCodes, OfflineResolver
 from agent.messages.reasons import Reason
 from agent.messages.results import Results
@@ -46,7 +46,9 @@ class Bus:
         self.memory = CodeMemory(interval)
         keys = {"ministry-roots": PHONES.roots(), "ministry-issuers": PHONES.two_level_issuers()}
         ministry = MinistryCodes(SM2, keys.__getitem__, self.clock, References(CITY_KEY))
-        self.desk = CodeDesk(Router(RULES), {"offline": OfflineResolver(ministry.verifiers())})
+        self.desk = CodeIdentifier(
+            Router(RULES), {"offline": OfflineResolver(ministry.verifiers())}
+        )
 
     def clock(self) -> ClockReading:
         return ClockReading(self.now_ms, "synchronised", "boot-1")
@@ -70,7 +72,7 @@ class Bus:
 
         return Reason(store.turn(decide).event().reason)
 
-    def draft(self, identity: Identity, shown: Shown, reason: Reason) -> Tap:
+    def draft(self, identity: Identity, shown: VerifiedCode, reason: Reason) -> Tap:
         return Tap(
             clock=self.clock(),
             scene=SCENE,
@@ -214,7 +216,7 @@ def test_two_level_codes_are_remembered_by_their_card(bus: Bus) -> None:
 def test_the_order_is_moment_code_interval_limit() -> None:
     memory = CodeMemory(60)
     clock = ClockReading(NOW * 1000, "synchronised", "boot-1")
-    shown = Shown("c" * 64, 1, Reason.CODE_SEEN, 2000, "")
+    shown = VerifiedCode("c" * 64, 1, Reason.CODE_SEEN, 2000, "")
     just, earlier = clock.time_ms - 1000, clock.time_ms - 9000
     codes = [
         CodeSeen(uses=1, last_ms=just, last_account_ms=just),

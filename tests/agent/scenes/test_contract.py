@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from agent.messages.reasons import Reason
-from agent.scenes.port import Case, Decision, Lists, Looked, Scene, Turn
-from config.model import Scene as Settings
+from agent.scenes.port import Case, Decision, ListsInTurn, Looked, Scene, SceneTurn
+from config.model import SceneSettings as Settings
 from offline_store.events.seen import Seen
 from tests.agent.scenes.contract import SceneSuite
 from tests.agent.scenes.made import scene_of
@@ -51,7 +51,7 @@ class Forgetful(SceneSuite):
         class Counting(type(inner)):  # type: ignore[misc]
             taps = 0
 
-            def decide(self, lists: Lists, case: Case, seen: Seen) -> Decision:
+            def decide(self, lists: ListsInTurn, case: Case, seen: Seen) -> Decision:
                 self.taps += 1
                 decision: Decision = super().decide(lists, case, seen)
                 if self.taps % 2 == 0 and decision.verdict == "accepted":
@@ -69,10 +69,10 @@ class Open(SceneSuite):
         inner = scene_of(GATE, "519900")
 
         class Opening(type(inner)):  # type: ignore[misc]
-            def look(self, turn: Turn, case: Case) -> Looked:
+            def look(self, turn: SceneTurn, case: Case) -> Looked:
                 return Looked()
 
-            def decide(self, lists: Lists, case: Case, seen: Seen) -> Decision:
+            def decide(self, lists: ListsInTurn, case: Case, seen: Seen) -> Decision:
                 return Decision("accepted", Reason.ACCEPTED)
 
         inner.__class__ = Opening

@@ -9,7 +9,7 @@ import pytest
 
 from agent.identify.tickets.ticket import ANYBODY
 from agent.purse.pricing import FlatFare
-from config.model import Scene
+from config.model import SceneSettings
 from simulators.transit import tickets
 from simulators.transit.codes import GOOD, NOW
 from simulators.world import SimWorld
@@ -18,8 +18,8 @@ from tests.agent.stand import GATE, Stand
 
 SCENES = {
     "library-gate": GATE,
-    "service-window": Scene(kind="service-window", check="lists"),
-    "bus": Scene(kind="bus"),
+    "service-window": SceneSettings(kind="service-window", check="lists"),
+    "bus": SceneSettings(kind="bus"),
 }
 PACE = 2.0  # seconds from one to the next: a scanner that sees one code twice is no second person
 

@@ -13,7 +13,7 @@ from agent.messages.reasons import Reason
 from agent.scenes.library_gate.scene import LibraryGate, LibraryOptions
 from agent.scenes.port import Case as Presented
 from agent.scenes.port import Decision, Looked
-from config.model import Scene
+from config.model import SceneSettings
 from offline_store.clock import CHINA, EARLIEST, ClockQuality, ClockReading
 from offline_store.events.happened import Authentication
 from offline_store.events.reference import Reference
@@ -26,7 +26,7 @@ from tests.agent.stand import EPOCH, FakeLists, FakeTurn, Stand, play
 NOON = datetime(2026, 9, 21, 12, tzinfo=CHINA)
 YEAR, DAY, SECOND = 365 * 86_400_000, 86_400_000, 1000
 CARD, NUMBER, PERSON = "ca" * 32, "b0" * 32, "d0" * 32
-GATE = LibraryGate(LibraryOptions(8.0), Scene(kind="library-gate"), "519900")
+GATE = LibraryGate(LibraryOptions(8.0), SceneSettings(kind="library-gate"), "519900")
 
 
 def at(
@@ -188,7 +188,7 @@ def test_the_list_and_its_version_stand_in_the_check() -> None:
 
 def test_every_scene_of_the_configuration_is_there() -> None:
     for kind in KINDS:
-        assert scene_of(Scene(kind=kind)).kind == kind
+        assert scene_of(SceneSettings(kind=kind)).kind == kind
 
 
 @given(

@@ -6,11 +6,11 @@ import pytest
 
 from agent.fares.ride import Journey
 from agent.fares.rules import Rules
-from agent.identify.identity import Shown
+from agent.identify.identity import VerifiedCode
 from agent.messages.reasons import Reason
 from agent.purse.pricing import FlatFare, ListedFare
 from agent.scenes.port import Case
-from config.model import Scene
+from config.model import SceneSettings
 from tests.agent.fares.city import lines, people, person, tariff
 from tests.agent.scenes.made import KINDS, scene_of
 from tests.agent.scenes.test_bus import SHOWN, TICKET
@@ -36,9 +36,9 @@ LISTED = ListedFare(
     ],
 )
 def test_only_whose_fare_is_nothing_goes_through(
-    who: str, shown: Shown | None, told: Reason
+    who: str, shown: VerifiedCode | None, told: Reason
 ) -> None:
-    scene = scene_of(Scene(kind="metro-gate"), "990100", LISTED)
+    scene = scene_of(SceneSettings(kind="metro-gate"), "990100", LISTED)
     identity = replace(somebody(), person=person(who), shown=shown)
     seen = scene.look(FakeTurn([], FakeLists()), Case(identity, at())).seen
     assert scene.decide(FakeLists(), Case(identity, at()), seen).reason == told
@@ -47,5 +47,5 @@ def test_only_whose_fare_is_nothing_goes_through(
 
 
 def test_it_decides_about_exits_and_others_do_not() -> None:
-    deciding = [kind for kind in KINDS if scene_of(Scene(kind=kind)).decides_exits]
+    deciding = [kind for kind in KINDS if scene_of(SceneSettings(kind=kind)).decides_exits]
     assert deciding == ["metro-gate"]

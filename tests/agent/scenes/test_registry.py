@@ -11,10 +11,10 @@ import pytest
 from agent.scenes import registry
 from agent.scenes.library_gate.scene import LibraryOptions
 from agent.scenes.metro.options import MetroOptions
-from agent.scenes.port import Case, Decision, Lists, Looked, Parts, Scene, Turn
+from agent.scenes.port import Case, Decision, ListsInTurn, Looked, Parts, Scene, SceneTurn
 from config.faults import ConfigFault, MissingKey, UnknownKey, WrongValue
 from config.load import parse
-from config.model import Agent
+from config.model import AgentSettings
 from offline_store.events.seen import Seen
 from tests.agent.scenes.made import KINDS
 
@@ -30,10 +30,10 @@ class Toy(Scene):
     def make(cls, parts: Parts) -> Self:
         return cls()
 
-    def look(self, turn: Turn, case: Case) -> Looked:
+    def look(self, turn: SceneTurn, case: Case) -> Looked:
         return Looked()
 
-    def decide(self, lists: Lists, case: Case, seen: Seen) -> Decision:
+    def decide(self, lists: ListsInTurn, case: Case, seen: Seen) -> Decision:
         raise NotImplementedError
 
 
@@ -64,7 +64,7 @@ def offer(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return offered
 
 
-def settings(scene: str, more: str = "") -> Agent:
+def settings(scene: str, more: str = "") -> AgentSettings:
     text = f"""
 [terminal]
 id = "t1"

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from agent.identify.identity import Identity, Shown
+from agent.identify.identity import Identity, VerifiedCode
 from agent.messages.reasons import Reason
 from agent.scenes.library_gate.scene import LibraryGate, LibraryOptions
 from agent.scenes.port import Case as Presented
@@ -20,7 +20,7 @@ from agent.scenes.port import Looked
 from agent.scenes.port import Offline as OfflineKind
 from agent.scenes.service_window.scene import ServiceWindow
 from config.load import profiles
-from config.model import Offline, Scene
+from config.model import Offline, SceneSettings
 from offline_store.clock import CHINA, ClockReading
 from offline_store.events.happened import Authentication, Check, Subject
 from offline_store.events.reference import Reference
@@ -59,7 +59,7 @@ def somebody(region: str = HOME, expires: date | None = None) -> Identity:
 
 def paying(region: str = HOME) -> Identity:
     """By the account behind a code."""
-    shown = Shown("c" * 64, 1, Reason.CODE_SEEN, None, "", pays=True)
+    shown = VerifiedCode("c" * 64, 1, Reason.CODE_SEEN, None, "", pays=True)
     return replace(somebody(region), shown=shown)
 
 
@@ -343,7 +343,7 @@ CASES = [
 
 
 def window(rule: Offline) -> ServiceWindow:
-    return ServiceWindow(Scene(kind="service-window", offline=rule), HOME)
+    return ServiceWindow(SceneSettings(kind="service-window", offline=rule), HOME)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -360,7 +360,7 @@ def test_decision(case: Case) -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_gate_that_asks_decides_alike(case: Case) -> None:
     gate = LibraryGate(
-        LibraryOptions(), Scene(kind="library-gate", check="ask", offline=case.rule), HOME
+        LibraryOptions(), SceneSettings(kind="library-gate", check="ask", offline=case.rule), HOME
     )
     decision = gate.decide(case.lists, Presented(case.identity, clock(), case.standing), case.seen)
     assert (decision.reason, decision.offline) == (case.reason, case.offline)
@@ -375,7 +375,7 @@ def test_the_names_of_cases_are_unique() -> None:
 )
 @pytest.mark.parametrize("kind", KINDS)
 def test_which_scene_asks(kind: str, settings: dict[str, str], asks: bool) -> None:
-    scene = scene_of(msgspec.convert({"kind": kind, **settings}, Scene), HOME)
+    scene = scene_of(msgspec.convert({"kind": kind, **settings}, SceneSettings), HOME)
     assert scene.asks is asks
 
 

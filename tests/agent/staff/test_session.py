@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from agent.staff.session import SIGNED_IN, SIGNED_OUT, Staff, StaffNeeded
-from config.model import SignIn
+from config.model import SignInSettings
 from offline_store.clock import Clock
 from offline_store.events.happened import ListUsed
 from offline_store.events.terminal import SignIn as SignedIn
@@ -19,7 +19,7 @@ from tests.secrets_probe import Probe
 
 T = TypeVar("T")
 HOURS = 2.0
-SETTINGS = SignIn(enabled=True, hours=HOURS, required_for=("lend-devices",))
+SETTINGS = SignInSettings(enabled=True, hours=HOURS, required_for=("lend-devices",))
 
 
 class Office:
@@ -139,7 +139,7 @@ def test_what_is_kept_for_staff_needs_somebody_signed_in() -> None:
             office.staff.require("lend-devices")
         assert office.staff.enter(office.person())
         office.staff.require("lend-devices")
-        office.staff.settings = SignIn(enabled=True)
+        office.staff.settings = SignInSettings(enabled=True)
         office.staff.leave()
         office.staff.require("lend-devices")
 
@@ -149,7 +149,7 @@ def test_what_is_kept_for_staff_needs_somebody_signed_in() -> None:
 def test_where_signing_in_is_switched_off_nobody_is_signed_in() -> None:
     def scenario(office: Office) -> None:
         assert office.staff.enter(office.person())
-        office.staff.settings = SignIn()
+        office.staff.settings = SignInSettings()
         assert office.staff.current() is None
 
     play(scenario)

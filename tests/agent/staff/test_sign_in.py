@@ -19,8 +19,8 @@ from hypothesis.stateful import (
 from msgspec.structs import replace
 
 from agent.staff.qr import draw
-from agent.staff.sign_in import OPEN, SignInDesk, SignInOff, SignInOpen, SignInUnable, _Open
-from config.model import SignIn
+from agent.staff.sign_in import OPEN, SignInFlow, SignInOff, SignInOpen, SignInUnable, _Open
+from config.model import SignInSettings
 from simulators.city.signin import LIFE, Phone, SignInService
 from simulators.people import load_cast
 from simulators.world import SimWorld
@@ -32,7 +32,7 @@ from tests.agent.platform import FakePlatform, Handler, Mood
 T = TypeVar("T")
 CAST = load_cast()
 STAFF = "lin"
-SETTINGS = SignIn(enabled=True, hours=8.0, poll=2.0, within=1.0)
+SETTINGS = SignInSettings(enabled=True, hours=8.0, poll=2.0, within=1.0)
 SOON = 5.0  # seconds in which a poll comes and its answer is heard
 
 
@@ -42,9 +42,9 @@ class Counter:
     def __init__(
         self,
         world: SimWorld,
-        given: SignIn = SETTINGS,
+        given: SignInSettings = SETTINGS,
         handler: Handler | None = None,
-        desk: type[SignInDesk] = SignInDesk,
+        desk: type[SignInFlow] = SignInFlow,
     ) -> None:
         self.world = world
         self.service = SignInService(CAST, world.monotonic, world.random, staff=[STAFF])
@@ -281,7 +281,7 @@ def test_a_token_is_good_only_at_the_terminal_that_began() -> None:
 
 def test_where_it_is_not_offered_nothing_is_asked() -> None:
     def scenario() -> None:
-        counter = Counter(world, SignIn())
+        counter = Counter(world, SignInSettings())
         with pytest.raises(SignInOff):
             counter.desk.begin()
         assert counter.platform.asked == []
@@ -337,7 +337,7 @@ class Hall(RuleBasedStateMachine):
     confirmed, and which end the last sign-in came to.
     """
 
-    desk: type[SignInDesk] = SignInDesk
+    desk: type[SignInFlow] = SignInFlow
 
     @initialize(seed=st.integers(0, 2**32))
     def opens(self, seed: int) -> None:
@@ -452,7 +452,7 @@ def test_whatever_happens_nobody_is_admitted_who_has_not_confirmed() -> None:
     run_state_machine_as_test(Hall, settings=BRIEFLY)
 
 
-class TakesAScanForAConfirmation(SignInDesk):
+class TakesAScanForAConfirmation(SignInFlow):
     """Wrong on purpose."""
 
     def _heard(self, opened: _Open, answer: SignInAnswer) -> None:
@@ -462,7 +462,7 @@ class TakesAScanForAConfirmation(SignInDesk):
         super()._heard(opened, answer)
 
 
-class HearsNoCancel(SignInDesk):
+class HearsNoCancel(SignInFlow):
     """Wrong on purpose: what was confirmed counts, though it was cancelled before."""
 
     def _confirmed(self, opened: _Open, person: ResolvedPerson | None) -> None:
@@ -473,7 +473,7 @@ class HearsNoCancel(SignInDesk):
 
 @pytest.mark.parametrize("wrong", [TakesAScanForAConfirmation, HearsNoCancel])
 def test_control_a_desk_that_admits_too_soon_or_too_late_is_caught(
-    wrong: type[SignInDesk],
+    wrong: type[SignInFlow],
 ) -> None:
     machine = type("WrongHall", (Hall,), {"desk": wrong})
     found = settings(BRIEFLY, max_examples=100, database=None, phases=[Phase.generate])

@@ -11,10 +11,10 @@ import msgspec
 import pytest
 
 from agent.status_check import https
-from agent.status_check.faults import StatusFault
+from agent.status_check.faults import StatusServiceFault
 from agent.status_check.https import HttpsSource
 from agent.status_check.mapping import Mapping, load_mapping
-from config.model import StatusService as Settings
+from config.model import StatusServiceSettings as Settings
 from simulators.certificates import Authority
 from simulators.city.provinces import HOST, Mountain, Province, River, Trouble
 from simulators.city.status import Stand, StatusDesk
@@ -106,7 +106,7 @@ def test_a_person_without_a_card_is_asked_about_by_number(province: Province) ->
 
 
 def test_a_field_without_which_there_is_nothing_to_ask_is_named(province: Province) -> None:
-    with pytest.raises(StatusFault) as caught:
+    with pytest.raises(StatusServiceFault) as caught:
         source(province).ask(StatusRequest(card_id=CARD_ID), AMPLE)
     assert (caught.value.code, caught.value.facts["field"]) == ("status.unaskable", "number")
     assert province.desk.asked == 0
@@ -151,7 +151,7 @@ def test_a_genuine_answer_to_an_earlier_question_is_refused(province: Province) 
     province.trouble = "replayed"
     asker.ask(QUESTION, AMPLE)
     province.desk.settle(Stand(card="lost"), NUMBER, CARD_ID)
-    with pytest.raises(StatusFault) as caught:
+    with pytest.raises(StatusServiceFault) as caught:
         asker.ask(QUESTION, AMPLE)
     assert caught.value.code == "status.bad-signature"
 
@@ -180,7 +180,7 @@ def test_a_certificate_for_another_host_is_not_believed(tmp_path: Path) -> None:
 def test_nobody_there_is_told_with_host_and_port(province: Province) -> None:
     asker = source(province)
     province.__exit__(None, None, None)
-    with pytest.raises(StatusFault) as caught:
+    with pytest.raises(StatusServiceFault) as caught:
         asker.ask(QUESTION, AMPLE)
     assert caught.value.code == "status.unreachable"
     assert caught.value.facts["port"] == province.port
@@ -198,7 +198,7 @@ def test_an_error_code_that_the_mapping_does_not_have_is_not_repeated(province: 
     bare = msgspec.structs.replace(
         mapping, answer=msgspec.structs.replace(mapping.answer, errors={})
     )
-    with pytest.raises(StatusFault) as caught:
+    with pytest.raises(StatusServiceFault) as caught:
         source(province, mapping=bare).ask(QUESTION, AMPLE)
     assert caught.value.facts["error"] == "unlisted"
 
@@ -206,7 +206,7 @@ def test_an_error_code_that_the_mapping_does_not_have_is_not_repeated(province: 
 def test_a_terminal_with_another_key_is_refused_by_the_province(province: Province) -> None:
     own = "status-river-own" if province.name == "river" else "status-mountain"
     asker = source(province, secrets={own: bytes.fromhex("44" * 32)})
-    with pytest.raises(StatusFault) as caught:
+    with pytest.raises(StatusServiceFault) as caught:
         asker.ask(QUESTION, AMPLE)
     # Who signs with another HMAC key expects the answer under that key, too.
     assert caught.value.code in ("status.refused", "status.bad-signature")
@@ -285,12 +285,12 @@ def test_no_wait_outlasts_the_deadline_and_hanging_tasks_do_not_pile_up(
         asker = in_a_history(world, province, hang)
         for code in ["status.timeout"] * https.AT_ONCE + ["status.busy"] * 3:
             began = world.monotonic()
-            with pytest.raises(StatusFault) as caught:
+            with pytest.raises(StatusServiceFault) as caught:
                 asker.ask(QUESTION, SHORT)
             assert caught.value.code == code
             assert world.monotonic() - began <= SHORT + 0.001
         world.wait(61.0)
-        with pytest.raises(StatusFault) as caught:
+        with pytest.raises(StatusServiceFault) as caught:
             asker.ask(QUESTION, SHORT)
         assert caught.value.code == "status.timeout", "there is room again"
 
@@ -303,7 +303,7 @@ def test_a_chunk_of_less_than_nothing_is_malformed_at_once(province: Province) -
 
     def scenario() -> None:
         asker = in_a_history(world, province, lambda: Saying(world, answer))
-        with pytest.raises(StatusFault) as caught:
+        with pytest.raises(StatusServiceFault) as caught:
             asker.ask(QUESTION, SHORT)
         assert caught.value.code == "status.malformed"
 
@@ -316,7 +316,7 @@ def test_a_task_ends_by_the_deadline_when_the_service_says_nothing(province: Pro
     def scenario() -> None:
         asker = in_a_history(world, province, lambda: Hanging(world))
         for _ in range(3 * https.AT_ONCE):
-            with pytest.raises(StatusFault) as caught:
+            with pytest.raises(StatusServiceFault) as caught:
                 asker.ask(QUESTION, SHORT)
             assert caught.value.code == "status.timeout"
             world.wait(0.01)

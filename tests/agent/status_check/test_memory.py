@@ -11,7 +11,7 @@ from agent.identify.identity import Identity
 from agent.status_check import Findings, recalled
 from offline_store.clock import ClockQuality, ClockReading
 from offline_store.events.happened import NOT_ASKED, UNKNOWN, Authentication, Check, Subject
-from offline_store.turn import Standing
+from offline_store.turn import RememberedStatus
 
 YEAR_MS = 365 * 86_400_000
 NOW_MS = 1_790_000_000_000
@@ -38,11 +38,13 @@ against = st.sampled_from(["lost", "cancelled", "deceased", "stock", "frozen", "
 
 @dataclass(frozen=True)
 class Journal:
-    """See `agent.status_check.memory.Memory`."""
+    """See `agent.status_check.memory.StatusHistory`."""
 
-    remembered: Sequence[Standing]
+    remembered: Sequence[RememberedStatus]
 
-    def last_standing(self, *, card: str, person: str, application: str = "") -> Sequence[Standing]:
+    def last_standing(
+        self, *, card: str, person: str, application: str = ""
+    ) -> Sequence[RememberedStatus]:
         return self.remembered
 
 
@@ -52,7 +54,7 @@ def of(statuses: Sequence[str], time_ms: int) -> Journal:
         for subject, status in zip(SUBJECTS, statuses, strict=True)
     )
     told = ClockReading(time_ms, "synchronised", "boot-0")
-    return Journal([Standing(check, told) for check in checks])
+    return Journal([RememberedStatus(check, told) for check in checks])
 
 
 def unknown(fault: str, source: str = "none") -> Findings:

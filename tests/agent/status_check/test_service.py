@@ -9,7 +9,7 @@ from agent.status_check.faults import TimedOut, Unaskable
 from agent.status_check.service import FAILURES, REST, Routes, StatusService
 from offline_store.events.happened import Authentication
 from simulators.world import SimWorld
-from sync.contract.services import Standing, StatusAnswer, StatusRequest, decode, encode
+from sync.contract.services import StatusAnswer, StatusFinding, StatusRequest, decode, encode
 from world import Fault
 
 WITHIN = 0.8
@@ -46,7 +46,7 @@ class Source:
         self.asked.append(question)
         if self.fault is not None:
             raise self.fault
-        well = Standing(status="normal", at=self.at)
+        well = StatusFinding(status="normal", at=self.at)
         return StatusAnswer(holder=well, card=well, business=well)
 
 

@@ -4,7 +4,7 @@ may take."""
 import pytest
 
 from agent.messages.reasons import Reason
-from config.model import Offline, Scene
+from config.model import Offline, SceneSettings
 from offline_store.events.happened import Check
 from offline_store.events.tap import Tap
 from simulators.city.status import Stand as How
@@ -12,9 +12,9 @@ from tests.agent.events import noted
 from tests.agent.stand import GATE, WITHIN, FakeLists, Stand, play
 
 DAY = 86_400
-WINDOW = Scene(kind="service-window")
-LENIENT = Scene(kind="service-window", offline=Offline(unknown="accept", foreign="accept"))
-ASKING_GATE = Scene(kind="library-gate", options={"repeat_window": 0}, check="ask")
+WINDOW = SceneSettings(kind="service-window")
+LENIENT = SceneSettings(kind="service-window", offline=Offline(unknown="accept", foreign="accept"))
+ASKING_GATE = SceneSettings(kind="library-gate", options={"repeat_window": 0}, check="ask")
 
 
 def services(event: Tap) -> dict[str, Check]:
@@ -61,7 +61,7 @@ def test_three_answers_stand_in_the_event_with_source_age_and_time() -> None:
     ],
 )
 def test_an_answer_against_somebody_refuses_in_every_scene_that_asks(
-    how: How, reason: Reason, scene: Scene
+    how: How, reason: Reason, scene: SceneSettings
 ) -> None:
     def scenario(stand: Stand) -> None:
         stand.city.settle(how, stand.cast.card_id(stand.cast.card("lin")))
@@ -80,7 +80,9 @@ JUMPS = (-10.0, -400.0 * DAY, 3_650.0 * DAY, None)  # seconds; None: to 1970
 
 @pytest.mark.parametrize("jump", JUMPS)
 @pytest.mark.parametrize("scene", [WINDOW, LENIENT, ASKING_GATE], ids=["window", "lenient", "gate"])
-def test_a_lost_card_stays_lost_however_the_clock_stands(scene: Scene, jump: float | None) -> None:
+def test_a_lost_card_stays_lost_however_the_clock_stands(
+    scene: SceneSettings, jump: float | None
+) -> None:
     def scenario(stand: Stand) -> None:
         stand.city.settle(How(card="lost"), stand.cast.card_id(stand.cast.card("lin")))
         assert stand.tap("lin").reason == Reason.CARD_LOST
@@ -262,7 +264,7 @@ def test_platform_away_at_noon_keeps_the_gates_pace(seed: int) -> None:
             "status.resting",
         }
 
-    lenient = Scene(
+    lenient = SceneSettings(
         kind="library-gate",
         options={"repeat_window": 0},
         check="ask",
@@ -297,7 +299,7 @@ def test_a_link_that_is_down_costs_no_wait_and_needs_no_rest() -> None:
 
 
 def test_acceptances_of_one_person_while_nobody_answers_are_counted_by_the_day() -> None:
-    scene = Scene(kind="service-window", offline=Offline(unknown="accept", max_count=2))
+    scene = SceneSettings(kind="service-window", offline=Offline(unknown="accept", max_count=2))
 
     def scenario(stand: Stand) -> None:
         stand.link.online = False
@@ -317,7 +319,7 @@ def test_acceptances_of_one_person_while_nobody_answers_are_counted_by_the_day()
 @pytest.mark.parametrize("jump", [-10.0, -float(DAY), -400.0 * DAY, None])
 def test_a_clock_that_goes_back_renews_nobodys_count(jump: float | None) -> None:
     """None: to 1970. Once the machine has been up for a day, that was yesterday."""
-    scene = Scene(kind="service-window", offline=Offline(unknown="accept", max_count=2))
+    scene = SceneSettings(kind="service-window", offline=Offline(unknown="accept", max_count=2))
 
     def scenario(stand: Stand) -> None:
         stand.link.online = False

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.status_check.faults import StatusFault
+from agent.status_check.faults import StatusServiceFault
 from agent.status_check.mapping import Mapping, Signature
 from agent.status_check.signing import Signer, in_order
 from agent.status_check.wire import Told, Wire, read, written
@@ -122,7 +122,7 @@ def test_a_value_without_a_word_is_unknown() -> None:
 def test_what_does_not_fit_is_named_by_its_place(
     document: object, code: str, part: str | None
 ) -> None:
-    with pytest.raises(StatusFault) as caught:
+    with pytest.raises(StatusServiceFault) as caught:
         wire().answer(told(document), NONCE)
     assert caught.value.code == code
     assert caught.value.facts.get("part") == part
@@ -161,7 +161,7 @@ def test_any_json_is_three_answers_or_a_named_fault(document: object) -> None:
     for one in (wire(), wire(mapping()), signed_wire()):
         try:
             came.append(one.answer(told(document), NONCE))
-        except StatusFault as fault:
+        except StatusServiceFault as fault:
             came.append(fault.code)
     for outcome in came:
         assert isinstance(outcome, StatusAnswer) or outcome in NAMED
@@ -171,7 +171,7 @@ def test_any_json_is_three_answers_or_a_named_fault(document: object) -> None:
 @given(st.binary(max_size=200) | st.sampled_from([b"[" * 100_000, b'{"a":' * 50_000, b"\xff\xfe"]))
 def test_any_bytes_are_three_answers_or_a_named_fault(body: bytes) -> None:
     for one in (wire(), signed_wire(), wire(mapping(inside="data"))):
-        with pytest.raises(StatusFault):
+        with pytest.raises(StatusServiceFault):
             one.answer(Told(body, {}), NONCE)
 
 
@@ -179,7 +179,7 @@ def test_any_bytes_are_three_answers_or_a_named_fault(body: bytes) -> None:
 def test_no_text_but_the_signature_is_one(text: str, encoding: str) -> None:
     how = msgspec.convert({**HMAC, "encoding": encoding}, Signature)
     signer = Signer("river", how, MemoryKeys(k=SHARED), None)
-    with pytest.raises(StatusFault) as caught:
+    with pytest.raises(StatusServiceFault) as caught:
         signer.require_signed(b"message", text)
     assert caught.value.code == "status.bad-signature"
     signer.require_signed(b"message", signer.sign(b"message"))

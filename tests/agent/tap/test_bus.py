@@ -10,7 +10,7 @@ from agent.fares.ride import Journey
 from agent.fares.rules import Rules
 from agent.messages.reasons import Reason
 from agent.purse.pricing import FlatFare, ListedFare
-from config.model import Scene
+from config.model import SceneSettings
 from offline_store.events.happened import ListUsed
 from offline_store.events.ride import NO_RIDE, Ride
 from offline_store.events.seen import RidesBefore
@@ -39,7 +39,7 @@ def play(scenario: Callable[[Hall], T], name: str = "") -> T:
     world.jump_clock(NOW - world.now())
 
     def main() -> T:
-        scene = Scene(kind="bus")
+        scene = SceneSettings(kind="bus")
         return scenario(Hall(Stand(world, scene=scene, fares=fares, ride=lambda: Ride(line="1"))))
 
     return world.play(main)

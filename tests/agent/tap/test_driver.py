@@ -8,7 +8,7 @@ import pytest
 from agent.fares.rules import Rules
 from agent.messages.reasons import Reason
 from agent.purse.pricing import FlatFare, ListedFare
-from config.model import Scene
+from config.model import SceneSettings
 from offline_store.events.ride import NO_RIDE
 from simulators.world import SimWorld
 from tests.agent.events import tap_of
@@ -32,7 +32,7 @@ def play(tmp_path: Path) -> Play:
             fares = ListedFare(
                 lambda: bus.rules, lambda: bus.desk.journey(), flat, "bus", aboard=True
             )
-            stand = Stand(world, scene=Scene(kind="bus"), fares=fares, journey=bus.desk)
+            stand = Stand(world, scene=SceneSettings(kind="bus"), fares=fares, journey=bus.desk)
             driver = tap_of(stand.tap().record).person
             bus.rules = Rules(tariff(), entitled(driver), lines())
             scenario(stand, bus)

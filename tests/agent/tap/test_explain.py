@@ -8,7 +8,7 @@ import pytest
 
 from agent.messages.reasons import Reason
 from agent.messages.texts import LANGUAGES, Texts
-from agent.scenes.port import Lists
+from agent.scenes.port import ListsInTurn
 from agent.tap.explain import (
     Agreement,
     Explanation,
@@ -29,11 +29,11 @@ LISTED = 4  # the row of whom a list refused
 class Held:
     """The lists of every day: those of the stand, or none, or one that was altered."""
 
-    def __init__(self, lists: Lists | None, altered: str = "") -> None:
+    def __init__(self, lists: ListsInTurn | None, altered: str = "") -> None:
         self._lists = lists
         self._altered = altered
 
-    def view_of(self, versions: Mapping[str, int]) -> Lists | None:
+    def view_of(self, versions: Mapping[str, int]) -> ListsInTurn | None:
         if self._altered:
             raise ListUnreadable(list=self._altered, cause="altered")
         return self._lists

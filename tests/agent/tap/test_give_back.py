@@ -11,7 +11,7 @@ import pytest
 from agent.equipment.lane import Lane
 from agent.equipment.passage import LATE, PassageEnd, Passages
 from agent.identify.tickets.ticket import ANYBODY
-from config.model import GiveBack, Scene
+from config.model import GiveBackSettings, SceneSettings
 from drivers.contract import Crossing, DeviceFault
 from offline_store.columns import verdict_of
 from offline_store.events.about import GiveBack as GivenBack
@@ -33,8 +33,10 @@ DAY = 86_400.0
 class Site:
     """A gate that tells who goes through, with codes; `hall.stand` beneath."""
 
-    def __init__(self, world: SimWorld, settings: GiveBack, store: Store | None = None) -> None:
-        scene = Scene(kind="library-gate", options={"repeat_window": WINDOW})
+    def __init__(
+        self, world: SimWorld, settings: GiveBackSettings, store: Store | None = None
+    ) -> None:
+        scene = SceneSettings(kind="library-gate", options={"repeat_window": WINDOW})
         self.world = world
         self.stand = Stand(world, store=store, scene=scene, give_back=settings)
         self.hall = Hall(self.stand)
@@ -68,7 +70,9 @@ class Site:
 
 
 def play(
-    scenario: Callable[[Site], T], settings: GiveBack | None = None, folder: Path | None = None
+    scenario: Callable[[Site], T],
+    settings: GiveBackSettings | None = None,
+    folder: Path | None = None,
 ) -> T:
     """One history; with `folder` on the real store."""
     world = SimWorld(1)
@@ -76,11 +80,11 @@ def play(
 
     def history() -> T:
         if folder is None:
-            return scenario(Site(world, settings or GiveBack()))
+            return scenario(Site(world, settings or GiveBackSettings()))
         store = Store(world, folder, terminal=TERMINAL, boot="boot-1", keys=MemoryKeys())
         store.start()
         try:
-            return scenario(Site(world, settings or GiveBack(), store))
+            return scenario(Site(world, settings or GiveBackSettings(), store))
         finally:
             store.close()
 
@@ -183,7 +187,7 @@ def test_nobody_turns_back_for_ever(real: bool, tmp_path: Path) -> None:
         site.turns_back()
         return [*found, site.tap()]
 
-    settings = GiveBack(visits_per_day=2)
+    settings = GiveBackSettings(visits_per_day=2)
     found = play(scenario, settings, tmp_path if real else None)
     assert found == ["accepted"] * 3 + ["repeated"] + ["accepted"] * 2
 
@@ -198,7 +202,7 @@ def test_it_is_the_person_who_is_counted_whatever_he_shows() -> None:
         site.turns_back()
         return [*found, site.show(ticket(holder=holder)), site.tap("wang")]
 
-    assert play(scenario, GiveBack(visits_per_day=1)) == [
+    assert play(scenario, GiveBackSettings(visits_per_day=1)) == [
         "accepted",
         "accepted",
         "ticket-used",
@@ -218,7 +222,11 @@ def test_a_clock_that_goes_back_gives_nothing_back_once_more(jump: float | None)
         site.turns_back()
         return [*found, site.tap()]
 
-    assert play(scenario, GiveBack(visits_per_day=1)) == ["accepted", "accepted", "repeated"]
+    assert play(scenario, GiveBackSettings(visits_per_day=1)) == [
+        "accepted",
+        "accepted",
+        "repeated",
+    ]
 
 
 def test_a_ticket_of_anybody_is_counted_by_itself_and_for_good() -> None:
@@ -231,7 +239,7 @@ def test_a_ticket_of_anybody_is_counted_by_itself_and_for_good() -> None:
         site.turns_back()
         return [*found, site.show(ticket(holder=ANYBODY, number=1))]
 
-    assert play(scenario, GiveBack(visits_per_day=1)) == [
+    assert play(scenario, GiveBackSettings(visits_per_day=1)) == [
         "accepted",
         "accepted",
         "ticket-used",
@@ -245,7 +253,7 @@ def test_where_the_city_gives_nothing_back_nothing_is() -> None:
         site.turns_back()
         return [*found, site.show(ticket())]
 
-    assert play(scenario, GiveBack(visits_per_day=0)) == ["accepted", "ticket-used"]
+    assert play(scenario, GiveBackSettings(visits_per_day=0)) == ["accepted", "ticket-used"]
 
 
 def test_a_barrier_without_sensors_knows_of_nobody_who_turned_back() -> None:
@@ -296,7 +304,7 @@ def test_what_is_taken_back_is_no_use_of_the_days_number() -> None:
         site.turns_back()
         return [*found, site.show(ticket(number=1))]
 
-    assert play(scenario, GiveBack(visits_per_day=1)) == ["accepted", "accepted"]
+    assert play(scenario, GiveBackSettings(visits_per_day=1)) == ["accepted", "accepted"]
 
 
 def test_who_has_come_again_by_then_goes_through_on_that() -> None:
@@ -329,7 +337,7 @@ def test_a_gate_that_did_not_open_has_used_nothing_up_and_counts_for_nobody() ->
         site.stand.barrier.fault = None
         return [*found, site.show(ticket())]
 
-    assert play(scenario, GiveBack(visits_per_day=0)) == [
+    assert play(scenario, GiveBackSettings(visits_per_day=0)) == [
         "out-of-service",
         "out-of-service",
         "accepted",
@@ -347,7 +355,7 @@ def test_two_who_come_with_one_ticket_when_it_is_given_back_are_one(
     def history() -> list[str]:
         store = Store(world, tmp_path, terminal=TERMINAL, boot="boot-1", keys=MemoryKeys())
         store.start()
-        site = Site(world, GiveBack(), store)
+        site = Site(world, GiveBackSettings(), store)
         site.show(ticket())
         site.turns_back()
         both: list[str] = []
@@ -373,7 +381,7 @@ def test_what_was_given_back_outlives_a_restart_and_who_nobody_saw_has_nothing(
             store = Store(world, tmp_path, terminal=TERMINAL, boot="boot-1", keys=keys)
             store.start()
             try:
-                return scenario(Site(world, GiveBack(visits_per_day=1), store))
+                return scenario(Site(world, GiveBackSettings(visits_per_day=1), store))
             finally:
                 store.close()
 

@@ -11,7 +11,7 @@ from agent.fares.rules import Rules
 from agent.messages.reasons import Reason
 from agent.purse.pricing import FareSource, FlatFare, ListedFare
 from agent.tap.tap import TapReport
-from config.model import Scene
+from config.model import SceneSettings
 from drivers.contract import Code, Document, Unread
 from drivers.idcard.module import DocumentLay
 from offline_store.events.ride import Ride
@@ -36,7 +36,7 @@ def riding_free(stand: Stand, kind: str) -> FareSource:
 
 def stand_of(world: SimWorld, kind: str) -> Stand:
     """Where Lin is accepted."""
-    scene = Scene(kind=kind, check="lists", options={"repeat_window": 0.0})
+    scene = SceneSettings(kind=kind, check="lists", options={"repeat_window": 0.0})
     fares = riding_free(Stand(world), kind)
     return Stand(world, scene=scene, fares=fares, ride=lambda: Ride(line="1"))
 
@@ -78,7 +78,7 @@ def test_what_was_left_lying_signs_no_driver_on_or_off(tmp_path: Path) -> None:
     def scenario() -> None:
         bus = Bus(world, tmp_path)
         fares = ListedFare(lambda: bus.rules, bus.desk.journey, FlatFare(200), "bus", aboard=True)
-        stand = Stand(world, scene=Scene(kind="bus"), fares=fares, journey=bus.desk)
+        stand = Stand(world, scene=SceneSettings(kind="bus"), fares=fares, journey=bus.desk)
         driver = stand.references.person(stand.cast.person("lin").number)
         bus.rules = Rules(tariff(), entitled(driver), lines())
         assert left_lying(stand).reason == Reason.LEFT_LYING

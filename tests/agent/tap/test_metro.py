@@ -8,7 +8,7 @@ from agent.fares.ride import Journey
 from agent.fares.rules import Rules
 from agent.messages.reasons import Reason
 from agent.purse.pricing import FlatFare, ListedFare
-from config.model import Scene
+from config.model import SceneSettings
 from simulators.world import SimWorld
 from tests.agent.events import tap_of
 from tests.agent.fares.city import entitled, lines, tariff
@@ -25,7 +25,7 @@ class Gates:
         fares = ListedFare(
             lambda: self.rules, lambda: Journey("M1", boarded="M11"), FlatFare(200), "metro-gate"
         )
-        self.stand = Stand(world, scene=Scene(kind="metro-gate"), fares=fares)
+        self.stand = Stand(world, scene=SceneSettings(kind="metro-gate"), fares=fares)
         lin = tap_of(self.stand.tap().record).person
         self.rules = Rules(tariff(), entitled(lin, name="veteran"), lines())
         self.stand.calls.clear()

@@ -7,18 +7,18 @@ import pytest
 
 from agent.equipment.lane import Lane
 from agent.equipment.watchdog import Watchdog
-from agent.identify.code import CodeDesk, Router
-from agent.identify.document import DocumentDesk
+from agent.identify.code import CodeIdentifier, Router
+from agent.identify.document import DocumentIdentifier
 from agent.messages.reasons import Reason
 from agent.messages.results import Results
 from agent.messages.texts import Texts
 from agent.purse.owed import RidesOwed
-from agent.scenes.bus.journey import JourneyDesk
+from agent.scenes.bus.journey import VehicleState
 from agent.status_check.service import Routes, StatusService
 from agent.tap.deciding import Decider
 from agent.tap.tap import AS_SHIPPED, TapReport, Taps
 from apdu.channel import Channel
-from config.model import GiveBack, Scene
+from config.model import GiveBackSettings, SceneSettings
 from drivers.contract import CardHandle, DeviceFault, Interface, Presence
 from offline_store.clock import Clock
 from offline_store.events.payment import PaymentEnd
@@ -55,7 +55,7 @@ class PurseReader(FakeReader):
 class Door:
     """A bus's door: its payments, and all else that a tap needs, made up."""
 
-    def __init__(self, bus: Bus, folder: Path, give_back: GiveBack = AS_SHIPPED) -> None:
+    def __init__(self, bus: Bus, folder: Path, give_back: GiveBackSettings = AS_SHIPPED) -> None:
         self._bus = bus
         world = bus.world
         self.calls: list[str] = []
@@ -72,12 +72,12 @@ class Door:
             clock=Clock(world),
             store=bus.store,
             decider=Decider(
-                scene_of(Scene(kind="bus"), "519900", payer=bus.payments), results.verdict
+                scene_of(SceneSettings(kind="bus"), "519900", payer=bus.payments), results.verdict
             ),
             results=results,
             desk=None,  # type: ignore[arg-type]
-            codes=CodeDesk(Router([]), {}),
-            documents=DocumentDesk(REFERENCES),
+            codes=CodeIdentifier(Router([]), {}),
+            documents=DocumentIdentifier(REFERENCES),
             watchdog=self.dog,
             standing=StatusService(world, Routes({}), application="", within=1),
             application="",
@@ -88,7 +88,7 @@ class Door:
         )
 
     @property
-    def desk(self) -> JourneyDesk:
+    def desk(self) -> VehicleState:
         return self.vehicle.desk
 
     def tap(self, card: Channel, *, came: bool = True) -> TapReport:
@@ -141,7 +141,7 @@ def test_before_a_gate_that_sticks_nobody_pays_twice_however_often_he_taps(
     before = passenger.inside.state.money
 
     def run(bus: Bus) -> None:
-        door = Door(bus, tmp_path, GiveBack(rides_per_day=most))
+        door = Door(bus, tmp_path, GiveBackSettings(rides_per_day=most))
         door.barrier.fault = DeviceFault(device="gate")
         assert {door.good(passenger).reason for _ in range(5)} == {Reason.OUT_OF_SERVICE}
         paid = before - passenger.inside.state.money
@@ -151,7 +151,7 @@ def test_before_a_gate_that_sticks_nobody_pays_twice_however_often_he_taps(
         assert door.good(passenger).reason == Reason.PAID
         door.dog.stop()
 
-    bus_stand.drive(run, fares=RidesOwed(ABOARD, "bus", GiveBack()))
+    bus_stand.drive(run, fares=RidesOwed(ABOARD, "bus", GiveBackSettings()))
 
 
 def test_a_drivers_purse_signs_on_by_the_end_that_proved_it(

@@ -11,7 +11,7 @@ from agent.messages.reasons import Reason
 from agent.purse.owed import RidesOwed
 from agent.tap.tap import TapReport
 from apdu.channel import Channel
-from config.model import GiveBack
+from config.model import GiveBackSettings
 from offline_store.events.about import GiveBack as Given
 from offline_store.events.payment import PaymentEnd
 from simulators.transit.bus import Passenger, SteppedCard
@@ -24,7 +24,7 @@ from tests.agent.purse.stand import LOST, UNSENT, Bus, BusStand
 from tests.agent.purse.test_proving import ABOARD
 from tests.agent.tap.test_purse import Door
 
-OWED = RidesOwed(ABOARD, "bus", GiveBack())
+OWED = RidesOwed(ABOARD, "bus", GiveBackSettings())
 Scenario = Callable[[Door, Bus], None]
 
 

@@ -10,12 +10,12 @@ from apdu.transit.files import Layouts
 from apdu.transit.purse import Purse
 from apdu.transit.selection import select_application
 from apdu.transit.transit_psam import TransitPsam
-from apdu.transit.values import Authorisation, Kind, Terminal
+from apdu.transit.values import Authorisation, Kind, PsamTerminal
 from tests.apdu.scripted import Answering
 from tests.apdu.transit.purses import MOMENT, bench
 from world import Fault
 
-TERMINAL = Terminal(bytes.fromhex("012300033D11"), bytes(14), 1)
+TERMINAL = PsamTerminal(bytes.fromhex("012300033D11"), bytes(14), 1)
 RAIL = Layouts.shipped().find("5199", "rail")
 SWS = st.sampled_from([0x9000, 0x9000, 0x6110, 0x6C08, 0x6A82, 0x6283, 0x9406, 0x63C0, 0x6581])
 ANSWERS = st.lists(

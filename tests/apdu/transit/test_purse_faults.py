@@ -42,11 +42,11 @@ from apdu.transit.transit_psam import (
     TransitPsamStatus,
     TransitPsamUnfit,
 )
-from apdu.transit.values import Authorisation, Kind, PublicInfo, Terminal
+from apdu.transit.values import Authorisation, Kind, PsamTerminal, PublicInfo
 from simulators.cards import Algorithm, Generation, Interface, face, operating_system
 from simulators.cards.foreign import foreign_card
 from simulators.cards.transit_psam import CITY_UNION, TransitPsamOs, transit_psam
-from simulators.ceremony import City
+from simulators.ceremony import KeyAuthority
 from simulators.direct import Direct
 from simulators.transit import PurseOrder, TransitCity
 from tests.apdu.scripted import Answering
@@ -54,7 +54,7 @@ from tests.apdu.transit.purses import CITY, MOMENT, Bench, bench, pay
 from tests.simulators.cards.terminal import order as social_order
 from world import Fault
 
-TERMINAL = Terminal(bytes.fromhex("012300033D11"), bytes(14), 1)
+TERMINAL = PsamTerminal(bytes.fromhex("012300033D11"), bytes(14), 1)
 AUTHORISED = Authorisation(7, bytes(4), MOMENT)
 
 
@@ -295,7 +295,7 @@ def test_other_refusals_carry_their_status_word() -> None:
 def test_a_purse_answers_first_and_a_card_without_one_as_social_security() -> None:
     plain = Direct(CITY.face(CITY.purse(PurseOrder())), Transport.T1)
     assert isinstance(select_application(plain), PurseSelected)
-    spec = City().card_spec(social_order())
+    spec = KeyAuthority().card_spec(social_order())
     social = face(operating_system(spec), spec.historical, Interface.CONTACT)
     chosen = select_application(Direct(social, Transport.T0))
     assert isinstance(chosen, SocialSecuritySelected)
@@ -303,7 +303,7 @@ def test_a_purse_answers_first_and_a_card_without_one_as_social_security() -> No
 
 
 def test_one_card_with_both_answers_as_a_purse_and_still_is_a_social_security_card() -> None:
-    inside, card = CITY.one_card(PurseOrder(), social_order(Generation.V3), City())
+    inside, card = CITY.one_card(PurseOrder(), social_order(Generation.V3), KeyAuthority())
     channel = Direct(card, Transport.T1)
     chosen = select_application(channel)
     assert isinstance(chosen, PurseSelected)
@@ -325,7 +325,7 @@ def test_neither_is_named() -> None:
 
 
 def test_a_locked_purse_is_the_answer_and_not_a_reason_to_go_on() -> None:
-    inside, card = CITY.one_card(PurseOrder(), social_order(Generation.V3), City())
+    inside, card = CITY.one_card(PurseOrder(), social_order(Generation.V3), KeyAuthority())
     inside.purse.faults.select_sw = 0x6A81
     with pytest.raises(PurseLocked):
         select_application(Direct(card, Transport.T1))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from drivers.barriers import board as order
 from drivers.barriers import modbus
-from drivers.barriers.modbus import Framing, Mbap, Question, Rtu
+from drivers.barriers.modbus import Framing, Mbap, ModbusRequest, Rtu
 from drivers.barriers.modbus_relay import ModbusRelay
 from drivers.contract import (
     Crossing,
@@ -399,7 +399,7 @@ questions = st.sampled_from(QUESTIONS)
 framings = st.sampled_from(FRAMINGS)
 
 
-def reply_to(question: Question) -> bytes:
+def reply_to(question: ModbusRequest) -> bytes:
     """A board's good answer."""
     if question.echoed:
         return question.pdu
@@ -419,7 +419,7 @@ def test_questions_are_those_of_the_specification() -> None:
 
 @given(question=questions, make=framings, before=st.binary(max_size=40), after=st.binary())
 def test_a_reply_is_found_in_whatever_is_around_it(
-    question: Question, make: Callable[[], Framing], before: bytes, after: bytes
+    question: ModbusRequest, make: Callable[[], Framing], before: bytes, after: bytes
 ) -> None:
     framing = make()
     framing.wrap(1, question.pdu)
@@ -431,7 +431,7 @@ def test_a_reply_is_found_in_whatever_is_around_it(
 @example(question=QUESTIONS[3], make=Rtu, heard=INPUTS)  # our own question, echoed
 @example(question=QUESTIONS[4], make=Rtu, heard=Rtu().wrap(1, QUESTIONS[4].pdu))
 def test_hostile_bytes_are_no_reply(
-    question: Question, make: Callable[[], Framing], heard: bytes
+    question: ModbusRequest, make: Callable[[], Framing], heard: bytes
 ) -> None:
     framing = make()
     framing.wrap(1, question.pdu)
@@ -444,7 +444,7 @@ def test_hostile_bytes_are_no_reply(
 
 
 @given(question=questions, bit=st.integers(0, 63))
-def test_a_reply_with_one_wrong_bit_is_none(question: Question, bit: int) -> None:
+def test_a_reply_with_one_wrong_bit_is_none(question: ModbusRequest, bit: int) -> None:
     framing = Rtu()
     reply = bytearray(wrapped(framing, reply_to(question)))
     reply[bit // 8 % len(reply)] ^= 1 << bit % 8

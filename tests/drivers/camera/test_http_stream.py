@@ -14,7 +14,7 @@ from drivers.camera.http_stream import (
     HttpStream,
     NoCamera,
     NotLetIn,
-    Target,
+    StreamTarget,
     _digest,
     open_http,
     target_of,
@@ -138,7 +138,7 @@ def test_a_wrong_password_is_not_given_again() -> None:
 
 def test_digest_as_the_rfc_has_it() -> None:
     """RFC 7616, 3.9.1."""
-    target = Target("www.example.org", 80, "/dir/index.html", "Mufasa", "Circle of Life")
+    target = StreamTarget("www.example.org", 80, "/dir/index.html", "Mufasa", "Circle of Life")
     words = {
         "realm": "http-auth@example.org",
         "qop": "auth, auth-int",
@@ -204,7 +204,9 @@ def test_a_sessions_key_as_the_rfc_has_it() -> None:
 
     key = hashed(f"{hashed('a:c:b')}:n:own")
     response = hashed(f"{key}:n:00000001:own:auth:{hashed('GET:/x')}")
-    assert f'response="{response}"' in _digest(Target("cam", 80, "/x", "a", "b"), words, "own")
+    assert f'response="{response}"' in _digest(
+        StreamTarget("cam", 80, "/x", "a", "b"), words, "own"
+    )
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.camera.capture import Frame, Picture, Sizes
-from drivers.camera.watch import DARK_AFTER, Seen, Watch
+from drivers.camera.watch import DARK_AFTER, CameraWatch, PictureLook
 
 FRAME = 1 / 30
 RNG = np.random.default_rng(1)
@@ -19,8 +19,10 @@ def noisy(scene: Frame, level: float = 3.0) -> Frame:
     return np.clip(scene + RNG.normal(0, level, scene.shape), 0, 255).astype(np.uint8)
 
 
-def watched(frames: list[Frame], *, frozen_after: float = 2.5, dark_below: int = 32) -> list[Seen]:
-    watch = Watch(frozen_after=frozen_after, dark_below=dark_below)
+def watched(
+    frames: list[Frame], *, frozen_after: float = 2.5, dark_below: int = 32
+) -> list[PictureLook]:
+    watch = CameraWatch(frozen_after=frozen_after, dark_below=dark_below)
     return [
         watch.look(Picture(frame, False, 100.0 + turn * FRAME), frame)
         for turn, frame in enumerate(frames)
@@ -44,14 +46,14 @@ def test_one_bit_of_noise_is_a_living_camera() -> None:
 
 
 def test_clean_source_is_never_frozen() -> None:
-    watch = Watch(frozen_after=0, dark_below=32)
+    watch = CameraWatch(frozen_after=0, dark_below=32)
     seen = [watch.look(Picture(HALL, False, at), HALL) for at in (0.0, 10.0, 1000.0)]
     assert not any(one.frozen for one in seen)
     assert watch.alive
 
 
 def test_alive_only_after_two_pictures_that_differ() -> None:
-    watch = Watch(frozen_after=2.5, dark_below=32)
+    watch = CameraWatch(frozen_after=2.5, dark_below=32)
     for at in (0.0, 0.1):
         watch.look(Picture(HALL, False, at), HALL)
         assert not watch.alive
@@ -97,7 +99,7 @@ def test_phone_that_comes_and_goes_moves() -> None:
 def test_pictures_of_any_shape_and_content_are_judged(
     pictures: list[tuple[int, int, bytes]],
 ) -> None:
-    watch = Watch(frozen_after=2.5, dark_below=32)
+    watch = CameraWatch(frozen_after=2.5, dark_below=32)
     for turn, (height, width, pattern) in enumerate(pictures):
         frame = np.resize(np.frombuffer(pattern, np.uint8), (height, width))
         watch.look(Picture(frame, False, float(turn)), frame)

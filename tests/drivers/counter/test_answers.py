@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from drivers.counter.answers import (
     BURST,
     UNFINISHED,
+    AutomaticStatus,
     Heard,
     InTurn,
-    Parser,
     RealTime,
-    Unasked,
+    StatusParser,
     is_answer,
 )
 from simulators.devices.lines import BOOT_TEXT
@@ -23,38 +23,38 @@ AGAIN_WELL = bytes.fromhex("14000000")
 
 
 def heard(*chunks: bytes, gap: float = 0.0) -> Sequence[Heard]:
-    parser = Parser()
+    parser = StatusParser()
     return [one for at, chunk in enumerate(chunks) for one in parser.feed(chunk, 1.0 + at * gap)]
 
 
 def test_an_automatic_status_is_one_word_of_four_bytes() -> None:
-    assert heard(PAPER_ENDS) == [Unasked()]
-    assert heard(PAPER_ENDS + AGAIN_WELL) == [Unasked(), Unasked()]
+    assert heard(PAPER_ENDS) == [AutomaticStatus()]
+    assert heard(PAPER_ENDS + AGAIN_WELL) == [AutomaticStatus(), AutomaticStatus()]
 
 
 @given(cuts=st.lists(st.integers(0, 8), max_size=5))
 def test_it_may_arrive_in_pieces(cuts: list[int]) -> None:
     stream, edges = PAPER_ENDS + AGAIN_WELL, [0, *sorted(cuts), 8]
     chunks = [stream[begin:end] for begin, end in pairwise(edges)]
-    assert heard(*chunks) == [Unasked(), Unasked()]
+    assert heard(*chunks) == [AutomaticStatus(), AutomaticStatus()]
 
 
 def test_a_pause_within_one_makes_no_answer_of_its_rest() -> None:
     for at in range(1, 4):
-        assert heard(PAPER_ENDS[:at], PAPER_ENDS[at:], gap=2 * BURST) == [Unasked()]
+        assert heard(PAPER_ENDS[:at], PAPER_ENDS[at:], gap=2 * BURST) == [AutomaticStatus()]
 
 
 def test_answers_beside_it_stay_answers() -> None:
     assert heard(b"\x00" + PAPER_ENDS + b"\x12" + b"\x0c") == [
         InTurn(),
-        Unasked(),
+        AutomaticStatus(),
         RealTime(0x12),
         InTurn(),
     ]
 
 
 def test_flow_control_in_between_is_no_word() -> None:
-    assert heard(b"\x13\x18\x13\x00\x11\x0c\x0f\x11") == [Unasked()]
+    assert heard(b"\x13\x18\x13\x00\x11\x0c\x0f\x11") == [AutomaticStatus()]
 
 
 def test_one_that_broke_off_takes_no_later_answer_with_it() -> None:
@@ -73,4 +73,4 @@ def test_an_answer_is_one_word_and_no_text() -> None:
 @given(stream=st.binary(max_size=60))
 def test_no_byte_is_two_words(stream: bytes) -> None:
     words = heard(stream)
-    assert sum(4 if isinstance(word, Unasked) else 1 for word in words) <= len(stream)
+    assert sum(4 if isinstance(word, AutomaticStatus) else 1 for word in words) <= len(stream)

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from drivers.contract import DeviceState, Pin, PinCancelled, PinFault, PinTimeout
 from drivers.counter import pinpad
-from drivers.counter.entry import Entry
+from drivers.counter.entry import DigitEntry
 from drivers.counter.pinpad import SerialPinPad
-from drivers.io.line import Line
+from drivers.io.line import OpenLine
 from drivers.options import OptionsFault
 from simulators.devices.lines import BOOT_TEXT, EchoingLine, RestartingBoard
 from simulators.devices.pinpad import BACK, CANCEL, CLEAR, CONFIRM, PinPadSimulator
@@ -188,25 +188,25 @@ class Watched:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.buffers: list[bytearray] = []
-        real_take, real_read = Entry.take, Line.read_into
+        real_take, real_read = DigitEntry.take, OpenLine.read_into
 
-        def make(minimum: int, maximum: int) -> Entry:
-            entry = Entry(minimum, maximum)
+        def make(minimum: int, maximum: int) -> DigitEntry:
+            entry = DigitEntry(minimum, maximum)
             self.buffers.append(entry.buffer)
             return entry
 
-        def take(entry: Entry) -> bytearray:
+        def take(entry: DigitEntry) -> bytearray:
             digits = real_take(entry)
             self.buffers.append(digits)
             return digits
 
-        def read_into(line: Line, buffer: bytearray, timeout: float | None = None) -> int:
+        def read_into(line: OpenLine, buffer: bytearray, timeout: float | None = None) -> int:
             self.buffers.append(buffer)
             return real_read(line, buffer, timeout)
 
-        monkeypatch.setattr(pinpad, "Entry", make)
-        monkeypatch.setattr(Entry, "take", take)
-        monkeypatch.setattr(Line, "read_into", read_into)
+        monkeypatch.setattr(pinpad, "DigitEntry", make)
+        monkeypatch.setattr(DigitEntry, "take", take)
+        monkeypatch.setattr(OpenLine, "read_into", read_into)
 
     def wiped(self) -> bool:
         return not any(any(buffer) for buffer in self.buffers)
@@ -373,7 +373,7 @@ class TestEntry:
 
     @given(keys=st.lists(st.one_of(st.integers(0, 9), st.just("back"), st.just("wipe"))))
     def test_is_what_the_keys_say(self, keys: list[int | str]) -> None:
-        entry, expected = Entry(0, 12), ""
+        entry, expected = DigitEntry(0, 12), ""
         for key in keys:
             if isinstance(key, int):
                 entry.add(key)
@@ -390,4 +390,4 @@ class TestEntry:
 
     def test_pin_hides_its_digits(self) -> None:
         assert repr(Pin(bytearray(b"493017"))) == "Pin(…)"
-        assert repr(Entry(6, 6)) == "Entry(…)"
+        assert repr(DigitEntry(6, 6)) == "Entry(…)"

@@ -11,8 +11,8 @@ import pytest
 
 from agent.equipment.devices import DRIVER_GROUPS, Devices, driver_of
 from apdu.channel import ReaderGone
-from config.model import Agent as Settings
-from config.model import Output
+from config.model import AgentSettings as Settings
+from config.model import OutputSettings
 from drivers import registry
 from drivers.contract import (
     DeviceState,
@@ -390,8 +390,8 @@ def settings() -> Settings:
     from tests.agent.doctor.cases import settings
 
     prompts = (
-        Output(name="panel"),
-        Output(name="horn", driver="acme-syntax"),
-        Output(name="bell", driver="acme-raises-in-init"),
+        OutputSettings(name="panel"),
+        OutputSettings(name="horn", driver="acme-syntax"),
+        OutputSettings(name="bell", driver="acme-raises-in-init"),
     )
     return msgspec.structs.replace(settings(), prompts=prompts)

@@ -12,7 +12,7 @@ from drivers import registry
 from drivers.contract import DeviceFault, DeviceSilent, DeviceState, Document, Unread
 from drivers.idcard.frames import PREAMBLE
 from drivers.idcard.reader import SamVReader
-from drivers.io.keeper import Kept
+from drivers.io.keeper import ManagedDevice
 from drivers.options import OptionsFault
 from simulators.devices.idcard import AfterRead, IdCard, SamVModule, SamVUsb, document_of
 from simulators.devices.lines import BOOT_TEXT, EchoingLine, RestartingBoard
@@ -598,7 +598,7 @@ def test_control_a_driver_that_reads_whatever_is_found_reads_a_document_twice(
 def test_released_to_another_program_it_reads_nothing_until_taken_back(serial: Serial) -> None:
     bench = serial()
     ready(bench)
-    assert isinstance(bench.reader, Kept)
+    assert isinstance(bench.reader, ManagedDevice)
     bench.reader.release()
     away(bench)
     assert bench.free()

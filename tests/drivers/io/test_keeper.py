@@ -14,8 +14,8 @@ from drivers.contract import (
     DeviceSilent,
     DeviceState,
 )
-from drivers.io.keeper import BUSY_RETRY, Kept
-from drivers.io.line import Line, LineOptions, open_line
+from drivers.io.keeper import BUSY_RETRY, ManagedDevice
+from drivers.io.line import LineOptions, OpenLine, open_line
 from simulators.devices.pty import PtyPort
 from tests.drivers.contract.reader import until, until_said
 from world import Queue
@@ -33,7 +33,7 @@ class EchoPeer:
         send(data)
 
 
-class Listener(Kept[Line]):
+class Listener(ManagedDevice[OpenLine]):
     """The thinnest driver: every chunk is one thing that was presented."""
 
     def __init__(self, options: LineOptions) -> None:
@@ -41,10 +41,10 @@ class Listener(Kept[Line]):
         self._options = options
         self.heard: Queue[bytes] = WORLD.queue()
 
-    def _open(self) -> Line:
+    def _open(self) -> OpenLine:
         return open_line(WORLD, self._options, device=self.name)
 
-    def _serve(self, connection: Line) -> None:
+    def _serve(self, connection: OpenLine) -> None:
         while True:
             data = connection.read()
             if data == b"?":
@@ -223,7 +223,7 @@ class Door:
         self.closed.set()
 
 
-class Doors(Kept[Door]):
+class Doors(ManagedDevice[Door]):
     """Each opening waits until it is let."""
 
     def __init__(self) -> None:
@@ -287,7 +287,7 @@ def test_a_call_that_fails_late_does_not_end_the_connection_after_its_own(doors:
     assert doors.status().lost == 0
 
 
-class Starting(Kept[Door]):
+class Starting(ManagedDevice[Door]):
     """A device that answers only at its `answers_at`th question, and then may fall silent."""
 
     RESTARTS = True

@@ -12,7 +12,7 @@ import pytest
 
 from drivers.contract import DeviceFault, DeviceLost, DeviceUnreachable, Interface, SlotBinding
 from drivers.io import line as line_module
-from drivers.io.line import CHUNK, Line, LineOptions, NoLine, open_line
+from drivers.io.line import CHUNK, LineOptions, NoLine, OpenLine, open_line
 from drivers.io.wait import ready
 from drivers.options import OptionsFault, typed
 from drivers.pn532.reader import Pn532Readers
@@ -82,7 +82,7 @@ def test_what_is_discarded_between_the_wait_and_the_read_is_no_lost_line(
 
 
 @pytest.fixture
-def babble() -> Iterator[Line]:
+def babble() -> Iterator[OpenLine]:
     """A line to a server that sends for ever, as fast as it can."""
     over = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -109,7 +109,7 @@ def babble() -> Iterator[Line]:
         sender.join()
 
 
-def test_what_never_ends_is_not_thrown_away_for_ever(babble: Line) -> None:
+def test_what_never_ends_is_not_thrown_away_for_ever(babble: OpenLine) -> None:
     for _ in range(20):
         babble.discard()
     assert babble.read(5.0)
@@ -151,7 +151,7 @@ def test_a_port_for_which_no_descriptors_are_left_is_a_fault_and_closed_again(
     os.close(master)
 
 
-def discard_for_ever(line: Line) -> None:
+def discard_for_ever(line: OpenLine) -> None:
     while True:
         line.discard()
 

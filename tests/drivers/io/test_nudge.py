@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from drivers.contract import DeviceLost
-from drivers.io.line import Line, LineOptions, open_line
+from drivers.io.line import LineOptions, OpenLine, open_line
 from drivers.io.wait import Interrupted, Nudge, Waker
 from simulators.devices.pty import PtyPort
 from tests.drivers.contract.reader import until
@@ -37,7 +37,7 @@ def port(tmp_path: Path) -> Iterator[PtyPort]:
 
 
 @pytest.fixture
-def line(port: PtyPort) -> Iterator[Line]:
+def line(port: PtyPort) -> Iterator[OpenLine]:
     line = open_line(WORLD, LineOptions(port=str(port.path)), device="ear")
     yield line
     line.close()
@@ -57,14 +57,14 @@ def test_a_sign_that_was_never_made_takes_nothing_away(
     assert left == []
 
 
-def test_a_nudge_ends_a_wait_from_another_thread(line: Line) -> None:
+def test_a_nudge_ends_a_wait_from_another_thread(line: OpenLine) -> None:
     nudger = threading.Timer(0.05, line.nudge)
     nudger.start()
     assert line.read(FOREVER) == b""
     nudger.join()
 
 
-def test_a_nudge_before_the_wait_is_not_lost_and_counts_once(line: Line, port: PtyPort) -> None:
+def test_a_nudge_before_the_wait_is_not_lost_and_counts_once(line: OpenLine, port: PtyPort) -> None:
     line.nudge()
     line.nudge()
     assert line.read(FOREVER) == b""
@@ -72,22 +72,22 @@ def test_a_nudge_before_the_wait_is_not_lost_and_counts_once(line: Line, port: P
     assert line.read(FOREVER) == b"hello"
 
 
-def test_bytes_that_come_with_a_nudge_are_read(line: Line, port: PtyPort) -> None:
+def test_bytes_that_come_with_a_nudge_are_read(line: OpenLine, port: PtyPort) -> None:
     port.send(b"hello")
     line.nudge()
     until(lambda: line.read(0.01) == b"hello")
 
 
-def test_an_interrupt_is_stronger_than_a_nudge(line: Line) -> None:
+def test_an_interrupt_is_stronger_than_a_nudge(line: OpenLine) -> None:
     line.nudge()
     line.interrupt()
     with pytest.raises(Interrupted):
         line.read(FOREVER)
 
 
-@pytest.mark.parametrize("use", [Line.read, Line.discard, lambda line: line.write(b"x")])
+@pytest.mark.parametrize("use", [OpenLine.read, OpenLine.discard, lambda line: line.write(b"x")])
 def test_a_pulled_plug_is_lost_whatever_is_done(
-    line: Line, port: PtyPort, use: Callable[[Line], object]
+    line: OpenLine, port: PtyPort, use: Callable[[OpenLine], object]
 ) -> None:
     port.unplug()
     with pytest.raises(DeviceLost):

@@ -11,12 +11,12 @@ from drivers.pn532.frames import (
     ACK,
     LONGEST,
     NACK,
-    Acknowledged,
+    ChipAck,
+    ChipNack,
     Frame,
     Garbled,
     Information,
     Parser,
-    Refused,
     frame,
 )
 
@@ -51,8 +51,8 @@ def test_vectors_go_both_ways(content: str, on_the_line: str) -> None:
 
 
 def test_short_frames_are_what_they_are() -> None:
-    assert parse(bytes.fromhex("0000FF00FF00")) == [Acknowledged()]
-    assert parse(bytes.fromhex("0000FFFF0000")) == [Refused()]
+    assert parse(bytes.fromhex("0000FF00FF00")) == [ChipAck()]
+    assert parse(bytes.fromhex("0000FFFF0000")) == [ChipNack()]
     assert (ACK.hex(), NACK.hex()) == ("0000ff00ff00", "0000ffff0000")
 
 
@@ -75,7 +75,7 @@ def test_what_no_frame_can_carry_is_not_sent(size: int) -> None:
 def test_frame_whose_sums_do_not_hold_is_garbled_and_the_next_one_is_found(wrong: str) -> None:
     found = parse(bytes.fromhex(wrong), ACK, frame(b"\xd5\x03"))
     assert found[0] == Garbled()
-    assert found[-2:] == [Acknowledged(), Information(b"\xd5\x03")]
+    assert found[-2:] == [ChipAck(), Information(b"\xd5\x03")]
 
 
 def test_good_frame_inside_a_wrong_ones_claimed_length_is_found() -> None:
@@ -89,7 +89,7 @@ def test_begun_frame_that_does_not_end_is_given_up_and_loses_no_other() -> None:
     assert parse(frame(bytes(40))[:20], parser=parser) == []
     assert parser.partial
     parser.give_up()
-    assert parse(ACK, parser=parser) == [Acknowledged()]
+    assert parse(ACK, parser=parser) == [ChipAck()]
     assert not parser.partial
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.pn532.place import Came, Left, Place, Several
+from drivers.pn532.place import Came, FieldPlace, Left, Several
 from drivers.pn532.target import Target
 
 looks = st.lists(
@@ -28,7 +28,7 @@ class Watched:
     told: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.place = Place(self.several)
+        self.place = FieldPlace(self.several)
 
     def look(self, names: Sequence[str], *, served: bool = False) -> None:
         self.place.served |= served
@@ -73,7 +73,7 @@ def test_stories(several: Several, story: Sequence[str], told: Sequence[str]) ->
 
 
 def test_target_numbers_follow_the_chips_last_list() -> None:
-    place = Place("refuse")
+    place = FieldPlace("refuse")
     place.see([target("a", 1)])
     place.see([target("a", 2)])
     assert place.now is not None
@@ -84,7 +84,7 @@ def test_target_numbers_follow_the_chips_last_list() -> None:
 def test_comings_and_leavings_alternate_and_counts_grow(
     several: Several, story: list[tuple[list[str], bool]]
 ) -> None:
-    place = Place(several)
+    place = FieldPlace(several)
     inside: int | None = None
     last = 0
     for names, served in story:
@@ -104,7 +104,7 @@ def test_comings_and_leavings_alternate_and_counts_grow(
 
 @given(looks)
 def test_refuse_never_offers_one_of_two(story: list[tuple[list[str], bool]]) -> None:
-    place = Place("refuse")
+    place = FieldPlace("refuse")
     for names, served in story:
         place.served |= served
         for told in place.see([target(name) for name in names]):
@@ -114,7 +114,7 @@ def test_refuse_never_offers_one_of_two(story: list[tuple[list[str], bool]]) -> 
 
 @given(looks)
 def test_each_offers_a_card_once_until_it_leaves(story: list[tuple[list[str], bool]]) -> None:
-    place = Place("each")
+    place = FieldPlace("each")
     offered: set[str] = set()
     for names, served in story:
         place.served |= served

@@ -18,7 +18,7 @@ from drivers.contract import (
     DeviceState,
     DeviceStatus,
 )
-from drivers.io.events import Event, open_events
+from drivers.io.events import InputEvent, open_events
 from drivers.scanners import keyboard as driver
 from drivers.scanners.framing import Discarded, Framed, Outcome
 from drivers.scanners.keyboard import ENDS, KeyboardScanner, Typing
@@ -80,8 +80,8 @@ class TestKeyboardScanner(SourceContract):
     pass
 
 
-def events(data: bytes) -> list[Event]:
-    return [Event(*one[2:]) for one in EVENT.iter_unpack(data)]
+def events(data: bytes) -> list[InputEvent]:
+    return [InputEvent(*one[2:]) for one in EVENT.iter_unpack(data)]
 
 
 def typing(limit: int = 400, *, end: str = "enter") -> Typing:
@@ -165,7 +165,7 @@ def test_overlong_code_is_dropped_and_memory_is_bounded() -> None:
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 767), st.integers(-1, 2))))
 def test_garbage_makes_no_exception_and_no_lasting_harm(raw: list[tuple[int, int, int]]) -> None:
     parser = typing(limit=20)
-    for outcome in parser.feed([Event(*one) for one in raw], 1.0):
+    for outcome in parser.feed([InputEvent(*one) for one in raw], 1.0):
         assert isinstance(outcome, Discarded) or 0 < len(outcome.content) <= 20
     up = b"".join(event(keys.EV_KEY, key, 0) for key in range(1, 250))
     feed(parser, up + event(keys.EV_SYN, keys.SYN_REPORT, 0) + ENTER)
@@ -233,13 +233,15 @@ def test_half_a_code_is_never_delivered(bench: KeyboardBench) -> None:
 
 
 def serve_babbling(
-    monkeypatch: pytest.MonkeyPatch, word: bytes, then: Callable[[Babbler[Sequence[Event]]], None]
+    monkeypatch: pytest.MonkeyPatch,
+    word: bytes,
+    then: Callable[[Babbler[Sequence[InputEvent]]], None],
 ) -> tuple[Code, DeviceStatus]:
     """What a scanner whose keyboard never pauses reads first, after `then`."""
     world = SimWorld(1)
 
     def history() -> tuple[Code, DeviceStatus]:
-        babbler: Babbler[Sequence[Event]] = Babbler(world, events(word), pause=0.03)
+        babbler: Babbler[Sequence[InputEvent]] = Babbler(world, events(word), pause=0.03)
         monkeypatch.setattr(driver, "open_events", lambda *_, **__: babbler)
         scanner = KeyboardScanner(world, "scanner", {"port": "/dev/x"})
         scanner.start()
@@ -257,7 +259,7 @@ STUCK = event(keys.EV_KEY, keys.KEY_A, 2)
 
 
 def test_a_key_that_is_stuck_keeps_no_code_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    def then(babbler: Babbler[Sequence[Event]]) -> None:
+    def then(babbler: Babbler[Sequence[InputEvent]]) -> None:
         babbler.first = [events(typed("hello") + ENTER)]
 
     code, _ = serve_babbling(monkeypatch, STUCK, then)
@@ -267,7 +269,7 @@ def test_a_key_that_is_stuck_keeps_no_code_away(monkeypatch: pytest.MonkeyPatch)
 def test_what_is_typed_without_an_end_while_it_is_opened_is_no_code(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def then(babbler: Babbler[Sequence[Event]]) -> None:
+    def then(babbler: Babbler[Sequence[InputEvent]]) -> None:
         babbler.word = events(STUCK)
         babbler.first = [events(typed("tail") + ENTER), events(typed("hello") + ENTER)]
 

@@ -42,11 +42,11 @@ from offline_store.events.terminal import (
     Takings,
 )
 from offline_store.files import journal_file
-from offline_store.journal import Journal, Tip
+from offline_store.journal import ChainHead, Journal
 from offline_store.reading import ReadOnlyJournal
 from sync.contract import messages
 from sync.contract.topics import Place
-from sync.platform.examine import Poisoned, Sound, examine
+from sync.platform.examine import RejectedRow, ValidRow, examine
 from tests.offline_store.support import (
     ANNA,
     TERMINAL,
@@ -662,20 +662,20 @@ def test_a_row_of_version_1_in_which_something_is_missing_or_odd_is_no_event(
     with pytest.raises(msgspec.MsgspecError):
         read(wrong)
     (row,) = examined([wrong])
-    assert isinstance(row, Poisoned)
+    assert isinstance(row, RejectedRow)
     assert row.reason == "event"
 
 
 def test_the_platform_takes_rows_of_version_1() -> None:
     texts = [text for text, _ in TEXTS.values()]
     for text, row in zip(texts, examined(texts), strict=True):
-        assert isinstance(row, Sound)
+        assert isinstance(row, ValidRow)
         assert (row.item.body, row.row) == (text, read(text))
 
 
-def examined(texts: list[str]) -> list[Sound | Poisoned]:
+def examined(texts: list[str]) -> list[ValidRow | RejectedRow]:
     """What the platform makes of each, sent as the row that it says it is."""
-    found: list[Sound | Poisoned] = []
+    found: list[ValidRow | RejectedRow] = []
     for text in texts:
         record = Record(epoch=EPOCH, seq=12, body=text, hash=chain.body_hash(text), mac="0" * 64)
         packed = messages.pack([record]).payload
@@ -693,8 +693,8 @@ def earlier_software(texts: list[str]) -> Iterator[None]:
     waiting = iter(texts)
 
     def insert(
-        self: Journal, tip: Tip, event: Event, sealed: object = None, **other: object
-    ) -> tuple[Record, Tip]:
+        self: Journal, tip: ChainHead, event: Event, sealed: object = None, **other: object
+    ) -> tuple[Record, ChainHead]:
         body = in_place(next(waiting), tip)
         digest = chain.body_hash(body)
         row, mac = read(body), chain.mac(tip.key, digest)
@@ -713,7 +713,7 @@ def earlier_software(texts: list[str]) -> Iterator[None]:
     assert next(waiting, None) is None
 
 
-def in_place(text: str, tip: Tip) -> str:
+def in_place(text: str, tip: ChainHead) -> str:
     """The text as the row behind `tip`. What refers to row 11 refers to the row before."""
     place = f'"epoch":"{tip.epoch}","seq":{tip.seq + 1},"prev":"{tip.hash}"}}'
     begun = text.removesuffix(f'"epoch":"{EPOCH}","seq":12,"prev":"{"ab" * 32}"}}')

@@ -10,10 +10,10 @@ from simulators.cards import (
     face,
     operating_system,
 )
-from simulators.ceremony import CardOrder, City, card_number
+from simulators.ceremony import CardOrder, KeyAuthority, card_number
 
 SSSE = "7378312E73682EC9E7BBE1B1A3D5CF"
-CITY = City()
+CITY = KeyAuthority()
 HOLDER = Holder("519900190001010011", "测试甲", "1", "01", "519900", "19000101")
 SERIAL = "000001AC"
 PIN = "123456"

@@ -7,7 +7,7 @@ import pytest
 
 import apdu.files as product
 from apdu.city_keys import CityKeys
-from apdu.data_items import DATA_ITEMS, DataItem, Form
+from apdu.data_items import DATA_ITEMS, DataItem, ValueForm
 from apdu.keys import KEYS
 from simulators.cards import PsamKeyId, contents
 from simulators.cards.layout import Condition, Generation, applications, fields, read_condition
@@ -107,4 +107,4 @@ def numbers_of(items: tuple[DataItem, ...]) -> list[int]:
 def test_every_item_has_a_form_and_a_size() -> None:
     for table in DATA_ITEMS.values():
         for items in table.values():
-            assert all(item.size and item.form in Form for item in items)
+            assert all(item.size and item.form in ValueForm for item in items)

@@ -4,7 +4,7 @@ import pytest
 
 from simulators.cards import SUITES, Algorithm
 from simulators.cards.ciphers import StandInForSsf33, padded
-from simulators.ceremony import City, card_number, level_factors
+from simulators.ceremony import KeyAuthority, card_number, level_factors
 
 ROOT = bytes.fromhex("00112233445566778899AABBCCDDEEFF")
 HISTORICAL = bytes.fromhex("00814A444686605199000001AC")
@@ -51,7 +51,7 @@ def test_region_33_derives_the_city_from_four_digits() -> None:
 
 @pytest.mark.parametrize("algorithm", Algorithm)
 def test_city_keys_are_the_roots_descended(algorithm: Algorithm) -> None:
-    city = City()
+    city = KeyAuthority()
     suite = SUITES[algorithm]
     key = city.root(algorithm, "IRK")
     for level, factor in zip((2, 1, 0), level_factors(city.region, HISTORICAL), strict=True):
@@ -60,7 +60,7 @@ def test_city_keys_are_the_roots_descended(algorithm: Algorithm) -> None:
 
 
 def test_keys_differ_by_seed_name_and_algorithm_and_roots_are_national() -> None:
-    city, forger, neighbour = City(), City(seed=b"other"), City("119900")
+    city, forger, neighbour = KeyAuthority(), KeyAuthority(seed=b"other"), KeyAuthority("119900")
     roots = {
         one.root(algorithm, key)
         for one in (city, forger)

@@ -23,7 +23,7 @@ from simulators.cards.faults import (
     wrong_record_lengths,
 )
 from simulators.cards.foreign import foreign_card
-from simulators.ceremony import City, seeded
+from simulators.ceremony import KeyAuthority, seeded
 from tests.simulators.cards.terminal import CITY, SERIAL, SSSE, Desk, order
 
 FACES = (Interface.CONTACT, Interface.CONTACTLESS)
@@ -57,7 +57,7 @@ def test_wrong_cryptogram(interface: Interface) -> None:
 
 
 def test_forged_card_has_other_keys_and_the_same_face() -> None:
-    forged = CITY.card_spec(order(), keys_of=City(seed=b"forger"))
+    forged = CITY.card_spec(order(), keys_of=KeyAuthority(seed=b"forger"))
     assert forged.historical == CITY.historical(SERIAL)
     inside = operating_system(forged)
     card = Desk(face(inside, forged.historical, Interface.CONTACT), inside, Algorithm.SM4)

@@ -8,7 +8,7 @@ from apdu.authentication import CardParameters
 from apdu.crypto import Algorithm as KeyAlgorithm
 from apdu.hsm_messages import AuthenticateCard, AuthenticateKey, HsmMessageFault, SecurePin
 from simulators.cards import SUITES, Algorithm
-from simulators.ceremony import City
+from simulators.ceremony import KeyAuthority
 from simulators.city.hsm import SECOND, THIRD, CityHsm, Manners, city_hsm
 from simulators.people import load_cast
 from sync.contract.services import HsmAnswer, HsmRequest, decode, encode
@@ -25,7 +25,7 @@ def hsm() -> CityHsm:
     return city_hsm(CAST)
 
 
-def card(city: City, algorithm: KeyAlgorithm = KeyAlgorithm.SM4) -> CardParameters:
+def card(city: KeyAuthority, algorithm: KeyAlgorithm = KeyAlgorithm.SM4) -> CardParameters:
     return CardParameters(
         algorithm, city.region, city.historical("00000001"), city.card_id("00000001")
     )
@@ -38,7 +38,7 @@ def asked(hsm: CityHsm, message: str) -> HsmAnswer:
 @pytest.mark.parametrize("city", [CAST.city, SECOND, THIRD], ids=lambda city: city.region)
 @pytest.mark.parametrize(("algorithm", "theirs"), PAIRS)
 def test_both_proofs_are_what_that_citys_cards_answer_and_want(
-    hsm: CityHsm, city: City, algorithm: Algorithm, theirs: KeyAlgorithm
+    hsm: CityHsm, city: KeyAuthority, algorithm: Algorithm, theirs: KeyAlgorithm
 ) -> None:
     message = AuthenticateCard(card(city, theirs), B, A, D, C)
     proofs = message.answered(asked(hsm, message.text).message)

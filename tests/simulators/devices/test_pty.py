@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from drivers.contract import DeviceBusy, DeviceLost
-from drivers.io.line import Line, LineOptions, open_line
+from drivers.io.line import LineOptions, OpenLine, open_line
 from simulators.devices.pty import PtyPort
 from tests.drivers.contract.reader import until
 from world.real import RealWorld
@@ -21,7 +21,7 @@ class Parrot:
         send(data)
 
 
-def heard_until_lost(line: Line) -> bytes:
+def heard_until_lost(line: OpenLine) -> bytes:
     heard = b""
     try:
         while True:

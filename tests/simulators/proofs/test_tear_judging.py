@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from agent.facade.call import Answer
+from agent.facade.call import CallAnswer
 from simulators.cards import Interface
 from simulators.cards.contract import Apdu
 from simulators.people import load_cast
@@ -38,7 +38,7 @@ def seen(
     business: Business = VERIFY,
     text: str = "",
 ) -> Seen:
-    return Seen(business, [Answer(result, text)], book, trace)
+    return Seen(business, [CallAnswer(result, text)], book, trace)
 
 
 def test_success_needs_a_card_that_did_it_said_so_and_holds_it() -> None:
@@ -88,9 +88,9 @@ def test_a_record_is_old_or_new_and_a_command_writes_all_of_its_bytes() -> None:
 def test_a_pin_is_seen_wherever_it_is_told_but_in_the_callers_second_step() -> None:
     assert pins_shown(seen(-51, [], text=f"密码 {PIN} 错误")) == 1
     assert pins_shown(seen(0, [], text=f"a|{NEW_PIN}|")) == 1
-    steps = [Answer(0, "02|0006|"), Answer(0, f"02|0173|{NEW_PIN}|"), Answer(0, "")]
+    steps = [CallAnswer(0, "02|0006|"), CallAnswer(0, f"02|0173|{NEW_PIN}|"), CallAnswer(0, "")]
     assert pins_shown(Seen(STEPPED, steps, [], [])) == 0
-    assert pins_shown(Seen(STEPPED, [*steps[:2], Answer(0, f"{NEW_PIN}|")], [], [])) == 1
+    assert pins_shown(Seen(STEPPED, [*steps[:2], CallAnswer(0, f"{NEW_PIN}|")], [], [])) == 1
 
 
 def test_a_try_that_the_card_has_not_written_down_is_not_explained() -> None:

@@ -20,8 +20,8 @@ from sync.contract.services import (
     ResolvedPerson,
     SignInAnswer,
     SignInRequest,
-    Standing,
     StatusAnswer,
+    StatusFinding,
     StatusRequest,
 )
 from sync.contract.topics import Place
@@ -128,7 +128,7 @@ def test_asyncapi_names_every_service_and_its_messages() -> None:
         ("hsm-request", HsmRequest(message="02|519900|…|")),
         ("hsm-answer", HsmAnswer(error="unknown-region")),
         ("status-request", StatusRequest(region="519900", number="1")),
-        ("status-answer", StatusAnswer(card=Standing(status="lost", at=1_790_000_000))),
+        ("status-answer", StatusAnswer(card=StatusFinding(status="lost", at=1_790_000_000))),
         ("code-request", CodeRequest(code="AAAA")),
         ("code-answer", CodeAnswer(outcome="resolved", person=ResolvedPerson(number="1"))),
         ("sign-in-request", SignInRequest(act="begin", purpose="staff")),

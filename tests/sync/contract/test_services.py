@@ -7,7 +7,7 @@ from sync.contract.messages import Part
 from sync.faults import MessageMalformed
 from tests.hostile import HOSTILE_JSON
 
-NAMES_NOBODY = {services.Answer, services.Standing, services.StatusAnswer}
+NAMES_NOBODY = {services.Answer, services.StatusFinding, services.StatusAnswer}
 SHAPES = [
     shape
     for shape in vars(services).values()

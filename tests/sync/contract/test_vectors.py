@@ -10,7 +10,7 @@ import pytest
 from offline_store import chain
 from offline_store.events.row import Record
 from sync.contract import messages, vectors
-from sync.platform.examine import Sound, examine
+from sync.platform.examine import ValidRow, examine
 from tests import product
 from trust.envelope import Opener
 from trust.sm2 import sm2
@@ -41,7 +41,7 @@ def test_every_vector_is_recomputed() -> None:
 
 def test_the_batch_is_what_a_receiver_takes() -> None:
     examined = examine(vectors.PLACE, bytes.fromhex(KEPT["batch"]))
-    assert [row.item.hash for row in examined.rows if isinstance(row, Sound)] == [
+    assert [row.item.hash for row in examined.rows if isinstance(row, ValidRow)] == [
         row["hash"] for row in KEPT["rows"]
     ]
     first_key = bytes.fromhex(KEPT["epochs"][0]["first_key"])

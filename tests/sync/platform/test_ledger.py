@@ -15,8 +15,8 @@ from sync.contract import messages
 from sync.contract.messages import Range, Receipt
 from sync.contract.topics import Place
 from sync.faults import MessageMalformed
-from sync.platform.examine import Poisoned, examine
-from sync.platform.ledger import Alarm, Ledger, LedgerFailed
+from sync.platform.examine import RejectedRow, examine
+from sync.platform.ledger import Ledger, LedgerFailed, PlatformAlarm
 from sync.platform.macs import Macs
 from tests.sync.journal import EPOCH, SEED, MemoryJournal, Row
 from trust.keystore import FileKeyStore
@@ -158,7 +158,7 @@ def test_other_content_under_the_same_key_is_an_alarm(
     receipt = take(ledger, [retold(journal.rows[1], reason="other")])
     assert receipt.conflicts == (2,)
     assert receipt.quarantined == ()
-    assert ledger.alarms("gate-1") == [Alarm("gate-1", EPOCH, 2, "conflict")]
+    assert ledger.alarms("gate-1") == [PlatformAlarm("gate-1", EPOCH, 2, "conflict")]
     assert [row.hash for row in ledger.rows("gate-1")] == [row.hash for row in journal.rows[:3]]
     assert [reason for _, _, reason, _ in ledger.quarantined("gate-1")] == ["conflict"]
 
@@ -175,14 +175,14 @@ def test_an_epoch_that_does_not_begin_as_it_says_is_an_alarm(
     clock = read(journal.rows[0].body).event.clock
     begun = Checkpoint(clock=clock, cause="enrolment", head="a" * 64)
     take(ledger, [rewritten(journal.rows[0], event=begun)])
-    assert Alarm("gate-1", EPOCH, 1, "chain") in ledger.alarms("gate-1")
+    assert PlatformAlarm("gate-1", EPOCH, 1, "chain") in ledger.alarms("gate-1")
 
 
 def test_a_row_that_the_terminal_did_not_seal_is_an_alarm(
     ledger: Ledger, journal: MemoryJournal
 ) -> None:
     take(ledger, [*journal.rows[:2], changed(journal.rows[2], mac="0" * 64), journal.rows[3]])
-    assert ledger.alarms("gate-1") == [Alarm("gate-1", EPOCH, 3, "mac")]
+    assert ledger.alarms("gate-1") == [PlatformAlarm("gate-1", EPOCH, 3, "mac")]
 
 
 def test_macs_are_checked_again_after_a_restart_and_in_a_second_epoch(
@@ -243,4 +243,4 @@ def test_a_batch_that_lies_about_its_rows_is_unreadable(journal: MemoryJournal) 
     header, _, packed = good.partition(b"\n")
     lie = header.replace(b'"last":3', b'"last":4') + b"\n" + packed
     rows = examine(GATE, lie).rows
-    assert rows == tuple(Poisoned(seq, "unreadable", lie) for seq in (1, 2, 3, 4))
+    assert rows == tuple(RejectedRow(seq, "unreadable", lie) for seq in (1, 2, 3, 4))

@@ -9,11 +9,11 @@ from simulators.broker import Broker
 from simulators.world import SimWorld
 from sync.contract.services import MAX_SERVICE, Answer, HsmAnswer, HsmRequest, decode, encode
 from sync.contract.topics import Place
-from sync.link import Exchange, Message
+from sync.link import Correlation, Message
 from sync.paho_link import PahoLink
 from sync.platform import Platform
 from sync.platform.services import Services
-from sync.platform.station import Letter
+from sync.platform.station import OutgoingMessage
 from sync.requests import RequestTimeout
 from tests.sync.journal import MemoryJournal
 from tests.sync.site import CITY, Site
@@ -57,7 +57,7 @@ class Raw:
         self._link.connect(None, self._wake)
         self._link.subscribe(Place("onecard/v1", CITY, name).down_filter())
 
-    def ask(self, topic: str, payload: bytes, exchange: Exchange | None) -> None:
+    def ask(self, topic: str, payload: bytes, exchange: Correlation | None) -> None:
         self._link.publish(topic, payload, exchange=exchange)
 
     def hears(self) -> Message:
@@ -84,9 +84,9 @@ def serving(site: Site, **services: Callable[[Place, bytes], bytes]) -> Platform
     return platform
 
 
-def own(**changes: object) -> Exchange:
+def own(**changes: object) -> Correlation:
     values = {"correlation": CORRELATION, "response_topic": GATE.response("hsm"), "expiry": 60}
-    return Exchange(**{**values, **changes})  # type: ignore[arg-type]
+    return Correlation(**{**values, **changes})  # type: ignore[arg-type]
 
 
 def test_an_answer_has_its_requests_correlation_and_goes_to_who_asked(site: Site) -> None:
@@ -115,7 +115,7 @@ def test_an_answer_has_its_requests_correlation_and_goes_to_who_asked(site: Site
     ],
 )
 def test_who_is_not_to_be_answered_gets_nothing_and_is_counted(
-    site: Site, topic: str, exchange: Exchange | None, cause: str
+    site: Site, topic: str, exchange: Correlation | None, cause: str
 ) -> None:
     platform = serving(site)
     raw, other = Raw(site), Raw(site, "gate-2")
@@ -155,7 +155,7 @@ def test_what_has_expired_is_not_answered(seconds: float, answers: int) -> None:
         return echo(place, payload)
 
     def scenario() -> None:
-        takes: list[Callable[[Message], Sequence[Letter]]] = []
+        takes: list[Callable[[Message], Sequence[OutgoingMessage]]] = []
         services = Services(
             world,
             {"hsm": slow},

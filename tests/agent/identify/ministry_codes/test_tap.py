@@ -9,7 +9,7 @@ import pytest
 
 from agent.messages.reasons import Reason
 from agent.tap.tap import TapReport
-from config.model import Scene
+from config.model import SceneSettings
 from drivers.contract import DeviceAbsent
 from offline_store.events.row import Event
 from simulators.transit import tickets
@@ -22,7 +22,7 @@ from tests.secrets_probe import Probe
 
 T = TypeVar("T")
 
-ANY_TIME = Scene(kind="library-gate", options={"repeat_window": 0})
+ANY_TIME = SceneSettings(kind="library-gate", options={"repeat_window": 0})
 
 
 def play(scenario: Callable[[Hall], T]) -> T:

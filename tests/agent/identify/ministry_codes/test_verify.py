@@ -11,7 +11,7 @@ from agent.identify.ministry_codes.layout import ThreeLevel, TwoLevel
 from agent.identify.ministry_codes.verify import (
     CHECKS,
     Certificates,
-    Check,
+    CodeCheck,
     OtherIssuers,
     last_second,
     names_account,
@@ -47,7 +47,7 @@ def at(seconds: int = NOW) -> ClockReading:
 
 
 def judged(
-    content: bytes, checks: Sequence[Check] = CHECKS, roots: Keys = ROOTS, now: int = NOW
+    content: bytes, checks: Sequence[CodeCheck] = CHECKS, roots: Keys = ROOTS, now: int = NOW
 ) -> ThreeLevel | Reason:
     return verify_three_level(content, roots, CERTIFICATES, at(now), checks)
 

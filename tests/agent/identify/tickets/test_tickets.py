@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from qrcode.constants import ERROR_CORRECT_M
 
 from agent.identify.code import Router
-from agent.identify.identity import Identity, Shown, Unidentified
+from agent.identify.identity import Identity, Unidentified, VerifiedCode
 from agent.identify.ministry_codes.resolver import OfflineResolver
 from agent.identify.tickets import base45
 from agent.identify.tickets.issue import main
@@ -179,7 +179,7 @@ def test_a_ticket_signed_once_more_is_the_same_ticket() -> None:
     assert one.code == again.code != other.code
 
 
-def shown(text: bytes) -> Shown:
+def shown(text: bytes) -> VerifiedCode:
     identity = resolved(text)
     assert isinstance(identity, Identity)
     assert identity.shown is not None

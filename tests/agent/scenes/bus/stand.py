@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from agent.fares.rules import Rules
 from agent.identify.proof import Proof
-from agent.scenes.bus.journey import JourneyDesk
-from config.model import Journey as Settings
+from agent.scenes.bus.journey import VehicleState
+from config.model import JourneySettings as Settings
 from config.model import Vehicle
 from drivers.contract.position import Position
 from offline_store.clock import Clock, ClockReading
@@ -32,8 +32,8 @@ class PowerCut(Exception):
 
 
 class FakeLedger:
-    """See `agent.scenes.bus.shift.Ledger`. `cut_after_write`: the power goes when a row is durable
-    and nobody has heard of it yet."""
+    """See `agent.scenes.bus.shift.ShiftJournal`. `cut_after_write`: the power goes when a row is
+    durable and nobody has heard of it yet."""
 
     def __init__(self) -> None:
         self.rows: list[Stored[Event]] = []
@@ -69,8 +69,8 @@ class Bus:
         self.settings = Settings(**{"sure": 2, **settings})  # type: ignore[arg-type]
         self.desk = self.restart()
 
-    def restart(self) -> JourneyDesk:
-        self.desk = JourneyDesk(
+    def restart(self) -> VehicleState:
+        self.desk = VehicleState(
             self.world,
             Clock(self.world),
             Vehicle(id="bus-1", line="9"),

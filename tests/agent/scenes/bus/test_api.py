@@ -8,7 +8,7 @@ import pytest
 
 from agent.api.server import ApiServer
 from agent.cli.client import Client, DaemonRefused
-from agent.scenes.bus.journey import JourneyDesk
+from agent.scenes.bus.journey import VehicleState
 from simulators.world import SimWorld
 from tests.agent.api.test_api import FakeDaemon
 from tests.agent.scenes.bus.stand import ANN, Bus
@@ -23,7 +23,7 @@ class Vehicle(FakeDaemon):
         self.bus = Bus(cast(SimWorld, RealWorld()), folder)
 
     @property
-    def journey(self) -> JourneyDesk:
+    def journey(self) -> VehicleState:
         return self.bus.desk
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from agent.fares.rules import Rules
 from agent.scenes.bus.shift import CLOSED, OPENED, StoreLedger, summarise
-from agent.scenes.bus.vehicle import Aboard
-from config.model import Journey, Vehicle
+from agent.scenes.bus.vehicle import VehicleUnit
+from config.model import JourneySettings, Vehicle
 from drivers.contract import DeviceState
 from drivers.options import OptionsFault
 from drivers.position.receiver import NmeaReceiver
@@ -34,13 +34,13 @@ PASSED = Authentication(mode="psam", result="passed")
 
 
 @contextmanager
-def bus(folder: Path, keys: MemoryKeys, by: Rules) -> Iterator[tuple[Aboard, Store]]:
+def bus(folder: Path, keys: MemoryKeys, by: Rules) -> Iterator[tuple[VehicleUnit, Store]]:
     clock = Clock(WORLD)
     store = Store(WORLD, folder, terminal="bus-1", boot=clock.read().boot, keys=keys)
     store.start()
-    settings = Journey(gnss={"port": str(folder / "gnss")}, sure=2)
+    settings = JourneySettings(gnss={"port": str(folder / "gnss")}, sure=2)
     vehicle = Vehicle(id="bus-1", line="9")
-    aboard = Aboard(WORLD, clock, vehicle, settings, store, lambda: by, folder)
+    aboard = VehicleUnit(WORLD, clock, vehicle, settings, store, lambda: by, folder)
     aboard.start()
     try:
         yield aboard, store
@@ -96,7 +96,7 @@ def test_a_bus_drives_its_line_and_its_shift_survives_a_restart(tmp_path: Path) 
             assert closed.after == counted.at
 
 
-def drawn_up(gnss: GnssSimulator, place: tuple[float, float], aboard: Aboard) -> str:
+def drawn_up(gnss: GnssSimulator, place: tuple[float, float], aboard: VehicleUnit) -> str:
     """Where people board once the bus has told that place, once more."""
     before = aboard.devices()[0].status.counters.get("fixes", 0)
     gnss.tell(*place)
