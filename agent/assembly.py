@@ -49,7 +49,7 @@ from agent.status_check import make_status_service
 from agent.tap.deciding import Decider
 from agent.tap.tap import TapReport, Taps
 from agent.uplink import PlatformRequests, make_uplink
-from apdu.quirks import CardKinds
+from apdu.social_security.quirks import CardKinds
 from config.model import AgentSettings as Settings
 from drivers.hotplug import Hotplug
 from offline_store.clock import Clock

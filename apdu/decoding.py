@@ -12,9 +12,6 @@ from apdu import status
 from apdu.channel import CardMute
 from apdu.command import Response
 from apdu.crypto import Algorithm
-from apdu.files import Generation
-from apdu.keys import IRK, KEYS
-from apdu.records import RecordFault, decode, value_of
 from apdu.redaction import (
     AIDS,
     GET_RESPONSE,
@@ -25,6 +22,9 @@ from apdu.redaction import (
     SSSE_RECORDS,
     UPDATE_RECORD,
 )
+from apdu.social_security.files import Generation
+from apdu.social_security.keys import IRK, KEYS
+from apdu.social_security.records import RecordFault, decode, value_of
 from apdu.tlv import TlvFault, parse_fci
 from apdu.trace import Exchange, KeyAnswer, Trace
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from apdu import days
 from apdu.legible import Legible, utf_16
-from apdu.records import IdNumber
+from apdu.social_security.records import IdNumber
 from trust import canonical
 from world import Fault
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from apdu.channel import CardMute, Channel, Transport
 from apdu.command import MAX_EXPECTED, Command, Response
-from apdu.quirks import STANDARD, Quirks, Rewrite
+from apdu.social_security.quirks import STANDARD, Quirks, Rewrite
 from world import Fault
 
 MAX_FOLLOWS = 32  # GET RESPONSEs in one answer: 8 KB, twice the largest file (EF08, 0x1000)

@@ -11,8 +11,8 @@ from typing import Final
 
 from apdu import standins, tlv
 from apdu.crypto import FACTOR
-from apdu.data_items import items_of
-from apdu.files import (
+from apdu.social_security.data_items import items_of
+from apdu.social_security.files import (
     APPLICATIONS,
     CARD_ID,
     NAME,
@@ -24,7 +24,7 @@ from apdu.files import (
     FileRecord,
     Generation,
 )
-from apdu.records import GenerationFault, generation_of, unpadded
+from apdu.social_security.records import GenerationFault, generation_of, unpadded
 from apdu.standins import filler
 
 SELECT, GET_RESPONSE, GET_CHALLENGE = 0xA4, 0xC0, 0x84

@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NoReturn
 
-from apdu.authentication import (
+from apdu.channel import CardGone, CardMute, ReaderGone, Transport
+from apdu.redaction import CHANGE_PIN, PIN_BOUNDARY
+from apdu.social_security.authentication import (
     BasicRead,
     CardParameters,
     Computed,
@@ -16,15 +18,13 @@ from apdu.authentication import (
     Pending,
     read_basic,
 )
-from apdu.channel import CardGone, CardMute, ReaderGone, Transport
-from apdu.city_keys import CityKeys
-from apdu.file_address import FileData, parse_address
-from apdu.key_authentication import How
-from apdu.keys import IRK, KEYS, RKSSSE, STK, Key
-from apdu.needs import BASIC, DETAILED, Need
-from apdu.quirks import CardKinds
-from apdu.redaction import CHANGE_PIN, PIN_BOUNDARY
-from apdu.session import CardSession, open_session
+from apdu.social_security.city_keys import CityKeys
+from apdu.social_security.file_address import FileData, parse_address
+from apdu.social_security.key_authentication import How
+from apdu.social_security.keys import IRK, KEYS, RKSSSE, STK, Key
+from apdu.social_security.needs import BASIC, DETAILED, Need
+from apdu.social_security.quirks import CardKinds
+from apdu.social_security.session import CardSession, open_session
 from apdu.trace import Asked, Exchange, KeyAnswer, Trace, TraceMalformed
 from world import Fault
 
@@ -131,7 +131,7 @@ class ReplayChannel:
 
 
 class ReplayAuthenticator:
-    """The recorded key server; see `apdu.authentication.Authenticator`."""
+    """The recorded key server; see `apdu.social_security.authentication.Authenticator`."""
 
     def __init__(self, trace: Trace, player: _Player) -> None:
         self._player = player

@@ -13,8 +13,9 @@ from typing import Final
 
 from apdu import days
 from apdu.crypto import HISTORICAL_BYTES
-from apdu.data_items import DataItem, ValueForm
-from apdu.files import (
+from apdu.legible import BLANKS, is_shown, undivided
+from apdu.social_security.data_items import DataItem, ValueForm
+from apdu.social_security.files import (
     BIRTH_DATE,
     BIRTHPLACE,
     CARD_NUMBER,
@@ -30,8 +31,7 @@ from apdu.files import (
     VERSION,
     FileRecord,
 )
-from apdu.legible import BLANKS, is_shown, undivided
-from apdu.records import (
+from apdu.social_security.records import (
     LINE_ENDS,
     NOT_TEXT,
     AtrFault,

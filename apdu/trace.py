@@ -13,13 +13,13 @@ import msgspec
 from msgspec import Meta
 
 from apdu import standins
-from apdu.authentication import Authenticator, CardParameters, Mode, Pending
 from apdu.channel import Channel, Transport
-from apdu.keys import IRK, RKSSSE, STK, Key
-from apdu.needs import Need
-from apdu.quirks import CardKind
-from apdu.records import AtrFault, HistoricalBytes
 from apdu.redaction import Redactor, pin_command
+from apdu.social_security.authentication import Authenticator, CardParameters, Mode, Pending
+from apdu.social_security.keys import IRK, RKSSSE, STK, Key
+from apdu.social_security.needs import Need
+from apdu.social_security.quirks import CardKind
+from apdu.social_security.records import AtrFault, HistoricalBytes
 from world import Fault
 from world.foreign import Undecodable, decoded
 from world.text import NotText, text_of
@@ -44,7 +44,7 @@ class Flow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     """What was done with the card: one of `apdu.replay.FLOWS`; of `read`, which files and how."""
 
     kind: str
-    address: str = ""  # fileAddr, see `apdu.file_address`
+    address: str = ""  # fileAddr, see `apdu.social_security.file_address`
     how: Literal["", "key", "pin"] = ""
     cards: tuple[CardKind, ...] = ()  # the terminal's kinds of cards, by which it was done
     needs: tuple[Need, ...] | None = None  # of `basic`: what was read; None: all of it
@@ -207,7 +207,7 @@ class Recorder:
 
 
 class RecordingAuthenticator:
-    """See `apdu.authentication.Authenticator`."""
+    """See `apdu.social_security.authentication.Authenticator`."""
 
     def __init__(self, inner: Authenticator, recorder: Recorder) -> None:
         self._inner = inner

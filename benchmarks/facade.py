@@ -27,7 +27,7 @@ from agent.identify.card import CardIdentifier
 from agent.messages.results import Results
 from agent.messages.texts import Texts
 from agent.psam.social_security import PsamPool
-from apdu.city_keys import PUBLIC_KEYS_ONLY
+from apdu.social_security.city_keys import PUBLIC_KEYS_ONLY
 from benchmarks.measure import alternate, median, percentile
 from config.model import FacadeClient
 from drivers.contract import Interface

@@ -23,7 +23,7 @@ from smartcard import scard
 
 from agent.messages.reasons import Reason
 from apdu.crypto import Algorithm as KeyAlgorithm
-from apdu.psam import DF01, ENVIRONMENTS
+from apdu.social_security.psam import DF01, ENVIRONMENTS
 from benchmarks import tap_hsm
 from benchmarks.measure import NoMeasurement, alternate, median, percentile
 from drivers.contract import Presence

@@ -21,7 +21,7 @@ from agent.identify.traces import Traces
 from agent.messages.reasons import Reason
 from agent.psam.social_security import PsamPool
 from apdu.channel import Transport
-from apdu.quirks import CardKinds
+from apdu.social_security.quirks import CardKinds
 from benchmarks.measure import NoMeasurement, alternate, median, percentile
 from config.model import Sync
 from drivers.contract import CardHandle, CardReader, DeviceStatus, Presence

@@ -311,7 +311,8 @@ class Keys(Settings, frozen=True, kw_only=True):
 
     store: Literal["file", "systemd"] = "file"
     path: Path = "/var/lib/onecard/keys"
-    # The issuing authority's table of key ids and addresses (TOML, `apdu.city_keys`); no keys.
+    # The issuing authority's table of key ids and addresses (TOML,
+    # `apdu.social_security.city_keys`); no keys.
     authority: Path | None = None
 
 

@@ -35,7 +35,8 @@ from simulators.cards.layout import applications
 from simulators.cards.pki import CertificateAuthority, Defect
 from trust.sm2 import sm2
 
-# The authority's table as a city gives it to its terminals (`apdu.city_keys.CityKeys`).
+# The authority's table as a city gives it to its terminals
+# (`apdu.social_security.city_keys.CityKeys`).
 CITY_KEYS = resources.files("simulators.cards").joinpath("authority.toml").read_text("utf-8")
 LEVELS = 3  # root, province, city: as many diversifications down to the card
 ISSUER_CODE = "D156000005"

@@ -18,7 +18,7 @@ from config.faults import ConfigAbsent
 from config.model import AgentSettings as Settings
 from drivers import registry
 from drivers.attached import attached
-from drivers.pcsc import PcscReaders
+from drivers.pcsc.readers import PcscReaders
 
 COLOURS = {"ready": "green", "busy": "yellow"}  # of a state; all others are red
 

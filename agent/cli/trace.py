@@ -22,16 +22,16 @@ from agent.equipment.gate import Equipment
 from agent.identify.card_kinds import card_kinds
 from agent.identify.traces import TAP, recorded
 from agent.psam.key_table import city_keys
-from apdu.authentication import Authenticator, read_basic
 from apdu.channel import Channel
-from apdu.city_keys import CityKeys
 from apdu.decoding import DecodedStep, steps
-from apdu.file_address import FileAddressFault, format_address, parse_address
-from apdu.needs import BASIC, DETAILED
-from apdu.quirks import CardKinds
 from apdu.redaction import SSSE_RECORDS
 from apdu.replay import Replayed, replay
-from apdu.session import open_session
+from apdu.social_security.authentication import Authenticator, read_basic
+from apdu.social_security.city_keys import CityKeys
+from apdu.social_security.file_address import FileAddressFault, format_address, parse_address
+from apdu.social_security.needs import BASIC, DETAILED
+from apdu.social_security.quirks import CardKinds
+from apdu.social_security.session import open_session
 from apdu.trace import LARGEST, Flow, Trace, parse
 from config.model import AgentSettings as Settings
 from world import Fault, World, cause_of

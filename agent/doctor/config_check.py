@@ -153,7 +153,7 @@ def _authority(world: World, settings: Settings, file: str) -> Iterator[ConfigFa
     if settings.keys.authority is None:
         return
     from agent.psam.key_table import city_keys
-    from apdu.city_keys import CityKeysFault
+    from apdu.social_security.city_keys import CityKeysFault
 
     try:
         city_keys(world, settings.keys)

@@ -7,7 +7,7 @@ from agent.doctor.findings import ExaminedTerminal, Finding
 from agent.doctor.purpose import reads_cards
 from agent.doctor.service import PCSC
 from apdu.crypto import Algorithm
-from apdu.psam import PsamMissing
+from apdu.social_security.psam import PsamMissing
 from config.model import Reader
 
 

@@ -16,7 +16,7 @@ from agent.equipment.reader_queue import ReaderQueue
 from agent.psam.slot import SamStatus
 from agent.psam.social_security import PsamPool
 from agent.psam.transit import TransitPsamPool
-from apdu.city_keys import PUBLIC_KEYS_ONLY, CityKeys
+from apdu.social_security.city_keys import PUBLIC_KEYS_ONLY, CityKeys
 from config.model import AgentSettings as Settings
 from config.model import LaneSettings as LaneSettings
 from config.waits import longest_tap

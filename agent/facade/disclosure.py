@@ -14,7 +14,7 @@ from msgspec import structs
 from agent.facade.fields import beyond_gbk
 from agent.facade.standing import StandsAgainst, StatusQuestion, StatusReader
 from agent.messages.reasons import Reason
-from apdu.authentication import BasicRead
+from apdu.social_security.authentication import BasicRead
 from drivers.contract import Interface
 from offline_store.clock import Clock
 from offline_store.events.happened import Authentication

@@ -10,7 +10,7 @@ from agent.facade.desk import BEGUN_WITHIN
 from agent.facade.errors import table
 from agent.facade.fields import LONGEST, LONGEST_DATA
 from agent.facade.functions import FUNCTIONS, INTEGERS, Function
-from apdu.files import Generation
+from apdu.social_security.files import Generation
 from config.model import FacadeSettings
 
 HEAD: Final = """\

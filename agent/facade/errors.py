@@ -14,7 +14,7 @@ import msgspec
 
 from agent.facade.call import CallAnswer
 from agent.messages.texts import Texts
-from apdu.psam import PsamUnable
+from apdu.social_security.psam import PsamUnable
 from apdu.status import StatusFault
 from sync.requests import RequestFault
 from world import Fault

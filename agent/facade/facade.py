@@ -16,9 +16,9 @@ from agent.facade.standing import StatusReader
 from agent.facade.unix import FacadeSocketUnusable, UnixServer
 from agent.facade.web_server import FacadePortUnusable, WebServer
 from agent.messages.results import Results
-from apdu.authentication import Authenticator
-from apdu.city_keys import CityKeys
-from apdu.quirks import CardKinds
+from apdu.social_security.authentication import Authenticator
+from apdu.social_security.city_keys import CityKeys
+from apdu.social_security.quirks import CardKinds
 from config.model import Capability, FacadeClient
 from config.model import FacadeSettings as Settings
 from drivers.contract import CardHandle

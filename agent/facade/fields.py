@@ -9,7 +9,7 @@ from typing import Final
 
 from agent.facade.faults import BadCharacters, BadInput, BadLength, BadParameter
 from apdu.crypto import FACTOR
-from apdu.file_address import MAX_DATA, CardInfo, parse_card_info
+from apdu.social_security.file_address import MAX_DATA, CardInfo, parse_card_info
 from drivers.contract import Interface
 from trust import canonical
 

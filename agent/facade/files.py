@@ -1,6 +1,7 @@
 """iReadCard, iWriteCard, iReadDebitRecord: a card's files, by the terminal's keys or the caller's.
 
-The card proves itself first; keys and PIN are won as the file tables say (`apdu.session`).
+The card proves itself first; keys and PIN are won as the file tables say
+(`apdu.social_security.session`).
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,8 +13,8 @@ from agent.facade.functions import DEBIT
 from agent.facade.means import CardServices, PreparedCall
 from agent.facade.sessions import by_caller, by_terminal
 from agent.facade.visit import FlowOutcome, LeasedSession
-from apdu.authentication import Doubt
-from apdu.file_address import (
+from apdu.social_security.authentication import Doubt
+from apdu.social_security.file_address import (
     FileAddress,
     FileAddressFault,
     FileData,
@@ -22,10 +23,10 @@ from apdu.file_address import (
     parse_address,
     parse_data,
 )
-from apdu.files import SOCIAL_SECURITY_NUMBER
-from apdu.key_authentication import How, Needs
-from apdu.session import CardSession
-from apdu.values import PARTS
+from apdu.social_security.files import SOCIAL_SECURITY_NUMBER
+from apdu.social_security.key_authentication import How, Needs
+from apdu.social_security.session import CardSession
+from apdu.social_security.values import PARTS
 from offline_store.events.happened import Authentication
 
 TRANSACTIONS = "DF04EF08|$"

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from agent.facade.standing import StatusReader
 from agent.facade.visit import CallFlow
-from apdu.authentication import Authenticator
-from apdu.city_keys import CityKeys
-from apdu.quirks import NO_KINDS, CardKinds
+from apdu.social_security.authentication import Authenticator
+from apdu.social_security.city_keys import CityKeys
+from apdu.social_security.quirks import NO_KINDS, CardKinds
 from drivers.contract import CardHandle, Interface
 from world import World
 

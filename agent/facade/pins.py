@@ -10,8 +10,8 @@ from agent.facade import fields
 from agent.facade.means import CardServices, PreparedCall
 from agent.facade.sessions import by_caller, by_terminal
 from agent.facade.visit import FlowOutcome, LeasedSession
-from apdu.pin import longest_reloaded
-from apdu.session import CardSession
+from apdu.social_security.pin import longest_reloaded
+from apdu.social_security.session import CardSession
 
 Work = Callable[[LeasedSession, CardSession], None]
 

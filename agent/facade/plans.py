@@ -11,7 +11,7 @@ from agent.facade.disclosure import basic
 from agent.facade.means import CardServices, Prepare, PreparedCall
 from agent.facade.stepped import SteppedBasic
 from agent.facade.visit import FlowOutcome, LeasedSession
-from apdu.authentication import Authenticator, Stage, read_basic
+from apdu.social_security.authentication import Authenticator, Stage, read_basic
 
 
 def read_card_bas(means: CardServices, parameters: Sequence[str]) -> PreparedCall:

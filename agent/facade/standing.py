@@ -17,7 +17,7 @@ from agent.messages.reasons import Reason
 from agent.scenes.status_rule import reason_against
 from agent.status_check import Findings, StatusService, recalled
 from agent.status_check.memory import StatusHistory
-from apdu.authentication import BasicRead
+from apdu.social_security.authentication import BasicRead
 from offline_store.clock import ClockReading
 from offline_store.events.happened import Check
 from trust.references import References

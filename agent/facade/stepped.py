@@ -1,8 +1,8 @@
 """The caller is the key server: his HSM answers what step 1 asked, and step 2 brings the answer.
 
-One more `apdu.authentication.Authenticator` for the one flow. What the flow asks is noted; when it
-wants the first answer, the question goes out as the step's output, and the reader's thread waits
-for the next step under the lease's time, the card still powered.
+One more `apdu.social_security.authentication.Authenticator` for the one flow. What the flow asks is
+noted; when it wants the first answer, the question goes out as the step's output, and the reader's
+thread waits for the next step under the lease's time, the card still powered.
 """
 
 from collections.abc import Callable
@@ -11,9 +11,9 @@ from typing import ClassVar
 from agent.facade import fields
 from agent.facade.disclosure import CARD_SIDE, NEW_PIN, PlannedDisclosure
 from agent.facade.visit import LeasedSession
-from apdu.authentication import CardParameters, Mode, Pending
-from apdu.city_keys import CityKeys
-from apdu.keys import RKSSSE, STK, Key
+from apdu.social_security.authentication import CardParameters, Mode, Pending
+from apdu.social_security.city_keys import CityKeys
+from apdu.social_security.keys import RKSSSE, STK, Key
 
 
 class Later:

@@ -32,7 +32,7 @@ from agent.facade.leases import Leases, ReaderLease
 from agent.messages.reasons import Reason
 from agent.messages.results import Results
 from apdu.channel import CardGone, CardMute, ReaderGone
-from apdu.pin import LONGEST, SHORTEST
+from apdu.social_security.pin import LONGEST, SHORTEST
 from drivers.contract import Absence, CardHandle, Interface, Pin, Presence
 from world import Fault, QueueEmpty, World
 
@@ -146,7 +146,8 @@ class LeasedSession:
         self._pin = None
 
     def pin_for_files(self, tries: int) -> bytearray:
-        """See `apdu.key_authentication.AskPin`: the one that was verified, else from the pad."""
+        """See `apdu.social_security.key_authentication.AskPin`: the one that was verified, else
+        from the pad."""
         if self._pin is not None:
             return bytearray(self._pin.digits)
         return self.type_pin().digits

@@ -11,9 +11,9 @@ from agent.messages.reasons import Reason
 from agent.psam.social_security import PsamPool
 from agent.stages import Stages
 from apdu import days
-from apdu.authentication import Authenticator, BasicRead, Doubt, read_basic
-from apdu.needs import BASIC, Need
-from apdu.quirks import NO_KINDS, CardKinds
+from apdu.social_security.authentication import Authenticator, BasicRead, Doubt, read_basic
+from apdu.social_security.needs import BASIC, Need
+from apdu.social_security.quirks import NO_KINDS, CardKinds
 from apdu.trace import Flow
 from config.model import SceneSettings
 from drivers.contract import CardHandle
@@ -54,7 +54,8 @@ class CardIdentifier:
         reader: str = "",
     ) -> Identity:
         """What is not needed is not read, and stays empty. The card is powered down by whoever has
-        opened it, on every exit. Raises the faults of `apdu.authentication.read_basic`."""
+        opened it, on every exit. Raises the faults of
+        `apdu.social_security.authentication.read_basic`."""
         read = self.read_in_clear(handle, stages, needs=needs, leaving=leaving, reader=reader)
         return identity_of(read, credential, self._references)
 

@@ -4,7 +4,7 @@ import json
 
 from msgspec.structs import asdict
 
-from apdu.quirks import CardKind, CardKinds
+from apdu.social_security.quirks import CardKind, CardKinds
 from config.model import AgentSettings as Settings
 from config.model import CardKindSettings as Row
 

@@ -16,10 +16,10 @@ from apdu.certificate import (
     Identity,
     verify_chain,
 )
-from apdu.certificates import FILES, CardCertificates, CertificateAbsent, Purpose
-from apdu.files import Generation
-from apdu.quirks import STANDARD, Quirks
-from apdu.social_security import SocialSecurityCard
+from apdu.social_security.card import SocialSecurityCard
+from apdu.social_security.certificates import FILES, CardCertificates, CertificateAbsent, Purpose
+from apdu.social_security.files import Generation
+from apdu.social_security.quirks import STANDARD, Quirks
 from drivers.contract import CardHandle
 from trust.keystore import KeyStore
 from trust.secrets import CERTIFICATE, read_secret

@@ -8,9 +8,9 @@ it could do all that it was asked for by then.
 from collections.abc import Callable
 from typing import Final
 
-from apdu.authentication import Authenticator, CardParameters, Mode, Pending
-from apdu.keys import RKSSSE, Key
-from apdu.psam import PsamUnable
+from apdu.social_security.authentication import Authenticator, CardParameters, Mode, Pending
+from apdu.social_security.keys import RKSSSE, Key
+from apdu.social_security.psam import PsamUnable
 from sync.requests import RequestFault
 from world import Fault
 
@@ -19,8 +19,8 @@ LEADS_TO_HSM: Final = (-2201, -2202, -2203, -27272, -24)
 
 
 class FallbackAuthenticator:
-    """See `apdu.authentication.Authenticator`; `mode` and `terminal_number` are of the one that
-    serves the flow by now. No new challenge is drawn for the second one."""
+    """See `apdu.social_security.authentication.Authenticator`; `mode` and `terminal_number` are of
+    the one that serves the flow by now. No new challenge is drawn for the second one."""
 
     def __init__(self, psam: Authenticator, hsm: Authenticator) -> None:
         self._psam = psam

@@ -10,17 +10,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import ClassVar, Final, Protocol
 
-from apdu.authentication import CardParameters, Computed, Mode, Pending
 from apdu.channel import CardGone
-from apdu.city_keys import PUBLIC_KEYS_ONLY, CityKeys
-from apdu.hsm_messages import (
+from apdu.social_security.authentication import CardParameters, Computed, Mode, Pending
+from apdu.social_security.city_keys import PUBLIC_KEYS_ONLY, CityKeys
+from apdu.social_security.hsm_messages import (
     AuthenticateCard,
     AuthenticateKey,
     HsmMessageFault,
     Proofs,
     SecurePin,
 )
-from apdu.keys import RKSSSE, STK, Key
+from apdu.social_security.keys import RKSSSE, STK, Key
 from sync.contract.services import HsmAnswer, HsmRequest, decode, encode
 from sync.faults import MessageMalformed, MessageTooLarge
 from sync.requests import PendingRequest, Requests
@@ -77,9 +77,9 @@ class HsmClient:
 
 
 class HsmAuthenticator:
-    """See `apdu.authentication.Authenticator`. Results raise `sync.requests` faults, `HsmRefused`,
-    `HsmBusy`, `HsmMessageFault` and, when the card went while the HSM was waited for, `CardGone` or
-    what its channel raises."""
+    """See `apdu.social_security.authentication.Authenticator`. Results raise `sync.requests`
+    faults, `HsmRefused`, `HsmBusy`, `HsmMessageFault` and, when the card went while the HSM was
+    waited for, `CardGone` or what its channel raises."""
 
     mode: ClassVar[Mode] = "hsm"
     terminal_number: ClassVar[str] = ""

@@ -5,7 +5,7 @@ from datetime import date
 
 from agent.identify.proof import Proof
 from agent.messages.reasons import Reason
-from apdu.needs import Need
+from apdu.social_security.needs import Need
 from offline_store.events.happened import Authentication
 
 

@@ -11,8 +11,8 @@ from typing import Literal
 
 from agent.identify.ministry_codes.layout import ThreeLevel, TwoLevel
 from agent.identify.tickets.ticket import Scanned
-from apdu.authentication import Authenticated
 from apdu.id_document import IdDocument
+from apdu.social_security.authentication import Authenticated
 from apdu.transit.transit_psam import Verified
 from sync.contract.services import ResolvedPerson
 

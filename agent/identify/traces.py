@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from importlib.metadata import version
 
 from agent.feed import Feed
-from apdu.authentication import Authenticator
 from apdu.channel import Channel
+from apdu.social_security.authentication import Authenticator
 from apdu.trace import Flow, Recorder, Trace
 from world import Fault, World
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from apdu.city_keys import PUBLIC_KEYS_ONLY, CityKeys, CityKeysFault
+from apdu.social_security.city_keys import PUBLIC_KEYS_ONLY, CityKeys, CityKeysFault
 from config.model import Keys
 from world import World, cause_of
 from world.text import NotText, read_text

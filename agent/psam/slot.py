@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from agent.psam.leases import PsamLease, PsamWaitQueue
-from apdu.psam import PsamMissing
+from apdu.social_security.psam import PsamMissing
 from config.model import WatchdogSettings
 from drivers.contract import Absence, CardHandle, CardReader, DeviceBusy
 from world import Event, Fault, Queue, QueueEmpty, Task, World
@@ -37,7 +37,7 @@ class SamStatus:
 
 
 class Promised(Generic[T]):
-    """What the PSAM's thread will have done; an `apdu.authentication.Pending`."""
+    """What the PSAM's thread will have done; an `apdu.social_security.authentication.Pending`."""
 
     def __init__(self, done: Event, silent: float, give_up: Callable[[], None]) -> None:
         self._done = done

@@ -9,11 +9,18 @@ from typing import ClassVar, TypeVar
 
 from agent.psam.leases import PsamWaitQueue
 from agent.psam.slot import ANSWER, SamStatus, Slot
-from apdu.authentication import CardParameters, Computed, Mode, Pending, compute, secured
-from apdu.city_keys import PUBLIC_KEYS_ONLY, CityKeys
 from apdu.crypto import Algorithm
-from apdu.keys import IRK, RKSSSE, Key
-from apdu.psam import Psam, PsamLacksAlgorithm, PsamMissing
+from apdu.social_security.authentication import (
+    CardParameters,
+    Computed,
+    Mode,
+    Pending,
+    compute,
+    secured,
+)
+from apdu.social_security.city_keys import PUBLIC_KEYS_ONLY, CityKeys
+from apdu.social_security.keys import IRK, RKSSSE, Key
+from apdu.social_security.psam import Psam, PsamLacksAlgorithm, PsamMissing
 from drivers.contract import CardHandle, CardReader
 from world import Fault, World
 
@@ -120,7 +127,7 @@ class PsamPool:
 
 
 class LeasingAuthenticator:
-    """See `apdu.authentication.Authenticator`."""
+    """See `apdu.social_security.authentication.Authenticator`."""
 
     mode: ClassVar[Mode] = "psam"
 

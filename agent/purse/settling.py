@@ -16,7 +16,7 @@ from agent.messages.reasons import Reason
 from agent.psam.transit import TransitPsamSession
 from agent.purse.intents import OpenIntent
 from agent.purse.trips import RecordEvidence, moment_ms
-from apdu.psam import PsamBusy, PsamMissing
+from apdu.social_security.psam import PsamBusy, PsamMissing
 from apdu.transit.faults import PurseMalformed, PurseStatus
 from apdu.transit.purse import LOG_ROWS, Purse
 from apdu.transit.transit_psam import (

@@ -6,7 +6,7 @@ from agent.identify.identity import Identity
 from agent.messages.reasons import Reason
 from agent.scenes.port import JUDGED, Case, ListsInTurn, Offline
 from agent.scenes.status_rule import StandingRule
-from apdu.needs import BASIC, Need
+from apdu.social_security.needs import BASIC, Need
 from offline_store.clock import ClockReading
 from offline_store.events.happened import Check
 from offline_store.events.seen import Seen

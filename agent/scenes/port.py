@@ -24,7 +24,7 @@ from agent.psam.transit import TransitPsamPool
 from agent.purse.tap_result import TapResult
 from agent.stages import Stages
 from apdu.channel import Channel
-from apdu.needs import BASIC, Need
+from apdu.social_security.needs import BASIC, Need
 from apdu.transit.files import Layouts
 from config.faults import ConfigFault
 from config.model import AgentSettings as Settings

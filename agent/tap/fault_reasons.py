@@ -6,12 +6,12 @@ from agent.identify.hsm import HsmBusy, HsmRefused
 from agent.identify.identity import Unidentified
 from agent.messages.reasons import Reason
 from agent.purse.faults import FareMoved
-from apdu.authentication import AuthenticationFailed
 from apdu.channel import CardGone, CardMute, ReaderGone
-from apdu.hsm_messages import HsmMessageFault
-from apdu.psam import PsamBusy, PsamMalformed, PsamMissing, PsamStatus, PsamUnable
-from apdu.records import AtrFault
-from apdu.social_security import NotSocialSecurityCard
+from apdu.social_security.authentication import AuthenticationFailed
+from apdu.social_security.card import NotSocialSecurityCard
+from apdu.social_security.hsm_messages import HsmMessageFault
+from apdu.social_security.psam import PsamBusy, PsamMalformed, PsamMissing, PsamStatus, PsamUnable
+from apdu.social_security.records import AtrFault
 from apdu.status import CardBlocked, ExternalAuthenticationRefused
 from apdu.transit.faults import BalanceContradicted, PurseBlocked, PurseLocked, PurseStopped
 from apdu.transit.transit_psam import TransitPsamMalformed, TransitPsamStatus, TransitPsamUnfit

@@ -11,7 +11,7 @@ from apdu import status
 from apdu.channel import Channel
 from apdu.command import Command, Response
 from apdu.processors import Observer, chain
-from apdu.quirks import STANDARD, Quirks
+from apdu.social_security.quirks import STANDARD, Quirks
 from apdu.tlv import DF_NAME, ISSUER_DISCRETIONARY, TlvFault, parse
 from apdu.transit.faults import (
     BalanceContradicted,

@@ -10,8 +10,8 @@ from typing import Literal
 
 from apdu.channel import Channel
 from apdu.processors import Observer
-from apdu.quirks import STANDARD, Quirks
-from apdu.social_security import SocialSecurityCard
+from apdu.social_security.card import SocialSecurityCard
+from apdu.social_security.quirks import STANDARD, Quirks
 from apdu.tlv import Fci
 from apdu.transit.faults import NotPurse
 from apdu.transit.purse import Purse

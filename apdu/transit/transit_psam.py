@@ -11,8 +11,8 @@ from apdu import status
 from apdu.channel import CardGone, CardMute, Channel, ReaderGone
 from apdu.command import Command, Response
 from apdu.processors import Observer, chain
-from apdu.psam import PsamMissing
-from apdu.quirks import STANDARD, Quirks
+from apdu.social_security.psam import PsamMissing
+from apdu.social_security.quirks import STANDARD, Quirks
 from apdu.status import StatusFault, tries_left
 from apdu.transit.values import (
     AMOUNT,

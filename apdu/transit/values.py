@@ -54,7 +54,8 @@ class PublicInfo:
 
     @property
     def doubts(self) -> tuple[str, ...]:
-        """What is odd about the dates, by the codes of `apdu.authentication.Doubt`."""
+        """What is odd about the dates, by the codes of
+        `apdu.social_security.authentication.Doubt`."""
         dates = {"issue-date": self.starts, "expiry-date": self.expires}
         return tuple(code for code, written in dates.items() if days.is_odd(written.strip("F")))
 

@@ -6,7 +6,7 @@ Computed from the city's keys, as the real one would from its own; the program o
 from collections.abc import Sequence
 from functools import cached_property
 
-from apdu.city_keys import CityKeys
+from apdu.social_security.city_keys import CityKeys
 from simulators.cards import Algorithm
 from simulators.ceremony import CITY_KEYS, KeyAuthority
 

@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from apdu.authentication import Authenticator, Mode, PsamAuthenticator, read_basic
-from apdu.certificates import FILES, CardCertificates
 from apdu.channel import Channel, Transport
-from apdu.file_address import parse_address, parse_data
-from apdu.files import Generation as CardGeneration
-from apdu.needs import DETAILED
-from apdu.psam import Psam
-from apdu.session import CardSession, open_session
-from apdu.social_security import SocialSecurityCard
+from apdu.social_security.authentication import Authenticator, Mode, PsamAuthenticator, read_basic
+from apdu.social_security.card import SocialSecurityCard
+from apdu.social_security.certificates import FILES, CardCertificates
+from apdu.social_security.file_address import parse_address, parse_data
+from apdu.social_security.files import Generation as CardGeneration
+from apdu.social_security.needs import DETAILED
+from apdu.social_security.psam import Psam
+from apdu.social_security.session import CardSession, open_session
 from simulators.cards import Algorithm, Generation, Holder, Interface, face, operating_system
 from simulators.cards.contents import Transaction
 from simulators.ceremony import CardOrder, KeyAuthority, card_number

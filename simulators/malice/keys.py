@@ -11,10 +11,16 @@ from hashlib import blake2b
 from typing import ClassVar, Final
 
 from agent.identify.hsm import HsmAuthenticator, HsmClient
-from apdu.authentication import Authenticator, CardParameters, Computed, Mode, Pending
-from apdu.city_keys import CityKeys
 from apdu.crypto import FACTOR, Algorithm
-from apdu.keys import IRK, RKSSSE, STK, Key
+from apdu.social_security.authentication import (
+    Authenticator,
+    CardParameters,
+    Computed,
+    Mode,
+    Pending,
+)
+from apdu.social_security.city_keys import CityKeys
+from apdu.social_security.keys import IRK, RKSSSE, STK, Key
 from simulators.ceremony import CITY_KEYS
 from simulators.malice.card import MaliciousCard
 from sync.contract.services import HsmAnswer, HsmRequest, Service, decode, encode
@@ -34,7 +40,7 @@ def question(key: Key, card: CardParameters, factor: bytes, data: bytes) -> Ques
 
 
 class Preparing:
-    """See `apdu.authentication.Authenticator`; keeps every answer."""
+    """See `apdu.social_security.authentication.Authenticator`; keeps every answer."""
 
     def __init__(self, inner: Authenticator) -> None:
         self._inner = inner
@@ -118,7 +124,7 @@ def authenticator(server: KeyServer, mode: Mode) -> Authenticator:
 
 
 class PsamShaped:
-    """See `apdu.authentication.Authenticator`."""
+    """See `apdu.social_security.authentication.Authenticator`."""
 
     mode: ClassVar[Mode] = "psam"
     terminal_number: ClassVar[str] = TERMINAL

@@ -9,16 +9,18 @@ from random import Random
 from typing import Final
 
 from agent.facade import wire
-from apdu import days, file_address, id_document, legible, status, tlv, trace
-from apdu.authentication import CardParameters
+from apdu import days, id_document, legible, status, tlv, trace
 from apdu.certificate import Certificate
-from apdu.city_keys import CityKeys
 from apdu.command import Command, Response
 from apdu.crypto import Algorithm
-from apdu.data_items import items_of
-from apdu.files import RECORDS, FileRecord, Generation
-from apdu.hsm_messages import AuthenticateCard, AuthenticateKey, SecurePin
-from apdu.records import (
+from apdu.redaction import Redactor
+from apdu.social_security import file_address
+from apdu.social_security.authentication import CardParameters
+from apdu.social_security.city_keys import CityKeys
+from apdu.social_security.data_items import items_of
+from apdu.social_security.files import RECORDS, FileRecord, Generation
+from apdu.social_security.hsm_messages import AuthenticateCard, AuthenticateKey, SecurePin
+from apdu.social_security.records import (
     CardIdentificationCode,
     CardNumber,
     HistoricalBytes,
@@ -27,8 +29,7 @@ from apdu.records import (
     generation_of,
     value_of,
 )
-from apdu.redaction import Redactor
-from apdu.values import readable
+from apdu.social_security.values import readable
 from simulators.ceremony import CITY_KEYS, KeyAuthority
 from simulators.malice.card import Script
 from simulators.malice.mutators import TEXTS

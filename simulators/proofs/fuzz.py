@@ -20,7 +20,7 @@ from types import FrameType
 from typing import Any, Final
 
 from agent.purse.paying import Payments
-from apdu.authentication import AuthenticationFailed
+from apdu.social_security.authentication import AuthenticationFailed
 from simulators.malice.card import Hang, Lie, MaliciousCard, Script
 from simulators.malice.flows import Subject, subjects
 from simulators.malice.keys import Credulous, KeyServer, Servers, authenticator

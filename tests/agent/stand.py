@@ -29,7 +29,7 @@ from agent.tap.deciding import Decider
 from agent.tap.explain import outcome_of, replayed, was_decided
 from agent.tap.tap import TapReport, Taps
 from apdu.channel import CardGone, CardMute, Transport
-from apdu.city_keys import CityKeys
+from apdu.social_security.city_keys import CityKeys
 from config.model import CodeRule, SceneSettings
 from config.model import GiveBackSettings as GiveBackSettings
 from drivers.contract import (

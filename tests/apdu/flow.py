@@ -3,11 +3,18 @@ made-up cards, and a diary in which card and authenticator write in one order.""
 
 from dataclasses import dataclass, field
 
-from apdu.authentication import Authenticator, BasicRead, CardParameters, Mode, Stage, read_basic
 from apdu.channel import Channel
-from apdu.keys import RKSSSE, Key
-from apdu.needs import BASIC, Need
-from apdu.quirks import STANDARD, Quirks
+from apdu.social_security.authentication import (
+    Authenticator,
+    BasicRead,
+    CardParameters,
+    Mode,
+    Stage,
+    read_basic,
+)
+from apdu.social_security.keys import RKSSSE, Key
+from apdu.social_security.needs import BASIC, Need
+from apdu.social_security.quirks import STANDARD, Quirks
 from world import Fault
 
 SELECT = "00A404000F7378312E73682EC9E7BBE1B1A3D5CF"

@@ -4,11 +4,11 @@ with them: sessions, keys, and a look at every command that went out."""
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from apdu.authentication import PsamAuthenticator
 from apdu.channel import CardMute, Transport
-from apdu.city_keys import CityKeys
-from apdu.psam import Psam
-from apdu.session import CardSession, open_session
+from apdu.social_security.authentication import PsamAuthenticator
+from apdu.social_security.city_keys import CityKeys
+from apdu.social_security.psam import Psam
+from apdu.social_security.session import CardSession, open_session
 from simulators.cards import (
     Algorithm,
     Card,

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from apdu.channel import CardGone, CardMute, Transport
 from apdu.command import Command
 from apdu.processors import MAX_FOLLOWS, ChainFault, RedactedExchange, chain
-from apdu.quirks import Quirks, Rewrite
+from apdu.social_security.quirks import Quirks, Rewrite
 from tests.apdu.scripted import Answering, Scripted
 from world import Fault
 

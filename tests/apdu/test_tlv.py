@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apdu.crypto import Algorithm
-from apdu.files import SSSE
-from apdu.social_security import AlgorithmFault, algorithm_of
+from apdu.social_security.card import AlgorithmFault, algorithm_of
+from apdu.social_security.files import SSSE
 from apdu.tlv import MAX_BYTES, MAX_DEPTH, Fci, TlvFault, parse, parse_fci
 
 EXAMPLE = bytes.fromhex("6F1C840F7378312E73682EC9E7BBE1B1A3D5CFA50988011E9F0C03860103")

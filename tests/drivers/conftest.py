@@ -6,7 +6,7 @@ from importlib import import_module
 import pytest
 
 from drivers.contract import CardReader, DeviceState, Interface, SlotBinding
-from drivers.pcsc import PcscReaders
+from drivers.pcsc.readers import PcscReaders
 from tests.drivers.contract.reader import until
 from world.real import RealWorld
 

@@ -5,7 +5,7 @@ import pytest
 from agent.messages.texts import LANGUAGES, Texts
 from drivers import registry
 from drivers.console import ConsoleBarrier, ConsolePrompts
-from drivers.pcsc import PcscReaders
+from drivers.pcsc.readers import PcscReaders
 from drivers.registry import DriverBroken, DriverUnknown
 
 

@@ -8,13 +8,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from apdu.authentication import Authenticator, BasicRead, PsamAuthenticator, read_basic
 from apdu.channel import Channel, Transport
-from apdu.city_keys import CityKeys
-from apdu.file_address import FileData, parse_address
-from apdu.needs import BASIC, DETAILED
-from apdu.psam import Psam
-from apdu.session import CardSession, open_session
+from apdu.social_security.authentication import (
+    Authenticator,
+    BasicRead,
+    PsamAuthenticator,
+    read_basic,
+)
+from apdu.social_security.city_keys import CityKeys
+from apdu.social_security.file_address import FileData, parse_address
+from apdu.social_security.needs import BASIC, DETAILED
+from apdu.social_security.psam import Psam
+from apdu.social_security.session import CardSession, open_session
 from apdu.trace import Flow, Recorder, Trace
 from simulators.cards import Algorithm, Card, Generation, Holder, Interface, face, operating_system
 from simulators.cards.contents import Transaction

@@ -7,8 +7,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from apdu import days, standins
-from apdu.files import NAME, NAME_EXTENSION, SSSE, FileRecord, Generation
-from apdu.records import (
+from apdu.redaction import SSSE_RECORDS, Redactor, pin_command
+from apdu.social_security.files import NAME, NAME_EXTENSION, SSSE, FileRecord, Generation
+from apdu.social_security.records import (
     AtrFault,
     CardIdentificationCode,
     CardIdFault,
@@ -21,7 +22,6 @@ from apdu.records import (
     unpadded,
     value_of,
 )
-from apdu.redaction import SSSE_RECORDS, Redactor, pin_command
 from tests.apdu.scripted import CONTACT_ATR, CONTACTLESS_ATR
 from trust import canonical
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from apdu.file_address import FileData
 from apdu.replay import replay
+from apdu.social_security.file_address import FileData
 from apdu.trace import Exchange, Flow, Trace, parse
 from tests.secrets_probe import Probe
 from tests.traces.recording import (

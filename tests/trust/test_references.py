@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from apdu.records import IdNumber
+from apdu.social_security.records import IdNumber
 from trust import canonical
 from trust.references import ReferenceEmpty, References
 from trust.sm3 import hmac_sm3

@@ -7,7 +7,7 @@ from agent.messages.reasons import Reason
 from agent.scenes.credential import judge_credential
 from agent.scenes.port import Case, Decision, ListsInTurn, Looked, Parts, Scene, SceneTurn
 from agent.scenes.status_rule import StandingRule
-from apdu.needs import BASIC
+from apdu.social_security.needs import BASIC
 from config.model import SceneSettings as SceneSettings
 from offline_store.events.seen import Seen
 

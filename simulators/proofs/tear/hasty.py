@@ -9,7 +9,8 @@ import time
 
 from agent.identify.card import CardIdentifier
 from agent.stages import Stages
-from apdu.authentication import (
+from apdu.channel import Transport
+from apdu.social_security.authentication import (
     Authenticator,
     BasicRead,
     CardParameters,
@@ -17,9 +18,8 @@ from apdu.authentication import (
     Pending,
     read_basic,
 )
-from apdu.channel import Transport
-from apdu.keys import RKSSSE, Key
-from apdu.needs import BASIC, Need
+from apdu.social_security.keys import RKSSSE, Key
+from apdu.social_security.needs import BASIC, Need
 from drivers.contract import CardHandle
 
 INTERNAL_AUTHENTICATE = b"\x00\x88"
@@ -54,7 +54,8 @@ class Overheard:
 
 
 class HastyAuthenticator:
-    """See `apdu.authentication.Authenticator`; asks and does not look at what is said."""
+    """See `apdu.social_security.authentication.Authenticator`; asks and does not look at what is
+    said."""
 
     def __init__(self, inner: Authenticator, card: Overheard) -> None:
         self._inner = inner

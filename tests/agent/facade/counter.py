@@ -15,8 +15,8 @@ from agent.identify.card import refused_doubts
 from agent.messages.results import Results
 from agent.messages.texts import Texts
 from agent.staff.session import Staff
-from apdu.city_keys import CityKeys
-from apdu.quirks import NO_KINDS, CardKinds
+from apdu.social_security.city_keys import CityKeys
+from apdu.social_security.quirks import NO_KINDS, CardKinds
 from config.model import Capability, FacadeClient, Kept, SceneSettings, SignInSettings
 from drivers.contract import Interface
 from offline_store.clock import Clock

@@ -3,7 +3,7 @@
 import pytest
 
 from agent.facade.errors import told
-from apdu.psam import PsamKeyLevel, PsamMissing, PsamUnable
+from apdu.social_security.psam import PsamKeyLevel, PsamMissing, PsamUnable
 from sync.requests import RequestFault, RequestLost, RequestOffline, RequestTimeout
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from agent.facade.call import CallAnswer
 from agent.facade.functions import FUNCTIONS
-from apdu.city_keys import CityKeys
+from apdu.social_security.city_keys import CityKeys
 from drivers.contract import PinCancelled, PinLength, PinMismatch, PinTimeout
 from simulators.cards import Interface as CardInterface
 from simulators.cards.ciphers import Algorithm

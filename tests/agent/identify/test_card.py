@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from agent.identify.card import identity_of
 from agent.identify.identity import Identity
 from agent.messages.reasons import Reason
-from apdu.authentication import Authenticated, BasicRead, Holder
 from apdu.crypto import Algorithm
-from apdu.files import Generation
+from apdu.social_security.authentication import Authenticated, BasicRead, Holder
+from apdu.social_security.files import Generation
 from simulators.people import Cast, load_cast
 from tests.agent.events import noted
 from tests.agent.stand import CITY_KEY, Stand, play

@@ -11,11 +11,11 @@ from agent.identify.card_kinds import card_kinds, departures
 from agent.identify.certificates import Authorities, Judge
 from agent.identify.traces import recorded
 from agent.tap.tap import TapReport
-from apdu.authentication import read_basic
 from apdu.channel import Transport
-from apdu.files import Generation
-from apdu.quirks import CardKind, CardKinds
 from apdu.replay import replay
+from apdu.social_security.authentication import read_basic
+from apdu.social_security.files import Generation
+from apdu.social_security.quirks import CardKind, CardKinds
 from apdu.trace import Flow, Trace, parse
 from config.load import parse as parse_settings
 from config.model import AgentSettings as Settings

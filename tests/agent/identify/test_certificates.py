@@ -4,7 +4,7 @@ import pytest
 
 from agent.identify.certificates import Authorities, AuthorityUnusable, Judge, NoCardRoots, Result
 from agent.messages.texts import Texts
-from apdu.files import Generation
+from apdu.social_security.files import Generation
 from simulators.cards import Algorithm, Interface
 from simulators.cards import Generation as Edition
 from simulators.cards.pki import Defect

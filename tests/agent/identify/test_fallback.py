@@ -10,10 +10,10 @@ from agent.identify.fallback import LEADS_TO_HSM, FallbackAuthenticator
 from agent.identify.hsm import HsmClient
 from agent.messages.reasons import Reason
 from agent.stages import Stages
-from apdu.authentication import AuthenticationFailed
 from apdu.crypto import Algorithm as KeyAlgorithm
 from apdu.crypto import LevelFactors
-from apdu.psam import (
+from apdu.social_security.authentication import AuthenticationFailed
+from apdu.social_security.psam import (
     Psam,
     PsamBusy,
     PsamKey,

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import pytest
 
 from agent.identify.hsm import HsmClient, HsmRefused
-from apdu.city_keys import PUBLIC_KEYS_ONLY, CityKeys
-from apdu.file_address import parse_address
-from apdu.session import CardSession, open_session
+from apdu.social_security.city_keys import PUBLIC_KEYS_ONLY, CityKeys
+from apdu.social_security.file_address import parse_address
+from apdu.social_security.session import CardSession, open_session
 from simulators.world import SimWorld
 from tests.agent.identify.test_fallback import WITHIN, HsmStand
 from tests.agent.stand import KEYS

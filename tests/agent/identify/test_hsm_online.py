@@ -10,9 +10,9 @@ from agent.identify.hsm import HsmAuthenticator, HsmBusy, HsmClient, HsmRefused
 from agent.identify.identity import Identity
 from agent.psam.social_security import PsamPool
 from agent.stages import Stages
-from apdu.authentication import AuthenticationFailed
 from apdu.channel import CardGone
-from apdu.hsm_messages import HsmMessageFault
+from apdu.social_security.authentication import AuthenticationFailed
+from apdu.social_security.hsm_messages import HsmMessageFault
 from apdu.status import ExternalAuthenticationRefused
 from drivers.contract import Interface
 from simulators.broker import Broker

@@ -18,7 +18,7 @@ from tests.agent.stand import FakeBarrier, Stand, play
 # What is evidence of a check, and the one module that carries that check out.
 EVIDENCE = {
     "Verified": {"apdu/transit/transit_psam.py"},
-    "Authenticated": {"apdu/authentication.py"},
+    "Authenticated": {"apdu/social_security/authentication.py"},
     "Proof": {"agent/identify/proof.py", "apdu/transit/purse.py"},  # there: the answer to 805A
 }
 MAKERS = {

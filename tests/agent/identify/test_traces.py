@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from agent.identify.traces import Traces
-from apdu.authentication import read_basic
+from apdu.social_security.authentication import read_basic
 from apdu.trace import Recorder, parse
 from tests.traces.recording import KINDS, ORDER, card_of_kind, forged, psam
 from world import Fault

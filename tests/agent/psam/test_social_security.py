@@ -7,12 +7,19 @@ import pytest
 from agent.psam.leases import IDLE, PATIENCE
 from agent.psam.slot import ANSWER, BUSY_AGAIN
 from agent.psam.social_security import LeasingAuthenticator, PsamPool
-from apdu.authentication import CardParameters
 from apdu.channel import CardMute, ReaderGone
-from apdu.city_keys import CityKeys
 from apdu.crypto import Algorithm
-from apdu.keys import PUK
-from apdu.psam import Psam, PsamBusy, PsamKey, PsamLacksAlgorithm, PsamLacksKey, PsamMissing
+from apdu.social_security.authentication import CardParameters
+from apdu.social_security.city_keys import CityKeys
+from apdu.social_security.keys import PUK
+from apdu.social_security.psam import (
+    Psam,
+    PsamBusy,
+    PsamKey,
+    PsamLacksAlgorithm,
+    PsamLacksKey,
+    PsamMissing,
+)
 from drivers.contract import DeviceBusy, Interface
 from simulators.cards import Algorithm as CardAlgorithm
 from simulators.cards import Card

@@ -12,7 +12,7 @@ from agent.psam.leases import PATIENCE
 from agent.purse.tap_result import TapResult
 from agent.stages import Stages
 from apdu.channel import Channel
-from apdu.psam import PsamBusy
+from apdu.social_security.psam import PsamBusy
 from simulators.transit.bus import Passenger, SteppedCard
 from tests.agent.purse.metro_stand import MetroStand, Network
 from tests.agent.purse.stand import FARE, LOST, Bus, BusStand

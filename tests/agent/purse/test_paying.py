@@ -4,7 +4,7 @@ import pytest
 
 from agent.messages.reasons import Reason
 from apdu.channel import CardGone, Channel, Transport
-from apdu.psam import PsamMissing
+from apdu.social_security.psam import PsamMissing
 from apdu.transit.faults import NotPurse, PurseLocked
 from offline_store.events.row import Event
 from simulators.vpcd import Moment, TearAtInstruction

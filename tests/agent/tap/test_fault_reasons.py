@@ -4,10 +4,10 @@ import pytest
 
 from agent.messages.reasons import Reason, table
 from agent.tap.fault_reasons import REASONS, reason_of, unidentified
-from apdu.authentication import AuthenticationFailed
 from apdu.channel import CardGone
 from apdu.command import Command
-from apdu.records import RecordFault
+from apdu.social_security.authentication import AuthenticationFailed
+from apdu.social_security.records import RecordFault
 from apdu.status import StatusFault, WrongPin, fault
 from drivers.contract import DeviceBusy, DeviceFault, DeviceLost
 from tests import product

@@ -6,8 +6,8 @@ from functools import partial
 import pytest
 
 from apdu.channel import CardGone, Transport
-from apdu.psam import PsamMissing
-from apdu.social_security import NotSocialSecurityCard, SocialSecurityCard
+from apdu.social_security.card import NotSocialSecurityCard, SocialSecurityCard
+from apdu.social_security.psam import PsamMissing
 from apdu.status import StatusFault
 from apdu.transit.faults import (
     BalanceContradicted,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from drivers.io.holders import holders_of
-from drivers.pcsc_users import users_of_pcsc
+from drivers.pcsc.users import users_of_pcsc
 from tests.drivers.io.descriptors import out_of_descriptors
 from world.real import RealWorld
 

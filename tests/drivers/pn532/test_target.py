@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apdu.records import HistoricalBytes
+from apdu.social_security.records import HistoricalBytes
 from drivers.pn532.target import Target, historical_bytes, targets
 from simulators.cards.transport import contactless_atr
 from simulators.devices.pn532 import ats_of

@@ -5,10 +5,10 @@ A difference is a mistake in one of them, or a correction made on one side only.
 
 import pytest
 
-import apdu.files as product
-from apdu.city_keys import CityKeys
-from apdu.data_items import DATA_ITEMS, DataItem, ValueForm
-from apdu.keys import KEYS
+import apdu.social_security.files as product
+from apdu.social_security.city_keys import CityKeys
+from apdu.social_security.data_items import DATA_ITEMS, DataItem, ValueForm
+from apdu.social_security.keys import KEYS
 from simulators.cards import PsamKeyId, contents
 from simulators.cards.layout import Condition, Generation, applications, fields, read_condition
 from simulators.ceremony import CITY_KEYS

@@ -4,9 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apdu.authentication import CardParameters
 from apdu.crypto import Algorithm as KeyAlgorithm
-from apdu.hsm_messages import AuthenticateCard, AuthenticateKey, HsmMessageFault, SecurePin
+from apdu.social_security.authentication import CardParameters
+from apdu.social_security.hsm_messages import (
+    AuthenticateCard,
+    AuthenticateKey,
+    HsmMessageFault,
+    SecurePin,
+)
 from simulators.cards import SUITES, Algorithm
 from simulators.ceremony import KeyAuthority
 from simulators.city.hsm import SECOND, THIRD, CityHsm, Manners, city_hsm

@@ -15,9 +15,9 @@ from agent.purse.paying import Payments
 from agent.purse.purchase import Presentation
 from agent.purse.settling import Proved
 from agent.purse.tap_result import TapResult
-from apdu.authentication import Authenticator
 from apdu.channel import Channel
-from apdu.files import Generation
+from apdu.social_security.authentication import Authenticator
+from apdu.social_security.files import Generation
 from simulators.malice.card import GOOD, Lie, MaliciousCard
 from simulators.malice.flows import EXTERNAL_AUTHENTICATE, Subject, subjects
 from simulators.malice.keys import KeyServer

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from apdu.channel import Transport
-from apdu.social_security import SocialSecurityCard
+from apdu.social_security.card import SocialSecurityCard
 from apdu.transit.files import Layouts, LayoutUnknown
 from apdu.transit.purse import Purse
 from apdu.transit.selection import PurseSelected, select_application
