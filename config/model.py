@@ -216,7 +216,7 @@ class Transit(Settings, frozen=True, kw_only=True):
         tuple[Annotated[str, Meta(pattern=r"^[0-9]{3}\Z", description='"000" … "999"')], ...],
         Meta(min_length=1),
     ] = ("310",)
-    # Of cards that ride beside those of agent/transit/card_types.toml; two hex digits of file 0017.
+    # Of cards that ride beside those of agent/purse/card_types.toml; two hex digits of file 0017.
     card_types: tuple[
         Annotated[str, Meta(pattern=r"^[0-9A-F]{2}\Z", description='"00" … "FF"')], ...
     ] = ()

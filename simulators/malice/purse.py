@@ -2,7 +2,7 @@
 log or trip, say again what it was told, answer slowly, leave in the middle and come back.
 
 What one of a gang hears from a terminal, all of them know. Used by `prove money` and `prove fuzz`,
-and by the random histories of tests/agent/transit.
+and by the random histories of tests/agent/purse.
 """
 
 from collections.abc import Callable, Mapping
