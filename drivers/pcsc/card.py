@@ -35,6 +35,7 @@ from drivers.pcsc.errors import CARD_LEFT, READER_FAILS, READER_LEFT, SERVICE_LE
 from drivers.pcsc.lamp import PcscOptions, escapes
 from drivers.pcsc.state import (
     SlotState,
+    early,
     half_told,
     insertions,
     moves,
@@ -310,11 +311,12 @@ class PcscReader:
             # What had stood for so long lacked nothing, so it is the new state that lacks a move.
             lacking = int(self._half_told_since - self._seen_since >= HALF_TOLD)
         self._half_told_since = None
-        inserted = insertions(self.seen, state, present, lacking)
+        uncounted = lacking or early(self.seen, state, present)
+        inserted = insertions(self.seen, state, present, uncounted)
         came = seen_coming(self.seen, lacking) and not self._settling
         if self.seen.present and (inserted or not present):
             self._leave()
-        ahead = lacking or still_ahead(self.seen, state)
+        ahead = still_ahead(self.seen, state) + uncounted
         failed = not self.seen.available
         count = self.seen.count + inserted
         self.seen = SlotState(self.seen.attached, state, atr, count, ahead, present)

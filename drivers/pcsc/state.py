@@ -20,7 +20,7 @@ class SlotState:
     state: int = 0  # dwEventState as pcscd gave it
     atr: bytes = b""
     count: int = 0  # insertions since the agent started
-    ahead: int = 0  # 1: the last move is told already, and pcscd has yet to count it
+    ahead: int = 0  # moves, the last ones, that are told already, and pcscd has yet to count
     present: bool = False  # a card lies there: what the state says, where `occupied` believes it
 
     @property
@@ -39,9 +39,18 @@ def moves(before: SlotState, state: int) -> int:
 
 
 def still_ahead(before: SlotState, state: int) -> int:
-    """`SlotState.ahead` of a state that follows. A reader that comes back counts anew."""
-    waits = not state & NO_READER and not _counted(before, state)
-    return before.ahead if waits else 0
+    """What is left of `before.ahead` in a state that follows. A reader that comes back has none."""
+    return 0 if state & NO_READER else max(0, before.ahead - _counted(before, state))
+
+
+def early(before: SlotState, state: int, present: bool) -> int:
+    """1 where the presence has changed and the counter has not, or the other way round: pcscd has
+    yet to count the last move. Else 0; also where no state before tells how the counter stood, and
+    with a card before and a card now, which `half_told` is about."""
+    if not before.state or not before.available or state & NO_READER:
+        return 0
+    changed = present is not before.present
+    return int((changed or not present) and changed is (moves(before, state) % 2 == 0))
 
 
 def occupied(before: SlotState, state: int, atr: bytes) -> bool:

@@ -61,7 +61,7 @@ def test_silent_card_is_told_in_time_and_given_up_once(seed: int) -> None:
 def test_other_lanes_never_notice_a_hanging_reader(seed: int) -> None:
     def scenario(stand: Stand) -> None:
         usual = timed(stand, "wang")
-        stand.door.steps = {seed % 14: hangs(stand)}
+        stand.door.steps = {seed % 12: hangs(stand)}
         hanging = stand.world.spawn(lambda: tap(stand, "lin", stand.door), name="hanging")
         stand.world.wait(0.1)
         # It may hang while it has the PSAM, which is then waited for once, and shortly.

@@ -115,6 +115,21 @@ def told(*looks: tuple[float, int]) -> int:
     return world.play(watch)
 
 
+def counted(*looks: tuple[float, int]) -> int:
+    """The number of the last card, those that came and went between two looks among them."""
+    world = SimWorld(1)
+
+    def watch() -> int:
+        reader = PcscReader(world, SlotBinding("door", "*", Interface.CONTACTLESS, {}))
+        reader.attach("Reader 00 00")
+        for seconds, state in looks:
+            world.wait(seconds)
+            reader.see(state, ATR)
+        return reader.status().presented
+
+    return world.play(watch)
+
+
 LATE = HALF_TOLD + 0.01
 
 
@@ -151,6 +166,25 @@ def test_swaps_go_on_being_told_after_a_slow_one() -> None:
     half = _state(3, counted=2)
     looks = ((0.0, _state(1)), (5.0, half), (LATE, half), (1.0, _state(3)), (1.0, _state(5)))
     assert told(*looks) == 3
+
+
+def test_a_card_whose_atr_pcscd_forgets_for_a_moment_is_the_one_that_came() -> None:
+    """Another program connects to it before pcscd has counted it in, and powers it anew."""
+    came, nameless = (1.0, _state(1, counted=0)), (0.0, _state(1) | MUTE)
+    assert told((0.0, _state(0)), came, nameless, (0.0, _state(1))) == 1
+    assert told((0.0, _state(0)), came, nameless, (0.0, _state(2)), (1.0, _state(3))) == 2
+
+
+@given(looks=st.lists(st.tuples(st.integers(0, 5), st.booleans()), max_size=8))
+def test_insertions_are_told_once_each_however_late_pcscd_counts_the_last(
+    looks: Sequence[tuple[int, bool]],
+) -> None:
+    """Each look: so many moves later; whether pcscd has yet to count the last of them."""
+    moves, seen = 0, [(0.0, _state(0))]
+    for more, lags in looks:
+        moves += more
+        seen.append((0.01, _state(moves, counted=moves - int(lags and more > 0))))
+    assert counted(*seen, (0.01, _state(moves))) == (moves + 1) // 2
 
 
 def emptied(moves: int) -> int:
