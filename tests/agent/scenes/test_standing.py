@@ -370,13 +370,17 @@ def test_the_names_of_cases_are_unique() -> None:
     assert len({case.name for case in CASES}) == len(CASES) >= 40
 
 
-@pytest.mark.parametrize(
-    ("settings", "asks"), [({}, False), ({"check": "lists"}, False), ({"check": "ask"}, True)]
-)
+@pytest.mark.parametrize(("check", "asks"), [("lists", False), ("ask", True)])
 @pytest.mark.parametrize("kind", KINDS)
-def test_which_scene_asks(kind: str, settings: dict[str, str], asks: bool) -> None:
-    scene = scene_of(msgspec.convert({"kind": kind, **settings}, SceneSettings), HOME)
+def test_a_scene_asks_as_the_settings_say(kind: str, check: str, asks: bool) -> None:
+    scene = scene_of(msgspec.convert({"kind": kind, "check": check}, SceneSettings), HOME)
     assert scene.asks is asks
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_where_the_settings_say_nothing_a_counter_asks_and_a_gate_does_not(kind: str) -> None:
+    scene = scene_of(msgspec.convert({"kind": kind}, SceneSettings), HOME)
+    assert scene.asks is (kind == "service-window")
 
 
 def test_a_counter_asks_as_it_is_shipped() -> None:
