@@ -10,15 +10,12 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from agent.arrivals import Arrivals
 from agent.equipment.gate import Equipment, Handlers, device_folders
 from agent.equipment.watchdog import Watchdog
-from agent.facade.facade import Facade
-from agent.facade.standing import StatusReader
-from agent.facade.unix import FacadeSocketUnusable
-from agent.facade.web_server import FacadePortUnusable
+from agent.facade.faults import FacadePortUnusable, FacadeSocketUnusable
 from agent.fares.rules import RuleBook
 from agent.identify.card import CardIdentifier, refused_doubts
 from agent.identify.card_kinds import card_kinds
@@ -64,6 +61,9 @@ from trust.references import References
 from trust.secrets import KEY_32, read_secret
 from trust.sm2 import sm2
 from world import World, cause_of
+
+if TYPE_CHECKING:
+    from agent.facade.facade import Facade
 
 LOG = logging.getLogger("onecard")
 
@@ -287,11 +287,14 @@ class Service:
         tickets = Tickets(sm2(), keys, clock, settings.gate_groups)
         return OfflineResolver({**ministry.verifiers(), **tickets.verifiers()})
 
-    def _make_facade(self) -> Facade | None:
+    def _make_facade(self) -> "Facade | None":
         """Where business programs may call."""
         settings, terminal = self.settings.facade, self._terminal
         if settings is None:
             return None
+        from agent.facade.facade import Facade
+        from agent.facade.standing import StatusReader
+
         standing = StatusReader(
             self.standing if self.scene.asks else None,
             terminal.references,

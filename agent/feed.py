@@ -1,10 +1,10 @@
-"""Tap reports on their way from reader threads to listeners on the event loop: one hop per tap."""
+"""Tap reports on their way from reader threads to listeners: each has a queue of its own."""
 
-import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
+from world import Queue, QueueEmpty, World
 from world.foreign import encoded
 
 END = b""  # after the last report
@@ -12,28 +12,29 @@ BACKLOG = 256  # reports a slow listener may lag behind before it loses the olde
 
 
 class Feed:
-    """`publish` from any thread; `listen` on the event loop."""
+    """`publish` and `listen` from any thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, world: World) -> None:
+        self._world = world
         self._closed = False
-        self._listeners: list[tuple[asyncio.AbstractEventLoop, asyncio.Queue[bytes]]] = []
+        self._changing = world.lock()
+        self._listeners: list[Queue[bytes]] = []
 
     def publish(self, report: dict[str, Any]) -> None:
-        """Hand one report to all listeners; returns at once, whoever listens or not."""
+        """Hand one report to all listeners; returns at once, whether one listens or none."""
         if self._listeners:
             self._tell(encoded(report))
 
     def close(self) -> None:
         """Let every listener end, also one that comes now."""
-        self._closed = True
+        with self._changing:
+            self._closed = True
         self._tell(END)
 
     def _tell(self, line: bytes) -> None:
-        for loop, queue in list(self._listeners):
-            try:
-                loop.call_soon_threadsafe(_offer, queue, line)
-            except RuntimeError:  # the loop has closed: that listener is gone
-                continue
+        with self._changing:
+            for queue in self._listeners:
+                _offer(queue, line)
 
     @property
     def listeners(self) -> int:
@@ -41,19 +42,23 @@ class Feed:
         return len(self._listeners)
 
     @contextmanager
-    def listen(self) -> Iterator[asyncio.Queue[bytes]]:
-        queue: asyncio.Queue[bytes] = asyncio.Queue(BACKLOG)
-        listener = (asyncio.get_running_loop(), queue)
-        self._listeners.append(listener)
-        if self._closed:
-            _offer(queue, END)
+    def listen(self) -> Iterator[Queue[bytes]]:
+        """The reports from now on as JSON, oldest first; `END` behind the last."""
+        queue: Queue[bytes] = self._world.queue()
+        with self._changing:
+            self._listeners.append(queue)
+            if self._closed:
+                queue.put(END)
         try:
             yield queue
         finally:
-            self._listeners.remove(listener)
+            with self._changing:
+                self._listeners.remove(queue)
 
 
-def _offer(queue: asyncio.Queue[bytes], line: bytes) -> None:
-    if queue.full():
-        queue.get_nowait()
-    queue.put_nowait(line)
+def _offer(queue: Queue[bytes], line: bytes) -> None:
+    """`line` behind the others; the oldest goes where the listener lags too far behind."""
+    with suppress(QueueEmpty):  # taken meanwhile
+        while len(queue) >= BACKLOG:
+            queue.get(0)
+    queue.put(line)

@@ -398,9 +398,9 @@ def test_control_a_bag_in_an_event_is_caught() -> None:
 FLOORS: Sequence[Collection[str]] = (
     {
         "arrivals", "feed", "in_force", "key_store", "lines", "messages", "psam",
-        "reader_service", "stages", "streams", "uplink",
+        "reader_service", "routes", "stages", "streams", "uplink",
     },
-    {"beside", "fares", "http_lines"},
+    {"beside", "fares"},
     {"identify", "voices"},
     {"equipment", "staff", "status_check"},
     {"purse", "secrets"},

@@ -5,36 +5,27 @@ The journal and the status are read in the store's own thread between taps, so n
 the database file. Identities are never handed out here.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from typing import Annotated, Any, Protocol, TypeVar
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final, Protocol
+from urllib.parse import parse_qsl, unquote
 
-import anyio
 import msgspec
-from anyio import to_thread
-from starlette.applications import Starlette
-from starlette.convertors import PathConvertor, register_url_convertor
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response, StreamingResponse
-from starlette.routing import Route
 
+from agent.api.line import Answer, Call
 from agent.equipment.loans import DeviceUnknown
-from agent.feed import END, Feed
-from agent.scenes.bus.api import REFUSED as JOURNEY_REFUSED
-from agent.scenes.bus.api import EmptyBody, VehicleControl, journey_routes
+from agent.feed import Feed
+from agent.routes import ApiRequest, EmptyBody, Route, order, question
+from agent.scenes.bus.api import VehicleControl, journey_routes
 from agent.staff.session import StaffNeeded
 from agent.staff.sign_in import SignInOff, SignInOpen
 from offline_store.events.row import Record
 from world import Fault
-from world.foreign import Undecodable, decoded, encoded
+from world.foreign import encoded
 
-VERSION = 1
-PAGE = 200  # records in one answer
-LARGEST_BODY = 4096  # bytes
-BODY_WITHIN = 2.0  # seconds
-LONGEST_ROUTE = 64  # characters of a wrong path that an error repeats
-
-B = TypeVar("B")
+VERSION: Final = 1
+PAGE: Final = 200  # records in one answer
+LONGEST_ROUTE: Final = 64  # characters of a wrong path that an error repeats
 
 
 class Daemon(VehicleControl, Protocol):
@@ -121,131 +112,6 @@ class Loan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seconds: Annotated[float, msgspec.Meta(ge=1, le=3600)] = 600.0
 
 
-def application(daemon: Daemon) -> Starlette:
-    """The ASGI application for one daemon."""
-
-    def respond_with(fault: Fault, status: int) -> Response:
-        return Response(told(daemon, fault), status_code=status, media_type="application/json")
-
-    def endpoint(answer: Callable[[Request], dict[str, Any]]) -> Callable[..., Awaitable[Response]]:
-        async def respond(request: Request) -> Response:
-            try:
-                return _json(await to_thread.run_sync(answer, request))
-            except BadQuery as fault:
-                return respond_with(fault, 400)
-            except Fault as fault:
-                return respond_with(fault, JOURNEY_REFUSED.get(type(fault), 503))
-
-        return respond
-
-    def order(
-        shape: type[B], act: Callable[[Request, B], dict[str, Any] | None]
-    ) -> Callable[..., Awaitable[Response]]:
-        async def respond(request: Request) -> Response:
-            try:
-                body = await _body(request, shape)
-                answer = await to_thread.run_sync(act, request, body)
-                return _json(answer or {})
-            except Fault as fault:
-                return respond_with(fault, REFUSED.get(type(fault), 503))
-
-        return respond
-
-    async def refused(request: Request, error: Exception) -> Response:
-        """What the router itself refuses: 404 and 405."""
-        assert isinstance(error, HTTPException)
-        route = request.url.path[:LONGEST_ROUTE]
-        if error.status_code == 405:
-            allowed = ", ".join(sorted((error.headers or {})["Allow"].split(", ")))
-            return respond_with(
-                WrongMethod(method=request.method, route=route, allowed=allowed), 405
-            )
-        return respond_with(NoRoute(route=route), error.status_code)
-
-    def status(request: Request) -> dict[str, Any]:
-        return daemon.status()
-
-    def settings(request: Request) -> dict[str, Any]:
-        return daemon.settings()
-
-    def readers(request: Request) -> dict[str, Any]:
-        return {"readers": daemon.readers(), "attached": list(daemon.attached())}
-
-    def devices(request: Request) -> dict[str, Any]:
-        attached = list(daemon.attached())
-        return {"devices": [*daemon.readers(), *daemon.devices()], "attached": attached}
-
-    def leases(request: Request) -> dict[str, Any]:
-        return {"leases": list(daemon.leases())}
-
-    def journal(request: Request) -> dict[str, Any]:
-        query = request.query_params
-        after = _whole_number(query.get("after", "0"))
-        limit = min(PAGE, _whole_number(query.get("limit", str(PAGE))))
-        records = daemon.records(query.get("epoch"), after, limit)
-        return {"records": [msgspec.to_builtins(record) for record in records]}
-
-    def verify(request: Request) -> dict[str, Any]:
-        return daemon.verify()
-
-    def explain(request: Request) -> dict[str, Any]:
-        seq = _whole_number(request.path_params["seq"])
-        return daemon.explain(request.path_params["epoch"], seq)
-
-    def release(request: Request, loan: Loan) -> None:
-        daemon.lend(request.path_params["device"], loan.seconds)
-
-    def take_back(request: Request, body: EmptyBody) -> None:
-        daemon.take_back(request.path_params["device"])
-
-    def sign_in(request: Request) -> dict[str, Any]:
-        return daemon.sign_in()
-
-    def begin_sign_in(request: Request, body: EmptyBody) -> dict[str, Any]:
-        return daemon.begin_sign_in()
-
-    def cancel_sign_in(request: Request, body: EmptyBody) -> None:
-        daemon.cancel_sign_in()
-
-    def sign_out(request: Request, body: EmptyBody) -> None:
-        daemon.sign_out()
-
-    async def taps(request: Request) -> Response:
-        return StreamingResponse(_lines(daemon.feed), media_type="application/x-ndjson")
-
-    async def traces(request: Request) -> Response:
-        return StreamingResponse(_lines(daemon.traces), media_type="application/x-ndjson")
-
-    application = Starlette(
-        routes=[
-            Route("/v1/status", endpoint(status)),
-            Route("/v1/settings", endpoint(settings)),
-            Route("/v1/readers", endpoint(readers)),
-            Route("/v1/devices", endpoint(devices)),
-            Route("/v1/devices/{device:typed}/release", order(Loan, release), methods=["POST"]),
-            Route(
-                "/v1/devices/{device:typed}/take-back",
-                order(EmptyBody, take_back),
-                methods=["POST"],
-            ),
-            Route("/v1/leases", endpoint(leases)),
-            Route("/v1/journal", endpoint(journal)),
-            Route("/v1/journal/verify", endpoint(verify)),
-            Route("/v1/journal/{epoch}/{seq}/explanation", endpoint(explain)),
-            Route("/v1/taps", taps),
-            Route("/v1/sign-in", endpoint(sign_in)),
-            Route("/v1/sign-in", order(EmptyBody, begin_sign_in), methods=["POST"]),
-            Route("/v1/sign-in/cancel", order(EmptyBody, cancel_sign_in), methods=["POST"]),
-            Route("/v1/sign-out", order(EmptyBody, sign_out), methods=["POST"]),
-            Route("/v1/traces", traces),
-            *journey_routes(daemon, endpoint, order),
-        ],
-        exception_handlers={HTTPException: refused},
-    )
-    application.router.redirect_slashes = False  # an answer without JSON
-    return application
-
-
 class BadQuery(Fault):
     """A query parameter that is no whole number from 0 on."""
 
@@ -264,29 +130,143 @@ class WrongMethod(Fault):
     code = "api.wrong-method"
 
 
-class BadBody(Fault):
-    """The body of a POST is not the JSON object that its route takes. Fact: `problem`."""
-
-    code = "api.bad-body"
+LENDING: Final[Mapping[type[Fault], int]] = {StaffNeeded: 403, DeviceUnknown: 404}
+SIGNING_IN: Final[Mapping[type[Fault], int]] = {SignInOff: 404, SignInOpen: 409}
 
 
-class Typed(PathConvertor):
-    """Whatever somebody typed as a name: also nothing, slashes and ends of lines."""
+class Api:
+    """Answers calls for one daemon. Any thread."""
 
-    regex = r"[\s\S]*"
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+        self._routes = [(_pattern(route.path), route) for route in routes(daemon)]
+        self._feeds = {"/v1/taps": daemon.feed, "/v1/traces": daemon.traces}
+
+    def asked(self, call: Call) -> Answer | Feed:
+        """The answer to a request, or the feed that the caller wants to hear."""
+        raw_path, _, query = call.target.partition("?")
+        path = unquote(raw_path)
+        try:
+            if path in self._feeds:
+                _require(call.method, path, ["GET"])
+                return self._feeds[path]
+            route, names = self._route(call.method, path)
+        except NoRoute as fault:
+            return self.refused(fault, 404)
+        except WrongMethod as fault:
+            return self.refused(fault, 405)
+        parameters = dict(parse_qsl(query, keep_blank_values=True))
+        try:
+            answer = route.answer(ApiRequest(names, parameters, call.media_type, call.body))
+        except Fault as fault:
+            return self.refused(fault, route.refused.get(type(fault), 503))
+        return Answer(200, _written(answer))
+
+    def refused(self, fault: Fault, status: int = 400) -> Answer:
+        """The JSON object of an answer that is an error."""
+        sentence = self._daemon.sentence(fault)
+        told = {"error": fault.code, "facts": dict(fault.facts), "sentence": sentence}
+        return Answer(status, _written(told))
+
+    def _route(self, method: str, path: str) -> tuple[Route, Mapping[str, str]]:
+        """Raises `NoRoute`, `WrongMethod`."""
+        fitting = [
+            (route, found.groupdict())
+            for pattern, route in self._routes
+            if (found := pattern.fullmatch(path))
+        ]
+        if not fitting:
+            raise NoRoute(route=path[:LONGEST_ROUTE])
+        _require(method, path, sorted(route.method for route, _ in fitting))
+        return next((route, names) for route, names in fitting if route.method == method)
 
 
-register_url_convertor("typed", Typed())
+def routes(daemon: Daemon) -> Sequence[Route]:
+    """All but the feeds."""
 
-# How an order that is not carried out is answered; whatever else fails is the terminal's (503).
-REFUSED: Mapping[type[Fault], int] = {
-    BadBody: 400,
-    StaffNeeded: 403,
-    DeviceUnknown: 404,
-    SignInOff: 404,
-    SignInOpen: 409,
-    **JOURNEY_REFUSED,
-}
+    def status(request: ApiRequest) -> Mapping[str, Any]:
+        return daemon.status()
+
+    def settings(request: ApiRequest) -> Mapping[str, Any]:
+        return daemon.settings()
+
+    def readers(request: ApiRequest) -> Mapping[str, Any]:
+        return {"readers": daemon.readers(), "attached": list(daemon.attached())}
+
+    def devices(request: ApiRequest) -> Mapping[str, Any]:
+        attached = list(daemon.attached())
+        return {"devices": [*daemon.readers(), *daemon.devices()], "attached": attached}
+
+    def leases(request: ApiRequest) -> Mapping[str, Any]:
+        return {"leases": list(daemon.leases())}
+
+    def journal(request: ApiRequest) -> Mapping[str, Any]:
+        after = _whole_number(request.query.get("after", "0"))
+        limit = min(PAGE, _whole_number(request.query.get("limit", str(PAGE))))
+        records = daemon.records(request.query.get("epoch"), after, limit)
+        return {"records": [msgspec.to_builtins(record) for record in records]}
+
+    def verify(request: ApiRequest) -> Mapping[str, Any]:
+        return daemon.verify()
+
+    def explain(request: ApiRequest) -> Mapping[str, Any]:
+        return daemon.explain(request.names["epoch"], _whole_number(request.names["seq"]))
+
+    def release(request: ApiRequest, loan: Loan) -> None:
+        daemon.lend(request.names["device"], loan.seconds)
+
+    def take_back(request: ApiRequest, body: EmptyBody) -> None:
+        daemon.take_back(request.names["device"])
+
+    def sign_in(request: ApiRequest) -> Mapping[str, Any]:
+        return daemon.sign_in()
+
+    def begin_sign_in(request: ApiRequest, body: EmptyBody) -> Mapping[str, Any]:
+        return daemon.begin_sign_in()
+
+    def cancel_sign_in(request: ApiRequest, body: EmptyBody) -> None:
+        daemon.cancel_sign_in()
+
+    def sign_out(request: ApiRequest, body: EmptyBody) -> None:
+        daemon.sign_out()
+
+    return (
+        question("/v1/status", status),
+        question("/v1/settings", settings),
+        question("/v1/readers", readers),
+        question("/v1/devices", devices),
+        order("/v1/devices/{device…}/release", Loan, release, LENDING),
+        order("/v1/devices/{device…}/take-back", EmptyBody, take_back, LENDING),
+        question("/v1/leases", leases),
+        question("/v1/journal", journal, {BadQuery: 400}),
+        question("/v1/journal/verify", verify),
+        question("/v1/journal/{epoch}/{seq}/explanation", explain, {BadQuery: 400}),
+        question("/v1/sign-in", sign_in),
+        order("/v1/sign-in", EmptyBody, begin_sign_in, SIGNING_IN),
+        order("/v1/sign-in/cancel", EmptyBody, cancel_sign_in),
+        order("/v1/sign-out", EmptyBody, sign_out),
+        *journey_routes(daemon),
+    )
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    """See `agent.routes.Route.path`."""
+    parts = re.split(r"(\{\w+…?\})", path)
+    return re.compile("".join(map(_part, parts)))
+
+
+def _part(part: str) -> str:
+    if not part.startswith("{"):
+        return re.escape(part)
+    name = part.strip("{}…")
+    return rf"(?P<{name}>[\s\S]*)" if "…" in part else rf"(?P<{name}>[^/]+)"
+
+
+def _require(method: str, path: str, allowed: Sequence[str]) -> None:
+    """Raises `WrongMethod`."""
+    if method not in allowed:
+        route = path[:LONGEST_ROUTE]
+        raise WrongMethod(method=method, route=route, allowed=", ".join(allowed))
 
 
 def _whole_number(text: str) -> int:
@@ -295,46 +275,5 @@ def _whole_number(text: str) -> int:
     return int(text)
 
 
-async def _body(request: Request, shape: type[B]) -> B:
-    """Raises `BadBody`."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip()
-    if kind.lower() != "application/json":  # RFC 9110, 8.3.1
-        raise BadBody(problem="Content-Type: application/json")
-    raw = b""
-    try:
-        with anyio.fail_after(BODY_WITHIN):
-            async for chunk in request.stream():
-                raw += chunk
-                if len(raw) > LARGEST_BODY:
-                    raise BadBody(problem=f"> {LARGEST_BODY} bytes")
-    except TimeoutError:
-        raise BadBody(problem=f"> {BODY_WITHIN:.0f} s") from None
-    except ClientDisconnect:
-        raise BadBody(problem="disconnect") from None
-    try:
-        return decoded(raw, shape)
-    except Undecodable as fault:
-        raise BadBody(problem=fault.facts["problem"]) from fault
-
-
-def told(daemon: Daemon, fault: Fault) -> bytes:
-    """The JSON object of an answer that is an error."""
-    return _written(
-        {"error": fault.code, "facts": dict(fault.facts), "sentence": daemon.sentence(fault)}
-    )
-
-
-def _json(body: dict[str, Any]) -> Response:
-    return Response(_written(body), media_type="application/json")
-
-
-def _written(body: dict[str, Any]) -> bytes:
+def _written(body: Mapping[str, Any]) -> bytes:
     return encoded({"version": VERSION, **body})
-
-
-async def _lines(feed: Feed) -> AsyncIterator[bytes]:
-    """One line per tap or trace from now on, until the caller hangs up or the agent ends."""
-    with feed.listen() as reports:
-        yield b"\n"  # the headers go out at once, so that the caller knows that we listen
-        while (report := await reports.get()) != END:
-            yield report + b"\n"

@@ -35,7 +35,7 @@ class Backend:
         self._in_force = in_force
         self._texts = texts
         self._service: Service | None = None
-        self.feed = Feed()
+        self.feed = Feed(terminal.world)
         self.ready = False
 
     def serve(self, service: Service, texts: Texts) -> None:

@@ -4,8 +4,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from agent import http_lines
-from agent.facade import unix, web, web_envelope, web_server, web_socket
+from agent.facade import http_lines, unix, web, web_envelope, web_server, web_socket
 from agent.facade.desk import BEGUN_WITHIN
 from agent.facade.errors import table
 from agent.facade.fields import LONGEST, LONGEST_DATA

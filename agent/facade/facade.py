@@ -4,17 +4,17 @@ desk as long as the gate.
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agent.equipment.gate import Equipment
 from agent.equipment.watchdog import Watchdog
 from agent.facade.desk import CallDispatcher, CallerConnection
 from agent.facade.disclosure import DisclosureBook
+from agent.facade.faults import FacadePortUnusable, FacadeSocketUnusable
 from agent.facade.means import CardServices
 from agent.facade.refusals import Refusals
 from agent.facade.standing import StatusReader
-from agent.facade.unix import FacadeSocketUnusable, UnixServer
-from agent.facade.web_server import FacadePortUnusable, WebServer
+from agent.facade.unix import UnixServer
 from agent.messages.results import Results
 from apdu.social_security.authentication import Authenticator
 from apdu.social_security.city_keys import CityKeys
@@ -26,6 +26,9 @@ from offline_store.clock import Clock
 from offline_store.store import Store
 from trust.references import References
 from world import World
+
+if TYPE_CHECKING:
+    from agent.facade.web_server import WebServer
 
 
 class Facade:
@@ -84,6 +87,9 @@ class Facade:
             self._unix = UnixServer(world, Path(settings.socket), clients, connect, refusals)
             self._unix.start()
             if settings.port is not None:
+                # uvicorn and asyncio take megabytes, and wake ten times a second.
+                from agent.facade.web_server import WebServer
+
                 self._web = WebServer(world, settings.port, clients, connect, refusals)
                 self._web.start()
         except (FacadeSocketUnusable, FacadePortUnusable) as fault:

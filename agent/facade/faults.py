@@ -6,6 +6,19 @@ Facts never hold what the caller sent, nor anything of the card.
 from world import Fault
 
 
+class FacadeSocketUnusable(Fault):
+    """The socket cannot be made: its folder is missing or may not be written. Facts: `path`,
+    `cause`."""
+
+    code = "facade.socket"
+
+
+class FacadePortUnusable(Fault):
+    """The loopback port is taken. Facts: `port`, `cause`."""
+
+    code = "facade.port"
+
+
 class FacadeFault(Fault):
     """The national interface cannot serve this call."""
 

@@ -13,7 +13,12 @@ from agent.facade import wire
 from agent.facade.call import CallAnswer
 from agent.facade.desk import CallerConnection
 from agent.facade.errors import told
-from agent.facade.faults import ClientUnknown, SilentCaller, TooManyCallers
+from agent.facade.faults import (
+    ClientUnknown,
+    FacadeSocketUnusable,
+    SilentCaller,
+    TooManyCallers,
+)
 from agent.facade.fields import to_gbk
 from agent.facade.refusals import Refusals, Stranger
 from agent.lines import HeldLine, Lines
@@ -30,13 +35,6 @@ LINGERING = 16  # callers who were told that they are not served, and may still 
 END = None  # in the queue of frames: the caller is gone
 
 Connect = Callable[[FacadeClient, str], CallerConnection]
-
-
-class FacadeSocketUnusable(Fault):
-    """The socket cannot be made: its folder is missing or may not be written. Facts: `path`,
-    `cause`."""
-
-    code = "facade.socket"
 
 
 class UnixServer:

@@ -156,7 +156,7 @@ class Web:
 
 
 def _peer(connection: HTTPConnection) -> Peer | None:
-    """See `agent.http_lines`."""
+    """See `agent.facade.http_lines`."""
     peer: Peer | None = connection.scope["state"]["peer"]
     return peer
 

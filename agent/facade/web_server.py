@@ -5,23 +5,17 @@ from collections.abc import Sequence
 import uvicorn
 
 from agent.facade.errors import told
-from agent.facade.faults import TooManyCallers
+from agent.facade.faults import FacadePortUnusable, TooManyCallers
+from agent.facade.http_lines import LARGEST_HEAD, counted
 from agent.facade.refusals import Refusals, Stranger
 from agent.facade.web import Connect, Web
 from agent.facade.web_envelope import LARGEST, written
-from agent.http_lines import LARGEST_HEAD, counted
 from agent.lines import Lines
 from config.model import FacadeClient
-from world import Fault, Peer, Task, World, cause_of
+from world import Peer, Task, World, cause_of
 
 EACH = 32  # lines of one user
 LINES = 64  # of all users
-
-
-class FacadePortUnusable(Fault):
-    """The loopback port is taken. Facts: `port`, `cause`."""
-
-    code = "facade.port"
 
 
 class WebServer:

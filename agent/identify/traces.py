@@ -36,7 +36,7 @@ class Traces:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self.feed = Feed()
+        self.feed = Feed(world)
 
     @contextmanager
     def watching(

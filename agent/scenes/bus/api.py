@@ -1,25 +1,22 @@
-"""Routes of the vehicle's state: what the driver's screen shows, and what his hands change."""
+"""Routes of the vehicle's state: what the driver's screen shows, and what the driver changes."""
 
-from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, Literal, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final, Literal, Protocol
 
 import msgspec
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
+from agent.routes import ApiRequest, EmptyBody, Route, order, question
 from agent.scenes.bus.faults import JourneyOff, LineUnknown, NobodyOn, StopUnknown
 from agent.scenes.bus.journey import VehicleState
 from world import Fault
 
-REFUSED: dict[type[Fault], int] = {
+REFUSED: Final[Mapping[type[Fault], int]] = {
     JourneyOff: 404,
     LineUnknown: 404,
     StopUnknown: 404,
     NobodyOn: 409,
 }
 
-Answer = Callable[..., Awaitable[Response]]
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=16)]
 
 
@@ -28,7 +25,7 @@ class VehicleControl(Protocol):
 
     @property
     def journey(self) -> VehicleState:
-        """Raises `JourneyOff`."""
+        """The state of the vehicle that the terminal is in. Raises `JourneyOff`."""
         ...
 
 
@@ -45,20 +42,12 @@ class StopChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     stop: Id
 
 
-class EmptyBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Body of a call that needs no more than its route."""
+def journey_routes(agent: VehicleControl) -> Sequence[Route]:
+    """What the driver's screen asks and orders."""
 
-
-def journey_routes(
-    agent: VehicleControl,
-    endpoint: Callable[[Callable[[Request], dict[str, Any]]], Answer],
-    order: Callable[[Any, Callable[[Request, Any], dict[str, Any] | None]], Answer],
-) -> list[Route]:
-    """`endpoint` answers a question, `order` carries out a POST; see `agent.api.app`."""
-
-    def show(request: Request) -> dict[str, Any]:
-        desk = agent.journey
-        summary = desk.summary()
+    def show(request: ApiRequest) -> Mapping[str, Any]:
+        state = agent.journey
+        summary = state.summary()
         rows = (
             None
             if summary is None
@@ -70,28 +59,28 @@ def journey_routes(
                 "counts": summary.shown(),
             }
         )
-        return {**desk.shown(), "summary": rows}
+        return {**state.shown(), "summary": rows}
 
-    def line(request: Request, choice: LineChoice) -> dict[str, Any]:
+    def line(request: ApiRequest, choice: LineChoice) -> Mapping[str, Any]:
         agent.journey.set_line(choice.line, choice.direction)
         return agent.journey.shown()
 
-    def stop(request: Request, choice: StopChoice) -> dict[str, Any]:
+    def stop(request: ApiRequest, choice: StopChoice) -> Mapping[str, Any]:
         agent.journey.set_stop(choice.stop)
         return agent.journey.shown()
 
-    def follow(request: Request, body: EmptyBody) -> dict[str, Any]:
+    def follow(request: ApiRequest, body: EmptyBody) -> Mapping[str, Any]:
         agent.journey.follow()
         return agent.journey.shown()
 
-    def sign_off(request: Request, body: EmptyBody) -> dict[str, Any]:
+    def sign_off(request: ApiRequest, body: EmptyBody) -> Mapping[str, Any]:
         agent.journey.sign_off()
         return agent.journey.shown()
 
-    return [
-        Route("/v1/journey", endpoint(show)),
-        Route("/v1/journey/line", order(LineChoice, line), methods=["POST"]),
-        Route("/v1/journey/stop", order(StopChoice, stop), methods=["POST"]),
-        Route("/v1/journey/follow", order(EmptyBody, follow), methods=["POST"]),
-        Route("/v1/journey/sign-off", order(EmptyBody, sign_off), methods=["POST"]),
-    ]
+    return (
+        question("/v1/journey", show, REFUSED),
+        order("/v1/journey/line", LineChoice, line, REFUSED),
+        order("/v1/journey/stop", StopChoice, stop, REFUSED),
+        order("/v1/journey/follow", EmptyBody, follow, REFUSED),
+        order("/v1/journey/sign-off", EmptyBody, sign_off, REFUSED),
+    )

@@ -1,6 +1,5 @@
 """The local API over its real Unix socket: what it tells, what it refuses, and that it ends."""
 
-import asyncio
 import http.client
 import logging
 import os
@@ -8,20 +7,20 @@ import socket
 import stat
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from agent import http_lines
-from agent.api.app import LARGEST_BODY, PAGE, VERSION
+from agent.api import line as api_line
+from agent.api.app import PAGE, VERSION
 from agent.api.server import EACH, ApiServer, SocketUnusable
 from agent.cli.client import Client, DaemonAbsent, DaemonRefused, DaemonUnclear
 from agent.equipment.loans import DeviceUnknown
 from agent.feed import BACKLOG, Feed
 from agent.messages.texts import Texts
+from agent.routes import LARGEST_BODY
 from agent.scenes.bus.faults import JourneyOff
 from agent.scenes.bus.journey import VehicleState
 from agent.staff.session import StaffNeeded
@@ -50,8 +49,8 @@ class FakeDaemon:
     """See `agent.api.app.Daemon`."""
 
     def __init__(self) -> None:
-        self.feed = Feed()
-        self.traces = Feed()
+        self.feed = Feed(RealWorld())
+        self.traces = Feed(RealWorld())
         self.asked: list[tuple[object, ...]] = []
         self.fault: Fault | None = None
 
@@ -310,7 +309,7 @@ ORDER = b"POST /v1/devices/eye/release HTTP/1.1\r\nHost: x\r\nContent-Type: appl
 def test_silent_lines_are_counted_and_the_surplus_is_told_and_closed(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_lines, "HEAD_WITHIN", 600.0)  # none goes before all have come
+    monkeypatch.setattr(api_line, "HEAD_WITHIN", 600.0)  # none goes before all have come
     assert served.client.get("/v1/status")["ready"]
     before = threading.active_count()
     silent = [quiet(served) for _ in range(4 * EACH)]
@@ -319,7 +318,7 @@ def test_silent_lines_are_counted_and_the_surplus_is_told_and_closed(
     assert {msgspec.json.decode(answer.partition(b"\r\n\r\n")[2])["error"] for answer in told} == {
         "api.too-many"
     }
-    assert threading.active_count() == before
+    assert threading.active_count() <= before + EACH, "what is turned away costs no thread"
     for line in silent[:EACH]:
         line.close()
     until(lambda: served.request("GET", "/v1/status")[0] == 200)
@@ -547,22 +546,6 @@ def test_a_publisher_never_waits_for_a_slow_listener(served: Served) -> None:
     assert heard == sorted(set(heard))
     assert len(heard) < most, "the control: something had to be lost"
     assert heard[-1] == most - 1, "and not the newest"
-
-
-def test_an_event_loop_that_is_gone_disturbs_no_publisher() -> None:
-    feed = Feed()
-    loop = asyncio.new_event_loop()
-
-    async def listen() -> AbstractContextManager[asyncio.Queue[bytes]]:
-        listening = feed.listen()
-        listening.__enter__()
-        return listening
-
-    listening = loop.run_until_complete(listen())
-    loop.close()
-    feed.publish({"tap": 1})
-    listening.__exit__(None, None, None)
-    assert feed.listeners == 0
 
 
 def test_stop_ends_listeners_and_leaves_no_socket(tmp_path: Path) -> None:

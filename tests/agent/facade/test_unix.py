@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.facade import unix, wire
-from agent.facade.unix import CALLERS, EACH, FacadeSocketUnusable
+from agent.facade.faults import FacadeSocketUnusable
+from agent.facade.unix import CALLERS, EACH
 from agent.lines import Lines
 from simulators.site import until
 from tests.agent.facade.callers import Library, Live, live

@@ -14,8 +14,7 @@ from typing import Any
 
 import pytest
 
-from agent import http_lines
-from agent.facade import web_server
+from agent.facade import http_lines, web_server
 from agent.facade.web_clients import Page
 from agent.facade.web_envelope import LARGEST
 from config.model import FacadeClient
