@@ -8,11 +8,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar, Protocol
 
-from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
-from cryptography.hazmat.primitives.ciphers import BlockCipherAlgorithm, Cipher, modes
-from cryptography.hazmat.primitives.ciphers.algorithms import SM4
-
 from apdu.vectors import Vector
+from trust.ciphers import BlockCipher
 
 SOURCE = "spec social-security-card.md, Cryptography"
 HISTORICAL_BYTES = 13
@@ -178,7 +175,7 @@ class TripleDes(Family):
 
     @classmethod
     def diversify(cls, key: bytes, factor: bytes) -> bytes:
-        return _ecb(_two_key_des(key), factor + _inverted(factor))
+        return _two_key_des(key).ecb(factor + _inverted(factor))
 
     @classmethod
     def card_key(cls, root: bytes, factors: LevelFactors) -> bytes:
@@ -187,11 +184,11 @@ class TripleDes(Family):
 
     @classmethod
     def process_key(cls, key: bytes, factor: bytes) -> bytes:
-        return _ecb(_two_key_des(key), factor)
+        return _two_key_des(key).ecb(factor)
 
     @classmethod
     def authentication_data(cls, process_key: bytes, original: bytes) -> bytes:
-        return _ecb(_single_des(process_key), original)
+        return _single_des(process_key).ecb(original)
 
     @classmethod
     def mac(cls, process_key: bytes, data: bytes) -> bytes:
@@ -258,7 +255,7 @@ class Sm4(Family):
 
     @classmethod
     def diversify(cls, key: bytes, factor: bytes) -> bytes:
-        return _ecb(SM4(key), factor + _inverted(factor))
+        return _sm4(key).ecb(factor + _inverted(factor))
 
     @classmethod
     def card_key(cls, root: bytes, factors: LevelFactors) -> bytes:
@@ -267,11 +264,11 @@ class Sm4(Family):
 
     @classmethod
     def process_key(cls, key: bytes, factor: bytes) -> bytes:
-        return _ecb(SM4(key), widened(factor))
+        return _sm4(key).ecb(widened(factor))
 
     @classmethod
     def authentication_data(cls, process_key: bytes, original: bytes) -> bytes:
-        return folded(_ecb(SM4(process_key), widened(original)))
+        return folded(_sm4(process_key).ecb(widened(original)))
 
     @classmethod
     def mac(cls, process_key: bytes, data: bytes) -> bytes:
@@ -281,7 +278,7 @@ class Sm4(Family):
     @classmethod
     def last_block(cls, process_key: bytes, data: bytes) -> bytes:
         """The 16 bytes that `mac` folds."""
-        return _last_cbc_block(SM4(process_key), data)
+        return _last_cbc_block(_sm4(process_key), data)
 
 
 def widened(value: bytes) -> bytes:
@@ -294,23 +291,22 @@ def folded(block: bytes) -> bytes:
     return _xor(block[:8], block[8:])
 
 
-def _two_key_des(key: bytes) -> TripleDES:
-    return TripleDES(key + key[:8])
+def _two_key_des(key: bytes) -> BlockCipher:
+    return BlockCipher("3des", key + key[:8])
 
 
-def _single_des(key: bytes) -> TripleDES:
-    return TripleDES(key * 3)  # EDE with three equal keys is one DES
+def _single_des(key: bytes) -> BlockCipher:
+    return BlockCipher("3des", key * 3)  # EDE with three equal keys is one DES
 
 
-def _ecb(cipher: BlockCipherAlgorithm, data: bytes) -> bytes:
-    return Cipher(cipher, modes.ECB()).encryptor().update(data)
+def _sm4(key: bytes) -> BlockCipher:
+    return BlockCipher("sm4", key)
 
 
-def _last_cbc_block(cipher: BlockCipherAlgorithm, data: bytes) -> bytes:
-    size = cipher.block_size // 8
+def _last_cbc_block(cipher: BlockCipher, data: bytes) -> bytes:
     padded = data + b"\x80"
-    padded += bytes(-len(padded) % size)
-    return Cipher(cipher, modes.CBC(bytes(size))).encryptor().update(padded)[-size:]
+    padded += bytes(-len(padded) % cipher.block_size)
+    return cipher.cbc(padded)[-cipher.block_size :]
 
 
 def _inverted(data: bytes) -> bytes:

@@ -11,11 +11,7 @@ The journal's chain covers SM3 of these bytes, so that destroying a key leaves t
 
 from datetime import date, datetime, timedelta, timezone
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers import Cipher
-from cryptography.hazmat.primitives.ciphers.algorithms import SM4
-from cryptography.hazmat.primitives.ciphers.modes import GCM
-
+from trust import ciphers
 from trust.keystore import KeyStore
 from trust.secrets import KEY_16, read_secret
 from world import World
@@ -25,7 +21,6 @@ PREFIX = "identity-day-"
 
 _DAY = 8
 _NONCE = 12
-_TAG = 16
 
 
 class Sealer:
@@ -44,24 +39,16 @@ class Sealer:
         nonce = self._world.random(_NONCE)
         with self._sealing:
             key = self._key_of(day)
-        encryptor = Cipher(SM4(key), GCM(nonce)).encryptor()
-        encryptor.authenticate_additional_data(day.encode())
-        body = encryptor.update(private) + encryptor.finalize()
-        return day.encode() + nonce + body + encryptor.tag
+        return day.encode() + nonce + ciphers.sealed(key, nonce, private, day.encode())
 
     def open(self, sealed: bytes) -> bytes | None:
         """The private bytes; None when the key is destroyed or these are not the sealed bytes."""
         day, nonce = sealed[:_DAY], sealed[_DAY : _DAY + _NONCE]
-        body, tag = sealed[_DAY + _NONCE : -_TAG], sealed[-_TAG:]
+        body = sealed[_DAY + _NONCE :]
         name = PREFIX + day.decode("ascii", "replace")
-        if name not in self._keys.names() or len(tag) != _TAG:
+        if name not in self._keys.names() or len(body) < ciphers.TAG:
             return None
-        decryptor = Cipher(SM4(read_secret(self._keys, name, KEY_16)), GCM(nonce, tag)).decryptor()
-        decryptor.authenticate_additional_data(day)
-        try:
-            return decryptor.update(body) + decryptor.finalize()
-        except InvalidTag:
-            return None
+        return ciphers.opened(read_secret(self._keys, name, KEY_16), nonce, body, day)
 
     def forget_before(self, day: date) -> int:
         """Destroy the keys of days before `day`; how many. Raises faults of the key store."""

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, unquote
 
 import msgspec
 
-from agent.api.line import Answer, Call
+from agent.api.line import ApiAnswer, ApiCall
 from agent.equipment.loans import DeviceUnknown
 from agent.feed import Feed
 from agent.routes import ApiRequest, EmptyBody, Route, order, question
@@ -142,7 +142,7 @@ class Api:
         self._routes = [(_pattern(route.path), route) for route in routes(daemon)]
         self._feeds = {"/v1/taps": daemon.feed, "/v1/traces": daemon.traces}
 
-    def asked(self, call: Call) -> Answer | Feed:
+    def asked(self, call: ApiCall) -> ApiAnswer | Feed:
         """The answer to a request, or the feed that the caller wants to hear."""
         raw_path, _, query = call.target.partition("?")
         path = unquote(raw_path)
@@ -160,13 +160,13 @@ class Api:
             answer = route.answer(ApiRequest(names, parameters, call.media_type, call.body))
         except Fault as fault:
             return self.refused(fault, route.refused.get(type(fault), 503))
-        return Answer(200, _written(answer))
+        return ApiAnswer(200, _written(answer))
 
-    def refused(self, fault: Fault, status: int = 400) -> Answer:
+    def refused(self, fault: Fault, status: int = 400) -> ApiAnswer:
         """The JSON object of an answer that is an error."""
         sentence = self._daemon.sentence(fault)
         told = {"error": fault.code, "facts": dict(fault.facts), "sentence": sentence}
-        return Answer(status, _written(told))
+        return ApiAnswer(status, _written(told))
 
     def _route(self, method: str, path: str) -> tuple[Route, Mapping[str, str]]:
         """Raises `NoRoute`, `WrongMethod`."""

@@ -31,7 +31,7 @@ class NotHttp(Fault):
 
 
 @dataclass(frozen=True)
-class Call:
+class ApiCall:
     """A request as it came. `target`: path and query, as they were written."""
 
     method: str
@@ -41,15 +41,15 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ApiAnswer:
     """`body`: one JSON object."""
 
     status: int
     body: bytes
 
 
-Asked = Callable[[Call], Answer | Feed]
-Refused = Callable[[Fault], Answer]
+Asked = Callable[[ApiCall], ApiAnswer | Feed]
+Refused = Callable[[Fault], ApiAnswer]
 
 
 class _Gone(Exception):
@@ -81,7 +81,7 @@ class ApiLine:
         """End the line, from any thread; `serve` returns."""
         self._caller.hang_up()
 
-    def turn_away(self, answer: Answer) -> None:
+    def turn_away(self, answer: ApiAnswer) -> None:
         """Say why the caller is not served, and hang up. Waits for nothing that the caller says: a
         new line has room for an answer."""
         try:
@@ -113,7 +113,7 @@ class ApiLine:
 
     # What comes in
 
-    def _call(self, deadline: float) -> Call:
+    def _call(self, deadline: float) -> ApiCall:
         """Raises `_Gone`, `BadBody`, `h11.RemoteProtocolError`, `OSError`."""
         head = self._event(deadline)
         if not isinstance(head, h11.Request):
@@ -123,7 +123,7 @@ class ApiLine:
             self._caller.sendall(self._http.send(go_on) or b"")
         headers = dict(head.headers)
         kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
-        return Call(
+        return ApiCall(
             method=head.method.decode("ascii"),
             target=head.target.decode("ascii"),
             media_type=kind.decode("latin-1"),
@@ -172,7 +172,7 @@ class ApiLine:
         if self._http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             self._tell(self._refused(NotHttp()), last=True)
 
-    def _tell(self, answer: Answer, *, last: bool = False) -> None:
+    def _tell(self, answer: ApiAnswer, *, last: bool = False) -> None:
         head = self._head(answer.status, b"application/json", length=len(answer.body), last=last)
         body = self._http.send(h11.Data(data=answer.body)) or b""
         end = self._http.send(h11.EndOfMessage()) or b""
