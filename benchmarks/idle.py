@@ -68,7 +68,7 @@ class Started(Protocol):
 def run(arguments: Sequence[str] = ()) -> dict[str, object]:
     """Per cent of one core, and context switches per second (either kind, all threads), of a
     process with nothing but the drivers, over 20 s. `camera_*`: one camera, 640 × 480 at 30 fps of
-    which 10 are looked at while nothing moves (`idle_fps`); `frames_per_s`, `looked_per_s`: what it
+    which 3 are looked at while nothing moves (`idle_fps`); `frames_per_s`, `looked_per_s`: what it
     really did. `devices_*`: all kinds of `others` together.
 
     `--settle SECONDS`, `--window SECONDS` change the times.

@@ -131,6 +131,7 @@ class Taps:
         self._report = report
         self._warn = warn
         self._journey = journey
+        self._signalling: dict[str, SignallingReader | None] = {}  # by the reader's name
         self._logbook = Logbook(world, clock, store, scene.kind)
         self._give_backs = GiveBacks(clock, store, scene.kind, give_back, self._logbook.missed)
 
@@ -221,8 +222,10 @@ class Taps:
 
     def _signal(self, reader: CardReader, reason: str, watch: Watch) -> None:
         """By the reader's own lamp, where it has one."""
-        if isinstance(reader, SignallingReader):
-            watch.signalling(partial(reader.signal, self._results.prompt(reason)))
+        if reader.name not in self._signalling:  # the check takes longer than all else here
+            self._signalling[reader.name] = reader if isinstance(reader, SignallingReader) else None
+        if (signalling := self._signalling[reader.name]) is not None:
+            watch.signalling(partial(signalling.signal, self._results.prompt(reason)))
 
     def _end(self, lane: Lane, report: TapReport, let_out: Opened | None) -> TapReport:
         if let_out is not None:

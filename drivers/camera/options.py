@@ -18,7 +18,8 @@ class CameraOptions(DriverOptions, frozen=True, kw_only=True):
     at its end.
 
     `width`, `height`, `fps`: asked of a V4L2 device, which may give others; `fps` is a sequence's
-    pace. `idle_fps`: frames looked at per second while nothing moves. `region`: the part of the
+    pace. `idle_fps`: frames looked at per second while nothing
+    moves; a JPEG of an unusual size is looked at at once. `region`: the part of the
     frame that is searched, as left, top, right, bottom from 0 to 1. `symbologies`, `second_opinion`
     (pyzbar): see `drivers.eye.Eye`. `window`: seconds in which the
     same code is one code. `frozen_after`: seconds of identical pictures that make a camera frozen;
@@ -30,7 +31,7 @@ class CameraOptions(DriverOptions, frozen=True, kw_only=True):
     width: Annotated[int, Meta(ge=160, le=4096)] = 640
     height: Annotated[int, Meta(ge=120, le=4096)] = 480
     fps: Annotated[float, Meta(ge=1, le=120)] = 30
-    idle_fps: Annotated[float, Meta(ge=1, le=120)] = 10
+    idle_fps: Annotated[float, Meta(ge=1, le=120)] = 3
     region: tuple[Fraction, Fraction, Fraction, Fraction] = (0.0, 0.0, 1.0, 1.0)
     symbologies: Annotated[tuple[Symbology, ...], Meta(min_length=1)] = ("qr",)
     second_opinion: bool = False
