@@ -125,7 +125,8 @@ def application(daemon: Daemon) -> Starlette:
     """The ASGI application for one daemon."""
 
     def respond_with(fault: Fault, status: int) -> Response:
-        return Response(told(daemon, fault), status_code=status, media_type="application/json")
+        body = answer_for(daemon, fault)
+        return Response(body, status_code=status, media_type="application/json")
 
     def endpoint(answer: Callable[[Request], dict[str, Any]]) -> Callable[..., Awaitable[Response]]:
         async def respond(request: Request) -> Response:
@@ -317,7 +318,7 @@ async def _body(request: Request, shape: type[B]) -> B:
         raise BadBody(problem=fault.facts["problem"]) from fault
 
 
-def told(daemon: Daemon, fault: Fault) -> bytes:
+def answer_for(daemon: Daemon, fault: Fault) -> bytes:
     """The JSON object of an answer that is an error."""
     return _written(
         {"error": fault.code, "facts": dict(fault.facts), "sentence": daemon.sentence(fault)}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import uvicorn
 
-from agent.api.app import Daemon, application, told
+from agent.api.app import Daemon, answer_for, application
 from agent.http_lines import LARGEST_HEAD, counted
 from agent.lines import Lines
 from world import Fault, Peer, Task, World, cause_of
@@ -93,7 +93,7 @@ class ApiServer:
             self._world.remove_file(self._path)
 
     def _surplus(self, peer: Peer | None) -> bytes:
-        body = told(self._daemon, TooManyLines(allowed=EACH))
+        body = answer_for(self._daemon, TooManyLines(allowed=EACH))
         head = (
             "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
             f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"

@@ -50,7 +50,7 @@ def row_of(kind: type[Fault]) -> ErrorRow | None:
     raise AssertionError("the root of all faults has a row")
 
 
-def told(fault: Fault) -> CallAnswer:
+def answer_for(fault: Fault) -> CallAnswer:
     """The fault as the caller hears it: number, and words in Chinese.
 
     Where the PSAM was unable and the platform's HSM could not be asked, it is the PSAM's fault: by

@@ -12,7 +12,7 @@ from pathlib import Path
 from agent.facade import wire
 from agent.facade.call import CallAnswer
 from agent.facade.desk import CallerConnection
-from agent.facade.errors import told
+from agent.facade.errors import answer_for
 from agent.facade.faults import ClientUnknown, SilentCaller, TooManyCallers
 from agent.facade.fields import to_gbk
 from agent.facade.refusals import Refusals, Stranger
@@ -130,7 +130,7 @@ class UnixServer:
         """He is told before he asks, which takes no waiting: a new line has room for an answer. His
         half stays open until others follow, else his call would fail before he reads why."""
         self._refusals.note(fault, Stranger(user=caller.peer.user))
-        answer = told(fault)
+        answer = answer_for(fault)
         try:
             caller.settimeout(FRAME_WITHIN)
             caller.sendall(wire.answer(answer.result, to_gbk(answer.output)))
@@ -244,9 +244,9 @@ class Served:
 
     def _called(self, frame: bytes | Fault) -> CallAnswer:
         if isinstance(frame, Fault):
-            return told(frame)
+            return answer_for(frame)
         try:
             function, parameters = wire.read_call(frame)
         except wire.FrameFault as fault:
-            return told(fault)
+            return answer_for(fault)
         return self._connection.call(function.decode("ascii", errors="replace"), parameters)

@@ -70,7 +70,7 @@ class CallServices:
     results: Results
     book: DisclosureBook
     pin_timeout: float  # seconds to type a PIN
-    told: Callable[[Fault], CallAnswer]  # a fault as error code and text
+    answer_for: Callable[[Fault], CallAnswer]  # a fault as error code and text
 
 
 class PinDigits(NamedTuple):
@@ -221,7 +221,7 @@ class LeasedSession:
         return None
 
     def refuse(self, fault: Fault) -> None:
-        self.call.answer(self._house.told(fault))
+        self.call.answer(self._house.answer_for(fault))
 
     def _power(self, card: PoweredCard, watch: Watch) -> bool:
         try:
@@ -327,7 +327,7 @@ class LeasedSession:
     def _silent(self) -> None:
         """The watchdog's word while this thread hangs in the card: caller and person are told."""
         self._seat.lane.show(self._house.results.prompt(Reason.TAKE_CARD_AWAY))
-        self.call.answer(self._house.told(NoAnswer()))
+        self.call.answer(self._house.answer_for(NoAnswer()))
 
 
 def _act(lying: Presence) -> Act:

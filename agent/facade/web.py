@@ -17,7 +17,7 @@ from starlette.websockets import WebSocket
 
 from agent.facade.call import CallAnswer
 from agent.facade.desk import CallerConnection
-from agent.facade.errors import told
+from agent.facade.errors import answer_for
 from agent.facade.faults import ClientUnknown, TooManyCallers, UserUnknown
 from agent.facade.refusals import Refusals
 from agent.facade.web_clients import Page, WebClients, stranger, unknown
@@ -115,7 +115,7 @@ class Web:
     def _refused(self, request: Request, fault: Fault, id_: Id = None) -> Response:
         self._refusals.note(fault, stranger(request.headers, _peer(request)))
         headers = {**self._clients.readable_by(request.headers), "CallerConnection": "close"}
-        return _json(told(fault), _status(fault), headers, id_)
+        return _json(answer_for(fault), _status(fault), headers, id_)
 
     # WebSocket
 

@@ -62,7 +62,7 @@ class Rides:
         self._top_up_below = top_up_below
         self._preset = preset
 
-    def told(self, prompt: Prompt, event: Event) -> Prompt:
+    def prompt_for(self, prompt: Prompt, event: Event) -> Prompt:
         """`prompt`, and of a ride that was priced what it cost."""
         fare, name = paid(event), _concession(event)
         if fare is None or ride_of(event).full is None:

@@ -33,7 +33,7 @@ class ResultUnknown(Fault):
 class Announcer(Protocol):
     """Makes a prompt fuller, from the event of what somebody was let through for."""
 
-    def told(self, prompt: Prompt, event: Event) -> Prompt:
+    def prompt_for(self, prompt: Prompt, event: Event) -> Prompt:
         """For everybody."""
         ...
 
@@ -71,25 +71,25 @@ class Results:
         """Words and signals for the person."""
         return self._prompts[reason]
 
-    def told(self, reason: str, record: Record | None) -> Prompt:
+    def prompt_for(self, reason: str, record: Record | None) -> Prompt:
         """`prompt`; of a ride that was let through with what it cost. `record`: what is durable of
         it."""
         prompt = self.prompt(reason)
         if self._announcer is None or record is None or reason not in RIDES:
             return prompt
-        return self._announcer.told(prompt, record.event())
+        return self._announcer.prompt_for(prompt, record.event())
 
     def for_staff(self, reason: str, record: Record | None) -> Prompt:
         """The same on what only staff see or hear: of who rides for less, his class. Nothing is
         said where nothing has to be."""
-        prompt = replace(self.told(reason, record), voice="")
+        prompt = replace(self.prompt_for(reason, record), voice="")
         if self._announcer is None or record is None or reason not in RIDES:
             return prompt
         return self._announcer.for_staff(prompt, record.event())
 
     def both(self, reason: str, record: Record | None) -> tuple[Prompt, Prompt]:
         """What everybody is told, and what staff are."""
-        return self.told(reason, record), self.for_staff(reason, record)
+        return self.prompt_for(reason, record), self.for_staff(reason, record)
 
     def accepted(self, reason: str) -> bool:
         return self._rows[reason].verdict == "accepted"

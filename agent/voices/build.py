@@ -15,7 +15,7 @@ from typing import Final
 
 import miniaudio
 
-from agent.beside import told
+from agent.beside import exit_on_fault
 from agent.messages.texts import LANGUAGES, Language, catalogue
 from agent.voices.faults import VoiceUnspoken
 from agent.voices.spoken import said, syllables
@@ -145,7 +145,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = parser.parse_args(arguments)
     folder: Path = chosen.out.absolute()
     world = RealWorld()
-    with told():
+    with exit_on_fault():
         if chosen.texts is None:
             build(world, folder)
         else:
