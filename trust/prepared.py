@@ -267,6 +267,7 @@ def must(library: ctypes.CDLL, call: str, result: int) -> None:
 
 
 def failed(library: ctypes.CDLL, call: str) -> Sm2Failed:
+    """The fault of a call of libcrypto; empties OpenSSL's error queue of this thread."""
     library.ERR_clear_error()
     return Sm2Failed(library="libcrypto", call=call)
 
