@@ -60,7 +60,7 @@ class Pending(Protocol[T_co]):
     """A value that is being computed elsewhere."""
 
     def result(self) -> T_co:
-        """Wait for it. Raises the fault that came instead."""
+        """Wait for the value and return it. Raises the fault that came instead."""
         ...
 
 
@@ -75,6 +75,7 @@ class CardParameters:
 
     @property
     def factors(self) -> LevelFactors:
+        """The factors of the levels province, city and card, from region and ATR."""
         return LevelFactors.of(self.region, self.historical_bytes)
 
     @property
@@ -149,19 +150,23 @@ class PsamAuthenticator:
 
     @property
     def terminal_number(self) -> str:
+        """See `Authenticator`: 12 digits."""
         return self._psam.terminal_number
 
     def internal(self, card: CardParameters, factor: bytes, original: bytes) -> Pending[bytes]:
+        """See `Authenticator`; the value, or the PSAM's fault, is there on return."""
         return self._attempt(lambda: compute(self._psam, self._keys, card, IRK, factor, original))
 
     def external(
         self, card: CardParameters, factor: bytes, original: bytes, key: Key = RKSSSE
     ) -> Pending[bytes]:
+        """See `Authenticator`; the value, or the PSAM's fault, is there on return."""
         return self._attempt(lambda: compute(self._psam, self._keys, card, key, factor, original))
 
     def secured(
         self, card: CardParameters, factor: bytes, header: bytes, new_pin: bytes
     ) -> Pending[bytes]:
+        """See `Authenticator`; the value, or the PSAM's fault, is there on return."""
         return self._attempt(lambda: secured(self._psam, self._keys, card, factor, header, new_pin))
 
     def release(self) -> None:

@@ -54,6 +54,7 @@ class Needs:
 
     @property
     def nothing(self) -> bool:
+        """Whether the file opens as it is, without PIN and without any key."""
         return not self.pin and not self.keys
 
 

@@ -109,6 +109,7 @@ class CardSession:
 
     @property
     def generation(self) -> Generation:
+        """The card's generation, as its record 03 says."""
         return self._card.generation
 
     @property
