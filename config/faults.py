@@ -15,6 +15,7 @@ class ConfigFault(Fault):
 
     @property
     def problems(self) -> "Sequence[ConfigFault]":
+        """The faults to be shown one by one; of a single problem it itself."""
         return (self,)
 
 
@@ -175,4 +176,5 @@ class ConfigInvalid(ConfigFault):
 
     @property
     def problems(self) -> Sequence[ConfigFault]:
+        """The single faults, in the order in which they were found."""
         return self._problems
