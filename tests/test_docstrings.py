@@ -1,8 +1,9 @@
 """Public names of the product say what they promise: shape, unit, what None means, errors.
 
-Counted are public classes, functions, methods and properties. A member that fulfils a documented
-member of a base class, or of a port of the product that its class has the shape of, is documented
-there. A docstring that only says its name again counts as none.
+Counted are public classes, functions, methods and properties. A member is documented too where a
+base class of the product documents it, or a port that its class names in its own docstring ("See
+`drivers.contract.Device`.") or has the shape of. A docstring that only says its name again counts
+as none.
 """
 
 import ast
@@ -54,6 +55,12 @@ class Class:
         return [ast.unparse(shape).partition("[")[0].rpartition(".")[2] for shape in shapes]
 
     @property
+    def names(self) -> Collection[str]:
+        """What its docstring names in backquotes, without modules."""
+        said = re.findall(r"`([\w.]+)`", ast.get_docstring(self.node) or "")
+        return {name.rpartition(".")[2] for name in said}
+
+    @property
     def is_port(self) -> bool:
         return not PORTS.isdisjoint(self.bases)
 
@@ -103,13 +110,20 @@ class Product:
             yield Public(f"{where}.{name}", room, self._documented(one, name))
 
     def _documented(self, one: Class, name: str) -> bool:
-        """A port speaks for itself; another class may leave it to the ports that it fulfils."""
-        fulfilled = [] if one.is_port else [port for port in self._ports if _fulfils(one, port)]
         return any(
             says_something(contract.members[name])
-            for contract in [one, *self._above(one), *fulfilled]
+            for contract in [one, *self._contracts(one)]
             if name in contract.members
         )
+
+    def _contracts(self, one: Class) -> Iterator[Class]:
+        """A port speaks for itself; another class may leave it to the ports that it fulfils."""
+        yield from self._above(one)
+        if not one.is_port:
+            for port in self._ports:
+                if port.name in one.names or _fulfils(one, port):
+                    yield port
+                    yield from self._above(port)
 
     def _above(self, one: Class) -> Iterator[Class]:
         """The base classes that the product defines, at any height."""
@@ -225,6 +239,8 @@ def test_control_a_port_that_speaks_passes() -> None:
         (f"{PORT}class _A(Reader): ...\nclass B(_A):\n  'It.'\n  def read(self, most): ...", True),
         (f"{PORT}class B:\n  '''Other.'''\n  def read(self, most): ...", True),
         (f"{PORT}class B:\n  '''Other.'''\n  def read(self, least): ...", False),
+        (f"{PORT}class B:\n  '''See `drivers.x.Reader`.'''\n  def read(self): ...", True),
+        (f"{PORT}class B:\n  '''See `drivers.x.Writer`.'''\n  def read(self): ...", False),
         (f"{PORT}class B(Reader):\n  '''Other.'''\n  def write(self, most): ...", False),
     ],
 )
