@@ -51,6 +51,7 @@ class LcusRelay(RelayBarrier[Port]):
 
     @property
     def senses(self) -> bool:
+        """False: the driver reads no inputs of these boards."""
         return False
 
     def _open(self) -> Port:

@@ -72,6 +72,8 @@ class PinQuestion:
         self.outcome: Pin | PinFault | DeviceFault | None = None
 
     def settle(self, outcome: Pin | PinFault | DeviceFault) -> None:
+        """End the question: what was entered so far is overwritten, and the thread that waits goes
+        on."""
         self.entry.wipe()
         self.outcome = outcome
         self.done.set()

@@ -27,10 +27,13 @@ class Flight:
         self._lock.release()
 
     def give_up(self) -> None:
+        """The call that is under way counts as hanging until it returns; without one nothing
+        happens."""
         self._given_up = self._under_way
 
     @property
     def hangs(self) -> bool:
+        """Whether a call is under way that the watchdog gave up."""
         return self._under_way and self._given_up
 
     def land(self, timeout: float) -> bool:

@@ -30,6 +30,7 @@ class SlotState:
 
     @property
     def available(self) -> bool:
+        """False while pcscd says that the slot is unknown, or its reader not available."""
         return not self.state & NO_READER
 
 

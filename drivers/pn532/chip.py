@@ -94,6 +94,7 @@ class Chip:
         self.attached = line.attached
 
     def interrupt(self) -> None:
+        """Make a wait for an answer or a `pause` raise `Interrupted`. Any thread."""
         self._called_back.set()
         self._line.interrupt()
 

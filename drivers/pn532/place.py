@@ -26,6 +26,9 @@ class Came:
 
 @dataclass(frozen=True)
 class Left:
+    """The card of the coming with this `count`, or all that were refused together, left the
+    field."""
+
     count: int
 
 

@@ -110,6 +110,7 @@ class Output(miniaudio.PlaybackDevice):  # type: ignore[misc]
             raise
 
     def close(self) -> None:
+        """Stop, and uninitialise the context; a second call does nothing."""
         super().close()
         context, self._context = self._context, None
         if context is not None:
