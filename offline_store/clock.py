@@ -94,7 +94,7 @@ class Dated(Protocol):
 
     @property
     def clock(self) -> ClockReading:
-        """When that event was."""
+        """Time, quality and boot of that event."""
         ...
 
 
@@ -125,4 +125,5 @@ class Clock:
             self._boot = file.read().decode("ascii").strip()
 
     def read(self) -> ClockReading:
+        """Time and quality of this moment, with the boot id; see `read_clock`."""
         return read_clock(self._world, self._boot)

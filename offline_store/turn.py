@@ -88,6 +88,7 @@ class NoLists:
     """A terminal without lists: nobody is listed, and no issuer is shut out."""
 
     def view(self) -> ListView:
+        """See `ListSource`: itself, as nothing of it changes."""
         return self
 
     def find_blacklisted(
@@ -115,6 +116,7 @@ class Done:
 
     @property
     def event(self) -> Event:
+        """What was stored, without place and time of its row."""
         return self.stored.event
 
     @property
@@ -132,6 +134,7 @@ class GivenBack:
 
     @property
     def event(self) -> GiveBack:
+        """The give-back, without place and time of its row."""
         return self.stored.event
 
     @property

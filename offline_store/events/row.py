@@ -76,6 +76,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def reference(self) -> Reference:
+        """How a later event names this row: epoch, seq and hash."""
         return Reference(self.epoch, self.seq, self.hash)
 
     def row(self) -> Row:

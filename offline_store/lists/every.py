@@ -14,12 +14,13 @@ class Installer(Protocol):
         ...
 
     def install(self, envelope: Envelope) -> object:
-        """Check an envelope and put its list into force. Raises a Fault and keeps the old list."""
+        """Check an envelope and put its list into force, durable on return. Raises a Fault and
+        keeps the old list."""
         ...
 
 
 class Named(Installer, Protocol):
-    """Takes the list of one name; a `SignedList` of whatever."""
+    """The taker of one list, by the list's name; a `SignedList` of any value."""
 
     @property
     def name(self) -> str:
@@ -37,6 +38,7 @@ class WatchedList:
 
     @property
     def name(self) -> str:
+        """See `Named`: of the list that is watched."""
         return self._inner.name
 
     def versions(self) -> Mapping[str, int]:
