@@ -129,6 +129,7 @@ class RequestSender:
                     self._over(question, RequestOffline(service=question.service))
 
     def is_answer(self, message: Message) -> bool:
+        """Whether the topic is one of this terminal's for answers; such a message is for `hear`."""
         return message.topic.startswith(self._place.responses)
 
     def hear(self, message: Message) -> None:

@@ -68,6 +68,7 @@ def write(world: World, folder: Path) -> None:
 
 
 def main() -> int:
+    """Write the schemas into the package's own folder. Exit status 0."""
     with resources.as_file(resources.files("sync.contract") / "schemas") as folder:
         write(RealWorld(), folder)
     return 0

@@ -188,11 +188,14 @@ def load() -> dict[str, Any]:
 
 
 def write(world: World, path: Path) -> None:
+    """Make the vectors anew and put them, as indented JSON, in place of `path`. Raises
+    `OSError`."""
     text = msgspec.json.format(msgspec.json.encode(generate(sm2(), load())), indent=2) + b"\n"
     world.replace_file(path, text, permissions=0o644)
 
 
 def main() -> int:
+    """Write the vectors into the package's own folder. Exit status 0."""
     with resources.as_file(resources.files("sync.contract") / "vectors.json") as path:
         write(RealWorld(), path)
     return 0
