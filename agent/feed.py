@@ -42,6 +42,8 @@ class Feed:
 
     @contextmanager
     def listen(self) -> Iterator[asyncio.Queue[bytes]]:
+        """A queue of reports from now on; the last item is `END` when the agent ends. A listener
+        that falls behind misses the oldest."""
         queue: asyncio.Queue[bytes] = asyncio.Queue(BACKLOG)
         listener = (asyncio.get_running_loop(), queue)
         self._listeners.append(listener)

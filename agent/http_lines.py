@@ -42,6 +42,8 @@ class CountedProtocol(H11Protocol):
         self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Count the line by the user at its other end; a surplus one gets its answer and is
+        closed."""
         super().connection_made(transport)
         peer = self._peer()
         self._line = self._lines.take(peer.uid if peer is not None else None)
@@ -53,16 +55,19 @@ class CountedProtocol(H11Protocol):
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Give the line back, unless a WebSocket has taken it over."""
         super().connection_lost(exc)
         self._relax()
         if self._line is not None:
             self._line.leave()
 
     def data_received(self, data: bytes) -> None:
+        """Hand on what came, and begin or end the deadline for the rest of head or body."""
         super().data_received(data)
         self._watch()
 
     def on_response_complete(self) -> None:
+        """Wait for the next request on this line."""
         super().on_response_complete()
         self._watch()
 
@@ -139,6 +144,7 @@ class CountedWebSocket(WSProtocol):
         self._line = line
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Give the line back."""
         super().connection_lost(exc)
         if self._line is not None:
             self._line.leave()

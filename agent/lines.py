@@ -26,6 +26,7 @@ class Lines:
         return HeldLine(self, uid)
 
     def give_back(self, uid: int | None) -> None:
+        """A line of that user ended. `uid` None: a user that could not be known."""
         with self._changing:
             self._held[uid] -= 1
             if not self._held[uid]:

@@ -77,7 +77,8 @@ class Daemon(VehicleControl, Protocol):
         ...
 
     def explain(self, epoch: str, seq: int) -> dict[str, Any]:
-        """Why a row was decided as it was; see `agent.tap.explain.answer`. Raises as there."""
+        """Why a row was decided as it was; `seq` counts from 1. See `agent.tap.explain.answer`,
+        also for what it raises."""
         ...
 
     def lend(self, device: str, seconds: float) -> None:

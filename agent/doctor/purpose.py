@@ -27,6 +27,7 @@ def reads_cards(settings: Settings) -> bool:
 
 
 def has_transit_psam(settings: Settings) -> bool:
+    """Whether a SAM slot of the settings is for a transit PSAM."""
     return any(r.interface == "sam" and r.sam == "transit" for r in settings.readers)
 
 

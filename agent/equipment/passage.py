@@ -113,6 +113,7 @@ class PassageMachine:
                 self._end("timed-out", opening, opening.deadline)
 
     def next_deadline(self) -> float | None:
+        """World.monotonic() at which the first opening times out; None: no opening waits."""
         return min((o.deadline for o in self._waiting if o.deadline is not None), default=None)
 
     def take(self) -> list[PassageEnd]:
@@ -178,6 +179,7 @@ class Passages:
         self._task: Task | None = None
 
     def start(self) -> None:
+        """Begin the thread `passage LANE`, which takes the barrier's events."""
         self._task = self._world.spawn(self._run, name=f"passage {self._barrier.name}")
 
     def stop(self) -> None:

@@ -94,6 +94,7 @@ class CallDispatcher:
         ]
 
     def seat_of(self, lease: ReaderLease) -> ReaderQueue:
+        """The reader that the lease is about."""
         return next(seat for seat in self._seats if seat.reader.name == lease.reader)
 
 

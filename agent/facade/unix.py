@@ -88,6 +88,7 @@ class UnixServer:
             return  # somebody tidied /run
 
     def gone(self, served: "Served") -> None:
+        """The caller hung up: its place is free for another. Called by one of its threads."""
         with self._changing:
             self._served.discard(served)
 
@@ -163,6 +164,7 @@ class Served:
         self._tasks: list[Task] = []
 
     def start(self) -> None:
+        """Begin its two threads: one hears its frames, one answers them."""
         pid = self._caller.peer.pid
         self._tasks = [
             self._world.spawn(self._answer, name=f"sscard {pid}"),
@@ -170,9 +172,11 @@ class Served:
         ]
 
     def hang_up(self) -> None:
+        """End the connection from any thread; its two threads end by that."""
         self._caller.hang_up()
 
     def join(self, timeout: float) -> None:
+        """Wait for the two threads, at most `timeout` seconds for each."""
         for task in self._tasks:
             task.join(timeout)
 

@@ -119,10 +119,12 @@ class LeasedSession:
 
     @property
     def seat(self) -> ReaderQueue:
+        """The reader on whose thread the session runs."""
         return self._seat
 
     @property
     def lease(self) -> ReaderLease:
+        """The lease of the call that is answered next."""
         return self.call.lease
 
     def require_card(self) -> None:
@@ -141,6 +143,7 @@ class LeasedSession:
         self._pin = Pin(bytearray(pin.digits))
 
     def forget_pin(self) -> None:
+        """Overwrite the PIN that was entered for this card, if there is one."""
         if self._pin is not None:
             self._pin.wipe()
         self._pin = None
@@ -221,6 +224,7 @@ class LeasedSession:
         return None
 
     def refuse(self, fault: Fault) -> None:
+        """Answer the call with the fault's number and text."""
         self.call.answer(self._house.answer_for(fault))
 
     def _power(self, card: PoweredCard, watch: Watch) -> bool:

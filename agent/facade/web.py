@@ -53,6 +53,8 @@ class Web:
         self._calling = Lines(world, each=EACH, in_all=CALLERS)
 
     def application(self) -> Starlette:
+        """The routes of POST, preflight and WebSocket; no redirects, which a browser would not
+        follow."""
         application = Starlette(
             routes=[
                 Route("/sscard/{function}", self._post, methods=["POST"]),

@@ -74,6 +74,7 @@ class Fare:
 
     @property
     def accepted(self) -> bool:
+        """Whether the passenger rides: charged, or free by right."""
         return self.reason in (Why.CHARGED, Why.FREE)
 
     def explained(self) -> str:

@@ -31,14 +31,16 @@ class ResultUnknown(Fault):
 
 
 class Announcer(Protocol):
-    """Makes a prompt fuller, from the event of what somebody was let through for."""
+    """Makes a prompt fuller, from the event for which the holder was let through."""
 
     def prompt_for(self, prompt: Prompt, event: Event) -> Prompt:
-        """For everybody."""
+        """`prompt` with more words for all at the lane: the fare, what is left in the purse.
+        Returns it unchanged where the event has nothing to add."""
         ...
 
     def for_staff(self, prompt: Prompt, event: Event) -> Prompt:
-        """On what only staff see or hear."""
+        """`prompt` as only staff see or hear it, with what is not said aloud: whether the holder
+        rides for less."""
         ...
 
 
@@ -92,6 +94,8 @@ class Results:
         return self.prompt_for(reason, record), self.for_staff(reason, record)
 
     def accepted(self, reason: str) -> bool:
+        """Whether the table calls the reason an acceptance. Raises `KeyError` for an unknown
+        one."""
         return self._rows[reason].verdict == "accepted"
 
     def verdict(self, reason: str) -> Verdict:

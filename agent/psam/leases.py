@@ -64,6 +64,7 @@ class PsamLease:
         self._touched = 0.0  # World.monotonic() of its last answer
 
     def held_by(self, flow: object) -> bool:
+        """Whether that flow still has the PSAM: an idle one may have lost it to another."""
         return self._flow is flow
 
     def give_back(self, flow: object) -> None:
@@ -79,6 +80,7 @@ class PsamLease:
             self._pending += 1
 
     def answered(self) -> None:
+        """The PSAM owes one answer less; from now on the flow's idle time counts."""
         with self._line.changing:
             self._pending -= 1
             self._touched = self._world.monotonic()

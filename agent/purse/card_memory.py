@@ -110,6 +110,8 @@ class RideStamp:
         yield layout, layout.encode(values, self.word.day.raw)
 
     def trip(self, begun: Initialised, moment: str) -> Iterator[tuple[Layout, bytes]]:
+        """The row of 001E that tells of this ride; none where the city's cards have no such
+        rows."""
         if not self.word.trips:
             return
         row: Mapping[str, Value] = {

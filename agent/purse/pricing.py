@@ -42,8 +42,9 @@ class Stamp(Protocol):
         ...
 
     def records(self, begun: Initialised, moment: str) -> tuple[tuple[Layout, bytes], ...]:
-        """001A and new rows of 001E, each with its table. Raises `TransitRecordFault`: the city's
-        table has no room for one of these values."""
+        """Each record to write (001A, new rows of 001E) with its table, whole. `moment`:
+        YYYYMMDDhhmmss. Raises `TransitRecordFault`: the city's table has no room for one of these
+        values."""
         ...
 
 
@@ -120,8 +121,9 @@ class FareSource(Protocol):
         journey: Journey | None = None,
         carried: Carried | None = None,
     ) -> PricedRide:
-        """`journey`: the ride, where the tap knows it; else as people ride from here now.
-        `carried`: what the card told, where there is one."""
+        """What the ride costs the rider, in fen, or why it is refused; within the journal's turn,
+        so it never raises. `journey`: the ride, where the tap knows it; else as passengers ride
+        from here now. `carried`: what the card told of other rides; None where it was not read."""
         ...
 
 

@@ -28,7 +28,7 @@ class Used(Protocol):
 
     @property
     def last_ms(self) -> int:
-        """When it was last used, unix milliseconds; 0: never."""
+        """When the code was last used, unix milliseconds; 0: never."""
         ...
 
 

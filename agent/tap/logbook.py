@@ -72,6 +72,7 @@ class Missed:
         self._count = 0
 
     def add(self, count: int) -> None:
+        """So many more were not stored. Any thread."""
         with self._changing:
             self._count += count
 

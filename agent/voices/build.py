@@ -138,6 +138,8 @@ def own_texts(world: World, path: Path) -> Mapping[str, str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    """Make the clips in the folder `--out`. Raises `SystemExit`, with words on standard error, when
+    that fails."""
     parser = argparse.ArgumentParser(prog="python -m agent.voices.build", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder for <language>/<key>.wav")
     parser.add_argument("--texts", type=Path, help="a city's own: TOML, key = text or pinyin")

@@ -41,6 +41,7 @@ class Readings:
 
     @cached_property
     def longest(self) -> int:
+        """Signs of the longest word, 0 without any."""
         return max(map(len, self.words), default=0)
 
 

@@ -81,6 +81,8 @@ def compile_c(world: World, arguments: Sequence[str]) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    """Compile the library into the folder `--out`. Raises `SystemExit`, with words on standard
+    error, when that fails."""
     parser = argparse.ArgumentParser(prog="python -m agent.facade.c.build", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help=f"folder for {SONAME}")
     folder: Path = parser.parse_args(arguments).out.absolute()

@@ -53,6 +53,7 @@ class Often:
         self._came = False
 
     def verify(self, message: bytes, signature: bytes) -> bool:
+        """As `Sm2.verify` with this key, under the standard's identity."""
         if self._ready is None and self._came:
             self._ready = self._sm2.verifier(self._public)
         self._came = True
@@ -73,6 +74,7 @@ class Certificates:
         self._require_signed = lru_cache(most)(self._judge)
 
     def is_signed(self, signed: bytes, signature: bytes, root: bytes) -> bool:
+        """Whether `root` (64 bytes) signed `signed` with `signature` (64 bytes r‖s)."""
         try:
             self._require_signed(signed, signature, root)
         except _CertificateForged:
@@ -117,6 +119,8 @@ class CodeCase:
 
     @property
     def root(self) -> PublicKey | None:
+        """The key of the root that the code's certificate names; None: the terminal has none of
+        that number."""
         return self.roots.get(self.code.certificate.root)
 
     @cached_property

@@ -17,7 +17,7 @@ NAME = "journey.json"
 
 
 class OpenShift(msgspec.Struct, frozen=True, kw_only=True):
-    """An open shift."""
+    """The shift that was open when the file was written."""
 
     id: str  # 16 hex
     driver: str  # person reference, 64 hex

@@ -136,6 +136,7 @@ class NoTripRecord:
     day: date | None = None
 
     def price(self, turn: History, rider: Rider, clock: ClockReading) -> PricedRide:
+        """Refuses: without a record the terminal cannot know where a trip began."""
         return PricedRide(0, refused=Reason.CARD_NOT_TAKEN)
 
 
@@ -169,6 +170,7 @@ class _Card(ABC):
 
     @property
     def day(self) -> date | None:
+        """See `agent.purse.offers.Offer`."""
         return None
 
     def price(self, turn: History, rider: Rider, clock: ClockReading) -> PricedRide:
