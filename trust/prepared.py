@@ -72,7 +72,7 @@ class Scratches:
             return Scratch(self._library, self._group)
 
     def give_back(self, scratch: Scratch) -> None:
-        """Not after a failure: nobody knows what is in it then."""
+        """Not after a failure: what is in it is unknown then."""
         self._free.append(scratch)
 
 
