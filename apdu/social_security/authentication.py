@@ -140,7 +140,7 @@ class Computed:
 
 
 class PsamAuthenticator:
-    """Computes on the caller's thread, at once, with a PSAM that nobody else uses."""
+    """Computes on the caller's thread, at once, with a PSAM that no other flow uses."""
 
     mode: ClassVar[Mode] = "psam"
 

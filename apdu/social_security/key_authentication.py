@@ -40,7 +40,7 @@ class FileUnknown(Fault):
 
 
 class PinNeeded(Fault):
-    """The file opens with the PIN and nobody is there to enter it. Fact: `file`."""
+    """The file opens with the PIN and there is no way to ask for it. Fact: `file`."""
 
     code = "card.pin-needed"
 
