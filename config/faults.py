@@ -101,8 +101,8 @@ class UnknownName(ConfigFault):
 
 
 class ReaderWithoutLane(ConfigFault):
-    """Nobody would serve who comes to this reader, scanner or ID-card reader. Facts: file, key,
-    found, list (the lanes' key that it belongs into), allowed (the lanes)."""
+    """No lane would serve this reader, scanner or ID-card reader. Facts: file, key, found, list
+    (the lanes' key that it belongs into), allowed (the lanes)."""
 
     code = "config.reader-without-lane"
 
