@@ -1,7 +1,7 @@
 """Modbus questions and replies, and their two framings: RTU on a serial line, MBAP on TCP.
 
 PDUs and CRC are pymodbus's. Its framers are not used for reading: they drop whatever came together
-with a damaged frame, and take replies that nobody asked for (docs/decisions.md).
+with a damaged frame, and take replies to no question of ours (docs/decisions.md).
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """An open camera: a thread of its own reads always, and only the newest picture is kept.
 
 Cameras buffer, so what is not read at once is old when it is read. JPEG stays JPEG here: a picture
-that nobody looks at is never decoded, and its size alone tells that something came into view. Of a
+that is not looked at is never decoded, and its size alone tells that something came into view. Of a
 network camera `drivers.camera.jpegs` finds the pictures, of others OpenCV does.
 """
 

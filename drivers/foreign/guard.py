@@ -112,7 +112,7 @@ class Guard:
         return answer
 
     def tell(self, where: str, order: Callable[[], object]) -> None:
-        """What may not raise by its contract, and whose answer nobody wants."""
+        """What may not raise by its contract, and whose answer is not wanted."""
         try:
             self.ask(where, order)
         except DriverDefect:

@@ -100,7 +100,7 @@ class ForeignReaders:
         self._tell("look", lambda: self._inner.look())
 
     def looked(self) -> bool:
-        """One that cannot say so keeps nobody waiting."""
+        """One that cannot say so keeps no caller waiting."""
         if self._broken is not None:
             return True
         try:

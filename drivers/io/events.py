@@ -1,4 +1,4 @@
-"""An evdev event file (`/dev/input/…-event-kbd`), held so that nobody else hears its keys.
+"""An evdev event file (`/dev/input/…-event-kbd`), held so that no other program hears its keys.
 
 Bytes of `struct input_event` come in, `(type, code, value)` go out. `interrupt` ends a read from
 another thread.

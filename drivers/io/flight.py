@@ -1,6 +1,7 @@
 """The one call that may be under way on a reader's card, and whether the watchdog gave it up.
 
-Whoever opens, transmits or closes is in flight; others land it first, and wait as long as it takes.
+A thread that opens, transmits or closes is in flight; others land it first, and wait as long as it
+takes.
 """
 
 from collections.abc import Iterator
@@ -37,7 +38,7 @@ class Flight:
         return self._under_way and self._given_up
 
     def land(self, timeout: float) -> bool:
-        """Wait for the call to return and let nobody start another. False when it hangs."""
+        """Wait for the call to return and let no thread start another. False when it hangs."""
         return self._lock.acquire(timeout)
 
     def take_off(self) -> None:
