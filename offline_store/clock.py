@@ -37,10 +37,10 @@ class ClockReading(msgspec.Struct, frozen=True, omit_defaults=True):
     """A moment: unix milliseconds, how far they can be trusted, which boot this is and how long
     the machine has been up (ms; 0: not known).
 
-    A clock that went on since is believed, as nobody can tell time that went by from a clock that
-    was set forward. Where it went back, or was never set, there are two questions: what counts
-    *against* somebody counts as long as the event may have been within the time (`may_be_within`),
-    what counts in his favour only where it surely was (`is_within`).
+    A clock that went on since is believed, as no program can tell time that went by from a clock
+    that was set forward. Where it went back, or was never set, there are two questions: what counts
+    *against* a person counts as long as the event may have been within the time (`may_be_within`),
+    what counts in the person's favour only where it surely was (`is_within`).
     """
 
     time_ms: int

@@ -24,7 +24,7 @@ class Job(Generic[T]):
         self._error: Exception | None = None
 
     def begin(self) -> bool:
-        """False when nobody waits for it any more; then it must not be done."""
+        """False when no thread waits for it any more; then it must not be done."""
         with self._changing:
             self._begun = not self._withdrawn
             return self._begun

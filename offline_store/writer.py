@@ -205,7 +205,7 @@ class Writer:
     # Upkeep, while nobody waits
 
     def until_upkeep(self, quiet: float) -> float | None:
-        """Seconds until there is something to do if nobody comes; None: there is nothing. The WAL
+        """Seconds until there is something to do if no tap comes; None: there is nothing. The WAL
         is folded in `quiet` seconds after the last commit."""
         if self._journal is None:
             return None

@@ -54,7 +54,8 @@ class EveryList:
     """All lists of a terminal as the one handler of the envelopes of kind `list`."""
 
     def __init__(self, rest: Installer, small: Sequence[Named]) -> None:
-        """`rest` takes every list that is none of `small`, and refuses what nobody uses."""
+        """`rest` takes every list that is none of `small`, and refuses what this terminal does not
+        use."""
         self._rest = rest
         self._small = {one.name: one for one in small}
 
