@@ -122,7 +122,7 @@ class RequestSender:
             question.handle = link.publish(topic, question.payload, exchange=exchange)
 
     def unheard(self, handle: int) -> None:
-        """The broker says that nobody listens to that message, or that we may not send it."""
+        """The broker says that no service listens to that message, or that we may not send it."""
         with self._changing:
             for question in list(self._under_way.values()):
                 if question.handle == handle:

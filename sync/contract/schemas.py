@@ -1,7 +1,7 @@
 """JSON Schemas (draft 2020-12) of every message and of the event body, made from the structs.
 
-They are kept as files in `schemas/` for whoever implements the other end without Python; a test
-compares them with the structs. `python -m sync.contract.schemas` writes them anew.
+They are kept as files in `schemas/` for developers that implement the other end without Python; a
+test compares them with the structs. `python -m sync.contract.schemas` writes them anew.
 """
 
 import inspect

@@ -1,4 +1,4 @@
-"""Test vectors for whoever writes the other end: made-up keys, and what they make of made-up rows.
+"""Test vectors for developers of the other end: made-up keys, and what they make of made-up rows.
 
 `python -m sync.contract.vectors` writes `vectors.json` anew; docs/contract.md explains each. What
 is not the same each time (a signature, how zlib packs) is kept from the file while it is good.
