@@ -19,7 +19,7 @@ class Feed:
         self._listeners: list[tuple[asyncio.AbstractEventLoop, asyncio.Queue[bytes]]] = []
 
     def publish(self, report: dict[str, Any]) -> None:
-        """Hand one report to all listeners; returns at once, whoever listens or not."""
+        """Hand one report to all listeners; returns at once, with or without listeners."""
         if self._listeners:
             self._tell(encoded(report))
 

@@ -25,8 +25,8 @@ Surplus = Callable[[Peer | None], bytes]
 
 
 def counted(world: World, lines: Lines, surplus: Surplus) -> Any:
-    """For `uvicorn.Config(http=…)`. `surplus` notes who comes while there is no line for him, and
-    gives the whole response that he is told."""
+    """For `uvicorn.Config(http=…)`. `surplus` notes the caller for which there is no line, and
+    gives the whole response to it."""
     return partial(CountedProtocol, world, lines, surplus)
 
 
@@ -137,7 +137,8 @@ def _decodable(headers: Iterable[tuple[bytes, bytes]]) -> bool:
 
 
 class CountedWebSocket(WSProtocol):
-    """A line that has become a WebSocket; who does not take what he is told is hung up on."""
+    """A line that has become a WebSocket; a client that does not take what is sent is hung up
+    on."""
 
     def __init__(self, line: HeldLine | None, **given: Any) -> None:
         super().__init__(**given)

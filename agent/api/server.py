@@ -1,7 +1,7 @@
 """Serves the local API on the agent's Unix socket, on a thread of its own.
 
-uvicorn wakes ten times a second by itself: the stated exception to "no polling" (design.md).
-The socket belongs to the group `onecard`, where there is one, and to nobody else.
+uvicorn wakes ten times a second by itself: the stated exception to "no polling" (design.md). The
+socket belongs to the group `onecard`, where there is one, and to no other.
 """
 
 from contextlib import suppress

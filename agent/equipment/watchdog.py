@@ -138,7 +138,7 @@ class _Watched:
 
 
 class Watchdog:
-    """One thread for all readers; asleep while nobody taps."""
+    """One thread for all readers; asleep while there is no tap."""
 
     def __init__(self, world: World, silent: float) -> None:
         self._world = world

@@ -54,7 +54,7 @@ class CallDispatcher:
         require: Callable[[Capability], None],
     ) -> None:
         """`require` raises `agent.staff.session.StaffNeeded` where a capability is kept for staff
-        and nobody of them is signed in."""
+        and no member of it is signed in."""
         self.world: World = means.world
         self.means = means
         self.leases = Leases(means.world, lease)
@@ -122,12 +122,12 @@ class CallerConnection:
             self._calling.release()
 
     def close(self) -> None:
-        """The caller is gone for good: what he leased is free, and he leases no more."""
+        """The caller is gone for good: its leases end, and it gets no more."""
         self._gone = True
         self.release()
 
     def release(self) -> None:
-        """What he leased is free, his cards are powered down."""
+        """The caller's leases end, its cards are powered down."""
         for lease in self._desk.leases.of(self):
             self._desk.release(lease, "caller-gone")
 

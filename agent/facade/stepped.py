@@ -1,4 +1,4 @@
-"""The caller is the key server: his HSM answers what step 1 asked, and step 2 brings the answer.
+"""The caller is the key server: its HSM answers what step 1 asked, and step 2 brings the answer.
 
 One more `apdu.social_security.authentication.Authenticator` for the one flow. What the flow asks is
 noted; when it wants the first answer, the question goes out as the step's output, and the reader's

@@ -1,8 +1,9 @@
 """The national interface's Unix socket: frames in, frames out, the kernel says who calls.
 
-Two threads per caller: one hears, so that a caller's end is noticed in the middle of his call; the
-other calls the desk and answers. One frame after the other; a caller that is ahead of his answers
-is hung up on. Who is not served is told why by the thread that accepts, and costs none.
+Two threads per caller: one hears, so that a caller's end is noticed in the middle of its call; the
+other calls the desk and answers. One frame after the other; a caller that is ahead of its answers
+is hung up on. A caller that is not served gets the reason from the thread that accepts, and costs
+no thread.
 """
 
 from collections import deque
@@ -145,7 +146,7 @@ class UnixServer:
 
 
 class Served:
-    """One caller and his two threads."""
+    """One caller and its two threads."""
 
     def __init__(
         self,

@@ -156,8 +156,8 @@ class LeasedSession:
         return self.type_pin().digits
 
     def type_pin(self, *, new: bool = False, longest: int = LONGEST) -> Pin:
-        """From the person at the lane's PIN pad; nobody else sees it. Ends with the lease. As many
-        digits as the client's settings say, and at most `longest`.
+        """From the person at the lane's PIN pad; no other person sees it. Ends with the lease. As
+        many digits as the client's settings say, and at most `longest`.
 
         Raises `NoPinPad`, `PinFault`s, `DeviceFault`, `LeaseOver`.
         """

@@ -112,7 +112,7 @@ class HsmAuthenticator:
         )
 
     def release(self) -> None:
-        """Nothing is leased; an answer that nobody fetches is dropped."""
+        """Nothing is leased; an answer that is not fetched is dropped."""
 
     def ask(self, message: str) -> PendingRequest:
         """As `HsmClient.ask`."""

@@ -82,8 +82,8 @@ class Results:
         return self._announcer.prompt_for(prompt, record.event())
 
     def for_staff(self, reason: str, record: Record | None) -> Prompt:
-        """The same on what only staff see or hear: of who rides for less, his class. Nothing is
-        said where nothing has to be."""
+        """The same on what only staff see or hear: of a passenger who rides for less, the class.
+        Nothing is said where nothing has to be."""
         prompt = replace(self.prompt_for(reason, record), voice="")
         if self._announcer is None or record is None or reason not in RIDES:
             return prompt

@@ -1,10 +1,11 @@
 """Whose PSAM it is: a flow leases it whole, the next one waits in line.
 
 A flow whose card hangs must not take the other lanes' PSAM along. So one that has asked nothing for
-a while loses its lease to whoever waits, and leases again should it go on after all. No session of
-a social security card is torn by that: each answer is one uninterrupted piece of the PSAM's work
-(`apdu.social_security.psam.Psam.compute`). A purse's session is, so a transit PSAM's line knows no
-such while: that flow keeps it until it gives it back, or the watchdog does (`agent.psam.transit`).
+a while loses its lease to the next in the queue, and leases again should it go on after all. No
+session of a social security card is torn by that: each answer is one uninterrupted piece of the
+PSAM's work (`apdu.social_security.psam.Psam.compute`). A purse's session is, so a transit PSAM's
+line knows no such while: that flow keeps it until it gives it back, or the watchdog does
+(`agent.psam.transit`).
 """
 
 from collections.abc import Sequence

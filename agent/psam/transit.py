@@ -92,7 +92,7 @@ class Leased:
 
     def authorise(self, card: PublicInfo, begun: Initialised, moment: str) -> Authorisation:
         """8070. Raises the faults of `TransitPsam.authorise`, and `PsamBusy` where the lease was
-        ended: it would end the session of whoever has the PSAM by now."""
+        ended: it would end the session of the flow that has the PSAM by now."""
 
         def work(psam: TransitPsam) -> Authorisation:
             if not self._slot.lease.held_by(self._flow):

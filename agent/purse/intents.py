@@ -1,8 +1,8 @@
 """Payments that were begun and have no end yet: in memory for the tap, in the journal for good.
 
-One is open from its COMMIT before 8054 until the COMMIT of its end. Whoever ends one claims it
-first, so that a card that comes back and the time limit never both do. While the card that began it
-is still at its reader it is under way: nobody else who shows that number is asked about it.
+One is open from its COMMIT before 8054 until the COMMIT of its end. A thread that ends one claims
+it first, so that a card that comes back and the time limit never both do. While the card that began
+it is still at its reader it is under way: no other card that shows that number is asked about it.
 """
 
 from collections.abc import Sequence
@@ -98,7 +98,7 @@ class OpenIntents:
         self.changed.set()
 
     def rest(self, intent: OpenIntent) -> None:
-        """Its card has left, or is given up; whoever comes with that number is asked about it."""
+        """Its card has left, or is given up; the next card with that number is asked about it."""
         with self._changing:
             self._under_way.discard(intent.at.place)
 

@@ -60,7 +60,7 @@ class SingleRides:
     def __init__(
         self, fares: FareSource, memory: CardMemory | None = None, operator: Operator = NOBODY
     ) -> None:
-        """`operator`: how cards know whoever runs this terminal."""
+        """`operator`: how cards know the operator of this terminal."""
         self._fares = fares
         self._memory = memory or CardMemory(Layouts.shipped())
         self._operator = operator

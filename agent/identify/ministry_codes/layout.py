@@ -26,7 +26,7 @@ assert _TWO_LEVEL.size == TWO_LEVEL
 
 
 class CodeHead(NamedTuple):
-    """What a three-level code's issuer has signed, but for his own field."""
+    """What a three-level code's issuer has signed, but for the issuer's own field."""
 
     version: int
     rest: int
@@ -101,7 +101,7 @@ class ThreeLevel(NamedTuple):
 
 
 class TwoLevel(NamedTuple):
-    """A V1 code. Version, type and issuer's key id are signed by nobody."""
+    """A V1 code. Version, type and issuer's key id are covered by no signature."""
 
     content: bytes
     version: int

@@ -43,7 +43,8 @@ class _CertificateForged(Exception):
 
 class Often:
     """A key that may come again and again. It is made ready (`Sm2.verifier`) when it comes a second
-    time, so that who is first of his issuer does not wait for that. Raises nothing of the bytes."""
+    time, so that the first holder of an issuer does not wait for that. Raises nothing of the
+    bytes."""
 
     def __init__(self, sm2: Sm2, public: bytes) -> None:
         """`public`: 64 bytes X‖Y."""
@@ -64,7 +65,7 @@ class Often:
 
 class Certificates:
     """Issuers' certificates: the root's signature checked, the verdict on the last good ones
-    remembered. Bad ones are not: whoever shows many must not push the good ones out."""
+    remembered. Bad ones are not: a person who shows many must not push the good ones out."""
 
     def __init__(self, sm2: Sm2, most: int = CERTIFICATES) -> None:
         self.sm2 = sm2
@@ -136,7 +137,7 @@ class CodeCase:
 
 @dataclass(frozen=True)
 class CodeCheck:
-    """One line of the specification: the reason of whoever does not pass it."""
+    """One line of the specification: the reason of a code that does not pass it."""
 
     reason: Reason
     passes: Callable[[CodeCase], bool]

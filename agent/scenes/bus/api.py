@@ -1,4 +1,5 @@
-"""Routes of the vehicle's state: what the driver's screen shows, and what his hands change."""
+"""Routes of the vehicle's state: what the driver's screen shows, and what the driver changes by
+hand."""
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal, Protocol

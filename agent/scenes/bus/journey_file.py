@@ -17,7 +17,7 @@ NAME = "journey.json"
 
 
 class OpenShift(msgspec.Struct, frozen=True, kw_only=True):
-    """The shift that was open when the file was written."""
+    """A shift that was begun and not ended."""
 
     id: str  # 16 hex
     driver: str  # person reference, 64 hex

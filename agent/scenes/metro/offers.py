@@ -114,7 +114,8 @@ class Trips:
         return LeavingCard(self.gates, layout, raw, trip, word)
 
     def serves(self, purse: Purse, intent: OpenIntent, lane: str) -> bool:
-        """An exit that was paid lets nobody in, nor does an entry whose trip is over by now."""
+        """An exit that was paid lets no passenger in, nor does an entry whose trip is over by
+        now."""
         end = intent.event.ride.trip_end
         if end is None or end != self._directions.get(lane):
             return False
