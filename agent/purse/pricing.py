@@ -50,8 +50,8 @@ class Stamp(Protocol):
 
 @dataclass(frozen=True)
 class PricedRide:
-    """`refused`: why the holder does not ride for that; None: the ride costs `amount` fen. `seen` is
-    what the decision read, `ride` how it came about, `lists` the lists that it went by. `driver`:
+    """`refused`: why the holder does not ride for that; None: it costs `amount` fen. `seen` is what
+    the decision read, `ride` how it came about, `lists` the lists that it went by. `driver`:
     the holder signs on or off here, and does not ride. `passes`: why the holder goes through and is
     not charged. Both rest on the card alone: a purse proves it by a purchase of 0 fen. `least`: fen
     that have to be in the purse, whatever is paid now. `stamp`: what is written at the same moment.
