@@ -140,7 +140,8 @@ class Computed:
 
 
 class PsamAuthenticator:
-    """Computes on the caller's thread, at once, with a PSAM that no other flow uses."""
+    """An `Authenticator` with a PSAM that no other flow uses. It computes on the caller's thread:
+    each value, or the fault instead, is there on return."""
 
     mode: ClassVar[Mode] = "psam"
 
@@ -150,23 +151,19 @@ class PsamAuthenticator:
 
     @property
     def terminal_number(self) -> str:
-        """See `Authenticator`: 12 digits."""
         return self._psam.terminal_number
 
     def internal(self, card: CardParameters, factor: bytes, original: bytes) -> Pending[bytes]:
-        """See `Authenticator`; the value, or the PSAM's fault, is there on return."""
         return self._attempt(lambda: compute(self._psam, self._keys, card, IRK, factor, original))
 
     def external(
         self, card: CardParameters, factor: bytes, original: bytes, key: Key = RKSSSE
     ) -> Pending[bytes]:
-        """See `Authenticator`; the value, or the PSAM's fault, is there on return."""
         return self._attempt(lambda: compute(self._psam, self._keys, card, key, factor, original))
 
     def secured(
         self, card: CardParameters, factor: bytes, header: bytes, new_pin: bytes
     ) -> Pending[bytes]:
-        """See `Authenticator`; the value, or the PSAM's fault, is there on return."""
         return self._attempt(lambda: secured(self._psam, self._keys, card, factor, header, new_pin))
 
     def release(self) -> None:
