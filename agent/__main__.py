@@ -31,6 +31,7 @@ class JsonLines(logging.Formatter):
     """For machines that read the log."""
 
     def format(self, record: logging.LogRecord) -> str:
+        """One line of JSON: `level`, `room` (the logger's name), `message`."""
         message = record.getMessage().encode(errors="backslashreplace").decode()
         line = {"level": record.levelname, "room": record.name, "message": message}
         return msgspec.json.encode(line).decode()

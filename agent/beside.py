@@ -43,7 +43,7 @@ def sentence(fault: Fault) -> str:
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def exit_on_fault() -> Iterator[None]:
     """What goes wrong within ends the process. Raises `SystemExit`."""
     take_every_sign()
     try:

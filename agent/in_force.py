@@ -1,7 +1,6 @@
 """The settings in force: which, since when, and why newer ones were not taken.
 
-A terminal whose file is wrong goes on with the settings that it has; whoever looks after it has to
-be told both.
+A terminal whose file is wrong goes on with the settings that it has; its staff have to see both.
 """
 
 from collections.abc import Mapping, Sequence

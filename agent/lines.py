@@ -17,7 +17,7 @@ class Lines:
         self._held: dict[int | None, int] = {}  # by user; None: the kernel does not say whose
 
     def take(self, uid: int | None) -> "HeldLine | None":
-        """A line for that user; None while he, or all together, have as many as they may."""
+        """A line for that user; None while the user, or all together, have as many as they may."""
         with self._changing:
             held = self._held.get(uid, 0)
             if held >= self._each or sum(self._held.values()) >= self._in_all:
@@ -26,6 +26,7 @@ class Lines:
         return HeldLine(self, uid)
 
     def give_back(self, uid: int | None) -> None:
+        """A line of that user ended. `uid` None: a user that could not be known."""
         with self._changing:
             self._held[uid] -= 1
             if not self._held[uid]:

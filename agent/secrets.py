@@ -1,5 +1,5 @@
-"""Which secrets a terminal needs by its settings, and in which form: for whoever looks at the key
-store before they are used.
+"""Which secrets a terminal needs by its settings, and in which form: for a look at the key store
+before they are used.
 """
 
 from collections.abc import Iterator, Sequence

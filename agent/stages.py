@@ -28,7 +28,7 @@ class Stages:
         self._current, self._since = stage, now
 
     def end(self) -> None:
-        """End the running stage; the time until the next `begin` belongs to nobody."""
+        """End the running stage; the time until the next `begin` belongs to no stage."""
         self.begin("")
 
     def so_far(self) -> Mapping[str, int]:

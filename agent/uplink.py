@@ -28,6 +28,7 @@ class RefusedRequest:
         self._fault = fault
 
     def result(self) -> bytes:
+        """Raises the fault for which nothing was asked."""
         raise self._fault
 
 

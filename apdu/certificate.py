@@ -122,6 +122,8 @@ class Certificate:
 
 @dataclass(frozen=True)
 class Extension:
+    """An extension (RFC 5280, 4.1): its OID in dots, and the DER inside its OCTET STRING."""
+
     oid: str
     critical: bool
     value: bytes = field(repr=False)

@@ -80,6 +80,7 @@ class Command:
 
     @property
     def header(self) -> bytes:
+        """CLA INS P1 P2, 4 bytes."""
         return bytes((self.cla, self.ins, self.p1, self.p2))
 
     @property
@@ -109,6 +110,7 @@ class Response:
 
     @property
     def ok(self) -> bool:
+        """Whether the status word is 9000; a warning (62xx, 63xx) is not."""
         return self.sw == 0x9000
 
 

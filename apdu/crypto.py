@@ -25,6 +25,7 @@ class Algorithm(Enum):
 
     @property
     def code(self) -> str:
+        """Two hexadecimal digits, as tag 86 of the FCI and the national messages have it."""
         return _CODES[self]
 
     @property
@@ -88,17 +89,18 @@ class Family(Protocol):
 
     @classmethod
     def diversify(cls, key: bytes, factor: bytes) -> bytes:
-        """The child of a 16-byte key, 16 bytes."""
+        """The child of a 16-byte key, 16 bytes. `factor`: 8 bytes, of one level."""
         ...
 
     @classmethod
     def card_key(cls, root: bytes, factors: LevelFactors) -> bytes:
-        """Root to province to city to card."""
+        """The card's own key, 16 bytes: `root` diversified to province, to city, to card."""
         ...
 
     @classmethod
     def process_key(cls, key: bytes, factor: bytes) -> bytes:
-        """The key of one exchange, from a card key and an 8-byte factor."""
+        """The key of one exchange, from a card key (16 bytes) and an 8-byte factor: 8 bytes with
+        3DES, 16 with SM4."""
         ...
 
     @classmethod

@@ -123,7 +123,7 @@ NUMBERS: Final[Mapping[DocumentLayout, re.Pattern[str]]] = {
 
 @dataclass(frozen=True, repr=False)
 class IdDocument:
-    """One document. A field that its layout does not have is empty; `repr` names nobody."""
+    """One document. A field that its layout does not have is empty; `repr` names no person."""
 
     layout: DocumentLayout
     number: str  # 公民身份号码, or the foreigner's own

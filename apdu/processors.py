@@ -81,6 +81,8 @@ class Follow(_Wrapper):
     """
 
     def transmit(self, command: bytes) -> bytes:
+        """The data of all follow-ups, then the last status word. Raises `ChainFault`, and as
+        `Channel.transmit`."""
         answer = self._exchange(command)
         collected = b""
         follows = 0
@@ -146,6 +148,7 @@ class TraceWrapper(_Wrapper):
         self._observer = observer
 
     def transmit(self, command: bytes) -> bytes:
+        """As `Channel.transmit`. A command that fails is shown too, with the fault's code."""
         header, data = command[:4].hex().upper(), _shown(command)
         try:
             answer = self._channel.transmit(command)
@@ -177,6 +180,7 @@ class Rewriter(_Wrapper):
         self._rewrites = rewrites
 
     def transmit(self, command: bytes) -> bytes:
+        """As `Channel.transmit`; only the first rule that fits is applied."""
         for rewrite in self._rewrites:
             if command.startswith(rewrite.prefix):
                 command = rewrite.instead + command[len(rewrite.prefix) :]

@@ -59,8 +59,8 @@ class RecordedFault(Fault):
 @dataclass(frozen=True)
 class Replayed:
     """What a flow made of a trace. `ended` is the code of the fault that ended it, or empty; `read`
-    or `files` is what it read; `proven`: the card proved itself; `left` counts lines that nobody
-    asked for; `as_recorded`: nothing diverged, none was left, the end is the recorded one."""
+    or `files` is what it read; `proven`: the card proved itself; `left` counts lines that the flow
+    did not ask for; `as_recorded`: nothing diverged, none was left, the end is the recorded one."""
 
     ended: str
     fault: Fault | None

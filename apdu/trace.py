@@ -101,6 +101,7 @@ class Trace:
 
     @property
     def exchanges(self) -> Sequence[Exchange]:
+        """The APDUs alone, in order, without what else the file tells."""
         return [line for line in self.lines if isinstance(line, Exchange)]
 
     def __bytes__(self) -> bytes:

@@ -15,6 +15,7 @@ class ConfigFault(Fault):
 
     @property
     def problems(self) -> "Sequence[ConfigFault]":
+        """The faults to be shown one by one; of a single problem it itself."""
         return (self,)
 
 
@@ -100,8 +101,8 @@ class UnknownName(ConfigFault):
 
 
 class ReaderWithoutLane(ConfigFault):
-    """Nobody would serve who comes to this reader, scanner or ID-card reader. Facts: file, key,
-    found, list (the lanes' key that it belongs into), allowed (the lanes)."""
+    """No lane would serve this reader, scanner or ID-card reader. Facts: file, key, found, list
+    (the lanes' key that it belongs into), allowed (the lanes)."""
 
     code = "config.reader-without-lane"
 
@@ -175,4 +176,5 @@ class ConfigInvalid(ConfigFault):
 
     @property
     def problems(self) -> Sequence[ConfigFault]:
+        """The single faults, in the order in which they were found."""
         return self._problems

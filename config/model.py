@@ -165,7 +165,7 @@ class LaneSettings(Settings, frozen=True, kw_only=True):
 
 
 class Offline(Settings, frozen=True, kw_only=True):
-    """What a scene that asks how people stand (卡鉴权) does while nobody answers."""
+    """What a scene that asks how people stand (卡鉴权) does while no service answers."""
 
     max_age: Annotated[int, Meta(ge=0, le=31_536_000)] = 86_400  # seconds; an older answer is none
     unknown: Literal["accept", "refuse"] = "refuse"  # no answer, and none that is young enough
@@ -223,9 +223,9 @@ class Transit(Settings, frozen=True, kw_only=True):
 
 
 class GiveBackSettings(Settings, frozen=True, kw_only=True):
-    """A visit that did not happen: nobody went through in `lanes.passage_within`, as the barrier's
-    sensors tell, or the gate stuck after a purse had paid. So often a day (China) it is returned to
-    one person; 0: never."""
+    """A visit that did not happen: no person went through in `lanes.passage_within`, as the
+    barrier's sensors tell, or the gate stuck after a purse had paid. So often a day (China) it is
+    returned to one person; 0: never."""
 
     # Tickets, packages, codes, repetition, counts. Of a ticket that names nobody: of all its uses.
     visits_per_day: Annotated[int, Meta(ge=0, le=100)] = 3
@@ -269,9 +269,9 @@ Preset = Literal["neutral", "greeting", "tone", "by-class"]
 
 class SpokenSettings(Settings, frozen=True, kw_only=True):
     """What is said aloud and shown to everybody, as the city wants it; `[results.…]` changes single
-    reasons. `neutral`: by the result table, the same whoever it is. `greeting`: whoever may pass
-    hears "hello", and that alone. `tone`: he hears the beep alone. `by-class`: who rides for less
-    is called by his class, for all to hear; cities took that back after complaints."""
+    reasons. `neutral`: by the result table, the same for every person. `greeting`: a person who may
+    pass hears "hello", and that alone. `tone`: only the beep. `by-class`: a passenger who
+    rides for less is called by class, for all to hear; cities took that back after complaints."""
 
     preset: Preset = "neutral"
 

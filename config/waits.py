@@ -1,4 +1,4 @@
-"""Who waits for whom: whoever asks has to wait longer than the answer may take.
+"""What waits for what: the one that asks has to wait longer than the answer may take.
 
 Else a caller gives up while the work is still done, and what became of it (a PIN that was changed,
 a card that was written) is told as unknown. Seconds; the sums are of the longest waits, one after

@@ -42,7 +42,7 @@ class PromptShown:
 
 
 def to_standard_output(line: str) -> None:
-    """One line at once, whoever reads it."""
+    """One line at once, to whatever reads it."""
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 

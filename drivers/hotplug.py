@@ -70,6 +70,7 @@ class Hotplug:
         self._task = self._world.spawn(lambda: self._run(monitor, folders), name="hotplug")
 
     def stop(self) -> None:
+        """End the thread; after 2 s without its end it is left as it is, and the log says so."""
         self._waker.wake()
         if self._task is not None and not self._task.join(STOP_WITHIN):
             LOG.warning("hotplug: a device hangs while it is looked for")

@@ -61,36 +61,44 @@ def installed(group: str) -> Sequence[str]:
 
 
 def reader_driver(name: str) -> type[ReaderDriver]:
-    """Raises `DriverUnknown`, `DriverBroken`; so do the others. A vendor's driver comes behind a
-    device of ours: see `drivers.foreign`."""
+    """The class behind that name among the entry points. Raises `DriverUnknown`, `DriverBroken`; so
+    do the others. A vendor's driver comes behind a device of ours: see `drivers.foreign`."""
     return cast(type[ReaderDriver], _device(READERS, name))
 
 
 def barrier(name: str) -> type[Barrier]:
+    """As `reader_driver`, for `[[barriers]]`."""
     return cast(type[Barrier], _device(BARRIERS, name))
 
 
 def prompts(name: str) -> type[Prompts]:
+    """As `reader_driver`, for `[[prompts]]`."""
     return cast(type[Prompts], _device(PROMPTS, name))
 
 
 def scanner(name: str) -> type[CodeSource]:
+    """As `reader_driver`, for `[[scanners]]`."""
     return cast(type[CodeSource], _device(SCANNERS, name))
 
 
 def document_reader(name: str) -> type[DocumentReader]:
+    """As `reader_driver`, for `[[documents]]`."""
     return cast(type[DocumentReader], _device(DOCUMENTS, name))
 
 
 def pin_pad(name: str) -> type[PinPad]:
+    """As `reader_driver`, for `[[pinpads]]`."""
     return cast(type[PinPad], _device(PINPADS, name))
 
 
 def printer(name: str) -> type[Printer]:
+    """As `reader_driver`, for `[[printers]]`."""
     return cast(type[Printer], _device(PRINTERS, name))
 
 
 def photo_decoder(name: str) -> "type[PhotoDecoder]":
+    """As `reader_driver`, but without a guard between: what a vendor's decoder raises, its caller
+    has to take."""
     return cast("type[PhotoDecoder]", _loaded(_point(PHOTO_DECODERS, name)))
 
 

@@ -37,10 +37,10 @@ class ClockReading(msgspec.Struct, frozen=True, omit_defaults=True):
     """A moment: unix milliseconds, how far they can be trusted, which boot this is and how long
     the machine has been up (ms; 0: not known).
 
-    A clock that went on since is believed, as nobody can tell time that went by from a clock that
-    was set forward. Where it went back, or was never set, there are two questions: what counts
-    *against* somebody counts as long as the event may have been within the time (`may_be_within`),
-    what counts in his favour only where it surely was (`is_within`).
+    A clock that went on since is believed, as no program can tell time that went by from a clock
+    that was set forward. Where it went back, or was never set, there are two questions: what counts
+    *against* a person counts as long as the event may have been within the time (`may_be_within`),
+    what counts in the person's favour only where it surely was (`is_within`).
     """
 
     time_ms: int
@@ -94,7 +94,7 @@ class Dated(Protocol):
 
     @property
     def clock(self) -> ClockReading:
-        """When that event was."""
+        """Time, quality and boot of that event."""
         ...
 
 
@@ -125,4 +125,5 @@ class Clock:
             self._boot = file.read().decode("ascii").strip()
 
     def read(self) -> ClockReading:
+        """Time and quality of this moment, with the boot id; see `read_clock`."""
         return read_clock(self._world, self._boot)

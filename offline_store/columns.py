@@ -30,8 +30,8 @@ def row_id(number: int, seq: int) -> int:
 
 
 def columns(row: Row, number_of: NumberOf) -> tuple[Column, ...]:
-    """From `kind` to `code`. Of a row that was entered again the first one tells the person, how he
-    stood and what he used; whether that one was executed it tells as well."""
+    """From `kind` to `code`. Of a row that was entered again the first one tells the person, how
+    the person stood and what was used; whether that one was executed it tells as well."""
     event = row.event
     known = row.was is None
     _, person = whose(event)

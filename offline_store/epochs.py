@@ -20,6 +20,8 @@ class Epoch(NamedTuple):
 
 
 def write_epoch(db: Database, epoch: Epoch) -> None:
+    """Put the epoch's row, with its check value, in place of one with its number. Raises
+    `sqlite3.Error`."""
     db.execute("INSERT OR REPLACE INTO epochs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", checked(*epoch))
 
 

@@ -65,7 +65,7 @@ class Unprepared(Unstored):
 
 
 class ListUnreadable(Unstored):
-    """A list in force cannot be read, so nobody can be decided about. Facts: list, cause."""
+    """A list in force cannot be read, so no person can be decided about. Facts: list, cause."""
 
     code = "list.unreadable"
 

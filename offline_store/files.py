@@ -22,14 +22,17 @@ _NAME = re.compile(r"journal-(\d{4,})\.db")
 
 
 def journal_file(directory: Path, generation: int) -> Path:
+    """`journal-0001.db` in the folder; `generation` counts from 1."""
     return directory / f"journal-{generation:04}.db"
 
 
 def building_file(directory: Path, generation: int) -> Path:
+    """Where the file of that generation is made, until it is complete."""
     return directory / f"journal-{generation:04}.new"
 
 
 def wal_of(path: Path) -> Path:
+    """Where SQLite keeps the write-ahead log of that file."""
     return path.with_name(f"{path.name}-wal")
 
 

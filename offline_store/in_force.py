@@ -1,6 +1,6 @@
 """The rows that count: what took place, once, and was not taken back.
 
-For whoever reads the journal as a whole (clearing, a driver's shift); `offline_store.turn` asks the
+For readers of the journal as a whole (clearing, a driver's shift); `offline_store.turn` asks the
 same of the database.
 """
 

@@ -24,20 +24,23 @@ class Job(Generic[T]):
         self._error: Exception | None = None
 
     def begin(self) -> bool:
-        """False when nobody waits for it any more; then it must not be done."""
+        """False when no thread waits for it any more; then it must not be done."""
         with self._changing:
             self._begun = not self._withdrawn
             return self._begun
 
     @property
     def ended(self) -> bool:
+        """Whether it has a value or an error; then `wait` does not wait."""
         return self._ended.is_set()
 
     def finish(self, value: T) -> None:
+        """End it with `value`, which `wait` returns. Called once, or `fail` instead."""
         self._values.append(value)
         self._ended.set()
 
     def fail(self, error: Exception) -> None:
+        """End it with `error`, which `wait` raises."""
         self._error = error
         self._ended.set()
 

@@ -102,6 +102,7 @@ class Journal:
     # Transactions
 
     def begin(self) -> None:
+        """Open a transaction that may write (`BEGIN IMMEDIATE`). Raises `sqlite3.Error`."""
         self.db.execute("BEGIN IMMEDIATE")
 
     def commit(self, tip: ChainHead) -> None:
@@ -232,6 +233,7 @@ class Journal:
         self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
     def close(self) -> None:
+        """Close the connection; a transaction that is open is rolled back."""
         self.db.close()
 
 

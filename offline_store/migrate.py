@@ -47,6 +47,7 @@ def _remove_unfinished(world: World, fresh: Path) -> None:
 
 
 def main(arguments: list[str]) -> int:
+    """Exit status: 0, or `STATUS_BASE` and the result code of SQLite."""
     damaged = "--damaged" in arguments
     (folder,) = [argument for argument in arguments if argument != "--damaged"]
     try:

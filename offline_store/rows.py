@@ -49,6 +49,7 @@ class Span(NamedTuple):
 
 
 def seq_of(row: int) -> int:
+    """The `seq` in a row's id; the bits above are the number of its epoch."""
     return row & MOST_SEQ
 
 

@@ -15,7 +15,7 @@ from world import Database, World
 
 @dataclass(frozen=True)
 class LastRow:
-    """The last row."""
+    """The end of the journal: `epoch` (32 hex), `seq`, `hash` (64 hex)."""
 
     epoch: str
     seq: int
@@ -77,6 +77,8 @@ def measured(world: World, path: Path, db: Database) -> StoreStatus:
 
 
 def lost_rows(db: Database) -> int:
+    """How many sequence numbers damage made unreadable, in all epochs. Raises `JournalDamaged`,
+    `sqlite3.Error`."""
     return sum(lost.last - lost.first + 1 for lost in lost_spans(db))
 
 

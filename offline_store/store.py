@@ -54,7 +54,7 @@ class Store:
         lists: ListSource | None = None,
         patience: float = PATIENCE,
     ) -> None:
-        """`lists` is a `Lists`; without it nobody is listed."""
+        """`lists` is a `Lists`; without it no card and no person is listed."""
         self._world = world
         self._sealer = Sealer(world, keys)
         setting = JournalContext(world, directory, terminal, boot, keys)

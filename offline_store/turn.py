@@ -85,9 +85,10 @@ class ListSource(Protocol):
 
 
 class NoLists:
-    """A terminal without lists: nobody is listed, and no issuer is shut out."""
+    """A terminal without lists: no card and no person is listed, and no issuer is shut out."""
 
     def view(self) -> ListView:
+        """See `ListSource`: itself, as nothing of it changes."""
         return self
 
     def find_blacklisted(
@@ -115,6 +116,7 @@ class Done:
 
     @property
     def event(self) -> Event:
+        """What was stored, without place and time of its row."""
         return self.stored.event
 
     @property
@@ -132,6 +134,7 @@ class GivenBack:
 
     @property
     def event(self) -> GiveBack:
+        """The give-back, without place and time of its row."""
         return self.stored.event
 
     @property
@@ -188,8 +191,8 @@ class Turn:
 
     def accepted(self, person: str, *, scene: str) -> Iterator[Done]:
         """The accepted events of the person in the scene, newest in journal order first: read a few
-        at a time, so whoever has seen enough stops. Not executed ones do not count, nor does an
-        unknown person."""
+        at a time, so a caller that has seen enough stops. Not executed ones do not count, nor does
+        an unknown person."""
         return self._newest_first(
             "person = ?1 AND person <> '' AND scene = ?2 AND verdict = 'accepted'",
             person,
@@ -237,10 +240,10 @@ class Turn:
     def last_standing(
         self, *, card: str, person: str, application: str = ""
     ) -> Sequence[RememberedStatus]:
-        """What status services last knew: of this card, of this person whichever card he showed,
-        and of his business under this application code. That a service knows nothing takes no
-        earlier answer back. Whoever is unknown (empty) and whatever was never answered is not in
-        it."""
+        """What status services last knew: of this card, of this person whichever card was shown,
+        and of the person's business under this application code. That a service knows nothing takes
+        no earlier answer back. A person who is unknown (empty), and a question that was never
+        answered, are not in it."""
         return [
             *self._answered("person", person, "holder"),
             *self._answered("asked", card, "card"),

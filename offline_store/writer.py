@@ -112,6 +112,7 @@ class Writer:
         self.close()
 
     def close(self) -> None:
+        """Close the journal's connection, if one is open; the next use opens it anew."""
         if self._journal is not None:
             self._journal.close()
             self._journal = None
@@ -181,6 +182,9 @@ class Writer:
             job.finish(value)
 
     def receipt(self, journal: Journal, receipt: EpochReceipt) -> None:
+        """Take in a receipt; one for an epoch that this disk never had is counted. Rows that the
+        platform disputes are entered again in later slices. Raises `sqlite3.Error`,
+        `JournalDamaged`, faults of the key store."""
         if take_receipt(journal, receipt):
             self._unknown_receipts += 1
         elif journal.tip.epoch != (self.head.epoch if self.head else ""):
@@ -188,6 +192,8 @@ class Writer:
             self._noted(journal)
 
     def status(self, journal: Journal) -> StoreStatus:
+        """How the store is now, measured on this connection. Raises `sqlite3.Error`,
+        `JournalDamaged`."""
         return replace(
             measured(self._setting.world, journal.path, journal.db),
             epoch=journal.tip.epoch,
@@ -199,7 +205,7 @@ class Writer:
     # Upkeep, while nobody waits
 
     def until_upkeep(self, quiet: float) -> float | None:
-        """Seconds until there is something to do if nobody comes; None: there is nothing. The WAL
+        """Seconds until there is something to do if no tap comes; None: there is nothing. The WAL
         is folded in `quiet` seconds after the last commit."""
         if self._journal is None:
             return None

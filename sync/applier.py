@@ -17,14 +17,15 @@ from world import Event, Fault, Queue, QueueEmpty, World
 
 
 class Handler(Protocol):
-    """Who uses the envelopes of one kind; `offline_store.lists.Lists` is one."""
+    """The user of the envelopes of one kind; `offline_store.lists.every.EveryList` is one."""
 
     def versions(self) -> Mapping[str, int]:
         """Name → version in force; it survives a restart, so that no older one comes back."""
         ...
 
     def install(self, envelope: Envelope) -> object:
-        """Bring it into force, durable on return. Raises a Fault and leaves all as it was."""
+        """Bring the envelope's content into force, durable on return. Raises a Fault and leaves all
+        as it was."""
         ...
 
 
@@ -60,6 +61,7 @@ class Applier:
         self._world = world
 
     def start(self) -> None:
+        """Begin the task that opens and applies messages, one at a time."""
         self._world.spawn(self._run, name="sync-applier")
 
     def stop(self) -> None:
@@ -67,6 +69,7 @@ class Applier:
         self._messages.put(None, priority=-1)
 
     def put(self, message: Message) -> None:
+        """Queue a message from a `down` topic; never waits. Any thread."""
         self._messages.put(message)
 
     def take(self) -> Outcome | None:

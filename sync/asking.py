@@ -122,13 +122,14 @@ class RequestSender:
             question.handle = link.publish(topic, question.payload, exchange=exchange)
 
     def unheard(self, handle: int) -> None:
-        """The broker says that nobody listens to that message, or that we may not send it."""
+        """The broker says that no service listens to that message, or that we may not send it."""
         with self._changing:
             for question in list(self._under_way.values()):
                 if question.handle == handle:
                     self._over(question, RequestOffline(service=question.service))
 
     def is_answer(self, message: Message) -> bool:
+        """Whether the topic is one of this terminal's for answers; such a message is for `hear`."""
         return message.topic.startswith(self._place.responses)
 
     def hear(self, message: Message) -> None:

@@ -20,6 +20,7 @@ class Backoff:
         return step * (0.5 + chance(self._world) / 2)
 
     def reset(self) -> None:
+        """The connection was good: the next wait is the shortest again."""
         self._step = FIRST
 
 

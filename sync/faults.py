@@ -56,7 +56,8 @@ class CertificateWrongHost(Fault):
 
 
 class CertificateUnknownCa(Fault):
-    """Signed by nobody the other side trusts. Facts: side, host, file (CA file or certificate)."""
+    """Signed by no authority that the other side trusts. Facts: side, host, file (CA file or
+    certificate)."""
 
     code = "sync.certificate-unknown-ca"
 
@@ -74,7 +75,7 @@ class TlsFile(Fault):
 
 
 class TlsKeyLocked(Fault):
-    """The private key is under a passphrase, which nobody types at a terminal. Facts: file."""
+    """The private key is under a passphrase, which no person types at a terminal. Facts: file."""
 
     code = "sync.tls-key-locked"
 
@@ -128,7 +129,7 @@ class PublishRefused(Fault):
 
 
 class Unheard(Fault):
-    """PUBACK 0x10: the broker has it, nobody subscribes to it. Facts: topic."""
+    """PUBACK 0x10: the broker has it, no client subscribes to it. Facts: topic."""
 
     code = "sync.unheard"
 

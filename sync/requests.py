@@ -17,7 +17,7 @@ class RequestFault(Fault):
 
 
 class RequestOffline(RequestFault):
-    """There is no connection to the platform, or nobody there who hears such requests."""
+    """There is no connection to the platform, or no service there that hears such requests."""
 
     code = "request.offline"
 

@@ -35,6 +35,7 @@ class TracingSocket(ssl.SSLSocket):
     alert: ssl.SSLError | None = None
 
     def recv(self, *arguments: Any, **options: Any) -> bytes:
+        """As `ssl.SSLSocket.recv`; an alert that it raises is kept in `alert`."""
         try:
             return super().recv(*arguments, **options)
         except ssl.SSLError as error:

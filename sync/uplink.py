@@ -114,6 +114,7 @@ class Uplink:
         return self._asking
 
     def status(self) -> LinkStatus:
+        """How the link is at this moment, with the number of rows on their way. Any thread."""
         return msgspec.structs.replace(self._status, in_flight=self._window.rows)
 
     # Connections

@@ -32,6 +32,7 @@ class BatchInFlight:
     deadline: float
 
     def holds(self, row: BatchRow) -> bool:
+        """Whether the row is one of the batch, by epoch and `seq`."""
         return self.epoch == row.epoch and self.first <= row.seq <= self.last
 
 
@@ -53,6 +54,8 @@ class Window:
 
     @property
     def has_room(self) -> bool:
+        """Whether another batch may be sent; after a loss only one, then one more with each
+        receipt."""
         return len(self._flights) < self._open
 
     @property

@@ -38,7 +38,7 @@ def account(said: bytes) -> bytes:
 
 def id_number(said: str) -> str:
     """公民身份号码 or social security number: 15 digits are the 18 of the same person. Empty for
-    what names nobody; zeros are what stands where there is none."""
+    what names no person; zeros are what stands where there is none."""
     bare = _bare(said)
     if not bare.strip("0"):
         return ""

@@ -32,6 +32,8 @@ def is_public(public: bytes) -> bool:
 
 
 def is_identity(identity: bytes) -> bool:
+    """Whether `identity` has 1 … `LONGEST_IDENTITY` bytes, as the two bytes ENTL of ZA can count
+    and libcrypto takes."""
     return 1 <= len(identity) <= LONGEST_IDENTITY
 
 

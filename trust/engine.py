@@ -34,15 +34,17 @@ class Engine(Protocol):
     """
 
     def sign(self, private: bytes, public: bytes, message: bytes, identity: bytes) -> bytes:
-        """A DER signature over SM3(ZA ‖ message), the nonce from the library's own generator."""
+        """A DER signature over SM3(ZA ‖ message), the nonce from the library's own generator.
+        `private` is 32 bytes, `public` the 64 bytes X‖Y of the same key."""
         ...
 
     def verify(self, public: bytes, message: bytes, der: bytes, identity: bytes) -> bool:
-        """Whether `der` (canonical DER) is a signature by `public` over SM3(ZA ‖ message)."""
+        """Whether `der` (canonical DER) is a signature by `public` (64 bytes X‖Y) over SM3(ZA ‖
+        message)."""
         ...
 
     def public(self, private: bytes) -> bytes:
-        """X‖Y of d·G."""
+        """The 64 bytes X‖Y of d·G, for the 32 bytes d."""
         ...
 
 
@@ -50,7 +52,7 @@ class Prepared(Protocol):
     """One key made ready. Safe to use from several threads at once. Raises `Sm2Failed`."""
 
     def verify(self, message: bytes, signature: bytes, identity: bytes) -> bool:
-        """`signature`: 64 bytes r‖s, in range, r+s ≠ n."""
+        """As `Engine.verify` for this key. `signature`: 64 bytes r‖s, in range, r+s ≠ n."""
         ...
 
 
@@ -63,5 +65,5 @@ class QuickEngine(Protocol):
         ...
 
     def decompress(self, public: bytes) -> bytes | None:
-        """As `trust.curve.decompressed`."""
+        """64 bytes X‖Y of the 33 bytes `02|03 ‖ X`; None when no point has that X."""
         ...

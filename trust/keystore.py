@@ -66,26 +66,28 @@ class KeyStore(Protocol):
     """Secrets by name (`NAME`). Every method raises `SecretBadName` and `KeyStoreUnusable`."""
 
     def read(self, name: str) -> bytes:
-        """Raises `SecretMissing`, `SecretExposed`, `SecretNotAFile`."""
+        """The secret's bytes, as they were written. Raises `SecretMissing`, `SecretExposed`,
+        `SecretNotAFile`."""
         ...
 
     def write(self, name: str, secret: bytes) -> None:
-        """Durable on return; the old secret or the new one, never a mixture.
+        """Keep `secret` under `name`: durable on return; the old secret or the new one, never a
+        mixture.
 
         Raises `KeyStoreReadOnly`, `SecretExposed`.
         """
         ...
 
     def erase(self, name: str) -> None:
-        """Durable on return. Raises `SecretMissing`, `KeyStoreReadOnly`."""
+        """Take the secret away, durably. Raises `SecretMissing`, `KeyStoreReadOnly`."""
         ...
 
     def names(self) -> Sequence[str]:
-        """Sorted; none when there is no store yet."""
+        """The names of all secrets, sorted; empty when there is no store yet."""
         ...
 
     def place(self, name: str) -> str:
-        """Where that secret lies or would lie, for people."""
+        """Where that secret lies or would lie, in words for people: a path."""
         ...
 
 

@@ -72,7 +72,7 @@ class Scratches:
             return Scratch(self._library, self._group)
 
     def give_back(self, scratch: Scratch) -> None:
-        """Not after a failure: nobody knows what is in it then."""
+        """Not after a failure: what is in it is unknown then."""
         self._free.append(scratch)
 
 
@@ -267,6 +267,7 @@ def must(library: ctypes.CDLL, call: str, result: int) -> None:
 
 
 def failed(library: ctypes.CDLL, call: str) -> Sm2Failed:
+    """The fault of a call of libcrypto; empties OpenSSL's error queue of this thread."""
     library.ERR_clear_error()
     return Sm2Failed(library="libcrypto", call=call)
 

@@ -1,10 +1,10 @@
 """The form that each secret has: bytes of the key store → the value that was meant, or a fault.
 
 A secret in another form (with a line end, as hexadecimal digits) is a different secret to whatever
-computes with it, and nothing would say so: references that find nobody on a blacklist, signatures
-that are all wrong. So every secret is read through its form. Only what cannot mean two things is
-taken as meant: the 04 in front of an uncompressed point (GB/T 32918.1 4.2.9), and the line end
-behind a password.
+computes with it, and nothing would say so: references that find no person on a blacklist,
+signatures that are all wrong. So every secret is read through its form. Only what cannot mean two
+things is taken as meant: the 04 in front of an uncompressed point (GB/T 32918.1 4.2.9), and the
+line end behind a password.
 """
 
 import base64

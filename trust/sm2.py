@@ -17,7 +17,7 @@ class Verifier(Protocol):
     """One key's `Sm2.verify`. Safe to use from several threads at once."""
 
     def verify(self, message: bytes, signature: bytes, *, identity: bytes = ID) -> bool:
-        """As `Sm2.verify`."""
+        """As `Sm2.verify`, for the one key."""
         ...
 
 
@@ -25,14 +25,16 @@ class Sm2(Protocol):
     """SM2 signatures with SM3. Safe to use from several threads at once."""
 
     def sign(self, private: bytes, message: bytes, *, identity: bytes = ID) -> bytes:
-        """64 bytes r‖s; another one each time. Raises `BadKey`; ValueError for the identity."""
+        """64 bytes r‖s over SM3(ZA ‖ message), another signature each time. `private` is 32 bytes.
+        Raises `BadKey`; ValueError for an identity that cannot be one."""
         ...
 
     def verify(
         self, public: bytes, message: bytes, signature: bytes, *, identity: bytes = ID
     ) -> bool:
-        """True only for a signature that the standard accepts; whatever the bytes, never an error
-        of theirs. Without an identity nothing verifies."""
+        """True only for a signature (64 bytes r‖s) by `public` (64 bytes X‖Y) that the standard
+        accepts; whatever the bytes, never an error of theirs. With an empty identity no signature
+        verifies."""
         ...
 
     def verifier(self, public: bytes) -> Verifier:
@@ -41,11 +43,11 @@ class Sm2(Protocol):
         ...
 
     def public(self, private: bytes) -> bytes:
-        """64 bytes X‖Y. Raises `BadKey`."""
+        """The 64 bytes X‖Y that belong to the 32 bytes `private`. Raises `BadKey`."""
         ...
 
     def decompress(self, public: bytes) -> bytes:
-        """64 bytes X‖Y of the 33-byte form. Raises `BadKey`."""
+        """The 64 bytes X‖Y of a key in its 33-byte form `02|03 ‖ X`. Raises `BadKey`."""
         ...
 
 
@@ -53,8 +55,8 @@ class CertificateSm2(Sm2, Protocol):
     """`Sm2`, and what certificates that others have made need besides."""
 
     def verify_unnamed(self, public: bytes, message: bytes, signature: bytes) -> bool:
-        """`verify` for signers that put nothing in the identity's place, as OpenSSL does where
-        nobody names one. All that is signed for this product names one."""
+        """`verify` for signers that put nothing in the identity's place, as OpenSSL does where no
+        identity is given. All that is signed for this product has one."""
         ...
 
 

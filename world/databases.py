@@ -13,12 +13,14 @@ class Connection(sqlite3.Connection):
     """Raises `sqlite3.Error` only."""
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        """As `sqlite3.Connection.execute`; a name that is no UTF-8 counts as `SQLITE_CORRUPT`."""
         try:
             return super().execute(sql, parameters)
         except UnicodeDecodeError as error:
             raise _unreadable() from error
 
     def executemany(self, sql: str, parameters: Iterable[Any], /) -> sqlite3.Cursor:
+        """As `sqlite3.Connection.executemany`; errors as `execute`."""
         try:
             return super().executemany(sql, parameters)
         except UnicodeDecodeError as error:

@@ -71,7 +71,7 @@ def _asked(local: Address, remote: Address) -> int | None:
 
 def owner_told(answer: bytes) -> int | None:
     """The owner in an answer of sock_diag; None for an error. Raises `LookupError` for a socket
-    that nobody has any more: see `owner_in`."""
+    that no user has any more: see `owner_in`."""
     if len(answer) < _HEADER.size + _ANSWER.size:
         return None
     _, kind, *_ = _HEADER.unpack_from(answer)
@@ -87,7 +87,7 @@ def owner_in(table: bytes, local: Address, remote: Address) -> int | None:
     """The user that has the socket with these two ends; None when none in the table has.
 
     A socket that its program has let go of stands there under user 0 and without an inode: it is
-    nobody's, and certainly not root's.
+    no user's, and certainly not root's.
     """
     wanted = {(_written(local, wide), _written(remote, wide)) for wide in (False, True)}
     for row in _rows(table):

@@ -144,7 +144,7 @@ class Connected(Protocol):
 
 
 class Caller(Stream, Protocol):
-    """A connection that somebody made to us."""
+    """A connection that another process made to us."""
 
     @property
     def peer(self) -> Peer:
@@ -262,8 +262,8 @@ class World(Protocol):
         ...
 
     def create_file(self, path: Path) -> IO[bytes]:
-        """A new file to write into, for nobody but its owner where the file system knows owners (a
-        USB stick's does not). Raises `OSError`, `FileExistsError` among them."""
+        """A new file to write into, readable by its owner alone where the file system knows owners
+        (a USB stick's does not). Raises `OSError`, `FileExistsError` among them."""
         ...
 
     def replace_file(self, path: Path, data: bytes, permissions: int = 0o600) -> None:
@@ -309,15 +309,15 @@ class World(Protocol):
         ...
 
     def listen(self, path: Path, *, mode: int, group: str) -> "socket":
-        """A listening Unix socket at `path` with `mode`, owned by `group` if there is such a
-        group and we may give it away; nobody can connect before the mode is set.
+        """A listening Unix socket at `path` with `mode`, owned by `group` if there is such a group
+        and we may give it away; no process can connect before the mode is set.
 
         Raises `OSError`.
         """
         ...
 
     def callers(self, path: Path, *, mode: int, group: str) -> Listener:
-        """As `listen`, for whoever takes the connections himself. Raises `OSError`."""
+        """As `listen`, for a server that accepts each connection itself. Raises `OSError`."""
         ...
 
     def listen_local(self, port: int) -> "socket":
@@ -325,7 +325,8 @@ class World(Protocol):
         ...
 
     def peer_of(self, connection: Connected) -> Peer:
-        """Who on this machine made that connection to us, by Unix socket or over loopback.
+        """The process and the user of this machine that made that connection to us, by Unix socket
+        or over loopback.
 
         Raises `OSError`, `LookupError` when the kernel does not say (any more).
         """

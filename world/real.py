@@ -170,9 +170,11 @@ class RealCaller:
         self.peer = peer_of(stream)
 
     def finish(self) -> None:
+        """See `world.ports.Caller`: the end of what we send (`SHUT_WR`). Raises `OSError`."""
         self._stream.shutdown(socket.SHUT_WR)
 
     def hang_up(self) -> None:
+        """See `world.ports.Caller`; never raises, also where the connection has ended."""
         with suppress(OSError):  # the other side was faster, or it is closed
             self._stream.shutdown(socket.SHUT_RDWR)
 

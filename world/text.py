@@ -1,7 +1,7 @@
 """Text files as people's editors write them: bytes → text, or where and why there is none.
 
 Windows editors put a mark before UTF-8, end lines with CR LF, and call UTF-16 "Unicode"; none of
-that is a mistake of whoever saved the file.
+that is a mistake of the person who saved the file.
 """
 
 import codecs

@@ -15,7 +15,8 @@ PATIENCE = 10.0  # seconds; the daemon answers in milliseconds when it is well
 
 
 class DaemonAbsent(Fault):
-    """Nobody listens at the socket: the daemon does not run, or another configuration is meant."""
+    """No process listens at the socket: the daemon does not run, or another configuration is
+    meant."""
 
     code = "daemon.absent"
 

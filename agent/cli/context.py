@@ -66,6 +66,7 @@ class Context:
 
     @cached_property
     def world(self) -> "World":
+        """The World of this command, imported only where a command needs it."""
         from world.real import RealWorld
 
         return RealWorld()
@@ -81,10 +82,12 @@ class Context:
 
     @cached_property
     def console(self) -> "Console":
+        """Where tables and sentences go: standard output."""
         return _console(stderr=False)
 
     @cached_property
     def errors(self) -> "Console":
+        """Where faults and hints go: standard error."""
         return _console(stderr=True)
 
     def settings(self, path: Path) -> "Settings":
@@ -125,6 +128,7 @@ class Context:
             return told.settings, fault.problems, told.taken_ms
 
     def client(self, settings: "Settings") -> "Client":
+        """For the agent's Unix socket; nothing is connected before a call."""
         from agent.cli.client import Client
 
         return Client(self.world, settings.terminal.socket)

@@ -10,7 +10,7 @@ from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
 from agent.cli.journal import DaemonSource
 from agent.cli.looking import look
 from agent.doctor import ExaminedTerminal, Finding, examine
-from agent.doctor.words import told
+from agent.doctor.words import words_for
 from agent.key_store import key_store
 from agent.reader_service import reader_service
 from offline_store.events.happened import Checked
@@ -98,11 +98,11 @@ def _data(context: Context, finding: Finding) -> dict[str, Any]:
         "well": finding.well,
         "warning": finding.warning,
         "facts": dict(finding.facts),
-        "sentence": told(context.texts, finding),
+        "sentence": words_for(context.texts, finding),
     }
 
 
 def _print(context: Context, findings: list[Finding]) -> None:
     for finding in findings:
-        text = told(context.texts, finding)
+        text = words_for(context.texts, finding)
         context.mark(well=finding.well, warning=finding.warning, text=text)

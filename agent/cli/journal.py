@@ -93,6 +93,7 @@ class FileSource(ReadOnlyJournal):
     """The journal's file, while no daemon runs."""
 
     def newest(self, limit: int) -> list[Record]:
+        """See `Source`: of all epochs, whatever is last."""
         return list(deque(every(self), limit))
 
 

@@ -100,11 +100,11 @@ def _run(
     with simulating():
         figures: dict[str, Any] = importlib.import_module(f"{package}.{name}").run(arguments)
 
-    def told() -> None:
+    def say_figures() -> None:
         for key, value in figures.items():
             context.say(f"{key}: {value}")
 
-    context.show(figures, told)
+    context.show(figures, say_figures)
     if not figures["holds"]:
         raise typer.Exit(1)
 

@@ -10,7 +10,7 @@ from agent.api.status import device_status, sam_status
 from agent.cli.context import Context
 from agent.cli.own_look import LOOK, SETTLE
 from agent.doctor import ExaminedTerminal, Finding, cards
-from agent.doctor.words import told
+from agent.doctor.words import words_for
 from agent.equipment.gate import Equipment
 from agent.key_store import key_store
 from agent.reader_service import reader_service
@@ -39,7 +39,9 @@ def psam_trouble(context: Context, settings: Settings) -> Sequence[str]:
     """What is wrong with the PSAMs of the running agent: why the platform had to be asked."""
     found = cards(_case_of_daemon(context, settings))
     return [
-        told(context.texts, one) for one in found if not one.well and one.id.startswith("psam-")
+        words_for(context.texts, one)
+        for one in found
+        if not one.well and one.id.startswith("psam-")
     ]
 
 
@@ -98,4 +100,4 @@ def _inputs(devices: Sequence[Mapping[str, Any]], only: str | None) -> Sequence[
 
 
 def _line(context: Context, finding: Finding) -> str:
-    return f"✗ {told(context.texts, finding)}"
+    return f"✗ {words_for(context.texts, finding)}"

@@ -9,7 +9,7 @@ import typer
 from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
 from agent.doctor.findings import Finding
 from agent.doctor.link import unreceived
-from agent.doctor.words import told
+from agent.doctor.words import words_for
 from world.china import CHINA
 
 
@@ -48,7 +48,7 @@ def _lines(context: Context, found: dict[str, Any], wrong: Sequence[Finding]) ->
         if fault is not None and link["state"] != "online":
             context.tell(f"{texts.trouble(fault['code'], fault['facts'])} [{fault['code']}]")
         for finding in wrong:
-            context.mark(well=False, text=told(texts, finding))
+            context.mark(well=False, text=words_for(texts, finding))
     context.tell(texts.ui("unreceipted", count=store["unreceipted"]))
     if store["oldest_unreceipted_ms"] is not None:
         oldest = _time(store["oldest_unreceipted_ms"] / 1000)

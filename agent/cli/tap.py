@@ -1,8 +1,8 @@
 """`onecard tap`: one card, all its stages and times.
 
 With a daemon running the next tap is watched as it happens; without one a reader is opened here,
-which alone can show the holder's data or the card's certificates: the daemon hands of a card to
-nobody more than what the tap came to.
+which alone can show the holder's data or the card's certificates: the daemon hands out no more of a
+card than what the tap came to.
 """
 
 from collections.abc import Mapping, Sequence

@@ -47,7 +47,7 @@ def examine(case: ExaminedTerminal) -> Iterator[Finding]:
 
 
 def cards(case: ExaminedTerminal) -> Iterator[Finding]:
-    """What concerns whoever holds a card to a reader: readers and PSAMs."""
+    """What concerns the holder of a card at a reader: readers and PSAMs."""
     yield from _slots(case)
     yield from (one for one in devices.devices(case) if one.facts.get("equipment") == "readers")
 

@@ -12,6 +12,7 @@ ENOUGH_SPACE = 200 * 1024 * 1024  # bytes: a month of taps and a list beside it
 
 
 def clock(case: ExaminedTerminal) -> Iterator[Finding]:
+    """One finding, by the clock's quality; only a clock that was never set is not well."""
     quality = Clock(case.world).read().quality
     # Without a time service people are served, and their records flagged; never set, codes are not.
     well = quality != "unset"
@@ -19,6 +20,7 @@ def clock(case: ExaminedTerminal) -> Iterator[Finding]:
 
 
 def space(case: ExaminedTerminal) -> Iterator[Finding]:
+    """One finding, by the bytes that are free where the journal lies."""
     data = Path(case.settings.terminal.data)
     try:
         free = case.world.free_space(data)

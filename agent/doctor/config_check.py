@@ -1,7 +1,7 @@
 """What a configuration's own shape cannot tell: whether each device's driver takes its options,
 whether the reasons exist that a city tells in its own way, and what is in the files it names.
 
-The rooms of services, record tables and receivers are imported by whoever has such settings.
+The rooms of services, record tables and receivers are imported where such settings stand.
 """
 
 from collections.abc import Iterator

@@ -51,6 +51,7 @@ ORDINARY: Final = (
 
 
 def devices(case: ExaminedTerminal) -> Iterator[Finding]:
+    """One finding a device of the settings, without PC/SC readers (`agent.doctor.slots`)."""
     for kind, device in _all(case.settings):
         if kind == "readers" and device.driver == PCSC:
             continue

@@ -49,7 +49,7 @@ class ExaminedTerminal:
 
     @property
     def sams(self) -> Sequence[Mapping[str, Any]] | None:
-        """All PSAMs, as /v1/status tells them; None where nobody has looked."""
+        """All PSAMs, as /v1/status tells them; None where the daemon has not looked."""
         return self.own_sams if self.status is None else self.status["sams"]
 
     def device(self, kind: str, name: str) -> Mapping[str, Any] | None:

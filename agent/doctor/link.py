@@ -13,6 +13,8 @@ MINUTE: Final = 60.0
 
 
 def journal(case: ExaminedTerminal) -> Iterator[Finding]:
+    """The journal's fault or count of rows without receipt; then rows in quarantine and unreadable
+    ones. Nothing where no daemon answers."""
     if case.status is None:
         return
     store = case.status["store"]
@@ -27,6 +29,7 @@ def journal(case: ExaminedTerminal) -> Iterator[Finding]:
 
 
 def platform(case: ExaminedTerminal) -> Iterator[Finding]:
+    """Whether the link to the platform is set, known to the daemon and online, and why not."""
     sync = case.settings.sync
     if sync is None:
         yield Finding("platform-none", True)

@@ -27,12 +27,13 @@ def reads_cards(settings: Settings) -> bool:
 
 
 def has_transit_psam(settings: Settings) -> bool:
+    """Whether a SAM slot of the settings is for a transit PSAM."""
     return any(r.interface == "sam" and r.sam == "transit" for r in settings.readers)
 
 
 def barriers(case: ExaminedTerminal) -> Iterator[Finding]:
-    """Of a gate: one that only prints a line lets nobody through, but where readers are simulated
-    too: there whoever plays the gate reads that line."""
+    """Of a gate: one that only prints a line lets no person through, but where readers are
+    simulated too: there the person that plays the gate reads that line."""
     settings = case.settings
     if not find(settings.scene.kind).moves_barrier:
         return
@@ -71,7 +72,7 @@ def lists(case: ExaminedTerminal) -> Iterator[Finding]:
 
 
 def codes(case: ExaminedTerminal) -> Iterator[Finding]:
-    """Whoever shows a code that only a platform can resolve, or only by its lists, needs one."""
+    """A holder of a code that only a platform can resolve, or only by its lists, needs one."""
     if case.settings.sync is not None or not _scans(case.settings):
         return
     for rule in case.settings.codes:
@@ -80,7 +81,7 @@ def codes(case: ExaminedTerminal) -> Iterator[Finding]:
 
 
 def standing(case: ExaminedTerminal) -> Iterator[Finding]:
-    """Services that were asked how people stand and did not answer: whoever they would know is
+    """Services that were asked how people stand and did not answer: the people that they know are
     refused meanwhile, or let in as the settings say."""
     if case.status is None or not may_ask_status(case.settings.scene):
         return

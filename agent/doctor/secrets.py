@@ -12,8 +12,8 @@ from world import Fault
 
 
 def secrets(case: ExaminedTerminal) -> Iterator[Finding]:
-    """Each one that cannot be used; else that all can. Whoever is not the service's user may be
-    kept from looking, and then nothing is known to be wrong."""
+    """Each one that cannot be used; else that all can. A caller that is not the service's user may
+    be kept from looking, and then nothing is known to be wrong."""
     path = str(case.settings.keys.path)
     if _kept_from(case):
         yield Finding("secrets-not-looked-at", True, {"path": path, "user": case.user})

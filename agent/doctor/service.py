@@ -17,6 +17,7 @@ NFC_MODULES: Final = ("pn533_usb", "pn533", "nfc")
 
 
 def daemon(case: ExaminedTerminal) -> Iterator[Finding]:
+    """One finding: the daemon runs, is absent, or is there and does not answer."""
     if case.silent:
         yield Finding("daemon-silent", False, {"socket": case.settings.terminal.socket})
     elif case.status is None:

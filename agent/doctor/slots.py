@@ -12,6 +12,7 @@ from config.model import Reader
 
 
 def slots(case: ExaminedTerminal, judged: Sequence[Reader]) -> Iterator[Finding]:
+    """One finding for each PC/SC reader among `judged`, by its state."""
     there = ", ".join(case.attached) or "–"
     for reader in judged:
         if reader.driver != PCSC:
@@ -30,6 +31,8 @@ def slots(case: ExaminedTerminal, judged: Sequence[Reader]) -> Iterator[Finding]
 
 
 def psams(case: ExaminedTerminal, judged: Sequence[Reader]) -> Iterator[Finding]:
+    """Findings for each SAM slot among `judged`; none where the daemon is silent, or no cards are
+    read."""
     sams = case.sams
     if sams is None or not reads_cards(case.settings):
         return

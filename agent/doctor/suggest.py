@@ -43,6 +43,7 @@ class SuggestedTable:
     options: Mapping[str, str | int | bool]
 
     def lines(self) -> Iterator[str]:
+        """The table as lines of TOML; what is empty is left out."""
         yield f"[[{self.kind}]]"
         yield f"name = {_quoted(self.name)}"
         yield f"driver = {_quoted(self.driver)}"

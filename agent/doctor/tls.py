@@ -30,6 +30,8 @@ class _Files:
 
 
 def files(case: ExaminedTerminal) -> Iterator[Finding]:
+    """Findings for each certificate and key file of the settings: may the service read it, and is
+    it what it should be."""
     for one in _all(case):
         kept = [*_kept_from_the_service(case, one)]
         yield from kept

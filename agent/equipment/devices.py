@@ -43,6 +43,7 @@ class Fitted(Generic[D]):
     device: D
 
     def status(self) -> DeviceStatus:
+        """See `drivers.contract.Device`."""
         return self.device.status()
 
 

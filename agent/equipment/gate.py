@@ -41,7 +41,8 @@ class Handlers(Protocol):
     """What becomes of what was shown at a lane; `agent.tap.tap.Taps` is one."""
 
     def handle(self, lane: Lane, reader: CardReader, presence: Presence) -> object:
-        """A card came to `reader`; runs on the thread of that reader."""
+        """A card came to `reader`; runs on the thread of that reader, to the end of its tap. Never
+        raises a `Fault`."""
         ...
 
     def handle_code(self, lane: Lane, code: Code) -> object:
@@ -141,6 +142,7 @@ class Equipment:
         return {f"stop readers {family}": driver.stop for family, driver in self._drivers.items()}
 
     def readers(self) -> Sequence[Placed]:
+        """Every card reader with its lanes and its state of this moment."""
         return [
             Placed("readers", self._family[name], self._lanes("readers", name), reader.status())
             for name, reader in self._readers.items()

@@ -63,6 +63,7 @@ class InputThread(Generic[E]):
         self._task: Task | None = None
 
     def start(self) -> None:
+        """Begin the thread, under the name that logs know it by."""
         self._task = self._world.spawn(self._run, name=self._name)
 
     def stop(self) -> None:

@@ -51,8 +51,9 @@ class Opening:
 class PassageMachine:
     """The state machine of one barrier: times come in as arguments, ends go out by `take`.
 
-    An opening waits for its person. The oldest of a direction is his who crosses first; those
-    behind get their whole time again when one has gone: the gate lets through one by one.
+    An opening waits for its person. The oldest of a direction belongs to the person who crosses
+    first; those behind get their whole time again when one has gone: the gate lets through one by
+    one.
     """
 
     def __init__(self, directions: Collection[Direction], limit: float) -> None:
@@ -75,7 +76,7 @@ class PassageMachine:
         opening.deadline = at + self._limit
 
     def withdraw(self, opening: Opening) -> None:
-        """The barrier did not open. Whoever went through all the same has gone through."""
+        """The barrier did not open. A person who went through all the same has gone through."""
         if opening in self._waiting:
             self._waiting.remove(opening)
 
@@ -102,17 +103,18 @@ class PassageMachine:
             self._alarm("forced", None, direction, at)
 
     def forced(self, at: float) -> None:
-        """The leaf was moved by force; whoever has an opening still has it."""
+        """The leaf was moved by force; openings that wait go on waiting."""
         self.expire(at)
         self._alarm("forced", None, None, at)
 
     def expire(self, now: float) -> None:
-        """End what nobody used in time."""
+        """End the openings that no person used in time."""
         for opening in list(self._waiting):
             if opening.deadline is not None and opening.deadline <= now:
                 self._end("timed-out", opening, opening.deadline)
 
     def next_deadline(self) -> float | None:
+        """World.monotonic() at which the first opening times out; None: no opening waits."""
         return min((o.deadline for o in self._waiting if o.deadline is not None), default=None)
 
     def take(self) -> list[PassageEnd]:
@@ -178,6 +180,7 @@ class Passages:
         self._task: Task | None = None
 
     def start(self) -> None:
+        """Begin the thread `passage LANE`, which takes the barrier's events."""
         self._task = self._world.spawn(self._run, name=f"passage {self._barrier.name}")
 
     def stop(self) -> None:
@@ -187,9 +190,10 @@ class Passages:
             self._task.join(STOP_WITHIN)
 
     def open(self, direction: Direction, tap: Reference | None = None) -> Opening:
-        """Open the barrier for one person and watch for him. Raises `DeviceFault`: it is not open.
+        """Open the barrier for one person and watch for the crossing. Raises `DeviceFault`: it is
+        not open.
 
-        Expected before it opens, as whoever is quick may be through before the board has answered.
+        Expected before it opens, as a quick person may be through before the board has answered.
         Where people are let out first and recorded afterwards, `tap` is missing and `name` follows.
         """
         with self._guard:

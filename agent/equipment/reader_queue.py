@@ -50,7 +50,7 @@ class ReaderQueue:
         self._events.put(errand)
 
     def take(self, event: Happening) -> None:
-        """Whatever comes while nobody's errand is under way. The reader's thread."""
+        """The next event while no job is under way. The reader's thread."""
         if isinstance(event, Presence | Absence):
             self._hear(event)
             if isinstance(event, Presence) and self._tap is not None:

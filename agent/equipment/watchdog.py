@@ -23,7 +23,8 @@ class Hold(Protocol):
 
     @property
     def gave_up(self) -> bool:
-        """The person has been told to take the card away: whatever it says later, nobody waits."""
+        """True once the holder was asked to take the card away: no answer of the card is awaited
+        any more."""
         ...
 
     def holding(self, end: Callable[[], None]) -> AbstractContextManager[None]:
@@ -33,11 +34,12 @@ class Hold(Protocol):
 
 
 class Unwatched:
-    """A `Hold` that nobody ends, where no watchdog is."""
+    """A `Hold` without an end, where no watchdog is."""
 
     gave_up = False
 
     def holding(self, end: Callable[[], None]) -> AbstractContextManager[None]:
+        """Never calls `end`."""
         return nullcontext()
 
 
@@ -136,7 +138,7 @@ class _Watched:
 
 
 class Watchdog:
-    """One thread for all readers; asleep while nobody taps."""
+    """One thread for all readers; asleep while there is no tap."""
 
     def __init__(self, world: World, silent: float) -> None:
         self._world = world
@@ -147,9 +149,11 @@ class Watchdog:
         self._stopped = False
 
     def start(self) -> None:
+        """Begin the thread; it sleeps until a tap begins."""
         self._world.spawn(self._run, name="watchdog")
 
     def stop(self) -> None:
+        """Let the thread end; nothing is waited for."""
         self._stopped = True
         self._changed.set()
 
@@ -158,10 +162,12 @@ class Watchdog:
         return Watch(self, reader, on_silent)
 
     def begin(self, watch: Watch) -> None:
+        """A tap begins: look at it until `end`. Called by `Watch` alone."""
         self._watches.append(watch)
         self._changed.set()
 
     def end(self, watch: Watch) -> None:
+        """The tap is over. Raises ValueError when it never began."""
         self._watches.remove(watch)
 
     def _run(self) -> None:

@@ -17,7 +17,7 @@ class CallAnswer:
 
 
 class Call:
-    """Answered exactly once, by whoever comes first: the flow, the watchdog, the terminal's end."""
+    """Answered exactly once, by the first of these: the flow, the watchdog, the terminal's end."""
 
     def __init__(
         self, world: World, function: Function, parameters: Sequence[str], lease: ReaderLease
@@ -31,7 +31,7 @@ class Call:
         self._answer: CallAnswer | None = None
 
     def begin(self) -> bool:
-        """False when nobody waits for it any more."""
+        """False when no caller waits for it any more."""
         with self._changing:
             self._begun = self._answer is None
             return self._begun

@@ -11,7 +11,7 @@ from agent.equipment.watchdog import Watchdog
 from agent.facade import fields
 from agent.facade.call import Call, CallAnswer
 from agent.facade.disclosure import DisclosureBook, Recipient
-from agent.facade.errors import told
+from agent.facade.errors import answer_for
 from agent.facade.faults import (
     BadParameter,
     FunctionUnknown,
@@ -54,12 +54,12 @@ class CallDispatcher:
         require: Callable[[Capability], None],
     ) -> None:
         """`require` raises `agent.staff.session.StaffNeeded` where a capability is kept for staff
-        and nobody of them is signed in."""
+        and no member of it is signed in."""
         self.world: World = means.world
         self.means = means
         self.leases = Leases(means.world, lease)
         self.house = CallServices(
-            means.world, self.leases, watchdog, results, book, pin_timeout, told
+            means.world, self.leases, watchdog, results, book, pin_timeout, answer_for
         )
         self.require = require
         self._seats = seats
@@ -94,6 +94,7 @@ class CallDispatcher:
         ]
 
     def seat_of(self, lease: ReaderLease) -> ReaderQueue:
+        """The reader that the lease is about."""
         return next(seat for seat in self._seats if seat.reader.name == lease.reader)
 
 
@@ -111,22 +112,22 @@ class CallerConnection:
     def call(self, name: str, parameters: Sequence[str | bytes]) -> CallAnswer:
         """One call to its end; whatever goes wrong is an answer too. `bytes` are GBK."""
         if not self._calling.acquire(0):
-            return told(OneAtATime(function=self._under_way))
+            return answer_for(OneAtATime(function=self._under_way))
         try:
             self._under_way = name if name in FUNCTIONS else ""
             return self._called(self._function(name), parameters)
         except Fault as fault:
-            return told(fault)
+            return answer_for(fault)
         finally:
             self._calling.release()
 
     def close(self) -> None:
-        """The caller is gone for good: what he leased is free, and he leases no more."""
+        """The caller is gone for good: its leases end, and it gets no more."""
         self._gone = True
         self.release()
 
     def release(self) -> None:
-        """What he leased is free, his cards are powered down."""
+        """The caller's leases end, its cards are powered down."""
         for lease in self._desk.leases.of(self):
             self._desk.release(lease, "caller-gone")
 
@@ -180,7 +181,7 @@ class CallerConnection:
         call = Call(self._desk.world, function, parameters, lease)
         digits = PinDigits(client.pin_shortest, client.pin_longest)
         seat.ask(LeasedSession(self._desk.house, call, plan.flow, self._recipient, digits))
-        return call.wait(BEGUN_WITHIN, told(NoAnswer()))
+        return call.wait(BEGUN_WITHIN, answer_for(NoAnswer()))
 
     def _seat(self, plan: PreparedCall) -> ReaderQueue:
         """Where the card lies, by the order of iType. Raises `NoReader`, `OtherKind`, `NoCard`."""

@@ -45,7 +45,7 @@ class Recipient:
 
 @dataclass(frozen=True, repr=False)
 class PlannedDisclosure:
-    """What is about to be told of a card. `number` is empty where nobody read it."""
+    """What is about to be told of a card. `number` is empty where it was not read."""
 
     fields: str  # names, joined by commas
     card_id: str  # 32 hex digits; empty where it was not read

@@ -50,11 +50,11 @@ def row_of(kind: type[Fault]) -> ErrorRow | None:
     raise AssertionError("the root of all faults has a row")
 
 
-def told(fault: Fault) -> CallAnswer:
-    """The fault as the caller hears it: number, and words in Chinese.
+def answer_for(fault: Fault) -> CallAnswer:
+    """The fault as the caller gets it: number, and words in Chinese.
 
     Where the PSAM was unable and the platform's HSM could not be asked, it is the PSAM's fault: by
-    its number a caller with an HSM of his own goes on to `…_HSM_Step1`.
+    its number a caller with its own HSM goes on to `…_HSM_Step1`.
     """
     if isinstance(fault, RequestFault) and isinstance(fault.__cause__, PsamUnable):
         fault = fault.__cause__

@@ -26,7 +26,8 @@ class FacadeFault(Fault):
 
 
 class ClientUnknown(FacadeFault):
-    """Nobody in `[[facade.clients]]` is that caller. Fact: `caller` (user, or origin and host)."""
+    """No entry of `[[facade.clients]]` is that caller. Fact: `caller` (user, or origin and
+    host)."""
 
     code = "facade.client-unknown"
 
@@ -105,8 +106,7 @@ class NoCard(FacadeFault):
 
 
 class LeftLying(FacadeFault):
-    """Nobody was seen to put the card there, so it may be read and not be changed. Fact:
-    `function`."""
+    """No reader saw the card coming, so it may be read and not be changed. Fact: `function`."""
 
     code = "facade.left-lying"
 
@@ -160,6 +160,6 @@ class HsmNotNeeded(FacadeFault):
 
 
 class NoPinPad(FacadeFault):
-    """The lane has no PIN pad, so nobody can type a PIN. Fact: `lane`."""
+    """The lane has no PIN pad, so no person can type a PIN. Fact: `lane`."""
 
     code = "facade.no-pinpad"

@@ -25,8 +25,8 @@ Surplus = Callable[[Peer | None], bytes]
 
 
 def counted(world: World, lines: Lines, surplus: Surplus) -> Any:
-    """For `uvicorn.Config(http=…)`. `surplus` notes who comes while there is no line for him, and
-    gives the whole response that he is told."""
+    """For `uvicorn.Config(http=…)`. `surplus` notes the caller for which there is no line, and
+    gives the whole response to it."""
     return partial(CountedProtocol, world, lines, surplus)
 
 
@@ -42,6 +42,8 @@ class CountedProtocol(H11Protocol):
         self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Count the line by the user at its other end; a surplus one gets its answer and is
+        closed."""
         super().connection_made(transport)
         peer = self._peer()
         self._line = self._lines.take(peer.uid if peer is not None else None)
@@ -53,16 +55,19 @@ class CountedProtocol(H11Protocol):
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Give the line back, unless a WebSocket has taken it over."""
         super().connection_lost(exc)
         self._relax()
         if self._line is not None:
             self._line.leave()
 
     def data_received(self, data: bytes) -> None:
+        """Hand on what came, and begin or end the deadline for the rest of head or body."""
         super().data_received(data)
         self._watch()
 
     def on_response_complete(self) -> None:
+        """Wait for the next request on this line."""
         super().on_response_complete()
         self._watch()
 
@@ -132,13 +137,15 @@ def _decodable(headers: Iterable[tuple[bytes, bytes]]) -> bool:
 
 
 class CountedWebSocket(WSProtocol):
-    """A line that has become a WebSocket; who does not take what he is told is hung up on."""
+    """A line that has become a WebSocket; a client that does not take what is sent is hung up
+    on."""
 
     def __init__(self, line: HeldLine | None, **given: Any) -> None:
         super().__init__(**given)
         self._line = line
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Give the line back."""
         super().connection_lost(exc)
         if self._line is not None:
             self._line.leave()

@@ -60,7 +60,7 @@ class Leases:
             lease.until = self._world.monotonic() + self._seconds
 
     def end(self, lease: ReaderLease, reason: str) -> None:
-        """It is nobody's any more. The first reason counts."""
+        """The lease is over. The first reason counts."""
         with self._changing:
             self._end(lease, reason)
 

@@ -1,7 +1,7 @@
 """Who was turned away from the national interface lately, for the log and for `doctor`.
 
-A page or program that may not call cannot say so to anybody else; one that is served later needs
-nobody to know. What it sends about itself is shown in plain signs only, and no flood of callers
+A page or program that may not call cannot say so to any other program; one that is served later
+needs no note. What it sends about itself is shown in plain signs only, and no flood of callers
 fills the log or the memory.
 """
 
@@ -23,7 +23,7 @@ SHOWN = 64  # characters of a caller's own words
 
 @dataclass(frozen=True)
 class Stranger:
-    """Who came, as he says himself (`origin`, `host`) and as the kernel knows him (`user`)."""
+    """A caller, as it names itself (`origin`, `host`) and as the kernel knows it (`user`)."""
 
     user: str = ""
     origin: str = ""
@@ -51,7 +51,7 @@ class Refusals:
         self._logged: list[float] = []  # when, by World.monotonic()
 
     def note(self, fault: Fault, stranger: Stranger) -> None:
-        """He was turned away for that reason."""
+        """The caller was turned away for that reason."""
         with self._changing:
             told = self._told.setdefault((stranger, fault.code), _Told(fault, 0, 0.0))
             self._told.move_to_end((stranger, fault.code))
@@ -64,7 +64,7 @@ class Refusals:
             LOG.warning("sscard: refused %s: %s", stranger, fault.code)
 
     def forget(self, stranger: Stranger) -> None:
-        """He has been served since, so that what he was refused for is nobody's trouble now."""
+        """The caller has been served since, so the earlier refusal needs no attention now."""
         with self._changing:
             for key in [key for key in self._told if key[0] == stranger]:
                 del self._told[key]

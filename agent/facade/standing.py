@@ -2,7 +2,7 @@
 the settings want it, a reason to hand nothing out.
 
 Asked on the reader's own thread with the scene's deadline; what was answered before is read from
-the journal in the turn that writes the disclosure. That nobody answers never refuses.
+the journal in the turn that writes the disclosure. A missing answer never refuses.
 """
 
 from collections.abc import Mapping, Sequence
@@ -41,7 +41,7 @@ class StatusQuestion:
 
 
 class StatusReader:
-    """Asks as the terminal's taps do; with `status` None nobody is asked. `application`:
+    """Asks as the terminal's taps do; with `status` None no service is asked. `application`:
     registered application code (应用目录)."""
 
     def __init__(
@@ -60,7 +60,7 @@ class StatusReader:
         self._policy = policy
 
     def ask(self, read: BasicRead) -> StatusQuestion | None:
-        """Waits as long as a tap would. None where nobody is asked."""
+        """Waits as long as a tap would. None where no service is asked."""
         if self._status is None:
             return None
         identity = identity_of(read, "", self._references)

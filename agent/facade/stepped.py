@@ -1,4 +1,4 @@
-"""The caller is the key server: his HSM answers what step 1 asked, and step 2 brings the answer.
+"""The caller is the key server: its HSM answers what step 1 asked, and step 2 brings the answer.
 
 One more `apdu.social_security.authentication.Authenticator` for the one flow. What the flow asks is
 noted; when it wants the first answer, the question goes out as the step's output, and the reader's
@@ -38,17 +38,21 @@ class SteppedKey:
         self._keys = keys
 
     def internal(self, card: CardParameters, factor: bytes, original: bytes) -> Pending[bytes]:
+        """Never asked: these steps prove keys, not the card."""
         raise AssertionError("the steps have no message for the card's proof")
 
     def external(
         self, card: CardParameters, factor: bytes, original: bytes, key: Key = RKSSSE
     ) -> Pending[bytes]:
+        """See `Authenticator`. Four fields go out: algorithm, key address, factor, original."""
         question = [card.algorithm.code, self._keys.address(key), _hex(factor), _hex(original)]
         return Later(lambda: fields.keys(self._visit.ask(fields.joined(question)), [original])[0])
 
     def secured(
         self, card: CardParameters, factor: bytes, header: bytes, new_pin: bytes
     ) -> Pending[bytes]:
+        """See `Authenticator`. The fields go out with the PIN in plain text where there is a new
+        one, so its disclosure is journaled first."""
         question = [
             card.algorithm.code,
             self._keys.address(STK),
@@ -80,6 +84,7 @@ class SteppedBasic:
         self._answers: list[bytes] = []
 
     def internal(self, card: CardParameters, factor: bytes, original: bytes) -> Pending[bytes]:
+        """See `Authenticator`. The question goes out with the first `result()`."""
         self._card = card
         self._asked.append((factor, original))
         return Later(lambda: self._answer(0))
@@ -87,12 +92,14 @@ class SteppedBasic:
     def external(
         self, card: CardParameters, factor: bytes, original: bytes, key: Key = RKSSSE
     ) -> Pending[bytes]:
+        """See `Authenticator`. It goes out in the same step as `internal`."""
         self._asked.append((factor, original))
         return Later(lambda: self._answer(1))
 
     def secured(
         self, card: CardParameters, factor: bytes, header: bytes, new_pin: bytes
     ) -> Pending[bytes]:
+        """Never asked: the basic read sends no PIN command."""
         raise AssertionError("the basic read asks for no PIN command")
 
     def release(self) -> None:

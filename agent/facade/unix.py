@@ -1,8 +1,9 @@
 """The national interface's Unix socket: frames in, frames out, the kernel says who calls.
 
-Two threads per caller: one hears, so that a caller's end is noticed in the middle of his call; the
-other calls the desk and answers. One frame after the other; a caller that is ahead of his answers
-is hung up on. Who is not served is told why by the thread that accepts, and costs none.
+Two threads per caller: one hears, so that a caller's end is noticed in the middle of its call; the
+other calls the desk and answers. One frame after the other; a caller that is ahead of its answers
+is hung up on. A caller that is not served gets the reason from the thread that accepts, and costs
+no thread.
 """
 
 from collections import deque
@@ -12,7 +13,7 @@ from pathlib import Path
 from agent.facade import wire
 from agent.facade.call import CallAnswer
 from agent.facade.desk import CallerConnection
-from agent.facade.errors import told
+from agent.facade.errors import answer_for
 from agent.facade.faults import (
     ClientUnknown,
     FacadeSocketUnusable,
@@ -86,6 +87,7 @@ class UnixServer:
             return  # somebody tidied /run
 
     def gone(self, served: "Served") -> None:
+        """The caller hung up: its place is free for another. Called by one of its threads."""
         with self._changing:
             self._served.discard(served)
 
@@ -128,7 +130,7 @@ class UnixServer:
         """He is told before he asks, which takes no waiting: a new line has room for an answer. His
         half stays open until others follow, else his call would fail before he reads why."""
         self._refusals.note(fault, Stranger(user=caller.peer.user))
-        answer = told(fault)
+        answer = answer_for(fault)
         try:
             caller.settimeout(FRAME_WITHIN)
             caller.sendall(wire.answer(answer.result, to_gbk(answer.output)))
@@ -142,7 +144,7 @@ class UnixServer:
 
 
 class Served:
-    """One caller and his two threads."""
+    """One caller and its two threads."""
 
     def __init__(
         self,
@@ -161,6 +163,7 @@ class Served:
         self._tasks: list[Task] = []
 
     def start(self) -> None:
+        """Begin its two threads: one hears its frames, one answers them."""
         pid = self._caller.peer.pid
         self._tasks = [
             self._world.spawn(self._answer, name=f"sscard {pid}"),
@@ -168,9 +171,11 @@ class Served:
         ]
 
     def hang_up(self) -> None:
+        """End the connection from any thread; its two threads end by that."""
         self._caller.hang_up()
 
     def join(self, timeout: float) -> None:
+        """Wait for the two threads, at most `timeout` seconds for each."""
         for task in self._tasks:
             task.join(timeout)
 
@@ -242,9 +247,9 @@ class Served:
 
     def _called(self, frame: bytes | Fault) -> CallAnswer:
         if isinstance(frame, Fault):
-            return told(frame)
+            return answer_for(frame)
         try:
             function, parameters = wire.read_call(frame)
         except wire.FrameFault as fault:
-            return told(fault)
+            return answer_for(fault)
         return self._connection.call(function.decode("ascii", errors="replace"), parameters)

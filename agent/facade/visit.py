@@ -70,7 +70,7 @@ class CallServices:
     results: Results
     book: DisclosureBook
     pin_timeout: float  # seconds to type a PIN
-    told: Callable[[Fault], CallAnswer]  # a fault as error code and text
+    answer_for: Callable[[Fault], CallAnswer]  # a fault as error code and text
 
 
 class PinDigits(NamedTuple):
@@ -119,10 +119,12 @@ class LeasedSession:
 
     @property
     def seat(self) -> ReaderQueue:
+        """The reader on whose thread the session runs."""
         return self._seat
 
     @property
     def lease(self) -> ReaderLease:
+        """The lease of the call that is answered next."""
         return self.call.lease
 
     def require_card(self) -> None:
@@ -141,6 +143,7 @@ class LeasedSession:
         self._pin = Pin(bytearray(pin.digits))
 
     def forget_pin(self) -> None:
+        """Overwrite the PIN that was entered for this card, if there is one."""
         if self._pin is not None:
             self._pin.wipe()
         self._pin = None
@@ -153,8 +156,8 @@ class LeasedSession:
         return self.type_pin().digits
 
     def type_pin(self, *, new: bool = False, longest: int = LONGEST) -> Pin:
-        """From the person at the lane's PIN pad; nobody else sees it. Ends with the lease. As many
-        digits as the client's settings say, and at most `longest`.
+        """From the person at the lane's PIN pad; no other person sees it. Ends with the lease. As
+        many digits as the client's settings say, and at most `longest`.
 
         Raises `NoPinPad`, `PinFault`s, `DeviceFault`, `LeaseOver`.
         """
@@ -221,7 +224,8 @@ class LeasedSession:
         return None
 
     def refuse(self, fault: Fault) -> None:
-        self.call.answer(self._house.told(fault))
+        """Answer the call with the fault's number and text."""
+        self.call.answer(self._house.answer_for(fault))
 
     def _power(self, card: PoweredCard, watch: Watch) -> bool:
         try:
@@ -327,7 +331,7 @@ class LeasedSession:
     def _silent(self) -> None:
         """The watchdog's word while this thread hangs in the card: caller and person are told."""
         self._seat.lane.show(self._house.results.prompt(Reason.TAKE_CARD_AWAY))
-        self.call.answer(self._house.told(NoAnswer()))
+        self.call.answer(self._house.answer_for(NoAnswer()))
 
 
 def _act(lying: Presence) -> Act:

@@ -17,7 +17,7 @@ from starlette.websockets import WebSocket
 
 from agent.facade.call import CallAnswer
 from agent.facade.desk import CallerConnection
-from agent.facade.errors import told
+from agent.facade.errors import answer_for
 from agent.facade.faults import ClientUnknown, TooManyCallers, UserUnknown
 from agent.facade.refusals import Refusals
 from agent.facade.web_clients import Page, WebClients, stranger, unknown
@@ -53,6 +53,8 @@ class Web:
         self._calling = Lines(world, each=EACH, in_all=CALLERS)
 
     def application(self) -> Starlette:
+        """The routes of POST, preflight and WebSocket; no redirects, which a browser would not
+        follow."""
         application = Starlette(
             routes=[
                 Route("/sscard/{function}", self._post, methods=["POST"]),
@@ -115,7 +117,7 @@ class Web:
     def _refused(self, request: Request, fault: Fault, id_: Id = None) -> Response:
         self._refusals.note(fault, stranger(request.headers, _peer(request)))
         headers = {**self._clients.readable_by(request.headers), "CallerConnection": "close"}
-        return _json(told(fault), _status(fault), headers, id_)
+        return _json(answer_for(fault), _status(fault), headers, id_)
 
     # WebSocket
 

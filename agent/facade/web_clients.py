@@ -75,6 +75,8 @@ class WebClients:
 
 
 def unknown(headers: Headers) -> ClientUnknown:
+    """The fault for a page that is no client; fact `caller`: its Origin and Host, as legible
+    text."""
     caller = [plain(word) for name in ("origin", "host") for word in headers.getlist(name)]
     return ClientUnknown(caller=" ".join(caller) or "–")
 

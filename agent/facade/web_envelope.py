@@ -30,6 +30,7 @@ class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"giv
 
     @property
     def parameters(self) -> Sequence[str]:
+        """The values as text, in the order in which the page gave them."""
         return [str(value) for value in self.given]
 
 

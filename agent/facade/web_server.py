@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import uvicorn
 
-from agent.facade.errors import told
+from agent.facade.errors import answer_for
 from agent.facade.faults import FacadePortUnusable, TooManyCallers
 from agent.facade.http_lines import LARGEST_HEAD, counted
 from agent.facade.refusals import Refusals, Stranger
@@ -74,7 +74,7 @@ class WebServer:
     def _surplus(self, peer: Peer | None) -> bytes:
         fault = TooManyCallers(allowed=EACH)
         self._refusals.note(fault, Stranger(user=peer.user if peer else ""))
-        body = written(told(fault))
+        body = written(answer_for(fault))
         head = (
             "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
             f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"

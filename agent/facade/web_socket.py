@@ -13,7 +13,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from agent.facade.call import CallAnswer
 from agent.facade.desk import CallerConnection
-from agent.facade.errors import told
+from agent.facade.errors import answer_for
 from agent.facade.faults import TooManyCallers
 from agent.facade.web_envelope import Id, WebCall, WebCallRefused, id_in, read, written
 from world import Fault
@@ -26,7 +26,7 @@ GONE = (WebSocketDisconnect, RuntimeError)  # or going: Starlette and uvicorn sa
 
 async def turn_away(socket: WebSocket, fault: Fault) -> None:
     """Told as a message and as the reason of the end."""
-    answer = told(fault)
+    answer = answer_for(fault)
     code = TOO_MANY if isinstance(fault, TooManyCallers) else NOT_ALLOWED
     with suppress(*GONE):
         await socket.accept()
@@ -77,7 +77,7 @@ async def _called(connection: CallerConnection, text: str | None) -> tuple[CallA
             raise WebCallRefused(400, "text")
         envelope = read(raw, WebCall)
     except WebCallRefused as fault:
-        return told(fault), id_in(raw)
+        return answer_for(fault), id_in(raw)
     answer = await to_thread.run_sync(connection.call, envelope.func, envelope.parameters)
     return answer, envelope.id
 

@@ -1,9 +1,9 @@
-"""What a passenger is told of his ride: the fare, what is left in the purse; and staff his class.
+"""What is shown of a ride: the fare, what is left in the purse; and to staff the class.
 
-The event of the ride → the prompt of its reason, made fuller. Whoever rides for less is told the
-same as everybody, in words, voice, lamp and beep: nobody is announced by class. Words and signals
-of the classes are data (`classes.toml`), which a city changes by `[classes.NAME]`, for what only
-staff see or hear; for everybody by the preset "by-class" alone.
+The event of the ride → the prompt of its reason, made fuller. A passenger who rides for less gets
+the same prompt as every other, in words, voice, lamp and beep: no passenger is announced by class.
+Words and signals of the classes are data (`classes.toml`), which a city changes by
+`[classes.NAME]`, for what only staff see or hear; for everybody by the preset "by-class" alone.
 """
 
 import tomllib
@@ -54,15 +54,15 @@ class Rides:
         top_up_below: int,
         preset: Preset = "neutral",
     ) -> None:
-        """`top_up_below`: fen; who has less in the purse is told to top up, 0: nobody. `preset`:
-        see `config.model.SpokenSettings`."""
+        """`top_up_below`: fen; a holder with less in the purse is asked to top up; 0: none is.
+        `preset`: see `config.model.SpokenSettings`."""
         self._texts = texts
         self._city = city
         self._spoken = spoken()
         self._top_up_below = top_up_below
         self._preset = preset
 
-    def told(self, prompt: Prompt, event: Event) -> Prompt:
+    def prompt_for(self, prompt: Prompt, event: Event) -> Prompt:
         """`prompt`, and of a ride that was priced what it cost."""
         fare, name = paid(event), _concession(event)
         if fare is None or ride_of(event).full is None:

@@ -1,7 +1,7 @@
 """Who somebody is to a city's fares: the classes of a person or of a card.
 
-The list of people goes before the card: who stands in it is judged by it alone, whatever his card's
-type says, so that card and code of one person pay the same.
+The list of people goes before the card: a person who stands in it is judged by it alone, whatever
+the card's type says, so that card and code of one person pay the same.
 """
 
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ def is_refused(rider: Rider, tariff: Tariff) -> bool:
 
 
 def is_driver(rider: Rider, rules: Rules, day: date | None) -> bool:
-    """Whether he may sign on to a vehicle."""
+    """Whether the holder may sign on to a vehicle."""
     return any(name == DRIVER for name, _ in classes_of(rider, rules, day))
 
 

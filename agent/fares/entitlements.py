@@ -48,7 +48,7 @@ class Entitlement(NamedTuple):
     ends: int
 
     def holds(self, day: date | None) -> bool:
-        """Without a known day nobody is denied what he has."""
+        """Without a known day no holder is denied a right."""
         if day is None:
             return True
         return self.begins <= day.year * 10_000 + day.month * 100 + day.day <= self.ends

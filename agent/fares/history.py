@@ -38,9 +38,9 @@ def state_of(
 ) -> RidesBefore:
     """The person's state for `fare`. An empty reference has none.
 
-    What makes the next ride cheaper (what was paid towards a cap, the ride before that he changes
-    from) counts only where its time is sure: rides "in the future" of a clock that was set back do
-    not, or a cap would be used up by tomorrow's. What makes it dearer (rides with a concession,
+    What makes the next ride cheaper (what was paid towards a cap, the ride before, for a transfer)
+    counts only where its time is sure: rides "in the future" of a clock that was set back do not,
+    or a cap would be used up by tomorrow's. What makes it dearer (rides with a concession,
     transfers in a row) counts as long as it may have been today.
     """
     today_ms = clock.time_ms - tariff.day_start_ms(clock.time_ms)

@@ -102,6 +102,7 @@ class CodedStop(NamedTuple):
 
     @property
     def codes(self) -> tuple[int, int]:
+        """The codes of line and stop, as transit cards have them."""
         return self.line.code, self.stop.code
 
     def may_be(self, other: "CodedStop") -> bool:

@@ -74,6 +74,7 @@ class Fare:
 
     @property
     def accepted(self) -> bool:
+        """Whether the passenger rides: charged, or free by right."""
         return self.reason in (Why.CHARGED, Why.FREE)
 
     def explained(self) -> str:
@@ -86,9 +87,9 @@ class Fare:
 
 
 def paid(event: Event) -> int | None:
-    """What an accepted ride cost (fen); None: no ride, or nobody knows whether it was paid. A trip
-    with an exit is a ride when it ends; who only proved his card has not ridden for that, and who
-    boards for a ride that was given back rides that one."""
+    """What an accepted ride cost (fen); None: no ride, or it is unknown whether it was paid. A trip
+    with an exit is a ride when it ends; a holder who only proved the card has not ridden for that,
+    and one who boards for a ride that was given back rides that one."""
     if not isinstance(event, Tap | PaymentEnd) or event.verdict != "accepted":
         return None
     if event.ride.trip_end == ENTRY or event.ride.again is not None:

@@ -23,7 +23,7 @@ class Rules:
 
 
 class RuleBook:
-    """The lists of one terminal; installed by the applier, read by whoever decides."""
+    """The lists of one terminal; installed by the applier, read by what decides."""
 
     def __init__(self, world: World, data: Path) -> None:
         """Raises `OSError`, `offline_store.faults.ListUnreadable`."""
@@ -39,7 +39,7 @@ class RuleBook:
         return (self._tariff, self._entitlements, self._lines)
 
     def rules(self) -> Rules:
-        """As they stand now. Raises `ListUnreadable`: nobody can be decided about."""
+        """As they stand now. Raises `ListUnreadable`: no passenger can be decided about."""
         tariff, people, lines = (
             self._tariff.standing,
             self._entitlements.standing,

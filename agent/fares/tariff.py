@@ -49,6 +49,8 @@ class WeekWindow(_Said, frozen=True, kw_only=True):
     not_dates: tuple[Day, ...] = ()  # holidays
 
     def holds(self, moment: datetime) -> bool:
+        """Whether the moment (of the city's own clock) lies in the window, begin included, end
+        not."""
         minute = moment.hour * 60 + moment.minute
         begins, ends = _minute(self.begins), _minute(self.ends)
         if begins < ends:
@@ -71,6 +73,7 @@ class Scoped(_Said, frozen=True, kw_only=True):
     when: tuple[Name, ...] = ()  # any of these windows
 
     def on(self, line: str) -> bool:
+        """Whether it holds on the line with this id."""
         return among(line, self.lines)
 
 
@@ -119,6 +122,7 @@ class Distance(Scoped, frozen=True, kw_only=True, tag_field="kind", tag="distanc
     amounts: Annotated[dict[str, dict[str, Amount]], Meta(min_length=1)]  # either way round
 
     def between(self, one: str, other: str) -> int | None:
+        """Fen from one stop to the other, in either direction; None: the table does not say."""
         a, b = self.zones.get(one, one), self.zones.get(other, other)
         there = self.amounts.get(a, {}).get(b)
         return there if there is not None else self.amounts.get(b, {}).get(a)
@@ -166,6 +170,7 @@ class Rounding(_Said, frozen=True, kw_only=True):
     how: Literal["down", "up", "half-up"] = "down"
 
     def of(self, fen: int) -> int:
+        """`fen` rounded to a multiple of `to`."""
         more = {"down": 0, "up": self.to - 1, "half-up": self.to // 2}[self.how]
         return (fen + more) // self.to * self.to
 

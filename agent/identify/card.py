@@ -53,8 +53,8 @@ class CardIdentifier:
         leaving: bool = False,
         reader: str = "",
     ) -> Identity:
-        """What is not needed is not read, and stays empty. The card is powered down by whoever has
-        opened it, on every exit. Raises the faults of
+        """What is not needed is not read, and stays empty. The card is powered down by the caller
+        that opened it, on every exit. Raises the faults of
         `apdu.social_security.authentication.read_basic`."""
         read = self.read_in_clear(handle, stages, needs=needs, leaving=leaving, reader=reader)
         return identity_of(read, credential, self._references)
@@ -68,7 +68,8 @@ class CardIdentifier:
         leaving: bool = False,
         reader: str = "",
     ) -> BasicRead:
-        """The basic read itself, for whoever may see it. `reader` is what a trace is called by."""
+        """The basic read itself, for callers that may see it. `reader` is what a trace is called
+        by."""
         keys = self.authenticator(handle, leaving=leaving)
         part = None if needs == BASIC else tuple(sorted(needs))
         flow = Flow("basic", cards=self._cards.of_atr(handle.atr), needs=part)

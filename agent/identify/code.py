@@ -136,10 +136,11 @@ def _bare(content: bytes) -> str | None:
 
 
 class Resolver(Protocol):
-    """Whoever can say who stands behind a code: an offline verifier, the platform."""
+    """What can say which person is behind a code: an offline verifier, the platform."""
 
     def resolve(self, name: str, content: bytes) -> Presented:
-        """Never raises a `Fault`: what fails is a reason."""
+        """The identity behind the `content` (bytes as scanned) of a code of the rule `name`. Never
+        raises a `Fault`: what fails is a reason."""
         ...
 
 

@@ -1,7 +1,7 @@
 """From an ID document to an identity: the same person as the holder's social security card.
 
 The citizen's number on the ID card is the social security number on the other card, so both give
-one person reference, and lists, caps and repetitions meet whichever he shows.
+one person reference, and lists, caps and repetitions meet whichever the holder shows.
 """
 
 from agent.identify.identity import Identity, InClear, Presented, Unidentified

@@ -55,7 +55,7 @@ class FallbackAuthenticator:
         self._hsm.release()
 
     def fetch(self, step: "_Step") -> bytes:
-        """A step's result, from whoever serves the flow."""
+        """A step's result, from the PSAM or the HSM that serves the flow."""
         if self._using is self._psam:
             self._unable = next(filter(None, map(_unable, self._asked)), None)
             if self._unable is not None:

@@ -69,9 +69,12 @@ class HsmClient:
         self.keys = keys
 
     def authenticator(self, card: WaitingCard) -> "HsmAuthenticator":
+        """For one flow with the card, which is looked at while an answer is awaited."""
         return HsmAuthenticator(self, card)
 
     def ask(self, message: str) -> PendingRequest:
+        """Send one message (fields with `|` behind each). Never raises: what fails shows in
+        `result`."""
         payload = encode(HsmRequest(message=message))
         return self._requests.ask("hsm", payload, within=self._within)
 
@@ -109,9 +112,10 @@ class HsmAuthenticator:
         )
 
     def release(self) -> None:
-        """Nothing is leased; an answer that nobody fetches is dropped."""
+        """Nothing is leased; an answer that is not fetched is dropped."""
 
     def ask(self, message: str) -> PendingRequest:
+        """As `HsmClient.ask`."""
         return self._desk.ask(message)
 
     def wait(self, asked: PendingRequest, *, last: bool = False) -> str:
@@ -176,7 +180,12 @@ class _Part:
 
 
 class _Message(Protocol):
-    def answered(self, text: str) -> bytes: ...
+    """Message 02 or 03 of `apdu.social_security.hsm_messages`."""
+
+    def answered(self, text: str) -> bytes:
+        """The bytes that the answer's text says: a cryptogram (8), or a whole command. Raises
+        `HsmMessageFault`."""
+        ...
 
 
 class _Answer:

@@ -1,8 +1,9 @@
 """电子社保卡 and other opaque codes: scanned bytes → the platform's code service → identity.
 
-The content is nobody's business here: it is sent once, as it was scanned, and forgotten. A code is
-single use, so no question is ever asked again: what stays unanswered is unknown, and the person is
-asked for a fresh code. Source: spec social-security-card.md, "Electronic social security card".
+The content is not the terminal's business: it is sent once, as it was scanned, and forgotten. A
+code is single use, so no question is ever asked again: what stays unanswered is unknown, and the
+person is asked for a fresh code. Source: spec social-security-card.md, "Electronic social security
+card".
 """
 
 import base64
@@ -115,7 +116,7 @@ class PlatformResolver:
 
 
 def identity_of(person: ResolvedPerson | None, credential: str, references: References) -> Identity:
-    """The same person as his card gives. Raises `MessageMalformed`, without repeating a value."""
+    """The same person as the card gives. Raises `MessageMalformed`, without repeating a value."""
     if person is None:
         raise MessageMalformed(message="CodeAnswer", cause="resolved, and no person")
     person = _canonical(person)

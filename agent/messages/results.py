@@ -31,14 +31,16 @@ class ResultUnknown(Fault):
 
 
 class Announcer(Protocol):
-    """Makes a prompt fuller, from the event of what somebody was let through for."""
+    """Makes a prompt fuller, from the event for which the holder was let through."""
 
-    def told(self, prompt: Prompt, event: Event) -> Prompt:
-        """For everybody."""
+    def prompt_for(self, prompt: Prompt, event: Event) -> Prompt:
+        """`prompt` with more words for all at the lane: the fare, what is left in the purse.
+        Returns it unchanged where the event has nothing to add."""
         ...
 
     def for_staff(self, prompt: Prompt, event: Event) -> Prompt:
-        """On what only staff see or hear."""
+        """`prompt` as only staff see or hear it, with what is not said aloud: whether the holder
+        rides for less."""
         ...
 
 
@@ -71,27 +73,29 @@ class Results:
         """Words and signals for the person."""
         return self._prompts[reason]
 
-    def told(self, reason: str, record: Record | None) -> Prompt:
+    def prompt_for(self, reason: str, record: Record | None) -> Prompt:
         """`prompt`; of a ride that was let through with what it cost. `record`: what is durable of
         it."""
         prompt = self.prompt(reason)
         if self._announcer is None or record is None or reason not in RIDES:
             return prompt
-        return self._announcer.told(prompt, record.event())
+        return self._announcer.prompt_for(prompt, record.event())
 
     def for_staff(self, reason: str, record: Record | None) -> Prompt:
-        """The same on what only staff see or hear: of who rides for less, his class. Nothing is
-        said where nothing has to be."""
-        prompt = replace(self.told(reason, record), voice="")
+        """The same on what only staff see or hear: of a passenger who rides for less, the class.
+        Nothing is said where nothing has to be."""
+        prompt = replace(self.prompt_for(reason, record), voice="")
         if self._announcer is None or record is None or reason not in RIDES:
             return prompt
         return self._announcer.for_staff(prompt, record.event())
 
     def both(self, reason: str, record: Record | None) -> tuple[Prompt, Prompt]:
         """What everybody is told, and what staff are."""
-        return self.told(reason, record), self.for_staff(reason, record)
+        return self.prompt_for(reason, record), self.for_staff(reason, record)
 
     def accepted(self, reason: str) -> bool:
+        """Whether the table calls the reason an acceptance. Raises `KeyError` for an unknown
+        one."""
         return self._rows[reason].verdict == "accepted"
 
     def verdict(self, reason: str) -> Verdict:

@@ -1,8 +1,8 @@
 """All words that people read, in Chinese and English: catalogues are data, code asks by key.
 
 A sentence says what is wrong, where, and what to do now. A text that is missing in the field falls
-back to English and then to its own key, so that nobody meets a traceback for want of a word; tests
-find the gap before that.
+back to English and then to its own key, so that no person meets a traceback for want of a word;
+tests find the gap before that.
 """
 
 import re

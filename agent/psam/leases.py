@@ -1,10 +1,11 @@
 """Whose PSAM it is: a flow leases it whole, the next one waits in line.
 
 A flow whose card hangs must not take the other lanes' PSAM along. So one that has asked nothing for
-a while loses its lease to whoever waits, and leases again should it go on after all. No session of
-a social security card is torn by that: each answer is one uninterrupted piece of the PSAM's work
-(`apdu.social_security.psam.Psam.compute`). A purse's session is, so a transit PSAM's line knows no
-such while: that flow keeps it until it gives it back, or the watchdog does (`agent.psam.transit`).
+a while loses its lease to the next in the queue, and leases again should it go on after all. No
+session of a social security card is torn by that: each answer is one uninterrupted piece of the
+PSAM's work (`apdu.social_security.psam.Psam.compute`). A purse's session is, so a transit PSAM's
+line knows no such while: that flow keeps it until it gives it back, or the watchdog does
+(`agent.psam.transit`).
 """
 
 from collections.abc import Sequence
@@ -64,6 +65,7 @@ class PsamLease:
         self._touched = 0.0  # World.monotonic() of its last answer
 
     def held_by(self, flow: object) -> bool:
+        """Whether that flow still has the PSAM: an idle one may have lost it to another."""
         return self._flow is flow
 
     def give_back(self, flow: object) -> None:
@@ -79,6 +81,7 @@ class PsamLease:
             self._pending += 1
 
     def answered(self) -> None:
+        """The PSAM owes one answer less; from now on the flow's idle time counts."""
         with self._line.changing:
             self._pending -= 1
             self._touched = self._world.monotonic()

@@ -86,7 +86,8 @@ class Slot(ABC, Generic[P]):
         self.fault: str = PsamMissing.code  # until one has answered
 
     @abstractmethod
-    def status(self) -> SamStatus: ...
+    def status(self) -> SamStatus:
+        """What is known of the PSAM now, from memory. Any thread."""
 
     @abstractmethod
     def _made(self, handle: CardHandle) -> P:
@@ -97,6 +98,8 @@ class Slot(ABC, Generic[P]):
         """It is not there any more, and nothing is known of the next one."""
 
     def start(self) -> None:
+        """Begin the slot's two threads; the PSAM is powered when its reader says that it is
+        there."""
         name = self._reader.name
         self._tasks = [
             self._world.spawn(self._run, name=f"psam {name}"),
@@ -104,6 +107,7 @@ class Slot(ABC, Generic[P]):
         ]
 
     def stop(self) -> None:
+        """Let both threads end and the PSAM be powered down; waits at most 1 s for each."""
         self._stopping = True
         self._reader.events.put(Absence(self._reader.name, 0, self._world.monotonic()))
         self._jobs.put(None, priority=1)

@@ -91,10 +91,12 @@ class PsamPool:
         ]
 
     def start(self) -> None:
+        """Begin the threads of all slots."""
         for slot in self._slots:
             slot.start()
 
     def stop(self) -> None:
+        """As `Slot.stop`, one slot after another."""
         for slot in self._slots:
             slot.stop()
 
@@ -103,6 +105,7 @@ class PsamPool:
         return LeasingAuthenticator(self)
 
     def status(self) -> Sequence[SamStatus]:
+        """Of each slot, in the order of the settings."""
         return [slot.status() for slot in self._slots]
 
     def lease(self, algorithm: Algorithm, flow: object) -> PsamSlot:

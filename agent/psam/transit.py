@@ -50,14 +50,17 @@ class TransitPsamPool:
         self._slots = [TransitSlot(world, reader, self._line, silent=silent) for reader in readers]
 
     def start(self) -> None:
+        """Begin the threads of all slots."""
         for slot in self._slots:
             slot.start()
 
     def stop(self) -> None:
+        """As `Slot.stop`, one slot after another."""
         for slot in self._slots:
             slot.stop()
 
     def status(self) -> Sequence[SamStatus]:
+        """Of each slot, in the order of the settings."""
         return [slot.status() for slot in self._slots]
 
     def lease(self) -> "Leased":
@@ -89,7 +92,7 @@ class Leased:
 
     def authorise(self, card: PublicInfo, begun: Initialised, moment: str) -> Authorisation:
         """8070. Raises the faults of `TransitPsam.authorise`, and `PsamBusy` where the lease was
-        ended: it would end the session of whoever has the PSAM by now."""
+        ended: it would end the session of the flow that has the PSAM by now."""
 
         def work(psam: TransitPsam) -> Authorisation:
             if not self._slot.lease.held_by(self._flow):
@@ -99,9 +102,11 @@ class Leased:
         return self._slot.ask(work).result()
 
     def session(self, authorisation: Authorisation) -> "TransitPsamSession":
+        """For 8072 of the payment that 8070 authorised."""
         return TransitPsamSession(self._slot, authorisation)
 
     def release(self) -> None:
+        """End the lease, once the PSAM has done what it was asked."""
         self._slot.give_back(self._flow)
 
     def end(self) -> None:

@@ -3,7 +3,7 @@ what it is to tell the next terminal is written with the debit.
 
 001E (every card's) and the city's bus record of 001A, as tables (`apdu/transit/layouts`); one
 exchange each, and only where the tariff goes by it. What a card does not have, or has in a form
-that nobody can read, it does not tell: that is no reason to turn anybody away.
+that no table reads, it does not tell: that is no reason to turn its holder away.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -46,7 +46,7 @@ DAY: Final = ("paid_today", "conceded_today", "transfer_count")
 
 @dataclass(frozen=True)
 class Operator:
-    """How cards know whoever runs this terminal; hex. `city`: four digits."""
+    """How cards know the operator of this terminal; hex. `city`: four digits."""
 
     city: str = "0000"
     operator: str = "0000"
@@ -110,6 +110,8 @@ class RideStamp:
         yield layout, layout.encode(values, self.word.day.raw)
 
     def trip(self, begun: Initialised, moment: str) -> Iterator[tuple[Layout, bytes]]:
+        """The row of 001E that tells of this ride; none where the city's cards have no such
+        rows."""
         if not self.word.trips:
             return
         row: Mapping[str, Value] = {

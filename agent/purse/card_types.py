@@ -28,6 +28,7 @@ class CardTypes:
         self._rules = rules
 
     def ride(self, card_type: int) -> bool:
+        """Whether cards of this type (file 0015) ride here; test cards never do."""
         if card_type == TEST_CARD:
             return False
         return card_type in self._listed or card_type in self._of_the_city()

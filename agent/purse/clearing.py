@@ -38,14 +38,17 @@ class Settled(Generic[R]):
 
     @property
     def event(self) -> R:
+        """What was stored, without place and time of its row."""
         return self.row.event
 
     @property
     def ride(self) -> Ride:
+        """Of the event, empty fields where it is about no ride."""
         return self.row.event.ride
 
     @property
     def trip(self) -> Trip:
+        """Of the ride; `NO_TRIP` where it is none by rail."""
         return self.ride.trip or NO_TRIP
 
 

@@ -1,4 +1,4 @@
-"""What became of a payment → its end, durable; and payments that nobody ends, which become grey.
+"""What became of a payment → its end, durable; and payments without an end, which become grey.
 
 Every intent is ended here and nowhere else. An end that says for certain whether the card paid
 takes what that rests on (`agent.purse.records.Ending`).
@@ -59,8 +59,8 @@ class Ends:
     def end(
         self, intent: OpenIntent, reason: Reason, ending: Ending, lane: str = ""
     ) -> Record | None:
-        """Durable on return. None: not now (the disk), or somebody else has said it; then nobody is
-        told anything but to come again, and nothing opens."""
+        """Durable on return. None: not now (the disk), or another thread has said it; then the
+        holder is only asked to come again, and nothing opens."""
         if not self.open.claim(intent):
             return None
         # A card that only proved itself has decided nothing yet.

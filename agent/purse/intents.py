@@ -1,8 +1,8 @@
 """Payments that were begun and have no end yet: in memory for the tap, in the journal for good.
 
-One is open from its COMMIT before 8054 until the COMMIT of its end. Whoever ends one claims it
-first, so that a card that comes back and the time limit never both do. While the card that began it
-is still at its reader it is under way: nobody else who shows that number is asked about it.
+One is open from its COMMIT before 8054 until the COMMIT of its end. A thread that ends one claims
+it first, so that a card that comes back and the time limit never both do. While the card that began
+it is still at its reader it is under way: no other card that shows that number is asked about it.
 """
 
 from collections.abc import Sequence
@@ -28,6 +28,7 @@ class OpenIntent:
 
     @property
     def card(self) -> str:
+        """The card reference, 64 hexadecimal digits."""
         return self.event.card
 
     def is_own(self, verified: Verified) -> bool:
@@ -37,6 +38,7 @@ class OpenIntent:
 
     @property
     def kind(self) -> Kind:
+        """Simple or composite, by the type of the transaction."""
         return Kind.COMPOSITE if self.event.purchase.type == Kind.COMPOSITE.type else Kind.SIMPLE
 
     @property
@@ -51,18 +53,22 @@ class OpenIntent:
 
     @property
     def amount(self) -> int:
+        """Fen that were to be debited; 0 only proves the card."""
         return self.event.purchase.amount
 
     @property
     def balance_before(self) -> int:
+        """Fen in the purse before the debit."""
         return self.event.purchase.balance_before
 
     @property
     def terminal(self) -> bytes:
+        """The PSAM's terminal number, 6 bytes."""
         return bytes.fromhex(self.event.purchase.terminal)
 
     @property
     def moment(self) -> str:
+        """Date and time of the purchase as the card got them, YYYYMMDDhhmmss."""
         return self.event.purchase.moment
 
 
@@ -92,11 +98,12 @@ class OpenIntents:
         self.changed.set()
 
     def rest(self, intent: OpenIntent) -> None:
-        """Its card has left, or is given up; whoever comes with that number is asked about it."""
+        """Its card has left, or is given up; the next card with that number is asked about it."""
         with self._changing:
             self._under_way.discard(intent.at.place)
 
     def add(self, intent: OpenIntent) -> None:
+        """An intent is durable and has no end yet. Any thread."""
         with self._changing:
             self._open[intent.at.place] = intent, self._world.monotonic()
         self.changed.set()

@@ -26,11 +26,12 @@ class Offer(Protocol):
 
     @property
     def day(self) -> date | None:
-        """By which the card's own dates are judged; None: today."""
+        """The day by which the card's own dates are judged; None: today."""
         ...
 
     def price(self, turn: History, rider: Rider, clock: ClockReading) -> PricedRide:
-        """As `FareSource.price`."""
+        """What the tap costs, or why the purse cannot buy it. As `FareSource.price`; never
+        raises."""
         ...
 
 
@@ -38,12 +39,13 @@ class Offers(Protocol):
     """All that is sold to purses at a terminal; used by every reader's thread."""
 
     def offer(self, purse: Purse, management: Management, lane: str) -> Offer:
-        """May read more of the card. Raises the faults of `Purse` and of its tables."""
+        """What this purse may buy at the lane. May read more of the card. Raises the faults of
+        `Purse` and of its tables."""
         ...
 
     def serves(self, purse: Purse, intent: OpenIntent, lane: str) -> bool:
-        """Whether who has paid `intent` after all has what people come to that lane for. Raises as
-        `offer`."""
+        """Whether the holder of a purse that has paid `intent` after all has what that lane sells.
+        Raises as `offer`."""
         ...
 
     def sight(self, purse: Purse, intent: OpenIntent) -> RecordEvidence:
@@ -58,7 +60,7 @@ class SingleRides:
     def __init__(
         self, fares: FareSource, memory: CardMemory | None = None, operator: Operator = NOBODY
     ) -> None:
-        """`operator`: how cards know whoever runs this terminal."""
+        """`operator`: how cards know the operator of this terminal."""
         self._fares = fares
         self._memory = memory or CardMemory(Layouts.shipped())
         self._operator = operator

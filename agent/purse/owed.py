@@ -18,9 +18,9 @@ STEP: Final = "given-back=0"
 
 
 class RidesOwed:
-    """See `FareSource`. Whoever is owed a boarding here boards for the proof of his card, or of his
-    code, alone. Whose ride is for nothing anyway keeps one that was paid for; one that only his
-    card tells of he has now, or it would tell of two."""
+    """See `FareSource`. A holder who is owed a boarding here boards for the proof of the card, or
+    of the code, alone. A holder who rides for nothing anyway keeps one that was paid for; one that
+    only the card tells of is used now, or the card would tell of two."""
 
     def __init__(self, fares: FareSource, scene: str, settings: GiveBackSettings) -> None:
         self._fares = fares

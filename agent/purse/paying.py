@@ -1,10 +1,10 @@
 """A tap of a purse, top to bottom: select → what is still open → fare → a purchase → its end.
 
-Runs on the reader's own thread. From an intent's COMMIT on nobody may forget the payment: it ends
-as paid, as not paid, or as grey, and while it is unknown it stays open (design.md, "Unknown").
-What a card says of itself ends nothing and opens nothing: whoever rides, for money or for nothing,
-has a card that the PSAM has believed in this very presentation (docs/decisions.md, "What rests on
-a proof"). A paid ride is that proof; where there is none, a purchase of 0 fen is made for it.
+Runs on the reader's own thread. From an intent's COMMIT on the payment may not be forgotten: it
+ends as paid, as not paid, or as grey, and while it is unknown it stays open (design.md, "Unknown").
+What a card says of itself ends nothing and opens nothing: each rider, for money or for nothing, has
+a card that the PSAM has believed in this very presentation (docs/decisions.md, "What rests on a
+proof"). A paid ride is that proof; where there is none, a purchase of 0 fen is made for it.
 """
 
 from collections.abc import Callable, Sequence
@@ -141,9 +141,9 @@ class Payments:
         stages: Stages,
         watch: Hold = UNWATCHED,
     ) -> TapResult | None:
-        """Of a card that nobody was seen to lay down: what is open of it ends, by a purchase of
-        0 fen where that needs a proof, and nothing is bought. `power` it only where something is
-        open. None: nothing ended. Raises as `take`."""
+        """Of a card that no reader saw coming: what is open of it ends, by a purchase of 0 fen
+        where that needs a proof, and nothing is bought. `power` it only where something is open.
+        None: nothing ended. Raises as `take`."""
         self._ends.load()
         if not len(self.open):
             return None

@@ -42,20 +42,21 @@ class Stamp(Protocol):
         ...
 
     def records(self, begun: Initialised, moment: str) -> tuple[tuple[Layout, bytes], ...]:
-        """001A and new rows of 001E, each with its table. Raises `TransitRecordFault`: the city's
-        table has no room for one of these values."""
+        """Each record to write (001A, new rows of 001E) with its table, whole. `moment`:
+        YYYYMMDDhhmmss. Raises `TransitRecordFault`: the city's table has no room for one of these
+        values."""
         ...
 
 
 @dataclass(frozen=True)
 class PricedRide:
-    """`refused`: why nobody rides for that; None: he rides for `amount` fen. `seen` is what the
-    decision read, `ride` how it came about, `lists` the lists that it went by. `driver`: he signs
-    on or off here, and does not ride. `passes`: why he goes through and is not charged. Both rest
-    on the card alone: a purse proves it by a purchase of 0 fen. `least`: fen that have to be in the
-    purse, whatever is paid now. `stamp`: what is written at the same moment. `bought`: what he is
-    told when it is paid. `proof`: it only proves the card. `ridden`: what the next terminal is to
-    be told of a ride."""
+    """`refused`: why the holder does not ride for that; None: it costs `amount` fen. `seen` is what
+    the decision read, `ride` how it came about, `lists` the lists that it went by. `driver`:
+    the holder signs on or off here, and does not ride. `passes`: why the holder goes through and is
+    not charged. Both rest on the card alone: a purse proves it by a purchase of 0 fen. `least`: fen
+    that have to be in the purse, whatever is paid now. `stamp`: what is written at the same moment.
+    `bought`: the reason that is shown when it is paid. `proof`: it only proves the card. `ridden`:
+    what the next terminal is to be told of a ride."""
 
     amount: int
     refused: Reason | None = None
@@ -84,8 +85,8 @@ class PricedRide:
 
     @property
     def free(self) -> Reason | None:
-        """What he has for the proof of his card alone; None: a ride is bought, if only for 0 fen,
-        or nothing is."""
+        """The reason that the holder gets for the proof of the card alone; None: a ride is bought,
+        if only for 0 fen, or nothing is."""
         return Reason.DRIVER if self.driver else self.passes
 
     def kind(self, zero: Kind) -> Kind:
@@ -120,8 +121,9 @@ class FareSource(Protocol):
         journey: Journey | None = None,
         carried: Carried | None = None,
     ) -> PricedRide:
-        """`journey`: the ride, where the tap knows it; else as people ride from here now.
-        `carried`: what the card told, where there is one."""
+        """What the ride costs the rider, in fen, or why it is refused; within the journal's turn,
+        so it never raises. `journey`: the ride, where the tap knows it; else as passengers ride
+        from here now. `carried`: what the card told of other rides; None where it was not read."""
         ...
 
 

@@ -1,8 +1,8 @@
 """One purchase as far as it comes: 8050 → 8070 → (80DC) → intent, durable → 8054 → 8072.
 
-The PSAM is this purchase's alone meanwhile, however slow its card is: whoever could have the PSAM
-authorise something else in between could break the proof of somebody honest, or keep a forgery from
-being noticed. Only the watchdog ends that. What comes of it is for others to write down.
+The PSAM is this purchase's alone meanwhile, however slow its card is: a flow that had the PSAM
+authorise something else in between could break the proof of an honest holder, or keep a forgery
+from being noticed. Only the watchdog ends that. What comes of it is for others to write down.
 """
 
 from collections.abc import Callable
@@ -48,7 +48,7 @@ class Presentation:
 @dataclass(frozen=True)
 class Tried:
     """A purchase that was begun. `claim`: what the card says of it, with the PSAM's word for it;
-    None: it left, or nobody waits for it any more. `answered`: 8054 itself said so, and not 805A
+    None: it left, or no flow waits for it any more. `answered`: 8054 itself said so, and not 805A
     after an answer that said nothing. `refusal`: it says for sure that it did not pay. `seq`: its
     own number before it; `record`: the intent's."""
 

@@ -68,7 +68,7 @@ class NotMade:
 
 @dataclass(frozen=True)
 class Grey:
-    """Nobody here knows whether the card paid."""
+    """The terminal does not know whether the card paid."""
 
     tac: bytes = b""
     mac2: Mac2 = "none"

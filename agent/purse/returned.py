@@ -1,9 +1,8 @@
 """What comes back of a visit that did not happen, how much of it today, and what is still owed.
 
-Pure, but for the turn that is read. A visit for which nobody paid is as if it had never been: uses
-of tickets and codes, repetition, counts. Money and cards stay as they are: who paid for a ride, or
-whose card tells of it (that he is inside by now, that he has changed for less), is owed one
-boarding.
+Pure, but for the turn that is read. A visit that was not paid for is as if it had never been: uses
+of tickets and codes, repetition, counts. Money and cards stay as they are: a holder who paid for a
+ride, or whose card tells of it (inside by now, changed for less), is owed one boarding.
 """
 
 from itertools import islice
@@ -82,8 +81,9 @@ def trip_moment(event: Tap | PaymentEnd) -> str:
 def given_today(
     turn: PurseHistory, event: Tap | PaymentEnd, returns: Returned, clock: ClockReading
 ) -> int:
-    """How much of that kind was given back today to who tapped and was not seen to go through; of a
-    ticket that names nobody, how many of its uses ever were. What may be of today is."""
+    """How much of that kind was given back today to a holder who tapped and was not seen to go
+    through; of a ticket that names no person, how many of its uses ever were. What may be of today
+    is."""
     if not event.person:
         return turn.code_uses(code_of(event)).given_back
     today = clock.perhaps_within(turn.given_back(event.person), clock.today_ms + 1)
@@ -111,6 +111,7 @@ def owed(
 
 
 def ridden(turn: History, person: str, scene: str) -> set[tuple[str, int]]:
-    """The rides that were given back and for which he has boarded since: epoch and seq of each."""
+    """The rides that were given back and for which the holder has boarded since: epoch and seq of
+    each."""
     events = (done.event for done in islice(turn.accepted(person, scene=scene), MOST))
     return {again.place for event in events if (again := ride_of(event).again) is not None}

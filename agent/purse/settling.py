@@ -1,6 +1,6 @@
 """The torn card (闪卡): 8054 was sent, its answer lost. What the same card says when it is back.
 
-A card may say what it likes, and so may whoever shows another one's number: what it says of an
+A card may say what it likes, also one that shows another's number: what it says of an
 intent is a `Claim`, and nothing rests on that before it has proved itself in this presentation, by
 8072 with that very MAC2 or by another purchase. 805A comes before any new 8050. A proof does not
 say what was paid: after a power cut between intent and 8054 another bus may have used the card's
@@ -120,7 +120,7 @@ def weighed(
 ) -> Sequence[IntentEvidence]:
     """A card uses each of its numbers once, and they grow: what it says is held against the ends of
     what it has paid here (`before`) and against each other. Of several intents with one number that
-    it seems to have paid only the one that the PSAM believes was; else nobody knows which."""
+    it seems to have paid only the one that the PSAM believes was; else it is unknown which."""
     paid = [one for one in heard if one.claim.paid == "yes"]
     sure = {one.intent.seq for one in paid if one.claim.verified}
     numbers = [one.intent.seq for one in paid]

@@ -114,6 +114,7 @@ class RailRecord:
         return cls(int(values["state"]), _point(values, ENTRY), _point(values, EXIT))
 
     def at(self, end: TripEnd) -> TripPoint:
+        """Place and time of that end of the trip."""
         return self.entry if end == ENTRY else self.exit
 
     @property
@@ -149,7 +150,8 @@ class DayWord(Protocol):
     """What the city's own record is told of a ride; see `agent.purse.card_memory.RideStamp`."""
 
     def day(self, begun: Initialised, moment: str) -> Iterator[tuple[Layout, bytes]]:
-        """The records that a ride changes besides: each one's layout, and its new content."""
+        """The records that a ride changes besides 001A: each one's layout, and its new content.
+        `moment`: YYYYMMDDhhmmss."""
         ...
 
 

@@ -2,8 +2,8 @@
 
 The journal is the memory: what it holds was durable before anything opened, and outlives a restart.
 In the order of spec transit-qr.md: the account a moment ago, the code, the account's interval, the
-single limit. Who went through a barrier that did not open may show the same code again. A ticket
-has no account: it is judged by its own uses, whoever of its holder's people was here before.
+single limit. A holder for whom the barrier did not open may show the same code again. A ticket has
+no account: it is judged by its own uses, whichever of its holder's people was here before.
 """
 
 from typing import Final, Protocol
@@ -28,7 +28,7 @@ class Used(Protocol):
 
     @property
     def last_ms(self) -> int:
-        """When it was last used, unix milliseconds; 0: never."""
+        """When the code was last used, unix milliseconds; 0: never."""
         ...
 
 
@@ -51,7 +51,7 @@ class CodeMemory:
         self._interval_ms = int(interval * 1000)
 
     def look(self, turn: CodeHistory, identity: Identity, scene: str, clock: ClockReading) -> Seen:
-        """What `judge` needs; nothing for whoever has shown no code that was verified here."""
+        """What `judge` needs; nothing where no code was verified here."""
         shown = identity.shown
         if shown is None:
             return NOTHING_SEEN

@@ -61,7 +61,7 @@ class SceneTurn(Protocol):
     """What can be read inside the transaction that will insert the event; newest first."""
 
     def accepted(self, person: str, *, scene: str) -> Iterator[Done]:
-        """The person's accepted taps of that scene, newest first."""
+        """The person's (reference, 64 hex) accepted taps of that scene, newest first."""
         ...
 
     def given_back(self, person: str) -> Iterator[GivenBack]:
@@ -69,8 +69,8 @@ class SceneTurn(Protocol):
         ...
 
     def unanswered(self, person: str = "") -> Iterator[Done]:
-        """Taps of `person` (empty: of everybody) that were accepted without an answer of the
-        status service, newest first."""
+        """Taps of `person` (64 hex; empty: of all persons) that were accepted without an answer of
+        the status service, newest first."""
         ...
 
 
@@ -110,11 +110,11 @@ class Payer(Protocol):
     """Takes a card's purse before the scene is asked; `agent.purse.paying.Payments` is one."""
 
     def start(self) -> None:
-        """Before the first card: what is open from before is known."""
+        """Before the first card: find the payments that the journal has begun and not ended."""
         ...
 
     def stop(self) -> None:
-        """What is open stays so."""
+        """Begin no more payments; those without an end stay so in the journal."""
         ...
 
     def take(
@@ -132,8 +132,8 @@ class Payer(Protocol):
         stages: Stages,
         watch: Hold,
     ) -> TapResult | None:
-        """Of a card that nobody was seen to lay down: what is open of it ends, and nothing begins.
-        None: nothing ended."""
+        """End what is open of a card that no reader saw coming; nothing is bought. Returns the last
+        end; None: nothing ended."""
         ...
 
 
@@ -141,11 +141,12 @@ class VehiclePosition(Protocol):
     """Where the vehicle is, that the terminal is in."""
 
     def journey(self) -> Journey:
-        """Who boards now rides so."""
+        """The journey of a passenger who boards now."""
         ...
 
     def ride(self) -> Ride:
-        """What the back office is owed of the vehicle, for who boards now."""
+        """What the back office is told of the vehicle for a passenger who boards now: line,
+        vehicle, driver, stop."""
         ...
 
 
@@ -192,8 +193,8 @@ class Scene(ABC):
     @classmethod
     @abstractmethod
     def make(cls, parts: Parts) -> Self:
-        """For one terminal; a reload of the settings makes another. Raises a `Fault` where the
-        settings do not fit."""
+        """The scene of one terminal, from its parts; a reload of the settings makes another. Raises
+        a `Fault` where the settings do not fit."""
 
     @classmethod
     def asks_status(cls, settings: SceneSettings) -> bool:
@@ -210,14 +211,16 @@ class Scene(ABC):
     def problems(
         cls, settings: Settings, options: msgspec.Struct, file: str
     ) -> Iterator[ConfigFault]:
-        """Where the settings do not fit the scene, beyond the form of its options; errors call
-        them `file`."""
+        """The faults of settings that do not fit the scene, beyond the form of its options; none by
+        default. `file` is the name by which each of them calls the settings."""
         return iter(())
 
     @abstractmethod
     def look(self, turn: SceneTurn, case: Case) -> Looked:
-        """Read within the turn what `decide` needs, and no more."""
+        """Read within the turn what `decide` needs, and no more; the event keeps `seen`. Any
+        exception undoes the turn, and the tap is not stored."""
 
     @abstractmethod
     def decide(self, lists: ListsInTurn, case: Case, seen: Seen) -> Decision:
-        """The decision, from these arguments alone."""
+        """The decision, from these arguments alone: `onecard explain` makes it again from the
+        row."""

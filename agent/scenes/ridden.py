@@ -36,7 +36,7 @@ class Ridden(Scene):
         ride: RideNow = no_ride,
         payer: Payer | None = None,
     ) -> None:
-        """Without `fares` nobody rides but with a ticket. `ride`: what a record says of it."""
+        """Without `fares` only tickets ride. `ride`: what a record says of it."""
         self._fares = fares
         self._ride = ride
         self._rule = StandingRule(settings.offline, region)

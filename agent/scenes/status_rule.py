@@ -1,7 +1,8 @@
-"""How people stand (卡鉴权), judged: what each answer means, and what goes while nobody answers.
+"""How people stand (卡鉴权), judged: what each answer means, and what goes while none comes.
 
-Pure. An answer against somebody counts however old it is; one in his favour counts when a service
-gave it just now, or when it is young enough and the scene's limits for unanswered taps allow it.
+Pure. An answer against a person counts however old it is; one in the person's favour counts when a
+service gave it just now, or when it is young enough and the scene's limits for unanswered taps
+allow it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -47,7 +48,7 @@ class StandingRule:
 
     def look(self, turn: SceneTurn, case: Case) -> Seen:
         """How often today it went unanswered; read only when it is unanswered again. A day that may
-        be today's is: a clock that is set renews nobody's count."""
+        be today's is: a clock that is set renews no count."""
         if not self._unanswered(case.standing):
             return NOTHING_SEEN
         own, foreign = None, None

@@ -1,1 +1,1 @@
-"""Who of the staff is signed in, and how he signs in."""
+"""Which member of the staff is signed in, and how a member signs in."""

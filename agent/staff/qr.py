@@ -18,7 +18,7 @@ Modules = Sequence[Sequence[bool]]  # rows, top first; True is dark; the quiet z
 
 @dataclass(frozen=True)
 class DrawnCode:
-    """A code, drawn. Whoever sees it can read it, so it shows in no log."""
+    """A code, drawn. A person who sees it can read it, so it shows in no log."""
 
     text: str = field(repr=False)  # half blocks, a line per two rows, for a dark console
     svg: str = field(repr=False)

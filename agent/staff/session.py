@@ -32,7 +32,7 @@ GREETED: Final = 8  # hex digits of the person reference, all that is shown of a
 
 
 class StaffNeeded(Fault):
-    """The settings keep this for staff, and nobody is signed in. Fact: `capability`."""
+    """The settings keep this for staff, and no member of it is signed in. Fact: `capability`."""
 
     code = "sign-in.staff-needed"
 
@@ -78,8 +78,9 @@ class Staff:
             raise StaffNeeded(capability=capability)
 
     def enter(self, person: ResolvedPerson) -> bool:
-        """Begin the session of whom the platform has confirmed. False, and no session, for who is
-        on the blacklist, for an answer that names nobody, and when it cannot be stored."""
+        """Begin the session of the person that the platform has confirmed. False, and no session,
+        for a person on the blacklist, for an answer that names no person, and when it cannot be
+        stored."""
         try:
             identity = identity_of(person, CREDENTIAL, self._references)
             record = self._store.turn(lambda turn: Entry(self._entry(turn, identity)))
@@ -101,7 +102,7 @@ class Staff:
         return True
 
     def leave(self) -> None:
-        """End the session. Leaving never waits: what cannot be stored keeps nobody signed in."""
+        """End the session. Leaving never waits: a fault of the store keeps no member signed in."""
         with self._changing:  # looked at and taken away at once: somebody may sign in meanwhile
             session, self._session = self._stands(self._session), None
         if session is not None:

@@ -1,8 +1,8 @@
 """扫码登录: the terminal shows a code, a person scans it with the phone and confirms.
 
-begin → PENDING → SCANNED → CONFIRMED | EXPIRED | INVALID, or CANCELLED by whoever began. One desk
-serves one purpose, has one sign-in open at a time, and asks the platform how it stands. Who is
-confirmed is handed to `admit`; what got no answer admits nobody.
+begin → PENDING → SCANNED → CONFIRMED | EXPIRED | INVALID, or CANCELLED by the caller that began.
+One desk serves one purpose, has one sign-in open at a time, and asks the platform how it stands. A
+confirmed person is handed to `admit`; a question without answer admits none.
 Source: spec social-security-card.md, "Electronic social security card".
 """
 
@@ -119,7 +119,7 @@ class SignInFlow:
             return SignInView(opened.state, left, picture)
 
     def cancel(self) -> None:
-        """End the open sign-in, if there is one that nobody has confirmed yet."""
+        """End the open sign-in, if there is one that is not confirmed yet."""
         with self._changing:
             opened = self._open
             if opened is None or opened.state not in OPEN or opened.admitting:

@@ -49,7 +49,8 @@ class TimedOut(StatusServiceFault):
 
 
 class BadCertificate(StatusServiceFault):
-    """Whoever answers there is not who the certificate must name. Facts: service, host, cause."""
+    """The server that answers there is not the one that the certificate must name. Facts: service,
+    host, cause."""
 
     code = "status.bad-certificate"
 
@@ -61,7 +62,7 @@ class HttpError(StatusServiceFault):
 
 
 class Redirected(HttpError):
-    """Redirects are not followed: the question would go to whoever they name."""
+    """Redirects are not followed: the question would go to the host that they name."""
 
     code = "status.redirected"
 

@@ -1,4 +1,5 @@
-"""What was answered before, where nobody answers now: read from the journal in the store's turn.
+"""What was answered before, where no service answers now: read from the journal in the store's
+turn.
 
 A remembered answer keeps its source, as `cached:SOURCE`, and its age grows from the moment at which
 its source knew it.
@@ -47,9 +48,9 @@ def recalled(
 ) -> tuple[Check, ...]:
     """The findings, with each unknown one replaced by what is remembered of it.
 
-    What is remembered against somebody does not age: it counts however the clock stands, and also
-    where a service answers that it knows nothing. What is in his favour counts only while no
-    service answers and its age is known.
+    What is remembered against a person does not age: it counts however the clock stands, and also
+    where a service answers that it knows nothing. What is in the person's favour counts only while
+    no service answers and its age is known.
     """
     if all(check.status != UNKNOWN for check in findings.checks):
         return findings.checks

@@ -25,6 +25,7 @@ class PlatformSource:
         self._requests = requests
 
     def ask(self, question: StatusRequest, within: float) -> StatusAnswer:
+        """See `StatusSource`. Raises `ServiceRefused` where the platform answers with an error."""
         asked = self._requests.ask(SERVICE, encode(question), within=within)
         answer = decode(asked.result(), StatusAnswer)
         if answer.error:

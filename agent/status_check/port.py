@@ -10,7 +10,7 @@ class StatusSource(Protocol):
 
     @property
     def name(self) -> str:
-        """As it stands in `Check.source`: "platform", "https:NAME"."""
+        """As it stands in `Check.source`: "platform", "https:NAME" for a province's service."""
         ...
 
     def ask(self, question: StatusRequest, within: float) -> StatusAnswer:

@@ -133,7 +133,7 @@ def outcome_of(decided: Tap | Decision) -> tuple[object, ...]:
 
 
 def was_decided(tap: Tap) -> bool:
-    """By a scene: not where nobody was known, nor where the way was opened first."""
+    """By a scene: not where the person stayed unknown, nor where the way was opened first."""
     passed = tap.authentication is not None and tap.authentication.result == "passed"
     return passed and not tap.fault and not tap.opened_first
 

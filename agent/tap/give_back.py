@@ -1,14 +1,13 @@
 """A visit that did not happen costs nothing: what its tap used up is returned by an event that
 names the tap.
 
-    nobody went through in time, or the gate stuck after a purse had paid ─▶ `give-back`
-    what a torn card had paid was found out while it was left lying       ─▶ `give-back`
-    he went through all the same, a moment late                          ─▶ `recovery` of that
+    no person went through in time, or the gate stuck after a purse had paid ─▶ `give-back`
+    what a torn card had paid was found out while it was left lying          ─▶ `give-back`
+    the person went through all the same, late                               ─▶ `recovery` of that
 
-What the sensors say is bounded by the person and day, or somebody would ride by turning back for
-ever; nobody can make a gate stick.
-Nothing is kept here: the journal is the memory, and each step is decided in the turn that records
-it.
+What the sensors say is bounded by the person and day, or a person could ride by turning back for
+ever; no passenger can make a gate stick. Nothing is kept here: the journal is the memory, and each
+step is decided in the turn that records it.
 """
 
 from collections.abc import Callable
@@ -58,7 +57,7 @@ class GiveBacks:
         self._missed = missed
 
     def timed_out(self, lane: str, tap: Reference) -> None:
-        """Nobody went through for that tap's opening, as the barrier's sensors tell."""
+        """No person went through for that tap's opening, as the barrier's sensors tell."""
         self._record(lambda turn: self._given(turn, lane, tap, TIMED_OUT))
 
     def not_opened(self, lane: str, tap: Reference) -> None:
@@ -68,13 +67,13 @@ class GiveBacks:
         self._record(lambda turn: self._undone(turn, lane, tap))
 
     def left_lying(self, lane: str, tap: Reference) -> None:
-        """That payment was found out from a card that nobody was seen to lay down, so nothing
-        opened for it."""
+        """That payment was found out from a card that no reader saw coming, so nothing opened for
+        it."""
         self._record(lambda turn: self._given(turn, lane, tap, LEFT_LYING))
 
     def went_through(self, lane: str, tap: Reference) -> None:
-        """He did, a moment after his time was up: what was given back is taken back, unless he has
-        ridden for it by now."""
+        """The person did, a moment after the time was up: what was given back is taken back, unless
+        it was ridden for by now."""
         self._record(lambda turn: self._taken_back(turn, lane, tap))
 
     def _record(self, decide: Callable[[Turn], Event]) -> None:

@@ -42,7 +42,7 @@ class Logbook:
         )
 
     def passage(self, lane: str, end: PassageEnd) -> None:
-        """Who went through, or did not, or went without a tap of his own."""
+        """A person went through, or did not, or went without a tap."""
         clock = self._clock.read()
         since = round((self._world.monotonic() - end.at) * 1000)
         kind = Passage if end.kind in KNOWN else Alarm
@@ -72,6 +72,7 @@ class Missed:
         self._count = 0
 
     def add(self, count: int) -> None:
+        """So many more were not stored. Any thread."""
         with self._changing:
             self._count += count
 

@@ -175,8 +175,8 @@ class Taps:
         )
 
     def handle_passage(self, lane: Lane, end: PassageEnd) -> None:
-        """What became of an opening, or who went through without one. What is given back is durable
-        before the end is: a power cut between them takes nobody's visit."""
+        """What became of an opening, or that a person went through without one. What is given back
+        is durable before the end is: a power cut between them takes no visit away."""
         if end.kind == "timed-out" and end.tap is not None:
             self._give_backs.timed_out(lane.name, end.tap)
         if end.kind == "passed-late" and end.tap is not None:

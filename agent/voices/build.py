@@ -15,7 +15,7 @@ from typing import Final
 
 import miniaudio
 
-from agent.beside import told
+from agent.beside import exit_on_fault
 from agent.messages.texts import LANGUAGES, Language, catalogue
 from agent.voices.faults import VoiceUnspoken
 from agent.voices.spoken import said, syllables
@@ -138,6 +138,8 @@ def own_texts(world: World, path: Path) -> Mapping[str, str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    """Make the clips in the folder `--out`. Raises `SystemExit`, with words on standard error, when
+    that fails."""
     parser = argparse.ArgumentParser(prog="python -m agent.voices.build", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder for <language>/<key>.wav")
     parser.add_argument("--texts", type=Path, help="a city's own: TOML, key = text or pinyin")
@@ -145,7 +147,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = parser.parse_args(arguments)
     folder: Path = chosen.out.absolute()
     world = RealWorld()
-    with told():
+    with exit_on_fault():
         if chosen.texts is None:
             build(world, folder)
         else:

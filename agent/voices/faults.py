@@ -4,6 +4,7 @@ from world import Fault
 
 
 class VoiceUnspoken(Fault):
-    """espeak-ng did not speak a text, or nobody could by the text alone. Facts: `clip`, `cause`."""
+    """espeak-ng did not speak a text, or no voice could by the text alone. Facts: `clip`,
+    `cause`."""
 
     code = "voice.unspoken"

@@ -41,6 +41,7 @@ class Readings:
 
     @cached_property
     def longest(self) -> int:
+        """Signs of the longest word, 0 without any."""
         return max(map(len, self.words), default=0)
 
 
@@ -70,7 +71,7 @@ def said(text: str) -> str:
 def spoken(text: str, known: Readings) -> str:
     """For espeak-ng's pinyin voice: syllables, and characters that have one reading only.
 
-    Raises `VoiceUnspoken` for what nobody could say by the text alone.
+    Raises `VoiceUnspoken` for what no voice could say by the text alone.
     """
     return " ".join(_parts(text.translate(WIDE), known))
 

@@ -60,7 +60,7 @@ class Pending(Protocol[T_co]):
     """A value that is being computed elsewhere."""
 
     def result(self) -> T_co:
-        """Wait for it. Raises the fault that came instead."""
+        """Wait for the value and return it. Raises the fault that came instead."""
         ...
 
 
@@ -75,6 +75,7 @@ class CardParameters:
 
     @property
     def factors(self) -> LevelFactors:
+        """The factors of the levels province, city and card, from region and ATR."""
         return LevelFactors.of(self.region, self.historical_bytes)
 
     @property
@@ -139,7 +140,8 @@ class Computed:
 
 
 class PsamAuthenticator:
-    """Computes on the caller's thread, at once, with a PSAM that nobody else uses."""
+    """An `Authenticator` with a PSAM that no other flow uses. It computes on the caller's thread:
+    each value, or the fault instead, is there on return."""
 
     mode: ClassVar[Mode] = "psam"
 

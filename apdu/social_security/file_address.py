@@ -67,6 +67,7 @@ class FileAddress:
 
     @property
     def sfi(self) -> int:
+        """The short file identifier, the last five bits of `fid`."""
         return self.fid & 0x1F
 
 

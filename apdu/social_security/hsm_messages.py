@@ -69,6 +69,8 @@ class AuthenticateCard:
 
     @property
     def text(self) -> str:
+        """The message as it is sent: fields in their order, each with a `|` behind it, bytes in
+        hexadecimal."""
         values = (self.factor, self.original, self.external_factor, self.external_original)
         return _joined("01", *_named(self.card), self.card.card_id, *map(_hex, values))
 
@@ -111,6 +113,7 @@ class AuthenticateKey:
 
     @property
     def text(self) -> str:
+        """The message as it is sent; form as of message 01."""
         values = (self.address, _hex(self.factor), _hex(self.original))
         return _joined("02", *_named(self.card), *values)
 
@@ -133,6 +136,8 @@ class SecurePin:
 
     @property
     def text(self) -> str:
+        """The message as it is sent. Raises `HsmMessageFault` for a PIN that is not 0 … 16
+        digits."""
         pin = self.new_pin.decode("ascii", "replace")
         if not _PIN.fullmatch(pin):
             raise HsmMessageFault(what="pin")

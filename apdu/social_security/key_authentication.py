@@ -40,7 +40,7 @@ class FileUnknown(Fault):
 
 
 class PinNeeded(Fault):
-    """The file opens with the PIN and nobody is there to enter it. Fact: `file`."""
+    """The file opens with the PIN and there is no way to ask for it. Fact: `file`."""
 
     code = "card.pin-needed"
 
@@ -54,6 +54,7 @@ class Needs:
 
     @property
     def nothing(self) -> bool:
+        """Whether the file opens as it is, without PIN and without any key."""
         return not self.pin and not self.keys
 
 

@@ -30,6 +30,7 @@ class Key:
 
     @property
     def kid_hex(self) -> str:
+        """The card's KID as 2 hexadecimal digits."""
         return f"{self.kid:02X}"
 
 

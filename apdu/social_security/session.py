@@ -109,6 +109,7 @@ class CardSession:
 
     @property
     def generation(self) -> Generation:
+        """The card's generation, as its record 03 says."""
         return self._card.generation
 
     @property
@@ -280,7 +281,7 @@ class _Entry:
         return made
 
     def digits(self, tries: int, file: str) -> bytearray:
-        """Raises `PinNeeded` where nobody can be asked."""
+        """Raises `PinNeeded` where there is no way to ask the holder."""
         if not self._buffers:
             if self._ask is None:
                 raise PinNeeded(file=file)

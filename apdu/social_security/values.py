@@ -61,8 +61,8 @@ def readable(item: DataItem, raw: bytes, fid: int, generation: Generation, odd: 
 def decoded_row(
     item: DataItem, raw: bytes, fid: int, generation: Generation, odd: Odd | None = None
 ) -> str:
-    """A row of a cyclic file. Raises `RecordFault`: another length, so that nobody knows where its
-    columns are."""
+    """A row of a cyclic file. Raises `RecordFault`: another length, so that its columns cannot be
+    found."""
     if len(raw) != item.size:
         raise RecordFault(_record(item, fid), "length")
     return _Reading(fid, generation, set() if odd is None else odd).shown(item, raw, 0)

@@ -56,6 +56,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     @property
     def end(self) -> int:
+        """Offset of the first byte behind the field."""
         return self.offset + self.length
 
 

@@ -1,7 +1,7 @@
 """A purse's cryptography: the purchase keys of one card, and the three codes of one purchase.
 
 Source: spec transit-card.md, Cryptography. No terminal holds these keys: cards, PSAMs and the back
-office do. Here they are for whoever checks a TAC, and for the vectors.
+office do. Here they are for the check of a TAC, and for the vectors.
 """
 
 from typing import ClassVar, Literal

@@ -146,7 +146,7 @@ class Purse:
 
     def debit(self, authorisation: Authorisation) -> Debited:
         """8054, once. `DebitRefused` and its kinds say that the card did not pay; after EVERY other
-        fault (`CardGone`, `CardMute`, `ReaderGone`, `ChainFault`, `DebitUncertain`) nobody knows:
+        fault (`CardGone`, `CardMute`, `ReaderGone`, `ChainFault`, `DebitUncertain`) it is unknown:
         `proof`, then `find_in_log`."""
         data = authorisation.sequence.to_bytes(4) + bytes.fromhex(authorisation.moment)
         command = Command(0x80, 0x54, 0x01, 0x00, data + authorisation.mac1, expected=2 * MAC)

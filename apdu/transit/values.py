@@ -23,10 +23,13 @@ class Kind(Enum):
 
     @property
     def p1(self) -> int:
+        """P1 of 8050: 01 simple, 03 composite."""
         return self.value[0]
 
     @property
     def type(self) -> int:
+        """Type of the transaction, as the PSAM's 8070 and P2 of 805A have it: 06 simple, 09
+        composite."""
         return self.value[1]
 
 

@@ -94,6 +94,8 @@ class BoardBarrier(ManagedDevice[C]):
         return self._events
 
     def open(self, direction: Direction) -> None:
+        """See `drivers.contract.Barrier`. Raises `DeviceSilent` when the board's thread has not
+        taken the order in time, or the fault for which the board did not."""
         order = Order(self._world, direction)
         with self._held() as board:
             self._orders.put(order)
@@ -207,13 +209,17 @@ class Port:
         self._line.discard()
 
     def nudge(self) -> None:
+        """See `Board`: a wait for bytes ends early, and the line stays open."""
         self._line.nudge()
 
     def interrupt(self) -> None:
+        """See `Board`: no more listening from now on. An exchange that is under way ends by
+        itself."""
         self._ending = True
         self._line.nudge()
 
     def close(self) -> None:
+        """Give the line back; only the device's own thread does."""
         self._line.close()
 
 

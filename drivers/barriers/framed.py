@@ -32,6 +32,7 @@ class BoardReports(DriverOptions, frozen=True, kw_only=True):
     forced: Hex = ""
 
     def known(self) -> Sequence[tuple[bytes, Meaning]]:
+        """First bytes of a body, and what a frame that begins so says; without what is not set."""
         told: Sequence[tuple[str, Meaning]] = (
             (self.entry, "entry"),
             (self.exit, "exit"),
@@ -71,6 +72,7 @@ class FramedBarrier(BoardBarrier[Port]):
 
     @property
     def senses(self) -> bool:
+        """See `drivers.contract.Barrier`: whether the settings name any report."""
         return bool(self._reports)
 
     @abstractmethod

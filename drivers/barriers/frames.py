@@ -17,6 +17,7 @@ class Frames:
 
     @property
     def unfinished(self) -> bool:
+        """Whether bytes are kept that may still become a frame."""
         return bool(self._rest)
 
     def feed(self, data: bytes) -> list[bytes]:

@@ -97,12 +97,15 @@ class GpioLines:
             raise DeviceLost(device=self._device, port=self.attached) from error
 
     def nudge(self) -> None:
+        """See `drivers.barriers.board.Board`: the wait for edges ends early."""
         self._nudge.give()
 
     def interrupt(self) -> None:
+        """See `drivers.barriers.board.Board`: every wait for edges ends from now on."""
         self._waker.wake()
 
     def close(self) -> None:
+        """Give the lines back to the kernel."""
         self._request.release()
 
 
@@ -125,6 +128,7 @@ class GpioRelay(RelayBarrier[GpioLines]):
 
     @property
     def senses(self) -> bool:
+        """See `drivers.contract.Barrier`: whether option `sensors` names any line."""
         return bool(self._sensors)
 
     def _open(self) -> GpioLines:

@@ -2,7 +2,7 @@
 
 Driver `lcus-relay`. Whether a board is there can only be told by its port, and a port that gives
 back what it is sent is not such a board's. As nothing is answered, an off that got lost would leave
-a gate open: so it is said again, for as long as nobody goes in.
+a gate open: so it is said again, for as long as no person goes in.
 """
 
 from collections.abc import Mapping
@@ -51,6 +51,7 @@ class LcusRelay(RelayBarrier[Port]):
 
     @property
     def senses(self) -> bool:
+        """False: the driver reads no inputs of these boards."""
         return False
 
     def _open(self) -> Port:

@@ -1,7 +1,7 @@
 """Modbus questions and replies, and their two framings: RTU on a serial line, MBAP on TCP.
 
 PDUs and CRC are pymodbus's. Its framers are not used for reading: they drop whatever came together
-with a damaged frame, and take replies that nobody asked for (docs/decisions.md).
+with a damaged frame, and take replies to no question of ours (docs/decisions.md).
 """
 
 from dataclasses import dataclass
@@ -30,6 +30,7 @@ class ModbusRequest:
 
     @property
     def function(self) -> int:
+        """The function code, the PDU's first byte."""
         return self.pdu[0]
 
     def fits(self, reply: bytes) -> bool:
@@ -40,6 +41,8 @@ class ModbusRequest:
         return len(reply) == self.reply_size and reply.startswith(counted)
 
     def refused(self, reply: bytes) -> bool:
+        """Whether `reply` (a PDU) is an exception to this function: its code with the top bit, and
+        one byte that says why."""
         return len(reply) == 2 and reply[0] == self.function | EXCEPTION
 
 
@@ -90,7 +93,8 @@ class Framing(Protocol):
     """How PDUs travel."""
 
     def wrap(self, unit: int, pdu: bytes) -> bytes:
-        """The frame to send."""
+        """The frame to send: `unit` (the board's address, 1 byte) and `pdu` with what this way
+        adds."""
         ...
 
     def find(self, heard: bytes, unit: int, question: ModbusRequest) -> bytes:

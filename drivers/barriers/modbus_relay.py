@@ -92,6 +92,7 @@ class ModbusRelay(RelayBarrier[Port]):
 
     @property
     def senses(self) -> bool:
+        """See `drivers.contract.Barrier`: whether option `sensors` names any input."""
         return bool(self._sensors)
 
     def _open(self) -> Port:

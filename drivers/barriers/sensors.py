@@ -34,6 +34,7 @@ class Sensors(DriverOptions, frozen=True, kw_only=True):
             raise ValueError("sensors: one input tells one thing")
 
     def wired(self) -> Sequence[Sensor]:
+        """The inputs that are set, each with what it tells."""
         meanings: Sequence[tuple[int | None, Meaning]] = (
             (self.entry, "entry"),
             (self.exit, "exit"),

@@ -66,6 +66,7 @@ class Tripod(FramedBarrier):
 
 
 def frame(address: int, command: int, data: int = 0) -> bytes:
+    """5 bytes: START, address, command, data, and the XOR of these four."""
     body = bytes([START, address, command, data])
     return body + bytes([reduce(xor, body)])
 

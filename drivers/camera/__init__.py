@@ -1,7 +1,7 @@
 """A camera that reads codes: frames from a device or the network, codes from `drivers.eye`.
 
 OpenCV reads its own limits from the environment as it is loaded, so they are set here, before any
-module of this package imports it. Whoever runs us may have set others.
+module of this package imports it. The program that runs us may have set others.
 """
 
 import os

@@ -1,7 +1,7 @@
 """An open camera: a thread of its own reads always, and only the newest picture is kept.
 
 Cameras buffer, so what is not read at once is old when it is read. JPEG stays JPEG here: a picture
-that nobody looks at is never decoded, and its size alone tells that something came into view. Of a
+that is not looked at is never decoded, and its size alone tells that something came into view. Of a
 network camera `drivers.camera.jpegs` finds the pictures, of others OpenCV does.
 """
 
@@ -136,6 +136,7 @@ class Capture:
         self._at_rest = at_rest
 
     def interrupt(self) -> None:
+        """Make a `next` that waits raise `Interrupted`. Any thread."""
         with self._guard:
             self._interrupted = True
         self._news.set()
@@ -300,6 +301,8 @@ class Sizes:
         self._difference = 0.0  # bytes
 
     def strange(self, size: int) -> bool:
+        """Whether a picture of `size` bytes differs from the usual one by more than noise does; it
+        is learned from in either case."""
         if not self._usual:
             self._usual = float(size)
         difference = abs(size - self._usual)

@@ -69,6 +69,8 @@ class Camera(ManagedDevice[Capture]):
         return self._events
 
     def status(self) -> DeviceStatus:
+        """See `drivers.contract.Device`; with the median and the 95 % of milliseconds from frame to
+        code, and `CameraDark` while pictures are black."""
         status = super().status()
         with self._guard:
             times, dark = sorted(self._times), self._dark

@@ -87,6 +87,7 @@ class HttpStream:
                 return data
 
     def close(self) -> None:
+        """End the connection to the camera."""
         self._stream.close()
 
 
@@ -100,6 +101,7 @@ class Chunks:
         self.over = False
 
     def feed(self, data: bytes) -> bytes:
+        """The body's bytes in `data`, as far as they are whole; `over` is set at the last chunk."""
         if self._plain:
             return data
         self._rest += data
@@ -124,6 +126,8 @@ class Chunks:
 
 @dataclass(frozen=True)
 class ResponseHead:
+    """Status line and fields of an answer; names of fields in lower case."""
+
     status: int
     fields: Mapping[str, str]
 

@@ -48,10 +48,12 @@ class CameraOptions(DriverOptions, frozen=True, kw_only=True):
 
     @property
     def is_address(self) -> bool:
+        """Whether `source` is a network camera's `http://` address."""
         return self.source.startswith("http://")
 
     @property
     def is_sequence(self) -> bool:
+        """Whether `source` is a pattern of picture files, as `frame-%04d.png`."""
         return not self.is_address and "%" in self.source
 
     @property

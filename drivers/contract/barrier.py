@@ -11,7 +11,7 @@ Direction = Literal["entry", "exit", "counter"]
 
 @dataclass(frozen=True)
 class Crossing:
-    """Somebody went through that way, whether it was open for him or not."""
+    """A person went through that way, whether it was open or not."""
 
     barrier: str
     direction: Direction

@@ -52,6 +52,7 @@ class Pin:
         return self._digits
 
     def wipe(self) -> None:
+        """Overwrite the digits with zeros; the PIN is empty then. A second call does nothing."""
         for at in range(len(self._digits)):
             self._digits[at] = 0
         self._digits.clear()
@@ -72,7 +73,7 @@ class Pin:
 
 
 class PinPad(Device, Protocol):
-    """Where a person enters digits that nobody else sees."""
+    """Where a person enters digits that no other person sees."""
 
     def ask(self, *, minimum: int = 4, maximum: int = 16, timeout: float = 30.0) -> Pin:
         """One entry, ended with the confirm key. Raises `PinFault`s and `DeviceFault`; what had

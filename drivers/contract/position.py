@@ -19,8 +19,8 @@ class Position:
 
 
 class PositionSource(Device, Protocol):
-    """A receiver that tells its place by itself. What nobody takes in time is dropped: an old place
-    is of no use."""
+    """A receiver that tells its place by itself. A place that the agent does not take in time is
+    dropped: an old place is of no use."""
 
     @property
     def events(self) -> Queue[Position]:

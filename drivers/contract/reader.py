@@ -38,7 +38,7 @@ class Presence:
 
     `came`: the driver has seen the place empty, and then this card. False where it lay there when
     the reader was bound, or bound again: service restarted, reader plugged in again, settings
-    reloaded, device opened anew. Nobody may have come then, so it is no presentation.
+    reloaded, device opened anew. No holder may have come then, so it is no presentation.
     """
 
     reader: str  # the name in the configuration

@@ -1,6 +1,6 @@
 """What shows codes and documents: scanners, cameras and ID-card readers. Contents are never logged.
 
-They read by themselves and put what they saw into `events`; nobody asks them. The lane's thread
+They read by themselves and put what they saw into `events`; they are not asked. The lane's thread
 takes it from there.
 """
 
@@ -61,8 +61,8 @@ class Document:
 
 @dataclass(frozen=True)
 class Unread:
-    """A document lay there and could not be read, or was not, because nobody has been seen to lay
-    it down (`came`): the person has to be told."""
+    """A document lay there and could not be read, or was not, because the reader did not see it
+    coming (`came`): the prompts have to tell the person."""
 
     source: str
     count: int

@@ -87,7 +87,8 @@ def is_answer(said: bytes) -> bool:
 
 
 class Answers:
-    """Where the device's thread leaves what the printer said, and whoever prints waits for it."""
+    """Where the device's thread leaves what the printer said, and the thread that prints waits for
+    it."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -111,12 +112,12 @@ class Answers:
             self.over = False
 
     def end(self) -> None:
-        """The printer has gone: whoever waits need not."""
+        """The printer has gone: a thread that waits need not."""
         self.over = True
         self._news.set()
 
     def take(self, data: bytes) -> int:
-        """What came from the printer; how much of it nobody had asked for."""
+        """What came from the printer; how much of it answers no question."""
         at, unasked = self._world.monotonic(), 0
         with self._guard:
             for heard in self._parser.feed(data, at):

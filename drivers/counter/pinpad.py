@@ -1,9 +1,9 @@
 """A PIN pad on a serial line: one byte per key in, digits out, and nowhere else.
 
-The device's thread reads keys into one buffer that it overwrites and feeds the question that
-waits; keys that nobody has asked for are forgotten. What a person entered lives in bytearrays of
-ours, which are wiped on every way out. Not in our hands: the kernel's tty buffer, and the small
-integers that CPython shares among all programs' bytes, which say nothing.
+The device's thread reads keys into one buffer that it overwrites and feeds the question that waits;
+keys without a question are forgotten. What a person entered lives in bytearrays of ours, which are
+wiped on every way out. Not in our hands: the kernel's tty buffer, and the small integers that
+CPython shares among all programs' bytes, which say nothing.
 """
 
 from collections.abc import Iterator
@@ -72,13 +72,15 @@ class PinQuestion:
         self.outcome: Pin | PinFault | DeviceFault | None = None
 
     def settle(self, outcome: Pin | PinFault | DeviceFault) -> None:
+        """End the question: what was entered so far is overwritten, and the thread that waits goes
+        on."""
         self.entry.wipe()
         self.outcome = outcome
         self.done.set()
 
 
 class SerialPinPad(ManagedDevice[OpenLine]):
-    """See `drivers.contract.PinPad`. Counters: `asked`, `unasked` (keys that nobody had asked for),
+    """See `drivers.contract.PinPad`. Counters: `asked`, `unasked` (keys without a question),
     `unknown` (bytes that are no key)."""
 
     RESTARTS = True

@@ -80,8 +80,8 @@ class EscposOptions(LineOptions, frozen=True, kw_only=True):
 
 
 class EscposPrinter(ManagedDevice[OpenLine | DeviceFile]):
-    """See `drivers.contract.Printer`. Counters: `printed`, `failed`, `unasked` (what it said and
-    nobody had asked for)."""
+    """See `drivers.contract.Printer`. Counters: `printed`, `failed`, `unasked` (what it said
+    without a question)."""
 
     RESTARTS = True
 

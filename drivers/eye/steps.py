@@ -35,14 +35,17 @@ class PictureStep:
 
 
 def mean(side: int) -> Change:
+    """The average of `side` × `side` pixels: for the grain of dim pictures."""
     return lambda image: cv2.blur(image, (side, side))
 
 
 def gauss(side: int) -> Change:
+    """A Gaussian blur over `side` × `side` pixels (odd), sigma as OpenCV derives it."""
     return lambda image: cv2.GaussianBlur(image, (side, side), 0)
 
 
 def middle(side: int) -> Change:
+    """The median of `side` × `side` pixels (odd): specks go, edges stay."""
     return lambda image: cv2.medianBlur(image, side)
 
 

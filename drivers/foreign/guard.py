@@ -57,10 +57,13 @@ class Origin:
 
     @classmethod
     def of(cls, point: EntryPoint) -> "Origin":
+        """From an entry point: its package is that of the distribution, or the module where none
+        says."""
         package = point.dist.name if point.dist is not None else point.value.partition(":")[0]
         return cls(point.name, package, point.value)
 
     def facts(self) -> Mapping[str, str]:
+        """As facts of a `Fault`: `driver`, `package`, `point`."""
         return {"driver": self.driver, "package": self.package, "point": self.point}
 
 
@@ -109,7 +112,7 @@ class Guard:
         return answer
 
     def tell(self, where: str, order: Callable[[], object]) -> None:
-        """What may not raise by its contract, and whose answer nobody wants."""
+        """What may not raise by its contract, and whose answer is not wanted."""
         try:
             self.ask(where, order)
         except DriverDefect:
@@ -155,6 +158,7 @@ class Guard:
 
     @property
     def stopping(self) -> bool:
+        """True from `stop` on: no call of the driver is begun again."""
         return self._stopping.is_set()
 
     def pause(self, seconds: float) -> None:
@@ -237,6 +241,8 @@ class ForeignWorld:
         return getattr(self._world, name)
 
     def spawn(self, target: Callable[[], None], *, name: str) -> Task:
+        """As `world.ports.World.spawn`; what `target` raises becomes a defect of the driver, and
+        the process goes on."""
         return self._world.spawn(lambda: self._keep(target), name=name)
 
 
@@ -255,9 +261,11 @@ class Events:
         self._task: Task | None = None
 
     def start(self) -> None:
+        """Begin the thread that takes the driver's events and puts the sound ones into `queue`."""
         self._task = self._world.spawn(self._run, name=f"events {self._guard.device}")
 
     def stop(self) -> None:
+        """Wake that thread, which ends; nothing is waited for."""
         self._guard.tell(EVENTS, lambda: self._source().put(WAKE))
 
     def _run(self) -> None:

@@ -69,6 +69,7 @@ class ForeignReaders:
 
     @property
     def guard(self) -> Guard:
+        """The guard of the whole family, whose defects are those of all its readers."""
         return self._guard
 
     def start(self) -> None:
@@ -99,7 +100,7 @@ class ForeignReaders:
         self._tell("look", lambda: self._inner.look())
 
     def looked(self) -> bool:
-        """One that cannot say so keeps nobody waiting."""
+        """One that cannot say so keeps no caller waiting."""
         if self._broken is not None:
             return True
         try:
@@ -145,10 +146,12 @@ class ForeignReader:
         return self._events.queue
 
     def start(self) -> None:
+        """Begin to take the driver's events; a driver that could not be made has none."""
         if self._inner is not None:
             self._events.start()
 
     def stop(self) -> None:
+        """Take no more events, and let the driver's calls end."""
         self._guard.stop()
         if self._inner is not None:
             self._events.stop()

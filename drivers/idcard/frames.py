@@ -68,4 +68,5 @@ class Deframer:
 
 
 def xor_of(data: bytes | bytearray) -> int:
+    """The XOR of all bytes, 0 … 255; 0 of none."""
     return reduce(xor, data, 0)

@@ -140,15 +140,19 @@ NEWEST_ADDRESS: Final = ModuleCommand("newest address", b"\x30\x03", 1.0, 2, 4 *
 
 @dataclass(frozen=True)
 class ModuleAnswer:
+    """A whole answer: SW3 and its data, which may be a person's."""
+
     sw: int  # SW3
     data: bytes = field(repr=False)
 
     @property
     def status(self) -> str:
+        """SW3 in words, "unknown" where the protocol description has none."""
         return STATUS_WORDS[self.sw][0] if self.sw in STATUS_WORDS else "unknown"
 
     @property
     def meaning(self) -> Meaning | None:
+        """What SW3 is about; None for one that the protocol description does not name."""
         return STATUS_WORDS[self.sw][1] if self.sw in STATUS_WORDS else None
 
 
@@ -214,9 +218,11 @@ class Module:
             self._wire.read(left)
 
     def interrupt(self) -> None:
+        """Make a wait for an answer raise `Interrupted`. Any thread."""
         self._wire.interrupt()
 
     def close(self) -> None:
+        """Give the port back; only the device's own thread does."""
         self._wire.close()
 
     def _ask_document(self, command: ModuleCommand) -> ModuleAnswer:

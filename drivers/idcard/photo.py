@@ -20,5 +20,6 @@ class PhotoDecoder(Protocol):
     """What a decoder's package offers: a class without arguments."""
 
     def decode(self, wlt: bytes) -> bytes:
-        """A BMP, PNG or JPEG file. Raises `PhotoUndecoded`."""
+        """The picture as a BMP, PNG or JPEG file. `wlt`: the 1024 bytes of an ID card's photo.
+        Raises `PhotoUndecoded`."""
         ...

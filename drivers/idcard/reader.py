@@ -1,8 +1,8 @@
 """A SAM_V reader as a `DocumentReader`: a document is laid down, read once, and told.
 
-Find is asked again and again, because the module says nothing by itself: the poll that its
-protocol forces. A document that cannot be read is told too, so that its holder is; one that lay
-there before the reader was opened is told unread, because nobody has been seen to lay it down.
+Find is asked again and again, because the module says nothing by itself: the poll that its protocol
+forces. A document that cannot be read is told too, so that its holder is; one that lay there before
+the reader was opened is told unread, because the reader did not see it coming.
 """
 
 from typing import Annotated, Final

@@ -84,9 +84,11 @@ class DeviceFile:
             raise self._lost() from error
 
     def interrupt(self) -> None:
+        """Make a `read` that waits, and every later one, raise `Interrupted`. Any thread."""
         self._waker.wake()
 
     def close(self) -> None:
+        """Close the descriptor, after a `write` of another thread that is under way."""
         with self._sending:
             self._open = False
             os.close(self._descriptor)

@@ -45,7 +45,7 @@ class Echo:
 
     @property
     def patience(self) -> float | None:
-        """Seconds until bytes that are held back are nobody's echo; None when none are."""
+        """Seconds until bytes that are held back are no echo; None when none are."""
         with self._guard:
             if not self._held:
                 return None

@@ -1,4 +1,4 @@
-"""An evdev event file (`/dev/input/…-event-kbd`), held so that nobody else hears its keys.
+"""An evdev event file (`/dev/input/…-event-kbd`), held so that no other program hears its keys.
 
 Bytes of `struct input_event` come in, `(type, code, value)` go out. `interrupt` ends a read from
 another thread.
@@ -32,6 +32,8 @@ GRAB: Final = 0x40044590  # EVIOCGRAB, _IOW('E', 0x90, int)
 
 
 class InputEvent(NamedTuple):
+    """`struct input_event` of linux/input.h without its time."""
+
     type: int
     code: int
     value: int
@@ -73,9 +75,11 @@ class EventFile:
         return [InputEvent(*event[2:]) for event in EVENT.iter_unpack(events)]
 
     def interrupt(self) -> None:
+        """Make a `read` that waits, and every later one, raise `Interrupted`. Any thread."""
         self._waker.wake()
 
     def close(self) -> None:
+        """Close the descriptor; other programs get the keys again."""
         os.close(self._fd)  # which ends the grab too
 
 

@@ -1,6 +1,7 @@
 """The one call that may be under way on a reader's card, and whether the watchdog gave it up.
 
-Whoever opens, transmits or closes is in flight; others land it first, and wait as long as it takes.
+A thread that opens, transmits or closes is in flight; others land it first, and wait as long as it
+takes.
 """
 
 from collections.abc import Iterator
@@ -27,14 +28,17 @@ class Flight:
         self._lock.release()
 
     def give_up(self) -> None:
+        """The call that is under way counts as hanging until it returns; without one nothing
+        happens."""
         self._given_up = self._under_way
 
     @property
     def hangs(self) -> bool:
+        """Whether a call is under way that the watchdog gave up."""
         return self._under_way and self._given_up
 
     def land(self, timeout: float) -> bool:
-        """Wait for the call to return and let nobody start another. False when it hangs."""
+        """Wait for the call to return and let no thread start another. False when it hangs."""
         return self._lock.acquire(timeout)
 
     def take_off(self) -> None:

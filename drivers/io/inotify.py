@@ -48,6 +48,7 @@ class Folders:
             raise
 
     def fileno(self) -> int:
+        """The inotify descriptor, for a poll."""
         return int(self._fd)
 
     def changed(self) -> bool:
@@ -61,6 +62,7 @@ class Folders:
         return news
 
     def close(self) -> None:
+        """End all watches."""
         os.close(self._fd)
 
     def _read(self) -> bytes:

@@ -39,7 +39,7 @@ class DeviceConnection(Protocol):
 
     @property
     def attached(self) -> str:
-        """What the system calls the device: path or address."""
+        """What the system calls the device: a path, or an address."""
         ...
 
     def interrupt(self) -> None:
@@ -127,12 +127,17 @@ class ManagedDevice(ABC, Generic[C]):
 
     @property
     def name(self) -> str:
+        """The name in the settings, unique among all devices of the terminal."""
         return self._name
 
     def start(self) -> None:
+        """Begin the device's thread, which opens the device and opens it anew after every loss.
+        Never waits, never raises for a missing device."""
         self._task = self._world.spawn(self._keep, name=f"device {self._name}")
 
     def stop(self) -> None:
+        """End the connection and the thread; returns when it has ended, or after 2 s when it
+        hangs."""
         with self._guard:
             self._stopping = True
         self._call_back()
@@ -140,12 +145,16 @@ class ManagedDevice(ABC, Generic[C]):
             LOG.warning("device %s: hangs, left as it is", self._name)
 
     def look(self) -> None:
+        """Something was plugged or unplugged: a missing device is looked for now, without waiting
+        for the next try. Any thread."""
         with self._guard:
             missing = self._connection is None
         if missing:
             self._wanted.set()
 
     def status(self) -> DeviceStatus:
+        """The state of this moment, from memory. `lost`: connections that ended by a fault since
+        `start`; `fault`: code of the last one, empty while the device is open. Any thread."""
         with self._guard:
             fault = self._fault
             ready = self._connection is not None
@@ -171,6 +180,7 @@ class ManagedDevice(ABC, Generic[C]):
         self._closed.wait(STOP_WITHIN)
 
     def take_back(self) -> None:
+        """Open the device again after `release`; without one nothing but a look for it."""
         with self._guard:
             self._released = False
         self._wanted.set()

@@ -229,9 +229,11 @@ class OpenLine:
         self._nudge.give()
 
     def interrupt(self) -> None:
+        """Make a `read` that waits, and every later one, raise `Interrupted`. Any thread."""
         self._waker.wake()
 
     def close(self) -> None:
+        """Close the port, after a `write` of another thread that is under way."""
         with self._sending:
             self._port.close()
 

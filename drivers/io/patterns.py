@@ -1,7 +1,7 @@
 """What a setting means among the names that a system gives: the same text, else a shell pattern.
 
 A name may hold what is a sign in a pattern: readers are called "… [CCID Interface] 00 00", and a
-serial number is any text. Whoever pastes a name means that name.
+serial number is any text. A person who pastes a name means that name.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -33,10 +33,12 @@ class Usb:
 
     @property
     def identity(self) -> str:
+        """`VENDOR:PRODUCT`, each 4 hexadecimal digits."""
         return f"{self.vendor}:{self.product}"
 
     @property
     def label(self) -> str:
+        """Maker and name as the device says them, without signs that a console would obey."""
         return shown(f"{self.maker} {self.name}")
 
 
@@ -49,15 +51,18 @@ class Tree:
         self.dev = dev
 
     def names(self, folder: Path) -> list[str]:
+        """The names in the folder, sorted; empty when there is none, or none that may be read."""
         try:
             return list(self._world.list_folder(folder))
         except OSError:
             return []
 
     def real(self, path: Path) -> Path:
+        """The path with every link in it followed."""
         return self._world.real_path(path)
 
     def bytes(self, path: Path, most: int = LONGEST) -> bytes:
+        """The file's first `most` bytes; empty when it is missing or cannot be read."""
         try:
             with self._world.open(path, "rb") as stream:
                 return stream.read(most)

@@ -139,6 +139,7 @@ class UsbPipes:
         return self._read(self.inputs[pipe], timeout) is not None
 
     def interrupt(self) -> None:
+        """Make a `read` raise `Interrupted`, within a second where it waits. Any thread."""
         self._interrupted.set()
 
     def close(self) -> None:

@@ -36,6 +36,7 @@ class Waker(_Sign):
     """Ends a wait from any thread; once set it stays set."""
 
     def wake(self) -> None:
+        """End the wait that is under way, and every later one. Any thread."""
         os.eventfd_write(self._fd, 1)
 
 
@@ -43,6 +44,7 @@ class Nudge(_Sign):
     """Ends one wait early and nothing else: there is work for the thread that waits. Any thread."""
 
     def give(self) -> None:
+        """End the wait that is under way, or the next one."""
         os.eventfd_write(self._fd, 1)
 
     def take(self) -> None:

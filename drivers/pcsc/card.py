@@ -263,6 +263,7 @@ class PcscReader:
 
     @property
     def match(self) -> str:
+        """The pattern of the settings that this reader's slot fits."""
         return self._binding.match
 
     def attach(self, attached: str, *, fresh: bool = False) -> None:

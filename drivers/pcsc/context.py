@@ -157,7 +157,7 @@ class ReaderContext:
 
     def escape(self, attached: str, commands: Sequence[bytes]) -> bool:
         """Past any card, to the reader itself; True when it took all. In flight. With no card of
-        ours open nobody holds the slot."""
+        ours open no program holds the slot."""
         error, handle, _ = self._attempt(attached, scard.SCARD_SHARE_DIRECT, 0)
         if error != scard.SCARD_S_SUCCESS:
             if error in SERVICE_LEFT:

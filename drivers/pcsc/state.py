@@ -30,6 +30,7 @@ class SlotState:
 
     @property
     def available(self) -> bool:
+        """False while pcscd says that the slot is unknown, or its reader not available."""
         return not self.state & NO_READER
 
 
@@ -56,10 +57,10 @@ def early(before: SlotState, state: int, present: bool) -> int:
 def occupied(before: SlotState, state: int, atr: bytes) -> bool:
     """Whether a card lies in the slot by this state.
 
-    One without an ATR does so only where pcscd has counted it in. Whoever takes a card's power at
-    the moment at which it leaves has pcscd write that a card is there, mute or without a word,
-    after its other thread has counted that card out (winscard.c, SCardDisconnect); so it stands
-    until the next card comes.
+    One without an ATR does so only where pcscd has counted it in. A program that takes a card's
+    power at the moment at which it leaves makes pcscd write that a card is there, mute or without a
+    word, after its other thread has counted that card out (winscard.c, SCardDisconnect); so it
+    stands until the next card comes.
     """
     present = bool(state & scard.SCARD_STATE_PRESENT)
     if atr or not before.state or not before.available:
@@ -89,7 +90,7 @@ def seen_coming(before: SlotState, lacking: int = 0) -> bool:
     """Whether a card that is there now, by `insertions` a new one, has come under our eyes.
 
     Not at the first look at a slot. Nor after a look that showed no slot: pcscd calls a reader
-    unknown while its driver fails, and its card inserted when that is over, though nobody has
+    unknown while its driver fails, and its card inserted when that is over, though no hand has
     touched it (eventhandler.c, EHStatusHandlerThread). Nor where the swap is only inferred
     (`lacking`), because such a failure between two looks counts one move as well.
     """

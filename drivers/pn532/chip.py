@@ -1,6 +1,6 @@
 """The PN532's commands, one conversation at a time: command → ACK → answer, each with its limit.
 
-Source: NXP UM0701-02, chapter 7. Whoever talks to the chip holds its `flight`.
+Source: NXP UM0701-02, chapter 7. A thread that talks to the chip holds its `flight`.
 """
 
 from collections import deque
@@ -94,6 +94,7 @@ class Chip:
         self.attached = line.attached
 
     def interrupt(self) -> None:
+        """Make a wait for an answer or a `pause` raise `Interrupted`. Any thread."""
         self._called_back.set()
         self._line.interrupt()
 

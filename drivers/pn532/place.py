@@ -1,6 +1,6 @@
 """Which of the cards in the field is the reader's one card: looks in, comings and leavings out.
 
-Pure. `refuse`: two at once are one coming that nobody may open. `each`: one after the other, each
+Pure. `refuse`: two at once are one coming that may not be opened. `each`: one after the other, each
 once until it leaves. The chip sees two at most.
 """
 
@@ -26,6 +26,9 @@ class Came:
 
 @dataclass(frozen=True)
 class Left:
+    """The card of the coming with this `count`, or all that were refused together, left the
+    field."""
+
     count: int
 
 

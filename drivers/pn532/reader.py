@@ -207,6 +207,7 @@ class Pn532Reader(ManagedDevice[Chip]):
             LOG.warning("device %s: the card does not answer, given up", self.name)
 
     def status(self) -> DeviceStatus:
+        """See `drivers.contract.CardReader`: `no-answer` while a call hangs that was given up."""
         status = super().status()
         hangs = self.flight.hangs
         return replace(status, state=DeviceState.NO_ANSWER) if hangs else status

@@ -13,7 +13,7 @@ class Mailbox:
         self._prompt: Prompt | None = None
 
     def put(self, prompt: Prompt) -> bool:
-        """True when an older prompt was still waiting, which nobody will see now."""
+        """True when an older prompt was still waiting, which will not be seen now."""
         with self._guard:
             waiting, self._prompt = self._prompt, prompt
         self._rung.set()

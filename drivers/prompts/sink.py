@@ -1,7 +1,7 @@
 """Where sound goes: PulseAudio, ALSA or nowhere, by miniaudio. Samples in, air moved.
 
 miniaudio's own thread pulls frames while the device runs; it runs only while something is said, so
-that an idle terminal wakes nobody.
+that an idle terminal wakes no thread.
 """
 
 from collections.abc import Callable, Generator, Mapping
@@ -110,6 +110,7 @@ class Output(miniaudio.PlaybackDevice):  # type: ignore[misc]
             raise
 
     def close(self) -> None:
+        """Stop, and uninitialise the context; a second call does nothing."""
         super().close()
         context, self._context = self._context, None
         if context is not None:

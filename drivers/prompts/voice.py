@@ -53,6 +53,8 @@ class VoicePrompts(ManagedDevice[Sink]):
             self._count("skipped")
 
     def look(self) -> None:
+        """See `drivers.contract.Device`; the thread that waits for a prompt looks at the device
+        too."""
         super().look()
         self._mailbox.ring()
 

@@ -92,6 +92,8 @@ class Typing:
 
     @property
     def patience(self) -> float | None:
+        """Seconds of silence after which what was typed is a code, or too old to become one; None:
+        nothing is under way."""
         return self._silence if self._code or self._wrong else None
 
     def feed(self, events: Sequence[InputEvent], at: float) -> Sequence[Outcome]:

@@ -31,5 +31,5 @@ class PaymentEnd(OfPerson, frozen=True, kw_only=True, omit_defaults=True, tag="p
 
     @property
     def confirmed(self) -> int | None:
-        """Fen that the card has paid; None: it has not, or nobody here knows."""
+        """Fen that the card has paid; None: it has not, or the terminal does not know."""
         return self.purchase.amount if self.outcome == "confirmed" else None

@@ -1,7 +1,7 @@
 """A row of the journal: an event with its place in the chain, its exact text, hash and MAC.
 
 The text is the JSON of `Row` (UTF-8, field order of the structs, no spaces); its hash is SM3 over
-exactly these bytes, so that whoever holds the text can check it, in any language. Numbers are
+exactly these bytes, so that every holder of the text can check it, in any language. Numbers are
 integers only. Text of version 1 stays as it is, under its version, and is read as the same events.
 """
 
@@ -76,6 +76,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def reference(self) -> Reference:
+        """How a later event names this row: epoch, seq and hash."""
         return Reference(self.epoch, self.seq, self.hash)
 
     def row(self) -> Row:

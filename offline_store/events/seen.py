@@ -10,7 +10,7 @@ import msgspec
 
 
 class LastRide(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A person's ride before this one, for what it lets him transfer."""
+    """A person's ride before this one, for the transfer that it allows."""
 
     line: str
     time_ms: int

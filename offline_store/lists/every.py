@@ -14,12 +14,13 @@ class Installer(Protocol):
         ...
 
     def install(self, envelope: Envelope) -> object:
-        """Check an envelope and put its list into force. Raises a Fault and keeps the old list."""
+        """Check an envelope and put its list into force, durable on return. Raises a Fault and
+        keeps the old list."""
         ...
 
 
 class Named(Installer, Protocol):
-    """Takes the list of one name; a `SignedList` of whatever."""
+    """The taker of one list, by the list's name; a `SignedList` of any value."""
 
     @property
     def name(self) -> str:
@@ -37,6 +38,7 @@ class WatchedList:
 
     @property
     def name(self) -> str:
+        """See `Named`: of the list that is watched."""
         return self._inner.name
 
     def versions(self) -> Mapping[str, int]:
@@ -52,7 +54,8 @@ class EveryList:
     """All lists of a terminal as the one handler of the envelopes of kind `list`."""
 
     def __init__(self, rest: Installer, small: Sequence[Named]) -> None:
-        """`rest` takes every list that is none of `small`, and refuses what nobody uses."""
+        """`rest` takes every list that is none of `small`, and refuses what this terminal does not
+        use."""
         self._rest = rest
         self._small = {one.name: one for one in small}
 

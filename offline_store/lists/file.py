@@ -75,6 +75,7 @@ class ListFile:
             raise
 
     def close(self) -> None:
+        """Close the file; nothing can be read of it any more."""
         self._file.close()
 
     def find(self, kind: Kind, key: bytes) -> int | None:
@@ -185,6 +186,8 @@ class ListWriter:
         self._write(joined)
 
     def finish(self, name: str, version: int) -> None:
+        """Write the footer (name, version, counts), its length, and the checksum. The caller
+        syncs."""
         footer = msgspec.json.encode(Footer(list=name, version=version, counts=self._counts))
         self._write(footer)
         self._file.write(len(footer).to_bytes(4) + self._checksum.to_bytes(4) + MAGIC)

@@ -67,6 +67,8 @@ class ListFolder:
         return None
 
     def holds(self, version: int) -> bool:
+        """Whether that version was kept and its digest is known; its file may be damaged all the
+        same."""
         return str(version) in self._index.digests
 
     def path(self, version: int) -> Path:

@@ -32,7 +32,7 @@ class Unfit(Exception):
 
 @dataclass(frozen=True)
 class ListInForce(Generic[T]):
-    """A list in force."""
+    """A version of a list, and what its parser made of it."""
 
     version: int
     value: T
@@ -66,6 +66,7 @@ class SignedList(Generic[T]):
 
     @property
     def name(self) -> str:
+        """As in its envelopes and in the names of its files."""
         return self._folder.name
 
     @property

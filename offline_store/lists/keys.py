@@ -1,4 +1,4 @@
-"""Public keys that come as signed lists: envelope of kind `keys` → file → whoever verifies codes.
+"""Public keys that come as signed lists: envelope of kind `keys` → file → the verifiers of codes.
 
 Payload, version 1 of the form: a JSON object `{"form": 1, "list": NAME, "keys": [{"index": n,
 "expires": unix seconds, "key": 128 hex digits X‖Y}, …]}`; the list's version is its envelope's.

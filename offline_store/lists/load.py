@@ -140,6 +140,8 @@ def _changed(
 
 
 def main(arguments: list[str]) -> int:
+    """Exit status: 0, `MALFORMED_STATUS` for a payload that is no list, `NO_BASE_STATUS` where what
+    a delta builds on is damaged, `FAILED_STATUS` for an error of the system."""
     payload, file, name, version, *base = arguments
     try:
         held = (Path(base[0]), int(base[1])) if base else None

@@ -21,7 +21,7 @@ class GatesScreen(StageScreen):
     def passed(self, row: Passed) -> None:
         if self._silent:
             return
-        prompt = self._results.told(Reason(row.got), row.record)
+        prompt = self._results.prompt_for(Reason(row.got), row.record)
         wrong = "" if row.agrees else f" [red]≠ {row.passing.expect} {row.passing.paid}[/]"
         way = {"in": "→", "out": "←"}[row.passing.lane]
         self._print(

@@ -21,7 +21,7 @@ class ValidatorScreen(StageScreen):
     def boarded(self, row: Boarded) -> None:
         if self._silent:
             return
-        prompt = self._results.told(Reason(row.got), row.record)
+        prompt = self._results.prompt_for(Reason(row.got), row.record)
         wrong = "" if row.agrees else f" [red]≠ {row.boarding.expect} {row.boarding.fare}[/]"
         self._print(
             f"[{prompt.lamp}]●[/] {row.boarding.who:13} {prompt.text}{wrong} "

@@ -217,6 +217,7 @@ def _inflate(packed: bytes, size: int) -> bytes:
 
 
 def encode(message: Receipt | State | Applied) -> bytes:
+    """The message as JSON, UTF-8, in the order of its fields."""
     return msgspec.json.encode(message)
 
 
@@ -226,10 +227,12 @@ def decode_receipt(payload: bytes) -> Receipt:
 
 
 def decode_state(payload: bytes) -> State:
+    """From the payload of `up/state`. Raises `MessageMalformed`."""
     return _decode_small("state", payload, State)
 
 
 def decode_applied(payload: bytes) -> Applied:
+    """From the payload of `up/applied`. Raises `MessageMalformed`."""
     return _decode_small("applied", payload, Applied)
 
 

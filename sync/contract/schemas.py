@@ -1,7 +1,7 @@
 """JSON Schemas (draft 2020-12) of every message and of the event body, made from the structs.
 
-They are kept as files in `schemas/` for whoever implements the other end without Python; a test
-compares them with the structs. `python -m sync.contract.schemas` writes them anew.
+They are kept as files in `schemas/` for developers that implement the other end without Python; a
+test compares them with the structs. `python -m sync.contract.schemas` writes them anew.
 """
 
 import inspect
@@ -68,6 +68,7 @@ def write(world: World, folder: Path) -> None:
 
 
 def main() -> int:
+    """Write the schemas into the package's own folder. Exit status 0."""
     with resources.as_file(resources.files("sync.contract") / "schemas") as folder:
         write(RealWorld(), folder)
     return 0

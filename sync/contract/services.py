@@ -149,6 +149,7 @@ class SignInAnswer(Answer, frozen=True, kw_only=True):
 
 
 def encode(message: Part) -> bytes:
+    """A question or an answer as JSON, UTF-8, in the order of its fields."""
     return msgspec.json.encode(message)
 
 

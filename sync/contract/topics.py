@@ -31,6 +31,7 @@ class Place:
     terminal: str
 
     def up(self, channel: Up) -> str:
+        """Where this terminal publishes: `…/up/events`, `…/up/state` …"""
         return f"{self.namespace}/{self.city}/{self.terminal}/up/{channel}"
 
     def down(self, kind: Down, name: str = "") -> str:
@@ -39,6 +40,7 @@ class Place:
         return f"{self.namespace}/{self.city}/{self.terminal}/down/{tail}"
 
     def request(self, service: Service) -> str:
+        """Where this terminal asks a service: `…/up/request/status`."""
         return f"{self.namespace}/{self.city}/{self.terminal}/up/request/{service}"
 
     def response(self, service: Service) -> str:
@@ -56,6 +58,7 @@ class Place:
         return self.down_filter(), everybody.down_filter()
 
     def down_filter(self) -> str:
+        """The filter of all that is sent to this place: `…/down/#`."""
         return f"{self.namespace}/{self.city}/{self.terminal}/down/#"
 
 

@@ -1,4 +1,4 @@
-"""Test vectors for whoever writes the other end: made-up keys, and what they make of made-up rows.
+"""Test vectors for developers of the other end: made-up keys, and what they make of made-up rows.
 
 `python -m sync.contract.vectors` writes `vectors.json` anew; docs/contract.md explains each. What
 is not the same each time (a signature, how zlib packs) is kept from the file while it is good.
@@ -188,11 +188,14 @@ def load() -> dict[str, Any]:
 
 
 def write(world: World, path: Path) -> None:
+    """Make the vectors anew and put them, as indented JSON, in place of `path`. Raises
+    `OSError`."""
     text = msgspec.json.format(msgspec.json.encode(generate(sm2(), load())), indent=2) + b"\n"
     world.replace_file(path, text, permissions=0o644)
 
 
 def main() -> int:
+    """Write the vectors into the package's own folder. Exit status 0."""
     with resources.as_file(resources.files("sync.contract") / "vectors.json") as path:
         write(RealWorld(), path)
     return 0

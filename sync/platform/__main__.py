@@ -13,6 +13,8 @@ from world.real import RealWorld
 
 
 def main() -> int:
+    """Serve until SIGTERM or SIGINT. Exit status: 0, or 78 (EX_CONFIG) when the settings or the
+    database cannot be used."""
     parser = argparse.ArgumentParser(prog="python -m sync.platform", description=__doc__)
     parser.add_argument("--config", type=Path, required=True, help="TOML file")
     world = RealWorld()

@@ -64,6 +64,7 @@ class Ledger:
         self._db.executescript(SCHEMA)
 
     def close(self) -> None:
+        """Close the database, after a transaction that is under way."""
         with self._lock:
             self._db.close()
 
@@ -190,6 +191,7 @@ class Ledger:
         )
 
     def alarms(self, terminal: str) -> Sequence[PlatformAlarm]:
+        """All alarms about that terminal's rows, in the order in which they were raised."""
         return self._select(
             PlatformAlarm,
             "SELECT terminal, epoch, seq, kind FROM alarms WHERE terminal = ? ORDER BY rowid",
@@ -197,6 +199,7 @@ class Ledger:
         )
 
     def flagged(self, terminal: str, flag: str = "revoked-since") -> Sequence[StoredRow]:
+        """Rows of that terminal that bear the flag, in the order in which they came."""
         return self._select(
             StoredRow,
             "SELECT epoch, seq, hash FROM flags JOIN events USING (terminal, epoch, seq)"

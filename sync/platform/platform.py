@@ -77,6 +77,7 @@ class Platform:
         return all(station.ready.wait(timeout) for station in self._stations)
 
     def stop(self) -> None:
+        """End all subscribers, wait for each without limit, then close the ledger."""
         for seconds in (0, None):  # tell all, then wait for each
             for station in self._stations:
                 station.stop(seconds)

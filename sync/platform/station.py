@@ -48,9 +48,12 @@ class Subscriber:
         self.fault: Fault | None = None  # what ended the last connection, or refused a letter
 
     def start(self) -> None:
+        """Begin the task; it connects, and connects again after every loss."""
         self._task = self._world.spawn(self._run, name=f"platform-{self.name}")
 
     def stop(self, timeout: float | None = None) -> bool:
+        """Let the task end. True when it has ended within `timeout` seconds (None: without
+        limit)."""
         self._stopping.set()
         self._wake.set()
         return self._task is None or self._task.join(timeout)

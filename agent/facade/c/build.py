@@ -10,7 +10,7 @@ from os import environ
 from pathlib import Path
 from typing import Final
 
-from agent.beside import told
+from agent.beside import exit_on_fault
 from world import Fault, World, cause_of
 from world.real import RealWorld
 
@@ -81,10 +81,12 @@ def compile_c(world: World, arguments: Sequence[str]) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    """Compile the library into the folder `--out`. Raises `SystemExit`, with words on standard
+    error, when that fails."""
     parser = argparse.ArgumentParser(prog="python -m agent.facade.c.build", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help=f"folder for {SONAME}")
     folder: Path = parser.parse_args(arguments).out.absolute()
-    with told():
+    with exit_on_fault():
         build(RealWorld(), folder)
 
 

@@ -26,7 +26,7 @@ assert _TWO_LEVEL.size == TWO_LEVEL
 
 
 class CodeHead(NamedTuple):
-    """What a three-level code's issuer has signed, but for his own field."""
+    """What a three-level code's issuer has signed, but for the issuer's own field."""
 
     version: int
     rest: int
@@ -86,19 +86,22 @@ class ThreeLevel(NamedTuple):
 
     @property
     def for_root(self) -> bytes:
+        """What the root signed: bytes 6 … 52 of the issuer's certificate."""
         return self.head.certificate[6:53]
 
     @property
     def for_issuer(self) -> bytes:
+        """What the issuer signed: from the third byte to the end of its own field."""
         return self.content[3 : _HEAD.size + self.head.length]
 
     @property
     def for_user(self) -> bytes:
+        """What the phone signed: from the first byte to the time of generation."""
         return self.content[: _HEAD.size + self.head.length + 1 + SIGNATURE + 4]
 
 
 class TwoLevel(NamedTuple):
-    """A V1 code. Version, type and issuer's key id are signed by nobody."""
+    """A V1 code. Version, type and issuer's key id are covered by no signature."""
 
     content: bytes
     version: int
@@ -114,10 +117,12 @@ class TwoLevel(NamedTuple):
 
     @property
     def for_issuer(self) -> bytes:
+        """What the issuer signed: bytes 10 … 89."""
         return self.content[10:90]
 
     @property
     def for_user(self) -> bytes:
+        """What the phone signed: bytes 8 … 160, its issuer's signature among them."""
         return self.content[8:161]
 
 

@@ -32,7 +32,7 @@ KeysOf = Callable[[str], Keys]  # `offline_store.lists.keys.KeyLists.keys`
 
 
 class OfflineResolver:
-    """See `agent.identify.code.Resolver`: whoever verifies the code of a rule's name."""
+    """See `agent.identify.code.Resolver`: the verifier of the codes of a rule's name."""
 
     def __init__(self, verifiers: Mapping[str, Verify]) -> None:
         self._verifiers = verifiers

@@ -43,7 +43,8 @@ class _CertificateForged(Exception):
 
 class Often:
     """A key that may come again and again. It is made ready (`Sm2.verifier`) when it comes a second
-    time, so that who is first of his issuer does not wait for that. Raises nothing of the bytes."""
+    time, so that the first holder of an issuer does not wait for that. Raises nothing of the
+    bytes."""
 
     def __init__(self, sm2: Sm2, public: bytes) -> None:
         """`public`: 64 bytes X‖Y."""
@@ -53,6 +54,7 @@ class Often:
         self._came = False
 
     def verify(self, message: bytes, signature: bytes) -> bool:
+        """As `Sm2.verify` with this key, under the standard's identity."""
         if self._ready is None and self._came:
             self._ready = self._sm2.verifier(self._public)
         self._came = True
@@ -63,7 +65,7 @@ class Often:
 
 class Certificates:
     """Issuers' certificates: the root's signature checked, the verdict on the last good ones
-    remembered. Bad ones are not: whoever shows many must not push the good ones out."""
+    remembered. Bad ones are not: a person who shows many must not push the good ones out."""
 
     def __init__(self, sm2: Sm2, most: int = CERTIFICATES) -> None:
         self.sm2 = sm2
@@ -73,6 +75,7 @@ class Certificates:
         self._require_signed = lru_cache(most)(self._judge)
 
     def is_signed(self, signed: bytes, signature: bytes, root: bytes) -> bool:
+        """Whether `root` (64 bytes) signed `signed` with `signature` (64 bytes r‖s)."""
         try:
             self._require_signed(signed, signature, root)
         except _CertificateForged:
@@ -117,6 +120,8 @@ class CodeCase:
 
     @property
     def root(self) -> PublicKey | None:
+        """The key of the root that the code's certificate names; None: the terminal has none of
+        that number."""
         return self.roots.get(self.code.certificate.root)
 
     @cached_property
@@ -132,7 +137,7 @@ class CodeCase:
 
 @dataclass(frozen=True)
 class CodeCheck:
-    """One line of the specification: the reason of whoever does not pass it."""
+    """One line of the specification: the reason of a code that does not pass it."""
 
     reason: Reason
     passes: Callable[[CodeCase], bool]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from agent.beside import sentence, told
+from agent.beside import exit_on_fault, sentence
 from agent.identify.tickets.ticket import ANYBODY, EVERY_GROUP, KINDS, Ticket, issue
 from offline_store.clock import CHINA
 from trust.keystore import FileKeyStore
@@ -67,7 +67,7 @@ def _seconds(moment: str) -> int:
 
 
 if __name__ == "__main__":
-    with told():
+    with exit_on_fault():
         status = main(RealWorld(), sys.argv[1:])
         sys.stdout.flush()
     sys.exit(status)

@@ -1,4 +1,4 @@
-"""`resolve = "offline"` of the rule `onecard-ticket`: a ticket of ours → whoever holds it."""
+"""`resolve = "offline"` of the rule `onecard-ticket`: a ticket of ours → its holder."""
 
 from collections.abc import Callable, Mapping
 

@@ -55,10 +55,12 @@ class Scanned:
 
     @property
     def signature(self) -> bytes:
+        """64 bytes r‖s, the end of the content."""
         return self.content[-SIGNATURE:]
 
     @property
     def signed(self) -> bytes:
+        """What the signature is over: all before it, behind the domain's prefix."""
         return signed(self.content[:-SIGNATURE])
 
 

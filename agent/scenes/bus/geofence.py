@@ -1,8 +1,8 @@
 """At which stop a vehicle is: fixes come in, and only a stop that is sure comes out.
 
-A stop's circle is entered after several fixes in a row (one reflected off a house moves nobody) and
-left only well outside, so a vehicle on its edge does not flutter. Between stops the last one holds:
-who taps late still boarded there.
+A stop's circle is entered after several fixes in a row (one reflected off a house moves no vehicle)
+and left only well outside, so a vehicle on its edge does not flutter. Between stops the last one
+holds: a passenger who taps late still boarded there.
 """
 
 import math

@@ -86,9 +86,9 @@ class VehicleState:
     # Who drives
 
     def sign(self, driver: str, credential: str, proof: Proof) -> Signed:
-        """A driver, by his reference, has shown a card or code that has proved itself: on, off if
-        it is he who is on, or taking over from who is. `held`: he has only just signed on, his card
-        lay there twice.
+        """A driver, by reference, has shown a card or code that has proved itself: signs on, off
+        when on already, or takes over from another. `held`: the driver has only just signed on, the
+        card lay there twice.
 
         Raises `offline_store.store.Unstored`; then all is as it was.
         """

@@ -17,7 +17,7 @@ NAME = "journey.json"
 
 
 class OpenShift(msgspec.Struct, frozen=True, kw_only=True):
-    """An open shift."""
+    """A shift that was begun and not ended."""
 
     id: str  # 16 hex
     driver: str  # person reference, 64 hex

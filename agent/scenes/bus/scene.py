@@ -1,4 +1,4 @@
-"""The bus: whoever gets on pays once, by purse or code, or rides for nothing."""
+"""The bus: each passenger who gets on pays once, by purse or code, or rides for nothing."""
 
 from typing import Final, Self
 

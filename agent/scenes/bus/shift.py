@@ -76,10 +76,12 @@ class Summary:
 
     @property
     def rides(self) -> int:
+        """Of all classes and kinds."""
         return sum(count.rides for count in self.counts.values())
 
     @property
     def amount(self) -> int:
+        """Fen, of all classes and kinds."""
         return sum(count.amount for count in self.counts.values())
 
     def totals(self) -> ShiftTotals:

@@ -41,6 +41,7 @@ class VehicleUnit:
         self._thread: InputThread[Position] | None = None
 
     def start(self) -> None:
+        """Read the journey, then take positions, where the vehicle has a receiver."""
         self.desk.start()
         if self._receiver is not None:
             self._receiver.start()
@@ -50,6 +51,7 @@ class VehicleUnit:
             self._thread.start()
 
     def stop(self) -> None:
+        """Take no more positions; the journey stays as it is."""
         if self._receiver is not None:
             self._receiver.stop()
         if self._thread is not None:

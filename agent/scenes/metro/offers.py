@@ -114,7 +114,8 @@ class Trips:
         return LeavingCard(self.gates, layout, raw, trip, word)
 
     def serves(self, purse: Purse, intent: OpenIntent, lane: str) -> bool:
-        """An exit that was paid lets nobody in, nor does an entry whose trip is over by now."""
+        """An exit that was paid lets no passenger in, nor does an entry whose trip is over by
+        now."""
         end = intent.event.ride.trip_end
         if end is None or end != self._directions.get(lane):
             return False
@@ -136,6 +137,7 @@ class NoTripRecord:
     day: date | None = None
 
     def price(self, turn: History, rider: Rider, clock: ClockReading) -> PricedRide:
+        """Refuses: without a record the terminal cannot know where a trip began."""
         return PricedRide(0, refused=Reason.CARD_NOT_TAKEN)
 
 
@@ -169,6 +171,7 @@ class _Card(ABC):
 
     @property
     def day(self) -> date | None:
+        """See `agent.purse.offers.Offer`."""
         return None
 
     def price(self, turn: History, rider: Rider, clock: ClockReading) -> PricedRide:

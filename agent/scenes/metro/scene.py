@@ -22,8 +22,8 @@ KIND: Final = "metro-gate"
 
 
 class MetroGate(Ridden):
-    """Leaving is decided as well, and only a purse can pay: what one end of a trip costs, nobody
-    knows without the other. No ticket: its entry would use it up."""
+    """Leaving is decided as well, and only a purse can pay: what one end of a trip costs is not
+    known without the other. No ticket: its entry would use it up."""
 
     kind = KIND
     options = MetroOptions

@@ -1,5 +1,5 @@
-"""The service window: who it is, for the clerk; nothing opens, and nobody is turned away for coming
-twice."""
+"""The service window: who it is, for the clerk; nothing opens, and no visitor is turned away for
+coming twice."""
 
 from typing import Self
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.facade.errors import told
+from agent.facade.errors import answer_for
 from apdu.social_security.psam import PsamKeyLevel, PsamMissing, PsamUnable
 from sync.requests import RequestFault, RequestLost, RequestOffline, RequestTimeout
 
@@ -13,6 +13,6 @@ def test_where_no_hsm_can_be_asked_the_caller_hears_what_the_psam_lacked(
     request_fault: type[RequestFault], unable: PsamUnable
 ) -> None:
     fault = request_fault(service="hsm", milliseconds=2000)
-    assert told(fault).result != unable.interface_error
+    assert answer_for(fault).result != unable.interface_error
     fault.__cause__ = unable
-    assert told(fault).result == unable.interface_error
+    assert answer_for(fault).result == unable.interface_error

@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from agent.facade import fields
-from agent.facade.errors import row_of, table, told
+from agent.facade.errors import answer_for, row_of, table
 from agent.facade.functions import FUNCTIONS, step
 from agent.facade.plans import PLANS
 from apdu.channel import CardMute
@@ -169,7 +169,7 @@ def test_every_code_in_the_table_is_a_fault_of_ours() -> None:
     ("sw", "result"), [(0x6A88, -27272), (0x63C0, -25536), (0x9302, -37634), (0x6982, -27010)]
 )
 def test_a_card_error_is_minus_its_status_word(sw: int, result: int) -> None:
-    answer = told(status_fault(Command(0x00, 0xB2, 0x01, 0x04, expected=8), sw))
+    answer = answer_for(status_fault(Command(0x00, 0xB2, 0x01, 0x04, expected=8), sw))
     assert answer.result == result
     assert f"{sw:04X}" in answer.output
 

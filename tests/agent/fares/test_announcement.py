@@ -64,14 +64,14 @@ CLASSES = [*spoken(), "astronaut", "外地"]
 
 def test_a_purse_is_told_the_fare_and_what_is_left() -> None:
     event = ride(confirmed=200, full=200, balance_before=9_800)
-    told = rides().told(PROMPT, event)
+    told = rides().prompt_for(PROMPT, event)
     assert (told.text, told.voice) == ("已付 2.00 元，余额 96.00 元", "paid")
     assert (told.code, told.lamp, told.beep) == (PROMPT.code, PROMPT.lamp, PROMPT.beep)
 
 
 def test_a_code_has_no_balance() -> None:
     event = shown(fare=150, full=200)
-    assert rides().told(PROMPT, event).text == "已付 1.50 元"
+    assert rides().prompt_for(PROMPT, event).text == "已付 1.50 元"
 
 
 @pytest.mark.parametrize("preset", SILENT)
@@ -83,9 +83,10 @@ def test_nobody_is_announced_by_class(name: str, preset: Preset, before: int) ->
     own = Result(words={"zh": "老人"}, voice="senior-card", lamp="yellow", beep="double")
     for fare in (0, 100):
         event = ride(concession=name, confirmed=fare, full=200, balance_before=before)
-        anybody = rides(preset).told(PROMPT, ride(confirmed=fare, full=200, balance_before=before))
-        assert rides(preset).told(PROMPT, event) == anybody
-        assert rides(preset, **{name: own}).told(PROMPT, event) == anybody
+        full = ride(confirmed=fare, full=200, balance_before=before)
+        anybody = rides(preset).prompt_for(PROMPT, full)
+        assert rides(preset).prompt_for(PROMPT, event) == anybody
+        assert rides(preset, **{name: own}).prompt_for(PROMPT, event) == anybody
 
 
 @pytest.mark.parametrize(
@@ -99,14 +100,14 @@ def test_nobody_is_announced_by_class(name: str, preset: Preset, before: int) ->
 )
 def test_a_city_that_wants_its_classes_called_says_so(name: str, words: str, voice: str) -> None:
     event = ride(concession=name, confirmed=100, full=200, balance_before=9_800)
-    told = rides("by-class").told(PROMPT, event)
+    told = rides("by-class").prompt_for(PROMPT, event)
     assert (told.text, told.voice) == (f"{words} 1.00 元，余额 97.00 元", voice)
     assert (told.lamp, told.beep) == (PROMPT.lamp, PROMPT.beep)
 
 
 def test_called_by_class_it_is_in_the_citys_own_words() -> None:
     own = rides("by-class", astronaut=Result(words={"zh": "航天员"}, voice="", lamp="yellow"))
-    told = own.told(PROMPT, shown(concession="astronaut", fare=0, full=200))
+    told = own.prompt_for(PROMPT, shown(concession="astronaut", fare=0, full=200))
     assert (told.text, told.voice, told.lamp) == ("航天员 0.00 元", "", "yellow")
 
 
@@ -133,18 +134,18 @@ def test_staff_read_the_class_in_shipped_words_or_the_citys() -> None:
 )
 def test_a_purse_that_is_nearly_empty_is_told_to_top_up(before: int, fare: int, voice: str) -> None:
     event = ride(confirmed=fare, full=200, balance_before=before)
-    assert rides().told(PROMPT, event).voice == voice
+    assert rides().prompt_for(PROMPT, event).voice == voice
 
 
 def test_where_a_class_is_called_it_is_heard_and_top_up_read() -> None:
     event = ride(concession="student", confirmed=100, full=200, balance_before=300)
-    told = rides("by-class").told(PROMPT, event)
+    told = rides("by-class").prompt_for(PROMPT, event)
     assert (told.text, told.voice) == ("学生卡 1.00 元，余额 2.00 元，请充值", "student-card")
 
 
 def test_an_overdraft_shows_below_zero_and_one_that_is_not_known_shows_nothing() -> None:
     def text(before: int) -> str:
-        return rides().told(PROMPT, ride(confirmed=200, full=200, balance_before=before)).text
+        return rides().prompt_for(PROMPT, ride(confirmed=200, full=200, balance_before=before)).text
 
     assert text(50) == "已付 2.00 元，余额 -1.50 元，请充值"
     assert text(0) == "已付 2.00 元"
@@ -160,11 +161,11 @@ def test_an_overdraft_shows_below_zero_and_one_that_is_not_known_shows_nothing()
     ],
 )
 def test_what_is_no_priced_ride_is_told_as_always(event: Event) -> None:
-    assert rides().told(PROMPT, event) == PROMPT
+    assert rides().prompt_for(PROMPT, event) == PROMPT
 
 
 def test_only_where_people_ride_a_prompt_gets_fuller() -> None:
-    assert Results(Texts("zh")).told(Reason.PAID, None) == PROMPT
+    assert Results(Texts("zh")).prompt_for(Reason.PAID, None) == PROMPT
 
 
 # The whole table
@@ -204,7 +205,7 @@ def test_what_everybody_is_told_goes_to_everybody_and_the_rest_to_staff() -> Non
         prompts.listen(lambda line: None)
     lane = Lane("door", "entry", None, [panel], [driver])
     event = ride(concession="senior", confirmed=100, full=200, balance_before=9_800)
-    told = rides().told(PROMPT, event)
+    told = rides().prompt_for(PROMPT, event)
     lane.show(told, rides().for_staff(replace(told, voice=""), event))
     lane.show(PROMPT)
     assert [one.prompt.lamp for one in panel.history] == ["green", "green"]
