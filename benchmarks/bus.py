@@ -26,7 +26,7 @@ from benchmarks.measure import NoMeasurement, median, percentile
 from drivers.contract import CardHandle, CardReader, Presence
 from simulators.cards import Card, Interface
 from simulators.cards.transit_psam import transit_psam
-from simulators.hands import Hands
+from simulators.card_holder import Hands
 from simulators.lifetime import scratch
 from simulators.pcscd import FOUR_READERS, Pcscd
 from simulators.people import load_cast

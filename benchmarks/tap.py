@@ -32,7 +32,7 @@ from offline_store.events.row import Record
 from simulators.cards import Algorithm, Card, Generation, Interface, make_card
 from simulators.ceremony import CardOrder, card_number, seeded
 from simulators.gate import LocalGate
-from simulators.hands import Hands
+from simulators.card_holder import Hands
 from simulators.lifetime import scratch
 from simulators.pcscd import FOUR_READERS, Pcscd
 from simulators.people import Cast, load_cast

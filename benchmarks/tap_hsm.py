@@ -31,7 +31,7 @@ from simulators.cards import Algorithm, Card, Generation, Interface, make_card
 from simulators.ceremony import CardOrder, card_number
 from simulators.city.hsm import city_hsm
 from simulators.gate import LocalGate
-from simulators.hands import Hands
+from simulators.card_holder import Hands
 from simulators.lifetime import scratch
 from simulators.pcscd import Pcscd
 from simulators.people import Cast, load_cast

@@ -293,7 +293,7 @@ def test_product_keeps(rule: Rule) -> None:
         (rooms_import_one_way, "sync/x.py", "from drivers import contract"),
         (rooms_import_one_way, "sync/x.py", "import_module('agent.tap.tap')"),
         (rooms_import_one_way, "agent/tap/tap.py", "import simulators.cards"),
-        (rooms_import_one_way, "agent/cli/tap.py", "importlib.import_module('simulators.demo')"),
+        (rooms_import_one_way, "agent/cli/tap.py", "importlib.import_module('proving.demos')"),
         (rooms_import_one_way, "agent/cli/proving.py", "from tests import product"),
         (only_entries_make_the_world, "agent/tap/tap.py", "from world.real import RealWorld"),
         (only_entries_make_the_world, "sync/x.py", "from world import real"),
@@ -335,7 +335,7 @@ def test_control_a_violation_is_caught(rule: Rule, place: str, source: str) -> N
     ("rule", "place", "source"),
     [
         (rooms_import_one_way, "agent/tap/tap.py", "from sync import uplink\nimport timeit"),
-        (rooms_import_one_way, "agent/cli/proving.py", "import_module('simulators.demo')"),
+        (rooms_import_one_way, "agent/cli/proving.py", "import_module('proving.demos')"),
         (outside_only_by_the_world, "agent/x.py", "world.open(path, 'rb')\nnow = world.now()"),
         (outside_only_by_the_world, "agent/x.py", "def f(reader: CardReader): reader.open()"),
         (outside_only_by_the_world, "agent/x.py", "(files('agent') / 'x.toml').read_text()"),

@@ -47,7 +47,7 @@ def add_to(app: typer.Typer, context: Context) -> None:
         as_list: Annotated[bool, typer.Option("--list", help=ui("help-conform-list"))] = False,
     ) -> None:
         context.as_json = json_file == STDOUT
-        command = importlib.import_module("simulators.conform.command")
+        command = importlib.import_module("proving.conformance.command")
         try:
             if as_list:
                 command.show_list(context, only or ())
@@ -86,7 +86,7 @@ def _results(
 
 
 def _report(context: Context, subject: str, results: Any, json_file: str | None) -> dict[str, Any]:
-    report = importlib.import_module("simulators.conform.report")
+    report = importlib.import_module("proving.conformance.report")
     data: dict[str, Any] = report.data(subject, results)
     document = msgspec.json.format(msgspec.json.encode(data), indent=1) + b"\n"
     if json_file == STDOUT:

@@ -59,7 +59,7 @@ def add_to(app: typer.Typer, context: Context) -> None:
         if scene not in SCENES:
             raise UnknownProof(found=scene, allowed=", ".join(SCENES))
         with simulating():
-            played = importlib.import_module("simulators.demo").run
+            played = importlib.import_module("proving.demos").run
             status = played(context, scene, air, staying=stay)
         raise typer.Exit(status)
 
@@ -73,7 +73,7 @@ def add_to(app: typer.Typer, context: Context) -> None:
     def prove(
         call: typer.Context, name: Annotated[str, typer.Argument()] = "", as_json: Json = False
     ) -> None:
-        _run(context, "simulators.proofs", PROOFS, name, call.args, as_json=as_json)
+        _run(context, "proving.proofs", PROOFS, name, call.args, as_json=as_json)
 
 
 def _run(

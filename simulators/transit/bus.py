@@ -17,7 +17,7 @@ from drivers.contract import Absence, DeviceState, DeviceStatus, Interface, Pres
 from simulators.cards import Card
 from simulators.cards.purse import PurseOs
 from simulators.cards.transit_psam import transit_psam
-from simulators.direct import Direct
+from simulators.channel import Direct
 from simulators.transit.city import PurseOrder, TransitCity
 from simulators.world import SimWorld
 from world import Database, Queue, World

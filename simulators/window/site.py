@@ -14,9 +14,9 @@ from typing import Final, Self
 
 from agent.facade.c.build import build
 from simulators.ceremony import CITY_KEYS, KeyAuthority
-from simulators.conform.business import OldBusiness, compile_business
-from simulators.conform.hsm import Hsm
-from simulators.conform.typist import AGAIN, BEGIN, Typist
+from simulators.window.business import OldBusiness, compile_business
+from simulators.window.callers_hsm import Hsm
+from simulators.devices.typist import AGAIN, BEGIN, Typist
 from simulators.devices.idcard import SamVModule
 from simulators.devices.pty import PtyPort
 from simulators.devices.scan_module import ScanModule

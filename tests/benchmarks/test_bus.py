@@ -13,7 +13,7 @@ from apdu.transit.transit_psam import TransitPsam
 from apdu.transit.values import Kind
 from benchmarks.bus import FLOOR_GOAL, OWN_GOAL, Purses
 from simulators.cards.transit_psam import transit_psam
-from simulators.direct import Direct
+from simulators.channel import Direct
 from simulators.transit.city import TransitCity
 
 

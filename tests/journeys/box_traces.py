@@ -13,8 +13,8 @@ import threading
 from collections import Counter
 from collections.abc import Mapping
 
-from simulators.box.box import CODE, SOON, Box
-from simulators.box.fitting import fitted_box
+from simulators.device_box.box import CODE, SOON, Box
+from simulators.device_box.fitting import fitted_box
 from simulators.site import until
 from tests.secrets_probe import SHORTEST, Probe
 

@@ -9,8 +9,8 @@ import pytest
 
 from offline_store.columns import whose
 from offline_store.events.terminal import Disclosure
-from simulators.demo.window import Outcome, Row, WindowDay
-from simulators.window.day import Day, load_day
+from proving.demos.service_window import Outcome, Row, WindowDay
+from simulators.window.counter_day import Day, load_day
 from simulators.window.site import WindowSite
 from tests.secrets_probe import Probe
 

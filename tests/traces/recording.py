@@ -25,7 +25,7 @@ from simulators.cards import Algorithm, Card, Generation, Holder, Interface, fac
 from simulators.cards.contents import Transaction
 from simulators.cards.faults import wrong_cryptogram
 from simulators.ceremony import CITY_KEYS, CardOrder, KeyAuthority
-from simulators.direct import Direct
+from simulators.channel import Direct
 from world import Fault
 
 CITY: Final = KeyAuthority()

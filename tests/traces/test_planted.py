@@ -12,7 +12,7 @@ from apdu.trace import Exchange, Flow, KeyAnswer, Recorder, Trace, TraceMalforme
 from simulators.cards import Algorithm, Generation, Holder, Interface, face, operating_system
 from simulators.cards.faults import wrong_cryptogram, wrong_record_lengths
 from simulators.ceremony import seeded
-from simulators.direct import Direct
+from simulators.channel import Direct
 from tests.secrets_probe import Probe
 from tests.traces.recording import CITY, ORDER, PIN, Ticking, card_of, channel_of, psam, record
 

@@ -10,7 +10,7 @@ from apdu.transit.values import Authorisation, Debited, Initialised, Kind, Publi
 from simulators.cards import Interface
 from simulators.cards.purse import PurseOs
 from simulators.cards.transit_psam import TransitPsamOs, transit_psam
-from simulators.direct import Direct
+from simulators.channel import Direct
 from simulators.transit import PurseOrder, Torn, TransitCity
 from simulators.vpcd import TearAtApdu, TearAtInstruction
 

@@ -47,7 +47,7 @@ from simulators.cards import Algorithm, Generation, Interface, face, operating_s
 from simulators.cards.foreign import foreign_card
 from simulators.cards.transit_psam import CITY_UNION, TransitPsamOs, transit_psam
 from simulators.ceremony import KeyAuthority
-from simulators.direct import Direct
+from simulators.channel import Direct
 from simulators.transit import PurseOrder, TransitCity
 from tests.apdu.scripted import Answering
 from tests.apdu.transit.purses import CITY, MOMENT, Bench, bench, pay

@@ -10,7 +10,7 @@ from apdu.transit.files import Layouts, LayoutUnknown
 from apdu.transit.purse import Purse
 from apdu.transit.selection import PurseSelected, select_application
 from simulators.cards import Interface
-from simulators.direct import Direct
+from simulators.channel import Direct
 from simulators.transit.passengers import HOME, PurseWallet, load_passengers
 from tests.apdu.transit.purses import bench, pay
 
