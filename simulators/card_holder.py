@@ -19,7 +19,7 @@ ARRIVES_WITHIN = 60.0  # seconds
 FORK = multiprocessing.get_context("fork")
 
 
-class Hand:
+class HeldCard:
     """One card in one reader, from the start to the end of its process."""
 
     def __init__(self, pcscd: Pcscd, reader: str, card: Card, timing: CardTime | None) -> None:
@@ -42,7 +42,7 @@ class Hand:
         self._process.join()
 
 
-class Hands:
+class CardHolders:
     """`cards` by reader, each as that kind of reader meets it. A context manager.
 
     Entered (forked) by a process that has no threads yet. Until the end nobody else may put cards
@@ -60,15 +60,15 @@ class Hands:
         self._cards = cards
         self._table = table
         self._stack = ExitStack()
-        self._hands: dict[str, Hand] = {}
+        self._held: dict[str, HeldCard] = {}
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             for reader, (card, interface) in self._cards.items():
                 timing = self._table.at(interface) if self._table else None
-                hand = Hand(self._pcscd, reader, card, timing)
-                stack.callback(hand.close)
-                self._hands[reader] = hand
+                held = HeldCard(self._pcscd, reader, card, timing)
+                stack.callback(held.close)
+                self._held[reader] = held
             self._stack = stack.pop_all()
         return self
 
@@ -76,7 +76,7 @@ class Hands:
         self._stack.close()
 
     def trace(self, reader: str) -> Sequence[Exchange]:
-        return self._hands[reader].trace()
+        return self._held[reader].trace()
 
 
 def _hold(

@@ -4,7 +4,7 @@ from apdu.channel import CardMute, Transport
 from simulators.cards import NO_ANSWER, Card
 
 
-class Direct:
+class CardChannel:
     """See `apdu.channel.Channel`. Powers the card; a silent card is `CardMute`."""
 
     def __init__(self, card: Card, transport: Transport) -> None:

@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from functools import partial
 
-from simulators.cards import Algorithm, PsamKeyId
-from simulators.cards.contract import Interface
-from simulators.cards.faults import wrong_record_lengths
-from simulators.cards.foreign import foreign_card
 from proving.conformance.cases import Bench, Mismatch, case, require_result, text
 from proving.conformance.cast import CARDS
 from proving.conformance.stage import AIR, SLOT
 from proving.conformance.subject import Call
+from simulators.cards import Algorithm, PsamKeyId
+from simulators.cards.contract import Interface
+from simulators.cards.faults import wrong_record_lengths
+from simulators.cards.foreign import foreign_card
 from simulators.vpcd import Faults, Moment, TearAtApdu
 
 Prepare = Callable[[Bench], None]

@@ -2,10 +2,10 @@
 
 from functools import partial
 
-from simulators.cards.contract import Answer, Apdu, Processor
 from proving.conformance.cases import Bench, Mismatch, case, require, require_result, text
 from proving.conformance.cast import CARDS, PIN, StageCard
 from proving.conformance.subject import Call
+from simulators.cards.contract import Answer, Apdu, Processor
 
 NEW = "654321"
 TRIES = 6

@@ -13,17 +13,17 @@ from contextlib import ExitStack
 from typing import Any, Self
 
 from agent.cli.client import DaemonAbsent
+from proving.conformance.cast import CITY, StageCard
 from simulators.cards import Algorithm, Card, Interface, PsamKeyId
 from simulators.cards.contract import Processor
 from simulators.ceremony import CITY_KEYS
-from proving.conformance.cast import CITY, StageCard
-from simulators.window.callers_hsm import Hsm
-from simulators.devices.typist import AGAIN, BEGIN, Typist
 from simulators.devices.pty import PtyPort
+from simulators.devices.typist import AGAIN, BEGIN, Typist
 from simulators.lifetime import scratch
 from simulators.pcscd import Pcscd
 from simulators.site import AgentProcess, until
 from simulators.vpcd import SOUND, Faults, Insertion, Slot
+from simulators.window.callers_hsm import CallersHsm
 from trust.keystore import FileKeyStore
 from world.real import RealWorld
 
@@ -53,7 +53,7 @@ class Stage:
     """A context manager; `reset` before each test."""
 
     def __init__(self, *, daemon: bool = True) -> None:
-        self.hsm = Hsm(CITY)
+        self.hsm = CallersHsm(CITY)
         self.typist = Typist()
         self._with_daemon = daemon
         self._stack = ExitStack()

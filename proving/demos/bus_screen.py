@@ -5,12 +5,12 @@ from agent.cli.context import Context
 from agent.messages.reasons import Reason
 from config.load import load
 from proving.demos.bus import Boarded, Outcome
-from proving.demos.screen import StageScreen, compared
+from proving.demos.screen import SceneScreen, compared
 from simulators.transit.site import BusSite
 from world.real import RealWorld
 
 
-class ValidatorScreen(StageScreen):
+class BusScreen(SceneScreen):
     """See `proving.demos.bus.Audience`."""
 
     def __init__(self, context: Context, site: BusSite) -> None:

@@ -6,14 +6,14 @@ from rich import box as borders
 from rich.table import Table
 
 from agent.cli.context import Context
-from simulators.device_box.box import Box
 from proving.demos.devices import Step, Tour
+from simulators.device_box.box import DeviceBox
 from simulators.devices.virtual_gate import Conduct
 
 COLUMNS = {"device": 10, "driver": 16, "did": 18, "away": 10, "back": 8}  # widths
 
 
-class Showroom:
+class DeviceScreen:
     """See `proving.demos.devices.Audience`; with `--json` it keeps silent until the end."""
 
     def __init__(self, context: Context) -> None:
@@ -22,7 +22,7 @@ class Showroom:
         self._print = context.console.print
         self._silent = context.as_json
 
-    def parts(self, box: Box) -> None:
+    def parts(self, box: DeviceBox) -> None:
         """Which real parts are running."""
         if not self._silent:
             facts = {"pcscd": box.pcscd.pid, "broker": box.broker.pid, "port": box.broker.port}
@@ -48,7 +48,7 @@ class Showroom:
     def _did(self, did: str) -> str:
         return self._texts.ui(f"did-{did}")
 
-    def outcome(self, box: Box, tour: Tour) -> None:
+    def outcome(self, box: DeviceBox, tour: Tour) -> None:
         """The table and the last line."""
         data = {
             "devices": [_data(step) for step in tour.steps],
@@ -63,7 +63,7 @@ class Showroom:
         }
         self._context.show(data, lambda: self._table(box, tour))
 
-    def _table(self, box: Box, tour: Tour) -> None:
+    def _table(self, box: DeviceBox, tour: Tour) -> None:
         ui = self._texts.ui
         table = Table(box=borders.SIMPLE_HEAD)
         for column, width in COLUMNS.items():

@@ -13,7 +13,7 @@ from agent.equipment.passage import LATE
 from offline_store.columns import subject
 from offline_store.events.about import Passage, Recovery
 from offline_store.events.tap import Tap
-from simulators.device_box.box import SOON, Box, Part
+from simulators.device_box.box import SOON, DeviceBox, Part
 from simulators.device_box.outputs import ModbusPart
 from simulators.devices.virtual_gate import Conduct, VirtualGate
 from simulators.site import DRAIN_SECONDS, TERMINAL, NotInTime, until
@@ -77,7 +77,7 @@ PEOPLE: Sequence[tuple[Conduct, Sequence[str]]] = (
 )
 
 
-def toured(box: Box, audience: Audience) -> Tour:
+def toured(box: DeviceBox, audience: Audience) -> Tour:
     """Every device in turn, then the people."""
     steps = []
     for part in box.parts:
@@ -99,7 +99,7 @@ def toured(box: Box, audience: Audience) -> Tour:
     return Tour(steps, passages, len(journal), len(platform), journal == platform, whole)
 
 
-def _step(box: Box, part: Part) -> Step:
+def _step(box: DeviceBox, part: Part) -> Step:
     did = part.works(box)
     if "unplugged" not in part.faults():
         return Step(part, did, "", ("", ""), None, part.works(box))
@@ -115,7 +115,7 @@ def _step(box: Box, part: Part) -> Step:
     return Step(part, did, away, witness, time.monotonic() - plugged, again)
 
 
-def _again(box: Box, part: Part) -> str:
+def _again(box: DeviceBox, part: Part) -> str:
     """Its work once more; empty when it does not do it."""
     try:
         return part.works(box)
@@ -123,7 +123,7 @@ def _again(box: Box, part: Part) -> str:
         return ""
 
 
-def _walk(box: Box, conduct: Conduct, ends: int) -> list[str]:
+def _walk(box: DeviceBox, conduct: Conduct, ends: int) -> list[str]:
     """Somebody taps at the entry and behaves so; how his passage ended."""
     gate = box.part("gate")
     assert isinstance(gate, ModbusPart)
@@ -135,14 +135,14 @@ def _walk(box: Box, conduct: Conduct, ends: int) -> list[str]:
     return _passages(box)[before:]
 
 
-def _passages(box: Box) -> list[str]:
+def _passages(box: DeviceBox) -> list[str]:
     """What the journal says of passages, alarms of the gate among them."""
     events = [record.event() for record in box.agent.records()]
     told = [event for event in events if event.kind in ("passage", "alarm")]
     return [event.reason for event in told if event.lane == "entry"]
 
 
-def _settled(box: Box) -> bool:
+def _settled(box: DeviceBox) -> bool:
     """Everybody who was let in has gone through, or his time is up, also that in which whoever goes
     through is taken for him."""
     rows = [record.stored() for record in box.agent.records()]

@@ -7,12 +7,12 @@ from agent.cli.context import Context
 from agent.messages.reasons import Reason
 from agent.messages.results import Results
 from proving.demos.library_gate import Outcome, Row
-from proving.demos.screen import StageScreen, compared
+from proving.demos.screen import SceneScreen, compared
 
 COLUMNS = {"person": 8, "expected": 21, "decided": 21, "took": 6, "at-platform": 8}  # widths
 
 
-class Screen(StageScreen):
+class LibraryGateScreen(SceneScreen):
     """See `proving.demos.library_gate.Audience`."""
 
     def __init__(self, context: Context) -> None:

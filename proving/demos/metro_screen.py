@@ -5,12 +5,12 @@ from agent.cli.context import Context
 from agent.messages.reasons import Reason
 from config.load import load
 from proving.demos.metro import Outcome, Passed
-from proving.demos.screen import StageScreen, compared
+from proving.demos.screen import SceneScreen, compared
 from simulators.transit.metro_site import MetroSite
 from world.real import RealWorld
 
 
-class GatesScreen(StageScreen):
+class MetroScreen(SceneScreen):
     """See `proving.demos.metro.Audience`."""
 
     def __init__(self, context: Context, site: MetroSite) -> None:

@@ -47,7 +47,7 @@ def compared(outcome: Compared) -> dict[str, object]:
     }
 
 
-class StageScreen:
+class SceneScreen:
     """Base; with `--json` it keeps silent until the end."""
 
     def __init__(self, context: Context) -> None:

@@ -3,13 +3,13 @@
 from rich import box
 from rich.table import Table
 
-from proving.demos.screen import StageScreen, compared
+from proving.demos.screen import SceneScreen, compared
 from proving.demos.service_window import Outcome, Row
 
 COLUMNS = {"person": 8, "shows": 22, "decided": 20, "way": 9, "at-platform": 8}  # widths
 
 
-class CounterScreen(StageScreen):
+class ServiceWindowScreen(SceneScreen):
     """See `proving.demos.service_window.Audience`."""
 
     def visit(self, row: Row) -> None:

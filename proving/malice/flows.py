@@ -18,10 +18,6 @@ from apdu.social_security.files import Generation as CardGeneration
 from apdu.social_security.needs import DETAILED
 from apdu.social_security.psam import Psam
 from apdu.social_security.session import CardSession, open_session
-from simulators.cards import Algorithm, Generation, Holder, Interface, face, operating_system
-from simulators.cards.contents import Transaction
-from simulators.ceremony import CardOrder, KeyAuthority, card_number
-from simulators.channel import Direct
 from proving.malice.card import GOOD, MaliciousCard, Script
 from proving.malice.keys import (
     INTERNAL_AUTHENTICATE,
@@ -32,6 +28,10 @@ from proving.malice.keys import (
     Preparing,
     authenticator,
 )
+from simulators.cards import Algorithm, Generation, Holder, Interface, face, operating_system
+from simulators.cards.contents import Transaction
+from simulators.ceremony import CardOrder, KeyAuthority, card_number
+from simulators.channel import CardChannel
 
 CITY: Final = KeyAuthority()
 HOLDER: Final = Holder("519900190001010014", "司马·阿依古丽", "1", "11", "519900", "19000101")
@@ -139,8 +139,10 @@ def _recorded(name: str, run: Run, kind: Kind) -> Iterator[Subject]:
     )
     spec = CITY.card_spec(order)
     transport = Transport.T0 if interface is Interface.CONTACT else Transport.T1
-    card = Overheard(Direct(face(operating_system(spec), spec.historical, interface), transport))
-    psam = Psam(Direct(CITY.psam(TERMINAL), Transport.T0))
+    card = Overheard(
+        CardChannel(face(operating_system(spec), spec.historical, interface), transport)
+    )
+    psam = Psam(CardChannel(CITY.psam(TERMINAL), Transport.T0))
     keys = Preparing(PsamAuthenticator(psam, KEYS))
     took = run(card, keys)
     script = card.script()

@@ -21,8 +21,8 @@ from apdu.social_security.authentication import (
 )
 from apdu.social_security.city_keys import CityKeys
 from apdu.social_security.keys import IRK, RKSSSE, STK, Key
-from simulators.ceremony import CITY_KEYS
 from proving.malice.card import MaliciousCard
+from simulators.ceremony import CITY_KEYS
 from sync.contract.services import HsmAnswer, HsmRequest, Service, decode, encode
 
 KEYS: Final = CityKeys.from_toml(CITY_KEYS)

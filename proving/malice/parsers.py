@@ -30,9 +30,9 @@ from apdu.social_security.records import (
     value_of,
 )
 from apdu.social_security.values import readable
-from simulators.ceremony import CITY_KEYS, KeyAuthority
 from proving.malice.card import Script
 from proving.malice.mutators import TEXTS
+from simulators.ceremony import CITY_KEYS, KeyAuthority
 from sync.contract import services
 from trust import canonical
 

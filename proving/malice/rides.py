@@ -37,8 +37,8 @@ from offline_store.events.ride import Ride
 from offline_store.events.row import ROW_VERSION, Event, Record, Row, Stored, stored
 from offline_store.store import Entry, Store
 from offline_store.turn import Done, GivenBack, NoLists
-from simulators.cards.transit_psam import transit_psam
 from proving.malice.purse import Gang, Keyless
+from simulators.cards.transit_psam import transit_psam
 from simulators.transit import lists
 from simulators.transit.bus import OURS, Passenger, PsamSlot, SteppedCard
 from simulators.transit.city import PurseOrder, TransitCity

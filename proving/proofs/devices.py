@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from unittest import mock
 
 from drivers.io.keeper import ManagedDevice
-from simulators.device_box.box import Box, Injection, Part
+from simulators.device_box.box import DeviceBox, Injection, Part
 from simulators.device_box.fitting import fitted_box
 from simulators.site import NotInTime, until
 
@@ -118,7 +118,7 @@ def run(arguments: Sequence[str] = ()) -> dict[str, Any]:
 
 
 def played(
-    box: Box,
+    box: DeviceBox,
     parts: Sequence[str] | None = None,
     faults: Sequence[str] | None = None,
     audience: Audience | None = None,
@@ -140,7 +140,7 @@ def played(
 
 
 def injected(
-    box: Box,
+    box: DeviceBox,
     matrix: Matrix,
     part: Part,
     name: str,
@@ -172,7 +172,7 @@ def injected(
     return Cell(part.kind, part.name, name, noticed, unseen, disturbed, back)
 
 
-def told(box: Box, part: Part) -> bool:
+def told(box: DeviceBox, part: Part) -> bool:
     """The agent tells of it, sooner or later."""
     try:
         until(lambda: box.state(part.name) != "ready", part.name)
@@ -181,7 +181,7 @@ def told(box: Box, part: Part) -> bool:
     return True
 
 
-def ready(box: Box, part: Part, patience: float) -> bool:
+def ready(box: DeviceBox, part: Part, patience: float) -> bool:
     try:
         box.until_ready(part, patience)
     except NotInTime:
@@ -189,7 +189,7 @@ def ready(box: Box, part: Part, patience: float) -> bool:
     return True
 
 
-def trouble_of(box: Box, part: Part) -> str:
+def trouble_of(box: DeviceBox, part: Part) -> str:
     """Why it does not do its work; empty when it does."""
     try:
         part.works(box)

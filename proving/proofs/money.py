@@ -43,14 +43,14 @@ from offline_store.events.ride import Ride
 from offline_store.events.row import Event, Record, Stored
 from offline_store.reading import ReadOnlyJournal
 from offline_store.store import Store, Turn
-from simulators.cards.transit_psam import transit_psam
-from simulators.lifetime import scratch
 from proving.malice.purse import Gang
 from proving.proofs import turning_back
 from proving.proofs.mallory import Mallory, Trusting
 from proving.proofs.money_judge import ENDLESS, ZERO, Judge, Tally
 from proving.proofs.turning_back import Gate, Unforgotten
 from proving.proofs.writer import TERMINAL, enrol
+from simulators.cards.transit_psam import transit_psam
+from simulators.lifetime import scratch
 from simulators.transit import lists
 from simulators.transit.bus import OURS, CutWorld, OtherBus, Passenger, PsamSlot, SteppedCard
 from simulators.transit.city import PurseOrder, TransitCity

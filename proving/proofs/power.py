@@ -21,8 +21,8 @@ from typing import Any
 
 from offline_store.files import generations
 from offline_store.reading import ReadOnlyJournal
-from simulators.lifetime import scratch
 from proving.proofs.writer import Row, enrol, rows_said
+from simulators.lifetime import scratch
 from world import Fault
 from world.real import RealWorld
 

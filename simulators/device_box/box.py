@@ -56,7 +56,7 @@ class Part(ABC):
         )
 
     @abstractmethod
-    def works(self, box: "Box") -> str:
+    def works(self, box: "DeviceBox") -> str:
         """Have it do its work; what it did (`did-…` of the texts). Raises `NotInTime`."""
 
     def faults(self) -> Mapping[str, Injection]:
@@ -67,7 +67,7 @@ class Part(ABC):
         """Whether the agent has to tell of this fault; a scanner that only listens cannot."""
         return fault in PLAIN
 
-    def excused(self, box: "Box", fault: str) -> Collection[str]:
+    def excused(self, box: "DeviceBox", fault: str) -> Collection[str]:
         """Other parts that cannot work either while it fails so: a card opens no broken gate."""
         return ()
 
@@ -80,10 +80,10 @@ class Part(ABC):
             self.plug()
 
 
-class Box(Site):
+class DeviceBox(Site):
     """Plug everything in, start the agent, and wait until every device is ready."""
 
-    def __init__(self, fit: "Callable[[Box], Sequence[Part]]") -> None:
+    def __init__(self, fit: "Callable[[DeviceBox], Sequence[Part]]") -> None:
         """`fit` says which parts there are; called once, when folder and bus are there."""
         super().__init__(language="en")
         self._fit = fit

@@ -4,9 +4,9 @@ from abc import abstractmethod
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 
-from simulators.device_box.box import Box, Injection, Part
-from simulators.device_box.serial import SerialPart
 from simulators.cards import Interface
+from simulators.device_box.box import DeviceBox, Injection, Part
+from simulators.device_box.serial import SerialPart
 from simulators.devices.pn532 import Pn532Chip
 from simulators.vpcd import Faults
 
@@ -19,13 +19,13 @@ class CardPart(Part):
     kind = "readers"
 
     @abstractmethod
-    def hold(self, box: Box) -> None:
+    def hold(self, box: DeviceBox) -> None:
         """A good card comes."""
 
     @abstractmethod
     def take(self) -> None: ...
 
-    def works(self, box: Box) -> str:
+    def works(self, box: DeviceBox) -> str:
         box.forget(self.name)
         self.hold(box)
         try:
@@ -40,7 +40,7 @@ class PcscPart(CardPart):
 
     driver = "pcsc"
 
-    def __init__(self, name: str, lane: str, system: str, box: Box) -> None:
+    def __init__(self, name: str, lane: str, system: str, box: DeviceBox) -> None:
         super().__init__(name, lane)
         self._system = system
         self._box = box
@@ -61,7 +61,7 @@ class PcscPart(CardPart):
     def unplug(self) -> None:
         self._box.pcscd.unplug(self._system)
 
-    def hold(self, box: Box) -> None:
+    def hold(self, box: DeviceBox) -> None:
         box.slots[self._system].insert(box.wallet.at(GOOD, Interface.CONTACTLESS))
 
     def take(self) -> None:
@@ -73,7 +73,7 @@ class PcscPart(CardPart):
     def shows(self, fault: str) -> bool:
         return fault == "service killed" or super().shows(fault)
 
-    def excused(self, box: Box, fault: str) -> Collection[str]:
+    def excused(self, box: DeviceBox, fault: str) -> Collection[str]:
         """The voice speaks when a card was held to the door; the PSAM is pcscd's too."""
         if fault == "service killed":
             return [part.name for part in box.parts if part.kind in ("readers", "prompts")]
@@ -113,7 +113,7 @@ class Pn532Part(SerialPart, CardPart):
     def shows(self, fault: str) -> bool:
         return fault == "silent" or super().shows(fault)
 
-    def hold(self, box: Box) -> None:
+    def hold(self, box: DeviceBox) -> None:
         self.peer.put(box.wallet.at(GOOD, Interface.CONTACTLESS))
 
     def take(self) -> None:

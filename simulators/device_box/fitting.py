@@ -1,6 +1,6 @@
 """What a box is fitted with: one of every driver that the product has."""
 
-from simulators.device_box.box import Box, Part
+from simulators.device_box.box import DeviceBox, Part
 from simulators.device_box.cards import PcscPart, Pn532Part
 from simulators.device_box.outputs import (
     INPUTS,
@@ -34,12 +34,12 @@ RIGHT = bytes.fromhex("EB014100AB")  # devices.md
 SWING_IN = bytes.fromhex("0210010104")  # made up, as the specification names no type that opens
 
 
-def fitted_box() -> Box:
-    """A box with all parts; see `simulators.device_box.box.Box`."""
-    return Box(fit)
+def fitted_box() -> DeviceBox:
+    """A box with all parts; see `simulators.device_box.box.DeviceBox`."""
+    return DeviceBox(fit)
 
 
-def fit(box: Box) -> list[Part]:
+def fit(box: DeviceBox) -> list[Part]:
     """One of everything."""
     ports = box.ports
     return [

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Collection, Mapping
 
 from drivers.contract import DeviceFault, Line, PinFault, Receipt
-from simulators.device_box.box import SOON, Box, Injection, Part
+from simulators.device_box.box import SOON, DeviceBox, Injection, Part
 from simulators.device_box.serial import SerialPart
 from simulators.devices.boards import GateBoard, ModbusBoard
 from simulators.devices.lamp import TowerPeer
@@ -22,7 +22,7 @@ class BarrierPart(SerialPart):
     kind = "barriers"
     peer: GateBoard
 
-    def excused(self, box: Box, fault: str) -> Collection[str]:
+    def excused(self, box: DeviceBox, fault: str) -> Collection[str]:
         """Whoever waits at its lane; who leaves is recorded all the same."""
         waiting = [
             part.name
@@ -31,7 +31,7 @@ class BarrierPart(SerialPart):
         ]
         return [*waiting, *(part.name for part in box.parts if part.kind == "prompts")]
 
-    def works(self, box: Box) -> str:
+    def works(self, box: DeviceBox) -> str:
         opened = self.peer.opened
         while not opened.empty():
             opened.get_nowait()
@@ -98,13 +98,13 @@ class VoicePart(Part):
     def options(self) -> str:
         return '{ sink = "null" }'
 
-    def works(self, box: Box) -> str:
+    def works(self, box: DeviceBox) -> str:
         before = self._told(box)
         box.part("door").works(box)
         until(lambda: self._told(box) > before, f"{self.name} said nothing", SOON)
         return "said"
 
-    def _told(self, box: Box) -> int:
+    def _told(self, box: DeviceBox) -> int:
         counters = box.device(self.name)["counters"]
         return int(counters.get("said", 0)) + int(counters.get("cut", 0))
 
@@ -119,7 +119,7 @@ class LampPart(SerialPart):
     driver = "serial-lamp"
     peer: TowerPeer
 
-    def works(self, box: Box) -> str:
+    def works(self, box: DeviceBox) -> str:
         beeps = self.peer.beeps
         box.part("door").works(box)
         until(lambda: self.peer.beeps > beeps, f"{self.name} did not beep", SOON)
@@ -133,7 +133,7 @@ class PrinterPart(SerialPart):
     driver = "escpos-printer"
     peer: PrinterPeer
 
-    def works(self, box: Box) -> str:
+    def works(self, box: DeviceBox) -> str:
         printer = box.local.running.service.gate.lanes[self.lane].printer
         assert printer is not None
         before = len(self.peer.receipts)
@@ -158,7 +158,7 @@ class PinPadPart(SerialPart):
     def options(self) -> str:
         return f'{{ port = "{self.port.path}", begin = "3F" }}'
 
-    def works(self, box: Box) -> str:
+    def works(self, box: DeviceBox) -> str:
         pad = box.local.running.service.gate.lanes[self.lane].pinpad
         assert pad is not None
         answers: queue.Queue[str] = queue.Queue()

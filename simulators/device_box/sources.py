@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 import qrcode
 
-from simulators.device_box.box import Box, Injection, Part
+from simulators.device_box.box import DeviceBox, Injection, Part
 from simulators.device_box.cards import GOOD
 from simulators.device_box.serial import HOSTILE, SerialPart
 from simulators.devices.idcard import SamVModule, SamVUsb, document_of
@@ -34,7 +34,7 @@ class ScannerPart(Part):
     def hide(self) -> None:
         """The code is taken away."""
 
-    def works(self, box: Box) -> str:
+    def works(self, box: DeviceBox) -> str:
         box.forget(self.name)
         self.show(b"BOX-%d" % next(self._numbers))
         try:
@@ -71,7 +71,7 @@ class UsbPart(Part):
 
     device: UsbDevice
 
-    def __init__(self, name: str, lane: str, box: Box) -> None:
+    def __init__(self, name: str, lane: str, box: DeviceBox) -> None:
         super().__init__(name, lane)
         self._bus = box.usb
 
@@ -112,7 +112,7 @@ class HidPosPart(UsbPart, ScannerPart):
     driver = "hid-pos-scanner"
     device: HidPosScanner
 
-    def __init__(self, name: str, lane: str, box: Box) -> None:
+    def __init__(self, name: str, lane: str, box: DeviceBox) -> None:
         super().__init__(name, lane, box)
         self.device = HidPosScanner(serial="BOX1", port=1)
 
@@ -237,7 +237,7 @@ class DocumentPart(Part):
     def shows(self, fault: str) -> bool:
         return fault == "silent" or super().shows(fault)
 
-    def works(self, box: Box) -> str:
+    def works(self, box: DeviceBox) -> str:
         box.forget(self.name)
         self.module.lay(document_of(box.cast.person(GOOD)))
         try:
@@ -261,7 +261,7 @@ class SamVUsbPart(UsbPart, DocumentPart):
     kind = "documents"
     driver = "sam-v"
 
-    def __init__(self, name: str, lane: str, box: Box) -> None:
+    def __init__(self, name: str, lane: str, box: DeviceBox) -> None:
         super().__init__(name, lane, box)
         self.module = SamVModule()
         self.device = SamVUsb(self.module, pipes=4)

@@ -11,7 +11,7 @@ from simulators.cards import Algorithm
 from simulators.ceremony import CITY_KEYS, KeyAuthority
 
 
-class Hsm:
+class CallersHsm:
     """One city's. Fields are those of the functions' outputs."""
 
     def __init__(self, city: KeyAuthority) -> None:

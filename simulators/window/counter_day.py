@@ -33,14 +33,14 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     incident: Incident | None = None  # just before
 
 
-class Day(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class CounterDay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file; each person has one card, with his own key. Visits are in order of time."""
 
     cast: Cast
     visits: tuple[Visit, ...]
 
 
-def load_day() -> Day:
+def load_counter_day() -> CounterDay:
     """Raises `msgspec.ValidationError`."""
     text = resources.files(__package__).joinpath("cast.toml").read_text("utf-8")
-    return msgspec.toml.decode(text, type=Day)
+    return msgspec.toml.decode(text, type=CounterDay)

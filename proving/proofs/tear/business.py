@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from agent.facade.call import CallAnswer
-from simulators.counter import LocalCounter
 from proving.proofs.tear.cards import (
     CHANGE,
     PIN,
@@ -15,6 +14,7 @@ from proving.proofs.tear.cards import (
     VERIFY,
     NotedCard,
 )
+from simulators.counter import LocalCounter
 
 Steps = Generator[tuple[str, ...], list[str], None]
 

@@ -14,9 +14,6 @@ import msgspec
 
 from agent.facade.call import CallAnswer
 from offline_store.store import LastRow
-from simulators.counter import LocalCounter
-from simulators.pcscd import Pcscd
-from simulators.people import load_cast
 from proving.proofs.tear.boundaries import GIVE_UP, NoProof, tears
 from proving.proofs.tear.business import READ, Business
 from proving.proofs.tear.cards import NotedCard
@@ -32,6 +29,9 @@ from proving.proofs.tear.judging import (
 )
 from proving.proofs.tear.tally import Tally
 from proving.proofs.tear.taps import Flow
+from simulators.counter import LocalCounter
+from simulators.pcscd import Pcscd
+from simulators.people import load_cast
 from simulators.site import PROMPT, PSAM, NotInTime, until
 from simulators.terminal import AT
 from simulators.vpcd import SOUND, Exchange, Faults, Insertion, Moment, Slot, TearAtApdu

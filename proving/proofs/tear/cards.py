@@ -9,8 +9,8 @@ from simulators.cards.contract import Answer, Apdu, Processor
 from simulators.cards.files import BinaryFile, RecordFile
 from simulators.cards.layout import Generation, applications
 from simulators.cards.operating_system import CardKey, Pin, Tries
-from simulators.window.callers_hsm import Hsm
 from simulators.people import Cast, Wallet
+from simulators.window.callers_hsm import CallersHsm
 
 PIN: Final = "739184"
 PIN_TRIES: Final = Tries(limit=6, left=4)  # a right one gives all back, which shows
@@ -84,9 +84,9 @@ class NotedCard:
         return "1" if self.interface is Interface.CONTACT else "2"
 
     @property
-    def hsm(self) -> Hsm:
+    def hsm(self) -> CallersHsm:
         """The caller's own."""
-        return Hsm(self._issuer)
+        return CallersHsm(self._issuer)
 
     @property
     def historical(self) -> str:

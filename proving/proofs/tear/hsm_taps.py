@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, Literal, Self
 
+from proving.proofs.tear.boundaries import NoProof
+from proving.proofs.tear.tally import Tally
+from proving.proofs.tear.taps import FLOWS, Flow, TapTrial
 from simulators.cards import Generation, Interface, PsamKeyId
 from simulators.city.hsm import Manners
 from simulators.city.platform import CityPlatform
 from simulators.gate import LocalGate
 from simulators.pcscd import Pcscd
 from simulators.people import Wallet
-from proving.proofs.tear.boundaries import NoProof
-from proving.proofs.tear.tally import Tally
-from proving.proofs.tear.taps import FLOWS, Flow, TapTrial
 from simulators.site import until
 from sync.contract.services import HsmAnswer, HsmRequest, decode, encode
 from sync.requests import RequestFault

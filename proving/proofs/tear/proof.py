@@ -9,12 +9,6 @@ from typing import Final
 from agent.assembly import MakeDesk
 from agent.facade.desk import CallerConnection
 from agent.identify.card import CardIdentifier
-from simulators.city.platform import CityPlatform
-from simulators.counter import Around, Connect, LocalCounter
-from simulators.gate import LocalGate
-from simulators.lifetime import scratch
-from simulators.pcscd import FOUR_READERS, Pcscd
-from simulators.people import load_cast
 from proving.proofs.tear.business import PIN_BUSINESS, WRITE_BUSINESS, Business
 from proving.proofs.tear.calls import CallTrial
 from proving.proofs.tear.careless import AssumingReader, RepeatingConnection
@@ -22,6 +16,12 @@ from proving.proofs.tear.hasty import HastyDesk, TrustingDesk
 from proving.proofs.tear.hsm_taps import HSM_FLOWS, SETTINGS, HsmTrial
 from proving.proofs.tear.tally import GOALS, Tally
 from proving.proofs.tear.taps import FLOWS, Flow, PsamTrial
+from simulators.city.platform import CityPlatform
+from simulators.counter import Around, Connect, LocalCounter
+from simulators.gate import LocalGate
+from simulators.lifetime import scratch
+from simulators.pcscd import FOUR_READERS, Pcscd
+from simulators.people import load_cast
 from simulators.terminal import become_client
 
 QUICK: Final = 23  # every so many boundaries: prime to the three moments, so all of them come

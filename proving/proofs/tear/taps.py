@@ -12,13 +12,13 @@ from itertools import pairwise
 from typing import Final, Self
 
 from offline_store.store import LastRow
+from proving.proofs.tear.boundaries import GIVE_UP, NoProof, answered, tears
+from proving.proofs.tear.tally import READY_WITHIN, Tally
 from simulators.cards import Card, Interface
 from simulators.cards.faults import wrong_cryptogram
 from simulators.gate import Ended, LocalGate
 from simulators.pcscd import Pcscd
 from simulators.people import Wallet, load_cast
-from proving.proofs.tear.boundaries import GIVE_UP, NoProof, answered, tears
-from proving.proofs.tear.tally import READY_WITHIN, Tally
 from simulators.site import PSAM, until
 from simulators.terminal import AT
 from simulators.vpcd import SOUND, Exchange, Faults, Insertion, Slot, TearAtApdu

@@ -20,7 +20,7 @@ from simulators.transit.codes import GOOD, NOW
 from simulators.world import SimWorld
 from tests.agent.events import tap_of
 from tests.agent.fares.city import entitled, lines, tariff
-from tests.agent.identify.ministry_codes.hall import PHONES, SM2, Hall
+from tests.agent.identify.ministry_codes.code_terminal import PHONES, SM2, CodeTerminal
 from tests.agent.stand import CITY_KEY, Stand
 from trust.references import References
 
@@ -30,7 +30,7 @@ NIGHT = 300  # fen; the codes' NOW is half past four
 ACCOUNT = References(CITY_KEY).account(GOOD.account)
 
 
-def play(scenario: Callable[[Hall], T], name: str = "") -> T:
+def play(scenario: Callable[[CodeTerminal], T], name: str = "") -> T:
     """The account is in the signed list by that class."""
     listed = entitled(ACCOUNT, name=name) if name else entitled()
     rules = Rules(tariff(), listed, lines(), {"fares": 4, "entitlements": 5})
@@ -40,17 +40,19 @@ def play(scenario: Callable[[Hall], T], name: str = "") -> T:
 
     def main() -> T:
         scene = SceneSettings(kind="bus")
-        return scenario(Hall(Stand(world, scene=scene, fares=fares, ride=lambda: Ride(line="1"))))
+        return scenario(
+            CodeTerminal(Stand(world, scene=scene, fares=fares, ride=lambda: Ride(line="1")))
+        )
 
     return world.play(main)
 
 
-def fresh(hall: Hall, **changes: int) -> bytes:
+def fresh(hall: CodeTerminal, **changes: int) -> bytes:
     """A code made this second."""
     return PHONES.three_level(replace(GOOD, generated=int(hall.stand.world.now()), **changes))  # type: ignore[arg-type]
 
 
-def event(hall: Hall, code: bytes) -> Tap:
+def event(hall: CodeTerminal, code: bytes) -> Tap:
     return tap_of(hall.show(code).record)
 
 
@@ -72,7 +74,7 @@ def test_two_level_codes_pay_too() -> None:
 
 
 def test_a_code_pays_nothing_above_its_single_limit() -> None:
-    def scenario(hall: Hall) -> list[Tap]:
+    def scenario(hall: CodeTerminal) -> list[Tap]:
         found = [event(hall, fresh(hall, limit=NIGHT - 1))]
         hall.stand.world.wait(3)
         return [*found, event(hall, fresh(hall, limit=NIGHT))]
@@ -83,7 +85,7 @@ def test_a_code_pays_nothing_above_its_single_limit() -> None:
 
 
 def test_rides_by_code_count_towards_the_day() -> None:
-    def scenario(hall: Hall) -> list[Tap]:
+    def scenario(hall: CodeTerminal) -> list[Tap]:
         found = [event(hall, fresh(hall))]
         hall.stand.world.wait(60)
         return [*found, event(hall, fresh(hall))]
@@ -95,7 +97,7 @@ def test_rides_by_code_count_towards_the_day() -> None:
 
 
 def test_a_code_that_paid_is_not_taken_twice() -> None:
-    def scenario(hall: Hall) -> list[str]:
+    def scenario(hall: CodeTerminal) -> list[str]:
         code = fresh(hall)
         found = [hall.show(code).reason]
         hall.stand.world.wait(5)
@@ -105,7 +107,7 @@ def test_a_code_that_paid_is_not_taken_twice() -> None:
 
 
 def test_a_ticket_rides_and_is_used_up() -> None:
-    def scenario(hall: Hall) -> list[Tap]:
+    def scenario(hall: CodeTerminal) -> list[Tap]:
         found = [event(hall, tickets.made(SM2))]
         hall.stand.world.wait(3)
         return [*found, event(hall, tickets.made(SM2))]

@@ -21,7 +21,7 @@ from simulators.transit import tickets
 from simulators.transit.codes import GOOD, NOW
 from simulators.world import SimWorld
 from tests.agent.events import about_seq, as_kind
-from tests.agent.identify.ministry_codes.hall import PHONES, SM2, Hall
+from tests.agent.identify.ministry_codes.code_terminal import PHONES, SM2, CodeTerminal
 from tests.agent.stand import WINDOW, Stand
 from tests.offline_store.support import TERMINAL, MemoryKeys
 
@@ -39,7 +39,7 @@ class Site:
         scene = SceneSettings(kind="library-gate", options={"repeat_window": WINDOW})
         self.world = world
         self.stand = Stand(world, store=store, scene=scene, give_back=settings)
-        self.hall = Hall(self.stand)
+        self.hall = CodeTerminal(self.stand)
         self.passages = Passages(world, self.stand.barrier, {"entry", "exit"}, WITHIN, self._ended)
         self.entry = replace(self.stand.entry, passages=self.passages)
         self.exit = replace(self.stand.exit, passages=self.passages)

@@ -19,7 +19,7 @@ from simulators.devices.idcard import document_of
 from simulators.transit.codes import NOW
 from simulators.world import SimWorld
 from tests.agent.fares.city import entitled, lines, tariff
-from tests.agent.identify.ministry_codes.hall import PHONES, Hall
+from tests.agent.identify.ministry_codes.code_terminal import PHONES, CodeTerminal
 from tests.agent.scenes.bus.stand import Bus
 from tests.agent.stand import Stand
 
@@ -121,7 +121,7 @@ def test_a_code_that_was_in_view_already_opens_nothing_and_is_not_used_up(leavin
     world.jump_clock(NOW - world.now())
 
     def scenario() -> None:
-        hall = Hall(Stand(world))
+        hall = CodeTerminal(Stand(world))
         stand, content = hall.stand, PHONES.two_level()
         seen = world.monotonic()
         lying = Code("eye", content, seen, seen, came=False)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from simulators.cards import Algorithm
-from simulators.window.business import OldBusiness, compile_business
 from proving.conformance.cast import CARDS, PIN, StageCard
 from proving.conformance.stage import AIR, SLOT, Stage
+from simulators.cards import Algorithm
+from simulators.window.business import OldBusiness, compile_business
 
 
 @pytest.fixture(scope="module")

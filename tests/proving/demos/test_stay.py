@@ -15,7 +15,7 @@ ONECARD = str(Path(sys.executable).parent / "onecard")
 
 
 @dataclass(frozen=True)
-class Hall:
+class StayingDemo:
     """The demo that stays, and the way to its agent."""
 
     orders: IO[str]
@@ -40,44 +40,44 @@ class Hall:
 
 
 @pytest.fixture(scope="module")
-def hall() -> Iterator[Hall]:
+def demo() -> Iterator[StayingDemo]:
     with subprocess.Popen(
         [ONECARD, "demo", "--stay", "--json"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "LANG": "en_US.UTF-8"},
-    ) as demo:
-        assert demo.stdin is not None
-        assert demo.stdout is not None
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
         try:
-            played = json.loads(demo.stdout.readline())
+            played = json.loads(process.stdout.readline())
             assert played["good"], played
-            yield Hall(demo.stdin, demo.stdout, json.loads(demo.stdout.readline()))
-            demo.stdin.write("quit\n")
-            demo.stdin.flush()
-            assert demo.wait() == 0
+            yield StayingDemo(process.stdin, process.stdout, json.loads(process.stdout.readline()))
+            process.stdin.write("quit\n")
+            process.stdin.flush()
+            assert process.wait() == 0
         finally:
-            demo.terminate()  # where it failed it would stay
+            process.terminate()  # where it failed it would stay
 
 
-def test_the_journal_of_the_morning_is_there(hall: Hall) -> None:
-    records = hall.elsewhere("journal", "list")["records"]
+def test_the_journal_of_the_morning_is_there(demo: StayingDemo) -> None:
+    records = demo.elsewhere("journal", "list")["records"]
     assert len(records) > 5
 
 
-def test_the_doctor_finds_the_demos_own_reader_service(hall: Hall) -> None:
-    found = {finding["id"]: finding for finding in hall.elsewhere("doctor")["findings"]}
+def test_the_doctor_finds_the_demos_own_reader_service(demo: StayingDemo) -> None:
+    found = {finding["id"]: finding for finding in demo.elsewhere("doctor")["findings"]}
     assert found["pcscd-runs"]["well"]
     assert "reader-virtual" not in found
 
 
-def test_a_tap_ordered_here_is_told_there(hall: Hall) -> None:
-    command = [ONECARD, "tap", "--json", "--config", hall.way["config"]]
+def test_a_tap_ordered_here_is_told_there(demo: StayingDemo) -> None:
+    command = [ONECARD, "tap", "--json", "--config", demo.way["config"]]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as watcher:
         said = ""
         while watcher.poll() is None:  # until it listens it hears of none
-            said = hall.order("tap lin")
+            said = demo.order("tap lin")
         assert watcher.stdout is not None
         report = json.loads(watcher.stdout.read())
     assert report["reader"] == "door"
@@ -93,11 +93,11 @@ def test_a_tap_ordered_here_is_told_there(hall: Hall) -> None:
     ],
 )
 def test_an_order_that_is_none_is_answered_with_those_that_are(
-    hall: Hall, order: str, answer: str
+    demo: StayingDemo, order: str, answer: str
 ) -> None:
-    assert hall.order(order) == answer
+    assert demo.order(order) == answer
 
 
-def test_who_leaves_is_let_out(hall: Hall) -> None:
-    assert hall.order("tap wang out").startswith("accepted-exit")
-    assert Path(hall.way["config"]).exists()
+def test_who_leaves_is_let_out(demo: StayingDemo) -> None:
+    assert demo.order("tap wang out").startswith("accepted-exit")
+    assert Path(demo.way["config"]).exists()

@@ -5,7 +5,6 @@ from dataclasses import fields, replace
 
 import pytest
 
-from simulators.pcscd import Pcscd
 from proving.proofs.tear.boundaries import tears
 from proving.proofs.tear.business import PIN_BUSINESS, WRITE_BUSINESS, Business
 from proving.proofs.tear.calls import CallTrial
@@ -22,6 +21,7 @@ from proving.proofs.tear.proof import (
 )
 from proving.proofs.tear.tally import GOALS, Tally
 from proving.proofs.tear.taps import FLOWS
+from simulators.pcscd import Pcscd
 from simulators.vpcd import Moment, TearAtApdu
 
 GOOD = Tally(boundaries=1, taps=2, calls=1, slowest_ready_ms=2000.0)

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import pytest
 
 from agent.facade.call import CallAnswer
-from simulators.cards import Interface
-from simulators.cards.contract import Apdu
-from simulators.people import load_cast
 from proving.proofs.tear.business import NEW_PIN, PIN_BUSINESS, Business
 from proving.proofs.tear.cards import PIN, PIN_TRIES, Content, Done, NotedCard
 from proving.proofs.tear.judging import Seen, Whole, half_written, pins_shown
+from simulators.cards import Interface
+from simulators.cards.contract import Apdu
+from simulators.people import load_cast
 from simulators.vpcd import Exchange
 
 VERIFY, STEPPED = PIN_BUSINESS[0], PIN_BUSINESS[-1]

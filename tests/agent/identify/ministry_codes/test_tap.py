@@ -16,7 +16,7 @@ from simulators.transit import tickets
 from simulators.transit.codes import DEFECTS, FAR, GOOD, NOW
 from simulators.world import SimWorld
 from tests.agent.events import said, tap_of
-from tests.agent.identify.ministry_codes.hall import PHONES, SM2, Hall
+from tests.agent.identify.ministry_codes.code_terminal import PHONES, SM2, CodeTerminal
 from tests.agent.stand import Stand
 from tests.secrets_probe import Probe
 
@@ -25,16 +25,16 @@ T = TypeVar("T")
 ANY_TIME = SceneSettings(kind="library-gate", options={"repeat_window": 0})
 
 
-def play(scenario: Callable[[Hall], T]) -> T:
+def play(scenario: Callable[[CodeTerminal], T]) -> T:
     world = SimWorld(1)
     world.jump_clock(NOW - world.now())
-    return world.play(lambda: scenario(Hall(Stand(world, scene=ANY_TIME))))
+    return world.play(lambda: scenario(CodeTerminal(Stand(world, scene=ANY_TIME))))
 
 
 def test_a_good_code_opens_and_its_record_holds_what_clearing_needs() -> None:
     code = PHONES.three_level()
 
-    def scenario(hall: Hall) -> TapReport:
+    def scenario(hall: CodeTerminal) -> TapReport:
         return hall.show(code)
 
     report = play(scenario)
@@ -49,14 +49,14 @@ def test_a_good_code_opens_and_its_record_holds_what_clearing_needs() -> None:
 
 
 def test_two_level_codes_and_tickets_open_too() -> None:
-    def scenario(hall: Hall) -> list[str]:
+    def scenario(hall: CodeTerminal) -> list[str]:
         return [hall.show(content).reason for content in (PHONES.two_level(), tickets.made(SM2))]
 
     assert play(scenario) == [Reason.ACCEPTED, Reason.ACCEPTED]
 
 
 def test_every_defect_is_refused_with_its_reason_and_the_next_person_is_served() -> None:
-    def scenario(hall: Hall) -> None:
+    def scenario(hall: CodeTerminal) -> None:
         for name, defect in DEFECTS.items():
             hall.roots_expire = defect.roots_expire
             report = hall.show(defect.make(PHONES))
@@ -72,7 +72,7 @@ def test_every_defect_is_refused_with_its_reason_and_the_next_person_is_served()
 
 
 def test_a_code_shown_again_is_refused_until_a_fresh_one_comes() -> None:
-    def scenario(hall: Hall) -> list[str]:
+    def scenario(hall: CodeTerminal) -> list[str]:
         code = PHONES.three_level()
         found = [hall.show(code).reason, hall.show(code).reason]
         hall.stand.world.wait(3)
@@ -89,7 +89,7 @@ def test_a_code_shown_again_is_refused_until_a_fresh_one_comes() -> None:
 
 
 def test_a_ticket_is_good_as_often_as_it_says() -> None:
-    def scenario(hall: Hall) -> list[str]:
+    def scenario(hall: CodeTerminal) -> list[str]:
         ticket = tickets.made(SM2, replace(tickets.GOOD, uses=2))
         found = []
         for _ in range(3):
@@ -101,7 +101,7 @@ def test_a_ticket_is_good_as_often_as_it_says() -> None:
 
 
 def test_leaving_uses_no_ticket() -> None:
-    def scenario(hall: Hall) -> list[str]:
+    def scenario(hall: CodeTerminal) -> list[str]:
         ticket = tickets.made(SM2)
         found = [hall.show(ticket, hall.stand.exit).reason]
         hall.stand.world.wait(3)
@@ -111,7 +111,7 @@ def test_leaving_uses_no_ticket() -> None:
 
 
 def test_a_code_at_a_barrier_that_is_stuck_may_be_shown_again() -> None:
-    def scenario(hall: Hall) -> list[str]:
+    def scenario(hall: CodeTerminal) -> list[str]:
         code = PHONES.three_level()
         hall.stand.barrier.fault = DeviceAbsent(device="gate")
         found = [hall.show(code).reason]
@@ -122,7 +122,7 @@ def test_a_code_at_a_barrier_that_is_stuck_may_be_shown_again() -> None:
 
 
 def test_an_account_and_a_card_on_the_blacklist_are_refused() -> None:
-    def scenario(hall: Hall) -> list[str]:
+    def scenario(hall: CodeTerminal) -> list[str]:
         stand = hall.stand
         found = []
         for kind, reference in (
@@ -138,7 +138,7 @@ def test_an_account_and_a_card_on_the_blacklist_are_refused() -> None:
 
 @pytest.mark.parametrize("nothing", [bytes(10), b"\xff" * 10])
 def test_codes_without_a_card_account_number_share_no_card(nothing: bytes) -> None:
-    def scenario(hall: Hall) -> None:
+    def scenario(hall: CodeTerminal) -> None:
         hall.stand.store.lists = type(hall.stand.store.lists)(
             cards=[hall.stand.references.card(nothing)]
         )
@@ -155,7 +155,7 @@ def test_a_codes_bytes_are_nowhere_but_in_the_evidence(
     codes = {"three": PHONES.three_level(), "two": PHONES.two_level()}
     forged = {name: code[:-1] + bytes([code[-1] ^ 1]) for name, code in codes.items()}
 
-    def scenario(hall: Hall) -> dict[str, str | bytes]:
+    def scenario(hall: CodeTerminal) -> dict[str, str | bytes]:
         for code in (*forged.values(), *codes.values()):
             hall.show(code)
         resolver = hall.stand.resolvers["offline"]

@@ -15,7 +15,7 @@ SM2 = sm2()
 PHONES = Phones(SM2)
 
 
-class Hall:
+class CodeTerminal:
     """A stand whose terminal verifies codes, with its clock at the codes' `NOW`."""
 
     def __init__(self, stand: Stand) -> None:
