@@ -1,4 +1,4 @@
-"""Who types PINs at the stage's pad: knows beforehand what to type, and types when asked."""
+"""Somebody who types PINs at a pad: knows beforehand what to type, and types when asked."""
 
 import threading
 from collections import deque
