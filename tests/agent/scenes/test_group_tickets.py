@@ -40,7 +40,7 @@ def play(
     scene: str = "library-gate",
     interval: float = 0.0,
 ) -> list[str]:
-    """One history of a hall at the tickets' time."""
+    """One history of a terminal at the tickets' time."""
     world = SimWorld(1)
     world.jump_clock(NOW - world.now())
     fares = FlatFare(200, "5199")
