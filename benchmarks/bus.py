@@ -24,9 +24,9 @@ from typing import Final, TypeVar, get_args
 from agent.messages.reasons import Reason
 from benchmarks.measure import NoMeasurement, median, percentile
 from drivers.contract import CardHandle, CardReader, Presence
+from simulators.card_holder import CardHolders
 from simulators.cards import Card, Interface
 from simulators.cards.transit_psam import transit_psam
-from simulators.hands import Hands
 from simulators.lifetime import scratch
 from simulators.pcscd import FOUR_READERS, Pcscd
 from simulators.people import load_cast
@@ -80,11 +80,11 @@ def measure(pcscd: Pcscd, taps: int, air: Air | None = None) -> dict[str, object
     """The figures on a running pcscd, of which this process is a client."""
     table = TimeTable(air) if air else None
     with ExitStack() as stack:
-        hands = stack.enter_context(Hands(pcscd, _cards(), table))
+        holders = stack.enter_context(CardHolders(pcscd, _cards(), table))
         folder = stack.enter_context(scratch("onecard-bus-"))
         gate = stack.enter_context(LocalBus(load_cast(), folder, FARE))
         ride = Ride(gate, taps)
-        script = ride.script(hands)
+        script = ride.script(holders)
         before = _resident_mb()
         ride.ride(taps // 2)
         halfway = _resident_mb()
@@ -184,17 +184,17 @@ class Ride:
             self.own[number] = (took - self._reader.seconds) * 1000
         self._timed += taps
 
-    def script(self, hands: Hands) -> Sequence[Exchange]:
+    def script(self, holders: CardHolders) -> Sequence[Exchange]:
         """What purse and PSAM exchange in one tap. Raises `NoMeasurement` when it is not the
         standard purchase."""
         for _ in range(SETTLED):
             self()
-        before = {reader: len(hands.trace(reader)) for reader in (CARD, PSAM)}
+        before = {reader: len(holders.trace(reader)) for reader in (CARD, PSAM)}
         self()
         script = [
             Exchange(interface, one.command, one.response or b"")
             for reader, interface in ((CARD, Interface.CONTACTLESS), (PSAM, Interface.SAM))
-            for one in hands.trace(reader)[before[reader] :]
+            for one in holders.trace(reader)[before[reader] :]
         ]
         for interface, standard in STANDARD.items():
             seen = Counter(e.command[:2].hex().upper() for e in script if e.interface is interface)

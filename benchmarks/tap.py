@@ -29,10 +29,10 @@ from benchmarks.measure import NoMeasurement, alternate, median, percentile
 from drivers.contract import Presence
 from offline_store.columns import verdict_of, whose
 from offline_store.events.row import Record
+from simulators.card_holder import CardHolders
 from simulators.cards import Algorithm, Card, Generation, Interface, make_card
 from simulators.ceremony import CardOrder, card_number, seeded
 from simulators.gate import LocalGate
-from simulators.hands import Hands
 from simulators.lifetime import scratch
 from simulators.pcscd import FOUR_READERS, Pcscd
 from simulators.people import Cast, load_cast
@@ -94,11 +94,11 @@ def measure(pcscd: Pcscd, taps: int, air: Air | None = None) -> dict[str, object
     cast = load_cast()
     table = TimeTable(air) if air else None
     with ExitStack() as stack:
-        hands = stack.enter_context(Hands(pcscd, cards_of(cast), table))
+        holders = stack.enter_context(CardHolders(pcscd, cards_of(cast), table))
         folder = stack.enter_context(scratch("onecard-tap-"))
         gate = stack.enter_context(LocalGate(cast, folder, serve=False))
         full = FullTap(gate)
-        script = full.script(hands)
+        script = full.script(holders)
         bare = stack.enter_context(BareTap(pcscd, script, full.row_bytes(), folder))
         samples = alternate({"full": full, "bare": bare}, taps)
         full.require_all_accepted()
@@ -174,16 +174,16 @@ class FullTap:
         self._record = report.record
         self.to_barrier.append((self._gate.barrier.history[-1].at - began) * 1000)
 
-    def script(self, hands: Hands) -> Sequence[Exchange]:
+    def script(self, holders: CardHolders) -> Sequence[Exchange]:
         """What card and PSAM exchange in one tap, in order of time, once the PSAM has settled."""
         for _ in range(SETTLED):
             self()
-        before = {reader: len(hands.trace(reader)) for reader in (CARD, PSAM)}
+        before = {reader: len(holders.trace(reader)) for reader in (CARD, PSAM)}
         self()
         timed = [
             (one.at, Exchange(interface, one.command, one.response or b""))
             for reader, interface in ((CARD, Interface.CONTACTLESS), (PSAM, Interface.SAM))
-            for one in hands.trace(reader)[before[reader] :]
+            for one in holders.trace(reader)[before[reader] :]
         ]
         return [exchange for _, exchange in sorted(timed, key=lambda pair: pair[0])]
 

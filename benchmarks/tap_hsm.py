@@ -27,11 +27,11 @@ from config.model import Sync
 from drivers.contract import CardHandle, CardReader, DeviceStatus, Presence
 from offline_store.events.happened import Checked
 from simulators.broker import Broker
+from simulators.card_holder import CardHolders
 from simulators.cards import Algorithm, Card, Generation, Interface, make_card
 from simulators.ceremony import CardOrder, card_number
 from simulators.city.hsm import city_hsm
 from simulators.gate import LocalGate
-from simulators.hands import Hands
 from simulators.lifetime import scratch
 from simulators.pcscd import Pcscd
 from simulators.people import Cast, load_cast
@@ -79,7 +79,7 @@ def measure(pcscd: Pcscd, taps: int) -> dict[str, object]:
     cast = load_cast()
     with ExitStack() as stack:
         folder = stack.enter_context(scratch("onecard-tap-hsm-"))
-        stack.enter_context(Hands(pcscd, {CARD: (_card(cast), Interface.CONTACTLESS)}))
+        stack.enter_context(CardHolders(pcscd, {CARD: (_card(cast), Interface.CONTACTLESS)}))
         broker = stack.enter_context(Broker(folder / "broker", city=cast.region))
         stack.enter_context(PlatformProcess(folder, broker, cast))
         tap = stack.enter_context(HsmTap(cast, folder, broker))

@@ -17,8 +17,8 @@ from config.model import FacadeClient
 from drivers.contract import CardReader, DeviceState
 from simulators.cards import Interface
 from simulators.ceremony import CITY_KEYS
-from simulators.conform.typist import AGAIN, BEGIN, Typist
 from simulators.devices.pty import PtyPort
+from simulators.devices.typist import AGAIN, BEGIN, Typist
 from simulators.people import Cast
 from simulators.site import PSAM, READERS, until
 from simulators.terminal import AT, LocalTerminal, reader_tables

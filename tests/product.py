@@ -10,6 +10,7 @@ from world import Fault
 
 ROOT = Path(__file__).parents[1]
 ROOMS = ("world", "trust", "apdu", "config", "drivers", "offline_store", "sync", "agent")
+SIMULATED = ("simulators", "proving", "benchmarks")  # what onecard-simulators ships
 
 
 def sources(*rooms: str) -> Iterator[Path]:

@@ -38,7 +38,7 @@ ELSEWHERE = {
     "./run tap": "tests/journeys/test_daemon.py",
     "./run tap --certificates": "tests/journeys/test_certificates.py",
     "./run run": "tests/journeys/test_daemon.py",
-    "./run prove tear --json": "tests/simulators/proofs/test_tear.py",
+    "./run prove tear --json": "tests/proving/proofs/test_tear.py",
     "./run bench footprint --json": "tests/benchmarks/test_footprint.py",
     "./run bench qr --json": "tests/benchmarks/test_qr.py",
     "./run bench lists --json": "tests/benchmarks/test_lists.py",

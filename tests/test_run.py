@@ -10,6 +10,8 @@ import pytest
 
 from tests import product
 
+# What an environment is made from; it is made anew when one of them changes.
+STAMPED = ("pyproject.toml", "packaging/simulators/pyproject.toml", "constraints.txt")
 SAYS = '#!/bin/sh\necho "$(basename "$0")" "$@"\npwd\n'
 INSTALLED = """#!/bin/sh
 for word; do case "$word" in -*) ;; *) printf '|%s install ok installed|' "$word" ;; esac; done
@@ -26,11 +28,12 @@ class Checkout:
         self.environment = self.folder / ".venv"
         self.asked = folder / "asked"
         (self.environment / "bin").mkdir(parents=True)
-        for name in ("run", "pyproject.toml", "constraints.txt"):
+        (self.folder / "packaging/simulators").mkdir(parents=True)
+        for name in ("run", *STAMPED):
             shutil.copy(product.ROOT / name, self.folder / name)
         for name in ("onecard", "python", "ruff", "mypy"):
             self.program(self.environment / "bin" / name, SAYS)
-        made = (product.ROOT / n for n in ("pyproject.toml", "constraints.txt"))
+        made = (product.ROOT / name for name in STAMPED)
         stamp = hashlib.sha256(b"".join(path.read_bytes() for path in made)).hexdigest()
         (self.environment / "onecard-stamp").write_text(f"{stamp}  -\n")
         parts = self.environment / "parts/usr"

@@ -1,9 +1,8 @@
 """`onecard conform`: the numbered tests of the national functions against a library or a daemon.
 
-Imports `simulators`, which bring the cards and readers along (design.md, Rooms).
+The tests, and the cards and readers that they need, come with onecard-simulators.
 """
 
-import importlib
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +12,7 @@ import typer
 
 from agent.cli.context import Context
 from agent.cli.output import output
-from agent.cli.proving import UnknownProof, simulating
+from agent.cli.proving import UnknownProof, optional_import_module, simulating
 from world import Fault, cause_of
 
 STDOUT = "-"
@@ -47,7 +46,7 @@ def add_to(app: typer.Typer, context: Context) -> None:
         as_list: Annotated[bool, typer.Option("--list", help=ui("help-conform-list"))] = False,
     ) -> None:
         context.as_json = json_file == STDOUT
-        command = importlib.import_module("simulators.conform.command")
+        command = optional_import_module("proving.conformance.command")
         try:
             if as_list:
                 command.show_list(context, only or ())
@@ -86,7 +85,7 @@ def _results(
 
 
 def _report(context: Context, subject: str, results: Any, json_file: str | None) -> dict[str, Any]:
-    report = importlib.import_module("simulators.conform.report")
+    report = optional_import_module("proving.conformance.report")
     data: dict[str, Any] = report.data(subject, results)
     document = msgspec.json.format(msgspec.json.encode(data), indent=1) + b"\n"
     if json_file == STDOUT:

@@ -1,9 +1,11 @@
 """`onecard demo`, `bench` and `prove`: the commands that bring simulated devices along.
 
-Only these import `simulators` and `benchmarks` (design.md, Rooms).
+Only these import `simulators`, `proving` and `benchmarks`, which are no part of the terminal's
+distribution: they come with onecard-simulators.
 """
 
 import importlib
+import importlib.util
 import inspect
 import sys
 from collections.abc import Iterator
@@ -28,6 +30,12 @@ class UnknownProof(Fault):
     """There is no bench or proof of that name."""
 
     code = "cli.unknown-name"
+
+
+class SimulatorsMissing(Fault):
+    """onecard-simulators is not installed beside the agent. Facts: `python`, which needs it."""
+
+    code = "simulators.missing"
 
 
 class NamespacesDenied(Fault):
@@ -59,7 +67,7 @@ def add_to(app: typer.Typer, context: Context) -> None:
         if scene not in SCENES:
             raise UnknownProof(found=scene, allowed=", ".join(SCENES))
         with simulating():
-            played = importlib.import_module("simulators.demo").run
+            played = optional_import_module("proving.demos").run
             status = played(context, scene, air, staying=stay)
         raise typer.Exit(status)
 
@@ -73,7 +81,7 @@ def add_to(app: typer.Typer, context: Context) -> None:
     def prove(
         call: typer.Context, name: Annotated[str, typer.Argument()] = "", as_json: Json = False
     ) -> None:
-        _run(context, "simulators.proofs", PROOFS, name, call.args, as_json=as_json)
+        _run(context, "proving.proofs", PROOFS, name, call.args, as_json=as_json)
 
 
 def _run(
@@ -98,7 +106,7 @@ def _run(
         _explain(package, name)
         return
     with simulating():
-        figures: dict[str, Any] = importlib.import_module(f"{package}.{name}").run(arguments)
+        figures: dict[str, Any] = optional_import_module(f"{package}.{name}").run(arguments)
 
     def say_figures() -> None:
         for key, value in figures.items():
@@ -111,18 +119,25 @@ def _run(
 
 def _explain(package: str, name: str) -> None:
     """The options, and what its figures are."""
-    run = importlib.import_module(f"{package}.{name}").run
+    run = optional_import_module(f"{package}.{name}").run
     with suppress(SystemExit):  # argparse's own way to end
         run(["--help"])
     sys.stdout.write(f"{inspect.getdoc(run)}\n\n")
 
 
+def optional_import_module(name: str) -> Any:
+    """A module of onecard-simulators. Raises `SimulatorsMissing`."""
+    if importlib.util.find_spec(name.partition(".")[0]) is None:
+        raise SimulatorsMissing(python=sys.executable)
+    return importlib.import_module(name)
+
+
 @contextmanager
 def simulating() -> Iterator[None]:
-    """Whatever ends the command leaves no process and no folder behind, and what the machine lacks
-    is told as a fault. Raises `NamespacesDenied`, `SimulationFailed`."""
+    """Whatever ends the command leaves no process and no folder behind, and a fault names what the
+    machine lacks. Raises `SimulatorsMissing`, `NamespacesDenied`, `SimulationFailed`."""
     lifetime, parts, pcscd = (
-        importlib.import_module(f"simulators.{room}") for room in ("lifetime", "parts", "pcscd")
+        optional_import_module(f"simulators.{room}") for room in ("lifetime", "parts", "pcscd")
     )
     try:
         with lifetime.like_ctrl_c():

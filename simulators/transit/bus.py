@@ -17,7 +17,7 @@ from drivers.contract import Absence, DeviceState, DeviceStatus, Interface, Pres
 from simulators.cards import Card
 from simulators.cards.purse import PurseOs
 from simulators.cards.transit_psam import transit_psam
-from simulators.direct import Direct
+from simulators.channel import CardChannel
 from simulators.transit.city import PurseOrder, TransitCity
 from simulators.world import SimWorld
 from world import Database, Queue, World
@@ -83,7 +83,7 @@ class SteppedCard:
     def __init__(self, world: World, passenger: Passenger, face: Card) -> None:
         self._world = world
         self._passenger = passenger
-        self._inner = Direct(face, self.transport)
+        self._inner = CardChannel(face, self.transport)
         self.atr = self._inner.atr
 
     def transmit(self, command: bytes) -> bytes:
@@ -135,7 +135,7 @@ class _SlotHandle:
         self._world = world
         self._slot = slot
         self._count = slot.count
-        self._inner = Direct(card, self.transport)
+        self._inner = CardChannel(card, self.transport)
         self.atr = card.atr
 
     def transmit(self, command: bytes) -> bytes:
@@ -157,13 +157,13 @@ class OtherBus:
 
     def __init__(self, city: TransitCity) -> None:
         self._city = city
-        self._psam = TransitPsam(Direct(transit_psam(city.psam(THEIRS)), Transport.T0))
+        self._psam = TransitPsam(CardChannel(transit_psam(city.psam(THEIRS)), Transport.T0))
 
     def charge(self, passenger: Passenger, amount: int, moment: str) -> None:
         """A whole purchase; who has too little walks."""
         if passenger.inside.money < amount:
             return
-        purse = Purse(Direct(self._city.face(passenger.inside), Transport.T1))
+        purse = Purse(CardChannel(self._city.face(passenger.inside), Transport.T1))
         public = purse.select()
         begun = purse.initialise(Kind.SIMPLE, amount, self._psam.open())
         purse.debit(self._psam.authorise(public, begun, moment))

@@ -14,14 +14,14 @@ from typing import Final, Self
 
 from agent.facade.c.build import build
 from simulators.ceremony import CITY_KEYS, KeyAuthority
-from simulators.conform.business import OldBusiness, compile_business
-from simulators.conform.hsm import Hsm
-from simulators.conform.typist import AGAIN, BEGIN, Typist
 from simulators.devices.idcard import SamVModule
 from simulators.devices.pty import PtyPort
 from simulators.devices.scan_module import ScanModule
+from simulators.devices.typist import AGAIN, BEGIN, Typist
 from simulators.people import Cast, Wallet
 from simulators.site import DOOR, DOOR_OUT, DOOR_SLOT, PSAM, Site
+from simulators.window.business import OldBusiness, compile_business
+from simulators.window.callers_hsm import CallersHsm
 
 READERS: Final[Mapping[str, tuple[str, str]]] = {
     DOOR: ("desk", "contactless"),
@@ -68,7 +68,7 @@ class WindowSite(Site):
 
     def _ask_hsm(self, fields: list[str]) -> str:
         region = fields[0]
-        return Hsm(KeyAuthority(region, self.cast.seed.encode())).basic(fields)
+        return CallersHsm(KeyAuthority(region, self.cast.seed.encode())).basic(fields)
 
     def configuration(self) -> str:
         """The terminal's TOML, as a technician would write it."""

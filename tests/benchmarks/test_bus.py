@@ -13,7 +13,7 @@ from apdu.transit.transit_psam import TransitPsam
 from apdu.transit.values import Kind
 from benchmarks.bus import FLOOR_GOAL, OWN_GOAL, Purses
 from simulators.cards.transit_psam import transit_psam
-from simulators.direct import Direct
+from simulators.channel import CardChannel
 from simulators.transit.city import TransitCity
 
 
@@ -54,10 +54,10 @@ def test_the_floor_is_the_tables_time_and_what_stands_apart() -> None:
 
 def test_who_has_paid_is_another_purse_at_the_next_power_up() -> None:
     city = TransitCity()
-    purses, psam = Purses(city), TransitPsam(Direct(transit_psam(city.psam()), Transport.T0))
+    purses, psam = Purses(city), TransitPsam(CardChannel(transit_psam(city.psam()), Transport.T0))
     seen = []
     for pays in (False, True, True):
-        purse = Purse(Direct(purses, Transport.T1))
+        purse = Purse(CardChannel(purses, Transport.T1))
         public = purse.select()
         seen.append(public.card_number)
         if pays:

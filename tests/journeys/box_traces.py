@@ -13,8 +13,8 @@ import threading
 from collections import Counter
 from collections.abc import Mapping
 
-from simulators.box.box import CODE, SOON, Box
-from simulators.box.fitting import fitted_box
+from simulators.device_box.box import CODE, SOON, DeviceBox
+from simulators.device_box.fitting import fitted_box
 from simulators.site import until
 from tests.secrets_probe import SHORTEST, Probe
 
@@ -28,7 +28,7 @@ OURS = (
 )  # fmt: skip
 
 
-def planted(box: Box) -> Mapping[str, str]:
+def planted(box: DeviceBox) -> Mapping[str, str]:
     found = {f"code {n}": f"{CODE}{FIRST_CODE + n}" for n in range(40)}
     found["PIN"] = PIN
     for person in box.cast.people:
@@ -38,7 +38,7 @@ def planted(box: Box) -> Mapping[str, str]:
     return found
 
 
-def ask_for_a_pin(box: Box) -> bool:
+def ask_for_a_pin(box: DeviceBox) -> bool:
     """True when the PIN came; it is wiped then."""
     pad = box.local.running.service.gate.lanes["desk"].pinpad
     peer, port = box.part("pad").peer, box.part("pad").port  # type: ignore[attr-defined]
@@ -58,7 +58,7 @@ def ask_for_a_pin(box: Box) -> bool:
     return came == [True]
 
 
-def outputs(box: Box, log: str) -> Mapping[str, str | bytes]:
+def outputs(box: DeviceBox, log: str) -> Mapping[str, str | bytes]:
     """All that the terminal and its platform put out."""
     found: dict[str, str | bytes] = {"log": log}
     for route in ("status", "readers", "devices", "journal?epoch=&after=0&limit=200"):

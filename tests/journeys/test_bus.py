@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from offline_store.events.payment import PaymentEnd
-from simulators.demo.bus import RUN, Boarded, BusRun, Outcome
+from proving.demos.bus import RUN, Boarded, BusRun, Outcome
 from simulators.transit.lists import FARES
 from simulators.transit.site import VEHICLE, BusSite
 from tests.journeys.gate import onecard

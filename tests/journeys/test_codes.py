@@ -64,7 +64,7 @@ required_for = ["lend-devices"]
 """
 
 
-class Hall(Doors):
+class DoorsWithScanner(Doors):
     """Doors with a scan module at the entry."""
 
     def __init__(self, site: Site, stack: ExitStack) -> None:
@@ -95,31 +95,31 @@ class Hall(Doors):
 
 
 @pytest.fixture(scope="module")
-def hall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hall]:
+def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DoorsWithScanner]:
     early = tmp_path_factory.mktemp("early")
     (early / "sitecustomize.py").write_text(EVERYTHING_LOGGED)
     with ExitStack() as stack:
         site = Site(language="en", environment={"PYTHONPATH": str(early)})
         stack.enter_context(site)
-        hall = Hall(site, stack)
-        hall.open()
+        doors = DoorsWithScanner(site, stack)
+        doors.open()
         until(lambda: site.agent.status()["sync"]["state"] == "online", "no link to the platform")
-        until(lambda: hall.eye_state() == "ready", "the scan module is not ready")
-        yield hall
+        until(lambda: doors.eye_state() == "ready", "the scan module is not ready")
+        yield doors
 
 
-def test_a_code_opens_once_for_the_person_of_the_card(hall: Hall) -> None:
-    code = hall.site.codes.issue("lin")
-    by_code = hall.shows(code)
+def test_a_code_opens_once_for_the_person_of_the_card(doors: DoorsWithScanner) -> None:
+    code = doors.site.codes.issue("lin")
+    by_code = doors.shows(code)
     assert by_code.reason == "accepted"
-    by_card = hall.tap("lin")
+    by_card = doors.tap("lin")
     assert by_card.reason == "repeated"
     assert by_card.event.person == by_code.event.person != ""
-    assert hall.shows(hall.site.codes.issue("lin")).reason == "repeated"
+    assert doors.shows(doors.site.codes.issue("lin")).reason == "repeated"
 
 
-def test_every_other_code_is_told_apart(hall: Hall) -> None:
-    codes = hall.site.codes
+def test_every_other_code_is_told_apart(doors: DoorsWithScanner) -> None:
+    codes = doors.site.codes
     used = codes.issue("sun")
     told = {
         "code-used": used,
@@ -128,18 +128,18 @@ def test_every_other_code_is_told_apart(hall: Hall) -> None:
         "code-foreign": codes.issue("sun", foreign=True),
     }
     assert codes.resolve(used).outcome == "resolved", "at another terminal"
-    assert {reason: hall.shows(code).reason for reason, code in told.items()} == {
+    assert {reason: doors.shows(code).reason for reason, code in told.items()} == {
         reason: reason for reason in told
     }
 
 
 def test_codes_that_are_verified_here_open_once_by_the_keys_the_platform_sends(
-    hall: Hall,
+    doors: DoorsWithScanner,
 ) -> None:
     backend = sm2()
     phones = Phones(backend)
     now = int(time.time())
-    assert hall.shows(phones.three_level(replace(GOOD, generated=now))).reason == (
+    assert doors.shows(phones.three_level(replace(GOOD, generated=now))).reason == (
         "code-root-unknown"
     )
     lists = {
@@ -147,40 +147,40 @@ def test_codes_that_are_verified_here_open_once_by_the_keys_the_platform_sends(
         "ticket-issuers": tickets.issuers(backend).values(),
     }
     for name, keys in lists.items():
-        hall.site.platform.publish("keys", name, key_list_payload(name, keys), audience="*")
-    until(lambda: lists.keys() <= hall.site.agent.status()["lists"].keys(), "no keys came")
+        doors.site.platform.publish("keys", name, key_list_payload(name, keys), audience="*")
+    until(lambda: lists.keys() <= doors.site.agent.status()["lists"].keys(), "no keys came")
     code = phones.three_level(replace(GOOD, generated=now))
-    taken = hall.shows(code, evidence=True)
+    taken = doors.shows(code, evidence=True)
     assert taken.reason == "accepted"
     assert taken.event.code_content == code.hex()
     # A scan module says the same bytes once; a phone may sign the same code again.
     again = code[:-64] + backend.sign(PHONE, code[:-65])
-    assert hall.shows(again).reason in ("code-too-soon", "code-seen")
+    assert doors.shows(again).reason in ("code-too-soon", "code-seen")
     order = replace(tickets.GOOD, first=now - 60, last=now + 600)
-    assert hall.shows(tickets.made(backend, order), evidence=True).reason == "accepted"
-    assert hall.shows(tickets.made(backend, replace(order, group=4))).reason == "ticket-elsewhere"
+    assert doors.shows(tickets.made(backend, order), evidence=True).reason == "accepted"
+    assert doors.shows(tickets.made(backend, replace(order, group=4))).reason == "ticket-elsewhere"
 
 
-def test_a_silent_platform_is_unknown_and_asked_once(hall: Hall) -> None:
-    codes = hall.site.codes
+def test_a_silent_platform_is_unknown_and_asked_once(doors: DoorsWithScanner) -> None:
+    codes = doors.site.codes
     asked = len(codes.asked)
     with codes.holding_back():
-        tap = hall.shows(codes.issue("zhang"))
+        tap = doors.shows(codes.issue("zhang"))
     assert (tap.reason, tap.event.verdict) == ("code-unanswered", "unknown")
     assert len(codes.asked) == asked + 1
 
 
-def test_staff_sign_in_by_the_code_on_the_console(hall: Hall) -> None:
-    refused = onecard(hall.site, "devices", "release", "eye")
+def test_staff_sign_in_by_the_code_on_the_console(doors: DoorsWithScanner) -> None:
+    refused = onecard(doors.site, "devices", "release", "eye")
     assert refused.returncode != 0
     assert "kept for staff" in refused.stderr
     command = [str(Path(sys.executable).parent / "onecard"), "sign-in"]
     with subprocess.Popen(
-        [*command, "--config", str(hall.site.config)],
+        [*command, "--config", str(doors.site.config)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env={**hall.site.pcscd.environment(), "LANG": "en_US.UTF-8", "COLUMNS": "200"},
+        env={**doors.site.pcscd.environment(), "LANG": "en_US.UTF-8", "COLUMNS": "200"},
     ) as asking:
         assert asking.stdout is not None
         lines: list[str] = []
@@ -188,20 +188,20 @@ def test_staff_sign_in_by_the_code_on_the_console(hall: Hall) -> None:
             if not set(line.rstrip("\n")) <= DARK.keys():
                 break
             lines.append(line.rstrip("\n"))
-        phone = hall.site.sign_ins.phone(STAFF[0])
+        phone = doors.site.sign_ins.phone(STAFF[0])
         assert phone.scan(seen(lines))
         assert phone.confirm()
         told = asking.stdout.read()
     assert asking.returncode == 0, told
-    staff = hall.site.agent.client.get("/v1/sign-in")["staff"]
-    number = hall.site.cast.person(STAFF[0]).number
-    assert staff["person"] == hall.site.references().person(number)[:8]
+    staff = doors.site.agent.client.get("/v1/sign-in")["staff"]
+    number = doors.site.cast.person(STAFF[0]).number
+    assert staff["person"] == doors.site.references().person(number)[:8]
     assert staff["person"] in told
-    assert onecard(hall.site, "devices", "release", "eye").returncode == 0
-    assert onecard(hall.site, "devices", "take-back", "eye").returncode == 0
-    assert onecard(hall.site, "sign-out").returncode == 0
-    assert onecard(hall.site, "devices", "release", "eye").returncode != 0
-    reasons = [record.event().reason for record in hall.site.agent.records()]
+    assert onecard(doors.site, "devices", "release", "eye").returncode == 0
+    assert onecard(doors.site, "devices", "take-back", "eye").returncode == 0
+    assert onecard(doors.site, "sign-out").returncode == 0
+    assert onecard(doors.site, "devices", "release", "eye").returncode != 0
+    reasons = [record.event().reason for record in doors.site.agent.records()]
     assert reasons[-2:] == ["signed-in", "signed-out"]
 
 
@@ -213,24 +213,24 @@ def seen(lines: list[str]) -> str:
     return code.text
 
 
-def test_a_phone_that_refuses_signs_nobody_in(hall: Hall) -> None:
-    client = hall.site.agent.client
+def test_a_phone_that_refuses_signs_nobody_in(doors: DoorsWithScanner) -> None:
+    client = doors.site.agent.client
     assert client.post("/v1/sign-in", {})["state"] == "PENDING"
-    assert onecard(hall.site, "sign-in").returncode != 0, "one at a time"
+    assert onecard(doors.site, "sign-in").returncode != 0, "one at a time"
     client.post("/v1/sign-in/cancel", {})
     assert client.get("/v1/sign-in")["state"] == "CANCELLED"
     assert client.get("/v1/sign-in")["staff"] is None
 
 
-def test_no_code_number_or_name_is_left_anywhere(hall: Hall) -> None:
-    site = hall.site
+def test_no_code_number_or_name_is_left_anywhere(doors: DoorsWithScanner) -> None:
+    site = doors.site
     with Wire(site) as wire:
         code = site.codes.issue("gulbahar")
-        assert hall.shows(code).accepted
-        hall.drained()
+        assert doors.shows(code).accepted
+        doors.drained()
     person = site.cast.person("gulbahar")
     probe = Probe(
-        {f"code {n}": code for n, code in enumerate(hall.shown)}
+        {f"code {n}": code for n, code in enumerate(doors.shown)}
         | {"number": person.number, "name": person.name}
     )
     log = site.agent.printed()
@@ -250,10 +250,10 @@ def test_no_code_number_or_name_is_left_anywhere(hall: Hall) -> None:
             probe.check(str(path), path.read_bytes())
 
 
-def test_without_a_platform_the_code_is_kept_for_later(hall: Hall) -> None:
+def test_without_a_platform_the_code_is_kept_for_later(doors: DoorsWithScanner) -> None:
     """The last one: the broker is gone."""
-    code = hall.site.codes.issue("chen")
-    hall.site.broker.kill()
-    until(lambda: hall.site.agent.status()["sync"]["state"] == "offline", "the link stays")
-    assert hall.shows(code).reason == "code-unresolved"
-    assert hall.tap("chen").accepted, "the card needs nobody"
+    code = doors.site.codes.issue("chen")
+    doors.site.broker.kill()
+    until(lambda: doors.site.agent.status()["sync"]["state"] == "offline", "the link stays")
+    assert doors.shows(code).reason == "code-unresolved"
+    assert doors.tap("chen").accepted, "the card needs nobody"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from simulators.demo.devices import PEOPLE
+from proving.demos.devices import PEOPLE
 
 HERE = Path(sys.executable).parent
 # Each runs all devices of a box; how long that takes is the machine's affair.
@@ -38,7 +38,7 @@ def test_each_device_is_unplugged_in_turn_and_all_others_work() -> None:
 @pytest.mark.parametrize("part", ["wand", "id-reader", "gate"])
 def test_hostile_bytes_on_one_port_are_nobody_elses_trouble(part: str) -> None:
     figures = answer(
-        sys.executable, "-m", "simulators.proofs.devices",
+        sys.executable, "-m", "proving.proofs.devices",
         "--parts", part, "--faults", "garbage", "endless bytes", "--no-control",
     )  # fmt: skip
     assert figures["failed"] == []

@@ -9,7 +9,7 @@ import pytest
 
 from agent.purse.trips import Inside, RailRecord
 from apdu.transit.files import Layouts
-from simulators.demo.metro import RUN, MetroRun, Outcome, Passed
+from proving.demos.metro import RUN, MetroRun, Outcome, Passed
 from simulators.transit.metro import CITY
 from simulators.transit.metro_site import MetroSite
 from tests.journeys.gate import onecard

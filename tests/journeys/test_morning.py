@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from simulators.demo.morning import Morning, Outcome, Row
+from proving.demos.library_gate import Morning, Outcome, Row
 from simulators.site import TERMINAL, Site
 from tests.secrets_probe import Probe
 

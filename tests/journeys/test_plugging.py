@@ -15,7 +15,7 @@ import pytest
 from agent.cli.client import Client
 from drivers.hotplug import Hotplug
 from drivers.io import keeper
-from simulators.box.local import LocalAgent
+from simulators.device_box.local import LocalAgent
 from simulators.devices.scan_module import ScanModule
 from simulators.people import load_cast
 from simulators.site import AgentProcess, until

@@ -9,8 +9,8 @@ import pytest
 
 from offline_store.columns import whose
 from offline_store.events.terminal import Disclosure
-from simulators.demo.window import Outcome, Row, WindowDay
-from simulators.window.day import Day, load_day
+from proving.demos.service_window import Outcome, Row, WindowDay
+from simulators.window.counter_day import CounterDay, load_counter_day
 from simulators.window.site import WindowSite
 from tests.secrets_probe import Probe
 
@@ -29,8 +29,8 @@ class Quiet:
 
 
 @pytest.fixture(scope="module")
-def day() -> Day:
-    return load_day()
+def day() -> CounterDay:
+    return load_counter_day()
 
 
 @pytest.fixture(scope="module")
@@ -39,13 +39,13 @@ def audience() -> Quiet:
 
 
 @pytest.fixture(scope="module")
-def site(day: Day) -> Iterator[WindowSite]:
+def site(day: CounterDay) -> Iterator[WindowSite]:
     with WindowSite(day.cast, language="en") as site:
         yield site
 
 
 @pytest.fixture(scope="module")
-def outcome(site: WindowSite, day: Day, audience: Quiet) -> Outcome:
+def outcome(site: WindowSite, day: CounterDay, audience: Quiet) -> Outcome:
     return WindowDay(site, day.visits, audience).play()
 
 
@@ -54,7 +54,7 @@ def disclosures(outcome: Outcome) -> list[Disclosure]:
     return [event for event in events if isinstance(event, Disclosure)]
 
 
-def test_who_comes_first_and_shows_a_code_is_served(day: Day) -> None:
+def test_who_comes_first_and_shows_a_code_is_served(day: CounterDay) -> None:
     first = next(visit for visit in day.visits if visit.shows == "code")
     with WindowSite(day.cast, language="en") as site:
         (row,) = WindowDay(site, [first], Quiet()).play().rows
@@ -66,7 +66,9 @@ def test_every_visit_ends_as_expected(outcome: Outcome) -> None:
     assert len(outcome.rows) >= 12
 
 
-def test_the_day_has_what_a_window_meets(outcome: Outcome, day: Day, audience: Quiet) -> None:
+def test_the_day_has_what_a_window_meets(
+    outcome: Outcome, day: CounterDay, audience: Quiet
+) -> None:
     regions = {card.region or day.cast.region for card in day.cast.cards}
     assert len({region[:2] for region in regions}) == 3
     assert {row.visit.shows for row in outcome.rows} == {
@@ -103,7 +105,9 @@ def test_of_each_basic_read_it_says_how_holder_card_and_business_stood(outcome: 
         assert all(check.source != "none" for check in event.checks)
 
 
-def test_card_code_and_id_card_of_one_person_are_one_person(outcome: Outcome, day: Day) -> None:
+def test_card_code_and_id_card_of_one_person_are_one_person(
+    outcome: Outcome, day: CounterDay
+) -> None:
     def persons(key: str) -> set[str]:
         rows = [row for row in outcome.rows if row.visit.person == key]
         found = {whose(record.event())[1] for row in rows for record in row.records}
@@ -126,7 +130,7 @@ def test_control_a_visit_that_ends_otherwise_is_not_good(outcome: Outcome) -> No
 
 
 def test_no_identity_pin_or_code_in_anything_that_the_agent_wrote(
-    site: WindowSite, outcome: Outcome, day: Day
+    site: WindowSite, outcome: Outcome, day: CounterDay
 ) -> None:
     planted = {f"number of {person.key}": person.number for person in day.cast.people}
     planted |= {f"card id of {card.key}": day.cast.card_id(card) for card in day.cast.cards}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from offline_store.reading import ReadOnlyJournal
-from simulators.proofs.writer import READY, Row, enrol, rows_said
+from proving.proofs.writer import READY, Row, enrol, rows_said
 from world.real import RealWorld
 
 KILLS = 12
@@ -17,7 +17,7 @@ KILLS = 12
 
 def written(folder: Path, variant: str, lines: int) -> list[Row]:
     """What a writer acknowledged before it was killed at a chance moment after `lines` of them."""
-    command = [sys.executable, "-m", "simulators.proofs.writer", str(folder), variant]
+    command = [sys.executable, "-m", "proving.proofs.writer", str(folder), variant]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == READY

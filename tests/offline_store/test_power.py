@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulators.proofs.power import run
-from simulators.proofs.writer import READY, rows_said
+from proving.proofs.power import run
+from proving.proofs.writer import READY, rows_said
 
 EPOCH, HASH = "0123456789abcdef" * 2, "fedcba9876543210" * 4
 WHOLE = [(EPOCH, seq, HASH) for seq in (1, 2, 30)]

@@ -25,7 +25,7 @@ from simulators.cards import Algorithm, Card, Generation, Holder, Interface, fac
 from simulators.cards.contents import Transaction
 from simulators.cards.faults import wrong_cryptogram
 from simulators.ceremony import CITY_KEYS, CardOrder, KeyAuthority
-from simulators.direct import Direct
+from simulators.channel import CardChannel
 from world import Fault
 
 CITY: Final = KeyAuthority()
@@ -89,7 +89,7 @@ Act = Callable[[Channel, Authenticator], object]
 
 def psam() -> PsamAuthenticator:
     """With all keys of the city's table."""
-    return PsamAuthenticator(Psam(Direct(CITY.psam("519900000001"), Transport.T0)), KEYS)
+    return PsamAuthenticator(Psam(CardChannel(CITY.psam("519900000001"), Transport.T0)), KEYS)
 
 
 def card_of(order: CardOrder, interface: Interface = Interface.CONTACT) -> Card:
@@ -104,7 +104,7 @@ def card_of_kind(kind: Kind) -> Channel:
 
 
 def channel_of(card: Card, interface: Interface = Interface.CONTACT) -> Channel:
-    return Direct(card, Transport.T0 if interface is Interface.CONTACT else Transport.T1)
+    return CardChannel(card, Transport.T0 if interface is Interface.CONTACT else Transport.T1)
 
 
 def recorded(channel: Channel, flow: Flow, act: Act) -> Recorded:

@@ -12,7 +12,7 @@ from apdu.trace import Exchange, Flow, KeyAnswer, Recorder, Trace, TraceMalforme
 from simulators.cards import Algorithm, Generation, Holder, Interface, face, operating_system
 from simulators.cards.faults import wrong_cryptogram, wrong_record_lengths
 from simulators.ceremony import seeded
-from simulators.direct import Direct
+from simulators.channel import CardChannel
 from tests.secrets_probe import Probe
 from tests.traces.recording import CITY, ORDER, PIN, Ticking, card_of, channel_of, psam, record
 
@@ -36,7 +36,7 @@ NEW_PIN = bytes.fromhex("913746")
 class Heard:
     """A channel that keeps everything in clear: the control."""
 
-    def __init__(self, inner: Direct) -> None:
+    def __init__(self, inner: CardChannel) -> None:
         self._inner = inner
         self.transport, self.atr = inner.transport, inner.atr
         self.said = inner.atr
@@ -110,9 +110,11 @@ def everything(channel: Heard | Recorder) -> None:
     say("00B09800FF")
 
 
-def card() -> Direct:
+def card() -> CardChannel:
     spec = replace(CITY.card_spec(ORDER), binaries=BINARIES, transactions=(TRANSACTION,))
-    return Direct(face(operating_system(spec), spec.historical, Interface.CONTACT), Transport.T0)
+    return CardChannel(
+        face(operating_system(spec), spec.historical, Interface.CONTACT), Transport.T0
+    )
 
 
 def test_nothing_of_all_files_of_a_card_reaches_the_trace() -> None:

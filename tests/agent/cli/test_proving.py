@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.cli.proving import BENCHES, PROOFS
+from agent.cli.app import build
+from agent.cli.context import Context
+from agent.cli.proving import BENCHES, PROOFS, SimulatorsMissing
+from agent.messages.texts import LANGUAGES, Language, Texts
 
 ONECARD = str(Path(sys.executable).parent / "onecard")
 
@@ -52,3 +55,28 @@ def test_figures_are_one_line_of_json_where_it_is_asked_for() -> None:
     """Also when the bench does not hold, on a machine that is busy."""
     (line,) = told("bench", "facade", "--rounds", "2", "--json", check=False).splitlines()
     assert "holds" in json.loads(line)
+
+
+WITHOUT_THEM = [
+    ("demo",), ("prove",), ("prove", "tear"), ("prove", "fuzz", "--help"), ("bench",),
+    ("bench", "sm2"), ("conform", "--list"), ("conform", "--library", "x.so"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", WITHOUT_THEM, ids=" ".join)
+def test_a_terminal_without_the_simulators_says_in_a_sentence_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    for package in ("simulators", "proving", "benchmarks"):
+        monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(SimulatorsMissing):
+        build(Context(texts=Texts("en")))(list(words), standalone_mode=False)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_sentence_names_the_distribution_and_the_python_that_lacks_it(
+    language: Language,
+) -> None:
+    sentence = Texts(language).fault(SimulatorsMissing(python="/opt/onecard/bin/python3"))
+    assert "onecard-simulators" in sentence
+    assert "/opt/onecard/bin/python3 -m pip install ./packaging/simulators" in sentence

@@ -14,7 +14,7 @@ from offline_store.files import journal_file
 from offline_store.store import Entry
 from simulators.transit import tickets
 from tests.agent.events import purchase
-from tests.agent.identify.ministry_codes.hall import SM2, Hall
+from tests.agent.identify.ministry_codes.code_terminal import SM2, CodeTerminal
 from tests.agent.purse.metro_stand import MetroStand, Network, trip_of
 from tests.agent.purse.stand import FARE, GREY_AFTER, LOST, UNSENT, Bus, BusStand
 from tests.agent.tap.test_bus import NIGHT, fresh, play
@@ -49,15 +49,15 @@ def test_every_debit_is_one_row_and_grey_is_flagged(bus_stand: BusStand) -> None
 
 
 def test_a_ride_by_code_is_one_row_with_the_codes_bytes() -> None:
-    def scenario(hall: Hall) -> None:
-        code = fresh(hall)
-        hall.show(code)
-        hall.stand.world.wait(3)
-        hall.show(code)
-        hall.show(tickets.made(SM2))
-        assert len(hall.stand.store.taps()) == len(hall.stand.store.rows) == 3
-        assert list(clearing_rows(iter(hall.stand.store.rows))) == []
-        [row] = code_rows(iter(hall.stand.store.rows))
+    def scenario(terminal: CodeTerminal) -> None:
+        code = fresh(terminal)
+        terminal.show(code)
+        terminal.stand.world.wait(3)
+        terminal.show(code)
+        terminal.show(tickets.made(SM2))
+        assert len(terminal.stand.store.taps()) == len(terminal.stand.store.rows) == 3
+        assert list(clearing_rows(iter(terminal.stand.store.rows))) == []
+        [row] = code_rows(iter(terminal.stand.store.rows))
         assert (row["kind"], row["amount"], row["full"]) == ("ministry-three-level", 150, NIGHT)
         assert (row["moment"], row["concession"]) == ("20260529042640", "student")
         assert row["code"] == code.hex().upper()

@@ -19,8 +19,8 @@ from agent.scenes.metro.offers import Trips
 from agent.scenes.metro.options import MetroOptions
 from offline_store.events.payment import Intent, PaymentEnd
 from offline_store.events.row import Event, Stored
-from simulators.malice.purse import Gang, Keyless
-from simulators.proofs.mallory import Trusting, robs
+from proving.malice.purse import Gang, Keyless
+from proving.proofs.mallory import Trusting, robs
 from simulators.transit.bus import Passenger
 from simulators.vpcd import Moment, TearAtInstruction
 from tests.agent.purse.metro_stand import (

@@ -27,7 +27,7 @@ from simulators.transit.bus import Passenger
 from simulators.transit.codes import GOOD, NOW
 from simulators.world import SimWorld
 from tests.agent.events import as_kind
-from tests.agent.identify.ministry_codes.hall import PHONES, Hall
+from tests.agent.identify.ministry_codes.code_terminal import PHONES, CodeTerminal
 from tests.agent.purse.stand import FARE, LOST, UNSENT, Bus, BusStand
 from tests.agent.purse.test_carried import listed, tariff
 from tests.agent.stand import Stand
@@ -357,39 +357,43 @@ def test_who_turns_back_from_his_boarding_for_nothing_is_owed_the_ride_that_he_p
 # By code
 
 
-def fresh(hall: Hall) -> bytes:
-    return PHONES.three_level(replace(GOOD, generated=int(hall.stand.world.now()), validity=900))
+def fresh(terminal: CodeTerminal) -> bytes:
+    return PHONES.three_level(
+        replace(GOOD, generated=int(terminal.stand.world.now()), validity=900)
+    )
 
 
-def by_code(scenario: Callable[[Hall], T], settings: GiveBackSettings | None = None) -> T:
+def by_code(scenario: Callable[[CodeTerminal], T], settings: GiveBackSettings | None = None) -> T:
     world = SimWorld(1)
     world.jump_clock(NOW - world.now())
     chosen = settings or GiveBackSettings()
     fares = RidesOwed(FlatFare(FARE, "5199"), "bus", chosen)
     return world.play(
         lambda: scenario(
-            Hall(Stand(world, scene=SceneSettings(kind="bus"), fares=fares, give_back=chosen))
+            CodeTerminal(
+                Stand(world, scene=SceneSettings(kind="bus"), fares=fares, give_back=chosen)
+            )
         )
     )
 
 
-def turns_back(hall: Hall, content: bytes) -> str:
-    report = hall.show(content)
+def turns_back(terminal: CodeTerminal, content: bytes) -> str:
+    report = terminal.show(content)
     assert report.record is not None
-    hall.stand.taps._give_backs.timed_out("entry", report.record.reference)
-    hall.stand.world.wait(3.0)
+    terminal.stand.taps._give_backs.timed_out("entry", report.record.reference)
+    terminal.stand.world.wait(3.0)
     return report.reason
 
 
 @pytest.mark.parametrize("same", [True, False], ids=["the same code", "a fresh one"])
 def test_a_code_that_paid_boards_for_nothing_once(same: bool) -> None:
-    def scenario(hall: Hall) -> list[Stored[Event]]:
-        code = fresh(hall)
-        turns_back(hall, code)
-        hall.show(code if same else fresh(hall))
-        hall.stand.world.wait(3.0)
-        hall.show(fresh(hall))
-        return [row for row in hall.stand.store.rows if isinstance(row.event, Tap)]
+    def scenario(terminal: CodeTerminal) -> list[Stored[Event]]:
+        code = fresh(terminal)
+        turns_back(terminal, code)
+        terminal.show(code if same else fresh(terminal))
+        terminal.stand.world.wait(3.0)
+        terminal.show(fresh(terminal))
+        return [row for row in terminal.stand.store.rows if isinstance(row.event, Tap)]
 
     taps = by_code(scenario)
     paid, again, next_one = (as_kind(row.event, Tap) for row in taps)
@@ -405,11 +409,11 @@ def test_a_code_that_paid_boards_for_nothing_once(same: bool) -> None:
 
 
 def test_the_code_of_a_ride_that_was_ridden_is_used() -> None:
-    def scenario(hall: Hall) -> list[str]:
-        code = fresh(hall)
-        found = [turns_back(hall, code), hall.show(code).reason]
-        hall.stand.world.wait(3.0)
-        return [*found, hall.show(code).reason]
+    def scenario(terminal: CodeTerminal) -> list[str]:
+        code = fresh(terminal)
+        found = [turns_back(terminal, code), terminal.show(code).reason]
+        terminal.stand.world.wait(3.0)
+        return [*found, terminal.show(code).reason]
 
     assert by_code(scenario) == [PAID, AGAIN, Reason.CODE_SEEN]
 
@@ -417,9 +421,15 @@ def test_the_code_of_a_ride_that_was_ridden_is_used() -> None:
 def test_who_shows_something_else_has_no_ride_of_the_accounts() -> None:
     """An ID card or another account is nobody's who is owed."""
 
-    def scenario(hall: Hall) -> list[str]:
-        found = [turns_back(hall, fresh(hall))]
-        other = replace(GOOD, account=b"6210510000000099", generated=int(hall.stand.world.now()))
-        return [*found, hall.show(PHONES.three_level(other)).reason, hall.stand.tap("lin").reason]
+    def scenario(terminal: CodeTerminal) -> list[str]:
+        found = [turns_back(terminal, fresh(terminal))]
+        other = replace(
+            GOOD, account=b"6210510000000099", generated=int(terminal.stand.world.now())
+        )
+        return [
+            *found,
+            terminal.show(PHONES.three_level(other)).reason,
+            terminal.stand.tap("lin").reason,
+        ]
 
     assert by_code(scenario) == [PAID, PAID, Reason.NO_PURSE]

@@ -13,7 +13,7 @@ from config.model import SceneSettings
 from simulators.transit import tickets
 from simulators.transit.codes import GOOD, NOW
 from simulators.world import SimWorld
-from tests.agent.identify.ministry_codes.hall import PHONES, SM2, Hall
+from tests.agent.identify.ministry_codes.code_terminal import PHONES, SM2, CodeTerminal
 from tests.agent.stand import GATE, Stand
 
 SCENES = {
@@ -36,14 +36,18 @@ def holders(stand: Stand, key: str = "lin") -> bytes:
 
 
 def play(
-    scenario: Callable[[Hall], list[str]], scene: str = "library-gate", interval: float = 0.0
+    scenario: Callable[[CodeTerminal], list[str]],
+    scene: str = "library-gate",
+    interval: float = 0.0,
 ) -> list[str]:
-    """One history of a hall at the tickets' time."""
+    """One history of a terminal at the tickets' time."""
     world = SimWorld(1)
     world.jump_clock(NOW - world.now())
     fares = FlatFare(200, "5199")
     return world.play(
-        lambda: scenario(Hall(Stand(world, scene=SCENES[scene], interval=interval, fares=fares)))
+        lambda: scenario(
+            CodeTerminal(Stand(world, scene=SCENES[scene], interval=interval, fares=fares))
+        )
     )
 
 
@@ -51,7 +55,7 @@ def play(
 @pytest.mark.parametrize("kind", ["package", "reservation"])
 @pytest.mark.parametrize("holder", [ANYBODY, b"\xa5" * 32], ids=["anybody", "named"])
 def test_a_ticket_with_uses_left_is_its_own_judge(scene: str, kind: str, holder: bytes) -> None:
-    def scenario(place: Hall) -> list[str]:
+    def scenario(place: CodeTerminal) -> list[str]:
         shown = ticket(kind=kind, holder=holder)
         found = []
         for _ in range(5):
@@ -63,7 +67,7 @@ def test_a_ticket_with_uses_left_is_its_own_judge(scene: str, kind: str, holder:
 
 
 def test_who_sends_others_in_on_his_ticket_may_go_in_himself() -> None:
-    def scenario(place: Hall) -> list[str]:
+    def scenario(place: CodeTerminal) -> list[str]:
         shown = ticket(uses=3, holder=holders(place.stand))
         found = [place.show(shown).reason]
         place.stand.world.wait(PACE)
@@ -75,7 +79,7 @@ def test_who_sends_others_in_on_his_ticket_may_go_in_himself() -> None:
 
 
 def test_who_has_gone_in_may_send_others_after_him_on_his_ticket() -> None:
-    def scenario(place: Hall) -> list[str]:
+    def scenario(place: CodeTerminal) -> list[str]:
         shown = ticket(uses=2, holder=holders(place.stand))
         found = [place.stand.tap("lin").reason, place.show(shown).reason]
         place.stand.world.wait(PACE)
@@ -85,7 +89,7 @@ def test_who_has_gone_in_may_send_others_after_him_on_his_ticket() -> None:
 
 
 def test_who_went_in_on_a_ticket_for_one_has_been_here() -> None:
-    def scenario(place: Hall) -> list[str]:
+    def scenario(place: CodeTerminal) -> list[str]:
         shown = ticket(uses=1, holder=holders(place.stand))
         return [place.show(shown).reason, place.stand.tap("lin").reason]
 
@@ -93,7 +97,7 @@ def test_who_went_in_on_a_ticket_for_one_has_been_here() -> None:
 
 
 def test_the_windows_still_judge_who_has_no_count() -> None:
-    def scenario(place: Hall) -> list[str]:
+    def scenario(place: CodeTerminal) -> list[str]:
         codes = [PHONES.three_level(replace(GOOD, generated=NOW + at)) for at in (0, 3)]
         found = [place.show(codes[0]).reason]
         place.stand.world.wait(3.0)

@@ -20,7 +20,7 @@ from simulators.transit.codes import GOOD, NOW
 from simulators.world import SimWorld
 from tests.agent.events import tap_of
 from tests.agent.fares.city import entitled, lines, tariff
-from tests.agent.identify.ministry_codes.hall import PHONES, SM2, Hall
+from tests.agent.identify.ministry_codes.code_terminal import PHONES, SM2, CodeTerminal
 from tests.agent.stand import CITY_KEY, Stand
 from trust.references import References
 
@@ -30,7 +30,7 @@ NIGHT = 300  # fen; the codes' NOW is half past four
 ACCOUNT = References(CITY_KEY).account(GOOD.account)
 
 
-def play(scenario: Callable[[Hall], T], name: str = "") -> T:
+def play(scenario: Callable[[CodeTerminal], T], name: str = "") -> T:
     """The account is in the signed list by that class."""
     listed = entitled(ACCOUNT, name=name) if name else entitled()
     rules = Rules(tariff(), listed, lines(), {"fares": 4, "entitlements": 5})
@@ -40,25 +40,27 @@ def play(scenario: Callable[[Hall], T], name: str = "") -> T:
 
     def main() -> T:
         scene = SceneSettings(kind="bus")
-        return scenario(Hall(Stand(world, scene=scene, fares=fares, ride=lambda: Ride(line="1"))))
+        return scenario(
+            CodeTerminal(Stand(world, scene=scene, fares=fares, ride=lambda: Ride(line="1")))
+        )
 
     return world.play(main)
 
 
-def fresh(hall: Hall, **changes: int) -> bytes:
+def fresh(terminal: CodeTerminal, **changes: int) -> bytes:
     """A code made this second."""
-    return PHONES.three_level(replace(GOOD, generated=int(hall.stand.world.now()), **changes))  # type: ignore[arg-type]
+    return PHONES.three_level(replace(GOOD, generated=int(terminal.stand.world.now()), **changes))  # type: ignore[arg-type]
 
 
-def event(hall: Hall, code: bytes) -> Tap:
-    return tap_of(hall.show(code).record)
+def event(terminal: CodeTerminal, code: bytes) -> Tap:
+    return tap_of(terminal.show(code).record)
 
 
 @pytest.mark.parametrize(
     ("name", "fare"), [("", 300), ("student", 150), ("senior", 0), ("staff", 50), ("veteran", 0)]
 )
 def test_a_code_pays_the_fare_of_its_account_and_its_record_clears(name: str, fare: int) -> None:
-    tap = play(lambda hall: event(hall, fresh(hall)), name)
+    tap = play(lambda terminal: event(terminal, fresh(terminal)), name)
     assert (tap.verdict, tap.reason) == ("accepted", "paid")
     assert (tap.ride.fare, tap.ride.full) == (fare, NIGHT)
     assert tap.ride.concession == (name if fare < NIGHT else "")
@@ -68,14 +70,14 @@ def test_a_code_pays_the_fare_of_its_account_and_its_record_clears(name: str, fa
 
 
 def test_two_level_codes_pay_too() -> None:
-    assert play(lambda hall: event(hall, PHONES.two_level())).ride.fare == NIGHT
+    assert play(lambda terminal: event(terminal, PHONES.two_level())).ride.fare == NIGHT
 
 
 def test_a_code_pays_nothing_above_its_single_limit() -> None:
-    def scenario(hall: Hall) -> list[Tap]:
-        found = [event(hall, fresh(hall, limit=NIGHT - 1))]
-        hall.stand.world.wait(3)
-        return [*found, event(hall, fresh(hall, limit=NIGHT))]
+    def scenario(terminal: CodeTerminal) -> list[Tap]:
+        found = [event(terminal, fresh(terminal, limit=NIGHT - 1))]
+        terminal.stand.world.wait(3)
+        return [*found, event(terminal, fresh(terminal, limit=NIGHT))]
 
     refused, paid = play(scenario)
     assert (refused.reason, refused.ride) == ("code-over-limit", NO_RIDE)
@@ -83,10 +85,10 @@ def test_a_code_pays_nothing_above_its_single_limit() -> None:
 
 
 def test_rides_by_code_count_towards_the_day() -> None:
-    def scenario(hall: Hall) -> list[Tap]:
-        found = [event(hall, fresh(hall))]
-        hall.stand.world.wait(60)
-        return [*found, event(hall, fresh(hall))]
+    def scenario(terminal: CodeTerminal) -> list[Tap]:
+        found = [event(terminal, fresh(terminal))]
+        terminal.stand.world.wait(60)
+        return [*found, event(terminal, fresh(terminal))]
 
     first, second = play(scenario)
     assert first.seen.rides == RidesBefore()
@@ -95,20 +97,20 @@ def test_rides_by_code_count_towards_the_day() -> None:
 
 
 def test_a_code_that_paid_is_not_taken_twice() -> None:
-    def scenario(hall: Hall) -> list[str]:
-        code = fresh(hall)
-        found = [hall.show(code).reason]
-        hall.stand.world.wait(5)
-        return [*found, hall.show(code).reason]
+    def scenario(terminal: CodeTerminal) -> list[str]:
+        code = fresh(terminal)
+        found = [terminal.show(code).reason]
+        terminal.stand.world.wait(5)
+        return [*found, terminal.show(code).reason]
 
     assert play(scenario) == [Reason.PAID, Reason.CODE_SEEN]
 
 
 def test_a_ticket_rides_and_is_used_up() -> None:
-    def scenario(hall: Hall) -> list[Tap]:
-        found = [event(hall, tickets.made(SM2))]
-        hall.stand.world.wait(3)
-        return [*found, event(hall, tickets.made(SM2))]
+    def scenario(terminal: CodeTerminal) -> list[Tap]:
+        found = [event(terminal, tickets.made(SM2))]
+        terminal.stand.world.wait(3)
+        return [*found, event(terminal, tickets.made(SM2))]
 
     ride, again = play(scenario)
     assert (ride.reason, ride.ride.fare, ride.ride.full) == ("accepted", 0, None)

@@ -21,7 +21,7 @@ from simulators.transit import tickets
 from simulators.transit.codes import GOOD, NOW
 from simulators.world import SimWorld
 from tests.agent.events import about_seq, as_kind
-from tests.agent.identify.ministry_codes.hall import PHONES, SM2, Hall
+from tests.agent.identify.ministry_codes.code_terminal import PHONES, SM2, CodeTerminal
 from tests.agent.stand import WINDOW, Stand
 from tests.offline_store.support import TERMINAL, MemoryKeys
 
@@ -31,7 +31,7 @@ DAY = 86_400.0
 
 
 class Site:
-    """A gate that tells who goes through, with codes; `hall.stand` beneath."""
+    """A gate that tells who goes through, with codes; `terminal.stand` beneath."""
 
     def __init__(
         self, world: SimWorld, settings: GiveBackSettings, store: Store | None = None
@@ -39,7 +39,7 @@ class Site:
         scene = SceneSettings(kind="library-gate", options={"repeat_window": WINDOW})
         self.world = world
         self.stand = Stand(world, store=store, scene=scene, give_back=settings)
-        self.hall = Hall(self.stand)
+        self.terminal = CodeTerminal(self.stand)
         self.passages = Passages(world, self.stand.barrier, {"entry", "exit"}, WITHIN, self._ended)
         self.entry = replace(self.stand.entry, passages=self.passages)
         self.exit = replace(self.stand.exit, passages=self.passages)
@@ -52,7 +52,7 @@ class Site:
         return self.stand.tap(key, lane=lane or self.entry).reason
 
     def show(self, content: bytes) -> str:
-        return self.hall.show(content, self.entry).reason
+        return self.terminal.show(content, self.entry).reason
 
     def turns_back(self) -> None:
         """Who was let in goes away; his time is up."""
@@ -258,10 +258,10 @@ def test_where_the_city_gives_nothing_back_nothing_is() -> None:
 
 def test_a_barrier_without_sensors_knows_of_nobody_who_turned_back() -> None:
     def scenario(site: Site) -> list[str]:
-        found = [site.hall.show(ticket()).reason]
+        found = [site.terminal.show(ticket()).reason]
         site.turns_back()
         assert site.told() == []
-        return [*found, site.hall.show(ticket()).reason]
+        return [*found, site.terminal.show(ticket()).reason]
 
     assert play(scenario) == ["accepted", "ticket-used"]
 

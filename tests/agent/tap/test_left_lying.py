@@ -19,7 +19,7 @@ from simulators.devices.idcard import document_of
 from simulators.transit.codes import NOW
 from simulators.world import SimWorld
 from tests.agent.fares.city import entitled, lines, tariff
-from tests.agent.identify.ministry_codes.hall import PHONES, Hall
+from tests.agent.identify.ministry_codes.code_terminal import PHONES, CodeTerminal
 from tests.agent.scenes.bus.stand import Bus
 from tests.agent.stand import Stand
 
@@ -121,8 +121,8 @@ def test_a_code_that_was_in_view_already_opens_nothing_and_is_not_used_up(leavin
     world.jump_clock(NOW - world.now())
 
     def scenario() -> None:
-        hall = Hall(Stand(world))
-        stand, content = hall.stand, PHONES.two_level()
+        terminal = CodeTerminal(Stand(world))
+        stand, content = terminal.stand, PHONES.two_level()
         seen = world.monotonic()
         lying = Code("eye", content, seen, seen, came=False)
         report = stand.taps.handle_code(stand.exit if leaving else stand.entry, lying)
@@ -130,7 +130,7 @@ def test_a_code_that_was_in_view_already_opens_nothing_and_is_not_used_up(leavin
         assert stand.barrier.opened == 0
         (event,) = stand.store.taps()
         assert (event.code, event.person, event.verdict) == ("", "", "refused")
-        assert hall.show(content).accepted
+        assert terminal.show(content).accepted
 
     world.play(scenario)
 

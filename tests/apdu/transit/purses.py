@@ -10,7 +10,7 @@ from apdu.transit.values import Authorisation, Debited, Initialised, Kind, Publi
 from simulators.cards import Interface
 from simulators.cards.purse import PurseOs
 from simulators.cards.transit_psam import TransitPsamOs, transit_psam
-from simulators.direct import Direct
+from simulators.channel import CardChannel
 from simulators.transit import PurseOrder, Torn, TransitCity
 from simulators.vpcd import TearAtApdu, TearAtInstruction
 
@@ -32,12 +32,12 @@ class Bench:
 
     def tap(self, tear: Tear | None = None) -> Purse:
         transport = Transport.T0 if self.interface is Interface.CONTACT else Transport.T1
-        channel = Torn(Direct(CITY.face(self.inside, self.interface), transport), tear)
+        channel = Torn(CardChannel(CITY.face(self.inside, self.interface), transport), tear)
         self.sent = channel.sent
         return Purse(channel)
 
     def power_psam(self) -> TransitPsam:
-        self.psam = TransitPsam(Direct(transit_psam(self.psam_inside), Transport.T0))
+        self.psam = TransitPsam(CardChannel(transit_psam(self.psam_inside), Transport.T0))
         return self.psam
 
 
@@ -59,7 +59,7 @@ def bench(
 ) -> Bench:
     inside = CITY.purse(order or PurseOrder())
     psam_inside = psam or CITY.psam()
-    psam_channel = Direct(transit_psam(psam_inside), Transport.T0)
+    psam_channel = CardChannel(transit_psam(psam_inside), Transport.T0)
     return Bench(inside, psam_inside, TransitPsam(psam_channel), interface)
 
 

@@ -47,7 +47,7 @@ from simulators.cards import Algorithm, Generation, Interface, face, operating_s
 from simulators.cards.foreign import foreign_card
 from simulators.cards.transit_psam import CITY_UNION, TransitPsamOs, transit_psam
 from simulators.ceremony import KeyAuthority
-from simulators.direct import Direct
+from simulators.channel import CardChannel
 from simulators.transit import PurseOrder, TransitCity
 from tests.apdu.scripted import Answering
 from tests.apdu.transit.purses import CITY, MOMENT, Bench, bench, pay
@@ -293,18 +293,18 @@ def test_other_refusals_carry_their_status_word() -> None:
 
 
 def test_a_purse_answers_first_and_a_card_without_one_as_social_security() -> None:
-    plain = Direct(CITY.face(CITY.purse(PurseOrder())), Transport.T1)
+    plain = CardChannel(CITY.face(CITY.purse(PurseOrder())), Transport.T1)
     assert isinstance(select_application(plain), PurseSelected)
     spec = KeyAuthority().card_spec(social_order())
     social = face(operating_system(spec), spec.historical, Interface.CONTACT)
-    chosen = select_application(Direct(social, Transport.T0))
+    chosen = select_application(CardChannel(social, Transport.T0))
     assert isinstance(chosen, SocialSecuritySelected)
     assert chosen.application == "social-security"
 
 
 def test_one_card_with_both_answers_as_a_purse_and_still_is_a_social_security_card() -> None:
     inside, card = CITY.one_card(PurseOrder(), social_order(Generation.V3), KeyAuthority())
-    channel = Direct(card, Transport.T1)
+    channel = CardChannel(card, Transport.T1)
     chosen = select_application(channel)
     assert isinstance(chosen, PurseSelected)
     social = SocialSecurityCard(channel)
@@ -317,7 +317,7 @@ def test_one_card_with_both_answers_as_a_purse_and_still_is_a_social_security_ca
 
 
 def test_neither_is_named() -> None:
-    channel = Direct(foreign_card(Interface.CONTACTLESS), Transport.T1)
+    channel = CardChannel(foreign_card(Interface.CONTACTLESS), Transport.T1)
     with pytest.raises(NotSocialSecurityCard):
         select_application(channel)
     with pytest.raises(NotPurse):
@@ -328,7 +328,7 @@ def test_a_locked_purse_is_the_answer_and_not_a_reason_to_go_on() -> None:
     inside, card = CITY.one_card(PurseOrder(), social_order(Generation.V3), KeyAuthority())
     inside.purse.faults.select_sw = 0x6A81
     with pytest.raises(PurseLocked):
-        select_application(Direct(card, Transport.T1))
+        select_application(CardChannel(card, Transport.T1))
 
 
 # -- the PSAM
@@ -344,7 +344,7 @@ def begun(place: Bench, amount: int = 100) -> tuple[PublicInfo, Authorisation, b
 
 
 def test_the_psam_tells_who_it_is_and_is_asked_once() -> None:
-    channel = Direct(transit_psam(CITY.psam("012300033D11")), Transport.T0)
+    channel = CardChannel(transit_psam(CITY.psam("012300033D11")), Transport.T0)
     sent: list[bytes] = []
     inner = channel.transmit
 

@@ -10,7 +10,7 @@ from apdu.transit.files import Layouts, LayoutUnknown
 from apdu.transit.purse import Purse
 from apdu.transit.selection import PurseSelected, select_application
 from simulators.cards import Interface
-from simulators.direct import Direct
+from simulators.channel import CardChannel
 from simulators.transit.passengers import HOME, PurseWallet, load_passengers
 from tests.apdu.transit.purses import bench, pay
 
@@ -36,7 +36,7 @@ def test_numbers_are_of_no_city_and_nobody_has_two() -> None:
 def test_every_card_tells_what_the_table_says(key: str, interface: Interface) -> None:
     wallet, passenger = PurseWallet(), PASSENGERS[key]
     transport = Transport.T0 if interface is Interface.CONTACT else Transport.T1
-    channel = Direct(wallet.bring(key, interface), transport)
+    channel = CardChannel(wallet.bring(key, interface), transport)
     chosen = select_application(channel)
     assert isinstance(chosen, PurseSelected)
     assert chosen.public.card_number == passenger.number
@@ -64,7 +64,7 @@ def test_a_card_that_comes_twice_is_the_same_card() -> None:
     place = bench()
     place.inside = wallet.inside("lin")
     pay(place, 200)
-    again = Purse(Direct(wallet.bring("lin"), Transport.T1))
+    again = Purse(CardChannel(wallet.bring("lin"), Transport.T1))
     assert first is not wallet.bring("lin")
     again.select()
     assert again.balance() == 4800
@@ -76,7 +76,7 @@ def test_one_card_has_the_holder_that_the_wallet_names() -> None:
     person = wallet.person("one-card")
     assert person is not None
     assert wallet.person("student") is None
-    channel = Direct(wallet.bring("one-card"), Transport.T1)
+    channel = CardChannel(wallet.bring("one-card"), Transport.T1)
     card = SocialSecurityCard(channel)
     card.select()
     assert card.read_version() == "3.00"

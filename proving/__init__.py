@@ -1,0 +1,1 @@
+"""What stands on the made-up parts: demos, proofs, conformance tests and malice."""

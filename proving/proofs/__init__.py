@@ -1,0 +1,1 @@
+"""The proofs of `onecard prove`: a module each, with `run(arguments) -> figures`."""
