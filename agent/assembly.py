@@ -3,6 +3,8 @@
     settings ─▶ Terminal   store, lists, keys, staff: as long as the process
     settings ─▶ Service    gate, scene, taps, payments, façade: as long as these settings
 
+A room that most terminals have no use for is imported where the settings ask for it.
+
 Daemon, demos, proofs and benchmarks stand on it alike; `Replacements` says what they may exchange.
 """
 
@@ -19,13 +21,10 @@ from agent.facade.faults import FacadePortUnusable, FacadeSocketUnusable
 from agent.fares.rules import RuleBook
 from agent.identify.card import CardIdentifier, refused_doubts
 from agent.identify.card_kinds import card_kinds
-from agent.identify.code import CodeIdentifier, Router
+from agent.identify.code import CodeIdentifier, Resolve, Resolver, Router
 from agent.identify.document import DocumentIdentifier
 from agent.identify.hsm import HsmClient
-from agent.identify.ministry_codes.resolver import MinistryCodes, OfflineResolver
-from agent.identify.ministry_codes.verify import OtherIssuers
 from agent.identify.platform_code import PlatformResolver
-from agent.identify.tickets.resolver import Tickets
 from agent.identify.traces import Traces
 from agent.in_force import DataUnusable
 from agent.key_store import key_store
@@ -36,7 +35,6 @@ from agent.psam.key_table import city_keys
 from agent.psam.social_security import PsamPool
 from agent.purse.card_memory import held_alone
 from agent.scenes import registry as scenes
-from agent.scenes.bus.vehicle import VehicleUnit
 from agent.scenes.code_uses import CodeMemory
 from agent.scenes.metro.layouts import load_layouts
 from agent.scenes.port import Parts
@@ -64,6 +62,8 @@ from world import World, cause_of
 
 if TYPE_CHECKING:
     from agent.facade.facade import Facade
+    from agent.identify.ministry_codes.resolver import OfflineResolver
+    from agent.scenes.bus.vehicle import VehicleUnit
 
 LOG = logging.getLogger("onecard")
 
@@ -247,11 +247,13 @@ class Service:
 
     # Parts
 
-    def _make_aboard(self) -> VehicleUnit | None:
+    def _make_aboard(self) -> "VehicleUnit | None":
         """Where there is a vehicle. Raises `drivers.options.OptionsFault`."""
         settings, terminal = self.settings, self._terminal
         if settings.vehicle is None:
             return None
+        from agent.scenes.bus.vehicle import VehicleUnit
+
         return VehicleUnit(
             terminal.world,
             terminal.clock,
@@ -274,12 +276,17 @@ class Service:
         platform = PlatformResolver(
             terminal.requests, terminal.references, settings.codes, settings.scene
         )
-        return CodeIdentifier(
-            Router(settings.codes), {"platform": platform, "offline": self._offline_codes()}
-        )
+        resolvers: dict[Resolve, Resolver] = {"platform": platform}
+        if any(rule.resolve == "offline" for rule in settings.codes):
+            resolvers["offline"] = self._offline_codes()
+        return CodeIdentifier(Router(settings.codes), resolvers)
 
-    def _offline_codes(self) -> OfflineResolver:
+    def _offline_codes(self) -> "OfflineResolver":
         """Codes that are verified here, by the signed lists of keys."""
+        from agent.identify.ministry_codes.resolver import MinistryCodes, OfflineResolver
+        from agent.identify.ministry_codes.verify import OtherIssuers
+        from agent.identify.tickets.resolver import Tickets
+
         settings, terminal = self.settings.offline_codes, self._terminal
         keys, clock = terminal.key_lists.keys, terminal.clock.read
         others = OtherIssuers(settings.other_issuers)

@@ -4,7 +4,6 @@ msgspec stops at the first error; a technician at a gate wants all of them in on
 structs, arrays and tables itself and asks msgspec about the leaves only.
 """
 
-import difflib
 import json
 import re
 import typing
@@ -59,6 +58,8 @@ def shown(value: object, key: str = "") -> str:
 
 def nearest(word: str, known: Sequence[str]) -> str:
     """The one of `known`, which is never empty, that looks most like `word`."""
+    import difflib  # only where a file is wrong
+
     return difflib.get_close_matches(word, known, n=1, cutoff=0.0)[0]
 
 

@@ -20,7 +20,6 @@ from agent.messages.texts import Texts
 from agent.reader_service import reader_service
 from agent.scenes.bus.faults import JourneyOff
 from agent.scenes.bus.journey import VehicleState
-from agent.tap.explain import answer, explain
 from agent.tap.tap import TapReport
 from offline_store.events.row import Record
 from world import Fault
@@ -124,6 +123,8 @@ class Backend:
 
     def explain(self, epoch: str, seq: int) -> dict[str, Any]:
         """Raises as `agent.tap.explain.explain`, and a Fault of the store."""
+        from agent.tap.explain import answer, explain
+
         rows = self.records(epoch, max(0, seq - 2), 3)
         found = explain(epoch, seq, rows, self.service.decider, self._terminal.lists)
         return answer(found, self._texts)

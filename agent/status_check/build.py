@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from agent.status_check.https import HttpsSource
-from agent.status_check.mapping import load_mapping
 from agent.status_check.platform import PlatformSource
 from agent.status_check.port import StatusSource
 from agent.status_check.service import Routes, StatusService
@@ -44,6 +42,9 @@ def _source(
 ) -> StatusSource:
     if service.kind == "mqtt":
         return PlatformSource(requests)
+    from agent.status_check.https import HttpsSource
+    from agent.status_check.mapping import load_mapping
+
     assert service.mapping is not None, "config.checks"
     mapping = load_mapping(world, Path(service.mapping))
     return HttpsSource(world, service, mapping, keys)
