@@ -4,7 +4,6 @@ Kept apart from the CLI so that a terminal's memory holds nothing that only peop
 """
 
 import argparse
-import gc
 import logging
 import os
 import signal
@@ -60,7 +59,7 @@ def main() -> int:
         texts = texts_for(settings)
         agent = Agent(world, settings, texts)
         agent.start()
-        gc.freeze()  # what has been made by now stays: no collection walks over it during a tap
+        world.keep_what_is_there()
     except Fault as fault:
         LOG.error("%s [%s]", texts.fault(fault), fault.code)
         return 78

@@ -2,6 +2,7 @@
 
 import ctypes
 import errno
+import gc
 import grp
 import heapq
 import itertools
@@ -236,6 +237,14 @@ class RealWorld:
         would stop that after the first such block (mallopt(3), M_MMAP_THRESHOLD), and a terminal
         would keep the room of the longest list that ever came."""
         ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE_BLOCK)
+
+    def keep_what_is_there(self) -> None:
+        """What has been made by now stays for as long as the process: free memory around it goes
+        back to the system, and no garbage collection walks over it any more, in a tap of all
+        moments."""
+        gc.collect()
+        ctypes.CDLL(None).malloc_trim(0)
+        gc.freeze()
 
     def now(self) -> float:
         return time.time()

@@ -290,3 +290,13 @@ def test_a_cause_is_the_systems_words_else_pythons() -> None:
     assert cause_of(OSError(2, "No such file or directory")) == "No such file or directory"
     assert cause_of(OSError("AF_UNIX path too long")) == "AF_UNIX path too long"
     assert cause_of(TimeoutError()) == "TimeoutError"
+
+
+def test_what_is_there_when_a_process_has_started_is_not_collected_again() -> None:
+    program = (
+        "import gc\nfrom world.real import RealWorld\n"
+        "RealWorld().keep_what_is_there()\n"
+        "print(gc.get_freeze_count() > 1000, len(gc.get_objects()) < 100)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert done.stdout.decode().split() == ["True", "True"]
