@@ -13,6 +13,7 @@ from config.faults import (
     PlainLink,
     ReaderInTwoLanes,
     ReaderWithoutLane,
+    SaidTwice,
     SamInLane,
     UnknownName,
     WrongValue,
@@ -284,9 +285,14 @@ def _status_services(agent: AgentSettings, file: str) -> Iterator[ConfigFault]:
 
 
 def _vehicle(agent: AgentSettings, file: str) -> Iterator[ConfigFault]:
-    """A receiver where nothing moves would be for nobody."""
-    if agent.journey.gnss and agent.vehicle is None:
-        yield NeedsKey(file=file, key="journey.gnss", allowed="vehicle.id")
+    """A receiver where nothing moves would be for nobody; what moves stands at no station."""
+    if agent.vehicle is None:
+        if agent.journey.gnss:
+            yield NeedsKey(file=file, key="journey.gnss", allowed="vehicle.id")
+        return
+    for key, instead in (("line", "vehicle.line"), ("station", "journey.gnss")):
+        if getattr(agent.transit, key):
+            yield SaidTwice(file=file, key=f"transit.{key}", allowed=instead)
 
 
 def _loopback(host: str) -> bool:

@@ -125,6 +125,13 @@ class NeedsKey(ConfigFault):
     code = "config.needs-key"
 
 
+class SaidTwice(ConfigFault):
+    """Two keys would say one thing. Facts: file, key (which does not count), allowed (which
+    does)."""
+
+    code = "config.said-twice"
+
+
 class PlainLink(ConfigFault):
     """Records of people would travel unencrypted. Facts: file, key, found (host), allowed."""
 

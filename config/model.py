@@ -198,9 +198,8 @@ class Transit(Settings, frozen=True, kw_only=True):
     )
     grey_after: Annotated[float, Meta(ge=10, le=604_800)] = 900.0  # seconds for a card to come back
     top_up_below: Annotated[int, Meta(ge=0, le=1_000_000)] = 500  # fen left: "please top up"
+    # Where the terminal stands, ids of the list `lines`; of a vehicle `[vehicle]` says it.
     line: Annotated[str, Meta(max_length=32)] = ""
-    vehicle: Annotated[str, Meta(max_length=32)] = ""
-    driver: Annotated[str, Meta(max_length=32)] = ""
     station: Annotated[str, Meta(max_length=32)] = ""
     # How cards know this operator, where rides are written on them: 001E's operator, institution.
     operator: Annotated[str, Meta(pattern=r"^[0-9A-F]{4}\Z", description='"0-9 A-F" 4')] = "0000"

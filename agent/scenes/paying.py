@@ -26,12 +26,7 @@ def ride_now(parts: Parts) -> RideNow:
     if parts.journey is not None:
         return parts.journey.ride
     transit = parts.settings.transit
-    known = Ride(
-        line=transit.line,
-        vehicle=transit.vehicle,
-        driver=transit.driver,
-        station=transit.station,
-    )
+    known = Ride(line=transit.line, station=transit.station)
     return lambda: known
 
 

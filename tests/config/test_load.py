@@ -575,6 +575,17 @@ def test_a_receiver_needs_a_vehicle() -> None:
     assert agent.vehicle.id == "bus-1"
 
 
+@pytest.mark.parametrize(
+    ("key", "instead"), [("line", "vehicle.line"), ("station", "journey.gnss")]
+)
+def test_where_a_vehicle_is_stands_in_one_place(key: str, instead: str) -> None:
+    standing = f'[transit]\n{key} = "9"\n'
+    assert parse((WHOLE + standing).encode(), "box.toml").transit
+    problem = only(f'{WHOLE}[vehicle]\nid = "bus-1"\n{standing}')
+    assert isinstance(problem, faults.SaidTwice)
+    assert (problem.facts["key"], problem.facts["allowed"]) == (f"transit.{key}", instead)
+
+
 def test_the_file_of_the_command_line_may_be_a_pipe_and_one_that_settings_name_may_not(
     tmp_path: Path,
 ) -> None:
