@@ -29,8 +29,10 @@ MAY_IMPORT = {
     "offline_store": CARDS_AND_SETTINGS | {"offline_store"},
     "sync": FLOOR | {"config", "offline_store", "sync"},
     "agent": set(product.ROOMS),
+    # A vendor has it with the simulators, and has none of our tests.
+    "contracts": {*product.ROOMS, "simulators", "contracts"},
 }
-HOUSE = {*product.ROOMS, "simulators", "benchmarks", "tests"}
+HOUSE = {*product.ROOMS, "simulators", "benchmarks", "contracts", "tests"}
 
 # The commands that bring simulated devices along, and what they may bring.
 WITH_SIMULATORS = {
@@ -295,6 +297,9 @@ def test_product_keeps(rule: Rule) -> None:
         (rooms_import_one_way, "agent/tap/tap.py", "import simulators.cards"),
         (rooms_import_one_way, "agent/cli/tap.py", "importlib.import_module('simulators.demo')"),
         (rooms_import_one_way, "agent/cli/proving.py", "from tests import product"),
+        (rooms_import_one_way, "drivers/x.py", "from contracts.drivers import reader"),
+        (rooms_import_one_way, "contracts/drivers/x.py", "from tests.drivers import conftest"),
+        (rooms_import_one_way, "contracts/scenes/x.py", "import benchmarks.measure"),
         (only_entries_make_the_world, "agent/tap/tap.py", "from world.real import RealWorld"),
         (only_entries_make_the_world, "sync/x.py", "from world import real"),
         (outside_only_by_the_world, "sync/x.py", "import threading"),
@@ -350,6 +355,16 @@ def test_control_a_violation_is_caught(rule: Rule, place: str, source: str) -> N
 )
 def test_control_what_is_right_passes(rule: Rule, place: str, source: str) -> None:
     assert not list(rule(Path(place), ast.parse(source)))
+
+
+def test_the_contract_suites_stand_on_nothing_that_a_vendor_does_not_have() -> None:
+    suites = [path.relative_to(product.ROOT) for path in product.sources("contracts")]
+    assert len(suites) > 10
+    assert not [
+        violation
+        for path in suites
+        for violation in rooms_import_one_way(path, product.tree(product.ROOT / path))
+    ]
 
 
 def test_every_exception_to_a_rule_is_still_needed() -> None:

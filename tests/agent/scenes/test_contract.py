@@ -7,10 +7,10 @@ import pytest
 from agent.messages.reasons import Reason
 from agent.scenes.port import Case, Decision, ListsInTurn, Looked, Scene, SceneTurn
 from config.model import SceneSettings as Settings
+from contracts.scenes.shipped import scene_of
+from contracts.scenes.stand import GATE
+from contracts.scenes.suite import SceneSuite
 from offline_store.events.seen import Seen
-from tests.agent.scenes.contract import SceneSuite
-from tests.agent.scenes.made import scene_of
-from tests.agent.stand import GATE
 
 
 class TestLibraryGate(SceneSuite):

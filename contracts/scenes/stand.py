@@ -32,6 +32,7 @@ from apdu.channel import CardGone, CardMute, Transport
 from apdu.social_security.city_keys import CityKeys
 from config.model import CodeRule, SceneSettings
 from config.model import GiveBackSettings as GiveBackSettings
+from contracts.scenes.shipped import scene_of
 from drivers.contract import (
     Absence,
     CardHandle,
@@ -66,7 +67,6 @@ from simulators.world import SimWorld
 from sync.contract.services import Service
 from sync.contract.topics import Place
 from sync.requests import RequestOffline, RequestTimeout
-from tests.agent.scenes.made import scene_of
 from trust.references import References
 from world import Fault, Queue, QueueEmpty, World
 

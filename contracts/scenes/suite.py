@@ -4,8 +4,9 @@
         def make(self) -> Scene:
             return ReadingRoom(seats=40)
 
-The stand decides each tap twice, the second time from its row (`tests.agent.stand.FakeStore`): a
-scene that goes by anything else fails in every one of these tests.
+The stand decides each tap twice, the second time from its row
+(`contracts.scenes.stand.FakeStore`): a scene that goes by anything else fails in every one of these
+tests.
 """
 
 from collections.abc import Callable
@@ -15,10 +16,10 @@ import pytest
 
 from agent.messages.reasons import Reason, rows_of
 from agent.scenes.port import Scene
+from contracts.scenes.stand import FakeLists, Stand
 from drivers.contract import DeviceSilent
 from offline_store.events.tap import Tap
 from simulators.world import SimWorld
-from tests.agent.stand import FakeLists, Stand
 
 T = TypeVar("T")
 
