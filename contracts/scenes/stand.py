@@ -15,6 +15,7 @@ from agent.equipment.watchdog import Watchdog
 from agent.identify.card import CardIdentifier, refused_doubts
 from agent.identify.code import CodeIdentifier, Resolve, Resolver, Router
 from agent.identify.document import DocumentIdentifier
+from agent.messages.reasons import rows_of
 from agent.messages.results import Results
 from agent.messages.texts import Texts
 from agent.psam.social_security import PsamPool
@@ -526,9 +527,10 @@ class Stand:
         self.standing = StatusService(
             world, Routes({}, platform), application=APPLICATION, within=WITHIN
         )
-        results = Results(Texts("en"))
+        self.scene = made or scene_of(scene, self.cast.region, fares, ride)
+        results = Results(Texts("en"), more=rows_of(self.scene.reasons))
         self.decider = self.store.decider = Decider(
-            made or scene_of(scene, self.cast.region, fares, ride),
+            self.scene,
             results.verdict,
             CodeMemory(interval),
             refused_doubts(scene),

@@ -64,12 +64,33 @@ class SceneSuite:
             stand.tap("lin")
             [tap] = stand.store.taps()
             listed = {"cards": tap.card, "numbers": tap.number, "persons": tap.person}[by]
+            assert listed, "what is not read (`Scene.needs`), no list can be asked about"
             stand.store.lists = FakeLists(**{by: [listed]})
             stand.world.wait(3600)
             opened = stand.barrier.opened
             report = stand.tap("lin")
             assert (report.reason, report.accepted) == (Reason.BLACKLISTED, False)
             assert stand.barrier.opened == opened
+
+        self.play(scenario)
+
+    def test_a_card_that_is_out_of_date_does_not_pass(self) -> None:
+        def scenario(stand: Stand) -> None:
+            report = stand.tap("zheng")
+            assert (report.reason, report.accepted) == (Reason.CARD_EXPIRED, False)
+            assert stand.barrier.opened == 0
+
+        self.play(scenario)
+
+    def test_with_a_clock_that_was_never_set_it_decides_and_its_record_says_so(self) -> None:
+        """Which reason, is the scene's matter; the stand has decided it again from its row."""
+
+        def scenario(stand: Stand) -> None:
+            stand.world.jump_clock(-stand.world.now())
+            report = stand.tap("lin")
+            [tap] = stand.store.taps()
+            assert tap.clock.quality == "unset"
+            assert (tap.verdict == "accepted") is report.accepted
 
         self.play(scenario)
 
