@@ -1,4 +1,4 @@
-"""The recipes of docs/developing.md, taken from the page and built: what stands there is what works.
+"""The recipes of docs/developing.md, taken from the page and built: what stands there works.
 
 A fence names its file behind the language. ```python a/b.py is a new file; ```diff a/b.py changes
 one of the repository's: lines with " " are there, "-" go, "+" come, "@@" stands between two places.
