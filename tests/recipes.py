@@ -62,8 +62,8 @@ def changed(text: str, diff: str) -> str:
     """Raises `DoesNotFit`."""
     for place in PLACES.split(diff):
         lines = place.splitlines(keepends=True)
-        before = "".join(line[1:] for line in lines if line[0] in " -")
-        after = "".join(line[1:] for line in lines if line[0] in " +")
+        before = "".join(line[1:] or line for line in lines if line[0] in " -\n")
+        after = "".join(line[1:] or line for line in lines if line[0] in " +\n")
         if f"\n{text}".count(f"\n{before}") != 1:
             raise DoesNotFit(before)
         text = f"\n{text}".replace(f"\n{before}", f"\n{after}")[1:]
