@@ -18,7 +18,7 @@ PAGE: Final = product.ROOT / "docs" / "developing.md"
 HEADING: Final = re.compile(r"^## (.*)$", re.MULTILINE)
 FENCE: Final = re.compile(r"^```(\w+) (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PLACES: Final = re.compile(r"^@@\n", re.MULTILINE)
-BUILT: Final = shutil.ignore_patterns("__pycache__", "*.so", ".hypothesis")
+BUILT: Final = shutil.ignore_patterns("*.so", ".hypothesis")
 TREE: Final = (*product.ROOMS, "simulators", "benchmarks", "contracts", "tests", "docs")
 
 

@@ -39,12 +39,13 @@ def strangers_package(made: Recipe, folder: Path) -> Path:
 def changed_tree(made: Recipe, folder: Path) -> Path:
     """The repository with the recipe in it."""
     made.build(copy_of_the_tree(folder))
-    write_pages(folder)
+    if any(path.startswith("agent/messages/") for path, _ in made.changes):
+        write_codes(folder)
     return folder
 
 
-def write_pages(tree: Path) -> None:
-    """What is generated, as each recipe says."""
+def write_codes(tree: Path) -> None:
+    """As the recipe says."""
     page = ran(tree, tree, "-m", "agent.messages.document")
     assert page.returncode == 0, page.stderr
     (tree / "docs" / "codes.md").write_text(page.stdout, encoding="utf-8")
@@ -55,7 +56,7 @@ def ran(folder: Path, product_in: Path, *words: str) -> subprocess.CompletedProc
     return subprocess.run(
         [sys.executable, *words],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
+        env={**os.environ, "PYTHONPATH": path},
         capture_output=True,
         text=True,
         check=False,
@@ -89,7 +90,7 @@ CASES: Final[Mapping[str, Case]] = {
     "A driver": Case(
         strangers_package,
         ["test_acme_display.py"],
-        ("acme_display.py", 'CLEAR = b"\\x0c"', 'CLEAR = b"\\x0d"'),
+        ("acme_display.py", "if line is not None:", "if True:"),
     ),
     "A reason": Case(
         changed_tree,
