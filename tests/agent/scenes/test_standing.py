@@ -371,12 +371,13 @@ def test_the_names_of_cases_are_unique() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "asks"), [({}, False), ({"check": "lists"}, False), ({"check": "ask"}, True)]
+    ("settings", "asks"), [({}, None), ({"check": "lists"}, False), ({"check": "ask"}, True)]
 )
 @pytest.mark.parametrize("kind", KINDS)
-def test_which_scene_asks(kind: str, settings: dict[str, str], asks: bool) -> None:
+def test_which_scene_asks(kind: str, settings: dict[str, str], asks: bool | None) -> None:
+    """Where the settings do not say, it is the window's clerk who has the time."""
     scene = scene_of(msgspec.convert({"kind": kind, **settings}, SceneSettings), HOME)
-    assert scene.asks is asks
+    assert scene.asks is ((kind == "service-window") if asks is None else asks)
 
 
 def test_a_counter_asks_as_it_is_shipped() -> None:
