@@ -352,8 +352,10 @@ def results_of(settings: Settings, texts: Texts) -> Results:
     """What people are told, as the city wants it. Raises `agent.messages.results.ResultUnknown`,
     and what `agent.scenes.registry.find` raises."""
     scene = scenes.find(settings.scene.kind)
-    announcer, more = scene.announcer(settings, texts), scenes.reasons_of(scene)
-    return Results(texts, settings.results, announcer, settings.spoken.preset, more)
+    announcer = scenes.announcer_of(scene, settings, texts)
+    return Results(
+        texts, settings.results, announcer, settings.spoken.preset, scenes.reasons_of(scene)
+    )
 
 
 def _nobody_asks() -> None:

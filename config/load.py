@@ -146,8 +146,16 @@ def _with_profile(document: Document, file: str) -> Document:
         raise UnknownProfile(
             file=file, key="profile", found=shown(name), allowed=listed(profiles())
         )
-    base = (_folder() / f"{name}.toml").read_text(encoding="utf-8")
-    return merge(tomllib.loads(base), document)
+    base = tomllib.loads((_folder() / f"{name}.toml").read_text(encoding="utf-8"))
+    if _is_another_scene(base.get("scene"), document.get("scene")):
+        del base["scene"]  # options and all: they are of its own kind
+    return merge(base, document)
+
+
+def _is_another_scene(base: object, over: object) -> bool:
+    if not (isinstance(base, dict) and isinstance(over, dict)):
+        return False
+    return "kind" in over and over["kind"] != base.get("kind")
 
 
 def _folder() -> Traversable:

@@ -33,6 +33,8 @@ MAY_IMPORT = {
     "simulators": {*product.ROOMS, "simulators"},
     "proving": {*product.ROOMS, "simulators", "proving"},
     "benchmarks": {*product.ROOMS, "simulators", "benchmarks"},
+    # A vendor has it with the simulators, and has none of our tests.
+    "contracts": {*product.ROOMS, "simulators", "contracts"},
 }
 HOUSE = {*MAY_IMPORT, "tests"}
 
@@ -314,6 +316,9 @@ def test_made_up_parts_import_nothing_of_what_stands_on_them() -> None:
         (rooms_import_one_way, "simulators/cards/x.py", "from tests.agent.stand import Stand"),
         (rooms_import_one_way, "proving/demos/x.py", "from benchmarks import measure"),
         (rooms_import_one_way, "benchmarks/x.py", "from proving.proofs.tear import run"),
+        (rooms_import_one_way, "drivers/x.py", "from contracts.drivers import reader"),
+        (rooms_import_one_way, "contracts/drivers/x.py", "from tests.drivers import conftest"),
+        (rooms_import_one_way, "contracts/scenes/x.py", "import benchmarks.measure"),
         (only_entries_make_the_world, "agent/tap/tap.py", "from world.real import RealWorld"),
         (only_entries_make_the_world, "sync/x.py", "from world import real"),
         (outside_only_by_the_world, "sync/x.py", "import threading"),
@@ -370,6 +375,16 @@ def test_control_a_violation_is_caught(rule: Rule, place: str, source: str) -> N
 )
 def test_control_what_is_right_passes(rule: Rule, place: str, source: str) -> None:
     assert not list(rule(Path(place), ast.parse(source)))
+
+
+def test_the_contract_suites_stand_on_nothing_that_a_vendor_does_not_have() -> None:
+    suites = [path.relative_to(product.ROOT) for path in product.sources("contracts")]
+    assert len(suites) > 10
+    assert not [
+        violation
+        for path in suites
+        for violation in rooms_import_one_way(path, product.tree(product.ROOT / path))
+    ]
 
 
 def test_every_exception_to_a_rule_is_still_needed() -> None:

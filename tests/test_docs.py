@@ -14,7 +14,7 @@ from tests import product
 PAGE = product.ROOT / "docs" / "tests.md"
 PAGES = [*product.ROOT.glob("*.md"), *product.ROOT.glob("docs/*.md")]
 COLUMNS = 120
-NAMED = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
+NAMED = re.compile(r"`((?:tests|contracts)/[\w/]+\.py)::(\w+)`")
 
 
 def missing(page: str) -> list[str]:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from proving.demos.picture import TITLE
+from simulators.people import load_cast
 from tests.readme import README, commands, sections, texts
 
 BIN = Path(sys.executable).parent
@@ -55,6 +57,7 @@ ELSEWHERE = {
     "opensc-tool": "tests/simulators/test_main.py",
     "pcsc_scan": "tests/simulators/test_vpcd.py",
 }
+SCREEN = 40  # lines
 INLINE = re.compile(r"`(?:\./run|onecard) ([a-z][a-z-]*)([^`]*)`")
 OWN = {"test", "exec", "simulators", "libsscard", "install"}  # commands of `run` itself
 
@@ -78,6 +81,36 @@ def test_every_command_of_readme_is_run_by_somebody() -> None:
     assert unknown == []
     gone = [c for c in (*SOONER, *ELSEWHERE) if not any(e.startswith(c) for e in every_command())]
     assert gone == []
+
+
+def test_readme_is_short_and_its_first_screen_has_commands_picture_and_what_comes_out() -> None:
+    lines = README.read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 90
+    first = "\n".join(lines[:SCREEN])
+    assert all(seen in first for seen in ("./run demo", "./run test", "docs/demo.svg", "Platform"))
+
+
+def test_the_picture_is_what_the_demo_prints_and_small() -> None:
+    picture = (README.parent / "docs" / "demo.svg").read_text(encoding="utf-8")
+    picture = picture.replace("\xa0", " ").replace("&#160;", " ")
+    assert len(picture) < 100_000
+    assert TITLE in picture
+    said = re.sub(r"<[^>]*>", "", picture)
+    assert {visit.reason for visit in load_cast().visits} <= set(re.findall(r"[a-z-]+", said))
+
+
+def printed(page: str) -> list[int]:
+    """Lines of each print-out: a fence that names no language."""
+    fences = re.findall(r"^```(\w*)\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    return [text.count("\n") for language, text in fences if not language]
+
+
+def test_no_print_out_of_readme_is_longer_than_half_a_screen() -> None:
+    assert max(printed(README.read_text(encoding="utf-8"))) <= SCREEN // 2
+
+
+def test_control_a_long_print_out_is_noticed() -> None:
+    assert printed("```sh\n./run\n```\n```\n" + "line\n" * 30 + "```\n") == [30]
 
 
 def test_every_command_that_readme_names_is_there() -> None:

@@ -8,7 +8,7 @@ import zlib
 
 import pytest
 
-from tests.secrets_probe import Probe
+from contracts.secrets_probe import Probe
 
 NUMBER = "519900199001011234"
 NAME = "司马·阿依古丽"

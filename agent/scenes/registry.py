@@ -4,14 +4,16 @@
 """
 
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import EntryPoint, entry_points
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
 from agent.messages.reasons import ReasonRow, rows_of, table
-from agent.scenes.foreign import ForeignScene
+from agent.messages.results import Announcer
+from agent.messages.texts import Texts
+from agent.scenes.foreign import ForeignAnnouncer, ForeignScene
 from agent.scenes.port import Parts, Scene
 from config.faults import ConfigFault, ConfigInvalid, NeedsKey
 from config.model import AgentSettings as Settings
@@ -19,6 +21,7 @@ from config.shape import departures
 from drivers.foreign import Origin, ours
 from world import Fault
 
+T = TypeVar("T")
 GROUP: Final = "onecard.scenes"
 OPTIONS: Final = "scene.options"
 
@@ -43,7 +46,7 @@ def installed() -> Sequence[str]:
 
 
 def find(name: str) -> type[Scene]:
-    """Raises `SceneUnknown`, `SceneBroken`."""
+    """The scene of that name. Raises `SceneUnknown`, `SceneBroken`."""
     return _loaded(_point(name))
 
 
@@ -64,8 +67,20 @@ def options_of(scene: type[Scene], settings: Settings, file: str = "") -> msgspe
     given = settings.scene.options
     _refuse(departures(given, scene.options, file, OPTIONS), file)
     options = msgspec.convert(given, scene.options)
-    _refuse([*_misfits(scene, settings, file), *scene.problems(settings, options, file)], file)
+    point = _point(scene.kind)
+    own = _asked(point, "problems", lambda: [*scene.problems(settings, options, file)])
+    _refuse([*_misfits(scene, settings, file), *own], file)
     return options
+
+
+def announcer_of(scene: type[Scene], settings: Settings, texts: Texts) -> Announcer | None:
+    """What makes this scene's prompts fuller; another package's comes behind a guard. Raises
+    `SceneBroken`."""
+    point = _point(scene.kind)
+    if ours(point):
+        return scene.announcer(settings, texts)
+    announcer = _asked(point, "announcer", lambda: scene.announcer(settings, texts))
+    return None if announcer is None else ForeignAnnouncer(Origin.of(point), announcer, texts)
 
 
 def reasons_of(scene: type[Scene]) -> Mapping[str, ReasonRow]:
@@ -73,9 +88,7 @@ def reasons_of(scene: type[Scene]) -> Mapping[str, ReasonRow]:
     try:
         return rows_of(scene.reasons)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
-        origin = Origin.of(_point(scene.kind))
-        facts = {"scene": scene.kind, "package": origin.package, "point": origin.point}
-        raise SceneBroken(missing=f"reasons: {error}", **facts) from error
+        raise _broken(_point(scene.kind), f"reasons: {error}") from error
 
 
 def _misfits(scene: type[Scene], settings: Settings, file: str) -> Iterator[ConfigFault]:
@@ -105,18 +118,39 @@ def _point(name: str) -> EntryPoint:
 
 
 def _loaded(point: EntryPoint) -> type[Scene]:
-    origin = Origin.of(point)
-    facts = {"scene": point.name, "package": origin.package, "point": origin.point}
     try:
         found = point.load()
     except ImportError as error:
-        raise SceneBroken(missing=error.name or point.value, **facts) from error
+        raise _broken(point, error.name or point.value) from error
     except AttributeError as error:  # the module has no such name
-        raise SceneBroken(missing=point.value, **facts) from error
+        raise _broken(point, point.value) from error
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        raise SceneBroken(missing=type(error).__name__, **facts) from error
-    if not (isinstance(found, type) and issubclass(found, Scene) and found.kind == point.name):
-        raise SceneBroken(missing=f"Scene, kind = {point.name}", **facts)
+        raise _broken(point, type(error).__name__) from error
+    of_this_kind = getattr(found, "kind", None) == point.name
+    if not (of_this_kind and isinstance(found, type) and issubclass(found, Scene)):
+        raise _broken(point, f"Scene, kind = {point.name}")
+    if not (isinstance(found.options, type) and issubclass(found.options, msgspec.Struct)):
+        raise _broken(point, "options: msgspec.Struct")
+    if not isinstance(found.reasons, str):
+        raise _broken(point, "reasons: str")
     return found
+
+
+def _asked(point: EntryPoint, where: str, question: Callable[[], T]) -> T:
+    """What a scene's class says. Raises `SceneBroken` where it is another package's and fails."""
+    try:
+        return question()
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        if ours(point):
+            raise
+        raise _broken(point, f"{where}: {type(error).__name__}") from error
+
+
+def _broken(point: EntryPoint, missing: str) -> SceneBroken:
+    origin = Origin.of(point)
+    facts = {"scene": point.name, "package": origin.package, "point": origin.point}
+    return SceneBroken(missing=missing, **facts)

@@ -5,14 +5,14 @@ of that day.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal, Protocol
 
 import msgspec
 
 from agent.identify.identity import Identity, VerifiedCode
-from agent.messages.reasons import Reason
+from agent.messages.reasons import Reason, ReasonRow, rows_of
 from agent.messages.texts import Texts
 from agent.scenes.port import Case, Decision, ListsInTurn
 from agent.tap.deciding import Decider
@@ -51,7 +51,8 @@ class NotExplained(Fault):
 @dataclass(frozen=True)
 class Explanation:
     """`now`: what comes out today; None where nothing could be computed. `by`: the list that
-    decided, or empty; `held`: whether this terminal still has it in that version."""
+    decided, or empty; `held`: whether this terminal still has it in that version. `own`: the
+    scene's own reasons."""
 
     at: Reference
     tap: Tap
@@ -60,6 +61,7 @@ class Explanation:
     by: str = ""
     version: int = 0
     held: bool = False
+    own: Mapping[str, ReasonRow] = field(default_factory=dict)
 
 
 class HeldLists(Protocol):
@@ -114,7 +116,8 @@ def explain(
         return Explanation(at, event, "list", None, str(fault.facts["list"]))
     now = replayed(event, decider, lists or Recorded(event))
     agreement: Agreement = "same" if outcome_of(event) == outcome_of(now) else "differs"
-    return Explanation(at, event, agreement, now, by, version, lists is not None)
+    own = rows_of(decider.scene.reasons)
+    return Explanation(at, event, agreement, now, by, version, lists is not None, own)
 
 
 def _tap_of(record: Record) -> Tap:
@@ -196,10 +199,10 @@ def sentences(found: Explanation, texts: Texts) -> str:
     """For a person: what was decided, by what, and whether it comes out again."""
     facts: dict[str, str | int] = {
         "seq": found.at.seq,
-        "reason": texts.happened(found.tap.reason),
+        "reason": _happened(found, found.tap.reason, texts),
         "list": found.by,
         "version": found.version,
-        "now": texts.happened(str(found.now.reason)) if found.now is not None else "",
+        "now": _happened(found, str(found.now.reason), texts) if found.now is not None else "",
     }
     said = [texts.ui(f"verdict-{found.tap.verdict}", **facts)]
     if found.agreement in ("same", "differs"):
@@ -207,6 +210,12 @@ def sentences(found: Explanation, texts: Texts) -> str:
         said += [] if found.held else [texts.ui("explain-not-held", **facts)]
     said.append(texts.ui(f"explain-{found.agreement}", **facts))
     return " ".join(said)
+
+
+def _happened(found: Explanation, reason: str, texts: Texts) -> str:
+    """What a reason means, in the scene's words where it is the scene's own."""
+    row = found.own.get(reason)
+    return texts.happened(reason) if row is None else row.meaning[texts.language]
 
 
 def answer(found: Explanation, texts: Texts) -> dict[str, object]:

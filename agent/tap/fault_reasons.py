@@ -6,6 +6,7 @@ from agent.identify.hsm import HsmBusy, HsmRefused
 from agent.identify.identity import Unidentified
 from agent.messages.reasons import Reason
 from agent.purse.faults import FareMoved
+from agent.scenes.foreign import SceneDefect
 from apdu.channel import CardGone, CardMute, ReaderGone
 from apdu.social_security.authentication import AuthenticationFailed
 from apdu.social_security.card import NotSocialSecurityCard
@@ -62,6 +63,7 @@ REASONS: Sequence[tuple[type[Fault], Reason]] = (
     (TransitPsamUnfit, Reason.PSAM_UNSUITABLE),
     (TransitPsamMalformed, Reason.PSAM_UNSUITABLE),
     (Unstored, Reason.NOT_STORED),
+    (SceneDefect, Reason.NOT_DECIDED),
     (FareMoved, Reason.CARD_GONE),  # nothing was paid: please tap again
     (CardProtocol, Reason.CARD_PROTOCOL),
     (DeviceReleased, Reason.READER_RELEASED),

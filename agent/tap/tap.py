@@ -248,6 +248,8 @@ class Taps:
         except NotPurse:
             return None
         except Fault as fault:
+            if isinstance(fault, SceneDefect):
+                self._warn(fault)
             presented = unidentified(credential, fault, gave_up=watch.gave_up)
             return self._settle(lane, presence.reader, presented, stages, leaving=False)
         return self._act(lane, presence.reader, result, stages)

@@ -1,7 +1,7 @@
 """What every driver promises: the kinds of device, their states, and what flows out of them.
 
 A driver says that something is present, opens it, and carries bytes or light; it never decides.
-Each kind has one contract suite in `tests/drivers/contract/` that each driver's tests inherit.
+Each kind has one contract suite in `contracts/drivers/` that each driver's tests inherit.
 """
 
 from drivers.contract.barrier import (

@@ -25,9 +25,9 @@ from apdu.id_document import (
     Sex,
     parse,
 )
+from contracts.secrets_probe import Probe
 from simulators.devices.idcard import document_of, text_of
 from simulators.people import load_cast
-from tests.secrets_probe import Probe
 
 # (offset, value) by spec devices.md, ID card reader.
 RESIDENT = {

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from config import faults
 from config.faults import ConfigFault
 from config.load import MAX_BYTES, load, merge, parse, profiles, read_document, settle
-from config.model import AgentSettings
+from config.model import AgentSettings, SceneSettings
 from world.real import RealWorld
 
 EXAMPLE = Path(__file__).parents[2] / "packaging" / "onecard.toml"
@@ -403,6 +403,13 @@ def test_merging_hides_no_duplicate() -> None:
     base = {"l": [{"name": "p"}]}
     merged = merge(base, {"l": [{"name": "p", "x": 1}, {"name": "p", "x": 2}]})
     assert merged == {"l": [{"name": "p", "x": 1}, {"name": "p", "x": 2}]}
+
+
+def test_of_another_scene_than_the_profiles_no_options_are_left() -> None:
+    same = 'profile = "library-gate"\n' + WHOLE
+    other = same.replace('kind = "library-gate"', 'kind = "reading-room"')
+    assert parse(same.encode(), "box.toml").scene.options == {"repeat_window": 8.0}
+    assert parse(other.encode(), "box.toml").scene == SceneSettings(kind="reading-room")
 
 
 def test_an_unknown_profile_lists_those_that_exist() -> None:

@@ -5,9 +5,9 @@ from importlib import import_module
 
 import pytest
 
+from contracts.drivers.reader import until
 from drivers.contract import CardReader, DeviceState, Interface, SlotBinding
 from drivers.pcsc.readers import PcscReaders
-from tests.drivers.contract.reader import until
 from world.real import RealWorld
 
 WORLD = RealWorld()

@@ -2,10 +2,10 @@
 
 import pytest
 
+from contracts.drivers.barrier import BarrierContract
+from contracts.drivers.prompts import WELCOME, PromptsContract
 from drivers.console import REMEMBERED, ConsoleBarrier, ConsolePrompts
 from drivers.contract import DeviceFault
-from tests.drivers.contract.barrier import BarrierContract
-from tests.drivers.contract.prompts import WELCOME, PromptsContract
 from world.real import RealWorld
 
 

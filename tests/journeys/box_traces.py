@@ -13,10 +13,10 @@ import threading
 from collections import Counter
 from collections.abc import Mapping
 
+from contracts.secrets_probe import SHORTEST, Probe
 from simulators.device_box.box import CODE, SOON, DeviceBox
 from simulators.device_box.fitting import fitted_box
 from simulators.site import until
-from tests.secrets_probe import SHORTEST, Probe
 
 RELOADS = 3
 FIRST_CODE = 10_000_000  # what `ScannerPart` counts from

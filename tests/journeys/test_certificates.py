@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from apdu.certificate import Certificate
+from contracts.secrets_probe import Probe
 from simulators.cards import Algorithm, Card, Generation, Interface, face, operating_system
 from simulators.cards.pki import Defect
 from simulators.ceremony import CardOrder, card_number
 from simulators.site import DOOR, DOOR_SLOT, PSAM, Site
 from tests.apdu.test_foreign_certificates import Authority
 from tests.journeys.gate import AT, onecard
-from tests.secrets_probe import Probe
 from trust.keystore import FileKeyStore
 from world.real import RealWorld
 

@@ -16,6 +16,7 @@ import zxingcpp
 from msgspec import convert
 
 from agent.staff.qr import HALVES
+from contracts.secrets_probe import Probe
 from offline_store.events.row import Record
 from offline_store.lists.keys import key_list_payload
 from simulators.devices.scan_module import ScanModule
@@ -24,7 +25,6 @@ from simulators.transit import tickets
 from simulators.transit.codes import GOOD, PHONE, Phones
 from tests.journeys.gate import Doors, Tap, Wire, onecard
 from tests.journeys.test_secrets import EVERYTHING_LOGGED
-from tests.secrets_probe import Probe
 from trust.sm2 import sm2
 
 DARK = {character: pair for pair, character in HALVES.items()}

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from contracts.secrets_probe import Probe
 from offline_store.events.terminal import Disclosure
 from simulators.cards import Interface
 from simulators.ceremony import CITY_KEYS
@@ -22,7 +23,6 @@ from tests.agent.facade.callers import Library
 from tests.agent.facade.counter import Counter
 from tests.journeys.gate import onecard
 from tests.journeys.test_secrets import EVERYTHING_LOGGED, planted
-from tests.secrets_probe import Probe
 
 USER = pwd.getpwuid(os.geteuid()).pw_name
 ORIGIN = "https://his.example"

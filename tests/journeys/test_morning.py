@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from contracts.secrets_probe import Probe
 from proving.demos.library_gate import Morning, Outcome, Row
 from simulators.site import TERMINAL, Site
-from tests.secrets_probe import Probe
 
 
 class Quiet:

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from contracts.secrets_probe import SHORTEST, Probe
 from simulators.cards.faults import Garbage, wrong_record_lengths
 from simulators.ceremony import seeded
 from simulators.people import FOREIGN, Cast
 from simulators.site import DOOR, DOOR_SLOT, TERMINAL, Site, until
 from simulators.vpcd import Faults, Moment, TearAtApdu
 from tests.journeys.gate import AT, Doors, Wire, onecard
-from tests.secrets_probe import SHORTEST, Probe
 
 EVERYTHING_LOGGED = "import logging\nlogging.basicConfig(level=logging.DEBUG)\n"
 COMMANDS = (

@@ -10,10 +10,10 @@ import pytest
 
 from apdu.replay import replay
 from apdu.trace import Trace, parse
+from contracts.secrets_probe import Probe
 from simulators.site import DOOR, READERS, Site
 from tests.journeys.gate import Doors, onecard
 from tests.journeys.test_secrets import planted
-from tests.secrets_probe import Probe
 
 WHO = "gulbahar"
 

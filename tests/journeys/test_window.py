@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
+from contracts.secrets_probe import Probe
 from offline_store.columns import whose
 from offline_store.events.terminal import Disclosure
 from proving.demos.service_window import Outcome, Row, WindowDay
 from simulators.window.counter_day import CounterDay, load_counter_day
 from simulators.window.site import WindowSite
-from tests.secrets_probe import Probe
 
 
 class Quiet:

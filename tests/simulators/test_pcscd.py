@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from contracts.drivers.reader import until
 from simulators.parts import PartsMissing
 from simulators.pcscd import FOUR_READERS, Pcscd, PcscdClosed
 from tests.conftest import MakePcscd
-from tests.drivers.contract.reader import until
 
 
 def _listed(pcscd: Pcscd) -> list[str]:

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 import pytest
 from smartcard import scard
 
+from contracts.drivers.echo import CONTACT_ATR, EchoCard
+from contracts.drivers.reader import COMMAND, until
 from simulators.cards import Generation, Interface
 from simulators.pcscd import Pcscd
 from simulators.vpcd import Exchange, Faults, Moment, Slot, TearAtApdu, TearAtByte
-from tests.drivers.contract.reader import COMMAND, until
-from tests.drivers.echo import CONTACT_ATR, EchoCard
 from tests.simulators.cards.terminal import CITY, SERIAL, SSSE, order
 from world.real import RealWorld
 

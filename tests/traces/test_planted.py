@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from apdu.channel import CardGone, Transport
 from apdu.replay import TraceDiverged, TraceFlowUnknown, replay
 from apdu.trace import Exchange, Flow, KeyAnswer, Recorder, Trace, TraceMalformed, parse
+from contracts.secrets_probe import Probe
 from simulators.cards import Algorithm, Generation, Holder, Interface, face, operating_system
 from simulators.cards.faults import wrong_cryptogram, wrong_record_lengths
 from simulators.ceremony import seeded
 from simulators.channel import CardChannel
-from tests.secrets_probe import Probe
 from tests.traces.recording import CITY, ORDER, PIN, Ticking, card_of, channel_of, psam, record
 
 SECRET = seeded(b"planted")

@@ -6,8 +6,8 @@ import pytest
 
 from apdu.replay import replay
 from apdu.trace import parse
+from contracts.secrets_probe import Probe
 from simulators.cards import Algorithm, Generation, Interface
-from tests.secrets_probe import Probe
 from tests.traces.recording import CITY, KINDS, ORDER, card_of, channel_of, record
 
 

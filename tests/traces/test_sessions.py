@@ -7,7 +7,7 @@ import pytest
 from apdu.replay import replay
 from apdu.social_security.file_address import FileData
 from apdu.trace import Exchange, Flow, Trace, parse
-from tests.secrets_probe import Probe
+from contracts.secrets_probe import Probe
 from tests.traces.recording import (
     CITY,
     FILES,

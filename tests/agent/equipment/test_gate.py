@@ -14,6 +14,7 @@ from config.model import AgentSettings as Settings
 from config.model import LaneSettings as LaneSettings
 from config.model import OutputSettings, Reader, SceneSettings, TerminalSettings
 from config.waits import DRAIN
+from contracts.scenes.stand import FakeReader
 from drivers import registry
 from drivers.console import ConsoleBarrier, ConsolePrompts
 from drivers.contract import (
@@ -31,7 +32,6 @@ from simulators.cards import Card
 from simulators.cards import Interface as CardInterface
 from simulators.people import Wallet, load_cast
 from simulators.world import SimWorld
-from tests.agent.stand import FakeReader
 from world import World
 from world.real import RealWorld
 

@@ -14,6 +14,8 @@ from agent.equipment.lane import Lane
 from agent.equipment.passage import LATE, TAIL, Opening, PassageEnd, PassageMachine, Passages
 from agent.messages.reasons import Reason
 from agent.tap.tap import TapReport
+from contracts.drivers.reader import until
+from contracts.scenes.stand import Stand, play
 from drivers.barriers.modbus_relay import ModbusRelay
 from drivers.barriers.tripod import Tripod, frame
 from drivers.console import ConsoleBarrier
@@ -32,8 +34,6 @@ from simulators.devices.boards import ModbusBoard, OnOpen, TripodBoard
 from simulators.devices.pty import PtyPort
 from simulators.devices.virtual_gate import Conduct, VirtualGate, crowd
 from simulators.world import SimWorld
-from tests.agent.stand import Stand, play
-from tests.drivers.contract.reader import until
 from world import Queue, World
 from world.real import RealWorld
 

@@ -7,9 +7,9 @@ import pytest
 from agent.messages.reasons import Reason
 from agent.psam.leases import IDLE
 from apdu.channel import CardGone, CardMute, ReaderGone
+from contracts.scenes.stand import Stand, play, tap
 from simulators.world import SimWorld
 from tests.agent.events import noted
-from tests.agent.stand import Stand, play, tap
 from world import Fault
 
 TOLD_WITHIN = 1.5  # seconds, design.md, Devices and threads

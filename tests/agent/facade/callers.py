@@ -20,11 +20,11 @@ from agent.facade.web_server import WebServer
 from agent.messages.results import Results
 from agent.messages.texts import Texts
 from config.model import FacadeClient
+from contracts.scenes.stand import KEYS, FakeReader, Stand, cast_store
 from drivers.contract import Interface
 from offline_store.clock import Clock
 from simulators.site import until
 from tests.agent.facade.counter import EVERYTHING, Counter
-from tests.agent.stand import KEYS, FakeReader, Stand, cast_store
 from world.real import RealWorld
 
 USER = pwd.getpwuid(os.geteuid()).pw_name

@@ -18,6 +18,7 @@ from agent.staff.session import Staff
 from apdu.social_security.city_keys import CityKeys
 from apdu.social_security.quirks import NO_KINDS, CardKinds
 from config.model import Capability, FacadeClient, Kept, SceneSettings, SignInSettings
+from contracts.scenes.stand import APPLICATION, GATE, KEYS, FakeReader, FakeStore, Stand, cast_store
 from drivers.contract import Interface
 from offline_store.clock import Clock
 from offline_store.events.terminal import Disclosure
@@ -26,7 +27,6 @@ from simulators.ceremony import KeyAuthority
 from simulators.people import Cast
 from simulators.world import SimWorld
 from tests.agent.facade.pad import FakePad
-from tests.agent.stand import APPLICATION, GATE, KEYS, FakeReader, FakeStore, Stand, cast_store
 from world import Task
 
 T = TypeVar("T")

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
+from contracts.scenes.stand import FakeDevice
 from drivers.contract import Pin, PinCancelled, PinFault, PinLength
-from tests.agent.stand import FakeDevice
 from world import Event, World
 
 

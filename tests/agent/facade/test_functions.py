@@ -5,6 +5,7 @@ import pytest
 from agent.facade.call import CallAnswer
 from agent.facade.functions import FUNCTIONS
 from apdu.social_security.city_keys import CityKeys
+from contracts.scenes.stand import KEYS
 from drivers.contract import PinCancelled, PinLength, PinMismatch, PinTimeout
 from simulators.cards import Interface as CardInterface
 from simulators.cards.ciphers import Algorithm
@@ -14,7 +15,6 @@ from simulators.cards.layout import Generation
 from simulators.ceremony import CardOrder, card_number
 from sync.contract.services import ResolvedPerson
 from tests.agent.facade.counter import EVERYTHING, Counter, client, play
-from tests.agent.stand import KEYS
 
 EDITIONS = ["lin", "zhang", "zhao", "qian"]  # 3.0 SM4, 2.0 3DES, 2.0 SSF33, 1.0 3DES
 NAME, NUMBER = "SSSEEF06|09|$", "SSSEEF06|08|$"

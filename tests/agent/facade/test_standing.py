@@ -7,11 +7,11 @@ from msgspec.structs import replace
 from agent.facade.call import CallAnswer
 from agent.scenes.registry import find
 from config.model import SceneSettings
+from contracts.scenes.shipped import KINDS, scene_of
+from contracts.scenes.stand import WITHIN
 from offline_store.events.terminal import Disclosure
 from simulators.people import load_cast
 from tests.agent.facade.counter import Counter, play
-from tests.agent.scenes.made import KINDS, scene_of
-from tests.agent.stand import WITHIN
 
 STEPS = [False, True]
 

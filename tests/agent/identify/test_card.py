@@ -14,10 +14,10 @@ from agent.messages.reasons import Reason
 from apdu.crypto import Algorithm
 from apdu.social_security.authentication import Authenticated, BasicRead, Holder
 from apdu.social_security.files import Generation
+from contracts.scenes.stand import CITY_KEY, Stand, play
+from contracts.secrets_probe import Probe
 from simulators.people import Cast, load_cast
 from tests.agent.events import noted
-from tests.agent.stand import CITY_KEY, Stand, play
-from tests.secrets_probe import Probe
 from trust.references import References
 
 REFERENCES = References(CITY_KEY)

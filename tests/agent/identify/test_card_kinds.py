@@ -19,6 +19,7 @@ from apdu.social_security.quirks import CardKind, CardKinds
 from apdu.trace import Flow, Trace, parse
 from config.load import parse as parse_settings
 from config.model import AgentSettings as Settings
+from contracts.scenes.stand import Stand
 from drivers.contract import Interface
 from simulators.cards import Algorithm, Card, Holder, face, operating_system
 from simulators.cards import Generation as Edition
@@ -27,7 +28,6 @@ from simulators.ceremony import CardOrder, card_number
 from simulators.world import SimWorld
 from tests.agent.events import tap_of
 from tests.agent.facade.counter import Counter
-from tests.agent.stand import Stand
 from tests.apdu.simulated import InProcess, bench
 from tests.config.test_load import WHOLE
 from trust.sm2 import sm2

@@ -7,13 +7,13 @@ import pytest
 from agent.messages.reasons import Reason
 from agent.tap.tap import TapReport
 from config.model import SceneSettings
+from contracts.scenes.stand import WINDOW, Stand, play
 from offline_store.events.terminal import Disclosure
 from simulators.cards import Algorithm, Generation, Holder, Interface
 from simulators.ceremony import CardOrder, card_number
 from tests.agent.events import as_kind, noted
 from tests.agent.facade.counter import Counter
 from tests.agent.facade.counter import play as play_counter
-from tests.agent.stand import WINDOW, Stand, play
 
 REFUSING = SceneSettings(
     kind="library-gate", options={"repeat_window": WINDOW}, card_serial="refuse"

@@ -12,13 +12,13 @@ from agent.identify.identity import Identity, Unidentified
 from agent.messages.reasons import Reason
 from agent.tap.tap import TapReport
 from apdu.id_document import DocumentFault, DocumentLayout
+from contracts.scenes.stand import CITY_KEY, FakeLists, Stand, play
+from contracts.secrets_probe import Probe
 from drivers.contract import DeviceLost, DeviceSilent, Document, Unread
 from drivers.idcard.module import DocumentGone, DocumentUnread
 from simulators.devices.idcard import IdCard, document_of
 from simulators.people import load_cast
 from tests.agent.events import noted
-from tests.agent.stand import CITY_KEY, FakeLists, Stand, play
-from tests.secrets_probe import Probe
 from trust.references import References
 from world import Fault
 

@@ -25,13 +25,13 @@ from apdu.social_security.psam import (
     PsamMissing,
     PsamUnable,
 )
+from contracts.scenes.stand import FakeReader, Stand
 from simulators.cards import Algorithm, Card, PsamKeyId
 from simulators.city.hsm import Manners, city_hsm
 from simulators.world import SimWorld
 from sync.contract.services import Service
 from sync.contract.topics import Place
 from sync.requests import RequestLost, RequestOffline, RequestTimeout
-from tests.agent.stand import FakeReader, Stand
 from tests.apdu.flow import CARD_2_0, CARD_3_0, FakeAuthenticator, read
 from tests.apdu.scripted import Scripted
 from tests.product import faults

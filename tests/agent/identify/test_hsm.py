@@ -8,9 +8,9 @@ from agent.identify.hsm import HsmClient, HsmRefused
 from apdu.social_security.city_keys import PUBLIC_KEYS_ONLY, CityKeys
 from apdu.social_security.file_address import parse_address
 from apdu.social_security.session import CardSession, open_session
+from contracts.scenes.stand import KEYS
 from simulators.world import SimWorld
 from tests.agent.identify.test_fallback import WITHIN, HsmStand
-from tests.agent.stand import KEYS
 
 OWN = {"RKSSSE": "004C", "PUK": "0090", "STK": "0175", "RK1DF03": "0301"}
 AUTHORITY = CityKeys.of(kids=KEYS.kids, addresses=OWN, writes=KEYS.writes)

@@ -14,6 +14,7 @@ from apdu.channel import CardGone
 from apdu.social_security.authentication import AuthenticationFailed
 from apdu.social_security.hsm_messages import HsmMessageFault
 from apdu.status import ExternalAuthenticationRefused
+from contracts.scenes.stand import CITY_KEY, FakeReader
 from drivers.contract import Interface
 from simulators.broker import Broker
 from simulators.cards import Algorithm, Card, Generation
@@ -23,7 +24,6 @@ from simulators.city.hsm import SECOND, THIRD, Manners, city_hsm
 from simulators.people import load_cast
 from sync.asking import RequestSender
 from sync.requests import RequestFault, RequestLost, RequestOffline, RequestTimeout
-from tests.agent.stand import CITY_KEY, FakeReader
 from tests.sync.journal import MemoryJournal
 from tests.sync.site import Site
 from trust.references import References
@@ -169,7 +169,7 @@ def test_a_card_that_left_before_its_reader_says_so_is_gone(
     online: Online, generation: Generation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     online.hsm.manners = Manners(before=online.reader.remove)
-    monkeypatch.setattr("tests.agent.stand.FakeHandle.present", lambda handle: True)
+    monkeypatch.setattr("contracts.scenes.stand.FakeHandle.present", lambda handle: True)
     assert isinstance(online.fault(card_of(CAST.city, generation)), CardGone)
 
 

@@ -17,14 +17,14 @@ from agent.identify.identity import Identity, Presented, Unidentified
 from agent.identify.platform_code import PlatformResolver, identity_of
 from agent.messages.reasons import Reason
 from config.model import CodeRule, SceneSettings
+from contracts.scenes.stand import CODES, E_CARD, WINDOW, Stand
+from contracts.secrets_probe import Probe
 from drivers.io.repeats import Repeats
 from offline_store.events.happened import Authentication
 from simulators.city.codes import LIFE, CodeService
 from simulators.world import SimWorld
 from sync.contract.services import CodeAnswer, CodeRequest, ResolvedPerson, decode, encode
 from tests.agent.platform import FakePlatform, Mood
-from tests.agent.stand import CODES, E_CARD, WINDOW, Stand
-from tests.secrets_probe import Probe
 
 T = TypeVar("T")
 GATE = SceneSettings(kind="library-gate", options={"repeat_window": WINDOW})

@@ -11,9 +11,9 @@ from agent.equipment.lane import Lane
 from agent.identify.identity import Identity, Presented
 from agent.identify.proof import LEAVING, Proof
 from agent.messages.reasons import Reason
+from contracts.scenes.stand import FakeBarrier, Stand, play
 from offline_store.events.happened import Authentication
 from tests import product
-from tests.agent.stand import FakeBarrier, Stand, play
 
 # What is evidence of a check, and the one module that carries that check out.
 EVIDENCE = {

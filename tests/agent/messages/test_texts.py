@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent.messages.document import document
-from agent.messages.reasons import Reason
+from agent.messages.reasons import Reason, table
 from agent.messages.texts import LANGUAGES, Language, Texts, blanks, catalogue, language_of
 from agent.stages import STAGES
 from config.faults import ConfigInvalid, MissingKey, UnknownKey
@@ -19,6 +19,14 @@ from tests import product
 from world import Fault
 
 STATES = [state.value for state in DeviceState]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_reason_has_a_sentence_and_a_remedy(language: Language) -> None:
+    assert list(table()) == list(Reason), "in agent/messages/reasons.toml, in the enum's order"
+    for reason, row in table().items():
+        assert all(told[language] for told in (row.words, row.meaning, row.remedy)), reason
+    assert list(catalogue(language)["remedy"]) == STATES
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

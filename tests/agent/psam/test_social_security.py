@@ -20,6 +20,7 @@ from apdu.social_security.psam import (
     PsamLacksKey,
     PsamMissing,
 )
+from contracts.scenes.stand import FakeReader, Stand, play, tap
 from drivers.contract import DeviceBusy, Interface
 from simulators.cards import Algorithm as CardAlgorithm
 from simulators.cards import Card
@@ -27,7 +28,6 @@ from simulators.cards.faults import EndlessChain, Garbage
 from simulators.ceremony import CITY_KEYS
 from simulators.people import load_cast
 from simulators.world import SimWorld
-from tests.agent.stand import FakeReader, Stand, play, tap
 
 CAST = load_cast()
 CITY = CAST.city

@@ -13,10 +13,10 @@ from agent.purse.tap_result import TapResult
 from agent.stages import Stages
 from apdu.channel import Channel
 from apdu.social_security.psam import PsamBusy
+from contracts.scenes.stand import FakeReader
 from simulators.transit.bus import Passenger, SteppedCard
 from tests.agent.purse.metro_stand import MetroStand, Network
 from tests.agent.purse.stand import FARE, LOST, Bus, BusStand
-from tests.agent.stand import FakeReader
 from world import Fault, Task, World
 
 SILENT = 1.2  # config.model.WatchdogSettings

@@ -12,6 +12,7 @@ from agent.purse.trips import Inside, RailRecord, moment_of
 from agent.scenes.metro.offers import EnteringCard, LeavingCard
 from agent.scenes.metro.options import MetroOptions
 from apdu.transit.files import Layouts, TransitRecordFault
+from contracts.scenes.stand import FakeLists, FakeTurn
 from offline_store.clock import ClockQuality, ClockReading
 from offline_store.events.tap import Tap
 from simulators.transit.bus import Passenger
@@ -19,7 +20,6 @@ from simulators.transit.metro import CITY, gates, record
 from tests.agent.events import as_kind
 from tests.agent.purse.metro_stand import MetroStand, Network, metro_settings, rows_of, trip_of
 from tests.agent.purse.stand import LOST, UNSENT
-from tests.agent.stand import FakeLists, FakeTurn
 
 IN, OUT, INITIAL = Inside.IN, Inside.OUT, Inside.INITIAL
 BEGUN, ENDED, AGAIN = Reason.TRIP_BEGUN, Reason.TRIP_ENDED, Reason.TRIP_AGAIN

@@ -17,6 +17,7 @@ from agent.purse.tap_result import TapResult
 from agent.tap.give_back import GiveBacks
 from agent.tap.logbook import Missed
 from config.model import GiveBackSettings, SceneSettings
+from contracts.scenes.stand import Stand
 from offline_store.clock import Clock
 from offline_store.events.about import GiveBack as Given
 from offline_store.events.payment import PaymentEnd
@@ -30,7 +31,6 @@ from tests.agent.events import as_kind
 from tests.agent.identify.ministry_codes.code_terminal import PHONES, CodeTerminal
 from tests.agent.purse.stand import FARE, LOST, UNSENT, Bus, BusStand
 from tests.agent.purse.test_carried import listed, tariff
-from tests.agent.stand import Stand
 
 T = TypeVar("T")
 MINUTE = 60.0

@@ -12,12 +12,12 @@ from agent.purse.pricing import FlatFare, ListedFare
 from agent.scenes.port import Case, Decision, Looked, Scene
 from agent.scenes.status_rule import to_charge
 from config.model import SceneSettings as Settings
+from contracts.scenes.shipped import scene_of
+from contracts.scenes.stand import FakeLists, FakeTurn
 from offline_store.events.happened import Check
 from offline_store.events.ride import NO_RIDE, Ride
 from tests.agent.fares.city import MADE_UP, lines, people, person, tariff
-from tests.agent.scenes.made import scene_of
 from tests.agent.scenes.test_library_gate import CARD, at, somebody
-from tests.agent.stand import FakeLists, FakeTurn
 
 RULES = Rules(tariff=tariff(), entitlements=people(), lines=lines(), versions={"fares": 3})
 LISTED = ListedFare(lambda: RULES, lambda: Journey("1", boarded="S1"), FlatFare(200), "bus")

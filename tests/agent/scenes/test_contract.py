@@ -7,10 +7,10 @@ import pytest
 from agent.messages.reasons import Reason
 from agent.scenes.port import Case, Decision, ListsInTurn, Looked, Scene, SceneTurn
 from config.model import SceneSettings as Settings
+from contracts.scenes.shipped import scene_of
+from contracts.scenes.stand import GATE
+from contracts.scenes.suite import SceneSuite
 from offline_store.events.seen import Seen
-from tests.agent.scenes.contract import SceneSuite
-from tests.agent.scenes.made import scene_of
-from tests.agent.stand import GATE
 
 
 class TestLibraryGate(SceneSuite):
@@ -88,3 +88,24 @@ def test_control_a_scene_that_goes_by_its_own_memory_is_caught() -> None:
 def test_control_a_scene_that_looks_into_no_list_is_caught(by: str) -> None:
     with pytest.raises(AssertionError):
         Open().test_who_stands_in_the_list_does_not_pass(by)
+
+
+def test_control_a_scene_that_looks_at_no_date_is_caught() -> None:
+    with pytest.raises(AssertionError):
+        Open().test_a_card_that_is_out_of_date_does_not_pass()
+
+
+def test_control_a_scene_that_forgets_its_record_of_an_unset_clock_is_caught() -> None:
+    with pytest.raises(AssertionError):
+        Forgetful().test_with_a_clock_that_was_never_set_it_decides_and_its_record_says_so()
+
+
+def test_control_a_scene_that_reads_too_little_for_the_lists_is_caught() -> None:
+    class Blind(Open):
+        def make(self) -> Scene:
+            scene = super().make()
+            scene.needs = frozenset()
+            return scene
+
+    with pytest.raises(AssertionError, match="no list can be asked about"):
+        Blind().test_who_stands_in_the_list_does_not_pass("numbers")

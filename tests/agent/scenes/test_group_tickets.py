@@ -10,11 +10,11 @@ import pytest
 from agent.identify.tickets.ticket import ANYBODY
 from agent.purse.pricing import FlatFare
 from config.model import SceneSettings
+from contracts.scenes.stand import GATE, Stand
 from simulators.transit import tickets
 from simulators.transit.codes import GOOD, NOW
 from simulators.world import SimWorld
 from tests.agent.identify.ministry_codes.code_terminal import PHONES, SM2, CodeTerminal
-from tests.agent.stand import GATE, Stand
 
 SCENES = {
     "library-gate": GATE,

@@ -14,14 +14,14 @@ from agent.scenes.library_gate.scene import LibraryGate, LibraryOptions
 from agent.scenes.port import Case as Presented
 from agent.scenes.port import Decision, Looked
 from config.model import SceneSettings
+from contracts.scenes.shipped import KINDS, scene_of
+from contracts.scenes.stand import EPOCH, FakeLists, FakeTurn, Stand, play
 from offline_store.clock import CHINA, EARLIEST, ClockQuality, ClockReading
 from offline_store.events.happened import Authentication
 from offline_store.events.reference import Reference
 from offline_store.events.row import Event, Stored
 from offline_store.events.seen import NOTHING_SEEN, Seen
 from offline_store.events.tap import Tap
-from tests.agent.scenes.made import KINDS, scene_of
-from tests.agent.stand import EPOCH, FakeLists, FakeTurn, Stand, play
 
 NOON = datetime(2026, 9, 21, 12, tzinfo=CHINA)
 YEAR, DAY, SECOND = 365 * 86_400_000, 86_400_000, 1000

@@ -11,11 +11,11 @@ from agent.messages.reasons import Reason
 from agent.purse.pricing import FlatFare, ListedFare
 from agent.scenes.port import Case
 from config.model import SceneSettings
+from contracts.scenes.shipped import KINDS, scene_of
+from contracts.scenes.stand import FakeLists, FakeTurn
 from tests.agent.fares.city import lines, people, person, tariff
-from tests.agent.scenes.made import KINDS, scene_of
 from tests.agent.scenes.test_bus import SHOWN, TICKET
 from tests.agent.scenes.test_library_gate import CARD, at, somebody
-from tests.agent.stand import FakeLists, FakeTurn
 
 RULES = Rules(tariff=tariff(), entitlements=people(), lines=lines())
 LISTED = ListedFare(

@@ -15,8 +15,8 @@ from agent.scenes.port import Case, Decision, ListsInTurn, Looked, Parts, Scene,
 from config.faults import ConfigFault, MissingKey, UnknownKey, WrongValue
 from config.load import parse
 from config.model import AgentSettings
+from contracts.scenes.shipped import KINDS
 from offline_store.events.seen import Seen
-from tests.agent.scenes.made import KINDS
 
 HERE = "tests.agent.scenes.test_registry"
 

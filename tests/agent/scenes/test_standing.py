@@ -21,14 +21,14 @@ from agent.scenes.port import Offline as OfflineKind
 from agent.scenes.service_window.scene import ServiceWindow
 from config.load import profiles
 from config.model import Offline, SceneSettings
+from contracts.scenes.shipped import KINDS, scene_of
+from contracts.scenes.stand import EPOCH, FakeLists, FakeTurn
 from offline_store.clock import CHINA, ClockReading
 from offline_store.events.happened import Authentication, Check, Subject
 from offline_store.events.reference import Reference
 from offline_store.events.row import Event, Stored
 from offline_store.events.seen import NOTHING_SEEN, Price, Seen
 from offline_store.events.tap import Tap
-from tests.agent.scenes.made import KINDS, scene_of
-from tests.agent.stand import EPOCH, FakeLists, FakeTurn
 
 NOON = datetime(2026, 9, 21, 12, tzinfo=CHINA)
 HOME, AWAY = "519900", "549900"

@@ -8,14 +8,14 @@ from msgspec.structs import replace
 
 from agent.staff.session import SIGNED_IN, SIGNED_OUT, Staff, StaffNeeded
 from config.model import SignInSettings
+from contracts.scenes.stand import WINDOW, FakeLists, Stand, cast_store
+from contracts.secrets_probe import Probe
 from offline_store.clock import Clock
 from offline_store.events.happened import ListUsed
 from offline_store.events.terminal import SignIn as SignedIn
 from simulators.world import SimWorld
 from sync.contract.services import ResolvedPerson
 from tests.agent.events import as_kind
-from tests.agent.stand import WINDOW, FakeLists, Stand, cast_store
-from tests.secrets_probe import Probe
 
 T = TypeVar("T")
 HOURS = 2.0

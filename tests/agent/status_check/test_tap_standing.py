@@ -5,11 +5,11 @@ import pytest
 
 from agent.messages.reasons import Reason
 from config.model import Offline, SceneSettings
+from contracts.scenes.stand import GATE, WITHIN, FakeLists, Stand, play
 from offline_store.events.happened import Check
 from offline_store.events.tap import Tap
 from simulators.city.status import Stand as How
 from tests.agent.events import noted
-from tests.agent.stand import GATE, WITHIN, FakeLists, Stand, play
 
 DAY = 86_400
 WINDOW = SceneSettings(kind="service-window")

@@ -11,6 +11,7 @@ from agent.fares.rules import Rules
 from agent.messages.reasons import Reason
 from agent.purse.pricing import FlatFare, ListedFare
 from config.model import SceneSettings
+from contracts.scenes.stand import CITY_KEY, Stand
 from offline_store.events.happened import ListUsed
 from offline_store.events.ride import NO_RIDE, Ride
 from offline_store.events.seen import RidesBefore
@@ -21,7 +22,6 @@ from simulators.world import SimWorld
 from tests.agent.events import tap_of
 from tests.agent.fares.city import entitled, lines, tariff
 from tests.agent.identify.ministry_codes.code_terminal import PHONES, SM2, CodeTerminal
-from tests.agent.stand import CITY_KEY, Stand
 from trust.references import References
 
 T = TypeVar("T")

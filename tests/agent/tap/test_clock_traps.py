@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from contracts.scenes.stand import WINDOW, Stand
 from offline_store.events.tap import Tap
 from offline_store.store import Store
 from simulators.world import SimWorld
 from tests.agent.events import as_kind
-from tests.agent.stand import WINDOW, Stand
 from tests.offline_store.support import TERMINAL, MemoryKeys
 
 DAY, YEAR = 86_400.0, 365 * 86_400.0

@@ -9,12 +9,12 @@ from agent.fares.rules import Rules
 from agent.messages.reasons import Reason
 from agent.purse.pricing import FlatFare, ListedFare
 from config.model import SceneSettings
+from contracts.scenes.stand import Stand
 from offline_store.events.ride import NO_RIDE
 from simulators.world import SimWorld
 from tests.agent.events import tap_of
 from tests.agent.fares.city import entitled, lines, tariff
 from tests.agent.scenes.bus.stand import Bus
-from tests.agent.stand import Stand
 
 Play = Callable[[Callable[[Stand, Bus], None]], None]
 

@@ -18,10 +18,10 @@ from agent.tap.explain import (
     explain,
     sentences,
 )
+from contracts.scenes.stand import EPOCH, FakeLists, Stand, play
 from offline_store.chain import body_hash
 from offline_store.events.row import Record
 from offline_store.faults import ListUnreadable
-from tests.agent.stand import EPOCH, FakeLists, Stand, play
 
 LISTED = 4  # the row of whom a list refused
 

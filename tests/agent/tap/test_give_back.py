@@ -12,6 +12,7 @@ from agent.equipment.lane import Lane
 from agent.equipment.passage import LATE, PassageEnd, Passages
 from agent.identify.tickets.ticket import ANYBODY
 from config.model import GiveBackSettings, SceneSettings
+from contracts.scenes.stand import WINDOW, Stand
 from drivers.contract import Crossing, DeviceFault
 from offline_store.columns import verdict_of
 from offline_store.events.about import GiveBack as GivenBack
@@ -22,7 +23,6 @@ from simulators.transit.codes import GOOD, NOW
 from simulators.world import SimWorld
 from tests.agent.events import about_seq, as_kind
 from tests.agent.identify.ministry_codes.code_terminal import PHONES, SM2, CodeTerminal
-from tests.agent.stand import WINDOW, Stand
 from tests.offline_store.support import TERMINAL, MemoryKeys
 
 T = TypeVar("T")

@@ -12,6 +12,7 @@ from agent.messages.reasons import Reason
 from agent.purse.pricing import FareSource, FlatFare, ListedFare
 from agent.tap.tap import TapReport
 from config.model import SceneSettings
+from contracts.scenes.stand import Stand
 from drivers.contract import Code, Document, Unread
 from drivers.idcard.module import DocumentLay
 from offline_store.events.ride import Ride
@@ -21,7 +22,6 @@ from simulators.world import SimWorld
 from tests.agent.fares.city import entitled, lines, tariff
 from tests.agent.identify.ministry_codes.code_terminal import PHONES, CodeTerminal
 from tests.agent.scenes.bus.stand import Bus
-from tests.agent.stand import Stand
 
 SCENES = ("library-gate", "service-window", "bus", "metro-gate")
 

@@ -9,12 +9,12 @@ import pytest
 from agent.equipment.lane import Lane
 from agent.equipment.passage import PassageEnd, Passages
 from agent.messages.reasons import Reason
+from contracts.scenes.stand import EPOCH, Stand, play
 from drivers.contract import Crossing, DeviceFault, Direction, Forced
 from offline_store.events.about import Passage
 from offline_store.events.reference import Reference
 from offline_store.events.row import Event
 from tests.agent.events import about_seq, as_kind
-from tests.agent.stand import EPOCH, Stand, play
 
 T = TypeVar("T")
 LIMIT = 8.0  # seconds

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from contracts.scenes.stand import FakeStore, FakeTurn, Stand, cast_store, tap
 from drivers.contract import DeviceProtocol
 from offline_store.events.row import Record
 from offline_store.events.tap import Tap
 from offline_store.store import Entry, Store
 from simulators.world import SimWorld
-from tests.agent.stand import FakeStore, FakeTurn, Stand, cast_store, tap
 from tests.offline_store.support import TERMINAL, MemoryKeys
 from world import World
 from world.real import RealWorld

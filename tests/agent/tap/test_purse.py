@@ -19,6 +19,8 @@ from agent.tap.deciding import Decider
 from agent.tap.tap import AS_SHIPPED, TapReport, Taps
 from apdu.channel import Channel
 from config.model import GiveBackSettings, SceneSettings
+from contracts.scenes.shipped import scene_of
+from contracts.scenes.stand import FakeBarrier, FakePrompts, FakeReader
 from drivers.contract import CardHandle, DeviceFault, Interface, Presence
 from offline_store.clock import Clock
 from offline_store.events.payment import PaymentEnd
@@ -31,8 +33,6 @@ from tests.agent.purse.stand import REFERENCES, Bus, BusStand
 from tests.agent.purse.test_hold import Handle
 from tests.agent.purse.test_proving import ABOARD
 from tests.agent.scenes.bus.stand import Bus as Vehicle
-from tests.agent.scenes.made import scene_of
-from tests.agent.stand import FakeBarrier, FakePrompts, FakeReader
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """A reader's own lamp speaks after the tap, on the reader's thread, with no card open."""
 
+from contracts.scenes.stand import FakeReader, Stand, play
 from drivers.contract import Prompt
-from tests.agent.stand import FakeReader, Stand, play
 from world import World
 
 

@@ -18,6 +18,8 @@ from agent.stages import Stages
 from agent.tap.logbook import Missed
 from agent.tap.tap import TapReport, Taps
 from apdu.channel import CardGone, CardMute, ReaderGone
+from contracts.scenes.stand import Stand, play
+from contracts.secrets_probe import Probe
 from drivers.contract import DeviceAbsent, DeviceLost, DeviceProtocol, Unread
 from offline_store.events.about import Recovery
 from offline_store.events.happened import Authentication, ListUsed
@@ -25,8 +27,6 @@ from offline_store.events.tap import Tap
 from simulators.people import load_cast
 from simulators.world import SimWorld
 from tests.agent.events import as_kind, noted, said, tap_of
-from tests.agent.stand import Stand, play
-from tests.secrets_probe import Probe
 from world import Fault
 
 EVERYBODY = sorted(

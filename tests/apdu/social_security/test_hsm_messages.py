@@ -16,7 +16,7 @@ from apdu.social_security.hsm_messages import (
     HsmMessageFault,
     SecurePin,
 )
-from tests.secrets_probe import Probe
+from contracts.secrets_probe import Probe
 
 CARD = CardParameters(
     Algorithm.SM4,

@@ -1,15 +1,14 @@
 """Barriers on simulated boards, started and stopped around a test."""
 
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from contracts.drivers.barrier import BoardBench
 from drivers.contract import Barrier, Options
 from simulators.devices.boards import GateBoard
 from simulators.devices.pty import PtyPort
-from tests.drivers.contract.barrier import BoardBench
 from world import World
 from world.real import RealWorld
 
@@ -39,19 +38,3 @@ def make_bench(tmp_path: Path) -> Iterator[MakeBench]:
     for bench in benches:
         bench.barrier.stop()
         bench.port.unplug()
-
-
-@pytest.fixture
-def in_background() -> Iterator[Callable[[Callable[[], None]], None]]:
-    """Runs something on a thread of its own; joined at the end."""
-    threads: list[threading.Thread] = []
-
-    def run(work: Callable[[], None]) -> None:
-        thread = threading.Thread(target=work, daemon=True)
-        threads.append(thread)
-        thread.start()
-
-    yield run
-    for thread in threads:
-        thread.join(60)
-        assert not thread.is_alive()

@@ -6,6 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.drivers.barrier import (
+    PATIENCE,
+    AnsweringContract,
+    BoardBench,
+    BoardContract,
+    LineContract,
+    SensingContract,
+    replugged,
+)
+from contracts.drivers.reader import until
 from drivers.barriers import swing, tripod
 from drivers.barriers.frames import Begins, Frames
 from drivers.barriers.swing import SwingGate
@@ -16,16 +26,6 @@ from drivers.options import OptionsFault
 from simulators.devices.boards import SwingBoard, TripodBoard
 from simulators.devices.lines import EchoingLine
 from tests.drivers.barriers.conftest import WORLD, MakeBench
-from tests.drivers.contract.barrier import (
-    PATIENCE,
-    AnsweringContract,
-    BoardBench,
-    BoardContract,
-    LineContract,
-    SensingContract,
-    replugged,
-)
-from tests.drivers.contract.reader import until
 
 LEFT, RIGHT = bytes.fromhex("EB014000AA"), bytes.fromhex("EB014100AB")
 HANDSHAKE = bytes.fromhex("02FF0004")

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from contracts.drivers.barrier import PATIENCE, BoardBench, BoardContract, SensingContract
+from contracts.drivers.reader import until
 from drivers.barriers import gpio as gpio_module
 from drivers.barriers.gpio import GpioRelay
 from drivers.contract import DeviceFault, DeviceState, Forced
 from drivers.options import OptionsFault
 from simulators.devices.gpio import GpioBoard, GpioChip
 from tests.drivers.barriers.conftest import WORLD
-from tests.drivers.contract.barrier import PATIENCE, BoardBench, BoardContract, SensingContract
-from tests.drivers.contract.reader import until
 from tests.drivers.io.descriptors import out_of_descriptors
 
 SENSORS = {"entry": 22, "exit": 23, "forced": 24}

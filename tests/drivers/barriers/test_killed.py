@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from contracts.drivers.barrier import PATIENCE
+from contracts.drivers.reader import until
 from drivers.barriers.lcus import LcusRelay
 from drivers.barriers.modbus_relay import ModbusRelay
 from simulators.devices.boards import LcusBoard, ModbusBoard, RelayBoard
 from simulators.devices.pty import PtyPort
 from tests.drivers.barriers.conftest import WORLD, MakeBarrier
-from tests.drivers.contract.barrier import PATIENCE
-from tests.drivers.contract.reader import until
 
 AGENT = """
 import sys, time

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from contracts.drivers.barrier import PATIENCE, BoardBench, BoardContract, LineContract
+from contracts.drivers.reader import until
 from drivers.barriers.board import Port
 from drivers.barriers.lcus import LcusRelay, command
 from drivers.contract import DeviceSilent
@@ -13,8 +15,6 @@ from simulators.devices.boards import LcusBoard
 from simulators.devices.lines import EchoingLine
 from simulators.devices.pty import PtyPort
 from tests.drivers.barriers.conftest import WORLD, MakeBench
-from tests.drivers.contract.barrier import PATIENCE, BoardBench, BoardContract, LineContract
-from tests.drivers.contract.reader import until
 
 
 class TestLcus(BoardContract, LineContract):

@@ -7,6 +7,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from contracts.drivers.barrier import (
+    PATIENCE,
+    AnsweringContract,
+    BoardBench,
+    BoardContract,
+    SensingContract,
+)
+from contracts.drivers.reader import until
 from drivers.barriers import board as order
 from drivers.barriers import modbus
 from drivers.barriers.modbus import Framing, Mbap, ModbusRequest, Rtu
@@ -26,14 +34,6 @@ from simulators.devices.lines import EchoingLine
 from simulators.devices.pty import PtyPort
 from simulators.devices.serial_server import TcpPort
 from tests.drivers.barriers.conftest import WORLD, MakeBench
-from tests.drivers.contract.barrier import (
-    PATIENCE,
-    AnsweringContract,
-    BoardBench,
-    BoardContract,
-    SensingContract,
-)
-from tests.drivers.contract.reader import until
 
 RELAYS = {"entry": 0, "exit": 1, "counter": 0}
 SENSORS = {"entry": 0, "exit": 1, "forced": 7}

@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 import pytest
 
+from contracts.drivers.reader import until
+from contracts.drivers.source import PATIENCE, SourceContract, read, ready
 from drivers.camera import capture, driver, watch
 from drivers.camera.driver import Camera
 from drivers.camera.options import CameraOptions
@@ -20,8 +22,6 @@ from drivers.contract import DeviceState
 from drivers.options import OptionsFault
 from simulators.devices.mjpeg import MjpegServer
 from simulators.devices.painter import view
-from tests.drivers.contract.reader import until
-from tests.drivers.contract.source import PATIENCE, SourceContract, read, ready
 from world import QueueEmpty
 from world.real import RealWorld
 

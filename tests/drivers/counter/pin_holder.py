@@ -5,9 +5,9 @@
 
 import sys
 
+from contracts.drivers.reader import until
 from drivers.contract import DeviceState
 from drivers.counter.pinpad import SerialPinPad
-from tests.drivers.contract.reader import until
 from world.real import RealWorld
 
 

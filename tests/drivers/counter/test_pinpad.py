@@ -12,6 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from contracts.drivers.pinpad import PATIENCE, Asked, PinPadContract, asking
+from contracts.drivers.reader import until
 from drivers.contract import DeviceState, Pin, PinCancelled, PinFault, PinTimeout
 from drivers.counter import pinpad
 from drivers.counter.entry import DigitEntry
@@ -21,8 +23,6 @@ from drivers.options import OptionsFault
 from simulators.devices.lines import BOOT_TEXT, EchoingLine, RestartingBoard
 from simulators.devices.pinpad import BACK, CANCEL, CLEAR, CONFIRM, PinPadSimulator
 from simulators.devices.pty import Peer
-from tests.drivers.contract.pinpad import PATIENCE, Asked, PinPadContract, asking
-from tests.drivers.contract.reader import until
 from world.real import RealWorld
 
 WORLD = RealWorld()
@@ -31,7 +31,7 @@ SIGNS = {"begin": "01", "again": "02", "end": "03"}
 
 
 class SerialBench:
-    """See `tests.drivers.contract.pinpad.PinPadBench`."""
+    """See `contracts.drivers.pinpad.PinPadBench`."""
 
     def __init__(self, simulator: PinPadSimulator, pad: SerialPinPad) -> None:
         self.simulator = simulator

@@ -12,6 +12,8 @@ from escpos.printer import Dummy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from contracts.drivers.printer import PATIENCE, RECEIPT, PrinterContract
+from contracts.drivers.reader import until
 from drivers.contract import (
     DeviceAbsent,
     DeviceBusy,
@@ -39,8 +41,6 @@ from simulators.devices.printer import PrinterPeer, PrinterSimulator
 from simulators.devices.serial_server import TcpPort
 from simulators.world import SimWorld
 from tests.drivers.babbler import Babbler
-from tests.drivers.contract.printer import PATIENCE, RECEIPT, PrinterContract
-from tests.drivers.contract.reader import until
 from world import Queue, QueueEmpty
 from world.real import RealTask, RealWorld
 
@@ -50,7 +50,7 @@ FORM = Form(columns=32, encoding="gb18030", cut="partial", module=6)
 
 @dataclass
 class Bench:
-    """See `tests.drivers.contract.printer.PrinterBench`."""
+    """See `contracts.drivers.printer.PrinterBench`."""
 
     simulator: PrinterSimulator
     printer: EscposPrinter

@@ -5,13 +5,13 @@ from typing import cast
 
 import pytest
 
+from contracts.drivers.barrier import BarrierContract
+from contracts.drivers.prompts import PromptsContract
 from drivers.console import ConsoleBarrier, ConsolePrompts
 from drivers.contract import Barrier, Prompts
 from drivers.foreign import Origin, foreign_device
 from drivers.prompts.lamps import RelayLamp
 from drivers.registry import BARRIERS, PROMPTS
-from tests.drivers.contract.barrier import BarrierContract
-from tests.drivers.contract.prompts import PromptsContract
 from world.real import RealWorld
 
 ORIGIN = Origin("acme", "acme-drivers", "acme_drivers:Device")

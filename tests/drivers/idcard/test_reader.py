@@ -8,6 +8,9 @@ from typing import Literal
 
 import pytest
 
+from contracts.drivers.document import PATIENCE, DocumentContract, away, expect, ready
+from contracts.drivers.reader import until
+from contracts.secrets_probe import Probe
 from drivers import registry
 from drivers.contract import DeviceFault, DeviceSilent, DeviceState, Document, Unread
 from drivers.idcard.frames import PREAMBLE
@@ -19,9 +22,6 @@ from simulators.devices.lines import BOOT_TEXT, EchoingLine, RestartingBoard
 from simulators.devices.pty import Peer, PtyPort
 from simulators.devices.usb import UsbBus
 from simulators.people import load_cast
-from tests.drivers.contract.document import PATIENCE, DocumentContract, away, expect, ready
-from tests.drivers.contract.reader import until
-from tests.secrets_probe import Probe
 from world import QueueEmpty
 from world.real import RealWorld
 
@@ -31,7 +31,7 @@ INTERVAL = 0.01
 
 
 class Bench:
-    """See `tests.drivers.contract.document.DocumentBench`."""
+    """See `contracts.drivers.document.DocumentBench`."""
 
     def __init__(self, module: SamVModule, **options: object) -> None:
         self.module = module

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from contracts.drivers.reader import until, until_said
 from drivers.contract import (
     DeviceAbsent,
     DeviceFault,
@@ -17,7 +18,6 @@ from drivers.contract import (
 from drivers.io.keeper import BUSY_RETRY, ManagedDevice
 from drivers.io.line import LineOptions, OpenLine, open_line
 from simulators.devices.pty import PtyPort
-from tests.drivers.contract.reader import until, until_said
 from world import Queue
 from world.real import RealWorld
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
+from contracts.drivers.reader import SOON
 from drivers.contract import DeviceFault, DeviceLost, DeviceUnreachable, Interface, SlotBinding
 from drivers.io import line as line_module
 from drivers.io.line import CHUNK, LineOptions, NoLine, OpenLine, open_line
 from drivers.io.wait import ready
 from drivers.options import OptionsFault, typed
 from drivers.pn532.reader import Pn532Readers
-from tests.drivers.contract.reader import SOON
 from tests.drivers.io.descriptors import descriptors_of, out_of_descriptors
 from world.real import RealWorld
 

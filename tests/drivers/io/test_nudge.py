@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from contracts.drivers.reader import until
 from drivers.contract import DeviceLost
 from drivers.io.line import LineOptions, OpenLine, open_line
 from drivers.io.wait import Interrupted, Nudge, Waker
 from simulators.devices.pty import PtyPort
-from tests.drivers.contract.reader import until
 from tests.drivers.io.descriptors import out_of_descriptors
 from world.real import RealWorld
 

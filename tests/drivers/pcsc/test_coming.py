@@ -5,6 +5,9 @@ from collections.abc import Iterator
 import pytest
 from smartcard import scard
 
+from contracts.drivers.coming import ComingContract
+from contracts.drivers.echo import EchoCard
+from contracts.drivers.reader import READY_WITHIN, until
 from drivers.contract import CardReader, DeviceState, Interface, Presence, SlotBinding
 from drivers.pcsc.card import SETTLES_WITHIN, PcscReader
 from drivers.pcsc.readers import PcscReaders
@@ -14,9 +17,6 @@ from simulators.vpcd import Slot
 from simulators.world import SimWorld
 from tests.conftest import MakePcscd
 from tests.drivers.conftest import GATE
-from tests.drivers.contract.coming import ComingContract
-from tests.drivers.contract.reader import READY_WITHIN, until
-from tests.drivers.echo import EchoCard
 from tests.drivers.pcsc.test_state import LATE, presences
 from world.real import RealWorld
 
@@ -27,7 +27,7 @@ GONE = scard.SCARD_STATE_UNAVAILABLE
 
 
 class PcscComing:
-    """See `tests.drivers.contract.coming.ComingBench`."""
+    """See `contracts.drivers.coming.ComingBench`."""
 
     ways = ("restart", "kill", "replug", "reload")
 

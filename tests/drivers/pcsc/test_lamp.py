@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
+from contracts.drivers.echo import CONTACTLESS_ATR, EchoCard
+from contracts.drivers.reader import COMMAND, expect
 from drivers.contract import (
     Absence,
     Beep,
@@ -22,8 +24,6 @@ from drivers.pcsc.readers import PcscReaders
 from simulators.pcscd import Pcscd, Port
 from simulators.vpcd import Slot
 from tests.drivers.conftest import MakeReaders
-from tests.drivers.contract.reader import COMMAND, expect
-from tests.drivers.echo import CONTACTLESS_ATR, EchoCard
 from world.real import RealWorld
 
 NAME = "Onecard Contactless A"

@@ -8,14 +8,14 @@ import pytest
 from smartcard import scard
 
 from agent.doctor.suggest import slot_pattern
+from contracts.drivers.echo import EchoCard
+from contracts.drivers.reader import COMMAND, READY_WITHIN, expect, until
 from drivers.contract import Absence, DeviceState, Interface, Presence, SlotBinding
 from drivers.pcsc.calls import shown, status_change
 from drivers.pcsc.readers import PcscReaders
 from simulators.pcscd import Pcscd
 from simulators.vpcd import Slot
 from tests.conftest import MakePcscd
-from tests.drivers.contract.reader import COMMAND, READY_WITHIN, expect, until
-from tests.drivers.echo import EchoCard
 from world.real import RealWorld
 
 WORLD = RealWorld()

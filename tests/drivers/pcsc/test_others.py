@@ -11,6 +11,8 @@ import pytest
 from smartcard import scard
 
 from apdu.channel import CardGone, Transport
+from contracts.drivers.echo import CONTACT_ATR, CONTACTLESS_ATR, EchoCard
+from contracts.drivers.reader import COMMAND, expect, until
 from drivers.contract import (
     CardProtocol,
     CardReader,
@@ -26,8 +28,6 @@ from drivers.pcsc.readers import PcscReaders
 from simulators.pcscd import Pcscd
 from simulators.vpcd import Slot
 from tests.drivers.conftest import GATE
-from tests.drivers.contract.reader import COMMAND, expect, until
-from tests.drivers.echo import CONTACT_ATR, CONTACTLESS_ATR, EchoCard
 from world.real import RealWorld
 
 READER = "Onecard Contact"

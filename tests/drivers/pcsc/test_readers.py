@@ -9,6 +9,8 @@ import pytest
 from smartcard import scard
 
 from apdu.channel import CardGone, CardMute, ReaderGone, Transport
+from contracts.drivers.echo import CONTACT_ATR, CONTACTLESS_ATR, EchoCard
+from contracts.drivers.reader import COMMAND, ReaderContract, expect, until
 from drivers.contract import (
     Absence,
     CardHandle,
@@ -27,8 +29,6 @@ from drivers.pcsc.state import moves
 from simulators.pcscd import Pcscd
 from simulators.vpcd import Faults, Insertion, Moment, Slot, TearAtApdu
 from tests.drivers.conftest import GATE, MakeReaders
-from tests.drivers.contract.reader import COMMAND, ReaderContract, expect, until
-from tests.drivers.echo import CONTACT_ATR, CONTACTLESS_ATR, EchoCard
 from world import Fault
 from world.real import RealTask, RealWorld
 
@@ -37,7 +37,7 @@ WORLD = RealWorld()
 
 @dataclass
 class PcscBench:
-    """See `tests.drivers.contract.reader.ReaderBench`."""
+    """See `contracts.drivers.reader.ReaderBench`."""
 
     reader: CardReader
     interface: Interface

@@ -6,13 +6,13 @@ from collections.abc import Callable
 import pytest
 
 from apdu.channel import CardGone, ReaderGone
+from contracts.drivers.echo import EchoCard
+from contracts.drivers.reader import COMMAND, READY_WITHIN, expect, until
 from drivers.contract import Absence, CardReader, DeviceAbsent, DeviceState, Presence
 from simulators.pcscd import Pcscd
 from simulators.vpcd import Faults, Slot
 from tests.conftest import MakePcscd
 from tests.drivers.conftest import GATE, MakeReaders
-from tests.drivers.contract.reader import COMMAND, READY_WITHIN, expect, until
-from tests.drivers.echo import EchoCard
 from world.real import RealTask
 
 A, B = "Onecard Contactless A", "Onecard Contactless B"

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from contracts.drivers.echo import CONTACTLESS_ATR, EchoCard
+from contracts.drivers.reader import until
 from drivers.contract import DeviceState, Interface, SlotBinding
 from drivers.pn532.reader import Pn532Reader, Pn532Readers
 from simulators.devices.pn532 import ChipFaults, Pn532Chip, Tag
 from simulators.devices.pty import PtyPort
 from simulators.vpcd import Faults, Moment, TearAtApdu
-from tests.drivers.contract.reader import until
-from tests.drivers.echo import CONTACTLESS_ATR, EchoCard
 from world.real import RealWorld
 
 WORLD = RealWorld()
@@ -22,7 +22,7 @@ NAME = "air"
 
 @dataclass
 class Pn532Bench:
-    """See `tests.drivers.contract.reader.ReaderBench`."""
+    """See `contracts.drivers.reader.ReaderBench`."""
 
     reader: Pn532Reader
     chip: Pn532Chip

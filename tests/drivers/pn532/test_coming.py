@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from apdu.channel import CardMute
+from contracts.drivers.coming import ComingContract
+from contracts.drivers.echo import EchoCard
+from contracts.drivers.reader import READY_WITHIN, expect, until
 from drivers.contract import Absence, DeviceState, Interface, Presence, SlotBinding
 from drivers.pn532.reader import CALLS_AGAIN, FIRST_LOOKS, Pn532Reader, Pn532Readers
 from simulators.devices.pn532 import Pn532Chip
 from simulators.devices.pty import PtyPort
 from simulators.vpcd import Faults
-from tests.drivers.contract.coming import ComingContract
-from tests.drivers.contract.reader import READY_WITHIN, expect, until
-from tests.drivers.echo import EchoCard
 from tests.drivers.pn532.conftest import MakeBench
 from world.real import RealWorld
 
@@ -21,7 +21,7 @@ WORLD = RealWorld()
 
 
 class Pn532Coming:
-    """See `tests.drivers.contract.coming.ComingBench`."""
+    """See `contracts.drivers.coming.ComingBench`."""
 
     ways = ("replug", "power", "take back", "reload")
 

@@ -10,6 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from apdu.channel import CardGone, CardMute, ReaderGone, Transport
+from contracts.drivers.echo import EchoCard
+from contracts.drivers.reader import COMMAND, READY_WITHIN, ReaderContract, expect, until
 from drivers import registry
 from drivers.contract import (
     Absence,
@@ -28,8 +30,6 @@ from simulators.devices.lines import BOOT_TEXT, EchoingLine, RestartingBoard
 from simulators.devices.pn532 import ChipFaults
 from simulators.devices.pty import Peer
 from simulators.vpcd import Faults, Moment, TearAtApdu
-from tests.drivers.contract.reader import COMMAND, READY_WITHIN, ReaderContract, expect, until
-from tests.drivers.echo import EchoCard
 from tests.drivers.pn532.conftest import MakeBench, Pn532Bench
 from world import Fault
 from world.real import RealTask, RealWorld

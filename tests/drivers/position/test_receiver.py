@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from contracts.drivers.reader import until
 from drivers.contract import DeviceState
 from drivers.position.nmea import sentence
 from drivers.position.receiver import MOST_WAITING, NmeaReceiver
 from simulators.devices.gnss import GnssSimulator
-from tests.drivers.contract.reader import until
 from world.real import RealWorld
 
 WORLD = RealWorld()

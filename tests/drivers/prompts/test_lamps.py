@@ -7,6 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from contracts.drivers.prompts import WELCOME, PromptsContract
+from contracts.drivers.reader import until
 from drivers.contract import Beep, DeviceState, Lamp, Prompt
 from drivers.options import OptionsFault
 from drivers.prompts.lamps import LampPrompts, RelayLamp, SerialLamp
@@ -15,8 +17,6 @@ from simulators.devices.boards import LcusBoard
 from simulators.devices.lamp import TowerSimulator
 from simulators.devices.lines import BOOT_TEXT, EchoingLine, RestartingBoard
 from simulators.devices.pty import PtyPort
-from tests.drivers.contract.prompts import WELCOME, PromptsContract
-from tests.drivers.contract.reader import until
 from world.real import RealWorld
 
 WORLD = RealWorld()

@@ -11,6 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from contracts.drivers.prompts import PromptsContract
+from contracts.drivers.reader import until
 from drivers.contract import DeviceState, Prompt
 from drivers.options import OptionsFault
 from drivers.prompts import sink as sinks
@@ -18,8 +20,6 @@ from drivers.prompts import voice as driver
 from drivers.prompts.clips import LARGEST, RATE, Clips, samples_of
 from drivers.prompts.voice import VoicePrompts
 from simulators.devices.sound import RecordedVoice, SoundCard
-from tests.drivers.contract.prompts import PromptsContract
-from tests.drivers.contract.reader import until
 from world.real import RealWorld
 
 WORLD = RealWorld()

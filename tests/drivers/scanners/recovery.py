@@ -2,8 +2,8 @@
 
 import itertools
 
-from tests.drivers.contract.reader import until
-from tests.drivers.contract.source import PATIENCE, SourceBench, is_ready
+from contracts.drivers.reader import until
+from contracts.drivers.source import PATIENCE, SourceBench, is_ready
 from world import QueueEmpty
 
 NUMBERS = itertools.count(1)

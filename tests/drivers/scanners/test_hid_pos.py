@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from contracts.drivers.reader import until
+from contracts.drivers.source import PATIENCE, SourceContract, read, ready
 from drivers.contract import DeviceState
 from drivers.options import OptionsFault
 from drivers.scanners.framing import Discarded, Framed
@@ -16,8 +18,6 @@ from simulators.devices.scan_module import hid_pos_reports
 from simulators.devices.usb import UsbBus
 from simulators.world import SimWorld
 from tests.drivers.babbler import Babbler
-from tests.drivers.contract.reader import until
-from tests.drivers.contract.source import PATIENCE, SourceContract, read, ready
 from tests.drivers.scanners.recovery import reads_again
 from tests.drivers.scanners.test_framing import MINISTRY
 from tests.drivers.scanners.test_serial import TEXTS

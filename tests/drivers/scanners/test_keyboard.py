@@ -10,6 +10,8 @@ from evdev import ecodes as keys
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from contracts.drivers.reader import until
+from contracts.drivers.source import PATIENCE, SourceContract, read, ready
 from drivers.contract import (
     Code,
     DeviceBusy,
@@ -26,8 +28,6 @@ from drivers.scanners.source import SETTLED_WITHIN
 from simulators.devices.keyboard import EVENT, KEY_OF, Keyboard, event, press, typed
 from simulators.world import SimWorld
 from tests.drivers.babbler import Babbler
-from tests.drivers.contract.reader import until
-from tests.drivers.contract.source import PATIENCE, SourceContract, read, ready
 from tests.drivers.io.descriptors import out_of_descriptors
 from tests.drivers.scanners.recovery import reads_again
 from world.real import RealWorld

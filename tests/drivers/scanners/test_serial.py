@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from contracts.drivers.reader import until
+from contracts.drivers.source import PATIENCE, SourceContract, read, ready
 from drivers.contract import DeviceFault, DeviceState
 from drivers.io.line import LineOptions, open_line
 from drivers.options import OptionsFault
@@ -16,8 +18,6 @@ from drivers.scanners.serial import SerialScanner
 from simulators.devices.lines import BOOT_TEXT, EchoingLine, RestartingBoard
 from simulators.devices.pty import PtyPort
 from simulators.devices.scan_module import MANUALS, Kind, ScanModule, gm65_answer
-from tests.drivers.contract.reader import until
-from tests.drivers.contract.source import PATIENCE, SourceContract, read, ready
 from tests.drivers.scanners.recovery import reads_again
 from tests.drivers.scanners.test_framing import MINISTRY
 from world.real import RealWorld

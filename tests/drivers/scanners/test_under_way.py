@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from evdev import ecodes as keys
 
+from contracts.drivers.reader import until
+from contracts.drivers.source import PATIENCE, SourceBench, read, ready
 from simulators.devices.keyboard import press, typed
 from simulators.devices.scan_module import ScanModule, hid_pos_reports
-from tests.drivers.contract.reader import until
-from tests.drivers.contract.source import PATIENCE, SourceBench, read, ready
 from tests.drivers.scanners.test_hid_pos import HidPosBench
 from tests.drivers.scanners.test_keyboard import KeyboardBench
 from tests.drivers.scanners.test_serial import SerialBench

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from contracts.drivers.echo import CONTACTLESS_ATR, EchoCard
 from simulators.devices.pn532 import Pn532Chip, ats_of, framed
-from tests.drivers.echo import CONTACTLESS_ATR, EchoCard
 
 ACK = bytes.fromhex("0000FF00FF00")
 WAKE_UP = bytes.fromhex("5555") + bytes(14)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from contracts.drivers.reader import until
 from drivers.contract import DeviceBusy, DeviceLost
 from drivers.io.line import LineOptions, OpenLine, open_line
 from simulators.devices.pty import PtyPort
-from tests.drivers.contract.reader import until
 from world.real import RealWorld
 
 WORLD = RealWorld()

@@ -4,11 +4,11 @@ from agent.doctor.purpose import KEYS_OF
 from agent.identify.code import VERIFIED
 from agent.identify.ministry_codes.resolver import MinistryCodes, OfflineResolver
 from agent.identify.tickets.resolver import Tickets
+from contracts.scenes.stand import Stand
 from offline_store.clock import Clock
 from offline_store.lists.keys import MINISTRY_ISSUERS, MINISTRY_ROOTS, TICKET_ISSUERS, Keys
 from simulators.transit import tickets
 from simulators.transit.codes import FAR, Phones
-from tests.agent.stand import Stand
 from trust.sm2 import sm2
 
 SM2 = sm2()

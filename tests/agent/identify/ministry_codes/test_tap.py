@@ -10,6 +10,8 @@ import pytest
 from agent.messages.reasons import Reason
 from agent.tap.tap import TapReport
 from config.model import SceneSettings
+from contracts.scenes.stand import Stand
+from contracts.secrets_probe import Probe
 from drivers.contract import DeviceAbsent
 from offline_store.events.row import Event
 from simulators.transit import tickets
@@ -17,8 +19,6 @@ from simulators.transit.codes import DEFECTS, FAR, GOOD, NOW
 from simulators.world import SimWorld
 from tests.agent.events import said, tap_of
 from tests.agent.identify.ministry_codes.code_terminal import PHONES, SM2, CodeTerminal
-from tests.agent.stand import Stand
-from tests.secrets_probe import Probe
 
 T = TypeVar("T")
 

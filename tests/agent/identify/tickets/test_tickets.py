@@ -20,10 +20,10 @@ from agent.identify.tickets.ticket import ANYBODY, EVERY_GROUP, SIZE, Scanned, i
 from agent.identify.tickets.verify import verify
 from agent.messages.reasons import Reason
 from config.model import CodeRule
+from contracts.scenes.stand import CITY_KEY
 from offline_store.clock import ClockReading
 from simulators.transit.codes import ISSUER, NOW
 from simulators.transit.tickets import DEFECTS, GOOD, GROUP, KEY_ID, Defect, issuers, made
-from tests.agent.stand import CITY_KEY
 from trust.keystore import FileKeyStore
 from trust.references import References
 from trust.sm2 import sm2

@@ -10,6 +10,7 @@ from agent.fares.rules import Rules
 from agent.scenes.bus.shift import CLOSED, OPENED, StoreLedger, summarise
 from agent.scenes.bus.vehicle import VehicleUnit
 from config.model import JourneySettings, Vehicle
+from contracts.drivers.reader import until
 from drivers.contract import DeviceState
 from drivers.options import OptionsFault
 from drivers.position.receiver import NmeaReceiver
@@ -24,7 +25,6 @@ from simulators.devices.gnss import GnssSimulator, way
 from tests.agent.events import as_kind, purchase
 from tests.agent.fares.city import rules
 from tests.agent.scenes.bus.stand import ANN, PROOF
-from tests.drivers.contract.reader import until
 from tests.offline_store.support import MemoryKeys
 from world.real import RealWorld
 

@@ -4,8 +4,8 @@ from typing import Protocol
 
 import pytest
 
+from contracts.drivers.reader import until
 from drivers.contract import DeviceFault, DeviceState, Line, Printer, Receipt
-from tests.drivers.contract.reader import until
 
 PATIENCE = 60.0  # seconds
 RECEIPT = Receipt(

@@ -7,10 +7,10 @@ from typing import Protocol, TypeVar
 import pytest
 
 from apdu.id_document import DocumentFault
+from contracts.drivers.reader import until, until_said
+from contracts.secrets_probe import Probe
 from drivers.contract import DeviceFault, DeviceState, Document, DocumentReader, Unread
 from simulators.devices.idcard import IdCard
-from tests.drivers.contract.reader import until, until_said
-from tests.secrets_probe import Probe
 
 PATIENCE = 60.0  # seconds; what comes takes milliseconds, what does not come fails the test
 

@@ -15,6 +15,7 @@ from agent.equipment.watchdog import Watchdog
 from agent.identify.card import CardIdentifier, refused_doubts
 from agent.identify.code import CodeIdentifier, Resolve, Resolver, Router
 from agent.identify.document import DocumentIdentifier
+from agent.messages.reasons import rows_of
 from agent.messages.results import Results
 from agent.messages.texts import Texts
 from agent.psam.social_security import PsamPool
@@ -32,6 +33,7 @@ from apdu.channel import CardGone, CardMute, Transport
 from apdu.social_security.city_keys import CityKeys
 from config.model import CodeRule, SceneSettings
 from config.model import GiveBackSettings as GiveBackSettings
+from contracts.scenes.shipped import scene_of
 from drivers.contract import (
     Absence,
     CardHandle,
@@ -66,7 +68,6 @@ from simulators.world import SimWorld
 from sync.contract.services import Service
 from sync.contract.topics import Place
 from sync.requests import RequestOffline, RequestTimeout
-from tests.agent.scenes.made import scene_of
 from trust.references import References
 from world import Fault, Queue, QueueEmpty, World
 
@@ -526,9 +527,10 @@ class Stand:
         self.standing = StatusService(
             world, Routes({}, platform), application=APPLICATION, within=WITHIN
         )
-        results = Results(Texts("en"))
+        self.scene = made or scene_of(scene, self.cast.region, fares, ride)
+        results = Results(Texts("en"), more=rows_of(self.scene.reasons))
         self.decider = self.store.decider = Decider(
-            made or scene_of(scene, self.cast.region, fares, ride),
+            self.scene,
             results.verdict,
             CodeMemory(interval),
             refused_doubts(scene),

@@ -9,9 +9,9 @@ from typing import Protocol
 
 import pytest
 
+from contracts.drivers.echo import EchoCard
+from contracts.drivers.reader import COMMAND, READY_WITHIN, expect, until
 from drivers.contract import Absence, CardReader, DeviceState, Presence
-from tests.drivers.contract.reader import COMMAND, READY_WITHIN, expect, until
-from tests.drivers.echo import EchoCard
 
 
 class ComingBench(Protocol):

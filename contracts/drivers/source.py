@@ -6,9 +6,9 @@ from typing import Protocol
 
 import pytest
 
+from contracts.drivers.reader import until
 from drivers.contract import Code, CodeSource, DeviceState
 from drivers.io.repeats import MOST_WAITING
-from tests.drivers.contract.reader import until
 
 PATIENCE = 60.0  # seconds; what comes takes milliseconds, what does not come fails the test
 

@@ -4,8 +4,9 @@
         def make(self) -> Scene:
             return ReadingRoom(seats=40)
 
-The stand decides each tap twice, the second time from its row (`tests.agent.stand.FakeStore`): a
-scene that goes by anything else fails in every one of these tests.
+The stand decides each tap twice, the second time from its row
+(`contracts.scenes.stand.FakeStore`): a scene that goes by anything else fails in every one of these
+tests.
 """
 
 from collections.abc import Callable
@@ -15,10 +16,10 @@ import pytest
 
 from agent.messages.reasons import Reason, rows_of
 from agent.scenes.port import Scene
+from contracts.scenes.stand import FakeLists, Stand
 from drivers.contract import DeviceSilent
 from offline_store.events.tap import Tap
 from simulators.world import SimWorld
-from tests.agent.stand import FakeLists, Stand
 
 T = TypeVar("T")
 
@@ -63,12 +64,33 @@ class SceneSuite:
             stand.tap("lin")
             [tap] = stand.store.taps()
             listed = {"cards": tap.card, "numbers": tap.number, "persons": tap.person}[by]
+            assert listed, "what is not read (`Scene.needs`), no list can be asked about"
             stand.store.lists = FakeLists(**{by: [listed]})
             stand.world.wait(3600)
             opened = stand.barrier.opened
             report = stand.tap("lin")
             assert (report.reason, report.accepted) == (Reason.BLACKLISTED, False)
             assert stand.barrier.opened == opened
+
+        self.play(scenario)
+
+    def test_a_card_that_is_out_of_date_does_not_pass(self) -> None:
+        def scenario(stand: Stand) -> None:
+            report = stand.tap("zheng")
+            assert (report.reason, report.accepted) == (Reason.CARD_EXPIRED, False)
+            assert stand.barrier.opened == 0
+
+        self.play(scenario)
+
+    def test_with_a_clock_that_was_never_set_it_decides_and_its_record_says_so(self) -> None:
+        """Which reason, is the scene's matter; the stand has decided it again from its row."""
+
+        def scenario(stand: Stand) -> None:
+            stand.world.jump_clock(-stand.world.now())
+            report = stand.tap("lin")
+            [tap] = stand.store.taps()
+            assert tap.clock.quality == "unset"
+            assert (tap.verdict == "accepted") is report.accepted
 
         self.play(scenario)
 

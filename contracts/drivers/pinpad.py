@@ -6,6 +6,7 @@ from typing import Protocol
 
 import pytest
 
+from contracts.drivers.reader import until
 from drivers.contract import (
     DeviceBusy,
     DeviceFault,
@@ -17,7 +18,6 @@ from drivers.contract import (
     PinPad,
     PinTimeout,
 )
-from tests.drivers.contract.reader import until
 from world import Fault
 from world.real import RealTask
 

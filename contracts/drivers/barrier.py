@@ -4,12 +4,13 @@ can be unplugged inherit `BoardContract` and bring the board."""
 import logging
 import queue
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 import pytest
 
+from contracts.drivers.reader import until, until_said
 from drivers.contract import (
     Barrier,
     DeviceFault,
@@ -23,7 +24,7 @@ from drivers.contract import (
 from simulators.devices.boards import GateBoard, RelayBoard
 from simulators.devices.lines import BOOT_TEXT, EchoingLine, RestartingBoard
 from simulators.devices.pty import Peer, PtyPort, WireFaults
-from tests.drivers.contract.reader import until, until_said
+from world.real import RealTask
 
 DIRECTIONS: tuple[Direction, ...] = ("entry", "exit", "counter")
 PATIENCE = 60.0  # seconds
@@ -92,6 +93,13 @@ class BoardContract(BarrierContract):
     @pytest.fixture
     def barrier(self, bench: BoardBench) -> Barrier:
         return bench.barrier
+
+    @pytest.fixture
+    def in_background(self) -> Iterator[Callable[[Callable[[], None]], None]]:
+        """Runs something on a thread of its own; joined at the end."""
+        tasks: list[RealTask] = []
+        yield lambda work: tasks.append(RealTask(work, "in background"))
+        assert all(task.join(PATIENCE) for task in tasks)
 
     def test_each_direction_opens_its_own_way(self, bench: BoardBench) -> None:
         for direction in bench.opens:
