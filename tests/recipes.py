@@ -19,7 +19,7 @@ HEADING: Final = re.compile(r"^## (.*)$", re.MULTILINE)
 FENCE: Final = re.compile(r"^```(\w+) (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PLACES: Final = re.compile(r"^@@\n", re.MULTILINE)
 BUILT: Final = shutil.ignore_patterns("*.so", ".hypothesis")
-TREE: Final = (*product.ROOMS, "simulators", "benchmarks", "contracts", "tests", "docs")
+TREE: Final = (*product.ROOMS, "simulators", "proving", "benchmarks", "contracts", "tests", "docs")
 
 
 class DoesNotFit(Exception):
