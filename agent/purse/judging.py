@@ -37,26 +37,21 @@ class PurseJudge:
         self._types = types
         self._heads = heads
 
-    def refused_type(self, holder: PurseHolder, clock: ClockReading) -> PricedRide | None:
-        """Before anything else is asked of the card; None: cards of its type ride."""
-        rules = self._types.rules()
-        if self._types.ride(rules, holder.management.card_type):
-            return None
-        return PricedRide(
-            0,
-            refused=Reason.CARD_NOT_TAKEN,
-            seen=seen_of(holder),
-            lists=rules.versions,
-            clock=clock,
-        )
-
-    def out_of_date(
-        self, holder: PurseHolder, offer: Offer, clock: ClockReading
+    def unfit(
+        self, holder: PurseHolder, clock: ClockReading, offer: Offer | None = None
     ) -> PricedRide | None:
-        """By the card's own dates, where the clock can be believed; None: it is in date."""
-        seen = seen_of(holder).joined(offer.seen)
-        reason = _out_of_date(seen, clock, offer.day)
-        return PricedRide(0, refused=reason, seen=seen, clock=clock) if reason else None
+        """Why that purse buys nothing, whatever it costs; None: it may. Before anything else is
+        asked of the card, its type tells; with `offer` its dates as well."""
+        rules, seen = self._types.rules(), seen_of(holder)
+        refused: Reason | None = None
+        if not self._types.ride(rules, holder.management.card_type):
+            refused = Reason.CARD_NOT_TAKEN
+        elif offer is not None:
+            seen = seen.joined(offer.seen)
+            refused = _out_of_date(seen, clock, offer.day)
+        if refused is None:
+            return None
+        return PricedRide(0, refused=refused, seen=seen, lists=rules.versions, clock=clock)
 
     def judge(
         self, turn: Turn, holder: PurseHolder, offer: Offer, clock: ClockReading
@@ -76,6 +71,8 @@ class PurseJudge:
     ) -> PricedRide:
         """The same, from its row and the lists of that day. Raises `LayoutUnknown`."""
         seen, clock = row.seen, row.clock
+        if not self._types.ride(rules, purse.card_type):
+            return PricedRide(0, refused=Reason.CARD_NOT_TAKEN)
         offer = self._offers.offer_again(seen, row.lane)
         reason = _out_of_date(seen, clock, offer.day)
         if reason is not None:

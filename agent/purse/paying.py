@@ -122,9 +122,9 @@ class Payments:
         channel and of the PSAM, `Unstored`, `FareMoved`."""
         self._ends.load()
         tap = self._presented(lane, card, credential, stages, watch)
-        untaken = self._purse_judge.refused_type(tap.holder, self._clock.read())
-        if untaken is not None:
-            return self._not_paying(tap, Reason.CARD_NOT_TAKEN, untaken)
+        unfit = self._purse_judge.unfit(tap.holder, self._clock.read())
+        if unfit is not None and unfit.refused is not None:
+            return self._not_paying(tap, unfit.refused, unfit)
         stages.begin("check")
         took, still_open = self._recover(tap)
         if took is not None:
@@ -192,9 +192,9 @@ class Payments:
     ) -> TapResult:
         """`still_open`: what the purchase's own proof will settle as well."""
         clock = self._clock.read()
-        dated = self._purse_judge.out_of_date(tap.holder, offer, clock)
-        if dated is not None and dated.refused is not None:
-            return self._turned_away(tap, still_open, dated.refused, dated)
+        unfit = self._purse_judge.unfit(tap.holder, clock, offer)
+        if unfit is not None and unfit.refused is not None:
+            return self._turned_away(tap, still_open, unfit.refused, unfit)
         priced = self._store.look(lambda turn: self._judge(turn, tap.holder, offer, clock))
         if priced.refused is not None:
             return self._turned_away(tap, still_open, priced.refused, priced)

@@ -13,6 +13,8 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Final, cast
 
+from msgspec import structs
+
 from agent.equipment.lane import Lane
 from agent.equipment.passage import PassageEnd
 from agent.equipment.watchdog import Watchdog
@@ -76,6 +78,7 @@ PEOPLE: Final = 8
 TAPS: Final = 40  # of a day
 ENDLESS: Final = 1 << 40  # steps
 HOUR: Final = 3600.0
+NOW: Final = 1_790_049_600.0  # unix seconds, to which a clock is set
 DEBIT: Final = 0x54
 PAGE: Final = 500
 CITY_KEY: Final = b"made-up city reference key, 32 B"
@@ -117,6 +120,8 @@ class PlayedDay:
 
     def _run(self, judge: Judge) -> None:
         self._world.jump_clock(self._chance.uniform(0, 14 * 24 * HOUR))
+        if self._chance.random() < 0.2:  # it was never set, or will be after a while
+            self._world.jump_clock(-self._world.now())
         with self._terminal() as terminal:
             for _ in range(TAPS):
                 terminal.happens()
@@ -210,7 +215,10 @@ class DayTerminal:
         if self._chance.random() < 0.1:
             self.publisher.publish(self._kind)
         if self._chance.random() < 0.1:
-            self._world.jump_clock(self._chance.choice([-HOUR, -60.0, 30.0, 6 * HOUR, 20 * HOUR]))
+            now = self._world.now()
+            self._world.jump_clock(
+                self._chance.choice([-HOUR, -60.0, 30.0, 6 * HOUR, 20 * HOUR, NOW - now])
+            )
         self._vehicle.move()
         report = self._tap(self._lane())
         self._back(report)
@@ -290,11 +298,11 @@ class DayTerminal:
         chance = self._chance
         order = PurseOrder(
             card_number=f"3105199{number:012}",
-            card_type=chance.choice([1, 1, 2, 3, 0x70, 0x04, 0x33]),
-            city=chance.choice(["5199", "5199", "5199", "9902"]),
+            card_type=chance.choice([1, 1, 1, 2, 2, 3, 0x70, 0x70, chance.choice([0x04, 0x33])]),
+            city=chance.choice([*6 * ["5199"], "9902"]),
             interoperable=chance.random() < 0.7,
-            money=chance.choice([50, 450, 10_000, 10_000]),
-            expires=chance.choice(["20991231", "20991231", "20260601"]),
+            money=chance.choice([450, *4 * [20_000]]),
+            expires=chance.choice([*8 * ["20991231"], "20260601"]),
         )
         return Passenger(order, self._city.purse(order))
 
@@ -357,7 +365,7 @@ class ChanceIdentities:
             number="" if by_code else person,
             person=person,
             issued=None if by_code else date(2020, 1, 1),
-            expires=None if by_code else chance.choice([date(2099, 1, 1), date(2026, 6, 1)]),
+            expires=None if by_code else chance.choice([*6 * [date(2099, 1, 1)], date(2026, 6, 1)]),
             authentication=Authentication(mode="code" if by_code else "psam", result="passed"),
             region=chance.choice(["519900", "519900", "110000", ""]),
             shown=self._shown(person) if by_code else None,
@@ -460,7 +468,7 @@ path = "{folder / "keys"}"
 
 [scene]
 kind = "{scene_kind}"
-check = "{chance.choice(["lists", "ask"])}"
+check = "lists"
 
 [scene.offline]
 max_count = {chance.choice([1, 3])}
@@ -486,4 +494,8 @@ name = "{name}"
 direction = "{direction}"
 readers = ["reader-{name}"]
 """
-    return parse(text.encode(), "a day's terminal")
+    settings = parse(text.encode(), "a day's terminal")
+    if chance.random() < 0.5:  # `ChanceAnswers` needs no service that the settings name
+        asking = structs.replace(settings.scene, check="ask")
+        settings = structs.replace(settings, scene=asking)
+    return settings
