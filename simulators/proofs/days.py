@@ -18,7 +18,7 @@ from msgspec import structs
 from agent.equipment.lane import Lane
 from agent.equipment.passage import PassageEnd
 from agent.equipment.watchdog import Watchdog
-from agent.fares.ride import Journey
+from agent.fares.ride import ENTRY, EXIT, Journey
 from agent.fares.rules import RuleBook, Rules
 from agent.identify.card import CardIdentifier
 from agent.identify.code import CodeIdentifier
@@ -249,7 +249,7 @@ class DayTerminal:
         at = datetime.fromtimestamp(self._world.now() - ago, CHINA)
         stop = self._chance.choice([*metro.STATIONS, "M99"])
         inside = self._chance.choice([Inside.IN, Inside.IN, Inside.OUT])
-        end = "entry" if inside == Inside.IN else "exit"
+        end = ENTRY if inside == Inside.IN else EXIT
         made = metro.record(inside, stop, f"{at:%Y%m%d%H%M%S}", end=end)
         state = passenger.inside.state
         passenger.inside.state = replace(state, records=(made, *state.records[1:]))

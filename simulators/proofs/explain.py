@@ -59,7 +59,7 @@ class Explained:
 
     @property
     def wrong(self) -> int:
-        return sum(self.agreements[agreement] for agreement in WRONG)  # type: ignore[index]
+        return sum(self.agreements[agreement] for agreement in WRONG)
 
 
 def run(arguments: Sequence[str] = ()) -> dict[str, object]:
@@ -86,7 +86,7 @@ def prove(rows: int, first: int = FIRST) -> dict[str, object]:
             shutil.rmtree(day)
             seed += 1
     caught = found.newest_differ > 0 and found.altered == found.altered_told > 0
-    wrong = {agreement: found.agreements[agreement] for agreement in WRONG}  # type: ignore[index]
+    wrong = {agreement: found.agreements[agreement] for agreement in WRONG}
     return {
         "name": "explain",
         "rows": found.rows,
