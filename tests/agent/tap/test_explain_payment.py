@@ -99,10 +99,10 @@ def bus_stand(tmp_path: Path) -> BusStand:
 
 
 def explained(
-    stand: BusStand, kind: type, held: Shelf = WHOLE, change: Change | None = None, **order: object
+    stand: BusStand, kind: type, held: Shelf = WHOLE, change: Change | None = None
 ) -> Explanation:
     """Somebody pays while `THAT_DAY` is in force; the row of that kind is explained."""
-    passenger = stand.passenger(city=MADE_UP, card_type=2, **order)
+    passenger = stand.passenger(city=MADE_UP, card_type=2)
     fares = ListedFare(lambda: THAT_DAY, lambda: Journey("1", boarded="S1"), FlatFare(999), "bus")
 
     def scenario(bus: Bus) -> Explanation:
