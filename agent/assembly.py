@@ -42,6 +42,7 @@ from agent.staff.session import Staff
 from agent.staff.sign_in import SignInFlow
 from agent.status_check import make_status_service
 from agent.tap.deciding import Decider
+from agent.tap.explain import KeptLists
 from agent.tap.tap import TapReport, Taps
 from agent.uplink import PlatformRequests, make_uplink
 from apdu.social_security.quirks import CardKinds
@@ -102,6 +103,7 @@ class Terminal:
         except OSError as error:
             path = error.filename or str(data)
             raise DataUnusable(path=path, cause=cause_of(error)) from error
+        self.kept_lists = KeptLists(self.lists, self.rule_book)  # as they stood once
         self.rules_changed: Callable[[], None] = _nobody_asks
         rule_lists = [
             WatchedList(one, lambda: self.rules_changed()) for one in self.rule_book.lists

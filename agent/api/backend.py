@@ -125,8 +125,8 @@ class Backend:
         """Raises as `agent.tap.explain.explain`, and a Fault of the store."""
         from agent.tap.explain import answer, explain
 
-        rows = self.records(epoch, max(0, seq - 2), 3)
-        found = explain(epoch, seq, rows, self.service.decider, self._terminal.lists)
+        terminal = self._terminal
+        found = explain(epoch, seq, terminal.store, self.service.decider, terminal.kept_lists)
         return answer(found, self._texts)
 
     def lend(self, device: str, seconds: float) -> None:

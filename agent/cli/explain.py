@@ -1,4 +1,4 @@
-"""`onecard explain EPOCH:SEQ`: why a tap was decided as it was, computed again.
+"""`onecard explain EPOCH:SEQ`: why a tap or a payment was decided as it was, computed again.
 
 A running daemon answers; without one the terminal's parts are put together here, and the journal's
 file is read.
@@ -11,10 +11,11 @@ from typing import Annotated, Any, Final
 import typer
 
 from agent.assembly import Service, Terminal
+from agent.beside import UNAVAILABLE
 from agent.cli.client import DaemonAbsent, DaemonSilent
 from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
 from agent.cli.journal import FileSource
-from agent.tap.explain import answer, explain
+from agent.tap.explain import CONFIRMED, UNCOMPUTED, answer, explain
 from config.model import AgentSettings as Settings
 from world import Fault
 
@@ -45,8 +46,8 @@ def add_to(app: typer.Typer, context: Context) -> None:
         settings = context.settings_in_force(config)
         found = _explanation(context, settings, named[1], int(named[2]))
         context.show(found, lambda: context.tell(found["sentence"]))
-        if found["agreement"] not in ("same", "undecided"):
-            raise typer.Exit(ALTERED)
+        if found["agreement"] not in CONFIRMED:
+            raise typer.Exit(UNAVAILABLE if found["agreement"] in UNCOMPUTED else ALTERED)
 
 
 def _explanation(context: Context, settings: Settings, epoch: str, seq: int) -> dict[str, Any]:
@@ -62,7 +63,5 @@ def _explanation(context: Context, settings: Settings, epoch: str, seq: int) -> 
 def _explained_here(context: Context, settings: Settings, epoch: str, seq: int) -> dict[str, Any]:
     terminal = Terminal(context.world, settings)
     service = Service(terminal, settings, context.texts, report=lambda _: None)
-    rows = FileSource(context.world, Path(settings.terminal.data)).records(
-        epoch, max(0, seq - 2), 3
-    )
-    return answer(explain(epoch, seq, rows, service.decider, terminal.lists), context.texts)
+    rows = FileSource(context.world, Path(settings.terminal.data))
+    return answer(explain(epoch, seq, rows, service.decider, terminal.kept_lists), context.texts)

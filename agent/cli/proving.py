@@ -18,7 +18,7 @@ from agent.cli.context import Context, Json
 from world import Fault
 
 BENCHES = ("tap", "footprint", "sm2", "idle", "qr", "facade", "lists", "code", "bus", "against")
-PROOFS = ("tear", "power", "devices", "fuzz", "money")
+PROOFS = ("tear", "power", "devices", "fuzz", "money", "explain")
 SCENES = ("library-gate", "devices", "service-window", "bus", "metro-gate")  # of the demo
 AIRS = (106, 212, 424, 848)  # kbit/s
 # --help is answered here: each bench and proof has options of its own.

@@ -27,15 +27,17 @@ class CardTypes:
         self._listed = shipped() | {int(one, 16) for one in more}
         self._rules = rules
 
-    def ride(self, card_type: int) -> bool:
-        """Whether cards of this type (file 0015) ride here; test cards never do."""
+    def rules(self) -> Rules:
+        """The lists that are in force now; none where one cannot be read: then there is no
+        fare either."""
+        try:
+            return self._rules()
+        except ListUnreadable:
+            return Rules()
+
+    def ride(self, rules: Rules, card_type: int) -> bool:
+        """Whether cards of this type (file 0015) ride by these lists; test cards never do."""
         if card_type == TEST_CARD:
             return False
-        return card_type in self._listed or card_type in self._of_the_city()
-
-    def _of_the_city(self) -> frozenset[int]:
-        try:
-            tariff = self._rules().tariff
-        except ListUnreadable:  # then nobody has a fare either
-            return frozenset()
-        return frozenset(int(one, 16) for one in tariff.card_types) if tariff else frozenset()
+        of_the_city = rules.tariff.card_types if rules.tariff else ()
+        return card_type in self._listed or card_type in {int(one, 16) for one in of_the_city}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final, Protocol
 
-from agent.fares.history import History
+from agent.fares.memory import PriceMemory
 from agent.fares.ride import Rider
 from agent.purse.card_memory import CardMemory, CardWord, Operator, RideStamp
 from agent.purse.intents import OpenIntent
@@ -17,6 +17,7 @@ from apdu.transit.files import Layouts
 from apdu.transit.purse import Purse
 from apdu.transit.values import Management
 from offline_store.clock import ClockReading
+from offline_store.events.seen import NOTHING_SEEN, Seen
 
 NOBODY: Final = Operator()
 
@@ -29,7 +30,12 @@ class Offer(Protocol):
         """The day by which the card's own dates are judged; None: today."""
         ...
 
-    def price(self, turn: History, rider: Rider, clock: ClockReading) -> PricedRide:
+    @property
+    def seen(self) -> Seen:
+        """What was read of the card for it, for the event."""
+        ...
+
+    def price(self, memory: PriceMemory, rider: Rider, clock: ClockReading) -> PricedRide:
         """What the tap costs, or why the purse cannot buy it. As `FareSource.price`; never
         raises."""
         ...
@@ -41,6 +47,11 @@ class Offers(Protocol):
     def offer(self, purse: Purse, management: Management, lane: str) -> Offer:
         """What this purse may buy at the lane. May read more of the card. Raises the faults of
         `Purse` and of its tables."""
+        ...
+
+    def offer_again(self, seen: Seen, lane: str) -> Offer:
+        """What was for sale to the card of which a row says `seen`; its price is the same, nothing
+        can be written by it. Raises `LayoutUnknown`."""
         ...
 
     def serves(self, purse: Purse, intent: OpenIntent, lane: str) -> bool:
@@ -70,6 +81,9 @@ class SingleRides:
         word = self._memory.read(purse, management.city, wants) if wants else None
         return _SingleRide(self._fares, word, self._operator)
 
+    def offer_again(self, seen: Seen, lane: str) -> Offer:
+        return _SingleRide(self._fares, None, self._operator)
+
     def serves(self, purse: Purse, intent: OpenIntent, lane: str) -> bool:
         return True
 
@@ -83,11 +97,12 @@ class _SingleRide:
     word: CardWord | None
     operator: Operator
     day: date | None = None
+    seen: Seen = NOTHING_SEEN
 
-    def price(self, turn: History, rider: Rider, clock: ClockReading) -> PricedRide:
+    def price(self, memory: PriceMemory, rider: Rider, clock: ClockReading) -> PricedRide:
         if self.word is None:
-            return self.fares.price(turn, rider, clock)
-        priced = self.fares.price(turn, rider, clock, None, self.word.carried)
+            return self.fares.price(memory, rider, clock)
+        priced = self.fares.price(memory, rider, clock, None, self.word.carried)
         if priced.ridden is None or priced.instead is not None or not self.word.listens:
             return priced
         return replace(priced, stamp=RideStamp(self.word, priced.ridden, self.operator))

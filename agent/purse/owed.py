@@ -6,7 +6,7 @@ from typing import Final
 from msgspec import structs
 
 from agent.fares.carried import Carried, Wants
-from agent.fares.history import History
+from agent.fares.memory import PriceMemory
 from agent.fares.ride import Journey, Rider
 from agent.messages.reasons import Reason
 from agent.purse.pricing import FareSource, PricedRide
@@ -32,21 +32,23 @@ class RidesOwed:
 
     def price(
         self,
-        turn: History,
+        memory: PriceMemory,
         rider: Rider,
         clock: ClockReading,
         journey: Journey | None = None,
         carried: Carried | None = None,
     ) -> PricedRide:
-        priced = self._fares.price(turn, rider, clock, journey, carried)
+        priced = self._fares.price(memory, rider, clock, journey, carried)
         if priced.instead is not None:
             return priced
-        given = owed(
-            turn,
-            rider.person,
-            scene=self._scene,
-            clock=clock,
-            minutes=self._settings.ride_minutes,
+        given = memory.owed(
+            lambda turn: owed(
+                turn,
+                rider.person,
+                scene=self._scene,
+                clock=clock,
+                minutes=self._settings.ride_minutes,
+            )
         )
         if given is None or (not priced.amount and given.amount):
             return priced

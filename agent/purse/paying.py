@@ -10,13 +10,12 @@ proof"). A paid ride is that proof; where there is none, a purchase of 0 fen is 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import date
 from itertools import islice
 from typing import Final
 
 from agent.equipment.watchdog import Hold, Unwatched
 from agent.fares.history import MOST
-from agent.fares.ride import Rider
+from agent.fares.rules import Rules
 from agent.identify.proof import Proof
 from agent.messages.reasons import Reason
 from agent.messages.results import Results
@@ -25,6 +24,7 @@ from agent.purse.asked_once import AskedOnce
 from agent.purse.card_types import CardTypes
 from agent.purse.ends import Ends
 from agent.purse.intents import OpenIntent
+from agent.purse.judging import HEAD, PurseJudge
 from agent.purse.offers import Offer, Offers
 from agent.purse.pricing import PricedRide, RideNow
 from agent.purse.purchase import Again, Presentation, Purchases, Tried
@@ -40,23 +40,23 @@ from agent.purse.records import (
 from agent.purse.settling import Claim, IntentEvidence, Proved, hear, settled, weighed
 from agent.purse.tap_result import TapResult
 from agent.stages import Stages
-from apdu import days
 from apdu.channel import Channel
 from apdu.transit.faults import BalanceTooSmall, PurseStatus
 from apdu.transit.files import TransitRecordFault
 from apdu.transit.transit_psam import Verified
-from apdu.transit.values import Kind, PublicInfo
+from apdu.transit.values import Kind
 from config.model import Transit
 from offline_store.clock import Clock, ClockReading
-from offline_store.events.payment import PaymentEnd
+from offline_store.events.payment import Intent, PaymentEnd
 from offline_store.events.row import Stored, of_kind
-from offline_store.faults import ListUnreadable
+from offline_store.events.seen import PurseSeen
+from offline_store.events.tap import Tap
 from offline_store.store import Entry, Store, Turn
+from offline_store.turn import ListView
 from trust.references import References
 from world import Fault, World
 
 UNWATCHED: Final = Unwatched()
-HEAD: Final = 3  # digits of a card's number that neither its keys nor the PSAM know of
 
 
 class Payments:
@@ -93,8 +93,8 @@ class Payments:
         self._ride = ride
         self._scene = scene
         self._application = application
-        self._types = types or CardTypes()
         self._heads = heads
+        self._purse_judge = PurseJudge(offers, types or CardTypes(), heads)
         self._ends = Ends(world, clock, store, results, grey_after)
         self.open = self._ends.open
         self._purchases = self.purchases(
@@ -122,8 +122,9 @@ class Payments:
         channel and of the PSAM, `Unstored`, `FareMoved`."""
         self._ends.load()
         tap = self._presented(lane, card, credential, stages, watch)
-        if not self._types.ride(tap.holder.management.card_type):
-            return self._not_paying(tap, Reason.CARD_NOT_TAKEN)
+        unfit = self._purse_judge.unfit(tap.holder, self._clock.read())
+        if unfit is not None and unfit.refused is not None:
+            return self._not_paying(tap, unfit.refused, unfit)
         stages.begin("check")
         took, still_open = self._recover(tap)
         if took is not None:
@@ -159,6 +160,12 @@ class Payments:
             )
         return took
 
+    def price_again(
+        self, lists: ListView, rules: Rules, row: Intent | Tap, purse: PurseSeen
+    ) -> PricedRide:
+        """See `agent.scenes.port.Payer`."""
+        return self._purse_judge.again(lists, rules, row, purse)
+
     def _presented(
         self, lane: str, card: Channel, credential: str, stages: Stages, watch: Hold
     ) -> Presentation:
@@ -185,9 +192,9 @@ class Payments:
     ) -> TapResult:
         """`still_open`: what the purchase's own proof will settle as well."""
         clock = self._clock.read()
-        why = _out_of_date(tap.holder.public, clock, offer.day)
-        if why is not None:
-            return self._turned_away(tap, still_open, why)
+        unfit = self._purse_judge.unfit(tap.holder, clock, offer)
+        if unfit is not None and unfit.refused is not None:
+            return self._turned_away(tap, still_open, unfit.refused, unfit)
         priced = self._store.look(lambda turn: self._judge(turn, tap.holder, offer, clock))
         if priced.refused is not None:
             return self._turned_away(tap, still_open, priced.refused, priced)
@@ -220,30 +227,7 @@ class Payments:
     def _judge(
         self, turn: Turn, holder: PurseHolder, offer: Offer, clock: ClockReading
     ) -> PricedRide:
-        """The signed lists, then the fare; in a turn, so that both are of one moment."""
-        issuer = holder.public.issuer
-        try:
-            if self._is_listed(turn, holder):
-                return PricedRide(0, refused=Reason.BLACKLISTED)
-            if not turn.lists.issuer_allowed(issuer):
-                return PricedRide(0, refused=Reason.WRONG_CITY)
-        except ListUnreadable:  # nobody can be told from a listed one; not the journal's fault
-            return PricedRide(0, refused=Reason.NOT_STORED)
-        management = holder.management
-        rider = Rider(holder.card, management.card_type, management.city, management.interoperable)
-        priced = offer.price(turn, rider, clock)
-        if priced.free is None:
-            return priced
-        return replace(priced, proof=True, bought=priced.free)
-
-    def _is_listed(self, turn: Turn, holder: PurseHolder) -> bool:
-        """By any form in which a list may name a purse. Raises `ListUnreadable`."""
-        public, card = holder.public, holder.card
-        numbers = {public.card_number, *(head + public.card_number[HEAD:] for head in self._heads)}
-        return turn.lists.find_blacklisted(card=card, number=card, person=card) is not None or any(
-            turn.lists.find_transit(bytes.fromhex(f"0{number}"), public.issuer) is not None
-            for number in numbers
-        )
+        return self._purse_judge.judge(turn, holder, offer, clock)
 
     def _bought(
         self, tap: Presentation, tried: Tried, bought: Reason, still_open: Sequence[IntentEvidence]
@@ -408,7 +392,8 @@ class Payments:
         self, tap: Presentation, reason: Reason, priced: PricedRide | None = None
     ) -> TapResult:
         verdict = self._results.verdict(reason)
-        event = unpaid_tap(tap.place, tap.holder.card, self._clock.read(), reason, verdict, priced)
+        clock = (priced.clock if priced else None) or self._clock.read()
+        event = unpaid_tap(tap.place, tap.holder.card, clock, reason, verdict, priced)
         return TapResult(reason, self._store.turn(lambda turn: Entry(event)))
 
 
@@ -424,14 +409,3 @@ def _ending(heard: IntentEvidence, claim: Claim, by: Verified) -> tuple[Reason, 
         case "no":
             return Reason.NOT_PAID, NotMade(by, claim.balance)
     return Reason.PAYMENT_GREY, Grey(claim.tac, claim.mac2, claim.balance)
-
-
-def _out_of_date(public: PublicInfo, clock: ClockReading, day: date | None) -> Reason | None:
-    """By the card's own dates, where the clock can be believed. `day`: instead of today."""
-    if clock.quality == "unset":
-        return None
-    today = day or clock.today
-    first, last = days.first_day(public.starts), days.last_day(public.expires)
-    if last is not None and last < today:
-        return Reason.CARD_EXPIRED
-    return Reason.CARD_NOT_YET_VALID if first is not None and first > today else None

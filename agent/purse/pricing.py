@@ -10,6 +10,7 @@ from agent.fares.carried import NOTHING, Carried, CarriedRide, Wants, joined, ri
 from agent.fares.classes import TEST_CARD, is_driver
 from agent.fares.decide import fare
 from agent.fares.history import History, state_of
+from agent.fares.memory import PriceMemory
 from agent.fares.ride import Journey, Rider, Why
 from agent.fares.rules import Rules
 from agent.messages.reasons import Reason
@@ -17,7 +18,7 @@ from apdu.transit.files import Layout
 from apdu.transit.values import Initialised, Kind
 from offline_store.clock import ClockReading
 from offline_store.events.ride import NO_RIDE, Ride
-from offline_store.events.seen import NOTHING_SEEN, Seen
+from offline_store.events.seen import NOTHING_SEEN, RidesBefore, Seen
 from offline_store.faults import ListUnreadable
 
 RideNow = Callable[[], Ride]  # line, vehicle, driver, stop, as they are now
@@ -51,12 +52,13 @@ class Stamp(Protocol):
 @dataclass(frozen=True)
 class PricedRide:
     """`refused`: why the holder does not ride for that; None: it costs `amount` fen. `seen` is what
-    the decision read, `ride` how it came about, `lists` the lists that it went by. `driver`:
+    the card told, `ride` how it came about, `lists` the lists that it went by. `driver`:
     the holder signs on or off here, and does not ride. `passes`: why the holder goes through and is
     not charged. Both rest on the card alone: a purse proves it by a purchase of 0 fen. `least`: fen
     that have to be in the purse, whatever is paid now. `stamp`: what is written at the same moment.
     `bought`: the reason that is shown when it is paid. `proof`: it only proves the card. `ridden`:
-    what the next terminal is to be told of a ride."""
+    what the next terminal is to be told of a ride. `clock`: by which it was judged; None: nothing
+    was."""
 
     amount: int
     refused: Reason | None = None
@@ -72,6 +74,7 @@ class PricedRide:
     ridden: CarriedRide | None = (
         None  # what the card is to tell of the ride, where the tariff goes by it
     )
+    clock: ClockReading | None = None
 
     @property
     def full(self) -> int:
@@ -106,8 +109,8 @@ class PricedRide:
 
 
 class FareSource(Protocol):
-    """Pure but for the turn and the lists, so that it can be asked again in the turn that records
-    it. Must not raise: a journal's turn carries it out."""
+    """Pure but for what it asks of `memory`, so that it can be asked again in the turn that records
+    it, and from the row. Must not raise: a journal's turn carries it out."""
 
     def wants(self) -> Wants:
         """What of the card's own memory the price goes by."""
@@ -115,7 +118,7 @@ class FareSource(Protocol):
 
     def price(
         self,
-        turn: History,
+        memory: PriceMemory,
         rider: Rider,
         clock: ClockReading,
         journey: Journey | None = None,
@@ -140,7 +143,7 @@ class FlatFare:
 
     def price(
         self,
-        turn: History,
+        memory: PriceMemory,
         rider: Rider,
         clock: ClockReading,
         journey: Journey | None = None,
@@ -182,33 +185,51 @@ class ListedFare:
 
     def price(
         self,
-        turn: History,
+        memory: PriceMemory,
         rider: Rider,
         clock: ClockReading,
         journey: Journey | None = None,
         carried: Carried | None = None,
     ) -> PricedRide:
         try:
-            rules = self._rules()
+            rules = memory.rules(self._rules)
         except ListUnreadable:
             return PricedRide(0, refused=Reason.NO_FARE)
         day = clock.today if clock.quality != "unset" else None
         if self._aboard and is_driver(rider, rules, day):
             return PricedRide(0, driver=True, lists=rules.versions)
-        if rules.tariff is None:
-            return self._flat.price(turn, rider, clock, journey)
-        state = state_of(turn, rider.person, rules.tariff, clock, scene=self._scene)
-        journey = journey or self._journey()
-        if carried is not None:
-            state = joined(state, carried, rules.tariff, rules.lines, clock, journey.line)
-        found = fare(journey, rider, rules, state, clock)
-        line, station = rules.lines.codes(journey.line, journey.left or journey.boarded)
-        operator = rules.lines.operator_of(journey.line)
-        return PricedRide(
-            found.amount_fen,
-            None if found.accepted else REFUSED.get(found.reason, Reason.NO_FARE),
-            structs.replace(found.of_ride(), line=journey.line),
-            Seen(rides=state, card=carried.seen() if carried else None),
-            rules.versions,
-            ridden=ridden(found, state, line, station, operator) if found.accepted else None,
-        )
+        tariff = rules.tariff
+        if tariff is None:
+            return self._flat.price(memory, rider, clock, journey)
+        ridden_now = journey or memory.journey(self._journey)
+
+        def before(turn: History) -> RidesBefore:
+            state = state_of(turn, rider.person, tariff, clock, scene=self._scene)
+            if carried is None:
+                return state
+            return joined(state, carried, tariff, rules.lines, clock, ridden_now.line)
+
+        told = Seen(card=carried.seen()) if carried else NOTHING_SEEN
+        return _priced(ridden_now, rider, rules, memory.rides(before), clock, told)
+
+
+def _priced(
+    journey: Journey,
+    rider: Rider,
+    rules: Rules,
+    state: RidesBefore,
+    clock: ClockReading,
+    told: Seen,
+) -> PricedRide:
+    """By the tariff. `told`: what the card told of other rides."""
+    found = fare(journey, rider, rules, state, clock)
+    line, station = rules.lines.codes(journey.line, journey.left or journey.boarded)
+    operator = rules.lines.operator_of(journey.line)
+    return PricedRide(
+        found.amount_fen,
+        None if found.accepted else REFUSED.get(found.reason, Reason.NO_FARE),
+        structs.replace(found.of_ride(), line=journey.line),
+        told,
+        rules.versions,
+        ridden=ridden(found, state, line, station, operator) if found.accepted else None,
+    )

@@ -134,8 +134,8 @@ class Purchases:
         again: Again | None,
         leased: Leased,
     ) -> tuple[OpenIntent, Record]:
-        """The intent, durable."""
-        clock = self._clock.read()
+        """The intent, durable. It has the time by which its price was made."""
+        clock = priced.clock or self._clock.read()
         event: Event | None = None
 
         def decide(turn: Turn) -> Entry:

@@ -12,9 +12,10 @@ from agent.fares.history import MOST, History
 from agent.fares.ride import ride_of
 from agent.messages.reasons import Reason
 from offline_store.clock import ClockReading
-from offline_store.events.about import GiveBack, Returned
+from offline_store.events.about import Returned
 from offline_store.events.payment import PaymentEnd
 from offline_store.events.row import Event
+from offline_store.events.seen import OwedRide
 from offline_store.events.tap import Tap
 from offline_store.turn import Uses
 
@@ -93,9 +94,9 @@ def given_today(
 
 def owed(
     turn: History, person: str, *, scene: str, clock: ClockReading, minutes: int
-) -> GiveBack | None:
-    """The give-back by which somebody has a boarding for nothing here, the oldest one; None: there
-    is none that was made surely no more than `minutes` ago and is not ridden for yet."""
+) -> OwedRide | None:
+    """The ride that somebody has for nothing here, because it was given back, the oldest one; None:
+    there is none that was given back surely no more than `minutes` ago and is not ridden yet."""
     within_ms = minutes * MINUTE_MS
     recent = clock.perhaps_within(turn.given_back(person), within_ms + 1)
     rides = [
@@ -107,7 +108,8 @@ def owed(
         and clock.is_within(one.clock, within_ms)
     ]
     used = ridden(turn, person, scene) if rides else set()
-    return next((ride for ride in reversed(rides) if ride.about.place not in used), None)
+    given = next((ride for ride in reversed(rides) if ride.about.place not in used), None)
+    return OwedRide(given.about, given.amount, given.again_of) if given else None
 
 
 def ridden(turn: History, person: str, scene: str) -> set[tuple[str, int]]:

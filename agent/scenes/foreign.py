@@ -8,9 +8,11 @@ from typing import Final, Self, TypeVar, get_args
 import msgspec
 
 from agent.equipment.watchdog import Hold
+from agent.fares.rules import Rules
 from agent.messages.reasons import ReasonRow
 from agent.messages.results import Announcer
 from agent.messages.texts import Texts
+from agent.purse.pricing import PricedRide
 from agent.purse.tap_result import TapResult
 from agent.scenes.port import (
     Case,
@@ -28,10 +30,12 @@ from apdu.social_security.needs import DETAILED
 from drivers.contract import Prompt
 from drivers.foreign import Origin
 from offline_store.events.happened import Check
+from offline_store.events.payment import Intent
 from offline_store.events.ride import Ride
 from offline_store.events.row import Event
-from offline_store.events.seen import Seen
-from offline_store.events.tap import Offline
+from offline_store.events.seen import PurseSeen, Seen
+from offline_store.events.tap import Offline, Tap
+from offline_store.turn import ListView
 from world import Fault
 from world.foreign import Undecodable, decoded
 
@@ -125,13 +129,19 @@ class ForeignScene(Scene):
         raise NotImplementedError
 
     def look(self, turn: SceneTurn, case: Case) -> Looked:
+        return self._looked("look", lambda: self._scene.look(turn, case))
+
+    def look_again(self, rules: Rules, case: Case, seen: Seen) -> Looked:
+        return self._looked("look_again", lambda: self._scene.look_again(rules, case, seen))
+
+    def _looked(self, where: str, question: Callable[[], Looked]) -> Looked:
         guard = self._guard
-        looked = guard.ask("look", lambda: self._scene.look(turn, case), Looked)
-        lists = guard.ask("look", lambda: dict(looked.lists), dict)
+        looked = guard.ask(where, question, Looked)
+        lists = guard.ask(where, lambda: dict(looked.lists), dict)
         return Looked(
-            seen=guard.recorded("look", looked.seen, Seen),
-            ride=guard.recorded("look", looked.ride, Ride),
-            lists=guard.recorded("look", lists, dict[str, int]),
+            seen=guard.recorded(where, looked.seen, Seen),
+            ride=guard.recorded(where, looked.ride, Ride),
+            lists=guard.recorded(where, lists, dict[str, int]),
         )
 
     def decide(self, lists: ListsInTurn, case: Case, seen: Seen) -> Decision:
@@ -187,6 +197,16 @@ class ForeignPayer:
         if ended is not None and not isinstance(ended, TapResult):
             raise self._guard.defect(where, type(ended).__name__)
         return ended
+
+    def price_again(
+        self, lists: ListView, rules: Rules, row: Intent | Tap, purse: PurseSeen
+    ) -> PricedRide:
+        return self._guard.ask(
+            "payer.price_again",
+            lambda: self._payer.price_again(lists, rules, row, purse),
+            PricedRide,
+            faults=True,
+        )
 
 
 class ForeignAnnouncer:

@@ -21,6 +21,7 @@ from agent.identify.identity import Identity
 from agent.messages.results import Announcer, Results
 from agent.messages.texts import Texts
 from agent.psam.transit import TransitPsamPool
+from agent.purse.pricing import PricedRide
 from agent.purse.tap_result import TapResult
 from agent.stages import Stages
 from apdu.channel import Channel
@@ -31,11 +32,13 @@ from config.model import AgentSettings as Settings
 from config.model import SceneSettings as SceneSettings
 from offline_store.clock import Clock, ClockReading
 from offline_store.events.happened import Check, Verdict
+from offline_store.events.payment import Intent
 from offline_store.events.ride import NO_RIDE, Ride
-from offline_store.events.seen import NOTHING_SEEN, Seen
+from offline_store.events.seen import NOTHING_SEEN, PurseSeen, Seen
 from offline_store.events.tap import Offline as Offline
+from offline_store.events.tap import Tap
 from offline_store.store import Store
-from offline_store.turn import Done, GivenBack
+from offline_store.turn import Done, GivenBack, ListView
 from trust.references import References
 from world import World
 
@@ -136,6 +139,13 @@ class Payer(Protocol):
         end; None: nothing ended."""
         ...
 
+    def price_again(
+        self, lists: ListView, rules: Rules, row: Intent | Tap, purse: PurseSeen
+    ) -> PricedRide:
+        """What that purse was to pay, from its row and the lists of that day. Raises
+        `apdu.transit.files.LayoutUnknown`: the settings have no table for the card any more."""
+        ...
+
 
 class VehiclePosition(Protocol):
     """Where the vehicle is, that the terminal is in."""
@@ -219,6 +229,11 @@ class Scene(ABC):
     def look(self, turn: SceneTurn, case: Case) -> Looked:
         """Read within the turn what `decide` needs, and no more; the event keeps `seen`. Any
         exception undoes the turn, and the tap is not stored."""
+
+    def look_again(self, rules: Rules, case: Case, seen: Seen) -> Looked:
+        """What `look` found, from a row that says that this was `seen`; what it made by the fare
+        lists is made again, by `rules`, as the row names them. Pure."""
+        return Looked(seen)
 
     @abstractmethod
     def decide(self, lists: ListsInTurn, case: Case, seen: Seen) -> Decision:

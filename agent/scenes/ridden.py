@@ -4,10 +4,14 @@ What comes to the scene has none: a code that pays by the account behind it, a t
 for, and a social security card or an ID card, by which somebody may ride for nothing.
 """
 
+import dataclasses
+
 from msgspec.structs import replace
 
 from agent.fares.announcement import Rides
+from agent.fares.memory import JournalMemory, PriceMemory, RowMemory
 from agent.fares.ride import Rider
+from agent.fares.rules import Rules
 from agent.identify.identity import Identity
 from agent.messages.reasons import Reason
 from agent.messages.results import Announcer
@@ -51,16 +55,23 @@ class Ridden(Scene):
 
     def look(self, turn: SceneTurn, case: Case) -> Looked:
         """What the ride costs this person, and what that went by."""
-        seen = self._rule.look(turn, case)
+        seen, memory = self._rule.look(turn, case), JournalMemory(turn)
+        looked = self._priced(memory, case)
+        return dataclasses.replace(looked, seen=seen.joined(looked.seen).joined(memory.seen))
+
+    def look_again(self, rules: Rules, case: Case, seen: Seen) -> Looked:
+        looked = self._priced(RowMemory(seen, rules), case)
+        return dataclasses.replace(looked, seen=replace(seen, price=looked.seen.price))
+
+    def _priced(self, memory: PriceMemory, case: Case) -> Looked:
         identity, shown = case.identity, case.identity.shown
         if shown is not None and not shown.pays:
-            free = replace(seen, price=Price(amount=0))
-            return Looked(free, replace(self._ride(), fare=0))
+            return Looked(Seen(price=Price(amount=0)), replace(self._ride(), fare=0))
         if self._fares is None:
-            return Looked(seen)
-        priced = self._fares.price(turn, Rider(identity.person), case.clock)
+            return Looked()
+        priced = self._fares.price(memory, Rider(identity.person), case.clock)
         if priced.driver:
-            return Looked(replace(seen, price=Price(driver=True)))
+            return Looked(Seen(price=Price(driver=True)), lists=priced.lists)
         ride = over(self._ride(), priced.ride)
         if priced.refused is not None:
             price = Price(refused=priced.refused.value)
@@ -68,7 +79,7 @@ class Ridden(Scene):
             passes = priced.passes.value if priced.passes else ""
             price = Price(amount=priced.amount, full=priced.full, passes=passes)
             ride = replace(ride, fare=priced.amount)
-        return Looked(replace(seen.joined(priced.seen), price=price), ride, priced.lists)
+        return Looked(replace(priced.seen, price=price), ride, priced.lists)
 
     def decide(self, lists: ListsInTurn, case: Case, seen: Seen) -> Decision:
         judged = judge_credential(self._rule, lists, case, seen)

@@ -1,33 +1,52 @@
-"""Why a tap was decided as it was: the decision computed again, from its row and the signed lists
-of that day.
+"""Why a tap or a payment was decided as it was: the decision computed again, from its row and the
+signed lists of that day.
 
-    row, lists ─▶ as they were recorded? ─▶ Seen, identity, checks ─▶ Decider.decide ─▶ the same?
+    row, lists ─▶ as they were recorded? ─▶ Seen ─┬▶ Decider.decide            ─▶ the same?
+                                                  └▶ the payer's price again   ─▶ the same?
+
+What a payment came to, the card decides and no rule; its end is held against its intent.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 import msgspec
 
+from agent.fares.rules import RuleBook, Rules
 from agent.identify.identity import Identity, VerifiedCode
 from agent.messages.reasons import Reason, ReasonRow, rows_of
 from agent.messages.texts import Texts
+from agent.purse.pricing import PricedRide
 from agent.scenes.port import Case, Decision, ListsInTurn
 from agent.tap.deciding import Decider
 from offline_store.chain import verify_chain
-from offline_store.events.happened import LIST, Authentication
+from offline_store.events.happened import LIST, Authentication, ListUsed
+from offline_store.events.payment import Intent, PaymentEnd
 from offline_store.events.reference import Reference
+from offline_store.events.ride import Ride, over
 from offline_store.events.row import Record
+from offline_store.events.seen import PurseSeen
 from offline_store.events.tap import Tap
 from offline_store.faults import ListUnreadable
-from world import Fault
+from offline_store.lists.on_disk import Lists
+from offline_store.turn import ListView
+from world import Fault, cause_of
 
 # `same`: the row says what comes out again. `differs`: row or settings are others by now. `row`:
-# its text is not what was recorded; `list`: a list is not what was in force. `undecided`: nothing
-# was decided by a scene.
-Agreement = Literal["same", "differs", "row", "list", "undecided"]
+# its text is not what was recorded; `list`: a list is not what was in force. `undecided`: no scene
+# and no price decided it. What cannot be computed: `gone`: a list is not kept in that version any
+# more; `unread`: a list could not be read then; `unseen`: the row is of a version that did not say
+# what was seen; `intent`: the end of a payment whose beginning is not in this journal any more.
+Agreement = Literal[
+    "same", "differs", "row", "list", "undecided", "gone", "unread", "unseen", "intent"
+]
+CONFIRMED: Final[frozenset[Agreement]] = frozenset({"same", "undecided"})
+UNCOMPUTED: Final[frozenset[Agreement]] = frozenset({"gone", "unread", "unseen", "intent"})
+AROUND: Final = 3  # rows: the one before, the one itself, the one behind it
+# What only the card could say, after a price was made.
+OF_THE_CARD: Final = frozenset({Reason.LOW_BALANCE, Reason.CARD_UNPROVED})
 
 
 class NoSuchRow(Fault):
@@ -43,34 +62,74 @@ class RowUnreadable(Fault):
 
 
 class NotExplained(Fault):
-    """The row holds no tap. Facts: `seq`, `kind`."""
+    """The row holds neither a tap nor a payment. Facts: `seq`, `kind`."""
 
     code = "explain.no-tap"
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """`now`: what comes out today; None where nothing could be computed. `by`: the list that
-    decided, or empty; `held`: whether this terminal still has it in that version. `own`: the
-    scene's own reasons."""
+    """`now`: what comes out today; None where nothing could be computed. `price`: what a purse was
+    to pay, computed again. `by`: the lists that decided, or the one that is gone, altered or could
+    not be read; `held`: whether this terminal still has them in that version. `own`: the scene's
+    own reasons."""
 
     at: Reference
-    tap: Tap
+    event: Tap | Intent | PaymentEnd
     agreement: Agreement
     now: Decision | None = None
-    by: str = ""
-    version: int = 0
+    price: PricedRide | None = None
+    by: tuple[ListUsed, ...] = ()
     held: bool = False
     own: Mapping[str, ReasonRow] = field(default_factory=dict)
 
 
-class HeldLists(Protocol):
-    """The signed lists that the terminal has; `offline_store.lists.on_disk.Lists` is one."""
+class Rows(Protocol):
+    """The journal, whoever reads it."""
 
-    def view_of(self, versions: Mapping[str, int]) -> ListsInTurn | None:
-        """As they stood in these versions; None: one of them is gone. Raises `ListUnreadable` when
-        one is not what was in force."""
+    def records(self, epoch: str | None, after: int, limit: int) -> Sequence[Record]:
+        """At most `limit` rows of `epoch` behind row `after`, oldest first."""
         ...
+
+
+class HeldLists(Protocol):
+    """The signed lists that the terminal has; `KeptLists` is one."""
+
+    def missing(self, versions: Mapping[str, int]) -> str:
+        """The name of a list that the terminal has no longer in that version; empty: none."""
+        ...
+
+    def view_of(self, versions: Mapping[str, int]) -> ListView | None:
+        """The long lists as they stood in these versions; None: one of them is gone. Raises
+        `ListUnreadable` when one is not what was in force."""
+        ...
+
+    def rules_of(self, versions: Mapping[str, int]) -> Rules | None:
+        """The same of fares, entitlements and lines."""
+        ...
+
+
+class KeptLists:
+    """See `HeldLists`."""
+
+    def __init__(self, lists: Lists, rules: RuleBook) -> None:
+        self._lists = lists
+        self._rules = rules
+
+    def missing(self, versions: Mapping[str, int]) -> str:
+        return self._lists.missing(versions) or self._rules.missing(versions)
+
+    def view_of(self, versions: Mapping[str, int]) -> ListView | None:
+        try:
+            return self._lists.view_of(versions)
+        except OSError as error:
+            raise ListUnreadable(list=", ".join(versions), cause=cause_of(error)) from error
+
+    def rules_of(self, versions: Mapping[str, int]) -> Rules | None:
+        try:
+            return self._rules.rules_of(versions)
+        except OSError as error:
+            raise ListUnreadable(list=", ".join(versions), cause=cause_of(error)) from error
 
 
 class Recorded:
@@ -94,40 +153,69 @@ class Recorded:
         return {used.name: used.version for used in self._tap.lists}
 
 
-def explain(
-    epoch: str, seq: int, rows: Sequence[Record], decider: Decider, held: HeldLists
-) -> Explanation:
-    """`rows`: of the epoch, the one before, the one itself, and the one behind it, as far as there
-    are any: an altered one does not fit between them. Raises `NoSuchRow`, `RowUnreadable`,
-    `NotExplained`."""
-    around = [row for row in rows if row.epoch == epoch]
+def explain(epoch: str, seq: int, journal: Rows, decider: Decider, held: HeldLists) -> Explanation:
+    """An altered row does not fit between its neighbours. Raises `NoSuchRow`, `RowUnreadable`,
+    `NotExplained`, what `journal` raises, and `apdu.transit.files.LayoutUnknown`."""
+    around = _around(journal, epoch, seq)
     record = next((row for row in around if row.seq == seq), None)
     if record is None:
         raise NoSuchRow(epoch=epoch, seq=seq)
-    event = _tap_of(record)
-    at, (by, version) = record.reference, _decided_by(event)
+    event = _explained(record)
+    at = record.reference
     if verify_chain(around):
-        return Explanation(at, event, "row", None, by, version)
-    if not was_decided(event):
-        return Explanation(at, event, "undecided")
+        return Explanation(at, event, "row", by=_decided_by(event))
     try:
-        lists = held.view_of({used.name: used.version for used in event.lists})
+        found = _computed(at, event, journal, decider, held)
     except ListUnreadable as fault:
-        return Explanation(at, event, "list", None, str(fault.facts["list"]))
-    now = replayed(event, decider, lists or Recorded(event))
-    agreement: Agreement = "same" if outcome_of(event) == outcome_of(now) else "differs"
-    own = rows_of(decider.scene.reasons)
-    return Explanation(at, event, agreement, now, by, version, lists is not None, own)
+        return Explanation(at, event, "list", by=_named(event, str(fault.facts["list"])))
+    return replace(found, own=rows_of(decider.scene.reasons))
 
 
-def _tap_of(record: Record) -> Tap:
+def _computed(
+    at: Reference,
+    event: Tap | Intent | PaymentEnd,
+    journal: Rows,
+    decider: Decider,
+    held: HeldLists,
+) -> Explanation:
+    """Raises `ListUnreadable`."""
+    if isinstance(event, PaymentEnd):
+        return _end_explained(at, event, journal, decider, held)
+    if isinstance(event, Intent) or event.seen.purse is not None:
+        return _purse_explained(at, event, decider, held)
+    return _tap_explained(at, event, decider, held)
+
+
+def _around(journal: Rows, epoch: str, seq: int) -> list[Record]:
+    rows = journal.records(epoch, max(0, seq - 2), AROUND)
+    return [row for row in rows if row.epoch == epoch and abs(row.seq - seq) <= 1]
+
+
+def _explained(record: Record) -> Tap | Intent | PaymentEnd:
     try:
         event = record.event()
     except (msgspec.MsgspecError, RecursionError) as error:
         raise RowUnreadable(epoch=record.epoch, seq=record.seq) from error
-    if not isinstance(event, Tap):
+    if not isinstance(event, Tap | Intent | PaymentEnd):
         raise NotExplained(seq=record.seq, kind=event.kind)
     return event
+
+
+# Taps
+
+
+def _tap_explained(at: Reference, tap: Tap, decider: Decider, held: HeldLists) -> Explanation:
+    if not was_decided(tap):
+        return Explanation(at, tap, "undecided")
+    if tap.seen.unreadable:
+        return Explanation(at, tap, "unread", by=(ListUsed(tap.seen.unreadable, 0),))
+    versions = _versions(tap)
+    lists, rules = held.view_of(versions), held.rules_of(versions)
+    if rules is None:
+        return _gone(at, tap, held)
+    now = replayed(tap, decider, lists or Recorded(tap), rules)
+    agreement: Agreement = "same" if _same_tap(tap, decider, now, rules) else "differs"
+    return Explanation(at, tap, agreement, now, None, _decided_by(tap), lists is not None)
 
 
 def outcome_of(decided: Tap | Decision) -> tuple[object, ...]:
@@ -141,11 +229,31 @@ def was_decided(tap: Tap) -> bool:
     return passed and not tap.fault and not tap.opened_first
 
 
-def replayed(tap: Tap, decider: Decider, lists: ListsInTurn) -> Decision:
-    """The same decision, from its event."""
+def replayed(
+    tap: Tap, decider: Decider, lists: ListsInTurn, rules: Rules | None = None
+) -> Decision:
+    """The same decision, from its event. `rules`: the fare lists of that day; None: what the event
+    says of the price is taken as it is."""
+    case, seen = case_of(tap), tap.seen
+    if rules is not None:
+        seen = decider.scene.look_again(rules, case, seen).seen
+    return decider.decide(lists, case, seen)
+
+
+def _same_tap(tap: Tap, decider: Decider, now: Decision, rules: Rules) -> bool:
+    """The decision, what the ride costs and how that came about."""
+    looked = decider.scene.look_again(rules, case_of(tap), tap.seen)
+    rode = _fare_of(looked.ride) if tap.verdict == "accepted" else _fare_of(Ride())
+    if looked.seen.price is None:  # the scene knows of no price
+        rode = _fare_of(tap.ride)
+    same_price = looked.seen.price == tap.seen.price and rode == _fare_of(tap.ride)
+    return outcome_of(tap) == outcome_of(now) and same_price
+
+
+def case_of(tap: Tap) -> Case:
+    """Of whom it was decided, and when; what the scene itself checked is left out."""
     standing = tuple(check for check in tap.checks if not check.own)
-    case = Case(identity_of(tap), tap.clock, standing)
-    return decider.decide(lists, case, tap.seen)
+    return Case(identity_of(tap), tap.clock, standing)
 
 
 def identity_of(tap: Tap) -> Identity:
@@ -186,28 +294,146 @@ def _day(digits: int | None) -> date | None:
     return date(digits // 10_000, digits // 100 % 100, digits % 100)
 
 
-def _decided_by(tap: Tap) -> tuple[str, int]:
-    """The list, and its version, that an entry was found in; empty: none decided."""
-    for check in tap.checks:
+# Purses
+
+
+def _end_explained(
+    at: Reference, end: PaymentEnd, journal: Rows, decider: Decider, held: HeldLists
+) -> Explanation:
+    """By its intent, which it has to repeat."""
+    around = _around(journal, *end.intent.place)
+    record = next((row for row in around if row.seq == end.intent.seq), None)
+    if record is None:
+        return Explanation(at, end, "intent")
+    begun = _explained(record)
+    altered = end.intent.hash not in ("", record.hash) or verify_chain(around)
+    if altered or not isinstance(begun, Intent):
+        return Explanation(at, end, "row", by=_decided_by(begun))
+    found = _purse_explained(at, begun, decider, held)
+    agreement = found.agreement
+    if (begun.purchase, begun.ride) != (end.purchase, end.ride):
+        agreement = "differs"
+    return Explanation(at, end, agreement, found.now, found.price, found.by, found.held)
+
+
+def _purse_explained(
+    at: Reference, row: Intent | Tap, decider: Decider, held: HeldLists
+) -> Explanation:
+    """By the price that was made for it."""
+    if isinstance(row, Intent) and not row.checks:  # a card only proves itself
+        return Explanation(at, row, "undecided")
+    purse, payer = row.seen.purse, decider.scene.payer
+    if purse is None:
+        return Explanation(at, row, "unseen")
+    if row.seen.unreadable:
+        return Explanation(at, row, "unread", by=(ListUsed(row.seen.unreadable, 0),))
+    if payer is None:  # the terminal is another scene's by now
+        return Explanation(at, row, "differs", held=True)
+    versions = _versions(row)
+    lists, rules = held.view_of(versions), held.rules_of(versions)
+    if lists is None or rules is None:
+        return _gone(at, row, held)
+    priced = payer.price_again(lists, rules, row, purse)
+    now = Decision("refused" if priced.refused else "accepted", priced.refused or priced.bought)
+    agreement: Agreement = "same" if _same_price(row, priced) else "differs"
+    by = _priced_by(row, purse, priced, lists)
+    return Explanation(at, row, agreement, now, priced, by, held=True)
+
+
+def _same_price(row: Intent | Tap, priced: PricedRide) -> bool:
+    """The same purchase for the same reason, to the letter."""
+    if isinstance(row, Tap):
+        refused = None if row.reason in OF_THE_CARD else row.reason
+        return (priced.refused, priced.ride) == (refused, row.ride)
+    ride = msgspec.structs.replace(priced.ride, full=priced.full)
+    return (
+        priced.refused is None
+        and (priced.amount, priced.proof) == (row.purchase.amount, row.purchase.proof)
+        and over(row.ride, priced.ride) == row.ride
+        and _fare_of(ride) == _fare_of(row.ride)
+    )
+
+
+def _fare_of(ride: Ride) -> tuple[object, ...]:
+    """What a price says of a ride; where it was, the vehicle says."""
+    return (
+        ride.fare,
+        ride.full,
+        ride.steps,
+        ride.concession,
+        ride.trip,
+        ride.again,
+        ride.again_of,
+    )
+
+
+# The lists
+
+
+def _versions(row: Tap | Intent) -> dict[str, int]:
+    return {used.name: used.version for used in row.lists}
+
+
+def _gone(at: Reference, row: Tap | Intent, held: HeldLists) -> Explanation:
+    return Explanation(at, row, "gone", by=_named(row, held.missing(_versions(row))))
+
+
+def _named(event: Tap | Intent | PaymentEnd, name: str) -> tuple[ListUsed, ...]:
+    version = 0 if isinstance(event, PaymentEnd) else _versions(event).get(name, 0)
+    return (ListUsed(name, version),)
+
+
+def _decided_by(event: Tap | Intent | PaymentEnd) -> tuple[ListUsed, ...]:
+    """The list that an entry was found in; of a price the lists that it goes by."""
+    if isinstance(event, PaymentEnd):
+        return ()
+    for check in event.checks:
         if check.status == "listed" and check.source.startswith(LIST):
             name, _, version = check.source.removeprefix(LIST).partition("@")
-            return name, int(version)
-    return "", 0
+            return (ListUsed(name, int(version)),)
+    return _made_by(event, event.ride) if event.ride.steps else ()
+
+
+def _priced_by(
+    row: Intent | Tap, purse: PurseSeen, priced: PricedRide, lists: ListView
+) -> tuple[ListUsed, ...]:
+    if priced.refused == Reason.BLACKLISTED:
+        return _named(row, "blacklist")
+    if priced.refused == Reason.WRONG_CITY and not lists.issuer_allowed(
+        bytes.fromhex(purse.issuer)
+    ):
+        return _named(row, "issuers")
+    return _made_by(row, priced.ride)
+
+
+def _made_by(row: Intent | Tap, ride: Ride) -> tuple[ListUsed, ...]:
+    """`fares`, and `entitlements` where the person stands in it; empty: the settings' flat fare."""
+    personal = any(
+        step.startswith("concession ") and step.split()[2] == "person"
+        for step in ride.steps.split("; ")
+    )
+    names = ("fares", "entitlements") if personal else ("fares",)
+    return tuple(used for used in row.lists if used.name in names)
+
+
+# Words
 
 
 def sentences(found: Explanation, texts: Texts) -> str:
     """For a person: what was decided, by what, and whether it comes out again."""
-    facts: dict[str, str | int] = {
-        "seq": found.at.seq,
-        "reason": _happened(found, found.tap.reason, texts),
-        "list": found.by,
-        "version": found.version,
-        "now": _happened(found, str(found.now.reason), texts) if found.now is not None else "",
-    }
-    said = [texts.ui(f"verdict-{found.tap.verdict}", **facts)]
+    said = [_told(found, texts)]
     if found.agreement in ("same", "differs"):
-        said.append(texts.ui("explain-by-list" if found.by else "explain-by-rule", **facts))
-        said += [] if found.held else [texts.ui("explain-not-held", **facts)]
+        said += [
+            texts.ui("explain-by-list", list=one.name, version=one.version) for one in found.by
+        ]
+        said += [] if found.by else [texts.ui("explain-by-rule")]
+        said += [] if found.held else [texts.ui("explain-not-held")]
+    if found.price is not None and found.price.refused is None:
+        amount, steps = found.price.amount, found.price.ride.steps or "–"
+        said.append(texts.ui("explain-price", amount=amount, steps=steps))
+    first = found.by[0] if found.by else ListUsed("", 0)
+    now = _happened(found, str(found.now.reason), texts) if found.now is not None else "–"
+    facts: dict[str, str | int] = {"list": first.name, "version": first.version, "now": now}
     said.append(texts.ui(f"explain-{found.agreement}", **facts))
     return " ".join(said)
 
@@ -218,23 +444,43 @@ def _happened(found: Explanation, reason: str, texts: Texts) -> str:
     return texts.happened(reason) if row is None else row.meaning[texts.language]
 
 
+def _told(found: Explanation, texts: Texts) -> str:
+    """What the row says."""
+    event, seq = found.event, found.at.seq
+    if isinstance(event, Tap):
+        return texts.ui(
+            f"verdict-{event.verdict}", seq=seq, reason=_happened(found, event.reason, texts)
+        )
+    amount = event.purchase.amount
+    if isinstance(event, Intent):
+        return texts.ui("explain-begun", seq=seq, amount=amount)
+    return texts.ui(f"explain-payment-{event.outcome}", seq=seq, amount=amount)
+
+
 def answer(found: Explanation, texts: Texts) -> dict[str, object]:
     """As a JSON object."""
+    event, first = found.event, found.by[0] if found.by else ListUsed("", 0)
     return {
         "epoch": found.at.epoch,
         "seq": found.at.seq,
+        "kind": event.kind,
         "agreement": found.agreement,
-        "verdict": found.tap.verdict,
-        "reason": found.tap.reason,
-        "list": found.by,
-        "list_version": found.version,
+        "verdict": "" if isinstance(event, Intent) else event.verdict or "",
+        "reason": event.reason,
+        "list": first.name,
+        "list_version": first.version,
+        "lists": {one.name: one.version for one in found.by},
         "list_held": found.held,
-        "now": _now(found.now),
+        "amount": None if isinstance(event, Tap) else event.purchase.amount,
+        "now": _now(found),
         "sentence": sentences(found, texts),
     }
 
 
-def _now(decision: Decision | None) -> dict[str, str] | None:
-    if decision is None:
+def _now(found: Explanation) -> dict[str, object] | None:
+    if found.now is None:
         return None
-    return {"verdict": decision.verdict, "reason": str(decision.reason)}
+    now: dict[str, object] = {"verdict": found.now.verdict, "reason": str(found.now.reason)}
+    if found.price is not None:
+        now |= {"amount": found.price.amount, "steps": found.price.ride.steps}
+    return now

@@ -4,9 +4,11 @@ Whatever a scene's `look` finds stands in a field of `Seen`; `decide` goes by no
 are fen, times unix milliseconds.
 """
 
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
+
+from offline_store.events.reference import Reference
 
 
 class LastRide(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -68,6 +70,32 @@ class CodeSeen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     counted: bool = False  # its issuer says how often it is good for
 
 
+class PurseSeen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The purse that was to pay, as its files 0015 and 0017 have it: what lists and fares go by."""
+
+    number: str  # 19 digits
+    issuer: str  # 8 bytes, hex
+    card_type: int
+    city: str  # four digits
+    interoperable: bool = False
+
+
+class Boarding(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where somebody boarded, or stood at a gate, when the price was made."""
+
+    line: str
+    direction: Literal["up", "down"] = "up"
+    stop: str = ""
+
+
+class OwedRide(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A ride that was given back and not ridden since."""
+
+    about: Reference  # its tap or payment
+    amount: int = 0  # fen, that were paid for it
+    again_of: str = ""  # at a metro's gate the trip's end that it was for, by the card's own time
+
+
 class Price(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a ride costs without a purse."""
 
@@ -91,6 +119,11 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     rides: RidesBefore | None = None
     card: CardTold | None = None
     trip: CardTrip | None = None
+    purse: PurseSeen | None = None
+    boarding: Boarding | None = None
+    owed: OwedRide | None = None
+    let_through: bool = False  # once more already, for the end of a trip that the card tells of
+    unreadable: str = ""  # the signed list that could not be read, so that there was no price
     extra: dict[str, int | str] = {}  # of scenes of third parties, by names of their own
 
     def joined(self, more: "Seen") -> "Seen":
@@ -98,7 +131,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         known = {
             name: value
             for name in self.__struct_fields__
-            if (value := getattr(more, name)) not in (None, {})
+            if (value := getattr(more, name)) != getattr(NOTHING_SEEN, name)
         }
         return msgspec.structs.replace(self, **known)
 

@@ -87,6 +87,10 @@ class SignedList(Generic[T]):
         in_force = self._in_force
         return {} if in_force is None else {self.name: in_force.version}
 
+    def holds(self, version: int) -> bool:
+        """Whether this terminal has what was in force as that version."""
+        return self._folder.holds(version)
+
     def of_version(self, version: int) -> T | None:
         """What was in force once; None when this terminal has it no longer. Raises
         `ListUnreadable` when its file is not what was in force, `OSError`."""

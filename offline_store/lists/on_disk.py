@@ -147,12 +147,21 @@ class Lists:
         """For one turn. Never raises: what is wrong with a list is raised by looking into it."""
         return self._view
 
+    def missing(self, versions: Mapping[str, int]) -> str:
+        """The name of a list that this terminal has no longer in that version; empty: none."""
+        gone = (
+            name
+            for name, version in versions.items()
+            if name in KINDS_OF and not self._folders[name].holds(version)
+        )
+        return next(gone, "")
+
     def view_of(self, versions: Mapping[str, int]) -> View | None:
         """The lists as they stood once; None when this terminal has one of them no longer. Those
         that are not named were not there. Raises `ListUnreadable` when a file is not what was in
         force, `OSError`."""
         named = {name: version for name, version in versions.items() if name in KINDS_OF}
-        if not all(self._folders[name].holds(version) for name, version in named.items()):
+        if self.missing(versions):
             return None
         standing = {name: self._checked(name, version) for name, version in named.items()}
         return View(standing, named)

@@ -3,11 +3,12 @@ and what the journal must say of the boardings that they are owed."""
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from agent.fares.carried import Carried
 from agent.fares.history import History
+from agent.fares.memory import PriceMemory
 from agent.fares.ride import Journey, Rider, ride_of
 from agent.purse.owed import RidesOwed
 from agent.purse.pricing import PricedRide
@@ -20,6 +21,7 @@ from offline_store.columns import verdict_of
 from offline_store.events.about import GiveBack, Recovery
 from offline_store.events.payment import PaymentEnd
 from offline_store.events.row import Event, Stored
+from offline_store.events.seen import OwedRide, RidesBefore
 from offline_store.in_force import Place
 from offline_store.store import Store
 from offline_store.turn import Done, GivenBack
@@ -79,17 +81,32 @@ class Unforgotten(RidesOwed):
 
     def price(
         self,
-        turn: History,
+        memory: PriceMemory,
         rider: Rider,
         clock: ClockReading,
         journey: Journey | None = None,
         carried: Carried | None = None,
     ) -> PricedRide:
-        return super().price(_Forgetful(turn), rider, clock, journey, carried)
+        return super().price(_Forgetful(memory), rider, clock, journey, carried)
 
 
 class _Forgetful:
-    """See `History`: nobody has ridden yet."""
+    """See `PriceMemory`: nobody has ridden yet."""
+
+    def __init__(self, memory: PriceMemory) -> None:
+        self._memory = memory
+        self.rules, self.journey = memory.rules, memory.journey
+        self.let_through = memory.let_through
+
+    def rides(self, read: Callable[[History], RidesBefore]) -> RidesBefore:
+        return self._memory.rides(lambda turn: read(_Unridden(turn)))
+
+    def owed(self, read: Callable[[History], OwedRide | None]) -> OwedRide | None:
+        return self._memory.owed(lambda turn: read(_Unridden(turn)))
+
+
+class _Unridden:
+    """See `History`."""
 
     def __init__(self, turn: History) -> None:
         self._turn = turn

@@ -18,6 +18,7 @@ from typing import Final
 from msgspec import structs
 
 from agent.fares.history import MOST, History
+from agent.fares.memory import PriceMemory
 from agent.fares.ride import ENTRY, EXIT, Guess, Journey, Rider, ride_of
 from agent.fares.rules import Rules
 from agent.messages.reasons import Reason
@@ -47,7 +48,7 @@ from drivers.contract import Direction
 from offline_store.clock import ClockReading
 from offline_store.events.ride import NO_RIDE, Ride, TripEnd
 from offline_store.events.ride import Trip as TripBought
-from offline_store.events.seen import TripPoint
+from offline_store.events.seen import NOTHING_SEEN, Boarding, Seen, TripPoint
 from offline_store.faults import ListUnreadable
 
 MINUTE_MS: Final = 60_000
@@ -113,6 +114,18 @@ class Trips:
         word = self._memory.read(purse, management.city, wants) if wants else None
         return LeavingCard(self.gates, layout, raw, trip, word)
 
+    def offer_again(self, seen: Seen, lane: str) -> Offer:
+        """At the gate of the station that the row names, whichever this one is now."""
+        if seen.trip is None:
+            return NoTripRecord()
+        layout = self._layouts.find(seen.purse.city if seen.purse else self.gates.city, "rail")
+        trip = RailRecord(seen.trip.inside, seen.trip.entry, seen.trip.exit)
+        gates, at = self.gates, seen.boarding
+        if at is not None:
+            gates = replace(gates, line=at.line, stop=at.stop)
+        leaves = self._directions.get(lane) == "exit"
+        return (LeavingCard if leaves else EnteringCard)(gates, layout, b"", trip)
+
     def serves(self, purse: Purse, intent: OpenIntent, lane: str) -> bool:
         """An exit that was paid lets no passenger in, nor does an entry whose trip is over by
         now."""
@@ -135,8 +148,9 @@ class NoTripRecord:
     """A purse without a record for trips by rail."""
 
     day: date | None = None
+    seen: Seen = NOTHING_SEEN
 
-    def price(self, turn: History, rider: Rider, clock: ClockReading) -> PricedRide:
+    def price(self, memory: PriceMemory, rider: Rider, clock: ClockReading) -> PricedRide:
         """Refuses: without a record the terminal cannot know where a trip began."""
         return PricedRide(0, refused=Reason.CARD_NOT_TAKEN)
 
@@ -145,7 +159,7 @@ class NoTripRecord:
 class _Case:
     """One decision: who, when, by which lists."""
 
-    turn: History
+    memory: PriceMemory
     rider: Rider
     clock: ClockReading
     rules: Rules
@@ -174,20 +188,24 @@ class _Card(ABC):
         """See `agent.purse.offers.Offer`."""
         return None
 
-    def price(self, turn: History, rider: Rider, clock: ClockReading) -> PricedRide:
+    @property
+    def seen(self) -> Seen:
+        """What the card tells of its trip, and where its holder stands with it."""
+        return Seen(trip=self.trip.seen(), boarding=Boarding(self.gates.line, stop=self.gates.stop))
+
+    def price(self, memory: PriceMemory, rider: Rider, clock: ClockReading) -> PricedRide:
         """Never raises: see `FareSource`."""
         try:
-            rules = self.gates.rules()
+            rules = memory.rules(self.gates.rules)
         except ListUnreadable:
             return PricedRide(0, refused=Reason.NO_FARE)
         here = RailStop.find(self.gates.line, self.gates.stop, rules.lines)
         if here is None:  # nobody could say on the card where this is
             return PricedRide(0, refused=Reason.NO_FARE)
-        priced = self._decided(_Case(turn, rider, clock, rules, here))
+        priced = self._decided(_Case(memory, rider, clock, rules, here))
         return replace(
             priced,
             ride=self._told(priced.ride, rules),
-            seen=structs.replace(priced.seen, trip=self.trip.seen()),
             lists=priced.lists or rules.versions,
         )
 
@@ -217,7 +235,7 @@ class _Card(ABC):
 
     def _fare(self, case: _Case, journey: Journey) -> PricedRide:
         carried = self.word.carried if self.word else None
-        return self.gates.fares.price(case.turn, case.rider, case.clock, journey, carried)
+        return self.gates.fares.price(case.memory, case.rider, case.clock, journey, carried)
 
     def _missing(self, case: _Case, stop: str, how: str) -> PricedRide:
         """For a trip of which only this stop is known."""
@@ -240,22 +258,22 @@ class _Card(ABC):
             return False
         if self._stop(case.rules, point) != case.here.stop:
             return False
-        done = islice(case.turn.accepted(case.rider.person, scene=self.gates.scene), MOST)
-        return not any(
-            one.event.reason == Reason.TRIP_AGAIN and ride_of(one.event).again_of == point.time
-            for one in done
+        return not case.memory.let_through(
+            lambda turn: _let_through(turn, case.rider.person, self.gates.scene, point.time)
         )
 
     def _once_more(self, case: _Case, end: TripEnd, minutes: int) -> PricedRide | None:
         """For the proof of the card alone, because the sensors have seen nobody go through, or
         because it was here just now. None: neither."""
         time = self.trip.at(end).time
-        given = owed(
-            case.turn,
-            case.rider.person,
-            scene=self.gates.scene,
-            clock=case.clock,
-            minutes=self.gates.give_back.ride_minutes,
+        given = case.memory.owed(
+            lambda turn: owed(
+                turn,
+                case.rider.person,
+                scene=self.gates.scene,
+                clock=case.clock,
+                minutes=self.gates.give_back.ride_minutes,
+            )
         )
         ride = Ride(again_of=time)
         if given is not None and given.again_of == time:
@@ -376,6 +394,15 @@ class LeavingCard(_Card):
 
     def _sold(self, case: _Case, priced: PricedRide, kind: TripType) -> PricedRide:
         return priced if priced.instead is not None else self._stamped(case, priced, kind)
+
+
+def _let_through(turn: History, person: str, scene: str, time: str) -> bool:
+    """Once more already, for the end of a trip that the card has with that time."""
+    done = islice(turn.accepted(person, scene=scene), MOST)
+    return any(
+        one.event.reason == Reason.TRIP_AGAIN and ride_of(one.event).again_of == time
+        for one in done
+    )
 
 
 def _surcharged(priced: PricedRide, fen: int) -> PricedRide:

@@ -17,6 +17,7 @@ from agent.fares.carried import Carried, joined
 from agent.fares.decide import fare
 from agent.fares.history import state_of
 from agent.fares.lines import parse_lines
+from agent.fares.memory import JournalMemory
 from agent.fares.ride import Journey, Rider
 from agent.fares.rules import Rules
 from agent.fares.tariff import parse_tariff
@@ -619,7 +620,7 @@ def charged(
         rider = Rider("a" * 64, card_type, "5199")
         word = memory.read(Purse(card), "5199", source.wants())
         carried = Carried() if one else word.carried
-        priced = source.price(journal, rider, clock, None, carried)
+        priced = source.price(JournalMemory(journal), rider, clock, None, carried)
         assert priced.refused is None
         assert priced.ridden is not None
         state = joined(

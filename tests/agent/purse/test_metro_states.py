@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent.fares.memory import JournalMemory
 from agent.fares.ride import Rider
 from agent.messages.reasons import Reason
 from agent.purse.trips import Inside, RailRecord, moment_of
@@ -414,6 +415,8 @@ def test_whatever_a_record_says_somebody_is_told_something(data: st.DataObject) 
     for kind in (EnteringCard, LeavingCard):
         offer = kind(common, layout, bytes(raw), trip)
         clock = ClockReading(1_790_000_000_000, data.draw(st.sampled_from(QUALITIES)), "boot")
-        priced = offer.price(FakeTurn([], FakeLists()), Rider("a" * 64, 1, CITY), clock)
+        priced = offer.price(
+            JournalMemory(FakeTurn([], FakeLists())), Rider("a" * 64, 1, CITY), clock
+        )
         assert priced.instead is not None or priced.stamp is not None
         assert priced.amount >= 0

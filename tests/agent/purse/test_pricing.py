@@ -68,7 +68,7 @@ def test_a_line_without_a_fare_charges_nobody(bus_stand: BusStand) -> None:
 
 def test_a_list_that_cannot_be_read_charges_nobody(bus_stand: BusStand) -> None:
     def unreadable() -> Rules:
-        raise ListUnreadable(name="fares", cause="test")
+        raise ListUnreadable(list="fares", cause="test")
 
     broken = ListedFare(unreadable, lambda: Journey("1"), FlatFare(999), "bus")
     passenger = bus_stand.passenger()

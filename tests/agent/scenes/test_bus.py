@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from agent.fares.memory import JournalMemory
 from agent.fares.ride import Journey, Rider
 from agent.fares.rules import Rules
 from agent.identify.identity import VerifiedCode
@@ -71,7 +72,8 @@ def test_a_code_pays_what_a_purse_of_the_same_person_would(who: str, fare: int) 
     assert (decision.verdict, decision.reason) == ("accepted", Reason.PAID)
     ride = looked(who, shown=SHOWN).ride
     assert (ride.fare, ride.full) == (fare, 200)
-    purse = LISTED.price(FakeTurn([], FakeLists()), Rider(person(who), 1, MADE_UP), at())
+    memory = JournalMemory(FakeTurn([], FakeLists()))
+    purse = LISTED.price(memory, Rider(person(who), 1, MADE_UP), at())
     assert (purse.amount, purse.full) == (fare, 200)
     assert ride.steps == purse.ride.steps
 
