@@ -145,7 +145,7 @@ class Counter:
         server.start()
         stack.callback(server.stop)
         self._inside = self._connect(client, "in process")
-        until(lambda: seat.lying is not None, "the card is not seen")
+        until(lambda: seat.card_present is not None, "the card is not seen")
         until(lambda: all(not status.fault for status in sams.status()), "the PSAM is not ready")
 
     def call(self, function: str, parameters: Sequence[bytes]) -> int:

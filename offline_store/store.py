@@ -72,7 +72,7 @@ class Store:
         `MigrationFailed`). A disk that is full or failing is not raised: the store goes on trying
         and refuses turns meanwhile.
         """
-        self._task = self._world.spawn(self._serve, name="store")
+        self._task = self._world.spawn(self._serve, name="store", ahead=True)
         try:
             self._queued(lambda journal: None).wait(None, self._task)
         except Unstored:

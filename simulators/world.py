@@ -202,7 +202,7 @@ class SimWorld(RealWorld):
     def wait(self, seconds: float) -> None:
         self.switch(lambda: False, seconds)
 
-    def spawn(self, target: Callable[[], None], *, name: str) -> Task:
+    def spawn(self, target: Callable[[], None], *, name: str, ahead: bool = False) -> Task:
         task = self._add(name)
         threading.Thread(target=self._live, args=(task, target), name=name, daemon=True).start()
         self.switch()

@@ -197,8 +197,11 @@ class World(Protocol):
         """Let `seconds` pass."""
         ...
 
-    def spawn(self, target: Callable[[], None], *, name: str) -> Task:
+    def spawn(self, target: Callable[[], None], *, name: str, ahead: bool = False) -> Task:
         """Run `target` on a thread of its own that does not keep the process alive.
+
+        `ahead`: a card waits for this thread, so it goes before whatever else the machine has to
+        do, where the system grants that: for threads that wait most of the time.
 
         An exception that `target` lets out is a defect: it is reported by
         `threading.excepthook`, in a simulation it ends the run.

@@ -224,7 +224,7 @@ class Equipment:
         for seat in self.seats:
             if seat.lane is lane:
                 name = f"reader {seat.reader.name}"
-                yield InputThread[Any](self._world, name, seat.reader.events, seat.take)
+                yield InputThread[Any](self._world, name, seat.reader.events, seat.take, ahead=True)
         for name in settings.scanners:
             codes = self.fitted.scanners[name].device.events
             handle = partial(handlers.handle_code, lane)

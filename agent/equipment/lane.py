@@ -53,9 +53,17 @@ class InputThread(Generic[E]):
     """Takes what a reader, scanner or ID-card reader tells, one after another, to its end."""
 
     def __init__(
-        self, world: World, name: str, events: Queue[E], handle: Callable[[E], object]
+        self,
+        world: World,
+        name: str,
+        events: Queue[E],
+        handle: Callable[[E], object],
+        *,
+        ahead: bool = False,
     ) -> None:
+        """`ahead`: see `World.spawn`."""
         self._world = world
+        self._ahead = ahead
         self._name = name
         self._events = events
         self._handle = handle
@@ -64,7 +72,7 @@ class InputThread(Generic[E]):
 
     def start(self) -> None:
         """Begin the thread, under the name that logs know it by."""
-        self._task = self._world.spawn(self._run, name=self._name)
+        self._task = self._world.spawn(self._run, name=self._name, ahead=self._ahead)
 
     def stop(self) -> None:
         """Take no more events; a tap that is under way goes on to its end."""

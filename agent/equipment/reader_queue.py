@@ -1,6 +1,6 @@
 """A reader at a lane as its own thread knows it: what lies there, and who is served next.
 
-Cards become taps; an errand (a business system's call) is put among the reader's events and is
+Cards become taps; a job (a business system's call) is put among the reader's events and is
 done on the same thread, so that a card is only ever touched by one.
 """
 
@@ -20,7 +20,7 @@ class ReaderJob(Protocol):
         ...
 
 
-Happening = Presence | Absence | ReaderJob
+ReaderEvent = Presence | Absence | ReaderJob
 
 
 class ReaderQueue:
@@ -33,23 +33,23 @@ class ReaderQueue:
         self.reader = reader
         self._tap = tap
         self._events: Queue[Any] = reader.events
-        self._lying: Presence | None = None
+        self._card_present: Presence | None = None
 
     @property
-    def lying(self) -> Presence | None:
+    def card_present(self) -> Presence | None:
         """The card that lies there, as far as this thread has heard. Any thread may ask."""
-        return self._lying
+        return self._card_present
 
     @property
     def ready(self) -> bool:
         """Whether the reader can be used now. Any thread."""
         return self.reader.status().state is DeviceState.READY
 
-    def ask(self, errand: ReaderJob) -> None:
+    def ask(self, job: ReaderJob) -> None:
         """Let the reader's thread do it after what it was told before. Any thread."""
-        self._events.put(errand)
+        self._events.put(job)
 
-    def take(self, event: Happening) -> None:
+    def take(self, event: ReaderEvent) -> None:
         """The next event while no job is under way. The reader's thread."""
         if isinstance(event, Presence | Absence):
             self._hear(event)
@@ -59,7 +59,7 @@ class ReaderQueue:
             event.run(self)
 
     def next(self, timeout: float) -> Any:
-        """For an errand that waits: the next `Happening`, or `WAKE` when the thread is to stop.
+        """For a job that waits: the next `ReaderEvent`, or `WAKE` when the thread is to stop.
         Raises `QueueEmpty`."""
         event = self._events.get(timeout)
         if event is not WAKE and isinstance(event, Presence | Absence):
@@ -67,4 +67,4 @@ class ReaderQueue:
         return event
 
     def _hear(self, event: Presence | Absence) -> None:
-        self._lying = event if isinstance(event, Presence) else None
+        self._card_present = event if isinstance(event, Presence) else None

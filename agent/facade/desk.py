@@ -191,7 +191,7 @@ class CallerConnection:
             raise NoReader(interface=", ".join(kind.value for kind in plan.kinds))
         held = {lease.reader for lease in self._desk.leases.of(self)}
         # Looked at once: a card that comes meanwhile is heard by the next call.
-        full = [seat for seat in seats if seat.lying is not None]
+        full = [seat for seat in seats if seat.card_present is not None]
         lying = [seat for seat in ready if seat in full]
         for seat in [seat for seat in lying if seat.reader.name in held] or lying:
             return seat

@@ -208,7 +208,7 @@ class LeasedSession:
             return self._house.leases.end(self.lease, "withdrawn")
         if self.lease.over:  # while it waited for this thread
             return self.refuse(LeaseOver(ending=self.lease.over))
-        lying = seat.lying
+        lying = seat.card_present
         if lying is None:
             return self._end_with(NoCard())
         self._lying, self.act = lying, _act(lying)

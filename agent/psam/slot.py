@@ -102,7 +102,7 @@ class Slot(ABC, Generic[P]):
         there."""
         name = self._reader.name
         self._tasks = [
-            self._world.spawn(self._run, name=f"psam {name}"),
+            self._world.spawn(self._run, name=f"psam {name}", ahead=True),
             self._world.spawn(self._hear, name=f"psam slot {name}"),
         ]
 

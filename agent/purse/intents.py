@@ -13,7 +13,7 @@ from apdu.transit.transit_psam import Verified
 from apdu.transit.values import Kind
 from offline_store.events.payment import Intent as Event
 from offline_store.events.reference import Reference
-from offline_store.events.row import Event as Happening
+from offline_store.events.row import Event as ReaderEvent
 from offline_store.events.row import Stored
 from world import World
 
@@ -84,7 +84,7 @@ class OpenIntents:
         self._under_way: set[tuple[str, int]] = set()
         self.changed = world.event()
 
-    def load(self, rows: Sequence[Stored[Happening]]) -> None:
+    def load(self, rows: Sequence[Stored[ReaderEvent]]) -> None:
         """What the journal knows of at a start."""
         for row in rows:
             if isinstance(row.event, Event):

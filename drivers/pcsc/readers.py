@@ -86,7 +86,7 @@ class PcscReaders:
         return self._looked
 
     def start(self) -> None:
-        self._task = self._world.spawn(self._watch, name="pcsc watcher")
+        self._task = self._world.spawn(self._watch, name="pcsc watcher", ahead=True)
 
     def stop(self) -> None:
         deadline = self._world.monotonic() + STOP_WITHIN

@@ -300,3 +300,45 @@ def test_what_is_there_when_a_process_has_started_is_not_collected_again() -> No
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert done.stdout.decode().split() == ["True", "True"]
+
+
+AHEAD = """
+import os, threading
+from world.real import RealWorld
+{before}
+def granted():
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+    except OSError:
+        return False
+    finally:
+        found.append(os.sched_getscheduler(0) == os.SCHED_FIFO)
+found = []
+thread = threading.Thread(target=granted)
+thread.start()
+thread.join()
+policies = []
+for ahead in (True, False):
+    world = RealWorld()
+    look = lambda: policies.append(os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK)
+    world.spawn(look, name="x", ahead=ahead).join()
+print(found[0], policies[0] == os.SCHED_FIFO, policies[1] == os.SCHED_OTHER)
+"""
+
+
+def _ahead(before: str) -> list[bool]:
+    program = AHEAD.format(before=before)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    return [word == "True" for word in done.stdout.decode().split()]
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one core")
+def test_what_a_card_waits_for_goes_ahead_where_the_system_grants_it() -> None:
+    granted, ahead, others_wait = _ahead("")
+    assert ahead is granted
+    assert others_wait
+
+
+def test_on_one_core_nothing_goes_ahead() -> None:
+    one = "os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})"
+    assert _ahead(one)[1:] == [False, True]

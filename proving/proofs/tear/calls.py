@@ -199,7 +199,7 @@ class CallTrial:
 
     def _lift(self) -> None:
         self._slot.remove()
-        until(lambda: self._seat.lying is None, "the card's leaving is not seen")
+        until(lambda: self._seat.card_present is None, "the card's leaving is not seen")
 
     def _seen(self) -> bool:
-        return self._seat.lying is not None
+        return self._seat.card_present is not None

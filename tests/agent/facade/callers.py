@@ -85,7 +85,7 @@ class Live:
 
     def insert(self, key: str = "lin") -> None:
         self.slot.insert(self.stand.card(key, Interface.CONTACT))
-        until(lambda: self.seat.lying is not None, "the card is not seen")
+        until(lambda: self.seat.card_present is not None, "the card is not seen")
         until(lambda: bool(self.stand.sams.status()[0].terminal_number), "no PSAM", WITHIN)
 
     def free(self) -> bool:
