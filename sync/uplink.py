@@ -197,16 +197,16 @@ class Uplink:
             self._wake.clear()  # before looking at anything, so that nothing falls between
             if self._stopping.is_set():
                 return self._leave(session)
-            self._hear()
+            self._handle_signals()
             self._asking.post(self._link)
             self._answer()
-            self._mind_the_missed()
+            self._report_overdue_receipts()
             self._send()
             deadline = self._window.deadline
             now = self._world.monotonic()
             self._wake.wait(None if deadline is None else max(0.0, deadline - now))
 
-    def _hear(self) -> None:
+    def _handle_signals(self) -> None:
         while (signal := self._link.take()) is not None:
             match signal:
                 case Lost(fault):
@@ -216,9 +216,9 @@ class Uplink:
                         self._asking.unheard(handle)
                         self._change("online", fault)
                 case Message():
-                    self._take_in(signal)
+                    self._handle_message(signal)
 
-    def _take_in(self, message: Message) -> None:
+    def _handle_message(self, message: Message) -> None:
         if self._asking.is_answer(message):
             self._asking.hear(message)
             self._link.acknowledge(message)
@@ -253,7 +253,7 @@ class Uplink:
         if outcome.fault is not None:
             self._change("online", outcome.fault)
 
-    def _mind_the_missed(self) -> None:
+    def _report_overdue_receipts(self) -> None:
         now = self._world.monotonic()
         missed = self._window.missed(now)
         if missed is not None:

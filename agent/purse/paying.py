@@ -115,7 +115,7 @@ class Payments:
         """What is open stays so; the next start finds it in the journal."""
         self._ends.stop()
 
-    def take(
+    def pay(
         self, lane: str, card: Channel, credential: str, stages: Stages, watch: Hold = UNWATCHED
     ) -> TapResult:
         """One tap. Raises, with nothing begun: `NotPurse`, the other faults of `Purse`, of the

@@ -169,12 +169,12 @@ class ForeignPayer:
     def stop(self) -> None:
         self._guard.ask("payer.stop", self._payer.stop, object, faults=True)
 
-    def take(
+    def pay(
         self, lane: str, card: Channel, credential: str, stages: Stages, watch: Hold
     ) -> TapResult:
         return self._guard.ask(
-            "payer.take",
-            lambda: self._payer.take(lane, card, credential, stages, watch),
+            "payer.pay",
+            lambda: self._payer.pay(lane, card, credential, stages, watch),
             TapResult,
             faults=True,
         )

@@ -120,7 +120,7 @@ class Payer(Protocol):
         """Begin no more payments; those without an end stay so in the journal."""
         ...
 
-    def take(
+    def pay(
         self, lane: str, card: Channel, credential: str, stages: Stages, watch: Hold
     ) -> TapResult:
         """One tap, to its durable record. Raises `apdu.transit.faults.NotPurse`: the scene is asked

@@ -244,7 +244,7 @@ class Taps:
         credential = _credential(presence)
         stages.begin("open")
         try:
-            result = self._scene.payer.take(lane.name, card.open(), credential, stages, watch)
+            result = self._scene.payer.pay(lane.name, card.open(), credential, stages, watch)
         except NotPurse:
             return None
         except Fault as fault:

@@ -216,7 +216,7 @@ class _Ride:
         """None: a fault, which is a refusal."""
         stages = Stages(self._world, self._world.monotonic())
         with suppress(Fault):
-            return self._payments.take(lane, card, "card-contactless", stages)
+            return self._payments.pay(lane, card, "card-contactless", stages)
         return None
 
     def _now(self) -> str:

@@ -62,7 +62,7 @@ class Mallory:
         took: TapResult | None = None
         try:
             stages = Stages(self.world, self.world.monotonic())
-            took = self.payments.take(lane, card, "card-contactless", stages)
+            took = self.payments.pay(lane, card, "card-contactless", stages)
         except Fault:
             pass  # with nothing begun
         if took is not None:

@@ -352,7 +352,7 @@ class Session:
         tally.taps += 1
         try:
             stages = Stages(self._world, self._world.monotonic())
-            took = self._payments.take(lane, card, "card-contactless", stages)
+            took = self._payments.pay(lane, card, "card-contactless", stages)
             tally.slandered += took.reason in FORGERS
             return self._gate.turned_back(lane, took)
         except Fault:

@@ -216,7 +216,7 @@ class Station:
         card = Torn(SteppedCard(self.world, passenger, self._city.face(passenger.inside)), tear)
         self.sent = card.sent
         stages = Stages(self.world, self.world.monotonic())
-        return self.payments.take(lane, around(card), "card-contactless", stages)
+        return self.payments.pay(lane, around(card), "card-contactless", stages)
 
     def enter(self, passenger: Passenger, tear: TearAtInstruction | None = None) -> str:
         return self.take("in", passenger, tear).reason

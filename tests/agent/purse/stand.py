@@ -183,7 +183,7 @@ class Bus:
         card = Torn(SteppedCard(self.world, passenger, self.city.face(passenger.inside)), tear)
         self.sent = card.sent
         stages = Stages(self.world, self.world.monotonic())
-        return self.payments.take("door", around(card), "card-contactless", stages)
+        return self.payments.pay("door", around(card), "card-contactless", stages)
 
     def reason(self, passenger: Passenger, tear: TearAtInstruction | None = None) -> str:
         return self.tap(passenger, tear).reason

@@ -76,7 +76,7 @@ class Watched:
         with self._dog.watch(reader, silent) as watch:
             card = watch.opening(lambda: Handle(Late(bus.world, inner, late)))
             stages = Stages(bus.world, bus.world.monotonic())
-            return bus.payments.take("door", card, "card-contactless", stages, watch)
+            return bus.payments.pay("door", card, "card-contactless", stages, watch)
 
     def recover(self, passenger: Passenger, late: dict[int, float]) -> TapResult | None:
         """That card lay there."""
