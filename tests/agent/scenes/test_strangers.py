@@ -92,7 +92,7 @@ def test_control_a_good_one_lets_in(tmp_path: Path) -> None:
         ("rides-oddly", "look", "Undecodable"),
         ("checks-oddly", "decide", "Undecodable"),
         ("oddly-offline", "decide", "offline perhaps"),
-        ("raises-in-payer", "payer.take", "ValueError"),
+        ("raises-in-payer", "payer.pay", "ValueError"),
     ],
 )
 def test_a_tap_that_it_fails_in_opens_nothing_and_names_it(
