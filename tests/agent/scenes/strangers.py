@@ -240,7 +240,7 @@ class Misnamed(Toy):
 
 class Payer:
     start = stop = lambda self: None
-    take = recover = boom
+    pay = recover = boom
 
 
 class RaisesInPayer(Toy):
