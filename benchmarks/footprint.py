@@ -25,7 +25,8 @@ SWITCHES: Final = ("voluntary_ctxt_switches", "nonvoluntary_ctxt_switches")
 
 def run(arguments: Sequence[str] = ()) -> dict[str, object]:
     """`ready_s`: from the process's start to `/v1/status` saying ready, with a journal that exists;
-    `first_ready_s`: the same on a new terminal, whose journal has to be made first. `rss_mb` (MiB):
+    `ready_cpu_s`: processor time by then, of all threads; `first_ready_s`: as `ready_s` on a new
+    terminal, whose journal has to be made first. `rss_mb` (MiB):
     VmRSS 25 s after ready. `idle_cpu_percent` (of one core), `switches_per_s` (context switches of
     all threads, of either kind): over the last 20 s before that.
 
@@ -41,6 +42,7 @@ def run(arguments: Sequence[str] = ()) -> dict[str, object]:
         until(lambda: _settled(site), "the first start does not come to rest")
         site.agent.stop()
         ready = site.agent.start()
+        ready_cpu = Usage.of(site.agent.pid).cpu
         until(lambda: _settled(site), "the agent does not come to rest")
         time.sleep(max(0.0, options.settle - options.window))
         before = Usage.of(site.agent.pid)
@@ -49,6 +51,7 @@ def run(arguments: Sequence[str] = ()) -> dict[str, object]:
         figures = {
             "rss_mb": round(_status(Path(f"/proc/{after.pid}/status"), "VmRSS") / 1024, 1),
             "ready_s": round(ready, 3),
+            "ready_cpu_s": round(ready_cpu, 3),
             "first_ready_s": round(first_ready, 3),
             **after.since(before),
             "threads": len(after.switches),

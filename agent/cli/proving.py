@@ -17,7 +17,9 @@ import typer
 from agent.cli.context import Context, Json
 from world import Fault
 
-BENCHES = ("tap", "footprint", "sm2", "idle", "qr", "facade", "lists", "code", "bus", "against")
+BENCHES = (
+    "tap", "footprint", "cli", "sm2", "idle", "qr", "facade", "lists", "code", "bus", "against",
+)  # fmt: skip
 PROOFS = ("tear", "power", "devices", "fuzz", "money", "explain")
 SCENES = ("library-gate", "devices", "service-window", "bus", "metro-gate")  # of the demo
 AIRS = (106, 212, 424, 848)  # kbit/s

@@ -15,7 +15,7 @@ def side(folder: Path, *lines: str, status: int = 0) -> Side:
     said = "".join(f"echo '{line}'\n" for line in lines)
     script.write_text(f'#!/bin/sh\necho "$@"\n{said}exit {status}\n')
     script.chmod(0o755)
-    return Side([str(script)], folder)
+    return Side([str(script)], folder, script)
 
 
 def test_a_figure_is_the_median_of_its_turns_and_the_ratio_that_of_the_medians() -> None:
@@ -65,3 +65,11 @@ def test_the_last_line_counts_and_a_bench_that_does_not_hold_has_figures_too(
 def test_a_bench_without_figures_is_no_measurement(tmp_path: Path, last: str) -> None:
     with pytest.raises(NoMeasurement):
         side(tmp_path, last, status=69).bench("tap", [])
+
+
+def test_a_goal_of_the_caller_is_judged_in_place_of_the_usual_one() -> None:
+    now, before = {"rss_mb": 7.0, "ready_s": 1.0}, {"rss_mb": 10.0, "ready_s": 1.0}
+    wanted = {"rss_mb": 0.7}
+    assert compared("footprint", [now], [before], wanted)["holds"]
+    figures = compared("footprint", [now | {"rss_mb": 7.1}], [before], wanted)
+    assert (figures["goals"], figures["holds"]) == ({"rss_mb_times_max": 0.7}, False)
