@@ -5,8 +5,8 @@ import hmac
 from typing import IO
 
 _STEP = 64 * 1024  # bytes that are read at once
-# By the system's libcrypto, as SM2: in half of the time that `cryptography`'s own one takes. OpenSSL
-# looks an algorithm up by its name each time that one is made: a third of a digest.
+# By the system's libcrypto, as SM2: in half of the time that `cryptography`'s own one takes.
+# OpenSSL looks an algorithm up by its name each time that one is made: a third of a digest.
 _EMPTY = hashlib.new("sm3")
 
 

@@ -9,6 +9,7 @@ import itertools
 import os
 import pwd
 import queue
+import resource
 import socket
 import sqlite3
 import ssl
@@ -81,10 +82,12 @@ class RealTask:
 
 def _go_ahead() -> None:
     """This thread gets the lowest real-time priority (sched(7), SCHED_FIFO): before all ordinary
-    ones. Not on a machine with one core, where it could keep all others away, nor where the kernel
-    leaves the others no share of the time; and where the system does not grant it, nothing is lost
-    but speed on a busy machine."""
-    if len(os.sched_getaffinity(0)) < 2 or not _keeps_a_share():
+    ones. Only where whoever runs this process has granted it (RLIMIT_RTPRIO; root's own right is no
+    such word); not on a machine with one core, where it could keep all others away, nor where the
+    kernel leaves the others no share of the time. Without it nothing is lost but speed on a busy
+    machine."""
+    granted, _ = resource.getrlimit(resource.RLIMIT_RTPRIO)
+    if granted == 0 or len(os.sched_getaffinity(0)) < 2 or not _keeps_a_share():
         return
     lowest = os.sched_param(os.sched_get_priority_min(os.SCHED_FIFO))
     with suppress(OSError):  # not allowed, or not in this control group
