@@ -28,6 +28,8 @@ LIMITS = (
     "drivers.io.device_file.WRITE_WITHIN",
     "drivers.io.echo.KEEP",
     "drivers.io.keeper.FIRST_LOOK_WITHIN",
+    "drivers.io.keeper.STARTS_WITHIN",
+    "drivers.io.keeper.STARTS_AT_MOST",
     "drivers.io.line.WRITE_WITHIN",
     "drivers.io.usb.CONTROL_WITHIN",
     "drivers.io.usb.WRITE_WITHIN",

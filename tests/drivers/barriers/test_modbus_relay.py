@@ -288,7 +288,7 @@ def test_one_lost_poll_is_nothing_three_are_a_silent_board(
 ) -> None:
     bench = make_bench(ModbusRelay, board, sensors=SENSORS, rest_ms=50)
     board.swallow = 1
-    until(lambda: bench.barrier.status().counters.get("silent") == 1, PATIENCE)
+    until(lambda: bench.barrier.status().counters.get("silent", 0) >= 1, PATIENCE)
     board.cross("entry")
     assert isinstance(bench.barrier.events.get(PATIENCE), Crossing)
     assert bench.barrier.status().lost == 0
