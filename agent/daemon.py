@@ -71,9 +71,9 @@ class Agent:
         uplink = self.terminal.uplink(settings, texts) if moved else self._uplink
         self.service.close()
         self.service, self._texts = service, texts
-        self._in_force.take(settings, self.terminal.clock.read().time_ms)
         self.terminal.staff.settings = settings.sign_in
         self._open(service)
+        self._in_force.take(settings, self.terminal.clock.read().time_ms)
         if moved:
             self._connect(uplink)
 

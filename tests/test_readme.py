@@ -41,6 +41,7 @@ ELSEWHERE = {
     "./run tap --certificates": "tests/journeys/test_certificates.py",
     "./run run": "tests/journeys/test_daemon.py",
     "./run prove tear --json": "tests/proving/proofs/test_tear.py",
+    "./run prove explain --rows 10000 --json": "tests/proving/proofs/test_explain.py",
     "./run bench footprint --json": "tests/benchmarks/test_footprint.py",
     "./run bench qr --json": "tests/benchmarks/test_qr.py",
     "./run bench lists --json": "tests/benchmarks/test_lists.py",

@@ -9,7 +9,6 @@ import itertools
 import os
 import pwd
 import queue
-import resource
 import socket
 import sqlite3
 import ssl
@@ -40,6 +39,7 @@ from world.ports import (
     Stream,
     Task,
 )
+from world.tasks import RealTask
 
 T = TypeVar("T")
 
@@ -52,54 +52,6 @@ _ACCEPT_AGAIN = 0.1  # seconds
 _LONGEST_ADDRESS = 107  # bytes of a Unix socket's path: unix(7), less the zero at its end
 _M_MMAP_THRESHOLD = -3  # malloc.h
 _LARGE_BLOCK = 1024 * 1024
-
-
-class RealTask:
-    """A daemon thread."""
-
-    def __init__(self, target: Callable[[], None], name: str, *, ahead: bool = False) -> None:
-        self._target = target
-        run = self._run_ahead if ahead else target
-        self._thread = threading.Thread(target=run, name=name, daemon=True)
-        self._thread.start()
-
-    def _run_ahead(self) -> None:
-        _go_ahead()
-        self._target()
-
-    @property
-    def name(self) -> str:
-        return self._thread.name
-
-    @property
-    def alive(self) -> bool:
-        return self._thread.is_alive()
-
-    def join(self, timeout: float | None = None) -> bool:
-        self._thread.join(timeout)
-        return not self._thread.is_alive()
-
-
-def _go_ahead() -> None:
-    """This thread gets the lowest real-time priority (sched(7), SCHED_FIFO): before all ordinary
-    ones. Only where whoever runs this process has granted it (RLIMIT_RTPRIO; root's own right is no
-    such word); not on a machine with one core, where it could keep all others away, nor where the
-    kernel leaves the others no share of the time. Without it nothing is lost but speed on a busy
-    machine."""
-    granted, _ = resource.getrlimit(resource.RLIMIT_RTPRIO)
-    if granted == 0 or len(os.sched_getaffinity(0)) < 2 or not _keeps_a_share():
-        return
-    lowest = os.sched_param(os.sched_get_priority_min(os.SCHED_FIFO))
-    with suppress(OSError):  # not allowed, or not in this control group
-        os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, lowest)
-
-
-def _keeps_a_share() -> bool:
-    """Whether real-time threads are stopped for a moment of each second (sched_rt_runtime_us)."""
-    try:
-        return int(Path("/proc/sys/kernel/sched_rt_runtime_us").read_text()) >= 0
-    except OSError:
-        return False  # a kernel without them
 
 
 class RealQueue(Generic[T]):

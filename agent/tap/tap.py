@@ -6,6 +6,7 @@ stored is refused. An exit lane opens first and records afterwards: leaving neve
 the scene decides exits as well.
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -65,6 +66,8 @@ SIGNED: Final[Mapping[Signed, Reason]] = {
     "held": Reason.SHIFT_OPENED,
     "off": Reason.SHIFT_CLOSED,
 }
+
+LOG: Final = logging.getLogger("onecard.tap")
 
 
 @dataclass(frozen=True)
@@ -232,6 +235,7 @@ class Taps:
             lane.name_opening(let_out.opening, _tap(report.record))
             if let_out.stuck is not None:
                 self._logbook.alarm(lane.name, let_out.stuck.code)
+        LOG.debug("%s at %s: %s", lane.name, report.reader, report.reason)
         self._report(report)
         return report
 

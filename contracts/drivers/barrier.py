@@ -24,7 +24,7 @@ from drivers.contract import (
 from simulators.devices.boards import GateBoard, RelayBoard
 from simulators.devices.lines import BOOT_TEXT, EchoingLine, RestartingBoard
 from simulators.devices.pty import Peer, PtyPort, WireFaults
-from world.real import RealTask
+from world.tasks import RealTask
 
 DIRECTIONS: tuple[Direction, ...] = ("entry", "exit", "counter")
 PATIENCE = 60.0  # seconds

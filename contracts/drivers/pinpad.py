@@ -19,7 +19,7 @@ from drivers.contract import (
     PinTimeout,
 )
 from world import Fault
-from world.real import RealTask
+from world.tasks import RealTask
 
 PATIENCE = 60.0  # seconds
 

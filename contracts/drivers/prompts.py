@@ -4,7 +4,7 @@ from itertools import product
 from typing import get_args
 
 from drivers.contract import Beep, DeviceState, Lamp, Prompt, Prompts
-from world.real import RealTask
+from world.tasks import RealTask
 
 PATIENCE = 60.0  # seconds
 EVERY_PROMPT = [

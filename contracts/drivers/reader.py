@@ -7,7 +7,8 @@ import pytest
 
 from apdu.channel import CardGone
 from drivers.contract import Absence, CardReader, DeviceState, DeviceStuck, Interface, Presence
-from world.real import RealTask, RealWorld
+from world.real import RealWorld
+from world.tasks import RealTask
 
 COMMAND = bytes.fromhex("00A4040000")
 SOON = 60.0  # seconds; what comes takes milliseconds, what does not come fails the test

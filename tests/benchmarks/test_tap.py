@@ -17,7 +17,7 @@ from simulators.timing import Exchange, TimeTable
 AIR, SAM = Interface.CONTACTLESS, Interface.SAM
 FLOW = (
     [Exchange(AIR, b"\x00\xa4", b"\x90\x00")]
-    + [Exchange(AIR, b"\x00\xb2", b"\x90\x00")] * 8
+    + [Exchange(AIR, b"\x00\xb2", b"\x90\x00")] * 6
     + [Exchange(AIR, b"\x00\x84", b"\x90\x00")] * 4
     + [Exchange(AIR, b"\x00\x88", b"\x90\x00"), Exchange(AIR, b"\x00\x82", b"\x90\x00")]
     + [Exchange(SAM, b"\xbf\xde", b"\x90\x00"), Exchange(SAM, b"\x80\xfa", b"\x61\x10")] * 2

@@ -42,7 +42,8 @@ from simulators.devices.serial_server import TcpPort
 from simulators.world import SimWorld
 from tests.drivers.babbler import Babbler
 from world import Queue, QueueEmpty
-from world.real import RealTask, RealWorld
+from world.real import RealWorld
+from world.tasks import RealTask
 
 WORLD = RealWorld()
 FORM = Form(columns=32, encoding="gb18030", cut="partial", module=6)

@@ -30,7 +30,8 @@ from simulators.pcscd import Pcscd
 from simulators.vpcd import Faults, Insertion, Moment, Slot, TearAtApdu
 from tests.drivers.conftest import GATE, MakeReaders
 from world import Fault
-from world.real import RealTask, RealWorld
+from world.real import RealWorld
+from world.tasks import RealTask
 
 WORLD = RealWorld()
 

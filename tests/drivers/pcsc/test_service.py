@@ -13,7 +13,7 @@ from simulators.pcscd import Pcscd
 from simulators.vpcd import Faults, Slot
 from tests.conftest import MakePcscd
 from tests.drivers.conftest import GATE, MakeReaders
-from world.real import RealTask
+from world.tasks import RealTask
 
 A, B = "Onecard Contactless A", "Onecard Contactless B"
 

@@ -32,7 +32,8 @@ from simulators.devices.pty import Peer
 from simulators.vpcd import Faults, Moment, TearAtApdu
 from tests.drivers.pn532.conftest import MakeBench, Pn532Bench
 from world import Fault
-from world.real import RealTask, RealWorld
+from world.real import RealWorld
+from world.tasks import RealTask
 
 WORLD = RealWorld()
 RELEASE, LIST = 0x52, 0x4A
