@@ -40,16 +40,18 @@ _OVER_USR = 'mount -t overlay overlay -o "lowerdir=$1:/usr" /usr && shift && exe
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two: how its command line is begun, and where."""
+    """One of the two: how its command line is begun, and where; `within`: what all its commands
+    are begun with."""
 
     command: Sequence[str]
     folder: Path
     python: Path
+    within: Sequence[str] = ()
 
     def bench(self, name: str, options: Sequence[str]) -> Mapping[str, float]:
         """Its flat figures. Raises `NoMeasurement` when it gives none."""
         # Whatever ends us ends it: a killed bench tidies up after itself.
-        bound = ["setpriv", "--pdeathsig", "TERM", "--"]
+        bound = ["setpriv", "--pdeathsig", "TERM", "--", *self.within]
         command = [*self.command, "bench", name, *options, "--json"]
         if name in SAME_SCRIPT:
             command = [str(self.python), "-P", str(HERE / f"benchmarks/{name}.py"), *options]
@@ -152,11 +154,11 @@ def _unpacked(commit: str) -> Side:
         _do([str(python), "-m", "agent.voices.build", "--out", "agent/voices/pack"], tree)
         (folder / "env/parts").symlink_to(parts.PARTS)
         made.touch()
-    command = [str(folder / "env/bin/onecard")]
+    within: list[str] = []
     if not (tree / "simulators/parts.py").exists() and not _installed():
         unshare = ["unshare", "--mount", *(["--map-root-user"] if os.geteuid() else [])]
-        command = [*unshare, "sh", "-c", _OVER_USR, "sh", str(parts.PARTS / "usr"), *command]
-    return Side(command, tree, python)
+        within = [*unshare, "sh", "-c", _OVER_USR, "sh", str(parts.PARTS / "usr")]
+    return Side([str(folder / "env/bin/onecard")], tree, python, within)
 
 
 def _installed() -> bool:
