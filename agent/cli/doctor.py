@@ -9,7 +9,8 @@ from agent.cli.client import Client, DaemonAbsent, DaemonRefused, DaemonSilent
 from agent.cli.context import DEFAULT_CONFIG, Config, Context, Json
 from agent.cli.journal import DaemonSource
 from agent.cli.looking import look
-from agent.doctor import ExaminedTerminal, Finding, examine
+from agent.doctor.examine import examine
+from agent.doctor.findings import ExaminedTerminal, Finding
 from agent.doctor.words import words_for
 from agent.key_store import key_store
 from agent.reader_service import reader_service

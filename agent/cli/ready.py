@@ -9,7 +9,8 @@ from typing import Any
 from agent.api.status import device_status, sam_status
 from agent.cli.context import Context
 from agent.cli.own_look import LOOK, SETTLE
-from agent.doctor import ExaminedTerminal, Finding, cards
+from agent.doctor.examine import cards
+from agent.doctor.findings import ExaminedTerminal, Finding
 from agent.doctor.words import words_for
 from agent.equipment.gate import Equipment
 from agent.key_store import key_store

@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 
 from agent.api.status import device_status, sam_status
-from agent.doctor import ExaminedTerminal, Finding, examine
 from agent.doctor.box import ENOUGH_SPACE
+from agent.doctor.examine import examine
+from agent.doctor.findings import ExaminedTerminal, Finding
 from agent.equipment.devices import Placed
 from agent.messages.texts import LANGUAGES, Texts, blanks, catalogue
 from agent.psam.slot import SamStatus

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.doctor import Finding
 from agent.doctor.browsers import ALLOWING, KNOWN, fits, policy
+from agent.doctor.findings import Finding
 from config.model import AgentSettings as Settings
 from config.model import FacadeClient, FacadeSettings
 from tests import product

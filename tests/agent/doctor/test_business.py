@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from agent.doctor import Finding
 from agent.doctor.business import DAY, SHOWN
+from agent.doctor.findings import Finding
 from agent.facade.web_envelope import WebCallRefused
 from config.model import AgentSettings as Settings
 from config.model import FacadeClient, FacadeSettings

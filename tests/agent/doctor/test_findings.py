@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from agent.doctor import Finding, devices
+from agent.doctor import devices
 from agent.doctor.box import LEAST_SPACE
+from agent.doctor.findings import Finding
 from agent.messages.texts import LANGUAGES, catalogue
 from agent.psam.slot import SamStatus
 from drivers.contract import DeviceState

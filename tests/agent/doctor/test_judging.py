@@ -4,8 +4,8 @@ import msgspec
 import pytest
 
 from agent.api.status import device_status, standing_status
-from agent.doctor import Finding
 from agent.doctor.box import ENOUGH_SPACE, LEAST_SPACE
+from agent.doctor.findings import Finding
 from agent.equipment.devices import Placed
 from agent.status_check.faults import TimedOut
 from config.faults import UnknownKey, WrongValue

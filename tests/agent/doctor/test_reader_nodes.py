@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.doctor import Finding
+from agent.doctor.findings import Finding
 from drivers.contract import DeviceState
 from simulators.devices.machine import Machine, UsbIdentity
 from tests.agent.doctor.cases import Box, examined, status

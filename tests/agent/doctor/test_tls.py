@@ -12,7 +12,7 @@ from typing import TypedDict
 import msgspec
 import pytest
 
-from agent.doctor import Finding
+from agent.doctor.findings import Finding
 from config.model import StatusServiceSettings, Sync
 from simulators.certificates import Authority, Issued
 from tests.agent.doctor.cases import TLS, Box, box, examined, has_words, settings

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.doctor import Finding
+from agent.doctor.findings import Finding
 from tests.agent.doctor.cases import LISTENING, VPCD, examined, machine, readers
 
 VIRTUAL = {"reader-virtual", "pcscd-listens"}
