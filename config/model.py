@@ -319,7 +319,7 @@ class WatchdogSettings(Settings, frozen=True, kw_only=True):
     """When a card or a PSAM that does not answer is given up; seconds."""
 
     card_silent: Positive = 1.2  # prompt "take the card away" within 1.5 s
-    # A good one takes some 0.1. Longer, and who waits for it would wait too long: `config.waits`.
+    # Until the HSM is asked instead; a good PSAM takes some 0.1.
     psam_silent: Annotated[float, Meta(gt=0, le=5)] = 1.2
 
 

@@ -30,7 +30,8 @@ def too_long_waits(agent: AgentSettings, file: str) -> Iterator[ConfigFault]:
 
 def longest_tap(agent: AgentSettings) -> float:
     """Seconds that a tap under way may need to its end when those whom it asks answer late."""
-    asked = max([_hsm(agent), *(code.within for code in agent.codes if code.resolve == "platform")])
+    proved = agent.watchdog.psam_silent + _hsm(agent)  # the HSM is asked when the PSAM is silent
+    asked = max([proved, *(code.within for code in agent.codes if code.resolve == "platform")])
     return max(DRAIN, asked + _status(agent) + BOOKED)
 
 
@@ -39,6 +40,7 @@ def _card_calls(agent: AgentSettings, file: str) -> Iterator[ConfigFault]:
         "hsm.within": _hsm(agent),
         "status.within": _status(agent),
         "watchdog.card_silent": agent.watchdog.card_silent,
+        "watchdog.psam_silent": agent.watchdog.psam_silent,
     }
     over = BESIDE + sum(waits.values()) - LIBRARY_CARD
     if over > 0:
@@ -47,7 +49,8 @@ def _card_calls(agent: AgentSettings, file: str) -> Iterator[ConfigFault]:
 
 
 def _pin_calls(agent: AgentSettings, facade: FacadeSettings, file: str) -> Iterator[ConfigFault]:
-    beside = BESIDE + agent.watchdog.card_silent + ANSWERS * _hsm(agent)
+    silent = agent.watchdog.card_silent + agent.watchdog.psam_silent
+    beside = BESIDE + silent + ANSWERS * _hsm(agent)
     longest = (LIBRARY_PIN - beside) / ENTRIES
     if facade.pin_timeout > longest:
         yield _too_long(file, "facade.pin_timeout", facade.pin_timeout, longest)

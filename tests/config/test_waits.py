@@ -20,6 +20,7 @@ from config.model import (
     FacadeSettings,
     Hsm,
     LaneSettings,
+    Reader,
     SceneSettings,
     StatusServiceSettings,
     StatusSettings,
@@ -104,26 +105,32 @@ def test_who_is_not_asked_is_not_waited_for() -> None:
     hsm=st.floats(0.1, 10),
     status=st.floats(0.1, 10),
     silent=st.floats(0.1, 3600),
+    psam=st.floats(0.1, 5),
 )
 def test_settings_that_are_taken_never_outlive_a_caller(
-    pin: float, hsm: float, status: float, silent: float
+    pin: float, hsm: float, status: float, silent: float, psam: float
 ) -> None:
     agent = settings(
         facade=FacadeSettings(pin_timeout=pin),
         hsm=Hsm(within=hsm),
         status=msgspec.structs.replace(WINDOW.status, within=status),
-        watchdog=WatchdogSettings(card_silent=silent),
+        watchdog=WatchdogSettings(card_silent=silent, psam_silent=psam),
     )
     if not too_long(agent):
-        assert hsm + status + silent < waits.LIBRARY_CARD
-        assert waits.ENTRIES * pin + hsm + silent < waits.LIBRARY_PIN
+        beside = waits.BESIDE + silent + psam + hsm
+        assert beside + status <= waits.LIBRARY_CARD
+        assert waits.ENTRIES * pin + beside <= waits.LIBRARY_PIN
 
 
 @pytest.mark.parametrize(
     ("parts", "seconds"),
     [
-        ({}, waits.DRAIN),
-        ({"hsm": Hsm(within=10)}, 10 + 0.8 + waits.BOOKED),
+        ({}, 1.2 + 2 + 0.8 + waits.BOOKED),
+        ({"hsm": Hsm(within=10)}, 1.2 + 10 + 0.8 + waits.BOOKED),
+        (
+            {"hsm": Hsm(within=10), "watchdog": WatchdogSettings(psam_silent=5)},
+            5 + 10 + 0.8 + waits.BOOKED,
+        ),
         ({"codes": (CodeRule(name="e-card", resolve="platform", within=4),)}, 4 + 0.8 + 2.0),
         ({"hsm": Hsm(within=10, enabled=False), "status": StatusSettings()}, waits.DRAIN),
     ],
@@ -135,9 +142,23 @@ def test_a_reload_waits_for_the_longest_tap(parts: dict[str, Any], seconds: floa
 def test_the_service_is_given_that_long_to_stop() -> None:
     unit = (product.ROOT / "packaging" / "onecard.service").read_text(encoding="utf-8")
     (given_,) = re.findall(r"^TimeoutStopSec=(\d+)$", unit, re.MULTILINE)
-    slowest = settings(hsm=Hsm(within=10), status=msgspec.structs.replace(WINDOW.status, within=10))
+    slowest = settings(
+        hsm=Hsm(within=10),
+        status=msgspec.structs.replace(WINDOW.status, within=10),
+        watchdog=WatchdogSettings(psam_silent=5),
+    )
     farewell = 3.0
     assert int(given_) > waits.longest_tap(slowest) + farewell
+
+
+@pytest.mark.parametrize("sam", ["social-security", "transit"])
+def test_a_psam_is_waited_for_as_long_as_the_settings_say(sam: str) -> None:
+    slot = Reader(name="psam", match="*", interface="sam", sam=sam)  # type: ignore[arg-type]
+    slow = settings(lanes=(), readers=(slot,), watchdog=WatchdogSettings(psam_silent=4.5))
+    gate = Equipment(RealWorld(), slow)
+    waited = [slot._silent for slot in gate.sams._slots]
+    waited += [slot._silent for slot in gate.transit._slots]
+    assert waited == [4.5]
 
 
 def test_the_gate_waits_as_long_as_the_settings_say() -> None:

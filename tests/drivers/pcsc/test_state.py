@@ -98,36 +98,27 @@ def presences(reader: PcscReader) -> Iterator[Presence]:
                 yield event
 
 
-def told(*looks: tuple[float, int]) -> int:
-    """How many cards a reader tells of that is looked at so: (seconds to wait before, state). What
-    is called mute has no ATR."""
+def seen(*looks: tuple[float, int]) -> tuple[int, int]:
+    """A reader that is looked at so, (seconds to wait before, state): the number of its last card,
+    and how many it has told of. What is called mute has no ATR."""
     world = SimWorld(1)
 
-    def watch() -> int:
+    def watch() -> tuple[int, int]:
         reader = PcscReader(world, SlotBinding("door", "*", Interface.CONTACTLESS, {}))
         reader.attach("Reader 00 00")
         for seconds, state in looks:
             world.wait(seconds)
             reader.see(state, b"" if state & MUTE else ATR)
-        assert reader.status().presented == len(list(presences(reader)))
-        return reader.status().presented
+        return reader.status().presented, len(list(presences(reader)))
 
     return world.play(watch)
 
 
-def counted(*looks: tuple[float, int]) -> int:
-    """The number of the last card, those that came and went between two looks among them."""
-    world = SimWorld(1)
-
-    def watch() -> int:
-        reader = PcscReader(world, SlotBinding("door", "*", Interface.CONTACTLESS, {}))
-        reader.attach("Reader 00 00")
-        for seconds, state in looks:
-            world.wait(seconds)
-            reader.see(state, ATR)
-        return reader.status().presented
-
-    return world.play(watch)
+def told(*looks: tuple[float, int]) -> int:
+    """How many cards it tells of, where none came and went between two looks."""
+    number, presented = seen(*looks)
+    assert number == presented
+    return number
 
 
 LATE = HALF_TOLD + 0.01
@@ -180,11 +171,12 @@ def test_insertions_are_told_once_each_however_late_pcscd_counts_the_last(
     looks: Sequence[tuple[int, bool]],
 ) -> None:
     """Each look: so many moves later; whether pcscd has yet to count the last of them."""
-    moves, seen = 0, [(0.0, _state(0))]
+    moves, shown = 0, [(0.0, _state(0))]
     for more, lags in looks:
         moves += more
-        seen.append((0.01, _state(moves, counted=moves - int(lags and more > 0))))
-    assert counted(*seen, (0.01, _state(moves))) == (moves + 1) // 2
+        shown.append((0.01, _state(moves, counted=moves - int(lags and more > 0))))
+    number, _ = seen(*shown, (0.01, _state(moves)))
+    assert number == (moves + 1) // 2
 
 
 def emptied(moves: int) -> int:
