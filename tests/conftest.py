@@ -5,10 +5,13 @@ of its own turns for its time. It is set here, before any test can make a PC/SC 
 """
 
 import os
+import signal
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -16,6 +19,8 @@ from hypothesis.internal.conjecture import providers
 
 from simulators.pcscd import FOUR_READERS, Pcscd
 from simulators.vpcd import Slot
+
+PATIENCE = 300.0  # seconds; as long as half a test's timeout in pyproject.toml
 
 _FOLDER = tempfile.TemporaryDirectory(prefix="onecard-tests-")
 LINK = Path(_FOLDER.name) / "pcscd.comm"
@@ -39,6 +44,23 @@ def pytest_configure(config: pytest.Config) -> None:
     beside one, other examples. The suite's are drawn without them; there is no setting for it."""
     if config.getoption("hypothesis_profile", None) in (None, "suite"):
         providers._get_local_constants = lambda: providers._local_constants
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Iterator[None]:
+    """A teardown that hangs fails, with its name. pytest-timeout's alarm rings once for a test:
+    when a program hangs in it, its teardown would wait for that program for ever."""
+
+    def ring(number: int, frame: FrameType | None) -> NoReturn:
+        pytest.fail(f"the teardown waits longer than {PATIENCE} s")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE, PATIENCE)  # each of its steps may hang
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 MakePcscd = Callable[..., Pcscd]

@@ -6,6 +6,7 @@ the end the platform's rows are compared with the journal's, hash by hash.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from threading import Event
 from typing import Any, Protocol
 
 import msgspec
@@ -13,6 +14,7 @@ import msgspec
 from offline_store.columns import verdict_of
 from offline_store.events.row import Record
 from simulators.cards import Algorithm, Interface
+from simulators.cards.faults import Slow
 from simulators.feed import Feed
 from simulators.people import FOREIGN, Visit, Wallet
 from simulators.site import (
@@ -183,11 +185,16 @@ class Morning:
         until(self._site.agent.equipped, UNREADY)
 
     def _kill_agent(self, visit: Visit) -> None:
-        """SIGKILL in the middle of a tap; the person comes again afterwards."""
-        slot = self._slot(visit)
-        insertion = slot.insert(self._wallet.bring(visit))
-        insertion.wait_for(KILLED_AFTER)
-        self._site.agent.kill()
+        """SIGKILL in the middle of a tap; the person comes again afterwards. The card answers when
+        the agent is dead, so that no tap is over before."""
+        slot, killed = self._slot(visit), Event()
+
+        def kill() -> None:
+            self._site.agent.kill()
+            killed.set()
+
+        slot.insert(Slow(self._wallet.bring(visit), kill, start=KILLED_AFTER))
+        until(killed.is_set, "the agent did not ask the card")
         slot.remove()
         self._site.agent.start()
         until(self._site.agent.equipped, UNREADY)

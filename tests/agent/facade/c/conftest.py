@@ -14,6 +14,7 @@ from tests.agent.facade.c.service import Service
 from world.real import RealWorld
 
 WORLD = RealWorld()
+HANGS_AFTER = 120  # seconds, when nothing comes at its stdin any more
 SHORT = ("CARD_CALL=5", "PIN_CALL=6")  # seconds, so that a test can wait for them
 # The sanitizer's look for leaks needs ptrace, which containers refuse; a signal stack is the
 # program's own.
@@ -75,8 +76,13 @@ class Caller:
         return self.take()
 
     def end(self) -> tuple[int, bytes]:
-        """Exit status and all that was printed beside the answers."""
-        out, err = self._process.communicate()
+        """Exit status and all that was printed beside the answers; fails the test of a program that
+        hangs."""
+        try:
+            out, err = self._process.communicate(timeout=HANGS_AFTER)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            pytest.fail("the caller hangs")
         return self._process.returncode, out + err
 
 

@@ -31,8 +31,16 @@ class Stranger(Caller):
 
     def begin(self, how: str) -> None:
         """Returns when the service has the thread's call."""
+        self._until_it_calls(f"begin {how}")
+
+    def jump(self) -> None:
+        """Returns when the service has the call after the jump: a thread that is told to jump only
+        when its call is over does so out of whatever it does then, and may hold a lock for ever."""
+        self._until_it_calls("now")
+
+    def _until_it_calls(self, order: str) -> None:
         before = len(self._service.calls)
-        self.send(f"begin {how}")
+        self.send(order)
         until(lambda: len(self._service.calls) > before, "the call does not come")
 
     def told(self) -> tuple[str, int, str]:
@@ -88,7 +96,7 @@ def test_a_signal_handler_that_calls_is_told_so_at_once(stranger: Stranger, how:
 
 def test_a_call_that_is_left_by_a_longjmp_is_over_with_the_next(stranger: Stranger) -> None:
     stranger.begin("jump")
-    stranger.send("now")
+    stranger.jump()
     stranger.let_go.set()
     assert stranger.told() == ("thread", 0, "answer|")
     stranger.join()
