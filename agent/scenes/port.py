@@ -10,23 +10,17 @@ can be made again from its event. docs/developing.md says how to add a scene.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol, Self
+from typing import TYPE_CHECKING, Final, Protocol, Self
 
 import msgspec
 
 from agent.equipment.watchdog import Hold
-from agent.fares.ride import Journey
-from agent.fares.rules import Rules
 from agent.identify.identity import Identity
 from agent.messages.results import Announcer, Results
 from agent.messages.texts import Texts
-from agent.psam.transit import TransitPsamPool
-from agent.purse.pricing import PricedRide
-from agent.purse.tap_result import TapResult
 from agent.stages import Stages
 from apdu.channel import Channel
 from apdu.social_security.needs import BASIC, Need
-from apdu.transit.files import Layouts
 from config.faults import ConfigFault
 from config.model import AgentSettings as Settings
 from config.model import SceneSettings as SceneSettings
@@ -37,10 +31,18 @@ from offline_store.events.ride import NO_RIDE, Ride
 from offline_store.events.seen import NOTHING_SEEN, PurseSeen, Seen
 from offline_store.events.tap import Offline as Offline
 from offline_store.events.tap import Tap
-from offline_store.store import Store
 from offline_store.turn import Done, GivenBack, ListView
 from trust.references import References
 from world import World
+
+if TYPE_CHECKING:  # rooms that a command which only looks at the settings does without
+    from agent.fares.ride import Journey
+    from agent.fares.rules import Rules
+    from agent.psam.transit import TransitPsamPool
+    from agent.purse.pricing import PricedRide
+    from agent.purse.tap_result import TapResult
+    from apdu.transit.files import Layouts
+    from offline_store.store import Store
 
 # What dates and lists go by; a name is no part of it.
 JUDGED: Final[frozenset[Need]] = BASIC - {"name"}
@@ -122,7 +124,7 @@ class Payer(Protocol):
 
     def pay(
         self, lane: str, card: Channel, credential: str, stages: Stages, watch: Hold
-    ) -> TapResult:
+    ) -> "TapResult":
         """One tap, to its durable record. Raises `apdu.transit.faults.NotPurse`: the scene is asked
         instead; other faults end the tap."""
         ...
@@ -134,14 +136,14 @@ class Payer(Protocol):
         credential: str,
         stages: Stages,
         watch: Hold,
-    ) -> TapResult | None:
+    ) -> "TapResult | None":
         """End what is open of a card that no reader saw coming; nothing is bought. Returns the last
         end; None: nothing ended."""
         ...
 
     def price_again(
-        self, lists: ListView, rules: Rules, row: Intent | Tap, purse: PurseSeen
-    ) -> PricedRide:
+        self, lists: ListView, rules: "Rules", row: Intent | Tap, purse: PurseSeen
+    ) -> "PricedRide":
         """What that purse was to pay, from its row and the lists of that day. Raises
         `apdu.transit.files.LayoutUnknown`: the settings have no table for the card any more."""
         ...
@@ -150,7 +152,7 @@ class Payer(Protocol):
 class VehiclePosition(Protocol):
     """Where the vehicle is, that the terminal is in."""
 
-    def journey(self) -> Journey:
+    def journey(self) -> "Journey":
         """The journey of a passenger who boards now."""
         ...
 
@@ -172,12 +174,12 @@ class Parts:
     settings: Settings
     options: msgspec.Struct  # of the scene's own `options` type
     clock: Clock
-    store: Store
+    store: "Store"
     references: References
     results: Results
-    rules: Callable[[], Rules]  # by the signed lists of fares, entitlements and lines
-    layouts: Layouts  # of the records on transit cards
-    transit: TransitPsamPool  # the purse's PSAMs
+    rules: Callable[[], "Rules"]  # by the signed lists of fares, entitlements and lines
+    layouts: "Layouts"  # of the records on transit cards
+    transit: "TransitPsamPool"  # the purse's PSAMs
     journey: VehiclePosition | None  # of the vehicle that the terminal is in
 
 
@@ -230,7 +232,7 @@ class Scene(ABC):
         """Read within the turn what `decide` needs, and no more; the event keeps `seen`. Any
         exception undoes the turn, and the tap is not stored."""
 
-    def look_again(self, rules: Rules, case: Case, seen: Seen) -> Looked:
+    def look_again(self, rules: "Rules", case: Case, seen: Seen) -> Looked:
         """What `look` found, from a row that says that this was `seen`; what it made by the fare
         lists is made again, by `rules`, as the row names them. Pure."""
         return Looked(seen)

@@ -13,7 +13,6 @@ import msgspec
 from agent.messages.reasons import ReasonRow, rows_of, table
 from agent.messages.results import Announcer
 from agent.messages.texts import Texts
-from agent.scenes.foreign import ForeignAnnouncer, ForeignScene
 from agent.scenes.port import Parts, Scene
 from config.faults import ConfigFault, ConfigInvalid, NeedsKey
 from config.model import AgentSettings as Settings
@@ -57,6 +56,8 @@ def make(parts: Parts) -> Scene:
     scene = _loaded(point)
     if ours(point):
         return scene.make(parts)
+    from agent.scenes.foreign import ForeignScene
+
     return ForeignScene(Origin.of(point), scene, parts, {**reasons_of(scene), **table()})
 
 
@@ -79,6 +80,8 @@ def announcer_of(scene: type[Scene], settings: Settings, texts: Texts) -> Announ
     point = _point(scene.kind)
     if ours(point):
         return scene.announcer(settings, texts)
+    from agent.scenes.foreign import ForeignAnnouncer
+
     announcer = _asked(point, "announcer", lambda: scene.announcer(settings, texts))
     return None if announcer is None else ForeignAnnouncer(Origin.of(point), announcer, texts)
 
