@@ -20,6 +20,8 @@ MAX_FOLLOWS = 32  # GET RESPONSEs in one answer: 8 KB, twice the largest file (E
 # transit-card.md). They go out once, whatever is answered. 8050 may be repeated: it only begins.
 NEVER_REPEATED = frozenset({0x20, 0x24, 0x54, 0x5E, 0x72, 0x82})
 
+_UNFINISHED = (0x61, 0x6C)  # SW1 of an answer that is not the last
+
 
 class ChainFault(Fault):
     """The card kept answering "more" (61xx) or "other length" (6Cxx) and was cut off."""
@@ -83,19 +85,24 @@ class Follow(_Wrapper):
     def transmit(self, command: bytes) -> bytes:
         """The data of all follow-ups, then the last status word. Raises `ChainFault`, and as
         `Channel.transmit`."""
-        answer = self._exchange(command)
+        answer = self._once(command)
+        return answer if answer[-2] not in _UNFINISHED else self._followed(command, answer)
+
+    def _followed(self, command: bytes, answer: bytes) -> bytes:
+        answer = self._corrected(command, answer)
         collected = b""
         follows = 0
         while answer[-2] == 0x61:
             if follows == MAX_FOLLOWS:
                 raise ChainFault(command=command[:4].hex().upper(), follows=follows)
             collected += answer[:-2]
-            answer = self._exchange(bytes((0x00, 0xC0, 0x00, 0x00, answer[-1])))
+            fetch = bytes((0x00, 0xC0, 0x00, 0x00, answer[-1]))
+            answer = self._corrected(fetch, self._once(fetch))
             follows += 1
         return collected + answer
 
-    def _exchange(self, command: bytes) -> bytes:
-        answer = self._once(command)
+    def _corrected(self, command: bytes, answer: bytes) -> bytes:
+        """The answer to the command with the Le that 6Cxx names, where it may go out again."""
         if answer[-2] != 0x6C or command[1] in NEVER_REPEATED:
             return answer
         again = self._with_le(command, answer[-1])

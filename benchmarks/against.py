@@ -23,8 +23,8 @@ HERE: Final = Path(__file__).parents[1]
 KEPT: Final = Path(sys.prefix) / "against"
 TURNS: Final = 7
 MOST: Final = 1.05  # of a judged figure by what it was
-# Whose script here runs on another revision as well: it asks that one's simulators only.
-SAME_SCRIPT: Final = {"footprint"}
+# Benches that another revision has no figures of, or other ones: a script of here runs on both.
+SAME_SCRIPT: Final = {"footprint": "footprint.py", "tap": "tap_work.py"}
 JUDGED: Final = {
     "tap": ("p50",),
     "bus": ("p50",),
@@ -54,7 +54,8 @@ class Side:
         bound = ["setpriv", "--pdeathsig", "TERM", "--", *self.within]
         command = [*self.command, "bench", name, *options, "--json"]
         if name in SAME_SCRIPT:
-            command = [str(self.python), "-P", str(HERE / f"benchmarks/{name}.py"), *options]
+            script = HERE / "benchmarks" / SAME_SCRIPT[name]
+            command = [str(self.python), "-P", str(script), *options]
         done = subprocess.run(
             [*bound, *command],
             cwd=self.folder,

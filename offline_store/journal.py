@@ -10,7 +10,7 @@ import sqlite3
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -146,7 +146,8 @@ class Journal:
         if was is None:
             self._note_payment(event, place, tip)
         record = Record(epoch=tip.epoch, seq=row.seq, body=body, hash=digest, mac=mac)
-        return record, replace(tip, seq=row.seq, hash=digest, key=chain.next_key(tip.key))
+        after = ChainHead(tip.number, tip.epoch, row.seq, digest, chain.next_key(tip.key))
+        return record, after
 
     def _note_payment(self, event: Event, place: int, tip: ChainHead) -> None:
         """An intent is open until an event about it says what became of it; an end that was not

@@ -31,6 +31,11 @@ class HeldCard:
         theirs.close()
         self._line.recv()  # it has arrived
 
+    @property
+    def pid(self) -> int:
+        """Of its process."""
+        return self._process.pid or 0
+
     def trace(self) -> Sequence[Exchange]:
         """See `simulators.vpcd.Insertion`; times are this process's too (CLOCK_MONOTONIC)."""
         self._line.send(None)
@@ -77,6 +82,10 @@ class CardHolders:
 
     def trace(self, reader: str) -> Sequence[Exchange]:
         return self._held[reader].trace()
+
+    def pids(self) -> Sequence[int]:
+        """Of the processes that hold the cards."""
+        return [held.pid for held in self._held.values()]
 
 
 def _hold(

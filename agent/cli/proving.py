@@ -18,7 +18,8 @@ from agent.cli.context import Context, Json
 from world import Fault
 
 BENCHES = (
-    "tap", "footprint", "cli", "sm2", "idle", "qr", "facade", "lists", "code", "bus", "against",
+    "tap", "busy", "footprint", "cli", "sm2", "idle", "qr", "facade", "lists", "code", "bus",
+    "against",
 )  # fmt: skip
 PROOFS = ("tear", "power", "devices", "fuzz", "money", "explain")
 SCENES = ("library-gate", "devices", "service-window", "bus", "metro-gate")  # of the demo

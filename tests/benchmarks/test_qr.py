@@ -73,6 +73,15 @@ def test_what_is_read_by_its_reserve_is_expected_of_nobody() -> None:
     assert (figures["union"], figures["of_union"]) == (99, round(98 / 99, 4))
 
 
+def test_the_fast_pass_is_judged_where_it_reads() -> None:
+    ours, zxing = Tally(ms=[1.0, 9.0, 2.0]), Tally(ms=[2.0, 1.0, 4.0])
+    fast = Tally(correct={(0, 0), (2, 0)})
+    figures = qr.fast_figures({"ours": ours, "zxing": zxing, "fast": fast})
+    assert figures == {"fast_frames": 2, "fast_ratio": 0.5}
+    with pytest.raises(NoMeasurement):
+        qr.fast_figures({"ours": ours, "zxing": zxing, "fast": Tally()})
+
+
 def test_decoders_take_turns_on_the_same_frames() -> None:
     calls: list[str] = []
 

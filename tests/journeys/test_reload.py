@@ -82,7 +82,11 @@ class Box:
             stdout=self.printed,
             env={**os.environ, "PCSCLITE_CSOCK_NAME": str(folder / "no-pcscd"), **environment},
         )
-        until(lambda: self.settings() is not None, "no answer")
+        try:
+            until(lambda: self.settings() is not None, "no answer")
+        except BaseException:
+            self.process.kill()
+            raise
 
     def settings(self) -> dict[str, Any] | None:
         try:
