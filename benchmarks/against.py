@@ -153,6 +153,7 @@ def _unpacked(commit: str) -> Side:
         environment = os.environ | {"PIP_CONSTRAINT": constraints}
         _do([*install, "-c", constraints, "--editable", ".[dev]"], tree, environment)
         _do([str(python), "-m", "agent.voices.build", "--out", "agent/voices/pack"], tree)
+        _do([str(python), "-m", "compileall", "-q", "."], tree)  # as ./run does with this one
         (folder / "env/parts").symlink_to(parts.PARTS)
         made.touch()
     within: list[str] = []

@@ -45,6 +45,9 @@ ELSEWHERE = {
     "./run bench footprint --json": "tests/benchmarks/test_footprint.py",
     "./run bench qr --json": "tests/benchmarks/test_qr.py",
     "./run bench lists --json": "tests/benchmarks/test_lists.py",
+    "./run bench busy --air 106 --json": "tests/benchmarks/test_busy.py",
+    # By hand, because it fetches the tool that it compares with:
+    "./run bench cli --json": "tests/benchmarks/test_cli.py, its parts",
     # By hand, because it makes an environment:
     "./run bench against REV tap --json": "tests/benchmarks/test_against.py, its parts",
     "docker build": CONTAINER,
