@@ -17,7 +17,7 @@ from agent.messages.texts import Texts, language_of, locale_of
 from agent.streams import take_every_sign
 from config.load import load
 from config.model import AgentSettings as Settings
-from drivers.foreign import is_foreign_code
+from drivers.foreign.guard import is_foreign_code
 from world import Fault
 from world.real import RealWorld
 

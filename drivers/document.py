@@ -3,7 +3,7 @@
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 
 import msgspec
 from msgspec.structs import FieldInfo
@@ -11,9 +11,10 @@ from msgspec.structs import FieldInfo
 from config.shape import allowed, shown
 from drivers import registry
 from drivers.contract import Interface, SlotBinding
-from drivers.foreign import ours
+from drivers.foreign.guard import ours
 from drivers.io.line import LineOptions
 from drivers.options import DriverOptions, OptionsFault
+from world.entry_points import entry_points
 from world.real import RealWorld
 
 HEAD = """\

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from drivers.contract import (
@@ -14,8 +14,9 @@ from drivers.contract import (
     Prompts,
     ReaderDriver,
 )
-from drivers.foreign import ForeignReaders, Origin, foreign_device, ours
+from drivers.foreign.guard import Origin, ours
 from world import Fault
+from world.entry_points import entry_points
 
 if TYPE_CHECKING:
     from drivers.idcard.photo import PhotoDecoder
@@ -118,6 +119,9 @@ def _device(group: str, name: str) -> object:
 
 
 def _guarded(group: str, origin: Origin, driver: Any) -> object:
+    from drivers.foreign.devices import foreign_device
+    from drivers.foreign.readers import ForeignReaders
+
     if group == READERS:
         return partial(ForeignReaders, origin, driver)
     return foreign_device(group, origin, driver)

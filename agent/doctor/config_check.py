@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final
 
 from agent.equipment.devices import DRIVER_GROUPS, configured, driver_of
-from agent.identify.code import VERIFIED
 from agent.messages.reasons import Reason
 from config.faults import (
     AuthorityMisfit,
@@ -28,7 +27,6 @@ from config.model import DeviceSettings, OutputSettings, Reader
 from config.shape import departures, listed, nearest, shown
 from drivers import registry
 from drivers.contract import Interface, SlotBinding
-from drivers.foreign import ForeignDevice, ForeignReaders
 from drivers.options import OptionsFault
 from world import Fault, World
 
@@ -100,8 +98,13 @@ def _unknown_reasons(settings: Settings, file: str) -> Iterator[ConfigFault]:
 
 def _codes_nobody_verifies(settings: Settings, file: str) -> Iterator[ConfigFault]:
     """Only some codes can be verified without a platform: all others would be refused, each one."""
-    for rule in settings.codes:
-        if rule.resolve == "offline" and rule.name not in VERIFIED:
+    offline = [rule for rule in settings.codes if rule.resolve == "offline"]
+    if not offline:
+        return
+    from agent.identify.code import VERIFIED
+
+    for rule in offline:
+        if rule.name not in VERIFIED:
             allowed = f'"platform" | "refuse" · name = {listed(VERIFIED)}'
             yield WrongValue(
                 file=file, key=f"codes[{rule.name}].resolve", found='"offline"', allowed=allowed
@@ -219,5 +222,6 @@ def _make(world: World, kind: str, device: Reader | DeviceSettings | OutputSetti
         made: object = registry.reader_driver(device.driver)(world, [binding])
     else:
         made = driver_of(kind, device.driver)(world, device.name, device.options)
-    if isinstance(made, ForeignDevice | ForeignReaders) and made.broken is not None:
-        raise VendorsFault(**made.broken.facts)
+    broken: Fault | None = getattr(made, "broken", None)  # of what stands for a vendor's alone
+    if broken is not None:
+        raise VendorsFault(**broken.facts)

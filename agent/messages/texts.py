@@ -8,7 +8,7 @@ tests find the gap before that.
 import re
 import string
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
@@ -26,6 +26,7 @@ Catalogue = Mapping[str, Section]
 FOLDER: Final = Path(__file__).parent
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
 _FALLBACK: Language = "en"
+_SECTION: Final = re.compile(r"^\[([a-z-]+)\].*$", re.MULTILINE)
 # Facts whose values are words, and of which section.
 _TRANSLATED: Mapping[str, str] = {
     "equipment": "equipment",
@@ -40,7 +41,27 @@ _TRANSLATED: Mapping[str, str] = {
 
 def catalogue(language: Language) -> Catalogue:
     """Section → key → text, as shipped in `<language>.toml`."""
-    return tomllib.loads((FOLDER / f"{language}.toml").read_text(encoding="utf-8"))
+    return _Catalogue((FOLDER / f"{language}.toml").read_text(encoding="utf-8"))
+
+
+class _Catalogue(Catalogue):
+    """Reads a section when it is first asked for: a command wants one or two of them."""
+
+    def __init__(self, toml: str) -> None:
+        parts = _SECTION.split(toml)[1:]
+        self._unread = dict(zip(parts[::2], parts[1::2], strict=True))
+        self._read: dict[str, Section] = {}
+
+    def __getitem__(self, name: str) -> Section:
+        if name not in self._read:
+            self._read[name] = tomllib.loads(self._unread[name])
+        return self._read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._unread)
+
+    def __len__(self) -> int:
+        return len(self._unread)
 
 
 def locale_of(environment: Mapping[str, str]) -> str:

@@ -28,7 +28,7 @@ from agent.stages import Stages
 from apdu.channel import Channel
 from apdu.social_security.needs import DETAILED
 from drivers.contract import Prompt
-from drivers.foreign import Origin
+from drivers.foreign.guard import Origin
 from offline_store.events.happened import Check
 from offline_store.events.payment import Intent
 from offline_store.events.ride import Ride

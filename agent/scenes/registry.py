@@ -5,7 +5,7 @@
 
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import Final, TypeVar
 
 import msgspec
@@ -17,8 +17,9 @@ from agent.scenes.port import Parts, Scene
 from config.faults import ConfigFault, ConfigInvalid, NeedsKey
 from config.model import AgentSettings as Settings
 from config.shape import departures
-from drivers.foreign import Origin, ours
+from drivers.foreign.guard import Origin, ours
 from world import Fault
+from world.entry_points import entry_points
 
 T = TypeVar("T")
 GROUP: Final = "onecard.scenes"

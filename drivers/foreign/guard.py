@@ -5,7 +5,7 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from math import isfinite
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 
 from drivers.contract import DeviceFault, DeviceState, DeviceStatus
 from world import Fault, Queue, Task, World
+from world.entry_points import entry_points, package_of
 
 LOG = logging.getLogger("onecard.devices")
 OURS: Final = "onecard-agent"
@@ -59,7 +60,7 @@ class Origin:
     def of(cls, point: EntryPoint) -> "Origin":
         """From an entry point: its package is that of the distribution, or the module where none
         says."""
-        package = point.dist.name if point.dist is not None else point.value.partition(":")[0]
+        package = package_of(point.dist) if point.dist else point.value.partition(":")[0]
         return cls(point.name, package, point.value)
 
     def facts(self) -> Mapping[str, str]:
@@ -70,7 +71,7 @@ class Origin:
 def ours(point: EntryPoint) -> bool:
     """Whether an entry point is of this package."""
     if point.dist is not None:
-        return point.dist.name == OURS
+        return package_of(point.dist) == OURS
     return point.value.partition(".")[0] in HOUSE
 
 

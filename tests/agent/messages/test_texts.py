@@ -3,6 +3,7 @@
 import ast
 import inspect
 import textwrap
+import tomllib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,7 +12,15 @@ import pytest
 
 from agent.messages.document import document
 from agent.messages.reasons import Reason, table
-from agent.messages.texts import LANGUAGES, Language, Texts, blanks, catalogue, language_of
+from agent.messages.texts import (
+    FOLDER,
+    LANGUAGES,
+    Language,
+    Texts,
+    blanks,
+    catalogue,
+    language_of,
+)
 from agent.stages import STAGES
 from config.faults import ConfigInvalid, MissingKey, UnknownKey
 from drivers.contract import DeviceState
@@ -69,6 +78,12 @@ def test_languages_have_the_same_keys_and_blanks() -> None:
         assert list(chinese[section]) == list(english[section]), section
         for key, text in english[section].items():
             assert blanks(chinese[section][key]) == blanks(text), f"[{section}] {key}"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_section_read_alone_is_that_of_the_whole_file(language: Language) -> None:
+    whole = tomllib.loads((FOLDER / f"{language}.toml").read_text())
+    assert {name: dict(words) for name, words in catalogue(language).items()} == whole
 
 
 def test_no_text_is_empty_or_untidy() -> None:

@@ -9,7 +9,8 @@ from contracts.drivers.barrier import BarrierContract
 from contracts.drivers.prompts import PromptsContract
 from drivers.console import ConsoleBarrier, ConsolePrompts
 from drivers.contract import Barrier, Prompts
-from drivers.foreign import Origin, foreign_device
+from drivers.foreign.devices import foreign_device
+from drivers.foreign.guard import Origin
 from drivers.prompts.lamps import RelayLamp
 from drivers.registry import BARRIERS, PROMPTS
 from world.real import RealWorld

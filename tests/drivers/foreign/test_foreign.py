@@ -22,8 +22,15 @@ from drivers.contract import (
     SignallingReader,
     SlotBinding,
 )
-from drivers.foreign import DriverDefect, is_foreign_code
-from drivers.foreign.guard import FIRST_RETRY, STEADY, ForeignWorld, Guard, Origin
+from drivers.foreign.guard import (
+    FIRST_RETRY,
+    STEADY,
+    DriverDefect,
+    ForeignWorld,
+    Guard,
+    Origin,
+    is_foreign_code,
+)
 from drivers.registry import DriverBroken
 from tests.drivers.foreign import vendor
 from tests.drivers.foreign.vendor import DEVICES, GROUPS, UNLOADABLE, kebab
