@@ -1,4 +1,4 @@
-"""The store thread's side: opens and reopens the journal, carries out turns, keeps it tidy."""
+"""The connection's side: opens and reopens the journal, carries out turns, keeps it tidy."""
 
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -47,7 +47,7 @@ def _is_damage(error: Exception) -> bool:
 
 
 class Writer:
-    """Used by the store's thread alone, but for `head`, `fault` and `listeners`, which are
+    """Used by one thread at a time (`Store`), but for `head`, `fault` and `listeners`, which are
     replaced whole."""
 
     def __init__(self, setting: JournalContext, sealer: Sealer, lists: ListSource) -> None:
@@ -138,8 +138,6 @@ class Writer:
         for waiting, record in stored:
             waiting.job.finish(record)
         self._noted(journal)
-        if self._commits % LOOK_AT_WAL == 0:
-            self.work(Job(self._setting.world), self._limit_wal)
 
     def _transact(self, journal: Journal, batch: Sequence[Waiting]) -> list[tuple[Waiting, Record]]:
         stored = []
@@ -214,6 +212,15 @@ class Writer:
         if not self._commits:
             return None
         return max(0.0, self._committed_at + quiet - self._setting.world.monotonic())
+
+    @property
+    def wal_is_due(self) -> bool:
+        """After this turn its size is to be looked at (`limit_wal`)."""
+        return bool(self._commits) and self._commits % LOOK_AT_WAL == 0
+
+    def limit_wal(self) -> None:
+        """Fold it in where it has grown too large to wait for quiet."""
+        self.work(Job(self._setting.world), self._limit_wal)
 
     def upkeep(self) -> None:
         """One slice."""

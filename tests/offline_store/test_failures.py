@@ -20,6 +20,7 @@ from offline_store.faults import (
     Unstored,
 )
 from offline_store.files import journal_file
+from offline_store.journal import Journal
 from offline_store.reading import ReadOnlyJournal
 from offline_store.store import Entry, Store, Turn
 from tests.agent.events import as_kind
@@ -105,10 +106,9 @@ def test_all_turns_of_a_failed_commit_are_refused(site: Site) -> None:
         holding, held = threading.Event(), threading.Event()
         refused: list[str] = []
 
-        def hold(turn: Turn) -> Entry:
+        def hold(journal: Journal) -> None:
             held.set()
             assert holding.wait(60)
-            return Entry(draft())
 
         def present() -> None:
             try:
@@ -116,7 +116,7 @@ def test_all_turns_of_a_failed_commit_are_refused(site: Site) -> None:
             except Unstored as fault:
                 refused.append(fault.code)
 
-        threads = [threading.Thread(target=lambda: store.turn(hold))]
+        threads = [threading.Thread(target=lambda: store._ask(hold))]
         threads[0].start()
         assert held.wait(60)
         threads += [threading.Thread(target=present) for _ in range(5)]
@@ -124,18 +124,12 @@ def test_all_turns_of_a_failed_commit_are_refused(site: Site) -> None:
             thread.start()
         while len(store._queue) < 5:
             site.world.wait(0.001)
-        commits = [0]
-
-        def second(statement: str) -> bool:
-            commits[0] += statement == "COMMIT"
-            return statement == "COMMIT" and commits[0] == 2
-
-        site.world.disk.due = second  # type: ignore[method-assign]
+        site.world.disk.fail("COMMIT", FULL)
         holding.set()
         for thread in threads:
             thread.join(60)
         assert refused == ["journal.disk-full"] * 5
-        assert len(every_record(store)) == 2
+        assert len(every_record(store)) == 1  # that the epoch has begun
 
 
 def test_disk_full_is_refused_and_ends_by_itself_when_there_is_space(site: Site) -> None:

@@ -10,6 +10,8 @@ from offline_store.chain import epoch_key, first_prev, next_seed, verify_chain
 from offline_store.events.terminal import Checkpoint
 from offline_store.faults import JournalBusy, JournalStopped
 from offline_store.files import journal_file
+from offline_store.journal import Journal
+from offline_store.status import wal_size
 from offline_store.store import Entry, Store, Turn
 from tests.agent.events import as_kind, tap_of
 from tests.offline_store.support import ANNA, BO, FIRST_SEED, Site, draft, every_record, tap
@@ -69,10 +71,9 @@ def test_turns_that_wait_share_one_commit_and_fail_alone(site: Site) -> None:
     with site.open() as store:
         holding, held = threading.Event(), threading.Event()
 
-        def hold(turn: Turn) -> Entry:
+        def hold(journal: Journal) -> None:
             held.set()
             assert holding.wait(60)
-            return Entry(draft())
 
         def odd(turn: Turn) -> Entry:
             raise Odd
@@ -81,7 +82,7 @@ def test_turns_that_wait_share_one_commit_and_fail_alone(site: Site) -> None:
             with pytest.raises(Odd):
                 store.turn(odd)
 
-        threads = [threading.Thread(target=lambda: store.turn(hold))]
+        threads = [threading.Thread(target=lambda: store._ask(hold))]
         threads[0].start()
         assert held.wait(60)
         commits = _count_commits(site, store)
@@ -93,14 +94,73 @@ def test_turns_that_wait_share_one_commit_and_fail_alone(site: Site) -> None:
         holding.set()
         for thread in threads:
             thread.join(60)
-        assert len(every_record(store)) == 1 + 1 + 6
-        assert commits() == 2  # the one that held, and the seven behind it
+        assert len(every_record(store)) == 1 + 6
+        assert commits() == 1  # of the seven
         assert store.verify().whole
 
 
-def _count_commits(site: Site, store: Store) -> Callable[[], int]:
+def test_a_turn_that_finds_the_store_free_is_carried_out_by_its_caller(site: Site) -> None:
+    def decide(turn: Turn) -> Entry:
+        threads.append(threading.current_thread())
+        return Entry(draft())
+
+    threads: list[threading.Thread] = []
+    with site.open() as store:
+        store.turn(decide)
+    assert threads == [threading.current_thread()]
+
+
+def test_a_turn_that_comes_while_another_is_carried_out_waits_for_it(site: Site) -> None:
+    with site.open() as store:
+        holding, held = threading.Event(), threading.Event()
+        order: list[str] = []
+
+        def first(turn: Turn) -> Entry:
+            held.set()
+            assert holding.wait(60)
+            order.append("first")
+            return Entry(draft())
+
+        def asked(journal: Journal) -> None:
+            order.append("asked")
+
+        def second(turn: Turn) -> Entry:
+            order.append("second")
+            return Entry(draft())
+
+        threads = [threading.Thread(target=lambda: store.turn(first))]
+        threads[0].start()
+        assert held.wait(60)
+        threads += [threading.Thread(target=lambda: store._ask(asked))]
+        threads[1].start()
+        _until(lambda: not len(store._queue))  # the store's thread has it, and waits
+        threads += [threading.Thread(target=lambda: store.turn(second))]
+        threads[2].start()
+        _until(lambda: len(store._queue) == 1)
+        holding.set()
+        for thread in threads:
+            thread.join(60)
+        assert order == ["first", "second", "asked"]  # a tap goes before what was asked
+        assert store.verify().whole
+
+
+def test_what_a_caller_has_stored_is_folded_in_when_nobody_comes(site: Site) -> None:
+    """Its own thread was asleep without an end when the turn was carried out."""
+    with site.open() as store:
+        _until(lambda: store._dozing)
+        store.turn(tap())
+        _until(lambda: store._dozing)
+        assert wal_size(site.world, _journal(store).path) == 0
+
+
+def _journal(store: Store) -> Journal:
     journal = store._writer._journal
     assert journal is not None
+    return journal
+
+
+def _count_commits(site: Site, store: Store) -> Callable[[], int]:
+    journal = _journal(store)
     seen: list[str] = []
     journal.db.set_trace_callback(lambda text: seen.append(text) if text == "COMMIT" else None)
     return lambda: len(seen)
@@ -245,10 +305,9 @@ def test_a_tap_goes_before_everything_else_that_waits(site: Site) -> None:
         holding, held = threading.Event(), threading.Event()
         order: list[str] = []
 
-        def hold(turn: Turn) -> Entry:
+        def hold(journal: Journal) -> None:
             held.set()
             assert holding.wait(60)
-            return Entry(draft())
 
         def late(turn: Turn) -> Entry:
             order.append("tap")
@@ -257,7 +316,7 @@ def test_a_tap_goes_before_everything_else_that_waits(site: Site) -> None:
         def ask() -> None:
             store._ask(lambda journal: order.append("asked"))
 
-        threads = [threading.Thread(target=lambda: store.turn(hold))]
+        threads = [threading.Thread(target=lambda: store._ask(hold))]
         threads[0].start()
         assert held.wait(60)
         threads += [threading.Thread(target=ask) for _ in range(4)]
