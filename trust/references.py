@@ -9,7 +9,7 @@ from datetime import date
 from typing import Final
 
 from trust import canonical
-from trust.sm3 import hmac_sm3
+from trust.sm3 import KeyedSm3
 from world import Fault
 
 
@@ -31,7 +31,7 @@ class References:
     """
 
     def __init__(self, city_key: bytes) -> None:
-        self._key = city_key
+        self._city = KeyedSm3(city_key)
 
     def card(self, card_id: bytes) -> str:
         """Of the 16-byte card identification code (卡识别码)."""
@@ -64,7 +64,7 @@ class References:
     def _of(self, kind: str, value: bytes) -> str:
         if not value:
             raise ReferenceEmpty(kind=kind)
-        return hmac_sm3(self._key, kind.encode("ascii") + b"\0" + value).hex()
+        return self._city.mac(kind.encode("ascii") + b"\0" + value).hex()
 
 
 def _bytes_of(number: str) -> bytes:

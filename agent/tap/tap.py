@@ -476,4 +476,4 @@ def _dates(presented: Presented) -> Seen:
 
 
 def _digits(day: date | None) -> int | None:
-    return None if day is None else int(f"{day:%Y%m%d}")
+    return None if day is None else day.year * 10_000 + day.month * 100 + day.day

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks import pure_sm3
-from trust.sm3 import hmac_sm3, sm3
+from trust.sm3 import KeyedSm3, hmac_sm3, sm3
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,9 @@ def test_examples_of_the_standard(data: bytes, digest: str) -> None:
 def test_two_libraries_and_plain_python_agree(data: bytes, key: bytes) -> None:
     assert sm3(data) == gmssl_pyx.sm3_hash(data) == pure_sm3.sm3(data)
     if key:
-        assert hmac_sm3(key, data) == gmssl_pyx.sm3_hmac(key, data)
+        keyed = KeyedSm3(key)
+        assert hmac_sm3(key, data) == gmssl_pyx.sm3_hmac(key, data) == keyed.mac(data)
+        assert keyed.mac(data) == keyed.mac(data)  # nothing is left of the one before
 
 
 @given(st.lists(st.binary(max_size=100)))
