@@ -66,6 +66,10 @@ class Asked:
         except Fault as fault:
             self.fault = fault
 
+    def over(self, within: float) -> bool:
+        """Whether it has come to something, after so many seconds at most."""
+        return self._task.join(within)
+
     def entered(self) -> bytes:
         assert self._task.join(PATIENCE)
         assert self.pin is not None, self.fault

@@ -96,6 +96,7 @@ class SerialPinPad(ManagedDevice[OpenLine]):
         self._end = bytes.fromhex(self._options.end)
         self._asking = world.lock()  # held by who asks
         self._answering = world.lock()  # over the question, its entry and its outcome
+        self._speaking = world.lock()  # held before it: what the pad is sent comes in order
         self._question: PinQuestion | None = None
         self._own = OwnBytes(self._keys)
         self._says_text = False  # it has restarted, and says what is no key
@@ -144,10 +145,10 @@ class SerialPinPad(ManagedDevice[OpenLine]):
         try:
             with self._held() as line:
                 line.discard()  # what was pressed before the question is no answer to it
-                with self._answering:
-                    self._question = question
-                # Last: whoever sees the question may answer at once.
-                self._send(line, signal)
+                with self._speaking:  # a key that is pressed now is answered behind the signal
+                    with self._answering:
+                        self._question = question
+                    self._send(line, signal)
             if not question.done.wait(timeout):
                 self._settle(PinTimeout(device=self.name))
         finally:
@@ -160,12 +161,15 @@ class SerialPinPad(ManagedDevice[OpenLine]):
         raise question.outcome or PinTimeout(device=self.name)
 
     def _show_end(self) -> None:
-        """The pad goes dark. The answer stands even if the pad has just gone."""
+        """The pad goes dark, behind the last mask. The answer stands even if the pad has just
+        gone."""
         if self._end:
-            with suppress(DeviceFault), self._held() as line:  # the keeper has taken note of it
+            # The keeper has taken note of the fault.
+            with suppress(DeviceFault), self._held() as line, self._speaking:
                 self._send(line, self._end)
 
     def _send(self, line: OpenLine, signal: bytes) -> None:
+        """Whoever speaks: in the order in which it is noted as ours."""
         with self._answering:
             self._own.sent(signal, self._world.monotonic())
         line.write(signal)
@@ -191,9 +195,10 @@ class SerialPinPad(ManagedDevice[OpenLine]):
         try:
             while True:
                 count = connection.read_into(keys, self._patience())
-                answer = self._pressed(keys, count) if count else self._quiet()
-                if answer:
-                    self._send(connection, answer)
+                with self._speaking:
+                    answer = self._pressed(keys, count) if count else self._quiet()
+                    if answer:
+                        self._send(connection, answer)
         except DeviceFault as fault:
             self._settle(fault)
             raise

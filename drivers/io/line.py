@@ -167,9 +167,9 @@ class OpenLine:
     def write(self, data: bytes, *, marks: bool = False) -> None:
         """Send all of it. `marks`: nothing that the device says is equal to it, so a line that
         gives it back echoes. Raises `DeviceSilent` when the port takes nothing, `DeviceLost`."""
-        self._echo.sent(data, marks=marks)
         try:
-            with self._sending:
+            with self._sending:  # of two threads each is heard in the order in which it is noted
+                self._echo.sent(data, marks=marks)
                 self._port.write(data)
         except serial.SerialTimeoutException as error:
             raise DeviceSilent(device=self._device, port=self.attached) from error

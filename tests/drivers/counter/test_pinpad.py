@@ -4,6 +4,7 @@ import logging
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -144,6 +145,29 @@ class TestSerialPinPad(PinPadContract):
         assert bench.simulator.peer.shown == (
             BEGIN + b"****\x08 \x08***" + END + AGAIN + b"******" + END
         )
+
+    def test_the_pad_goes_dark_behind_the_last_mask(
+        self, bench: SerialBench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """However late the masks of a PIN go out that came with its confirmation."""
+        late, let_go = threading.Event(), threading.Event()
+        real = OpenLine.write
+
+        def write(line: OpenLine, data: bytes, *, marks: bool = False) -> None:
+            if data.startswith(b"*"):
+                late.set()
+                assert let_go.wait(PATIENCE)
+            real(line, data, marks=marks)
+
+        monkeypatch.setattr(OpenLine, "write", write)
+        with asking(bench, bench.pad.ask) as asked:
+            bench.press("493017\r")
+            assert late.wait(PATIENCE)
+            asked.over(0.2)  # what would go before them, goes now
+            let_go.set()
+            assert asked.entered() == b"493017"
+        until(lambda: END in bench.simulator.peer.shown, PATIENCE)
+        assert bench.simulator.peer.shown == BEGIN + b"******" + END
 
     def test_clear_takes_all_back(self, bench: SerialBench) -> None:
         with asking(bench, bench.pad.ask) as asked:

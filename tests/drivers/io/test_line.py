@@ -163,3 +163,36 @@ def test_what_is_no_serial_port_is_told_as_that(port: str, tmp_path: Path) -> No
     with pytest.raises(NoLine) as told:
         open_line(WORLD, LineOptions(port=str(tmp_path / port)), device="gate")
     assert told.value.facts["port"] == str(tmp_path / port)
+
+
+def test_what_two_threads_send_is_noted_in_the_order_in_which_it_goes_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An echo comes back in that order, and is known by it."""
+    master, slave = os.openpty()
+    line = open_line(WORLD, LineOptions(port=os.ttyname(slave)), device="line")
+    noted: list[bytes] = []
+    sent = line._echo.sent
+
+    def note(data: bytes, *, marks: bool) -> None:
+        noted.append(data)
+        sent(data, marks=marks)
+
+    monkeypatch.setattr(line._echo, "sent", note)
+
+    def say(word: bytes) -> None:
+        for number in range(200):
+            line.write(word + bytes([number]))
+
+    threads = [threading.Thread(target=say, args=(word,)) for word in (b"one", b"two")]
+    for thread in threads:
+        thread.start()
+    heard = b""
+    while len(heard) < 2 * 200 * 4:
+        heard += os.read(master, 4096)
+    for thread in threads:
+        thread.join()
+    line.close()
+    os.close(slave)
+    os.close(master)
+    assert heard == b"".join(noted)
