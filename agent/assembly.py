@@ -11,6 +11,7 @@ Daemon, demos, proofs and benchmarks stand on it alike; `Replacements` says what
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -33,16 +34,13 @@ from agent.messages.results import Results
 from agent.messages.texts import Texts
 from agent.psam.key_table import city_keys
 from agent.psam.social_security import PsamPool
-from agent.purse.card_memory import held_alone
 from agent.scenes import registry as scenes
 from agent.scenes.code_uses import CodeMemory
-from agent.scenes.metro.layouts import load_layouts
 from agent.scenes.port import Parts
 from agent.staff.session import Staff
 from agent.staff.sign_in import SignInFlow
 from agent.status_check import make_status_service
 from agent.tap.deciding import Decider
-from agent.tap.explain import KeptLists
 from agent.tap.tap import TapReport, Taps
 from agent.uplink import PlatformRequests, make_uplink
 from apdu.social_security.quirks import CardKinds
@@ -65,6 +63,8 @@ if TYPE_CHECKING:
     from agent.facade.facade import Facade
     from agent.identify.ministry_codes.resolver import OfflineResolver
     from agent.scenes.bus.vehicle import VehicleUnit
+    from agent.tap.explain import KeptLists
+    from apdu.transit.files import Layouts
 
 LOG = logging.getLogger("onecard")
 
@@ -103,7 +103,6 @@ class Terminal:
         except OSError as error:
             path = error.filename or str(data)
             raise DataUnusable(path=path, cause=cause_of(error)) from error
-        self.kept_lists = KeptLists(self.lists, self.rule_book)  # as they stood once
         self.rules_changed: Callable[[], None] = _nobody_asks
         rule_lists = [
             WatchedList(one, lambda: self.rules_changed()) for one in self.rule_book.lists
@@ -121,6 +120,13 @@ class Terminal:
         self.requests = PlatformRequests()
         self.traces = Traces(world)
         self.staff = Staff(world, self.clock, self.store, self.references, settings.sign_in)
+
+    @property
+    def kept_lists(self) -> "KeptLists":
+        """As they stood once."""
+        from agent.tap.explain import KeptLists
+
+        return KeptLists(self.lists, self.rule_book)
 
     def uplink(self, settings: Settings, texts: Texts) -> Uplink | None:
         """The link to the platform, not started; None: there is none. What is wrong with its
@@ -162,7 +168,8 @@ class Service:
         options = scenes.options_of(kind, settings)
         self.results = results_of(settings, texts)
         self.standing = make_status_service(world, settings, terminal.keys, terminal.requests)
-        self.layouts = load_layouts(world, settings.transit.layouts)
+        if settings.transit.layouts:  # what is wrong with them is told now
+            _ = self.layouts
         self.aboard = self._make_aboard()
         self.watchdog = Watchdog(world, settings.watchdog.card_silent)
         self._hotplug = Hotplug(world, self.gate.plugged, device_folders(settings))
@@ -185,8 +192,8 @@ class Service:
                 references=terminal.references,
                 results=self.results,
                 rules=terminal.rule_book.rules,
-                layouts=self.layouts,
-                transit=self.gate.transit,
+                layouts=lambda: self.layouts,
+                transit=lambda: self.gate.transit,
                 journey=journey,
             )
         )
@@ -248,6 +255,13 @@ class Service:
             self.aboard.stop()
 
     # Parts
+
+    @cached_property
+    def layouts(self) -> "Layouts":
+        """The tables of the records on transit cards. Raises faults of the city's own ones."""
+        from agent.scenes.metro.layouts import load_layouts
+
+        return load_layouts(self._terminal.world, self.settings.transit.layouts)
 
     def _make_aboard(self) -> "VehicleUnit | None":
         """Where there is a vehicle. Raises `drivers.options.OptionsFault`."""
@@ -346,6 +360,8 @@ class Service:
             tariff = self._terminal.rule_book.rules().tariff
         except ListUnreadable:
             return
+        from agent.purse.card_memory import held_alone
+
         for what, city in held_alone(tariff, self.layouts) if tariff else ():
             LOG.warning("%s", self._texts.ui(f"{what}-held-alone", city=city))
 

@@ -114,8 +114,7 @@ path = "{keys}"
         if payer is not None:
             payer.start()
             stack.callback(payer.stop)
-        self.gate.sams.start()
-        self.gate.transit.start()
+        self.gate.start_psams()
         self.gate.look()
 
     @property

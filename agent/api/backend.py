@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -19,10 +19,12 @@ from agent.in_force import SettingsInForce
 from agent.messages.texts import Texts
 from agent.reader_service import reader_service
 from agent.scenes.bus.faults import JourneyOff
-from agent.scenes.bus.journey import VehicleState
 from agent.tap.tap import TapReport
 from offline_store.events.row import Record
 from world import Fault
+
+if TYPE_CHECKING:
+    from agent.scenes.bus.journey import VehicleState
 
 
 class Backend:
@@ -100,7 +102,7 @@ class Backend:
         return [device_status(placed) for placed in (*service.gate.devices(), *aboard)]
 
     @property
-    def journey(self) -> VehicleState:
+    def journey(self) -> "VehicleState":
         """The vehicle's state. Raises `JourneyOff`."""
         aboard = self.service.aboard
         if aboard is None:

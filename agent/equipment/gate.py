@@ -4,9 +4,9 @@ A reload replaces it as a whole; store, link and API go on.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from agent.equipment.devices import Devices, Placed, patterns
 from agent.equipment.lane import InputThread, Lane
@@ -15,7 +15,6 @@ from agent.equipment.passage import PassageEnd, Passages
 from agent.equipment.reader_queue import ReaderQueue
 from agent.psam.slot import SamStatus
 from agent.psam.social_security import PsamPool
-from agent.psam.transit import TransitPsamPool
 from apdu.social_security.city_keys import PUBLIC_KEYS_ONLY, CityKeys
 from config.model import AgentSettings as Settings
 from config.model import LaneSettings as LaneSettings
@@ -35,6 +34,9 @@ from drivers.contract import (
 from drivers.hotplug import USUAL_FOLDERS
 from drivers.io.together import together
 from world import World
+
+if TYPE_CHECKING:
+    from agent.psam.transit import TransitPsamPool
 
 
 class Handlers(Protocol):
@@ -79,13 +81,25 @@ class Equipment:
         transit = {reader.name for reader in settings.readers if reader.sam == "transit"}
         slots = [r for r in self._readers.values() if r.interface is Interface.SAM]
         sams = [slot for slot in slots if slot.name not in transit]
-        purses = [slot for slot in slots if slot.name in transit]
-        silent = settings.watchdog.psam_silent
+        self._purses = [slot for slot in slots if slot.name in transit]
+        silent = self._silent = settings.watchdog.psam_silent
         self.sams = PsamPool(world, sams, home=settings.terminal.city, keys=keys, silent=silent)
-        self.transit = TransitPsamPool(world, purses, silent=silent)
         self.seats: tuple[ReaderQueue, ...] = ()  # the readers at the lanes, once started
         self._handlers: Handlers | None = None
         self._threads: list[InputThread[Any]] = []
+
+    @cached_property
+    def transit(self) -> "TransitPsamPool":
+        """The purse's PSAMs."""
+        from agent.psam.transit import TransitPsamPool
+
+        return TransitPsamPool(self._world, self._purses, silent=self._silent)
+
+    def start_psams(self) -> None:
+        """Have them ready for the first card."""
+        self.sams.start()
+        if self._purses:
+            self.transit.start()
 
     def look(self) -> None:
         """Only find out what is attached; no card is touched."""
@@ -102,8 +116,7 @@ class Equipment:
         """Serve every lane's inputs; what is shown there goes to `handlers`. `welcome` is shown
         before anybody can be told anything else."""
         self._handlers = handlers
-        self.sams.start()
-        self.transit.start()
+        self.start_psams()
         self.fitted.start()
         if welcome is not None:
             self.say(welcome)
@@ -128,7 +141,8 @@ class Equipment:
         deadline = self._world.monotonic() + self._drain
         ended = [t.join(max(0.0, deadline - self._world.monotonic())) for t in self._threads]
         self.sams.stop()
-        self.transit.stop()
+        if self._purses:
+            self.transit.stop()
         self.loans.stop()
         together(
             self._world,
@@ -150,7 +164,7 @@ class Equipment:
 
     def sam_slots(self) -> Sequence[SamStatus]:
         """All PSAMs, social security's first."""
-        return [*self.sams.status(), *self.transit.status()]
+        return [*self.sams.status(), *(self.transit.status() if self._purses else ())]
 
     def devices(self) -> Sequence[Placed]:
         """All that is no card reader."""

@@ -1,6 +1,7 @@
 """From a powered card to an identity: authenticated read, then references instead of numbers."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from agent.identify.fallback import FallbackAuthenticator
 from agent.identify.hsm import HsmClient
@@ -14,13 +15,15 @@ from apdu import days
 from apdu.social_security.authentication import Authenticator, BasicRead, Doubt, read_basic
 from apdu.social_security.needs import BASIC, Need
 from apdu.social_security.quirks import NO_KINDS, CardKinds
-from apdu.trace import Flow
 from config.model import SceneSettings
 from drivers.contract import CardHandle
 from offline_store.events.happened import Authentication
 from trust import canonical
 from trust.references import References
 from world import World
+
+if TYPE_CHECKING:
+    from apdu.trace import Flow
 
 
 class CardIdentifier:
@@ -71,8 +74,13 @@ class CardIdentifier:
         """The basic read itself, for callers that may see it. `reader` is what a trace is called
         by."""
         keys = self.authenticator(handle, leaving=leaving)
-        part = None if needs == BASIC else tuple(sorted(needs))
-        flow = Flow("basic", cards=self._cards.of_atr(handle.atr), needs=part)
+
+        def flow() -> "Flow":
+            from apdu.trace import Flow
+
+            part = None if needs == BASIC else tuple(sorted(needs))
+            return Flow("basic", cards=self._cards.of_atr(handle.atr), needs=part)
+
         with self._traces.watching(reader, handle, keys, flow) as (card, watched):
             return read_basic(
                 card,

@@ -3,23 +3,27 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from agent.feed import Feed
 from apdu.channel import Channel
 from apdu.social_security.authentication import Authenticator
-from apdu.trace import Flow, Recorder, Trace
 from world import Fault, World
 
+if TYPE_CHECKING:
+    from apdu.trace import Flow, Trace
+
 Sides = tuple[Channel, Authenticator]
-TAP = Flow("basic")
 
 
 @contextmanager
 def recorded(
-    world: World, card: Channel, keys: Authenticator, flow: Flow, keep: Callable[[Trace], None]
+    world: World, card: Channel, keys: Authenticator, flow: "Flow", keep: "Callable[[Trace], None]"
 ) -> Iterator[Sides]:
     """The same card and key server, recorded while the flow runs on them; `keep` gets the trace
     when it has ended, well or with a `Fault`. A defect leaves no trace."""
+    from apdu.trace import Recorder
+
     recorder = Recorder(card, world.monotonic)
     watched = recorder.authenticator(keys)
     agent = version("onecard-agent")
@@ -40,15 +44,16 @@ class Traces:
 
     @contextmanager
     def watching(
-        self, reader: str, card: Channel, keys: Authenticator, flow: Flow = TAP
+        self, reader: str, card: Channel, keys: Authenticator, flow: "Callable[[], Flow]"
     ) -> Iterator[Sides]:
-        """The card and the key server that the flow is to use."""
+        """The card and the key server that the flow is to use. `flow`: asked for its name when
+        somebody listens."""
         if not self.feed.listeners:
             yield card, keys
             return
 
-        def publish(trace: Trace) -> None:
+        def publish(trace: "Trace") -> None:
             self.feed.publish({"reader": reader, "trace": bytes(trace).decode()})
 
-        with recorded(self._world, card, keys, flow, publish) as sides:
+        with recorded(self._world, card, keys, flow(), publish) as sides:
             yield sides

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from agent.psam.leases import NEVER, PsamWaitQueue
 from agent.psam.slot import ANSWER, Promised, SamStatus, Slot
 from apdu.social_security.psam import PsamBusy, PsamMissing
-from apdu.transit.transit_psam import PsamSessionOver, TransitPsam, Verified
+from apdu.transit.faults import PsamSessionOver
+from apdu.transit.transit_psam import TransitPsam, Verified
 from apdu.transit.values import Authorisation, Initialised, PsamTerminal, PublicInfo
 from drivers.contract import CardHandle, CardReader
 from world import Fault, World

@@ -17,14 +17,15 @@ from agent.psam.transit import TransitPsamSession
 from agent.purse.intents import OpenIntent
 from agent.purse.trips import RecordEvidence, moment_ms
 from apdu.social_security.psam import PsamBusy, PsamMissing
-from apdu.transit.faults import PurseMalformed, PurseStatus
-from apdu.transit.purse import LOG_ROWS, Purse
-from apdu.transit.transit_psam import (
+from apdu.transit.faults import (
     Mac2Refused,
     PsamSessionOver,
+    PurseMalformed,
+    PurseStatus,
     TransitPsamStatus,
-    Verified,
 )
+from apdu.transit.purse import LOG_ROWS, Purse
+from apdu.transit.transit_psam import Verified
 from apdu.transit.values import Kind, LogEntry, TransactionProof
 from offline_store.events.payment import PaymentEnd
 from offline_store.events.ride import Mac2

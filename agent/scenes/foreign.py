@@ -14,6 +14,7 @@ from agent.messages.results import Announcer
 from agent.messages.texts import Texts
 from agent.purse.pricing import PricedRide
 from agent.purse.tap_result import TapResult
+from agent.scenes.defects import SceneDefect, SceneSpeechless
 from agent.scenes.port import (
     Case,
     Decision,
@@ -43,20 +44,6 @@ T = TypeVar("T")
 LOG: Final = logging.getLogger("onecard")
 # What says that a value is none of an event's.
 UNWRITABLE: Final = (Undecodable, TypeError, ValueError, OverflowError, RecursionError)
-
-
-class SceneDefect(Fault):
-    """A scene of another package did what its port does not know. Facts: `scene`, `package`,
-    `point` (MODULE:NAME), `where` (what was asked of it), `error` (the exception's type)."""
-
-    code = "scene.defect"
-
-
-class SceneSpeechless(SceneDefect):
-    """What a scene would add to a prompt failed; the decision stands, and the reason's own words
-    are shown. Facts as of `SceneDefect`."""
-
-    code = "scene.speechless"
 
 
 class SceneGuard:

@@ -38,7 +38,7 @@ def purses(parts: Parts, offers: Offers, ride: RideNow) -> Payments:
         parts.world,
         clock=parts.clock,
         store=parts.store,
-        desk=parts.transit,
+        desk=parts.transit(),
         offers=offers,
         references=parts.references,
         results=parts.results,

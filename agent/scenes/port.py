@@ -177,9 +177,9 @@ class Parts:
     store: "Store"
     references: References
     results: Results
-    rules: Callable[[], "Rules"]  # by the signed lists of fares, entitlements and lines
-    layouts: "Layouts"  # of the records on transit cards
-    transit: "TransitPsamPool"  # the purse's PSAMs
+    rules: "Callable[[], Rules]"  # by the signed lists of fares, entitlements and lines
+    layouts: "Callable[[], Layouts]"  # of the records on transit cards
+    transit: "Callable[[], TransitPsamPool]"  # the purse's PSAMs
     journey: VehiclePosition | None  # of the vehicle that the terminal is in
 
 

@@ -6,7 +6,7 @@ from agent.identify.hsm import HsmBusy, HsmRefused
 from agent.identify.identity import Unidentified
 from agent.messages.reasons import Reason
 from agent.purse.faults import FareMoved
-from agent.scenes.foreign import SceneDefect
+from agent.scenes.defects import SceneDefect
 from apdu.channel import CardGone, CardMute, ReaderGone
 from apdu.social_security.authentication import AuthenticationFailed
 from apdu.social_security.card import NotSocialSecurityCard
@@ -14,8 +14,15 @@ from apdu.social_security.hsm_messages import HsmMessageFault
 from apdu.social_security.psam import PsamBusy, PsamMalformed, PsamMissing, PsamStatus, PsamUnable
 from apdu.social_security.records import AtrFault
 from apdu.status import CardBlocked, ExternalAuthenticationRefused
-from apdu.transit.faults import BalanceContradicted, PurseBlocked, PurseLocked, PurseStopped
-from apdu.transit.transit_psam import TransitPsamMalformed, TransitPsamStatus, TransitPsamUnfit
+from apdu.transit.faults import (
+    BalanceContradicted,
+    PurseBlocked,
+    PurseLocked,
+    PurseStopped,
+    TransitPsamMalformed,
+    TransitPsamStatus,
+    TransitPsamUnfit,
+)
 from drivers.contract import (
     CardProtocol,
     DeviceAbsent,

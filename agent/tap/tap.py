@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import partial
-from typing import Final
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Final
 
 from agent.equipment.lane import Lane
 from agent.equipment.passage import Opening, PassageEnd
@@ -28,14 +28,12 @@ from agent.identify.proof import LEAVING, Right
 from agent.messages.reasons import Reason
 from agent.messages.results import Results
 from agent.purse.tap_result import TapResult
-from agent.scenes.bus.journey import Signed, VehicleState
-from agent.scenes.foreign import SceneDefect
+from agent.scenes.defects import SceneDefect
 from agent.scenes.port import Case, Decision, Looked
 from agent.stages import Stages
 from agent.status_check import Findings, StatusService, recalled
 from agent.tap.deciding import Decider
 from agent.tap.fault_reasons import unidentified
-from agent.tap.give_back import GiveBacks
 from agent.tap.logbook import Logbook
 from apdu.transit.faults import NotPurse
 from config.model import GiveBackSettings
@@ -59,9 +57,13 @@ from offline_store.events.tap import Tap
 from offline_store.store import Entry, Store, Turn, Unstored
 from world import Fault, World
 
+if TYPE_CHECKING:
+    from agent.scenes.bus.journey import Signed, VehicleState
+    from agent.tap.give_back import GiveBacks
+
 NOTHING_ASKED = Findings(())
 AS_SHIPPED: Final = GiveBackSettings()
-SIGNED: Final[Mapping[Signed, Reason]] = {
+SIGNED: Final["Mapping[Signed, Reason]"] = {
     "on": Reason.SHIFT_OPENED,
     "held": Reason.SHIFT_OPENED,
     "off": Reason.SHIFT_CLOSED,
@@ -114,7 +116,7 @@ class Taps:
         application: str,
         report: Callable[[TapReport], None],
         warn: Callable[[Fault], None],
-        journey: VehicleState | None = None,
+        journey: "VehicleState | None" = None,
         give_back: GiveBackSettings = AS_SHIPPED,
     ) -> None:
         """`give_back`: how often a visit that did not happen is returned. `journey`: of the vehicle
@@ -136,7 +138,15 @@ class Taps:
         self._journey = journey
         self._signalling: dict[str, SignallingReader | None] = {}  # by the reader's name
         self._logbook = Logbook(world, clock, store, scene.kind)
-        self._give_backs = GiveBacks(clock, store, scene.kind, give_back, self._logbook.missed)
+        self._give_back = give_back
+
+    @cached_property
+    def _give_backs(self) -> "GiveBacks":
+        """Its room is for those who pay and for gates that count: others never open it."""
+        from agent.tap.give_back import GiveBacks
+
+        scene, missed = self._scene.kind, self._logbook.missed
+        return GiveBacks(self._clock, self._store, scene, self._give_back, missed)
 
     def handle(self, lane: Lane, reader: CardReader, presence: Presence) -> TapReport:
         """One presence to its end. Never raises a `Fault`: whatever fails becomes a reason."""

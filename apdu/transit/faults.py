@@ -105,3 +105,45 @@ def refusal(command: Command, sw: int) -> StatusFault:
     if sw == 0x9303:
         return PurseBlocked(command, sw)
     return _KINDS.get(sw, PurseStatus)(command, sw)
+
+
+class TransitPsamStatus(StatusFault):
+    """The transit PSAM refused a command."""
+
+    code = "transit-psam.status"
+
+
+class TransitPsamLacksKey(TransitPsamStatus):
+    """6A88: it has no purchase key for that card. Fact beside: `algorithm`, hex."""
+
+    code = "transit-psam.lacks-key"
+
+
+class TransitPsamKeyVersion(TransitPsamStatus):
+    """9403: its purchase key has another version than the card's. Fact beside: `version`, hex."""
+
+    code = "transit-psam.key-version"
+
+
+class Mac2Refused(TransitPsamStatus):
+    """63Cx, 9302: the card's MAC2 is not what this PSAM expected of its last session."""
+
+    code = "transit-psam.mac2"
+
+
+class TransitPsamUnfit(Fault):
+    """What answers in the slot has no transit application."""
+
+    code = "transit-psam.no-application"
+
+
+class TransitPsamMalformed(Fault):
+    """It answered in another form than the specification's. Facts: `what`, `length`."""
+
+    code = "transit-psam.malformed"
+
+
+class PsamSessionOver(Fault):
+    """That MAC2 cannot be checked any more: another 8070 or a reset came since."""
+
+    code = "transit-psam.session-over"

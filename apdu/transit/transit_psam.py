@@ -13,7 +13,16 @@ from apdu.command import Command, Response
 from apdu.processors import Observer, chain
 from apdu.social_security.psam import PsamMissing
 from apdu.social_security.quirks import STANDARD, Quirks
-from apdu.status import StatusFault, tries_left
+from apdu.status import tries_left
+from apdu.transit.faults import (
+    Mac2Refused,
+    PsamSessionOver,
+    TransitPsamKeyVersion,
+    TransitPsamLacksKey,
+    TransitPsamMalformed,
+    TransitPsamStatus,
+    TransitPsamUnfit,
+)
 from apdu.transit.values import (
     AMOUNT,
     MAC,
@@ -23,7 +32,6 @@ from apdu.transit.values import (
     PsamTerminal,
     PublicInfo,
 )
-from world import Fault
 
 APPLICATIONS: Final = {"T-Union": bytes.fromhex("8011"), "City-Union": bytes.fromhex("1001")}
 MASTER_FILE: Final = bytes.fromhex("3F00")
@@ -32,48 +40,6 @@ READ_SERIAL: Final = Command(0x00, 0xB0, 0x95, 0x00, expected=14)
 READ_KEY_INDEX: Final = Command(0x00, 0xB0, 0x97, 0x00, expected=1)
 NO_SESSION: Final = frozenset({0x6985, 0x6901})
 KEY_VERSION: Final = 0x9403
-
-
-class TransitPsamStatus(StatusFault):
-    """The transit PSAM refused a command."""
-
-    code = "transit-psam.status"
-
-
-class TransitPsamLacksKey(TransitPsamStatus):
-    """6A88: it has no purchase key for that card. Fact beside: `algorithm`, hex."""
-
-    code = "transit-psam.lacks-key"
-
-
-class TransitPsamKeyVersion(TransitPsamStatus):
-    """9403: its purchase key has another version than the card's. Fact beside: `version`, hex."""
-
-    code = "transit-psam.key-version"
-
-
-class Mac2Refused(TransitPsamStatus):
-    """63Cx, 9302: the card's MAC2 is not what this PSAM expected of its last session."""
-
-    code = "transit-psam.mac2"
-
-
-class TransitPsamUnfit(Fault):
-    """What answers in the slot has no transit application."""
-
-    code = "transit-psam.no-application"
-
-
-class TransitPsamMalformed(Fault):
-    """It answered in another form than the specification's. Facts: `what`, `length`."""
-
-    code = "transit-psam.malformed"
-
-
-class PsamSessionOver(Fault):
-    """That MAC2 cannot be checked any more: another 8070 or a reset came since."""
-
-    code = "transit-psam.session-over"
 
 
 @dataclass(frozen=True)

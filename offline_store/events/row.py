@@ -6,7 +6,7 @@ integers only. Text of version 1 stays as it is, under its version, and is read 
 """
 
 from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
 import msgspec
 
@@ -17,7 +17,9 @@ from offline_store.events.payment import Intent, PaymentEnd
 from offline_store.events.reference import Reference
 from offline_store.events.tap import Tap
 from offline_store.events.terminal import Checkpoint, Disclosure, Shift, SignIn
-from offline_store.events.version_1 import Event1, upgraded
+
+if TYPE_CHECKING:
+    from offline_store.events.version_1 import Event1
 
 Event = (
     Tap
@@ -100,12 +102,16 @@ def read(body: str | bytes) -> Row:
     except msgspec.ValidationError:
         if _versions.decode(body).v != 1:
             raise
-    return row_of(_rows_of_version_1.decode(body))
+    from offline_store.events.version_1 import decoded  # few terminals have such rows
+
+    return row_of(decoded(body))
 
 
-def row_of(old: Event1) -> Row:
+def row_of(old: "Event1") -> Row:
     """A row of version 1 as one of today. Raises `msgspec.ValidationError` when what it says is no
     event of its kind."""
+    from offline_store.events.version_1 import upgraded
+
     event, was = upgraded(old)
     return Row(
         v=ROW_VERSION,
@@ -136,4 +142,3 @@ class _Version(msgspec.Struct, frozen=True):
 
 _rows = msgspec.json.Decoder(Row)
 _versions = msgspec.json.Decoder(_Version)
-_rows_of_version_1 = msgspec.json.Decoder(Event1)

@@ -91,6 +91,11 @@ class Event1(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sealed: str = ""
 
 
+def decoded(body: str | bytes) -> Event1:
+    """The text of such a row. Raises `msgspec.MsgspecError`, `RecursionError` when it is none."""
+    return _decoder.decode(body)
+
+
 def upgraded(old: Event1) -> tuple[Any, Reference | None]:
     """The event of today, and where it stood before if it was entered again.
 
@@ -489,3 +494,6 @@ def _point(state: Texts, end: str) -> TripPoint:
     return TripPoint(
         *(_text(state, f"trip_{end}_{part}") for part in ("city", "station", "terminal", "time"))
     )
+
+
+_decoder = msgspec.json.Decoder(Event1)

@@ -288,8 +288,8 @@ class DayTerminal:
                 references=self._references,
                 results=results,
                 rules=rules.rules,
-                layouts=load_layouts(self._world, ()),
-                transit=self.pool,
+                layouts=lambda: load_layouts(self._world, ()),
+                transit=lambda: self.pool,
                 journey=self._vehicle if aboard else None,
             )
         )

@@ -1,14 +1,16 @@
 """Routes of the vehicle's state: what the driver's screen shows, and what the driver changes."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Protocol
 
 import msgspec
 
 from agent.routes import ApiRequest, EmptyBody, Route, order, question
 from agent.scenes.bus.faults import JourneyOff, LineUnknown, NobodyOn, StopUnknown
-from agent.scenes.bus.journey import VehicleState
 from world import Fault
+
+if TYPE_CHECKING:
+    from agent.scenes.bus.journey import VehicleState
 
 REFUSED: Final[Mapping[type[Fault], int]] = {
     JourneyOff: 404,
@@ -24,7 +26,7 @@ class VehicleControl(Protocol):
     """What these routes need of the agent."""
 
     @property
-    def journey(self) -> VehicleState:
+    def journey(self) -> "VehicleState":
         """The state of the vehicle that the terminal is in. Raises `JourneyOff`."""
         ...
 

@@ -23,6 +23,6 @@ class Bus(Ridden):
         fares = RidesOwed(listed_fares(parts), KIND, settings.give_back)
         transit, ride = settings.transit, ride_now(parts)
         operator = Operator(city_of(settings), transit.operator, transit.institution)
-        memory = CardMemory(parts.layouts, parts.clock.read)
+        memory = CardMemory(parts.layouts(), parts.clock.read)
         payer = purses(parts, SingleRides(fares, memory, operator), ride)
         return cls(settings.scene, settings.terminal.city, fares, ride, payer)

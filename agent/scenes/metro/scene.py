@@ -47,8 +47,8 @@ class MetroGate(Ridden):
             give_back=settings.give_back,
         )
         directions = {lane.name: lane.direction for lane in settings.lanes}
-        memory = CardMemory(parts.layouts, parts.clock.read)
-        payer = purses(parts, Trips(gates, parts.layouts, directions, memory), ride)
+        memory = CardMemory(parts.layouts(), parts.clock.read)
+        payer = purses(parts, Trips(gates, parts.layouts(), directions, memory), ride)
         return cls(settings.scene, settings.terminal.city, fares, ride, payer)
 
     @classmethod

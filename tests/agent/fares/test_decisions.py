@@ -6,8 +6,10 @@ from typing import Final
 import msgspec
 import pytest
 
-from agent.fares import Fare, Journey, Rider, Rules, Why, fare
+from agent.fares.decide import fare
 from agent.fares.lines import LineBook
+from agent.fares.ride import Fare, Journey, Rider, Why
+from agent.fares.rules import Rules
 from offline_store.clock import ClockReading
 from offline_store.events.seen import LastRide, RidesBefore
 from tests.agent.fares.city import (

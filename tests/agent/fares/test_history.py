@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from agent.fares import Journey, Rider, fare
+from agent.fares.decide import fare
 from agent.fares.history import state_of
+from agent.fares.ride import Journey, Rider
 from offline_store.clock import ClockReading
 from offline_store.events.about import GiveBack
 from offline_store.events.happened import Verdict

@@ -6,8 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from agent.fares import Fare, Journey, Rider, Rules, fare
+from agent.fares.decide import fare
 from agent.fares.lines import LineBook
+from agent.fares.ride import Fare, Journey, Rider
+from agent.fares.rules import Rules
 from agent.fares.tariff import (
     Cap,
     Concession,

@@ -10,7 +10,8 @@ import pytest
 
 from agent.messages.reasons import Reason
 from agent.scenes import registry
-from agent.scenes.foreign import ForeignScene, SceneDefect
+from agent.scenes.defects import SceneDefect
+from agent.scenes.foreign import ForeignScene
 from agent.scenes.library_gate.scene import LibraryGate
 from agent.scenes.port import Scene
 from agent.scenes.registry import SceneBroken

@@ -15,7 +15,9 @@ from apdu.transit.faults import (
     DebitRefused,
     DebitUncertain,
     Mac1Refused,
+    Mac2Refused,
     NotPurse,
+    PsamSessionOver,
     PurseBlocked,
     PurseCounter,
     PurseKeyIndex,
@@ -24,6 +26,11 @@ from apdu.transit.faults import (
     PurseState,
     PurseStatus,
     PurseStopped,
+    TransitPsamKeyVersion,
+    TransitPsamLacksKey,
+    TransitPsamMalformed,
+    TransitPsamStatus,
+    TransitPsamUnfit,
 )
 from apdu.transit.files import national
 from apdu.transit.purse import T_UNION, Purse
@@ -32,16 +39,7 @@ from apdu.transit.selection import (
     SocialSecuritySelected,
     select_application,
 )
-from apdu.transit.transit_psam import (
-    Mac2Refused,
-    PsamSessionOver,
-    TransitPsam,
-    TransitPsamKeyVersion,
-    TransitPsamLacksKey,
-    TransitPsamMalformed,
-    TransitPsamStatus,
-    TransitPsamUnfit,
-)
+from apdu.transit.transit_psam import TransitPsam
 from apdu.transit.values import Authorisation, Kind, PsamTerminal, PublicInfo
 from simulators.cards import Algorithm, Generation, Interface, face, operating_system
 from simulators.cards.foreign import foreign_card

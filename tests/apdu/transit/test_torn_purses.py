@@ -4,9 +4,9 @@ what it proves afterwards is what it did."""
 import pytest
 
 from apdu.channel import CardGone
+from apdu.transit.faults import PsamSessionOver
 from apdu.transit.files import Layouts, national
 from apdu.transit.purse import Purse
-from apdu.transit.transit_psam import PsamSessionOver
 from apdu.transit.values import Kind
 from simulators.cards import Interface
 from simulators.transit import PurseOrder

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agent.fares import Journey
+from agent.fares.ride import Journey
 from agent.fares.rules import Rules
 from agent.scenes.bus.faults import LineUnknown, NobodyOn, StopUnknown
 from agent.scenes.bus.journey_file import NAME
