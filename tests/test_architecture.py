@@ -118,6 +118,7 @@ DECODES_ITSELF = {
     Path("agent/cli/journal.py"): "rows of our own journal",
     Path("offline_store/chain.py"): "rows of our own journal",
     Path("offline_store/events/row.py"): "rows of our own journal",
+    Path("offline_store/events/version_1.py"): "the same of an older text",
     Path("offline_store/journal.py"): "rows of our own journal",
     Path("offline_store/receipts.py"): "rows of our own journal",
     Path("offline_store/rows.py"): "rows of our own journal",

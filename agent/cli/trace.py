@@ -6,7 +6,7 @@ With a daemon running, the next tap there is recorded; without one a reader is o
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 import typer
@@ -20,7 +20,7 @@ from agent.cli.ready import require_of_daemon, require_of_gate
 from agent.cli.tap import FIELDS, NobodyTapped, first_card
 from agent.equipment.gate import Equipment
 from agent.identify.card_kinds import card_kinds
-from agent.identify.traces import TAP, recorded
+from agent.identify.traces import recorded
 from agent.psam.key_table import city_keys
 from apdu.channel import Channel
 from apdu.decoding import DecodedStep, steps
@@ -35,6 +35,8 @@ from apdu.social_security.session import open_session
 from apdu.trace import LARGEST, Flow, Trace, parse
 from config.model import AgentSettings as Settings
 from world import Fault, World, cause_of
+
+TAP: Final = "basic"  # the flow that a tap is
 
 BAD = 1  # exit status of a replay that went another way
 LIVE_FLOWS = ("basic", "details", "read")
@@ -140,8 +142,8 @@ def _watched(
     require_of_daemon(context, settings, reader)
     for told in context.client(settings).stream("/v1/traces", wait):
         if not told:
-            if flow.kind != TAP.kind:
-                raise TraceFlow(found=flow.kind, allowed=TAP.kind)  # what a tap does
+            if flow.kind != TAP:
+                raise TraceFlow(found=flow.kind, allowed=TAP)
             _ask(context)
         elif reader in (None, told["reader"]):
             return parse(told["trace"].encode())

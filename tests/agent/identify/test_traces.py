@@ -1,22 +1,25 @@
 """Taps are recorded only while somebody listens, whatever their end, and redacted."""
 
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 import pytest
 
 from agent.identify.traces import Traces
 from apdu.social_security.authentication import read_basic
-from apdu.trace import Recorder, parse
+from apdu.trace import Flow, Recorder, parse
 from tests.traces.recording import KINDS, ORDER, card_of_kind, forged, psam
 from world import Fault
 from world.real import RealWorld
+
+TAP = partial(Flow, "basic")
 
 
 def basic(traces: Traces, *, forge: bool = False) -> bool:
     """One read; True when it was recorded meanwhile."""
     card = forged() if forge else card_of_kind(KINDS[3])
-    with traces.watching("door", card, psam()) as (channel, keys):
+    with traces.watching("door", card, psam(), TAP) as (channel, keys):
         read_basic(channel, keys, clock=float, stage=lambda name: None)
     return isinstance(channel, Recorder)
 
@@ -56,7 +59,7 @@ def test_a_defect_leaves_no_trace() -> None:
     def act(traces: Traces) -> None:
         with (
             pytest.raises(ZeroDivisionError),
-            traces.watching("door", card_of_kind(KINDS[3]), psam()),
+            traces.watching("door", card_of_kind(KINDS[3]), psam(), TAP),
         ):
             raise ZeroDivisionError
 
