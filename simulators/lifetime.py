@@ -6,8 +6,10 @@ itself, the guard kills the child, or removes the folder, that it was made for.
 """
 
 import contextlib
+import errno
 import os
 import signal
+import stat
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -73,14 +75,15 @@ class Ended(SystemExit):
 def like_ctrl_c() -> Iterator[None]:
     """Within it, what ends a program raises in the main thread: SIGHUP of a closed terminal,
     SIGTERM and SIGQUIT raise `Ended`, SIGINT what it always raises. The first one counts: further
-    ones do not disturb the tidying up. What our caller has us ignore (nohup) stays ignored."""
+    ones do not disturb the tidying up, and what fails in that is not what ended the program. What
+    our caller has us ignore (nohup) stays ignored."""
+    came: list[int] = []
 
     def end(number: int, frame: FrameType | None) -> NoReturn:
         for each in before:
             signal.signal(each, signal.SIG_IGN)
-        if number == signal.SIGINT:
-            raise KeyboardInterrupt
-        raise Ended(128 + number)
+        came.append(number)
+        raise _ended_by(number)
 
     before = {
         number: signal.signal(number, end)
@@ -90,7 +93,29 @@ def like_ctrl_c() -> Iterator[None]:
     maker = os.getpid()
     try:
         yield
+    except BaseException as error:
+        if came and not isinstance(error, Ended | KeyboardInterrupt):
+            raise _ended_by(came[0]) from error
+        if not came and _has_hung_up(error):
+            raise _ended_by(signal.SIGHUP) from error
+        raise
     finally:
         if os.getpid() == maker:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _ended_by(number: int) -> BaseException:
+    return KeyboardInterrupt() if number == signal.SIGINT else Ended(128 + number)
+
+
+def _has_hung_up(error: BaseException) -> bool:
+    """Our terminal has gone and its SIGHUP is on its way: Linux takes the terminal away first
+    (drivers/tty/tty_io.c, __tty_hangup), so that a write may fail before the signal comes."""
+    causes = (error, error.__cause__)
+    if not any(isinstance(one, OSError) and one.errno == errno.EIO for one in causes):
+        return False
+    try:
+        return stat.S_ISCHR(os.fstat(1).st_mode)
+    except OSError:  # there is no standard output
+        return False

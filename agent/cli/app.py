@@ -8,6 +8,7 @@ import importlib
 import logging
 import os
 import sys
+import threading
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
@@ -64,7 +65,13 @@ def run() -> None:
     # What drivers log is for the daemon's journal; here a fault is told once, as a sentence.
     logging.getLogger("onecard").addHandler(logging.NullHandler())
     logging.getLogger("onecard").propagate = False
-    _leave(_status(Context()))
+    try:
+        status = _status(Context())
+    except SystemExit as left:  # a signal, where what is simulated has to be tidied up
+        if not isinstance(left.code, int):
+            raise
+        status = left.code
+    _leave(status)
 
 
 def _status(context: Context) -> int | None:
@@ -83,6 +90,10 @@ def _status(context: Context) -> int | None:
         return WRONG_USAGE
     except BrokenPipeError:
         return READ_ENOUGH
+    except SystemExit as left:  # typer's for the same
+        if isinstance(left.__context__, BrokenPipeError):
+            return READ_ENOUGH
+        raise
     except Fault as fault:
         context.fail(fault)
         return UNAVAILABLE
@@ -171,10 +182,14 @@ def _refused(error: OSError) -> Fault:
 
 
 def _leave(status: int | None) -> None:
-    """Without Python's own last try to write what could not be written, which would change it."""
+    """Without Python's own last try to write what could not be written, which would change it; and
+    where threads go on (of simulated cards, of a link) without its taking itself apart under them,
+    which may end in a crash."""
     try:
         sys.stdout.flush()
         sys.stderr.flush()
     except OSError:
+        os._exit(status or 0)
+    if any(thread.daemon for thread in threading.enumerate()):
         os._exit(status or 0)
     sys.exit(status)

@@ -1,7 +1,9 @@
 """Whatever ends a program that simulates, nothing of it stays: no process, no folder with keys."""
 
+import errno
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -11,7 +13,7 @@ from typing import Any
 import pytest
 
 from simulators.__main__ import REMEDY
-from simulators.lifetime import Guard, scratch
+from simulators.lifetime import Ended, Guard, like_ctrl_c, scratch
 
 ONECARD = str(Path(sys.executable).parent / "onecard")
 SIMULATORS = [sys.executable, "-m", "simulators"]
@@ -43,6 +45,47 @@ def test_whatever_ends_the_simulators_leaves_nothing_behind(how: str) -> None:
 def test_whatever_ends_a_demo_leaves_nothing_behind(how: str) -> None:
     """Broker, pcscd, agent, and the folder with their keys."""
     assert after(how, "●", [ONECARD, "demo"]) == {"status": STATUS[how], "left": []}
+
+
+def ended_by(number: int, failing: Exception) -> None:
+    """A program that a signal ends, and whose tidying up fails."""
+    with like_ctrl_c():
+        try:
+            os.kill(os.getpid(), number)
+            signal.pause()
+        finally:
+            raise failing
+
+
+def test_what_fails_in_the_tidying_up_is_not_what_ended_the_program() -> None:
+    with pytest.raises(Ended) as ended:
+        ended_by(signal.SIGTERM, BrokenPipeError("somebody was ended as well"))
+    assert ended.value.code == 143
+    with pytest.raises(KeyboardInterrupt):
+        ended_by(signal.SIGINT, OSError(errno.EIO, "no terminal any more"))
+
+
+def test_control_without_a_signal_what_fails_is_told() -> None:
+    with pytest.raises(BrokenPipeError), like_ctrl_c():
+        raise BrokenPipeError("read enough")
+
+
+def test_a_write_to_a_terminal_that_has_gone_is_its_end_though_the_signal_is_late() -> None:
+    """No signal comes at all here: the program is not that terminal's."""
+    master, slave = os.openpty()
+    program = """
+from simulators.lifetime import like_ctrl_c
+with like_ctrl_c():
+    while True:
+        print("on and on", flush=True)
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=slave, start_new_session=True
+    ) as p:
+        os.close(slave)
+        assert os.read(master, 1)
+        os.close(master)
+        assert p.wait() == 129
 
 
 def test_a_dismissed_guard_does_nothing(tmp_path: Path) -> None:
