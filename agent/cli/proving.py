@@ -58,7 +58,7 @@ def add_to(app: typer.Typer, context: Context) -> None:
             raise UnknownName(found=str(air), allowed=", ".join(map(str, AIRS)))
         if scene not in SCENES:
             raise UnknownName(found=scene, allowed=", ".join(SCENES))
-        with simulating():
+        with simulating(context):
             played = importlib.import_module("simulators.demo").run
             status = played(context, scene, air, staying=stay)
         raise typer.Exit(status)
@@ -97,7 +97,7 @@ def _run(
     if set(HELP) & set(arguments):
         _explain(package, name)
         return
-    with simulating():
+    with simulating(context):
         figures: dict[str, Any] = importlib.import_module(f"{package}.{name}").run(arguments)
 
     def told() -> None:
@@ -118,12 +118,13 @@ def _explain(package: str, name: str) -> None:
 
 
 @contextmanager
-def simulating() -> Iterator[None]:
+def simulating(context: Context) -> Iterator[None]:
     """Whatever ends the command leaves no process and no folder behind, and what the machine lacks
     is told as a fault. Raises `NamespacesDenied`, `SimulationFailed`."""
     lifetime, parts, pcscd = (
         importlib.import_module(f"simulators.{room}") for room in ("lifetime", "parts", "pcscd")
     )
+    context.simulated = True
     try:
         with lifetime.like_ctrl_c():
             yield
