@@ -8,7 +8,6 @@ import importlib
 import logging
 import os
 import sys
-import threading
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
@@ -65,13 +64,14 @@ def run() -> None:
     # What drivers log is for the daemon's journal; here a fault is told once, as a sentence.
     logging.getLogger("onecard").addHandler(logging.NullHandler())
     logging.getLogger("onecard").propagate = False
+    context = Context()
     try:
-        status = _status(Context())
+        status = _status(context)
     except SystemExit as left:  # a signal, where what is simulated has to be tidied up
         if not isinstance(left.code, int):
             raise
         status = left.code
-    _leave(status)
+    _leave(status, threads_go_on=context.simulated)
 
 
 def _status(context: Context) -> int | None:
@@ -181,15 +181,15 @@ def _refused(error: OSError) -> Fault:
     return refusal(error)
 
 
-def _leave(status: int | None) -> None:
+def _leave(status: int | None, *, threads_go_on: bool) -> None:
     """Without Python's own last try to write what could not be written, which would change it; and
-    where threads go on (of simulated cards, of a link) without its taking itself apart under them,
-    which may end in a crash."""
+    where threads go on (of simulated cards, of a platform) without its taking itself apart under
+    them, which may end in a crash."""
     try:
         sys.stdout.flush()
         sys.stderr.flush()
     except OSError:
         os._exit(status or 0)
-    if any(thread.daemon for thread in threading.enumerate()):
+    if threads_go_on:
         os._exit(status or 0)
     sys.exit(status)

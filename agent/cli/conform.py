@@ -51,7 +51,7 @@ def add_to(app: typer.Typer, context: Context) -> None:
             if as_list:
                 command.show_list(context, only or ())
                 return
-            with simulating():
+            with simulating(context):
                 subject, results = _results(context, command, library, daemon, through, only or ())
         except KeyError as error:
             allowed = "onecard conform --list"

@@ -61,6 +61,7 @@ class Context:
     def __init__(self, *, texts: Texts | None = None) -> None:
         """`texts`: instead of those in the environment's language, until the settings are read."""
         self.as_json = False
+        self.simulated = False  # devices, whose threads may go on when the command is over
         self._given = texts
         self._language = "auto"  # of the settings, once they are read
 

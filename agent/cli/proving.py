@@ -69,7 +69,7 @@ def add_to(app: typer.Typer, context: Context) -> None:
             raise UnknownProof(found=str(air), allowed=", ".join(map(str, AIRS)))
         if scene not in SCENES:
             raise UnknownProof(found=scene, allowed=", ".join(SCENES))
-        with simulating():
+        with simulating(context):
             played = optional_import_module("proving.demos").run
             status = played(context, scene, air, staying=stay)
         raise typer.Exit(status)
@@ -108,7 +108,7 @@ def _run(
     if set(HELP) & set(arguments):
         _explain(package, name)
         return
-    with simulating():
+    with simulating(context):
         figures: dict[str, Any] = optional_import_module(f"{package}.{name}").run(arguments)
 
     def say_figures() -> None:
@@ -136,12 +136,13 @@ def optional_import_module(name: str) -> Any:
 
 
 @contextmanager
-def simulating() -> Iterator[None]:
+def simulating(context: Context) -> Iterator[None]:
     """Whatever ends the command leaves no process and no folder behind, and a fault names what the
     machine lacks. Raises `SimulatorsMissing`, `NamespacesDenied`, `SimulationFailed`."""
     lifetime, parts, pcscd = (
         optional_import_module(f"simulators.{room}") for room in ("lifetime", "parts", "pcscd")
     )
+    context.simulated = True
     try:
         with lifetime.like_ctrl_c():
             yield

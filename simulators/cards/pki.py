@@ -65,7 +65,8 @@ class CertificateAuthority:
         certified = other if defect is Defect.OTHER_KEY else own
         signed = self._card(serial, certified, SIGN_USAGE, defect)
         if defect is Defect.TRUNCATED:
-            signed = signed[:-1]
+            # The file is filled up with 00, so that a 00 that is cut off would be there again.
+            signed = signed.rstrip(b"\0")[:-1]
         if defect is Defect.TRAILING:
             signed += b"\x01"
         return {
