@@ -271,9 +271,10 @@ def test_card_that_works_is_not_asked_whether_it_is_there(bench: Pn532Bench) -> 
 def test_empty_field_is_the_chips_to_watch(bench: Pn532Bench) -> None:
     """A wait of its own for a card, and a word every second; no polling by us."""
     until(lambda: bench.chip.commands.count(LIST) > FIRST_LOOKS)
-    before = len(bench.chip.commands)
+    before, began = len(bench.chip.commands), WORLD.monotonic()
     WORLD.wait(0.5)
-    assert len(bench.chip.commands) - before <= 3
+    words = len(bench.chip.commands) - before
+    assert words <= 3 + (WORLD.monotonic() - began)  # a busy machine wakes us late
 
 
 # The chip and its line

@@ -4,6 +4,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from contracts.drivers.reader import until
 from contracts.drivers.source import PATIENCE, SourceContract, read, ready
 from drivers.contract import DeviceFault, DeviceState
-from drivers.io.line import LineOptions, open_line
+from drivers.io.line import Line, LineOptions, open_line
 from drivers.options import OptionsFault
 from drivers.scanners.serial import SerialScanner
 from simulators.devices.lines import BOOT_TEXT, EchoingLine, RestartingBoard
@@ -318,13 +319,26 @@ def test_prefix_may_be_text_or_bytes_and_may_be_missing(start: Start) -> None:
         assert read(bench, b"without").content == b"without"
 
 
-def test_time_of_the_first_byte_is_kept(start: Start) -> None:
+def test_time_of_the_first_byte_is_kept(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    said, heard, taken = threading.Event(), threading.Event(), threading.Event()
+    real = Line.read
+
+    def noted(line: Line, *arguments: Any) -> bytes:
+        if heard.is_set():  # what it heard has been taken in: it reads on
+            taken.set()
+        data = real(line, *arguments)
+        if data and said.is_set():
+            heard.set()
+        return data
+
+    monkeypatch.setattr(Line, "read", noted)
     module = ScanModule()
     bench = start(module)
     ready(bench)
     before = WORLD.monotonic()
+    said.set()
     module.say(b"first ")
-    WORLD.wait(0.1)
+    assert taken.wait(PATIENCE)
     between = WORLD.monotonic()
     module.say(b"second\r")
     code = bench.source.events.get(PATIENCE)
