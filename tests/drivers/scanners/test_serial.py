@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from contracts.drivers.reader import until
 from contracts.drivers.source import PATIENCE, SourceContract, read, ready
 from drivers.contract import DeviceFault, DeviceState
-from drivers.io.line import Line, LineOptions, open_line
+from drivers.io.line import LineOptions, OpenLine, open_line
 from drivers.options import OptionsFault
 from drivers.scanners.serial import SerialScanner
 from simulators.devices.lines import BOOT_TEXT, EchoingLine, RestartingBoard
@@ -321,9 +321,9 @@ def test_prefix_may_be_text_or_bytes_and_may_be_missing(start: Start) -> None:
 
 def test_time_of_the_first_byte_is_kept(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     said, heard, taken = threading.Event(), threading.Event(), threading.Event()
-    real = Line.read
+    real = OpenLine.read
 
-    def noted(line: Line, *arguments: Any) -> bytes:
+    def noted(line: OpenLine, *arguments: Any) -> bytes:
         if heard.is_set():  # what it heard has been taken in: it reads on
             taken.set()
         data = real(line, *arguments)
@@ -331,7 +331,7 @@ def test_time_of_the_first_byte_is_kept(start: Start, monkeypatch: pytest.Monkey
             heard.set()
         return data
 
-    monkeypatch.setattr(Line, "read", noted)
+    monkeypatch.setattr(OpenLine, "read", noted)
     module = ScanModule()
     bench = start(module)
     ready(bench)
