@@ -233,7 +233,7 @@ def test_reload_ends_what_was_leased_and_serves_again(lin: Window) -> None:
 
 def test_a_page_reads_and_another_one_does_not(lin: Window) -> None:
     for origin, status in ((ORIGIN, 200), ("https://evil.example", 403)):
-        line = http.client.HTTPConnection("127.0.0.1", lin.port, timeout=10)
+        line = http.client.HTTPConnection("127.0.0.1", lin.port, timeout=60)
         headers = {
             "Host": f"localhost:{lin.port}",
             "Origin": origin,

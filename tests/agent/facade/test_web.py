@@ -239,7 +239,7 @@ def test_control_the_user_in_the_settings_is_served(tmp_path: Path) -> None:
 SAYS_THAT_IT_IS_THE_PAGE = """
 import http.client, sys
 port, origin = int(sys.argv[1]), sys.argv[2]
-line = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+line = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
 line.request("POST", "/sscard/iReadCardBas", b'{"in":["1"]}', {
     "Host": f"localhost:{port}", "Origin": origin, "Content-Type": "application/json"})
 print(line.getresponse().read().decode())

@@ -14,7 +14,7 @@ from world.real import RealWorld
 def main(port: str, mode: str) -> None:
     pad = SerialPinPad(RealWorld(), "pad", {"port": port, "begin": "01"})
     pad.start()
-    until(lambda: pad.status().state is DeviceState.READY, 10.0)
+    until(lambda: pad.status().state is DeviceState.READY, 60.0)
     pin = pad.ask_new(minimum=12, maximum=12)
     kept = bytes(pin.digits) if mode == "keep" else b""
     pin.wipe()

@@ -60,6 +60,10 @@ class SerialBench:
     def await_question(self, count: int = 1) -> None:
         until(lambda: self._asked() >= count and self.pad._question is not None, PATIENCE)
 
+    def await_begin(self) -> None:
+        """A question has begun; it may be over by now."""
+        until(lambda: self._asked() > 0, PATIENCE)
+
     def settled(self) -> None:
         """Every byte is either shown as a mask or counted as not asked for."""
         shown = self.simulator.peer.shown
@@ -269,7 +273,7 @@ class TestWiped:
 
     def test_after_a_timeout(self, watched: Watched, bench: SerialBench) -> None:
         asked = Asked(lambda: bench.pad.ask(timeout=0.5))
-        bench.await_question()
+        bench.await_begin()
         bench.press("49301")
         bench.settled()
         asked.failed()
@@ -386,7 +390,7 @@ def test_hostile_bytes_are_never_a_pin_of_another_length(bench: SerialBench, noi
 
 def test_endless_digits_take_no_memory_and_end_by_the_clock(bench: SerialBench) -> None:
     asked = Asked(lambda: bench.pad.ask(timeout=0.5))
-    bench.await_question()
+    bench.await_begin()
     bench.simulator.port.send(b"7" * 50_000)
     assert isinstance(asked.failed(), PinTimeout | PinCancelled)
     assert bench.pad.status().state is DeviceState.READY
