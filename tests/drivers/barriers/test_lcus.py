@@ -71,7 +71,7 @@ def test_an_off_that_got_lost_is_said_again(
 ) -> None:
     monkeypatch.setattr("drivers.barriers.lcus.AGAIN", 0.2)
     board = LcusBoard({1: "entry"})
-    bench = make_bench(LcusRelay, board, answers=False, pulse_ms=100)
+    bench = make_bench(LcusRelay, board, answers=False, pulse_ms=2000)  # time to make it deaf
     relay = bench.barrier
     assert isinstance(relay, LcusRelay)
     relay.open("entry")
