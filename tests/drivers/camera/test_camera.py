@@ -106,7 +106,8 @@ def test_a_code_that_is_in_view_when_the_camera_is_opened_did_not_come(way: str)
     shown when it has been out of view."""
     with MjpegServer() as server:
         content = CameraBench.contents[0]
-        camera = Camera(WORLD, "scanner", {"source": server.url, "window": 0.5})
+        window = 2.0  # seconds: longer than a busy machine keeps the camera from a look
+        camera = Camera(WORLD, "scanner", {"source": server.url, "window": window})
         if way != "opened":
             camera.start()
             until(lambda: camera.status().state is DeviceState.READY, PATIENCE)
@@ -127,7 +128,7 @@ def test_a_code_that_is_in_view_when_the_camera_is_opened_did_not_come(way: str)
         looked = camera.status().counters["looked"]
         server.hide()
         until(lambda: camera.status().counters["looked"] > looked + 2, PATIENCE)
-        WORLD.wait(0.6)
+        WORLD.wait(window + 0.1)
         server.show(view(content))
         shown = camera.events.get(PATIENCE)
         assert (shown.content, shown.came) == (content, True)
