@@ -40,6 +40,11 @@ class TowerPeer:
         with self._changed:
             return self._changed.wait_for(lambda: self._on == set(expected), within)
 
+    def await_was_on(self, *expected: str, within: float = 60.0) -> bool:
+        """Wait until exactly these are on, or have been: for what is over at once."""
+        with self._changed:
+            return self._changed.wait_for(lambda: frozenset(expected) in self.history, within)
+
     def await_beeps(self, count: int, within: float = 60.0) -> bool:
         """Wait until the buzzer has been switched on so often."""
         with self._changed:

@@ -97,7 +97,7 @@ class TestSerialLamp(PromptsContract):
         options = {"port": str(tower.port.path), "hold_ms": 50}
         lamp = started(SerialLamp(WORLD, "screen", options))
         lamp.show(prompt("green"))
-        assert tower.peer.await_on("green")
+        assert tower.peer.await_was_on("green")
         assert tower.peer.await_on()
         lamp.stop()
 
