@@ -88,10 +88,10 @@ def make_camera() -> Iterator[MakeCamera]:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """The limits made shorter, for tests that only wait for one of them."""
-    monkeypatch.setattr(capture, "CALL_WITHIN", 0.8)
-    monkeypatch.setattr(capture, "OVERDUE", 0.7)
-    monkeypatch.setattr(driver, "FIRST_WITHIN", 1.5)
-    monkeypatch.setattr(driver, "NEXT_WITHIN", 1.0)
+    monkeypatch.setattr(capture, "CALL_WITHIN", 1.6)
+    monkeypatch.setattr(capture, "OVERDUE", 1.4)
+    monkeypatch.setattr(driver, "FIRST_WITHIN", 3.0)
+    monkeypatch.setattr(driver, "NEXT_WITHIN", 2.0)
     monkeypatch.setattr(driver, "AWAKE", 0.5)
     monkeypatch.setattr(watch, "DARK_AFTER", 0.5)
 
