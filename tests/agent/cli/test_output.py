@@ -130,3 +130,13 @@ def test_a_path_that_is_no_text_is_told(tmp_path: Path) -> None:
     done = piped(["config", "check", f"{tmp_path}/\udcff.toml"], LANG="C.UTF-8")
     assert b"Traceback" not in done.stderr
     assert b"\\xff.toml" in done.stderr
+
+
+@pytest.mark.parametrize("words", [["--help"], ["config", "--help"], ["bench", "--help"]])
+def test_whoever_has_read_enough_ends_it_as_sigpipe_would(words: list[str]) -> None:
+    """typer takes a broken pipe for its own status 1."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as pipe:
+        done = subprocess.run([ONECARD, *words], stdout=pipe, check=False, timeout=100)
+    assert done.returncode == 141

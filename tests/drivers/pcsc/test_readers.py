@@ -210,11 +210,15 @@ def test_card_without_an_atr_does_not_disturb_another_reader(
     readers = make_readers()
     slots["Onecard Contact"].insert(EchoCard(), Faults(dead=True))
     expect(readers["contact"], Presence)
+    rounds = []
     for _ in range(10):
+        started = WORLD.monotonic()
         slots["Onecard Contactless B"].insert(EchoCard())
         expect(readers["air-b"], Presence)
         slots["Onecard Contactless B"].remove()
         expect(readers["air-b"], Absence)
+        rounds.append(WORLD.monotonic() - started)
+    assert min(rounds) < 0.1  # what disturbs delays all of them, a busy machine some
     slots["Onecard Contact"].remove()
     expect(readers["contact"], Absence)
 
@@ -228,7 +232,9 @@ def test_mute_card_does_not_disturb_another_reader(
     lane = RealTask(lambda: _expect_gone(readers["air-a"].open()), "lane a")
     assert mute.muted.wait(60)
     readers["air-a"].give_up()
+    rounds = []
     for _ in range(20):
+        started = WORLD.monotonic()
         slots["Onecard Contactless B"].insert(EchoCard())
         expect(readers["air-b"], Presence)
         card = readers["air-b"].open()
@@ -236,6 +242,8 @@ def test_mute_card_does_not_disturb_another_reader(
         card.close()
         slots["Onecard Contactless B"].remove()
         expect(readers["air-b"], Absence)
+        rounds.append(WORLD.monotonic() - started)
+    assert min(rounds) < 0.3  # as above
     assert lane.alive
     slots["Onecard Contactless A"].remove()
     assert lane.join(60)
