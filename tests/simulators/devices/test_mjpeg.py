@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 import pytest
 
-from contracts.drivers.reader import until
 from simulators.devices.mjpeg import BOUNDARY, MjpegProcess, MjpegServer
+from tests.drivers.contract.reader import until
 
 PATIENCE = 60.0
 WHITE = np.full((120, 160), 230, np.uint8)
