@@ -1,7 +1,6 @@
 """Puts the link to the platform together from settings, store and key store."""
 
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
 
 from config.model import AgentSettings as Settings
 from offline_store.store import Store
@@ -17,6 +16,7 @@ from trust.keystore import KeyStore
 from trust.secrets import PUBLIC_KEY, read_secret
 from trust.sm2 import sm2
 from world import Fault, World
+from world.packages import version
 
 ISSUER, PUBLIC = "issuer-", ".pub"
 

@@ -3,7 +3,6 @@
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator
-from importlib.metadata import EntryPoint
 
 import msgspec
 from msgspec.structs import FieldInfo
@@ -14,7 +13,7 @@ from drivers.contract import Interface, SlotBinding
 from drivers.foreign.guard import ours
 from drivers.io.line import LineOptions
 from drivers.options import DriverOptions, OptionsFault
-from world.entry_points import entry_points
+from world.packages import EntryPoint, entry_points
 from world.real import RealWorld
 
 HEAD = """\

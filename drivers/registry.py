@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from drivers.contract import (
@@ -16,7 +15,7 @@ from drivers.contract import (
 )
 from drivers.foreign.guard import Origin, ours
 from world import Fault
-from world.entry_points import entry_points
+from world.packages import EntryPoint, entry_points
 
 if TYPE_CHECKING:
     from drivers.idcard.photo import PhotoDecoder

@@ -11,15 +11,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
-from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
-from paho.mqtt.reasoncodes import ReasonCode
-
 from config.model import Sync
 from sync import faults, tls
 from sync.link import Acknowledged, Correlation, Lost, Message, Signal, Will
+from sync.paho import (
+    CallbackAPIVersion,
+    Client,
+    ConnectFlags,
+    DisconnectFlags,
+    MQTTErrorCode,
+    MQTTMessage,
+    MQTTProtocolVersion,
+    PacketTypes,
+    Properties,
+    ReasonCode,
+)
 from trust.keystore import KeyStore
 from trust.secrets import PASSWORD, read_secret
 from world import Event, Fault, Queue, QueueEmpty, World, cause_of

@@ -88,7 +88,7 @@ ALLOWED_OUTSIDE: dict[tuple[str, str], str] = {
     ("world/real.py", "*"): "the one door",
     ("world/peers.py", "*"): "asks the kernel for the one door",
     ("world/tasks.py", "*"): "the threads of the one door",
-    ("world/entry_points.py", "*"): "what is installed: Python's own files, not the box's",
+    ("world/packages.py", "*"): "what is installed: Python's own files, not the box's",
     ("world/ports.py", "socket"): "the type of a listening socket, which uvicorn wants",
     ("agent/streams.py", "open"): "a standard output that was closed before we began",
     ("agent/messages/texts.py", ".read_text()"): "shipped with the package, and wanted at once",

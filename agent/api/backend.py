@@ -1,7 +1,6 @@
 """What the local API answers with: the terminal's parts and the service of now, as JSON objects."""
 
 from collections.abc import Sequence
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -22,6 +21,7 @@ from agent.scenes.bus.faults import JourneyOff
 from agent.tap.tap import TapReport
 from offline_store.events.row import Record
 from world import Fault
+from world.packages import version
 
 if TYPE_CHECKING:
     from agent.scenes.bus.journey import VehicleState

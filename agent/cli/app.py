@@ -141,8 +141,8 @@ def build(context: Context) -> typer.Typer:
 
 def _tell_version(asked: bool) -> None:
     if asked:
-        metadata = importlib.import_module("importlib.metadata")  # the one option that needs it
-        sys.stdout.write(f"onecard {metadata.version('onecard-agent')}\n")
+        packages = importlib.import_module("world.packages")  # the one option that needs it
+        sys.stdout.write(f"onecard {packages.version('onecard-agent')}\n")
         raise typer.Exit
 
 

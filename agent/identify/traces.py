@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from agent.feed import Feed
 from apdu.channel import Channel
 from apdu.social_security.authentication import Authenticator
 from world import Fault, World
+from world.packages import version
 
 if TYPE_CHECKING:
     from apdu.trace import Flow, Trace

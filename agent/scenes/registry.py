@@ -5,7 +5,6 @@
 
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from importlib.metadata import EntryPoint
 from typing import Final, TypeVar
 
 import msgspec
@@ -19,7 +18,7 @@ from config.model import AgentSettings as Settings
 from config.shape import departures
 from drivers.foreign.guard import Origin, ours
 from world import Fault
-from world.entry_points import entry_points
+from world.packages import EntryPoint, entry_points
 
 T = TypeVar("T")
 GROUP: Final = "onecard.scenes"

@@ -5,7 +5,6 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint
 from math import isfinite
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +12,7 @@ from typing import Any, Final, TypeVar
 
 from drivers.contract import DeviceFault, DeviceState, DeviceStatus
 from world import Fault, Queue, Task, World
-from world.entry_points import entry_points, package_of
+from world.packages import EntryPoint, entry_points
 
 LOG = logging.getLogger("onecard.devices")
 OURS: Final = "onecard-agent"
@@ -60,8 +59,7 @@ class Origin:
     def of(cls, point: EntryPoint) -> "Origin":
         """From an entry point: its package is that of the distribution, or the module where none
         says."""
-        package = package_of(point.dist) if point.dist else point.value.partition(":")[0]
-        return cls(point.name, package, point.value)
+        return cls(point.name, point.package or point.module, point.value)
 
     def facts(self) -> Mapping[str, str]:
         """As facts of a `Fault`: `driver`, `package`, `point`."""
@@ -70,8 +68,8 @@ class Origin:
 
 def ours(point: EntryPoint) -> bool:
     """Whether an entry point is of this package."""
-    if point.dist is not None:
-        return package_of(point.dist) == OURS
+    if point.package:
+        return point.package == OURS
     return point.value.partition(".")[0] in HOUSE
 
 

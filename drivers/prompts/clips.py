@@ -10,7 +10,6 @@ from array import array
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
-from importlib.metadata import EntryPoint
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
@@ -19,7 +18,7 @@ import miniaudio
 
 from drivers.foreign.guard import Guard, Origin, ours
 from world import Fault, World
-from world.entry_points import entry_points
+from world.packages import EntryPoint, entry_points
 
 PACKS: Final = "onecard.voices"
 RATE: Final = 16_000  # Hz, mono, 16 bit: what clips are converted to

@@ -1,12 +1,11 @@
 """docs/drivers.md is what the installed drivers say of themselves."""
 
-from importlib.metadata import EntryPoint, entry_points
-
 import pytest
 
 from drivers.document import GROUPS, document, options_of
 from drivers.options import DriverOptions
 from tests import product
+from world.packages import EntryPoint, entry_points
 
 DRIVERS = [point for group in GROUPS for point in entry_points(group=f"onecard.{group}")]
 

@@ -44,7 +44,7 @@ def test_what_is_asked_for_by_the_name_of_its_wires_is_told_what_these_need(
 def test_driver_that_cannot_be_imported_names_what_is_missing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from importlib.metadata import EntryPoint
+    from world.packages import EntryPoint
 
     broken = EntryPoint("vendor", "no_such_package.drivers:Gate", registry.BARRIERS)
     monkeypatch.setattr(registry, "entry_points", lambda **_: [broken])

@@ -1,8 +1,6 @@
 """Which scene the settings name, what it takes, and what is said where it cannot be used."""
 
 from collections.abc import Callable, Sequence
-from importlib.metadata import EntryPoint
-from importlib.metadata import entry_points as entry_points_of
 from typing import Self
 
 import msgspec
@@ -17,6 +15,8 @@ from config.load import parse
 from config.model import AgentSettings
 from contracts.scenes.shipped import KINDS
 from offline_store.events.seen import Seen
+from world.packages import EntryPoint
+from world.packages import entry_points as entry_points_of
 
 HERE = "tests.agent.scenes.test_registry"
 

@@ -1,12 +1,11 @@
 """A photo decoder is somebody else's package, found by its name; without one all else works."""
 
-from importlib.metadata import EntryPoint
-
 import pytest
 
 from drivers import registry
 from drivers.idcard.photo import PHOTO_DECODERS, PhotoDecoder, PhotoUndecoded
 from drivers.registry import DriverUnknown
+from world.packages import EntryPoint
 
 
 class VendorsDecoder:
