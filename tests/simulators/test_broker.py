@@ -71,7 +71,7 @@ def test_it_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
     process.kill()
     process.communicate()
     try:
-        ended, _, _ = select([watch], [], [], 5)
+        ended, _, _ = select([watch], [], [], 60)
     finally:
         os.close(watch)
     assert ended

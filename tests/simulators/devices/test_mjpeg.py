@@ -49,12 +49,12 @@ def test_what_is_shown_is_sent_and_taken_away_again(camera: MjpegServer) -> None
     resting = mean(next(stream))
     before = time.perf_counter()
     number = camera.show(WHITE)
-    assert any(mean(jpeg) > 220 for jpeg in itertools.islice(stream, 30))
+    assert any(mean(jpeg) > 220 for jpeg in stream)  # behind those that are under way
     sent = camera.sent(number)
     assert sent is not None
     assert before <= camera.held(number) <= sent <= time.perf_counter()
     camera.hide()
-    assert any(abs(mean(jpeg) - resting) < 3 for jpeg in itertools.islice(stream, 30))
+    assert any(abs(mean(jpeg) - resting) < 3 for jpeg in stream)
 
 
 def test_a_still_scene_is_never_the_same_picture_twice_unless_frozen(camera: MjpegServer) -> None:
@@ -62,8 +62,8 @@ def test_a_still_scene_is_never_the_same_picture_twice_unless_frozen(camera: Mjp
     living = list(itertools.islice(stream, 12))
     assert all(one != other for one, other in itertools.pairwise(living))
     camera.faults.frozen = True
-    frozen = list(itertools.islice(stream, 12))[4:]
-    assert len(set(frozen)) == 1
+    assert any(one == other for one, other in itertools.pairwise(stream))
+    assert len(set(itertools.islice(stream, 8))) == 1
 
 
 def test_picture_that_was_never_sent_has_no_time(camera: MjpegServer) -> None:
@@ -79,7 +79,8 @@ def test_unplugged_it_cuts_off_who_watches_and_comes_back_at_its_address(
     assert camera.clients == 1
     camera.unplug()
     with suppress(OSError, http.client.HTTPException):  # cut off in the middle of a picture
-        assert len(list(itertools.islice(stream, 100))) < 100
+        for _ in stream:  # until it ends
+            pass
     with pytest.raises(OSError, match="refused"):
         socket.create_connection(("127.0.0.1", urlsplit(url).port or 0), PATIENCE)
     camera.plug()
@@ -100,7 +101,7 @@ def test_camera_in_a_process_of_its_own_has_the_same_clock() -> None:
         next(stream)
         before = time.perf_counter()
         number = camera.show(WHITE)
-        assert any(mean(jpeg) > 220 for jpeg in itertools.islice(stream, 60))
+        assert any(mean(jpeg) > 220 for jpeg in stream)
         held, sent = camera.held(number), camera.sent(number)
         camera.hide()
     assert sent is not None
