@@ -18,7 +18,7 @@ from smartcard.scard import (
     SCardListReaders,
 )
 
-WITHIN: Final = 10.0  # seconds
+WITHIN: Final = 60.0  # seconds of patience, no measure
 
 
 def main(prefixes: list[str]) -> int:
