@@ -120,6 +120,6 @@ def test_a_broker_that_dies_while_the_hsm_is_asked_is_unknown(doors: Doors) -> N
         site.hsm.manners = Manners()
     site.broker.start()
     until(lambda: site.agent.status()["sync"]["state"] == "online", "no link to the platform")
-    assert site.platform.wait_ready(20)
+    assert site.platform.wait_ready(60)
     assert tap(doors, card, DOOR).reason == "accepted"
     doors.drained()

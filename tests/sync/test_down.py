@@ -64,7 +64,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
 @pytest.fixture
 def platform(site: Site) -> Platform:
     platform = site.platform()
-    assert platform.wait_ready(5)
+    assert platform.wait_ready(60)
     return platform
 
 

@@ -100,7 +100,7 @@ def test_control_who_trusts_a_puback_loses_them(site: Site, journal: MemoryJourn
     site.broker.kill()
     site.broker.start()
     platform = site.platform()
-    assert platform.wait_ready(5)
+    assert platform.wait_ready(60)
     site.uplink(journal)
     journal.add(1)
     assert journal.wait_receipted(2000)
@@ -122,7 +122,7 @@ def test_a_broker_killed_in_the_middle_and_started_empty_loses_nothing(
 ) -> None:
     journal.add(3000)
     platform = site.platform()
-    assert platform.wait_ready(5)
+    assert platform.wait_ready(60)
     site.uplink(journal)
     for receipted in (400, 1200, 2000):
         assert journal.wait_receipted(receipted)
@@ -157,7 +157,7 @@ def test_what_was_published_before_the_platform_was_there_arrives(
 def test_duplicate_batches_are_stored_once(site: Site, journal: MemoryJournal) -> None:
     journal.add(40)
     platform = site.platform()
-    assert platform.wait_ready(5)
+    assert platform.wait_ready(60)
     publish_all(site, journal.rows[:20])
     publish_all(site, journal.rows[:20])
     site.uplink(journal)
@@ -168,7 +168,7 @@ def test_duplicate_batches_are_stored_once(site: Site, journal: MemoryJournal) -
 def test_an_outage_of_30_days_drains_oldest_first(site: Site, journal: MemoryJournal) -> None:
     journal.add(20_000)
     platform = site.platform()
-    assert platform.wait_ready(5)
+    assert platform.wait_ready(60)
     site.uplink(journal)
     assert journal.wait_receipted(20_000, timeout=60)
     assert_equal(platform, journal)
@@ -186,7 +186,7 @@ def test_a_poisoned_row_is_receipted_as_quarantined_and_the_rest_goes_on(
     good = journal.rows[30]
     journal.rows[30] = Row(EPOCH, 31, "{", good.hash, good.mac)
     platform = site.platform()
-    assert platform.wait_ready(5)
+    assert platform.wait_ready(60)
     site.uplink(journal)
     assert journal.wait_receipted(60)
     assert journal.receipts[-1].quarantined == (31,)
@@ -198,7 +198,7 @@ def test_a_poisoned_row_is_receipted_as_quarantined_and_the_rest_goes_on(
 def test_a_bomb_does_no_harm(site: Site, journal: MemoryJournal) -> None:
     journal.add(2)
     platform = site.platform()
-    assert platform.wait_ready(5)
+    assert platform.wait_ready(60)
     link = PahoLink(site.world, site.settings(), "gate-1")
     link.connect(None, site.world.event())
     # Rows that are yet to come: those of the journal must not be quarantined before they are sent.
@@ -217,7 +217,7 @@ def test_a_storm_of_reconnects_loses_and_doubles_nothing(
     site: Site, journal: MemoryJournal
 ) -> None:
     platform = site.platform()
-    assert platform.wait_ready(5)
+    assert platform.wait_ready(60)
     uplink = site.uplink(journal)
     rival = PahoLink(site.world, site.settings(), "gate-1")  # takes the session over, and leaves
     for _ in range(20):
@@ -234,7 +234,7 @@ def test_who_sends_stands_in_the_topic_never_in_the_payload(
 ) -> None:
     journal.add(3)
     platform = site.platform()
-    assert platform.wait_ready(5)
+    assert platform.wait_ready(60)
     site.uplink(journal, terminal="gate-2")
     assert journal.wait_receipted(3)
     assert platform.ledger.rows("gate-1") == []
@@ -245,7 +245,7 @@ def test_who_sends_stands_in_the_topic_never_in_the_payload(
 
 def test_messages_of_nobody_do_not_disturb_the_workers(site: Site, journal: MemoryJournal) -> None:
     platform = site.platform()
-    assert platform.wait_ready(5)
+    assert platform.wait_ready(60)
     link = PahoLink(site.world, site.settings(), "stranger")
     link.connect(None, site.world.event())
     link.publish("onecard/v1//gate 1/up/events", b"x")

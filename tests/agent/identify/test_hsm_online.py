@@ -42,7 +42,7 @@ class Online:
         self.world = RealWorld()
         self.hsm = city_hsm(CAST)
         self.platform = site.platform({"hsm": self.hsm})
-        assert self.platform.wait_ready(10)
+        assert self.platform.wait_ready(60)
         self.uplink = site.uplink(MemoryJournal("gate-1"))
         self.reader = FakeReader(self.world, "slot", Interface.CONTACT)
 
