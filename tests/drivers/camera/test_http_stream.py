@@ -74,7 +74,7 @@ def body(stream: HttpStream) -> bytes:
 
 
 def opened(script: Script, address: str = "http://cam:8080/video?id=1") -> HttpStream:
-    return open_http(script, address, within=1.0)
+    return open_http(script, address, within=60.0)
 
 
 @pytest.mark.parametrize(
