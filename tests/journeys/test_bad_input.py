@@ -24,11 +24,12 @@ from simulators.city.hsm import Manners
 from simulators.people import FOREIGN
 from simulators.site import DOOR, DOOR_SLOT, PSAM, Site, until
 from simulators.vpcd import SOUND, Faults, Moment, TearAtApdu
-from tests.journeys.gate import AT, GOOD, Doors, Tap
+from tests.journeys.gate import AT, GOOD, OTHER, Doors, Tap
 
 MEGABYTES = 8
 FLOW = 60  # more APDUs than any flow has
 UNREADABLE = ("card-unreadable",)
+GONE = ("card-gone", "card-unreadable")  # the second: another card had the answer
 # T=0: a SELECT has no length that 6Cxx could correct, so it is a refusal as any other.
 NOT_OURS = ("unknown-card",)
 
@@ -168,16 +169,27 @@ def test_a_card_gone_at_any_apdu_is_refused_and_may_come_again(doors: Doors, doo
 
 @pytest.mark.parametrize("apdu", range(1, 13, 3))
 def test_a_card_put_back_for_another_is_never_taken_for_it(doors: Doors, apdu: int) -> None:
-    """ifdnlnfc #3: each card has a record of its own, and only its own."""
+    """ifdnlnfc #3: each card has a record of its own, and only its own.
+
+    Mostly the first one's tap ends with "card-gone". pcscd on a busy machine may hand its next
+    command to the card that lies there by then, and may tell of that one twice.
+    """
+    references, cast = doors.site.references(), doors.site.cast
+    one, other = (references.card(bytes.fromhex(cast.card_id(cast.card(k)))) for k in (GOOD, OTHER))
+    person = doors.tap().event.person
     faults = Faults(tear=TearAtApdu(apdu, Moment.AFTER))
     with doors.held(good(doors, DOOR), faults=faults) as first:
         assert first.left.wait(60)
-        with doors.held(doors.card("wang")):
-            assert refused_with_a_record(doors.report(), "card-gone")
-            second = doors.report()
-    assert second.accepted
-    references, cast = doors.site.references(), doors.site.cast
-    assert second.event.card == references.card(bytes.fromhex(cast.card_id(cast.card("wang"))))
+        with doors.held(doors.card(OTHER)):
+            taps = [doors.report()]
+            while not taps[-1].accepted or taps[-1].event.card != other:
+                taps.append(doors.report())
+    *before, second = taps
+    assert second.event.person != person
+    assert before
+    assert all(tap.accepted or refused_with_a_record(tap, *GONE) for tap in before)
+    assert {tap.event.card for tap in before if tap.accepted} <= {one}
+    assert {tap.event.person for tap in before if tap.accepted} <= {person}
 
 
 @pytest.mark.parametrize("apdu", [0, 3, 11])
