@@ -59,13 +59,14 @@ class LampPrompts(ManagedDevice[OpenLine]):
         self._send(connection, self._dark)
         connection.await_echo()
         self._refuse_echo(connection)
+        # What was meant before the board was there is old; from here on it is there.
+        self._count("unshown", self._mailbox.take() is not None)
 
     def _refuse_echo(self, line: OpenLine) -> None:
         if line.echoes:
             raise LineEchoes(device=self.name, port=line.attached)
 
     def _serve(self, connection: OpenLine) -> None:
-        self._mailbox.take()  # what was meant before the board was there is old
         try:
             prompt = None
             while True:

@@ -63,8 +63,12 @@ class VoicePrompts(ManagedDevice[Sink]):
     def _open(self) -> Sink:
         return open_sink(self._world, self._options.sink, device=self.name, mailbox=self._mailbox)
 
+    def _greet(self, connection: Sink) -> None:
+        """What was meant before the device was there is old; from here on it is there."""
+        old = self._mailbox.take()
+        self._count("unsaid", bool(old and old.voice))
+
     def _serve(self, connection: Sink) -> None:
-        self._mailbox.take()  # what was meant before the device was there is old
         while not connection.interrupted:  # a ring for it may have been taken with a prompt
             self._mailbox.wait()
             prompt = self._mailbox.take()

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from contracts.drivers.prompts import WELCOME, PromptsContract
 from contracts.drivers.reader import until
 from drivers.contract import Beep, DeviceState, Lamp, Prompt
+from drivers.io.line import OpenLine
 from drivers.options import OptionsFault
 from drivers.prompts.lamps import LampPrompts, RelayLamp, SerialLamp
 from drivers.prompts.signals import Step, beeps, steps
@@ -46,6 +47,14 @@ def lamp(tower: TowerSimulator) -> Iterator[LampPrompts]:
     lamp.stop()
 
 
+class EarlyLamp(SerialLamp):
+    """Its status says that it is ready, and somebody is quicker than its thread."""
+
+    def _serve(self, connection: OpenLine) -> None:
+        self.show(prompt("red"))
+        super()._serve(connection)
+
+
 class TestSerialLamp(PromptsContract):
     @pytest.fixture
     def prompts(self, lamp: LampPrompts) -> LampPrompts:
@@ -56,6 +65,22 @@ class TestSerialLamp(PromptsContract):
         tower.port.unplug()
         until(lambda: lamp.status().state is DeviceState.ABSENT, PATIENCE)
         return lamp
+
+    def test_a_prompt_in_the_moment_in_which_it_is_ready_is_shown(
+        self, tower: TowerSimulator
+    ) -> None:
+        lamp = EarlyLamp(WORLD, "screen", {"port": str(tower.port.path), "hold_ms": 0})
+        lamp.start()
+        assert tower.peer.await_on("red")
+        lamp.stop()
+        assert lamp.status().counters["shown"] == 1
+
+    def test_what_was_meant_before_it_was_there_is_counted(self, tower: TowerSimulator) -> None:
+        lamp = SerialLamp(WORLD, "screen", {"port": str(tower.port.path), "hold_ms": 0})
+        lamp._mailbox.put(prompt("red"))  # as somebody does who saw the last connection
+        started(lamp)
+        lamp.stop()
+        assert lamp.status().counters == {"unshown": 1}
 
     @pytest.mark.parametrize("colour", ["green", "red", "yellow"])
     def test_one_lamp_at_a_time(

@@ -18,6 +18,7 @@ from drivers.options import OptionsFault
 from drivers.prompts import sink as sinks
 from drivers.prompts import voice as driver
 from drivers.prompts.clips import LARGEST, RATE, Clips, samples_of
+from drivers.prompts.sink import Sink
 from drivers.prompts.voice import VoicePrompts
 from simulators.devices.sound import RecordedVoice, SoundCard
 from world.real import RealWorld
@@ -75,6 +76,14 @@ def ready(voice: VoicePrompts) -> bool:
 
 def counted(voice: VoicePrompts, what: str) -> int:
     return voice.status().counters.get(what, 0)
+
+
+class EarlyVoice(RecordedVoice):
+    """Its status says that it is ready, and somebody is quicker than its thread."""
+
+    def _serve(self, connection: Sink) -> None:
+        self.show(say("short"))
+        super()._serve(connection)
 
 
 class TestVoice(PromptsContract):
@@ -146,6 +155,20 @@ class TestVoice(PromptsContract):
         sink.interrupt()
         prompts._mailbox.put(say(""))
         until(lambda: prompts.sink is not sink, PATIENCE)  # opened anew
+
+    def test_a_prompt_in_the_moment_in_which_it_is_ready_is_said(self, pack: Path) -> None:
+        voice = EarlyVoice(WORLD, "screen", {"pack": str(pack)})
+        voice.start()
+        until(lambda: counted(voice, "said") == 1, PATIENCE)
+        voice.stop()
+
+    def test_what_was_meant_before_it_was_there_is_counted(self, pack: Path) -> None:
+        voice = RecordedVoice(WORLD, "screen", {"pack": str(pack)})
+        voice._mailbox.put(say("short"))  # as somebody does who saw the last connection
+        voice.start()
+        until(lambda: ready(voice), PATIENCE)
+        voice.stop()
+        assert voice.status().counters == {"unsaid": 1}
 
     def test_lent_to_another_program_and_taken_back(self, prompts: RecordedVoice) -> None:
         prompts.release()
