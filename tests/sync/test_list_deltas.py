@@ -1,7 +1,9 @@
 """Lists on their way down: what changed to who holds the version before, the whole to others."""
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,9 +11,10 @@ from offline_store.lists.form import BLACKLIST, blacklist_payload
 from offline_store.lists.on_disk import Lists
 from simulators.broker import Broker
 from sync.platform import Platform
+from sync.platform.station import OutgoingMessage
 from tests.sync.journal import MemoryJournal
 from tests.sync.site import CITY, Site
-from tests.sync.test_down import answers, state
+from tests.sync.test_down import answers
 from tests.sync.test_exactly_once import until
 from trust.envelope import Envelope
 from world.real import RealWorld
@@ -55,11 +58,26 @@ def platform(site: Site) -> Platform:
 
 
 @pytest.fixture
-def lists(site: Site, platform: Platform, tmp_path: Path) -> Noting:
+def births(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> threading.Semaphore:
+    """One more for each birth that the platform has looked at. What it publishes before may go out
+    twice: to everybody, and to the terminal that said that it lacks it."""
+    looked, lacking = threading.Semaphore(0), platform._publisher.lacking
+
+    def noting(*place: Any, repeated: bool) -> Sequence[OutgoingMessage]:
+        letters = lacking(*place, repeated=repeated)
+        looked.release()
+        return letters
+
+    monkeypatch.setattr(platform._publisher, "lacking", noting)
+    return looked
+
+
+@pytest.fixture
+def lists(site: Site, births: threading.Semaphore, tmp_path: Path) -> Noting:
     """Of a terminal that is online."""
     lists = Noting(tmp_path / "gate-1")
     site.uplink(MemoryJournal("gate-1"), {"list": lists})
-    until(lambda: state(platform) == "online")
+    assert births.acquire(timeout=60)
     return lists
 
 
@@ -93,11 +111,16 @@ def test_who_lacks_the_base_says_so_and_gets_the_whole_list(
 
 @pytest.mark.parametrize(("missed", "by_delta"), [((SECOND,), True), ((SECOND, THIRD), False)])
 def test_who_was_away_for_one_version_gets_what_changed_and_for_two_the_whole(
-    site: Site, platform: Platform, tmp_path: Path, missed: tuple[bytes, ...], by_delta: bool
+    site: Site,
+    platform: Platform,
+    births: threading.Semaphore,
+    tmp_path: Path,
+    missed: tuple[bytes, ...],
+    by_delta: bool,
 ) -> None:
     lists = Noting(tmp_path / "gate-1")
     uplink = site.uplink(MemoryJournal("gate-1"), {"list": lists})
-    until(lambda: state(platform) == "online")
+    assert births.acquire(timeout=60)
     platform.publish("list", BLACKLIST, FIRST)
     until(lambda: len(answers(platform)) == 1)
     uplink.stop(5)

@@ -176,7 +176,9 @@ class ThreadRaises(Device):
 
 class OwnThreadRaises(Device):
     def start(self):
-        threading.Thread(target=boom).start()
+        own = threading.Thread(target=boom)
+        own.start()
+        own.join()
 
 
 def cancelled(*_, **__):
