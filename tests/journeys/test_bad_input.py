@@ -27,6 +27,7 @@ from tests.journeys.gate import AT, GOOD, OTHER, Doors, Tap
 
 MEGABYTES = 8
 FLOW = 60  # more APDUs than any flow has
+SHOWN = 13  # counted from 0: the APDU with which a card has shown all but its name's second part
 UNREADABLE = ("card-unreadable",)
 GONE = ("card-gone", "card-unreadable")  # the second: another card had the answer
 # T=0: a SELECT has no length that 6Cxx could correct, so it is a refusal as any other.
@@ -186,9 +187,11 @@ def test_a_card_put_back_for_another_is_never_taken_for_it(doors: Doors, apdu: i
     *before, second = taps
     assert second.event.person != person
     assert before
-    assert all(tap.accepted or refused_with_a_record(tap, *GONE) for tap in before)
-    assert {tap.event.card for tap in before if tap.accepted} <= {one}
-    assert {tap.event.person for tap in before if tap.accepted} <= {person}
+    first_one = before[0].event
+    if apdu == SHOWN and before[0].accepted:
+        assert (first_one.card, first_one.person) == (one, person)
+        del before[0]
+    assert all(refused_with_a_record(tap, *GONE) for tap in before)
 
 
 @pytest.mark.parametrize("apdu", [0, 3, 12])
