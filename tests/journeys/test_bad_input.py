@@ -175,7 +175,7 @@ def test_a_card_put_back_for_another_is_never_taken_for_it(doors: Doors, apdu: i
     command to the card that lies there by then, and may tell of that one twice.
     """
     references, cast = doors.site.references(), doors.site.cast
-    one, other = (references.card(bytes.fromhex(cast.card_id(cast.card(k)))) for k in (GOOD, OTHER))
+    other = references.card(bytes.fromhex(cast.card_id(cast.card(OTHER))))
     person = doors.tap().event.person
     faults = Faults(tear=TearAtApdu(apdu, Moment.AFTER))
     with doors.held(good(doors, DOOR), faults=faults) as first:
@@ -187,9 +187,7 @@ def test_a_card_put_back_for_another_is_never_taken_for_it(doors: Doors, apdu: i
     *before, second = taps
     assert second.event.person != person
     assert before
-    assert all(tap.accepted or refused_with_a_record(tap, *GONE) for tap in before)
-    assert {tap.event.card for tap in before if tap.accepted} <= {one}
-    assert {tap.event.person for tap in before if tap.accepted} <= {person}
+    assert all(refused_with_a_record(tap, *GONE) for tap in before)
 
 
 @pytest.mark.parametrize("apdu", [0, 3, 11])

@@ -178,7 +178,7 @@ class OwnThreadRaises(Device):
     def start(self):
         own = threading.Thread(target=boom)
         own.start()
-        own.join()
+        own.join()  # it raises while its test runs
 
 
 def cancelled(*_, **__):
