@@ -90,10 +90,17 @@ class Writer:
 
     def _noted(self, journal: Journal) -> None:
         """After every commit."""
+        self._advance(journal)
+        self._tell()
+
+    def _advance(self, journal: Journal) -> None:
+        """Before anybody hears that a row is stored: who has heard it finds it in `head`."""
         self._commits += 1
         self._committed_at = self._setting.world.monotonic()
         tip = journal.tip
         self.head = Head(tip.epoch, tip.seq, tip.hash)
+
+    def _tell(self) -> None:
         for listener in self.listeners:
             listener.set()
 
@@ -128,9 +135,10 @@ class Writer:
                 if not waiting.job.ended:
                     waiting.job.fail(unstored(error))
             return
+        self._advance(journal)
         for waiting, record in stored:
             waiting.job.finish(record)
-        self._noted(journal)
+        self._tell()
         if self._commits % LOOK_AT_WAL == 0:
             self.work(Job(self._setting.world), self._limit_wal)
 

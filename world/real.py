@@ -48,8 +48,17 @@ _EX_SOFTWARE = 70
 _PASSES = (errno.ECONNABORTED, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _ACCEPT_AGAIN = 0.1  # seconds
 _LONGEST_ADDRESS = 107  # bytes of a Unix socket's path: unix(7), less the zero at its end
+_LONGEST = threading.TIMEOUT_MAX  # seconds, 292 years; Python raises `OverflowError` beyond
 _M_MMAP_THRESHOLD = -3  # malloc.h
 _LARGE_BLOCK = 1024 * 1024
+
+
+def _limit(timeout: float | None) -> float | None:
+    return None if timeout is None else min(timeout, _LONGEST)
+
+
+def _acquired(lock: threading.Lock, timeout: float | None) -> bool:
+    return lock.acquire(timeout=-1 if timeout is None else max(0.0, min(timeout, _LONGEST)))
 
 
 class RealTask:
@@ -68,7 +77,7 @@ class RealTask:
         return self._thread.is_alive()
 
     def join(self, timeout: float | None = None) -> bool:
-        self._thread.join(timeout)
+        self._thread.join(_limit(timeout))
         return not self._thread.is_alive()
 
 
@@ -90,7 +99,7 @@ class RealQueue(Generic[T]):
     def get(self, timeout: float | None = None) -> T:
         wait = timeout is None or timeout > 0
         try:
-            self._tokens.get(wait, timeout if wait else None)
+            self._tokens.get(wait, _limit(timeout) if wait else None)
         except queue.Empty:
             raise QueueEmpty from None
         with self._changing:
@@ -128,7 +137,7 @@ class RealEvent:
     def wait(self, timeout: float | None = None) -> bool:
         if self._is_set:
             return True
-        passed = self._free.acquire(timeout=-1 if timeout is None else max(0.0, timeout))
+        passed = _acquired(self._free, timeout)
         if passed:
             self._free.release()
         return passed
@@ -141,7 +150,7 @@ class RealLock:
         self._lock = threading.Lock()
 
     def acquire(self, timeout: float | None = None) -> bool:
-        return self._lock.acquire(timeout=-1 if timeout is None else timeout)
+        return _acquired(self._lock, timeout)
 
     def release(self) -> None:
         self._lock.release()
