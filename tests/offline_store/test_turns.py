@@ -32,11 +32,11 @@ def test_who_hears_that_a_turn_stands_finds_it_in_the_head(
     with site.open() as store:
         finish = Job.finish
 
-        def looked_at(job: Job[Record], record: Record) -> None:
+        def looked_at(job: Job[object], value: object) -> None:
             head = store.head()
-            assert head is not None
-            found.append((record.seq, head.seq))
-            finish(job, record)
+            if isinstance(value, Record):
+                found.append((value.seq, head.seq if head else 0))
+            finish(job, value)
 
         monkeypatch.setattr(Job, "finish", looked_at)
         store.turn(tap())
