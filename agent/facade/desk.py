@@ -29,12 +29,13 @@ from agent.facade.means import Means, Plan
 from agent.facade.plans import PLANS
 from agent.facade.visit import House, Nudge, Outcome, PinDigits, Visit
 from agent.results import Results
-from agent.seats import ReaderSeat
+from agent.seats import CatchUp, ReaderSeat
 from agent.watchdog import Watchdog
 from config.model import Capability, FacadeClient
 from drivers.contract import Interface
 from world import Fault, World
 
+HEARD_WITHIN = 1.0  # seconds until a reader's thread that has nothing to do has heard what is new
 BEGUN_WITHIN = 5.0  # seconds until the reader's thread, busy with a tap, must have come to it
 
 
@@ -186,6 +187,8 @@ class Connection:
         ready = [seat for kind in plan.kinds for seat in _of(kind, seats) if seat.ready]
         if not ready:
             raise NoReader(interface=", ".join(kind.value for kind in plan.kinds))
+        if not any(seat.lying for seat in ready):
+            self._catch_up(ready)
         held = {lease.reader for lease in self._desk.leases.of(self)}
         # Looked at once: a card that comes meanwhile is heard by the next call.
         full = [seat for seat in seats if seat.lying is not None]
@@ -193,6 +196,15 @@ class Connection:
         for seat in [seat for seat in lying if seat.reader.name in held] or lying:
             return seat
         raise OtherKind if full else NoCard
+
+    def _catch_up(self, seats: Sequence[ReaderSeat]) -> None:
+        """Have the readers' threads hear what has happened: a caller may have seen the card in the
+        terminal's status before they did. One that is busy for long has a card."""
+        asked = [CatchUp(self._desk.world) for _ in seats]
+        for seat, errand in zip(seats, asked, strict=True):
+            seat.ask(errand)
+        for errand in asked:
+            errand.wait(HEARD_WITHIN)
 
 
 def _of(kind: Interface, seats: Sequence[ReaderSeat]) -> Sequence[ReaderSeat]:
