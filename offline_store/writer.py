@@ -96,10 +96,17 @@ class Writer:
 
     def _noted(self, journal: Journal) -> None:
         """After every commit."""
+        self._advance(journal)
+        self._tell()
+
+    def _advance(self, journal: Journal) -> None:
+        """Before anybody hears that a row is stored: who has heard it finds it in `head`."""
         self._commits += 1
         self._committed_at = self._setting.world.monotonic()
         tip = journal.tip
         self.head = LastRow(tip.epoch, tip.seq, tip.hash)
+
+    def _tell(self) -> None:
         for listener in self.listeners:
             listener.set()
 
@@ -135,9 +142,10 @@ class Writer:
                 if not waiting.job.ended:
                     waiting.job.fail(unstored(error))
             return
+        self._advance(journal)
         for waiting, record in stored:
             waiting.job.finish(record)
-        self._noted(journal)
+        self._tell()
 
     def _transact(self, journal: Journal, batch: Sequence[Waiting]) -> list[tuple[Waiting, Record]]:
         stored = []

@@ -11,6 +11,7 @@ import random
 import threading
 import time as real_time
 from collections.abc import Callable
+from math import inf
 from ssl import SSLContext
 from types import TracebackType
 from typing import Generic, TypeVar
@@ -234,7 +235,7 @@ class SimWorld(RealWorld):
         me = self._current
         assert me is not None, "a World call outside of play()"
         me.ready = ready
-        me.deadline = None if timeout is None else self._time + timeout
+        me.deadline = None if timeout in (None, inf) else self._time + timeout
         try:
             chosen = self._choose()
         except (Deadlock, TooManySteps) as failure:

@@ -1,4 +1,5 @@
-"""What a `World` offers. Every method that can wait is a place where a simulation may switch."""
+"""What a `World` offers. Every method that can wait is a place where a simulation may switch; a
+limit of None or of infinitely many seconds waits for ever, one below zero does not wait."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -39,7 +39,7 @@ from world.ports import (
     Stream,
     Task,
 )
-from world.tasks import RealTask
+from world.tasks import RealTask, limited
 
 T = TypeVar("T")
 
@@ -52,6 +52,11 @@ _ACCEPT_AGAIN = 0.1  # seconds
 _LONGEST_ADDRESS = 107  # bytes of a Unix socket's path: unix(7), less the zero at its end
 _M_MMAP_THRESHOLD = -3  # malloc.h
 _LARGE_BLOCK = 1024 * 1024
+
+
+def _acquired(lock: threading.Lock, timeout: float | None) -> bool:
+    limit = limited(timeout)
+    return lock.acquire(timeout=-1 if limit is None else max(0.0, limit))
 
 
 class RealQueue(Generic[T]):
@@ -72,7 +77,7 @@ class RealQueue(Generic[T]):
     def get(self, timeout: float | None = None) -> T:
         wait = timeout is None or timeout > 0
         try:
-            self._tokens.get(wait, timeout if wait else None)
+            self._tokens.get(wait, limited(timeout) if wait else None)
         except queue.Empty:
             raise QueueEmpty from None
         with self._changing:
@@ -110,7 +115,7 @@ class RealEvent:
     def wait(self, timeout: float | None = None) -> bool:
         if self._is_set:
             return True
-        passed = self._free.acquire(timeout=-1 if timeout is None else max(0.0, timeout))
+        passed = _acquired(self._free, timeout)
         if passed:
             self._free.release()
         return passed
@@ -123,7 +128,7 @@ class RealLock:
         self._lock = threading.Lock()
 
     def acquire(self, timeout: float | None = None) -> bool:
-        return self._lock.acquire(timeout=-1 if timeout is None else timeout)
+        return _acquired(self._lock, timeout)
 
     def release(self) -> None:
         self._lock.release()

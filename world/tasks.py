@@ -7,6 +7,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+_LONGEST = threading.TIMEOUT_MAX  # seconds, 292 years; Python raises `OverflowError` beyond
+
+
+def limited(timeout: float | None) -> float | None:
+    """A time limit as Python's threads take it: of infinitely many seconds too."""
+    return None if timeout is None else min(timeout, _LONGEST)
+
 
 class RealTask:
     """A daemon thread."""
@@ -30,7 +37,7 @@ class RealTask:
         return self._thread.is_alive()
 
     def join(self, timeout: float | None = None) -> bool:
-        self._thread.join(timeout)
+        self._thread.join(limited(timeout))
         return not self._thread.is_alive()
 
 

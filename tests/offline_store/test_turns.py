@@ -8,8 +8,10 @@ import pytest
 
 from offline_store.chain import epoch_key, first_prev, next_seed, verify_chain
 from offline_store.events.terminal import Checkpoint
+from offline_store.event import Record
 from offline_store.faults import JournalBusy, JournalStopped
 from offline_store.files import journal_file
+from offline_store.jobs import Job
 from offline_store.journal import Journal
 from offline_store.status import wal_size
 from offline_store.store import Entry, Store, Turn
@@ -25,6 +27,26 @@ def test_a_turn_gives_the_durable_row(site: Site) -> None:
         assert store.head().hash == record.hash  # type: ignore[union-attr]
     with site.open() as store:
         assert every_record(store)[-1] == record
+
+
+def test_who_hears_that_a_turn_stands_finds_it_in_the_head(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[tuple[int, int]] = []
+    with site.open() as store:
+        finish = Job.finish
+
+        def looked_at(job: Job[Record], record: Record) -> None:
+            head = store.head()
+            assert head is not None
+            found.append((record.seq, head.seq))
+            finish(job, record)
+
+        monkeypatch.setattr(Job, "finish", looked_at)
+        store.turn(tap())
+        store.turn(tap())
+        monkeypatch.undo()
+    assert found == [(2, 2), (3, 3)]
 
 
 def test_seq_is_gapless_and_the_chain_holds_over_restarts(site: Site) -> None:

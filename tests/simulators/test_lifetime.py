@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,14 @@ def test_whatever_ends_a_demo_leaves_nothing_behind(how: str) -> None:
     assert after(how, "●", [ONECARD, "demo"]) == {"status": STATUS[how], "left": []}
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """A suite that a shell has put into the background was started with SIGINT ignored."""
+    kept = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, kept)
+
+
 def ended_by(number: int, failing: Exception) -> None:
     """A program that a signal ends, and whose tidying up fails."""
     with like_ctrl_c():
@@ -57,6 +66,7 @@ def ended_by(number: int, failing: Exception) -> None:
             raise failing
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_what_fails_in_the_tidying_up_is_not_what_ended_the_program() -> None:
     with pytest.raises(Ended) as ended:
         ended_by(signal.SIGTERM, BrokenPipeError("somebody was ended as well"))

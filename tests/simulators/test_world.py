@@ -1,6 +1,7 @@
 """The seeded World: one history per seed, virtual time, races and deadlocks found."""
 
 import threading
+from math import inf
 
 import pytest
 
@@ -62,6 +63,20 @@ def test_queue_event_and_lock_time_out_in_virtual_time() -> None:
         assert world.monotonic() >= 15.0
 
     world.play(main)
+
+
+def test_an_infinite_limit_is_none_and_a_deadlock_is_seen_behind_it() -> None:
+    world = SimWorld(1)
+
+    def main() -> None:
+        flag = world.event()
+        world.spawn(flag.set, name="setter")
+        assert flag.wait(inf)
+        assert world.monotonic() < 1.0
+        world.event().wait(inf)
+
+    with pytest.raises(Deadlock):
+        world.play(main)
 
 
 def test_queue_serves_lower_priority_numbers_first() -> None:

@@ -6,6 +6,7 @@ import socket
 import stat
 import subprocess
 import sys
+from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -99,6 +100,38 @@ def test_lock_times_out_while_another_holds_it() -> None:
     with lock:
         assert not lock.acquire(0.01)
     assert lock.acquire(0.01)
+
+
+@pytest.mark.parametrize("forever", [None, inf])
+def test_no_limit_and_an_infinite_one_both_wait_for_ever(forever: float | None) -> None:
+    world = RealWorld()
+    queue: Queue[str] = world.queue()
+    flag, lock, waiting = world.event(), world.lock(), world.event()
+
+    def wait_for_all() -> None:
+        waiting.set()
+        assert queue.get(forever) == "came"
+        assert flag.wait(forever)
+        assert lock.acquire(forever)
+
+    lock.acquire()
+    task = world.spawn(wait_for_all, name="waiter")
+    assert waiting.wait(forever)
+    queue.put("came")
+    flag.set()
+    lock.release()
+    assert task.join(forever)
+    assert not lock.acquire(0)  # it came to the end
+
+
+def test_a_limit_below_zero_does_not_wait() -> None:
+    world = RealWorld()
+    lock = world.lock()
+    with lock:
+        assert not lock.acquire(-1.0)
+    assert not world.event().wait(-1.0)
+    with pytest.raises(QueueEmpty):
+        world.queue().get(-1.0)
 
 
 def test_files_are_bytes_only(tmp_path: Path) -> None:
