@@ -281,12 +281,14 @@ class PcscReader:
     def detach(self, *, denied: bool = False) -> None:
         """The reader or its service has gone, and any card with it."""
         self._denied = denied
-        if not self.seen.attached:
+        before = self.seen
+        if not before.attached:
             return
-        self._leave()
+        self.seen = SlotState(count=before.count)
         self._lost += 1
-        LOG.warning("reader %s: lost (%r)", self.name, shown(self.seen.attached))
-        self.seen = SlotState(count=self.seen.count)
+        LOG.warning("reader %s: lost (%r)", self.name, shown(before.attached))
+        if before.present:
+            self._tell_left(before)
 
     @property
     def _settling(self) -> bool:
@@ -299,12 +301,14 @@ class PcscReader:
         return self._half_told_since is not None
 
     def see(self, state: int, atr: bytes) -> None:
-        """A new event state of the slot: put what happened into `events`. A state that tells only
-        half is not taken over (`doubtful`), so the watcher's next wait returns at once."""
+        """A new event state of the slot: put what happened into `events`, where whoever hears of
+        it finds `seen` as new as that. A state that tells only half is not taken over
+        (`doubtful`), so the watcher's next wait returns at once."""
         state &= ~scard.SCARD_STATE_CHANGED
+        before = self.seen
         now, lacking = self._world.monotonic(), 0
-        present = occupied(self.seen, state, atr)
-        if half_told(self.seen, state, present):
+        present = occupied(before, state, atr)
+        if half_told(before, state, present):
             if self._half_told_since is None:
                 self._half_told_since = now
             if now - self._half_told_since < HALF_TOLD:
@@ -312,27 +316,25 @@ class PcscReader:
             # What had stood for so long lacked nothing, so it is the new state that lacks a move.
             lacking = int(self._half_told_since - self._seen_since >= HALF_TOLD)
         self._half_told_since = None
-        uncounted = lacking or early(self.seen, state, present)
-        inserted = insertions(self.seen, state, present, uncounted)
-        came = seen_coming(self.seen, lacking) and not self._settling
-        if self.seen.present and (inserted or not present):
-            self._leave()
-        ahead = still_ahead(self.seen, state) + uncounted
-        failed = not self.seen.available
-        count = self.seen.count + inserted
-        self.seen = SlotState(self.seen.attached, state, atr, count, ahead, present)
+        uncounted = lacking or early(before, state, present)
+        inserted = insertions(before, state, present, uncounted)
+        came = seen_coming(before, lacking) and not self._settling
+        ahead = still_ahead(before, state) + uncounted
+        count = before.count + inserted
+        self.seen = SlotState(before.attached, state, atr, count, ahead, present)
         self._seen_since = now
-        if failed and self.seen.available:
+        if not before.available and self.seen.available:
             self._settle()
+        if before.present and (inserted or not present):
+            self._tell_left(before)
         if inserted and present:
             self._fault = None
             if atr:  # it has shown what lies there; a card without power shows itself once more
                 self._settled_at = now
-            self._events.put(Presence(self.name, self.interface, atr, self.seen.count, now, came))
+            self._events.put(Presence(self.name, self.interface, atr, count, now, came))
 
     def _settle(self) -> None:
         self._settled_at = self._world.monotonic() + SETTLES_WITHIN
 
-    def _leave(self) -> None:
-        if self.seen.present:
-            self._events.put(Absence(self.name, self.seen.count, self._world.monotonic()))
+    def _tell_left(self, card: SlotState) -> None:
+        self._events.put(Absence(self.name, card.count, self._world.monotonic()))

@@ -222,3 +222,32 @@ def test_a_card_that_is_mute_is_told_once_it_is_counted() -> None:
     assert told((0.0, _state(0)), (1.0, _state(1, counted=0) | MUTE), (0.001, mute)) == 1
     assert told((0.0, _state(1)), (1.0, _state(3) | MUTE)) == 2
     assert told((0.0, mute)) == 1
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("leaves", ["taken", "changed", "unplugged"])
+def test_who_hears_that_a_card_left_does_not_find_it_in_the_state(leaves: str, seed: int) -> None:
+    """The PSAM's thread looks only once, when it hears: what it saw would stand for ever."""
+    world = SimWorld(seed)
+
+    def watch() -> object:
+        reader = PcscReader(world, SlotBinding("sam", "*", Interface.SAM, {}))
+        found: list[tuple[bool, int]] = []
+
+        def hear() -> None:
+            while not isinstance(reader.events.get(), Absence):
+                pass
+            found.append((reader.seen.present, reader.seen.count))
+
+        hearing = world.spawn(hear, name="hearing")
+        reader.attach("Reader 00 00")
+        reader.see(_state(0), b"")
+        reader.see(_state(1), ATR)
+        if leaves == "unplugged":
+            reader.detach()
+        else:
+            reader.see(_state(2 if leaves == "taken" else 3), ATR)
+        hearing.join()
+        return found
+
+    assert world.play(watch) == [(leaves == "changed", 1 + (leaves == "changed"))]
