@@ -156,6 +156,7 @@ class PcscReader:
         self._last_fault = ""
         self._lamp = typed(binding.options, PcscOptions, device=binding.name).lamp
         self._counters: Counter[str] = Counter()
+        self._telling = world.lock()  # what `status` counts is in `events`, and the other way round
         self._half_told_since: float | None = None
         self._seen_since = 0.0  # World.monotonic() of the last new state
         self._settled_at = 0.0  # World.monotonic() from which what is seen to come has come
@@ -237,13 +238,15 @@ class PcscReader:
         return True
 
     def status(self) -> DeviceStatus:
+        with self._telling:
+            seen = self.seen
         return DeviceStatus(
             self.name,
             self._state(),
-            attached=shown(self.seen.attached),
+            attached=shown(seen.attached),
             fault=self._last_fault,
             lost=self._lost,
-            presented=self.seen.count,
+            presented=seen.count,
             holder=str(self._fault.facts.get("holder", "")) if self._fault else "",
             counters=dict(self._counters),
         )
@@ -284,11 +287,12 @@ class PcscReader:
         before = self.seen
         if not before.attached:
             return
-        self.seen = SlotState(count=before.count)
+        with self._telling:
+            self.seen = SlotState(count=before.count)
+            if before.present:
+                self._tell_left(before)
         self._lost += 1
         LOG.warning("reader %s: lost (%r)", self.name, shown(before.attached))
-        if before.present:
-            self._tell_left(before)
 
     @property
     def _settling(self) -> bool:
@@ -320,18 +324,22 @@ class PcscReader:
         inserted = insertions(before, state, present, uncounted)
         came = seen_coming(before, lacking) and not self._settling
         ahead = still_ahead(before, state) + uncounted
-        count = before.count + inserted
-        self.seen = SlotState(before.attached, state, atr, count, ahead, present)
+        seen = SlotState(before.attached, state, atr, before.count + inserted, ahead, present)
+        new = present and inserted > 0
         self._seen_since = now
-        if not before.available and self.seen.available:
+        if seen.available and not before.available:
             self._settle()
-        if before.present and (inserted or not present):
-            self._tell_left(before)
-        if inserted and present:
+        if new:
             self._fault = None
             if atr:  # it has shown what lies there; a card without power shows itself once more
                 self._settled_at = now
-            self._events.put(Presence(self.name, self.interface, atr, count, now, came))
+        with self._telling:
+            self.seen = seen
+            if before.present and (inserted or not present):
+                self._tell_left(before)
+            if new:
+                told = Presence(self.name, self.interface, atr, seen.count, now, came)
+                self._events.put(told)
 
     def _settle(self) -> None:
         self._settled_at = self._world.monotonic() + SETTLES_WITHIN

@@ -39,7 +39,6 @@ DEVICE_NUMBER = "CONFORM-1"
 LEASE = 4.0  # seconds between the steps of one flow
 PIN_TIMEOUT = 1.0  # seconds; nobody hesitates here but who is to
 SETTLED = 0.3  # seconds in which pcscd has told everybody that a card came or went
-HEARD = 0.05  # seconds from the reader's count to its own thread, which tells nobody
 CAPABILITIES = ("identity", "files", "write", "pin")
 
 Wrong = Callable[[Processor], Processor]
@@ -121,7 +120,6 @@ class Stage:
         insertion = self.slots[where].insert(card, faults)
         insertion.arrived.wait(10)
         self._noticed(lambda: self._presented(where) > before, f"nobody saw the card in {where}")
-        time.sleep(HEARD)
         return insertion
 
     def lift(self) -> None:

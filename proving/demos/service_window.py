@@ -5,7 +5,6 @@ What came of a visit is read from the agent's feed and journal, or from what the
 """
 
 import queue
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -23,7 +22,6 @@ from simulators.window.site import WindowSite
 PROGRAM_DONE = "OK"
 OVER = ("CONFIRMED", "EXPIRED", "INVALID", "CANCELLED")  # a sign-in
 DISCLOSURE = "disclosure"
-HEARD = 0.2  # seconds from the reader's count to its own thread; no clerk is as quick
 
 
 @dataclass(frozen=True)
@@ -194,7 +192,6 @@ class WindowDay:
         site.slots[DOOR_OUT].insert(site.wallet.at(visit.person, Interface.CONTACTLESS))
         try:
             until(lambda: self._presented("window") > seen, "nobody saw the card at the window")
-            time.sleep(HEARD)
             said = [site.program.do(order) for order in visit.orders]
         finally:
             site.slots[DOOR_OUT].remove()

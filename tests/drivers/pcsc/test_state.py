@@ -251,3 +251,22 @@ def test_who_hears_that_a_card_left_does_not_find_it_in_the_state(leaves: str, s
         return found
 
     assert world.play(watch) == [(leaves == "changed", 1 + (leaves == "changed"))]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_card_that_the_status_counts_is_told_already(seed: int) -> None:
+    """So that a caller who waited for it there is not told that no card lies there."""
+    world = SimWorld(seed)
+
+    def watch() -> object:
+        reader = PcscReader(world, SlotBinding("air", "*", Interface.CONTACTLESS, {}))
+        reader.attach("Reader 00 00")
+        reader.see(_state(0), b"")
+        card = world.spawn(lambda: reader.see(_state(1), ATR), name="card")
+        while not reader.status().presented:
+            world.wait(0)
+        told = reader.events.get(0)
+        card.join()
+        return type(told)
+
+    assert world.play(watch) is Presence
