@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from agent.equipment.lane import WAKE, Lane
 from drivers.contract import Absence, CardReader, DeviceState, Presence
-from world import Queue
+from world import Queue, World
 
 
 class ReaderJob(Protocol):
@@ -18,6 +18,20 @@ class ReaderJob(Protocol):
     def run(self, seat: "ReaderQueue") -> None:
         """On the reader's thread. May itself take what comes meanwhile (`ReaderQueue.next`)."""
         ...
+
+
+class CatchUp:
+    """Done when the reader's thread has heard all that it was told before."""
+
+    def __init__(self, world: World) -> None:
+        self._heard = world.event()
+
+    def run(self, seat: "ReaderQueue") -> None:
+        self._heard.set()
+
+    def wait(self, seconds: float) -> bool:
+        """False when that thread is busy for longer. The caller's thread."""
+        return self._heard.wait(seconds)
 
 
 ReaderEvent = Presence | Absence | ReaderJob

@@ -6,7 +6,7 @@ ends what it leased.
 
 from collections.abc import Callable, Sequence
 
-from agent.equipment.reader_queue import ReaderQueue
+from agent.equipment.reader_queue import CatchUp, ReaderQueue
 from agent.equipment.watchdog import Watchdog
 from agent.facade import fields
 from agent.facade.call import Call, CallAnswer
@@ -35,6 +35,7 @@ from config.model import Capability, FacadeClient
 from drivers.contract import Interface
 from world import Fault, World
 
+HEARD_WITHIN = 1.0  # seconds until a reader's thread that has nothing to do has heard what is new
 BEGUN_WITHIN = 5.0  # seconds until the reader's thread, busy with a tap, must have come to it
 
 
@@ -189,6 +190,8 @@ class CallerConnection:
         ready = [seat for kind in plan.kinds for seat in _of(kind, seats) if seat.ready]
         if not ready:
             raise NoReader(interface=", ".join(kind.value for kind in plan.kinds))
+        if not any(seat.card_present for seat in ready):
+            self._catch_up(ready)
         held = {lease.reader for lease in self._desk.leases.of(self)}
         # Looked at once: a card that comes meanwhile is heard by the next call.
         full = [seat for seat in seats if seat.card_present is not None]
@@ -196,6 +199,15 @@ class CallerConnection:
         for seat in [seat for seat in lying if seat.reader.name in held] or lying:
             return seat
         raise OtherKind if full else NoCard
+
+    def _catch_up(self, seats: Sequence[ReaderQueue]) -> None:
+        """Have the readers' threads hear what has happened: a caller may have seen the card in the
+        terminal's status before they did. One that is busy for long has a card."""
+        asked = [CatchUp(self._desk.world) for _ in seats]
+        for seat, job in zip(seats, asked, strict=True):
+            seat.ask(job)
+        for job in asked:
+            job.wait(HEARD_WITHIN)
 
 
 def _of(kind: Interface, seats: Sequence[ReaderQueue]) -> Sequence[ReaderQueue]:

@@ -56,6 +56,17 @@ def test_two_steps_with_the_callers_hsm_give_the_same_card_without_a_psam(key: s
     play(scenario, psam=False)
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_a_card_that_its_readers_thread_has_yet_to_hear_of_is_no_missing_card(seed: int) -> None:
+    def scenario(counter: Counter) -> None:
+        counter.slot.insert(counter.stand.card("lin", counter.slot.interface))
+        assert counter.call("iReadCardBas", "3").result == 0
+        counter.slot.remove()
+        assert counter.call("iReadCardBas", "3").result == -2
+
+    play(scenario, seed)
+
+
 def test_a_wrong_internal_answer_of_the_hsm_is_minus_21_and_nothing_of_the_holder() -> None:
     def scenario(counter: Counter) -> None:
         counter.insert("lin")
