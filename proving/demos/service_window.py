@@ -168,6 +168,7 @@ class WindowDay:
                 return self._site.codes.issue(visit.person)
 
     def _shows_id_card(self, visit: Visit) -> str:
+        self._site.id_reader.wait_missed()
         self._site.id_reader.lay(document_of(self._site.cast.person(visit.person)))
         try:
             return self._reported("id-reader")

@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 import qrcode
 
-from simulators.device_box.box import DeviceBox, Injection, Part
+from simulators.device_box.box import SOON, DeviceBox, Injection, Part
 from simulators.device_box.cards import GOOD
 from simulators.device_box.serial import HOSTILE, SerialPart
 from simulators.devices.idcard import SamVModule, SamVUsb, document_of
@@ -20,6 +20,7 @@ from simulators.devices.keyboard import EVENT, Keyboard
 from simulators.devices.mjpeg import CameraFaults, MjpegServer
 from simulators.devices.scan_module import HidPosScanner, ScanModule
 from simulators.devices.usb import UsbDevice, UsbFaults
+from simulators.site import NotInTime
 
 
 class ScannerPart(Part):
@@ -239,6 +240,8 @@ class DocumentPart(Part):
 
     def works(self, box: DeviceBox) -> str:
         box.forget(self.name)
+        if not self.module.wait_missed(SOON):
+            raise NotInTime(f"{self.name}: nobody asks for a document")
         self.module.lay(document_of(box.cast.person(GOOD)))
         try:
             box.report(self.name, "accepted")

@@ -74,16 +74,23 @@ class SamVModule:
         self._deframer = Deframer()
         self._card: IdCard | None = None
         self._state: Literal["idle", "found", "selected", "read"] = "idle"
+        self._missed_at = 0  # finds, among them one that was answered after the last lifting
 
     def lay(self, card: IdCard) -> None:
         """A document comes into the field, in place of the one that lies there. No hand changes
-        two between two finds; see `wait_asked`."""
+        two between two finds; see `wait_missed`."""
         with self._guard:
             self._card, self._state = card, "idle"
 
     def lift(self) -> None:
         with self._guard:
             self._card, self._state = None, "idle"
+        self._missed_at = self.count("find") + 2  # who asks again has the answer before
+
+    def wait_missed(self, patience: float = 60.0) -> bool:
+        """Wait until whoever asks has been told that the document which was lifted is away."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self.count("find") >= self._missed_at, patience)
 
     def reset(self) -> None:
         """Power was away: it knows nothing of what lay there."""
