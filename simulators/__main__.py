@@ -5,12 +5,13 @@ Prints the variable that leads PC/SC clients to this pcscd, then takes one order
 """
 
 import argparse
+import signal
 import sys
-from typing import get_args
+from typing import NoReturn, get_args
 
 from simulators.cards import Interface
 from simulators.cards.contract import Card
-from simulators.lifetime import like_ctrl_c
+from simulators.lifetime import Ended, leave, like_ctrl_c
 from simulators.parts import Unavailable
 from simulators.pcscd import NoNamespaces, Pcscd
 from simulators.people import Wallet, load_cast
@@ -73,15 +74,27 @@ class Desk:
         self._slots[interface].insert(card, timing=timing)
 
 
-def main() -> None:
+def main() -> NoReturn:
     arguments = argparse.ArgumentParser(prog="python -m simulators")
     arguments.add_argument("--air", type=int, choices=get_args(Air), help="kbit/s; else no delay")
     options = arguments.parse_args()
+    leave(_status(options.air))
+
+
+def _status(air: Air | None) -> int:
+    """Serve to the end; the exit status."""
     try:
         with like_ctrl_c():
-            serve(options.air)
+            serve(air)
     except Unavailable as error:
-        sys.exit(f"{error}\n{REMEDY}" if isinstance(error, NoNamespaces) else str(error))
+        remedy = f"\n{REMEDY}" if isinstance(error, NoNamespaces) else ""
+        sys.stderr.write(f"{error}{remedy}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    except Ended as ended:
+        return int(ended.code or 0)
+    return 0
 
 
 def serve(air: Air | None) -> None:

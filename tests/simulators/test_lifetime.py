@@ -42,6 +42,20 @@ def test_whatever_ends_the_simulators_leaves_nothing_behind(how: str) -> None:
     assert told == {"status": STATUS[how], "left": []}
 
 
+def test_ctrl_c_ends_the_simulators_without_a_word() -> None:
+    with subprocess.Popen(
+        ["/usr/bin/env", "--default-signal=INT", *SIMULATORS],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as simulators:
+        assert simulators.stdout is not None
+        assert simulators.stdout.readline().startswith(b"export PCSCLITE_CSOCK_NAME=")
+        simulators.send_signal(signal.SIGINT)
+        told, complained = simulators.communicate()
+    assert (simulators.returncode, told, complained) == (130, b"", b"")
+
+
 @pytest.mark.parametrize("how", ["close", "SIGKILL"])
 def test_whatever_ends_a_demo_leaves_nothing_behind(how: str) -> None:
     """Broker, pcscd, agent, and the folder with their keys."""
