@@ -132,8 +132,9 @@ def compared(
         if there:
             figures[f"{name}_times"] = here / there
     goals = {f"{name}_times_max": most for name, most in judged.items()}
-    holds = all(figures[goal.removesuffix("_max")] <= most for goal, most in goals.items())
-    return {**{k: round(v, 4) for k, v in figures.items()}, "goals": goals, "holds": holds}
+    rounded = {key: round(value, 4) for key, value in figures.items()}
+    holds = all(rounded[goal.removesuffix("_max")] <= most for goal, most in goals.items())
+    return {**rounded, "goals": goals, "holds": holds}
 
 
 def _unpacked(commit: str) -> Side:

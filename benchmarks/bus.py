@@ -113,8 +113,8 @@ def measure(pcscd: Pcscd, taps: int, air: Air | None = None) -> dict[str, object
         figures |= {"air": table.air, **parts, "floor": floor}
         figures["floor_ratio"] = figures["p50"] / floor
         goals = FLOOR_GOAL
-    holds = all(figures[goal.removesuffix("_max")] <= most for goal, most in goals.items())
     rounded = {key: round(value, 3) for key, value in figures.items()}
+    holds = all(rounded[goal.removesuffix("_max")] <= most for goal, most in goals.items())
     return {"name": "bus", "taps": taps, **rounded, "goals": goals, "holds": holds}
 
 

@@ -65,7 +65,7 @@ def run(arguments: Sequence[str] = ()) -> dict[str, object]:
         "backend": "libcrypto",
         **figures,
         "goals": GOALS,
-        "holds": holds(ratios),
+        "holds": holds(figures),
     }
 
 

@@ -72,12 +72,12 @@ def run(arguments: Sequence[str] = ()) -> dict[str, object]:
             rounds,
         )
     figures = {f"{name}_p50": round(median(times), 3) for name, times in samples.items()}
-    overhead = median(samples["socket"]) - median(samples["process"])
+    overhead = round(median(samples["socket"]) - median(samples["process"]), 3)
     refused = median(samples["refused_socket"]) - median(samples["refused_process"])
     return {
         "name": "facade",
         "rounds": rounds,
-        "overhead_p50": round(overhead, 3),
+        "overhead_p50": overhead,
         "refused_overhead_p50": round(refused, 3),
         **figures,
         "socket_p99": round(percentile(samples["socket"], 99), 3),

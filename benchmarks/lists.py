@@ -80,8 +80,8 @@ def run(arguments: Sequence[str] = ()) -> dict[str, object]:
             **swapping(folder, options.swaps, options.taps),
             **looking(folder, options.entries),
         }
-    holds = all(figures[goal.removesuffix("_max")] <= most for goal, most in GOALS.items())
     rounded = {key: round(value, 4) for key, value in figures.items()}
+    holds = all(rounded[goal.removesuffix("_max")] <= most for goal, most in GOALS.items())
     return {"name": "lists", **rounded, "goals": GOALS, "holds": holds}
 
 

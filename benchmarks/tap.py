@@ -118,8 +118,8 @@ def measure(pcscd: Pcscd, taps: int, air: Air | None = None) -> dict[str, object
         floor = floor_ms(table, script) + median(bare.commit) + median(bare.power)
         figures |= {"air": table.air, "floor": floor, "floor_ratio": p50 / floor}
         goals = FLOOR_GOAL
-    holds = all(figures[goal.removesuffix("_max")] <= most for goal, most in goals.items())
     rounded = {key: round(value, 3) for key, value in figures.items()}
+    holds = all(rounded[goal.removesuffix("_max")] <= most for goal, most in goals.items())
     return {"name": "tap", "taps": taps, **rounded, "goals": goals, "holds": holds}
 
 

@@ -97,8 +97,8 @@ def measure(pcscd: Pcscd, taps: int) -> dict[str, object]:
         "ours_p50": median(ours),
         "ours_p99": percentile(ours, 99),
     }
-    holds = all(figures[goal.removesuffix("_max")] <= most for goal, most in GOAL.items())
     rounded = {key: round(value, 3) for key, value in figures.items()}
+    holds = all(rounded[goal.removesuffix("_max")] <= most for goal, most in GOAL.items())
     return {"name": "tap-hsm", "taps": taps, **rounded, "goals": GOAL, "holds": holds}
 
 

@@ -17,7 +17,7 @@ from types import TracebackType
 from simulators import parts
 from simulators.certificates import Authority
 
-START_SECONDS = 5.0
+START_SECONDS = 60.0
 
 
 class BrokerFailed(parts.Unavailable):

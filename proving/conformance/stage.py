@@ -118,7 +118,7 @@ class Stage:
             card = card.at(Interface.CONTACTLESS if where == AIR else Interface.CONTACT, wrong)
         before = self._presented(where)
         insertion = self.slots[where].insert(card, faults)
-        insertion.arrived.wait(10)
+        insertion.arrived.wait(60)
         self._noticed(lambda: self._presented(where) > before, f"nobody saw the card in {where}")
         return insertion
 
@@ -197,7 +197,7 @@ class Stage:
     # Inside
 
     def _insert_psam(self, psam: Card) -> None:
-        self.slots[SAM].insert(psam).arrived.wait(10)
+        self.slots[SAM].insert(psam).arrived.wait(60)
 
     def _noticed(self, seen: Callable[[], bool], what: str) -> None:
         if not self._with_daemon:

@@ -36,6 +36,11 @@ def test_what_became_slower_does_not_hold(bench: str, judged: str) -> None:
     assert compared(bench, [figures], [slower])["holds"]
 
 
+def test_what_is_printed_is_what_is_judged() -> None:
+    figures = compared("tap", [{"p50": 1.05003}], [{"p50": 1.0}])
+    assert (figures["p50_times"], figures["holds"]) == (1.05, True)
+
+
 def test_what_only_one_revision_tells_is_not_compared() -> None:
     figures = compared("tap", [{"p50": 1.0, "new": 1.0}], [{"p50": 1.0, "old": 1.0}])
     assert not {"new", "old", "new_times"} & figures.keys()

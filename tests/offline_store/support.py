@@ -139,7 +139,7 @@ class Site:
     terminal: str = TERMINAL
 
     @contextmanager
-    def open(self, *, patience: float = 5.0) -> Iterator[Store]:
+    def open(self, *, patience: float = 60.0) -> Iterator[Store]:
         store = self.store(patience=patience)
         store.start()
         try:
@@ -147,7 +147,7 @@ class Site:
         finally:
             store.close()
 
-    def store(self, *, patience: float = 5.0) -> Store:
+    def store(self, *, patience: float = 60.0) -> Store:
         return Store(
             self.world,
             self.folder,

@@ -28,7 +28,7 @@ from tests.agent.facade.counter import EVERYTHING, Counter
 from world.real import RealWorld
 
 USER = pwd.getpwuid(os.geteuid()).pw_name
-ORIGIN, WITHIN = "https://his.clinic.example", 10.0
+ORIGIN, WITHIN = "https://his.clinic.example", 60.0
 
 
 class Live:
@@ -110,7 +110,7 @@ class Live:
         if self.web is not None:
             self.web.stop()
         self.thread.stop()
-        self.thread.join(2.0)
+        self.thread.join(WITHIN)
         self.stand.watchdog.stop()
         self.stand.sams.stop()
 

@@ -21,7 +21,7 @@ from world import Event, Fault
 
 GATE, OTHER = (Place("onecard/v1", CITY, name) for name in ("gate-1", "gate-2"))
 CORRELATION = bytes(range(16))
-SECONDS = 20.0
+SECONDS = 60.0
 
 
 class MadeUp(Fault):
