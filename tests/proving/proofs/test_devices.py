@@ -2,8 +2,8 @@
 
 from typing import cast
 
-from simulators.device_box.box import DeviceBox, DiskWaits, Part
 from proving.proofs.devices import DISK_AGAIN, trouble_of
+from simulators.device_box.box import DeviceBox, DiskWaits, Part
 from simulators.site import NotInTime
 
 BOX = cast(DeviceBox, None)
