@@ -173,7 +173,7 @@ def test_a_scene_of_ours_changes_one_file_that_was_there(tmp_path: Path) -> None
 
 
 FIND: Final = """
-from importlib.metadata import entry_points
+from world.packages import entry_points
 from agent.scenes.registry import find
 from drivers.foreign.guard import ours
 [point] = entry_points(group='onecard.scenes', name='reading-room')
