@@ -20,7 +20,7 @@ from agent.facade.functions import FUNCTIONS, SMALL
 from simulators.lifetime import Guard
 
 CHILD = Path(__file__).with_name("child.py")
-PATIENCE = 60.0  # seconds for a call in which nobody types
+PATIENCE = 20.0  # seconds for a call in which nobody types
 LOADING = 30.0  # seconds; some makers' libraries look for their devices
 Argument = int | str | bytes | None
 

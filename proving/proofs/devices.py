@@ -16,14 +16,11 @@ from typing import Any, Protocol
 from unittest import mock
 
 from drivers.io.keeper import ManagedDevice
-from simulators.device_box.box import DeviceBox, DiskWaits, Injection, Part
+from simulators.device_box.box import DeviceBox, Injection, Part
 from simulators.device_box.fitting import fitted_box
 from simulators.site import NotInTime, until
 
 PATIENCE = 90.0  # seconds for a device to be back
-DISK_AGAIN = (
-    5  # times that a device does its work, where the machine's disk kept it from being told
-)
 CONTROL_PATIENCE = 4.0
 CONTROL_PARTS = ("wand", "id-reader", "gate", "pad")
 CONTROL_TIMEOUT = 120.0
@@ -193,18 +190,12 @@ def ready(box: DeviceBox, part: Part, patience: float) -> bool:
 
 
 def trouble_of(box: DeviceBox, part: Part) -> str:
-    """Why it does not do its work; empty when it does, be it behind a disk that waits."""
-    why = ""
-    for _ in range(DISK_AGAIN):
-        try:
-            part.works(box)
-        except DiskWaits as trouble:
-            why = str(trouble)
-        except NotInTime as trouble:
-            return str(trouble)
-        else:
-            return ""
-    return why
+    """Why it does not do its work; empty when it does."""
+    try:
+        part.works(box)
+    except NotInTime as trouble:
+        return str(trouble)
+    return ""
 
 
 # The control

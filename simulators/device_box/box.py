@@ -22,15 +22,10 @@ SOON = 60.0  # seconds of patience, no measure
 PLAIN = {"unplugged", "pulled in the middle", "taken by another program", "no permission"}
 CODE = "BOX-"  # how the codes begin that nobody here can resolve
 LANES = {"entry": "entry", "exit": "exit", "desk": "counter", "side": "entry"}  # name → direction
-NOT_STORED = "not-stored"  # the reason of a tap that the journal did not take in time
 WITHIN = 2.0  # seconds for a person to go through
 SINGLE = {"barriers": "barrier", "pinpads": "pinpad", "printers": "printer"}
 
 Injection = Callable[[], AbstractContextManager[None]]  # a context in which a fault lasts
-
-
-class DiskWaits(NotInTime):
-    """The machine's disk kept a tap waiting for longer than its holder is: no device's trouble."""
 
 
 class Part(ABC):
@@ -174,13 +169,11 @@ class DeviceBox(Site):
     def report(self, source: str, reason: str) -> Mapping[str, Any]:
         """The next tap at that source that ended so; others are passed over.
 
-        Raises `NotInTime`, `DiskWaits`.
+        Raises `NotInTime`.
         """
         seen: list[str] = []
         try:
             while (report := self.feed.take(source, SOON))["reason"] != reason:
-                if report["reason"] == NOT_STORED:
-                    raise DiskWaits(f"{source}: the disk did not take a tap")
                 seen.append(str(report["reason"]))
         except queue.Empty:
             raise NotInTime(f"{source}: no tap that is {reason}, but {seen}") from None
