@@ -64,12 +64,15 @@ class Savepoint:
     and is carried to the turn's caller; one of SQLite, and damage that the turn has found, concern
     everybody and go on."""
 
-    def __init__(self, db: Database, job: Job[T]) -> None:
+    def __init__(self, db: Database, job: Job[T], *, alone: bool = False) -> None:
+        """`alone`: nobody else's turn is in the transaction, so all of it is this part."""
         self._db = db
         self._fail = job.fail
+        self._alone = alone
 
     def __enter__(self) -> None:
-        self._db.execute("SAVEPOINT turn")
+        if not self._alone:
+            self._db.execute("SAVEPOINT turn")
 
     def __exit__(
         self,
@@ -81,9 +84,13 @@ class Savepoint:
             isinstance(value, sqlite3.Error | JournalDamaged) or not isinstance(value, Exception)
         ):
             return False
-        if value is not None:
-            self._db.execute("ROLLBACK TO turn")
-        self._db.execute("RELEASE turn")
+        if self._alone and value is not None:
+            self._db.execute("ROLLBACK")
+            self._db.execute("BEGIN IMMEDIATE")
+        elif not self._alone:
+            if value is not None:
+                self._db.execute("ROLLBACK TO turn")
+            self._db.execute("RELEASE turn")
         if isinstance(value, Exception):
             self._fail(value)
         return value is not None

@@ -10,7 +10,7 @@ import sqlite3
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -182,7 +182,8 @@ class Journal:
         if not again:
             self._note_payment(event.kind, row_id(tip.number, event.seq), refers)
         record = Record(epoch=tip.epoch, seq=event.seq, body=body, hash=digest, mac=mac)
-        return record, replace(tip, seq=event.seq, hash=digest, key=chain.next_key(tip.key))
+        after = Tip(tip.number, tip.epoch, event.seq, digest, chain.next_key(tip.key))
+        return record, after
 
     def _note_payment(self, kind: EventKind, row: int, refers: int | None) -> None:
         """An intent is open until an event about it says what became of it; an end that was not

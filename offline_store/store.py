@@ -1,9 +1,9 @@
 """The store: one thread, one connection, a queue with taps first; durable before anybody is told.
 
 turn(decide) ─▶ queue ─▶ BEGIN ─ SAVEPOINT ─ decide ─ insert ─ … ─ COMMIT (FULL) ─▶ Record
-Waiting turns share one COMMIT. Reading and upkeep come in between in slices of at most 5 ms. After
-an error of SQLite everything under way is refused, the file is closed, and the next job opens it
-by the start-up path.
+Waiting turns share one COMMIT; one turn alone needs no SAVEPOINT. Reading and upkeep come in
+between in slices of at most 5 ms. After an error of SQLite everything under way is refused, the
+file is closed, and the next job opens it by the start-up path.
 """
 
 from collections.abc import Callable, Sequence

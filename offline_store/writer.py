@@ -148,7 +148,7 @@ class Writer:
         journal.begin()
         tip = journal.tip
         for waiting in batch:
-            with Savepoint(journal.db, waiting.job):
+            with Savepoint(journal.db, waiting.job, alone=len(batch) == 1):
                 entry = waiting.decide(Turn(journal.db, tip.number, lists))
                 record, tip = journal.insert(tip, entry.draft, self._seal(entry))
                 stored.append((waiting, record))
