@@ -17,15 +17,21 @@ from simulators.devices.usb import UsbBus
 from simulators.feed import Feed
 from simulators.people import Wallet
 from simulators.site import PSAM, AgentProcess, NotInTime, Site, until
+from simulators.witness import Witness
 
 SOON = 60.0  # seconds of patience, no measure
 PLAIN = {"unplugged", "pulled in the middle", "taken by another program", "no permission"}
 CODE = "BOX-"  # how the codes begin that nobody here can resolve
 LANES = {"entry": "entry", "exit": "exit", "desk": "counter", "side": "entry"}  # name → direction
+NOT_STORED = "not-stored"  # the reason of a tap that the journal did not take in time
 WITHIN = 2.0  # seconds for a person to go through
 SINGLE = {"barriers": "barrier", "pinpads": "pinpad", "printers": "printer"}
 
 Injection = Callable[[], AbstractContextManager[None]]  # a context in which a fault lasts
+
+
+class NotStored(NotInTime):
+    """A tap did not end as it had to, and the journal did not take one meanwhile."""
 
 
 class Part(ABC):
@@ -94,6 +100,7 @@ class DeviceBox(Site):
     def __enter__(self) -> Self:
         super().__enter__()
         self._stack.enter_context(self.usb)
+        self.witness = self._stack.enter_context(Witness(self.folder))
         for part in self.parts:
             part.plug()
             self._stack.callback(part.unplug)
@@ -169,14 +176,15 @@ class DeviceBox(Site):
     def report(self, source: str, reason: str) -> Mapping[str, Any]:
         """The next tap at that source that ended so; others are passed over.
 
-        Raises `NotInTime`.
+        Raises `NotInTime`, `NotStored`.
         """
         seen: list[str] = []
         try:
             while (report := self.feed.take(source, SOON))["reason"] != reason:
                 seen.append(str(report["reason"]))
         except queue.Empty:
-            raise NotInTime(f"{source}: no tap that is {reason}, but {seen}") from None
+            why = NotStored if NOT_STORED in seen else NotInTime
+            raise why(f"{source}: no tap that is {reason}, but {seen}") from None
         return report
 
     def part(self, name: str) -> Part:
